@@ -1,0 +1,1 @@
+"""The dashboard: one more subscriber of the feed."""

@@ -1,0 +1,1 @@
+"""rtbold: predict fMRI BOLD from EEG, live."""

@@ -1,0 +1,133 @@
+"""The card of a model bundle: what the model is, and the stream that it needs.
+
+The card is ``card.json`` in ``NAME.rtbold/``. Unknown keys are refused, so that a
+card written by a newer format is never half understood.
+"""
+
+from typing import Literal
+
+import msgspec
+
+from rtbold.messages import ModelOrigin
+
+CARD_FORMAT = 1
+
+
+class _Strict(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Base: frozen, keyword-only, unknown keys refused."""
+
+
+class Conditioning(_Strict):
+    """Settings of the causal chain; the live loop runs exactly these."""
+
+    highpass_hz: float = 0.5
+    highpass_order: int = 2
+    fir_passband_hz: float = 80.0
+    fir_stopband_hz: float = 100.0
+    fir_attenuation_db: float = 60.0
+    remove_window_mean: bool = True
+    source: Literal["live", "published"] = "live"  # chain that training windows saw
+
+
+class Normalisation(_Strict):
+    """Target scaling, frozen from training volumes."""
+
+    method: Literal["zscore", "p95"] = "zscore"
+    mean: tuple[float, ...] = ()  # per ROI, of the raw target
+    scale: tuple[float, ...] = ()  # per ROI
+    lowpass_hz: float | None = 0.15
+
+
+class Baseline(_Strict):
+    """Mean and sd of the out-of-fold predictions: what ``z`` is relative to."""
+
+    name: str = "card"
+    mean: tuple[float, ...] = ()  # per ROI, model units
+    sd: tuple[float, ...] = ()
+    n: int = 0
+    n_eff: float | None = None
+
+
+class Cleaning(_Strict):
+    """The cleaning chain of the EEG that the model was trained on."""
+
+    software: str = ""
+    version: str = ""
+    mode: Literal["online", "offline", "none", "unknown"] = "unknown"
+    lowpass_hz: float | None = None
+
+
+class Origin(_Strict):
+    """Where the weights come from."""
+
+    kind: ModelOrigin
+    simulated_lineage: bool  # any simulated data in base or training
+    verdict_on_real_data: bool = False
+    subject: str | None = None
+    group: str | None = None
+    base_sha256: str | None = None
+
+
+class RoiScore(_Strict):
+    """Score of one ROI on data that the fit never saw."""
+
+    roi: str
+    r: float
+    r_low: float  # 95 % interval
+    r_high: float
+    p: float
+
+
+class Scores(_Strict):
+    """Scores with their controls. The word "simulated" is in `data` where it is so."""
+
+    data: str = ""
+    mean_r: float | None = None
+    mean_r_low: float | None = None
+    mean_r_high: float | None = None
+    p: float | None = None
+    n_subjects: int = 0
+    per_roi: tuple[RoiScore, ...] = ()
+    controls: dict[str, float] = {}  # name -> mean R (constant EEG, shuffled, ...)
+
+
+class FileHash(_Strict):
+    """One file of the bundle with its SHA-256."""
+
+    path: str
+    sha256: str
+
+
+class Card(_Strict):
+    """Everything a session must know to run a model on a stream, or to refuse."""
+
+    format: int = CARD_FORMAT
+    name: str
+    architecture: str  # key of the model registry
+    architecture_config: dict[str, str | int | float | bool | list[str]] = {}
+    channels: tuple[str, ...]  # in model order
+    reference: str  # "average" or an electrode name
+    rate_hz: float = 200.0
+    unit: Literal["uV"] = "uV"
+    window_s: float = 16.0
+    tr_s: float
+    rois: tuple[str, ...]
+    atlas: str = ""
+    normalisation: Normalisation = Normalisation()
+    baseline: Baseline = Baseline()
+    slice_reference: float | None = None  # 0..1; None: unknown
+    horizon_tr: int = 0
+    conditioning: Conditioning = Conditioning()
+    cleaning: Cleaning = Cleaning()
+    scanner: Literal["inside_running", "inside_idle", "outside", "simulated", "unknown"]
+    task: str = ""
+    eyes: Literal["open", "closed", "both", "unknown"] = "unknown"
+    likeness: dict[str, list[float]] = {}  # quantiles of the calibration EEG
+    origin: Origin
+    training_data_sha256: str = ""
+    scores: Scores = Scores()
+    tolerance: float = 1e-4  # engines must agree with torch within this
+    software: dict[str, str] = {}  # name -> version at training time
+    created: str = ""  # ISO date
+    note: str = ""
+    files: tuple[FileHash, ...] = ()

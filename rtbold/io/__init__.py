@@ -1,0 +1,1 @@
+"""Edges of the loop: LSL, ZMQ, files, child processes."""

@@ -1,0 +1,181 @@
+"""The vocabulary of the loop: what flows between its parts, on one screen.
+
+Events go into ``Pipeline.push``; predictions come out. Arrays are (channels, samples)
+everywhere. ``t_lsl_s`` is the stamp as the stream gave it (raw, uncorrected); times
+named ``t_*_s`` on ticks, windows and predictions are on this machine's LSL clock.
+"""
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+FloatArray = NDArray[np.float64]
+Float32Array = NDArray[np.float32]
+
+WINDOW_S = 16.0
+MODEL_RATE_HZ = 200.0
+WINDOW_SAMPLES = 3200
+
+Status = Literal["ok", "degraded", "invalid", "warmup", "paused"]
+Reason = Literal[
+    "warmup", "gap", "bridged", "no_data", "stamp_step", "rate",
+    "channel_missing", "channel_flat", "channel_railed", "line_noise", "amplitude",
+    "nonfinite", "interpolated", "late", "triggers_lost", "waiting_for_scanner",
+    "short_baseline", "unvalidated", "simulated_model", "unlike_calibration",
+    "domain_shift", "upstream_delay_unknown", "operator_pause",
+]  # fmt: skip
+ChannelKind = Literal["eeg", "ecg", "eog", "emg", "cwl", "motion", "trigger", "misc"]
+ModelOrigin = Literal["subject", "group", "published", "simulated"]
+
+
+@dataclass(frozen=True, slots=True)
+class Channel:
+    """One channel of a stream, as its description declares it."""
+
+    label: str
+    unit: str = ""  # as written in the description, "" if it says nothing
+    kind: ChannelKind = "eeg"
+
+
+@dataclass(frozen=True, slots=True)
+class StreamDescription:
+    """What an LSL stream (or a file) says about itself."""
+
+    name: str
+    type: str
+    rate_hz: float  # nominal
+    channels: tuple[Channel, ...]
+    reference: str | None = None  # electrode name, "average", or None: not said
+    host: str = ""
+    source_id: str = ""
+    uid: str = ""
+    simulated: bool = False
+    foreign_clock: bool = False  # stamps are not on LSL's clock (Unix epoch)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class EegChunk:
+    """Samples as they arrived; `index` counts source samples since the start."""
+
+    data_uv: Float32Array  # (channels, samples), microvolt, all channels of the stream
+    t_lsl_s: FloatArray  # (samples,), raw stamps of the stream
+    t_arrived_s: float  # this machine's LSL clock when the chunk was pulled
+    index: int  # of the first sample
+
+
+@dataclass(frozen=True, slots=True)
+class Marker:
+    """One marker; a volume trigger if its label is the session's trigger label."""
+
+    label: str
+    t_lsl_s: float  # raw stamp of the marker stream
+    t_arrived_s: float
+    source: Literal["channel", "stream"] = "stream"
+
+
+@dataclass(frozen=True, slots=True)
+class ClockOffset:
+    """Add `offset_s` to raw stamps to get this machine's LSL clock."""
+
+    offset_s: float
+    t_lsl_s: float  # when it was measured, this machine's LSL clock
+    stream: Literal["eeg", "marker"] = "eeg"
+
+
+@dataclass(frozen=True, slots=True)
+class Discontinuity:
+    """The inlet lost its stream, or found it again; `n_missing` if it is known."""
+
+    kind: Literal["lost", "resumed", "overflow"]
+    n_missing: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class StreamChanged:
+    """The stream's description, at the start and after each re-resolve."""
+
+    description: StreamDescription
+
+
+@dataclass(frozen=True, slots=True)
+class TimePassed:
+    """Time went by; made by the edge every 50 ms, data or no data."""
+
+    now_lsl_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class OperatorCommand:
+    """A request of the operator that the pipeline must know of."""
+
+    op: Literal["pause", "resume", "mark", "note"]
+    text: str = ""
+
+
+Event = (
+    EegChunk
+    | Marker
+    | ClockOffset
+    | Discontinuity
+    | StreamChanged
+    | TimePassed
+    | OperatorCommand
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Tick:
+    """One volume that a prediction is due for."""
+
+    volume_index: int | None  # from 0 after dummies; None before the first trigger
+    t_trigger_s: float  # onset of the volume, this machine's LSL clock
+    trigger_locked: bool  # False: free-run, flywheel, or no scanner yet
+    paused: tuple[Reason, ...] = ()  # why nothing may be predicted
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Window:
+    """The conditioned samples with time < `t_end_s` on the 200 Hz grid."""
+
+    data_uv: Float32Array  # (channels, 3200), the bundle's channels in order
+    t_start_s: float
+    t_end_s: float
+    source_first: int  # source sample index: first and last+1 that time belongs to
+    source_end: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class BoldPrediction:
+    """The answer to one tick. `values` is None unless status is ok or degraded."""
+
+    tick: Tick
+    t_start_s: float
+    t_end_s: float
+    bold_time_s: float
+    status: Status
+    reasons: tuple[Reason, ...]
+    values: Float32Array | None  # (rois,), model units
+    next_due_s: float | None
+    source_first: int | None = None  # source samples whose time is in the window
+    source_end: int | None = None
+    t_needed_s: float | None = None  # corrected time of the last source sample needed
+    t_needed_arrived_s: float | None = None  # when its chunk arrived
+    infer_ms: float | None = field(default=None, compare=False)
+
+    @property
+    def usable(self) -> bool:
+        """Whether `values` may be used at all."""
+        return self.status in ("ok", "degraded")
+
+
+# Precedence of contracts: paused > warmup > invalid > degraded > ok.
+STATUS_RANK: dict[Status, int] = {
+    "ok": 0, "degraded": 1, "invalid": 2, "warmup": 3, "paused": 4,
+}  # fmt: skip
+
+
+def worst(*statuses: Status) -> Status:
+    """Return the status that wins by precedence; ``ok`` for none."""
+    return max(statuses, key=STATUS_RANK.__getitem__, default="ok")

@@ -1,0 +1,1 @@
+"""The twin: EEG and BOLD from one simulated brain, with known truth."""
