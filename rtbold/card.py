@@ -13,11 +13,11 @@ from rtbold.messages import ModelOrigin
 CARD_FORMAT = 1
 
 
-class _Strict(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+class _Strict(msgspec.Struct, frozen=True):
     """Base: frozen, keyword-only, unknown keys refused."""
 
 
-class Conditioning(_Strict):
+class Conditioning(_Strict, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Settings of the causal chain; the live loop runs exactly these."""
 
     highpass_hz: float = 0.5
@@ -29,7 +29,7 @@ class Conditioning(_Strict):
     source: Literal["live", "published"] = "live"  # chain that training windows saw
 
 
-class Normalisation(_Strict):
+class Normalisation(_Strict, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Target scaling, frozen from training volumes."""
 
     method: Literal["zscore", "p95"] = "zscore"
@@ -38,7 +38,7 @@ class Normalisation(_Strict):
     lowpass_hz: float | None = 0.15
 
 
-class Baseline(_Strict):
+class Baseline(_Strict, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Mean and sd of the out-of-fold predictions: what ``z`` is relative to."""
 
     name: str = "card"
@@ -48,7 +48,7 @@ class Baseline(_Strict):
     n_eff: float | None = None
 
 
-class Cleaning(_Strict):
+class Cleaning(_Strict, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """The cleaning chain of the EEG that the model was trained on."""
 
     software: str = ""
@@ -57,7 +57,7 @@ class Cleaning(_Strict):
     lowpass_hz: float | None = None
 
 
-class Origin(_Strict):
+class Origin(_Strict, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Where the weights come from."""
 
     kind: ModelOrigin
@@ -68,7 +68,7 @@ class Origin(_Strict):
     base_sha256: str | None = None
 
 
-class RoiScore(_Strict):
+class RoiScore(_Strict, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Score of one ROI on data that the fit never saw."""
 
     roi: str
@@ -78,7 +78,7 @@ class RoiScore(_Strict):
     p: float
 
 
-class Scores(_Strict):
+class Scores(_Strict, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Scores with their controls. The word "simulated" is in `data` where it is so."""
 
     data: str = ""
@@ -91,14 +91,14 @@ class Scores(_Strict):
     controls: dict[str, float] = {}  # name -> mean R (constant EEG, shuffled, ...)
 
 
-class FileHash(_Strict):
+class FileHash(_Strict, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """One file of the bundle with its SHA-256."""
 
     path: str
     sha256: str
 
 
-class Card(_Strict):
+class Card(_Strict, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Everything a session must know to run a model on a stream, or to refuse."""
 
     format: int = CARD_FORMAT
