@@ -1,0 +1,142 @@
+"""The multi-scale spectral branch of NeuroBOLT (Li et al., NeurIPS 2024, section 3.2).
+
+Parameter names are those of the published checkpoints (``mss_module.*``), therefore
+the nesting of thin modules. Shapes: b batch, c channel, w window, f bin, t step.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from rtbold.models.linear_attention import (
+    LinearTransformer,
+    LinearTransformerSettings,
+)
+
+SCALES_SAMPLES = (100, 200, 400, 800)  # 100 * 2^l, no overlap
+WINDOW_SAMPLES = 3200
+POSITION_LENGTH = 1000
+LOG_FLOOR = 1e-3  # of the magnitude in units of 100 uV; a flat channel stays finite
+TINY_POWER = 1e-12  # the root's gradient is finite at zero; below float32's last digit
+
+
+class Magnitude(nn.Module):
+    """One-sided magnitude spectrum, rectangular window, not squared, not normalised.
+
+    A product with fixed cosines and sines, which every engine can run; the FFT
+    operator of ONNX cannot be relied on.
+    """
+
+    cosine: Tensor
+    sine: Tensor
+
+    def __init__(self, n: int, log: bool) -> None:
+        super().__init__()
+        k = torch.arange(n // 2 + 1, dtype=torch.float64)
+        sample = torch.arange(n, dtype=torch.float64)[:, None]
+        # The product is reduced modulo n first: exact phases at any k.
+        phase = 2 * math.pi * torch.remainder(sample * k, n) / n
+        self.register_buffer("cosine", torch.cos(phase).float(), persistent=False)
+        self.register_buffer("sine", torch.sin(phase).float(), persistent=False)
+        self.log = log
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return (..., n // 2 + 1) for (..., n)."""
+        power = (x @ self.cosine) ** 2 + (x @ self.sine) ** 2
+        magnitude = torch.sqrt(power + TINY_POWER)
+        return torch.log(magnitude + LOG_FLOOR) if self.log else magnitude
+
+
+class Projection(nn.Module):
+    """A linear map under the name that the checkpoints give it."""
+
+    def __init__(self, n_in: int, n_out: int) -> None:
+        super().__init__()
+        self.projection = nn.Linear(n_in, n_out)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map the last axis."""
+        out: Tensor = self.projection(x)
+        return out
+
+
+class SinusoidalPosition(nn.Module):
+    """Sine on even, cosine on odd dimensions; base 10000."""
+
+    pe: Tensor
+
+    def __init__(self, dim: int, dropout: float) -> None:
+        super().__init__()
+        step = torch.arange(POSITION_LENGTH)[:, None].float()
+        rate = torch.exp(torch.arange(0, dim, 2).float() * -(math.log(10000.0) / dim))
+        pe = torch.zeros(POSITION_LENGTH, dim)
+        pe[:, 0::2] = torch.sin(step * rate)
+        pe[:, 1::2] = torch.cos(step * rate[: dim // 2])
+        self.register_buffer("pe", pe[None])
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Add the position to (b, c, t, d) along t."""
+        out: Tensor = self.dropout(x + self.pe[:, : x.shape[2]])
+        return out
+
+
+@dataclass(frozen=True)
+class SpectrumSettings:
+    """What the embedding of the spectra looks like."""
+
+    n_channels: int
+    steps: int
+    log_magnitude: bool
+    dropout: float
+
+
+class MultiScaleSpectrum(nn.Module):
+    """(b, c, 3200) in units of 100 uV -> (b, c * steps, dim)."""
+
+    index: Tensor
+
+    def __init__(
+        self, spectrum: SpectrumSettings, transformer: LinearTransformerSettings
+    ) -> None:
+        super().__init__()
+        dim, steps = transformer.dim, spectrum.steps
+        n_windows = [WINDOW_SAMPLES // n for n in SCALES_SAMPLES]
+        # Some checkpoints carry arange(C) under this name; it is not used.
+        self.register_buffer("index", torch.arange(spectrum.n_channels))
+        self.magnitude = nn.ModuleList(
+            Magnitude(n, spectrum.log_magnitude) for n in SCALES_SAMPLES
+        )
+        self.patch_embedding = nn.ModuleList(
+            Projection(n // 2 + 1, dim) for n in SCALES_SAMPLES
+        )
+        self.ts_embedding = nn.ModuleList(Projection(w, steps) for w in n_windows)
+        self.transformer = LinearTransformer(transformer)
+        self.positional_encoding = SinusoidalPosition(dim, spectrum.dropout)
+        self.channel_tokens = nn.Embedding(spectrum.n_channels, dim)
+
+    def _scales(self) -> Sequence[tuple[int, nn.Module, nn.Module, nn.Module]]:
+        return list(
+            zip(
+                SCALES_SAMPLES,
+                self.magnitude,
+                self.patch_embedding,
+                self.ts_embedding,
+                strict=True,
+            )
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return the tokens, channel by channel, steps within."""
+        levels = []
+        for n, magnitude, over_bins, over_time in self._scales():
+            spectra = magnitude(x.unflatten(2, (-1, n)))  # (b, c, w, f)
+            windows = over_bins(spectra).transpose(2, 3)  # (b, c, d, w)
+            levels.append(over_time(windows).transpose(2, 3))  # (b, c, t, d)
+        tokens = torch.stack(levels).sum(0) + self.channel_tokens.weight[:, None]
+        tokens = self.positional_encoding(tokens)  # (b, c, t, d)
+        out: Tensor = self.transformer(tokens.flatten(1, 2))  # (b, c * t, d)
+        return out
