@@ -1,0 +1,47 @@
+"""The command line: parse, build, start. The only place where parts are wired."""
+
+import sys
+from collections.abc import Sequence
+from typing import TextIO
+
+from rtbold.errors import RtboldError
+
+INTERRUPTED = 130
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code.
+
+    Every deliberate error becomes one message on standard error; ``--debug``, anywhere
+    on the line, shows the traceback too.
+    """
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    debug = "--debug" in given
+    given = [word for word in given if word != "--debug"]
+    from rtbold.cli.app import build_app
+
+    try:
+        build_app()(args=given, standalone_mode=True, prog_name="rtbold")
+    except SystemExit as done:
+        return done.code if isinstance(done.code, int) else int(bool(done.code))
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except Exception as error:
+        return report(error, debug=debug, out=sys.stderr)
+    return 0
+
+
+def report(error: Exception, *, debug: bool, out: TextIO) -> int:
+    """Show `error` as one message and return the exit code it stands for."""
+    if debug:
+        import traceback
+
+        traceback.print_exception(error, file=out)
+    if isinstance(error, RtboldError):
+        out.write(f"rtbold: {error}\n")
+        return error.exit_code
+    out.write(
+        f"rtbold: an error that rtbold did not foresee: {type(error).__name__}: {error}. "
+        "Run the same command with --debug and report what it prints.\n"
+    )
+    return 1

@@ -1,0 +1,49 @@
+"""The commands and where they live; a command's module is imported when it is used."""
+
+import importlib
+from collections.abc import Callable
+from typing import Any
+
+import typer
+
+# command -> (module under rtbold.cli, function, one line for `rtbold --help`)
+COMMANDS: dict[str, tuple[str, str]] = {
+    "demo": ("demo", "demo"),
+    "run": ("run", "run"),
+    "simulate": ("simulate", "simulate"),
+    "play": ("play", "play"),
+    "replay": ("replay", "replay"),
+    "monitor": ("monitor", "monitor"),
+    "fake": ("fake", "fake"),
+    "streams": ("streams", "streams"),
+    "doctor": ("doctor", "doctor"),
+}
+MODEL_COMMANDS = {"list": "list_models", "show": "show", "predict": "predict"}
+
+
+def load(module: str, function: str) -> Callable[..., Any]:
+    """Import one command; modules import heavy packages inside the function."""
+    found: Callable[..., Any] = getattr(
+        importlib.import_module(f"rtbold.cli.{module}"), function
+    )
+    return found
+
+
+def build_app() -> typer.Typer:
+    """Return the typer application with all commands."""
+    app = typer.Typer(
+        name="rtbold",
+        help="Predict fMRI BOLD from EEG, live.",
+        no_args_is_help=True,
+        pretty_exceptions_enable=False,
+        rich_markup_mode="markdown",
+    )
+    for name, (module, function) in COMMANDS.items():
+        app.command(name)(load(module, function))
+    models = typer.Typer(
+        help="Model bundles: list, show, predict.", no_args_is_help=True
+    )
+    for name, function in MODEL_COMMANDS.items():
+        models.command(name)(load("models", function))
+    app.add_typer(models, name="models")
+    return app

@@ -1,0 +1,148 @@
+"""Settings of a session: frozen, checked once, at the edge.
+
+The command line and an optional TOML file meet here; inside, the types are trusted.
+"""
+
+import tomllib
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+from rtbold.errors import ConfigError
+
+EngineName = Literal["auto", "openvino", "torch", "ridge"]
+ENGINES = ("auto", "openvino", "torch", "ridge")
+LONGEST_TR_S = 10.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunSettings:
+    """Everything that ``rtbold run`` can be told; names are those of its options."""
+
+    model: str | None = None
+    subject: str | None = None
+    stream: str | None = None
+    host: str | None = None
+    type: str = "EEG"
+    wait_s: float = 5.0
+    unit: str | None = None
+    reference: str | None = None
+    interpolate: bool = False
+    trigger_stream: str | None = None
+    trigger: str | None = None
+    trigger_channel: str | None = None
+    trigger_every: int = 1
+    dummy_volumes: int = 0
+    upstream_delay_ms: float | None = None
+    tr_s: float | None = None
+    target: str | None = None
+    engine: EngineName = "auto"
+    precision: str = "f32"
+    bind: str = "127.0.0.1"
+    port: int = 5580
+    control_port: int = 5581
+    encoding: Literal["json", "msgpack"] = "json"
+    record: Path | None = None
+    duration_s: float | None = None
+    allow_unvalidated: bool = False
+    allow_simulated_model: bool = False
+    allow_domain_shift: bool = False
+
+    def __post_init__(self) -> None:
+        """Refuse what is wrong by itself or contradicts something else."""
+        check_range("--tr", self.tr_s, 0.1, LONGEST_TR_S, hint=_tr_hint(self.tr_s))
+        check_range("--duration", self.duration_s, 0, 7 * 86400)
+        check_range("--wait", self.wait_s, 0, 3600)
+        check_range("--upstream-delay-ms", self.upstream_delay_ms, 0, 60_000)
+        check_range("--trigger-every", self.trigger_every, 1, 1000)
+        check_range("--dummy-volumes", self.dummy_volumes, 0, 1000)
+        for option, port in (
+            ("--port", self.port),
+            ("--control-port", self.control_port),
+        ):
+            check_range(option, port, 0, 65535)
+        if self.port == self.control_port != 0:
+            raise ConfigError(
+                f"--port and --control-port are both {self.port}; the feed and the "
+                "control socket need a port each."
+            )
+        if self.engine not in ENGINES:
+            raise ConfigError(
+                f"--engine is {self.engine!r}, expected one of {', '.join(ENGINES)}."
+            )
+        if self.model and self.subject:
+            raise ConfigError(
+                "--model and --subject were both given; a subject names its own model. "
+                "Give one of them."
+            )
+
+    @property
+    def wants_triggers(self) -> bool:
+        """Whether any trigger source was named."""
+        return bool(self.trigger_stream or self.trigger_channel or self.trigger)
+
+    @classmethod
+    def build(cls, given: dict[str, object], file: Path | None = None) -> "RunSettings":
+        """Return settings from a TOML file and, over it, what was given by option.
+
+        Parameters
+        ----------
+        given : option values; None means not given.
+        file : TOML with the same names as keys, or None.
+
+        Raises
+        ------
+        ConfigError : a value is wrong, or the file is missing, no TOML, or has an
+            unknown key.
+        """
+        values = _read_toml(file) if file else {}
+        values |= {key: value for key, value in given.items() if value is not None}
+        try:
+            return msgspec.convert(values, cls, dec_hook=_to_path)
+        except msgspec.ValidationError as error:
+            where = f"{file}: " if file else ""
+            raise ConfigError(f"{where}{error}. Mend that value.") from error
+
+
+def check_range(
+    option: str,
+    value: float | None,
+    low: float,
+    high: float,
+    *,
+    hint: str = "",
+) -> None:
+    """Raise ConfigError unless `value` is None or within [low, high]."""
+    if value is None or low <= value <= high:
+        return
+    raise ConfigError(f"{option} is {value!r}, expected {low:g} to {high:g}.{hint}")
+
+
+def _tr_hint(tr_s: float | None) -> str:
+    if tr_s is not None and tr_s > LONGEST_TR_S:
+        return f" {tr_s:g} looks like milliseconds: give seconds, {tr_s / 1000:g}."
+    return ""
+
+
+def _read_toml(path: Path) -> dict[str, object]:
+    try:
+        given = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(f"cannot read the settings file {path}: {error}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path} is not valid TOML: {error}") from error
+    known = {field.name for field in fields(RunSettings)}
+    if unknown := sorted(set(given) - known):
+        raise ConfigError(
+            f"{path} has unknown keys {unknown}; known ones are {sorted(known)}."
+        )
+    return given
+
+
+def _to_path(wanted: type, value: object) -> object:
+    """Let msgspec turn text into a path; everything else is its own business."""
+    if wanted is Path and isinstance(value, str | Path):
+        return Path(value)
+    raise NotImplementedError(f"{wanted} from {value!r}")

@@ -1,0 +1,52 @@
+import pytest
+
+from rtbold.config import RunSettings
+from rtbold.errors import ConfigError
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"tr_s": 2100.0}, "looks like milliseconds: give seconds, 2.1"),
+        ({"tr_s": -1.0}, "--tr is -1.0, expected 0.1 to 10"),
+        ({"duration_s": -5.0}, "--duration is -5.0"),
+        ({"port": 70000}, "--port is 70000, expected 0 to 65535"),
+        ({"port": 5580, "control_port": 5580}, "a port each"),
+        ({"engine": "cuda"}, "engine"),
+        ({"model": "demo", "subject": "S01"}, "Give one of them"),
+        ({"dummy_volumes": -1}, "--dummy-volumes is -1"),
+        ({"tr_s": "two"}, "Expected `float"),
+    ],
+)
+def test_a_wrong_value_is_refused_with_what_to_do(given, words):
+    with pytest.raises(ConfigError, match=words):
+        RunSettings.build(given)
+
+
+def test_options_go_over_the_file(tmp_path):
+    file = tmp_path / "session.toml"
+    file.write_text('stream = "BrainAmp"\ntr_s = 2.0\nrecord = "here"\n')
+    settings = RunSettings.build({"tr_s": 2.1, "stream": None}, file)
+    assert (settings.stream, settings.tr_s) == ("BrainAmp", 2.1)
+    assert settings.record is not None
+    assert settings.record.name == "here"
+
+
+def test_an_unknown_key_in_the_file_is_named(tmp_path):
+    file = tmp_path / "session.toml"
+    file.write_text("tr = 2.0\n")
+    with pytest.raises(ConfigError, match=r"unknown keys \['tr'\]"):
+        RunSettings.build({}, file)
+
+
+@pytest.mark.parametrize("content", [None, "= = ="])
+def test_a_missing_or_broken_file_is_said_so(tmp_path, content):
+    file = tmp_path / "session.toml"
+    if content is not None:
+        file.write_text(content)
+    with pytest.raises(ConfigError, match=r"session\.toml"):
+        RunSettings.build({}, file)
+
+
+def test_nothing_given_is_the_default():
+    assert RunSettings.build({}) == RunSettings()
