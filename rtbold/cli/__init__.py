@@ -41,7 +41,7 @@ def report(error: Exception, *, debug: bool, out: TextIO) -> int:
         out.write(f"rtbold: {error}\n")
         return error.exit_code
     out.write(
-        f"rtbold: an error that rtbold did not foresee: {type(error).__name__}: {error}. "
+        f"rtbold: an unforeseen error: {type(error).__name__}: {error}. "
         "Run the same command with --debug and report what it prints.\n"
     )
     return 1
