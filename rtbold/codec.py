@@ -36,7 +36,7 @@ def decode(topic: str, payload: bytes, encoding: Encoding = "json") -> Message:
 
 def pack_samples(data_uv: Float32Array) -> str:
     """Return (channels, samples) as the base64 text of `Eeg.data`."""
-    return base64.b64encode(np.ascontiguousarray(data_uv, dtype="<f4")).decode("ascii")
+    return base64.b64encode(data_uv.astype("<f4").tobytes()).decode("ascii")
 
 
 def unpack_samples(message: Eeg) -> Float32Array:

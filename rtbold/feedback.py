@@ -1,0 +1,127 @@
+"""From one prediction to the one value that feedback is made of. Pure."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from rtbold.card import Baseline, Card
+from rtbold.errors import ConfigError
+from rtbold.floats import shortest
+from rtbold.messages import BoldPrediction, Float32Array, Reason, Status, worst
+from rtbold.wire import NormPart
+
+ENOUGH_BASELINE_N = 60  # volumes; below, mean and sd are too loose to call z ok
+
+
+@dataclass(frozen=True, slots=True)
+class FeedbackSettings:
+    """Which ROI is fed back."""
+
+    target: str
+
+    @classmethod
+    def choose(cls, card: Card, target: str | None = None) -> "FeedbackSettings":
+        """Return settings for `target`, by default the card's first ROI.
+
+        Raises
+        ------
+        ConfigError : the bundle does not predict that ROI.
+        """
+        if target is None:
+            return cls(card.rois[0])
+        if target not in card.rois:
+            raise ConfigError(
+                f"--target is {target!r}, but bundle {card.name!r} predicts "
+                f"{', '.join(card.rois)}. Give one of these."
+            )
+        return cls(target)
+
+
+@dataclass(frozen=True, slots=True)
+class Feedback:
+    """What a participant may be shown for one volume; None unless usable."""
+
+    target: str
+    value: float | None  # model units
+    z: float | None  # (value - mean) / sd of the baseline
+    norm: NormPart
+    clipped: bool
+    status: Status
+    reasons: tuple[Reason, ...]
+
+
+def feedback_value(
+    prediction: BoldPrediction, card: Card, settings: FeedbackSettings
+) -> Feedback:
+    """Return the feedback for `prediction`.
+
+    Status is never better than the prediction's. A simulated model on a real stream,
+    or a value that is not finite, makes it invalid; a bundle without a baseline leaves
+    it in warmup; a short baseline makes it degraded.
+    """
+    roi = card.rois.index(settings.target)
+    status, reasons = _status(prediction, card.baseline, roi)
+    values = prediction.values if status in ("ok", "degraded") else None
+    value = None if values is None else float(values[roi])
+    return Feedback(
+        target=settings.target,
+        value=shortest(value),
+        z=None if value is None else _z(value, card.baseline, roi),
+        norm=norm_part(card.baseline),
+        clipped=False,  # nothing is clipped before protocols set a range
+        status=status,
+        reasons=reasons,
+    )
+
+
+def _status(
+    prediction: BoldPrediction, baseline: Baseline, roi: int
+) -> tuple[Status, tuple[Reason, ...]]:
+    status, reasons = checked_status(prediction)
+    if "simulated_model" in reasons:
+        status = worst(status, "invalid")
+    if has_baseline(baseline, roi) and baseline.n >= ENOUGH_BASELINE_N:
+        return status, reasons
+    short: Status = "degraded" if has_baseline(baseline, roi) else "warmup"
+    return worst(status, short), with_reason(reasons, "short_baseline")
+
+
+def checked_status(prediction: BoldPrediction) -> tuple[Status, tuple[Reason, ...]]:
+    """Return status and reasons; invalid if a value is missing or not finite."""
+    if not prediction.usable:
+        return prediction.status, prediction.reasons
+    if prediction.values is None:
+        return "invalid", with_reason(prediction.reasons, "no_data")
+    if not np.isfinite(prediction.values).all():
+        return "invalid", with_reason(prediction.reasons, "nonfinite")
+    return prediction.status, prediction.reasons
+
+
+def with_reason(reasons: tuple[Reason, ...], more: Reason) -> tuple[Reason, ...]:
+    """Return `reasons` with `more` at the end, once."""
+    return reasons if more in reasons else (*reasons, more)
+
+
+def has_baseline(baseline: Baseline, roi: int) -> bool:
+    """Return whether a z against `baseline` means anything for ROI number `roi`."""
+    if baseline.n < 1 or min(len(baseline.mean), len(baseline.sd)) <= roi:
+        return False
+    sd = baseline.sd[roi]
+    return bool(np.isfinite(baseline.mean[roi]) and np.isfinite(sd) and sd > 0)
+
+
+def z_values(values: Float32Array, baseline: Baseline) -> tuple[float | None, ...]:
+    """Return z per ROI, None where the baseline has nothing to say."""
+    return tuple(
+        _z(float(value), baseline, roi) if has_baseline(baseline, roi) else None
+        for roi, value in enumerate(values)
+    )
+
+
+def norm_part(baseline: Baseline) -> NormPart:
+    """Return what the wire says about `baseline`."""
+    return NormPart(baseline=baseline.name, n=baseline.n, n_eff=baseline.n_eff)
+
+
+def _z(value: float, baseline: Baseline, roi: int) -> float | None:
+    return shortest((value - baseline.mean[roi]) / baseline.sd[roi])
