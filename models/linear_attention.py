@@ -4,8 +4,9 @@ Module nesting follows the parameter names of the published checkpoints.
 Shapes: b batch, n token, h head, d dim, e dim of one head.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, cast
 
 import torch
 from torch import Tensor, nn
@@ -49,7 +50,8 @@ class LinearAttention(nn.Module):
             self.shorten_v = nn.Parameter(torch.randn(n_tokens, rank) / rank**0.5)
 
     def _split(self, x: Tensor) -> Tensor:
-        return x.unflatten(2, (self.heads, self.head_dim)).transpose(1, 2)
+        heads = torch.unflatten(x, 2, (self.heads, self.head_dim))
+        return heads.transpose(1, 2)
 
     def forward(self, x: Tensor) -> Tensor:
         """Attend over the tokens of (b, n, d)."""
@@ -113,18 +115,24 @@ class LinearTransformer(nn.Module):
     def __init__(self, settings: LinearTransformerSettings) -> None:
         super().__init__()
         dim = settings.dim
-        self.layers = nn.Module()  # checkpoints: transformer.layers.layers.<i>.<0|1>
-        self.layers.layers = nn.ModuleList()
-        self.dropout = nn.Dropout(settings.dropout)
+        layers = nn.ModuleList()
         for _ in range(settings.depth):
             attention = LinearAttention(settings)
             feed_forward = Named(FeedForward(dim, dim * settings.mlp_ratio))
             layer = [PreNorm(dim, attention), PreNorm(dim, feed_forward)]
-            self.layers.layers.append(nn.ModuleList(layer))
+            layers.append(nn.ModuleList(layer))
+        # The checkpoints say transformer.layers.layers.<i>.<0|1>.
+        self.layers = nn.ModuleDict({"layers": layers})
+        self.dropout = nn.Dropout(settings.dropout)
+
+    def _pairs(self) -> Iterator[tuple[nn.Module, nn.Module]]:
+        for layer in cast("nn.ModuleList", self.layers["layers"]):
+            attention, feed_forward = cast("nn.ModuleList", layer)
+            yield attention, feed_forward
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (b, n, d) to the same shape."""
-        for attention, feed_forward in self.layers.layers:
+        for attention, feed_forward in self._pairs():
             x = x + self.dropout(attention(x))
             x = x + feed_forward(x)
         return x

@@ -12,7 +12,8 @@ _N_ELECTRODES_WITH_ROW = N_POSITION_ROWS - 1
 
 PUBLISHED_CHANNELS = (
     "FP1", "FP2", "F3", "F4", "C3", "C4", "P3", "P4", "O1", "O2", "F7", "F8", "T7",
-    "T8", "P7", "P8", "FPZ", "FZ", "CZ", "PZ", "POZ", "OZ", "FT9", "FT10", "TP9", "TP10",
+    "T8", "P7", "P8", "FPZ", "FZ", "CZ", "PZ", "POZ", "OZ", "FT9", "FT10",
+    "TP9", "TP10",
 )  # fmt: skip
 
 

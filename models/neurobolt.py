@@ -126,7 +126,9 @@ class NeuroBolt(nn.Module):
 
     def _tokens(self, x: Tensor) -> Tensor:
         """Return LaBraM's tokens without the class token, (b, c * 16, d)."""
-        patches = x.unflatten(2, (N_PATCHES, -1)).flatten(1, 2)  # (b, c * 16, 200)
+        patches = torch.unflatten(x, 2, (N_PATCHES, -1)).flatten(
+            1, 2
+        )  # (b, c * 16, 200)
         tokens = self.patch_embed(patches).unflatten(1, (-1, N_PATCHES))
         position = self.pos_embed[0, self.position_index]  # (c, d)
         tokens = (tokens + position[:, None] + self.time_embed).flatten(1, 2)
@@ -134,7 +136,8 @@ class NeuroBolt(nn.Module):
         tokens = self.embed_dropout(torch.cat([first, tokens], dim=1))
         for block in self.blocks:
             tokens = block(tokens)  # (b, 1 + c * 16, d)
-        return tokens[:, 1:]
+        without_class: Tensor = tokens[:, 1:]
+        return without_class
 
     def _branches(self, x: Tensor) -> dict[str, Tensor]:
         tokens: dict[str, Tensor] = {}

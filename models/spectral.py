@@ -133,7 +133,7 @@ class MultiScaleSpectrum(nn.Module):
         """Return the tokens, channel by channel, steps within."""
         levels = []
         for n, magnitude, over_bins, over_time in self._scales():
-            spectra = magnitude(x.unflatten(2, (-1, n)))  # (b, c, w, f)
+            spectra = magnitude(torch.unflatten(x, 2, (-1, n)))  # (b, c, w, f)
             windows = over_bins(spectra).transpose(2, 3)  # (b, c, d, w)
             levels.append(over_time(windows).transpose(2, 3))  # (b, c, t, d)
         tokens = torch.stack(levels).sum(0) + self.channel_tokens.weight[:, None]

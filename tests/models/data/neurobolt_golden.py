@@ -1,3 +1,4 @@
+# ruff: noqa: E501, I001, RUF021  (kept as it was when the values were drawn)
 """Weights drawn from each tensor's own name, and EEG windows from a seed.
 
 neurobolt_golden.json holds what the published code (soupeeli/NeuroBOLT b51b966, eval mode, one ROI,

@@ -1,0 +1,57 @@
+"""Export of any architecture to the one file that every engine runs."""
+
+import warnings
+
+import onnx
+import torch
+from torch import nn
+
+from rtbold.models.neurobolt import WINDOW_SAMPLES
+
+OPSET = 20
+INPUT, OUTPUT = "eeg_uv", "bold"
+
+
+def to_onnx(model: nn.Module, n_channels: int) -> bytes:
+    """Return ``model.onnx``: `eeg_uv` (batch, channels, 3200) -> `bold` (batch, rois).
+
+    Float32, any batch size, opset 20, weights inside; checked by onnx.checker.
+    """
+    example = torch.zeros(2, n_channels, WINDOW_SAMPLES)
+    with warnings.catch_warnings():
+        # The exporter's own use of deprecated Python and torch calls.
+        warnings.simplefilter("ignore")
+        program = torch.onnx.export(
+            model.eval(),
+            (example,),
+            dynamo=True,
+            opset_version=OPSET,
+            input_names=[INPUT],
+            output_names=[OUTPUT],
+            dynamic_shapes=({0: torch.export.Dim("batch")},),
+            verbose=False,
+        )
+    if program is None:
+        raise RuntimeError("torch.onnx.export returned nothing")
+    proto = program.model_proto
+    _forget_origin(proto)
+    onnx.checker.check_model(proto, full_check=True)
+    data: bytes = proto.SerializeToString(deterministic=True)
+    return data
+
+
+def _forget_origin(proto: onnx.ModelProto) -> None:
+    # Stack traces hold paths of the machine that exported, and change its hash.
+    for node in proto.graph.node:
+        del node.metadata_props[:]
+        node.doc_string = ""
+    del proto.graph.metadata_props[:]
+    del proto.metadata_props[:]
+
+
+def to_safetensors(model: nn.Module) -> bytes:
+    """Return ``weights.safetensors``: the state dict, names as in the architecture."""
+    from safetensors.torch import save
+
+    state = {name: value.contiguous() for name, value in model.state_dict().items()}
+    return save(state)
