@@ -15,6 +15,7 @@ BoolArray = NDArray[np.bool_]
 LINE_RATE_MIN_HZ = 400.0  # the box mean then takes under 7 % of 60 Hz amplitude
 TOTAL_BAND_HZ = (1.0, 80.0)
 LINE_HALF_WIDTH_HZ = 1.0
+NUMBER_MAX_UV = 1e12  # a megavolt is no measurement, and its square no float32
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -49,7 +50,7 @@ class BlockMeter:
         -------
         The statistics, and (channels, thinned_n) means of neighbouring samples.
         """
-        finite = np.isfinite(block_uv).all(axis=1)
+        finite = np.asarray(is_number(block_uv).all(axis=1))
         if not finite.all():
             block_uv = _hold_finite(block_uv)
         low, high = block_uv.min(axis=1), block_uv.max(axis=1)
@@ -64,7 +65,7 @@ class BlockMeter:
 
     def _thin(self, block_uv: Float32Array) -> Float32Array:
         if self._step == 1:
-            return block_uv
+            return block_uv.copy()  # the caller writes its block again
         groups = block_uv.reshape(block_uv.shape[0], self.thinned_n, self._step)
         return np.asarray(groups.mean(axis=2), dtype=np.float32)
 
@@ -112,6 +113,11 @@ class SpectrumMeter:
         )
 
 
+def is_number(data_uv: Float32Array) -> BoolArray:
+    """Return where samples are numbers: not NaN, not infinite, not absurd."""
+    return np.asarray(np.abs(data_uv) <= NUMBER_MAX_UV)
+
+
 def _thinning(n_samples: int, rate_hz: float) -> int:
     """Return the largest divisor of a block that keeps the rate high enough."""
     steps = range(1, int(rate_hz // LINE_RATE_MIN_HZ) + 1)
@@ -120,7 +126,7 @@ def _thinning(n_samples: int, rate_hz: float) -> int:
 
 def _hold_finite(block_uv: Float32Array) -> Float32Array:
     """Return a copy with each non-finite sample at its channel's finite mean."""
-    finite = np.isfinite(block_uv)
+    finite = is_number(block_uv)
     n = np.maximum(np.count_nonzero(finite, axis=1), 1)
     kept = np.where(finite, block_uv, np.float32(0))
     mean = kept.sum(axis=1, dtype=np.float64) / n
