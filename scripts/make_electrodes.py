@@ -1,6 +1,6 @@
 """Make rtbold/electrodes.csv: unit-sphere positions of the 10-05 system, from MNE.
 
-MNE's ``colin27_1005`` montage (called ``standard_1005`` before MNE 1.13) is turned into
+MNE's ``colin27_1005`` montage (older MNE: ``standard_1005``) is turned into
 head coordinates (x right, y nose, z up), a sphere is fitted to all electrodes by least
 squares, and each electrode is projected on it from the sphere's centre. T3 T4 T5 T6 are
 left out: they are old names of T7 T8 P7 P8 (``rtbold.electrodes.canonical`` knows it).
