@@ -12,6 +12,7 @@ from rtbold.wire import Encoding
 HEARTBEAT_S = 0.5
 SEND_HIGH_WATER = 100
 LINGER_MS = 200
+MOST_INCOMING_BYTES = 65536  # subscriptions and requests are small
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,6 +77,7 @@ def _set_options(socket: "zmq.Socket[bytes]") -> None:
     socket.set(zmq.HEARTBEAT_IVL, 1000)
     socket.set(zmq.HEARTBEAT_TIMEOUT, 3000)
     socket.set(zmq.TCP_KEEPALIVE, 1)
+    socket.set(zmq.MAXMSGSIZE, MOST_INCOMING_BYTES)
     if socket.type == zmq.XPUB:
         socket.set(zmq.XPUB_VERBOSE, 1)
 
