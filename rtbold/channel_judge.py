@@ -65,7 +65,7 @@ class Judgement:
     """What the last second was like, as judged at the end of one block."""
 
     flags: BoolArray  # (flags, channels), in the order of FLAGS
-    rms_uv: FloatArray  # (channels,), 1 to 80 Hz; nan: less than a second so far
+    rms_uv: FloatArray  # (channels,), 1 to 80 Hz; nan: not a second of numbers yet
     line_ratio: FloatArray  # (channels,), share of mains; nan: not known
     amplitude: Amplitude
 
@@ -115,21 +115,18 @@ class ChannelJudge:
             unknown = np.full(self.eeg.size, np.nan)
             return Judgement(flags, unknown, unknown, "unknown")
         rms_uv, line_uv = self._spectrum(np.concatenate(self._thinned, axis=1))
-        ratio = self._line_ratio(rms_uv, line_uv)
+        # A channel with a hole is nonfinite, and no more can be said of it.
+        whole = np.all([s.all_finite for s in self._recent], axis=0)
+        rms_uv = np.where(whole, rms_uv, np.nan)
+        ratio = np.full(rms_uv.size, np.nan)
+        np.divide(line_uv**2, rms_uv**2, out=ratio, where=whole & (rms_uv > 0))
         s = self._settings
         low_uv, high_uv = s.channel_rms_uv
         flags[0], flags[1] = self._flat(), self._railed()
         flags[2] = (ratio > s.line_share) & (line_uv > s.line_min_uv)
-        flags[:3] &= self._body
+        flags[:3] &= self._body & whole
         flags[3] = self.eeg & ((rms_uv < low_uv) | (rms_uv > high_uv))
         return Judgement(flags, rms_uv, ratio, self._plausibility(rms_uv))
-
-    def _line_ratio(self, rms_uv: FloatArray, line_uv: FloatArray) -> FloatArray:
-        """Return the share of the power; nan for silence, or with samples missing."""
-        finite = np.all([s.all_finite for s in self._recent], axis=0)
-        ratio = np.full(rms_uv.size, np.nan)
-        np.divide(line_uv**2, rms_uv**2, out=ratio, where=finite & (rms_uv > 0))
-        return ratio
 
     def _flat(self) -> BoolArray:
         low, high = self._extremes()
@@ -155,10 +152,11 @@ class ChannelJudge:
         return low, high
 
     def _plausibility(self, rms_uv: FloatArray) -> Amplitude:
-        if not self.eeg.any():
+        known_uv = rms_uv[self.eeg & np.isfinite(rms_uv)]
+        if known_uv.size == 0:
             return "unknown"
         low, high = self._settings.median_rms_uv
-        median = float(np.median(rms_uv[self.eeg]))
+        median = float(np.median(known_uv))
         if median > high:
             return "too_large"
         return "too_small" if median < low else "plausible"

@@ -54,7 +54,7 @@ class _Block:
 
 
 class ChannelMonitor:
-    """Watches all channels of one stream at its own rate.
+    """Watch all channels of one stream at its own rate.
 
     Parameters
     ----------
@@ -159,7 +159,7 @@ class ChannelMonitor:
             return ""
         low, high = self._settings.median_rms_uv
         rms_uv = self._history[-1].judgement.rms_uv[self._judge.eeg]
-        found = float(np.median(rms_uv))
+        found = float(np.nanmedian(rms_uv))
         advice = (
             "is the unit right? Volts or millivolts may have been taken for "
             "microvolts: pass --unit"
