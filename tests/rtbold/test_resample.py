@@ -91,8 +91,8 @@ def test_agrees_with_soxr_in_the_passband(rate_hz):
     theirs = soxr.resample(x.T, rate_hz, 200, quality="VHQ").T[:, : ours.shape[1]]
 
     error = (ours - theirs)[:, 200:-200]
-    # The ripple that the design may use is 1.5 %.
-    assert error.std() < 0.015 * theirs[:, 200:-200].std()
+    # Our pass-band lies between -0.25 and 0 dB: up to 2.9 % below theirs.
+    assert error.std() < 0.029 * theirs[:, 200:-200].std()
 
 
 @pytest.mark.parametrize("rate_hz", RATES)
@@ -125,7 +125,7 @@ def test_tones_of_the_passband_come_through_in_time(rate_hz, f_hz):
     wave = np.exp(2j * np.pi * f_hz * t_s)
     basis = np.column_stack([wave.imag, wave.real])
     sine, cosine = np.linalg.lstsq(basis, out[0], rcond=None)[0]
-    assert abs(20 * np.log10(np.hypot(sine, cosine))) < 0.25  # 0.5 dB, both sides
+    assert abs(20 * np.log10(np.hypot(sine, cosine))) < 0.25
     assert abs(np.arctan2(cosine, sine)) < 1e-3
 
 
