@@ -143,7 +143,7 @@ class _Inlet:
 
     def _fail(self, fault: Fault) -> None:
         self._set_problem(fault.message)
-        if fault.fatal and self.description is None:
+        if fault.fatal:
             self.fault = fault
             self.settled.set()
 
@@ -197,6 +197,15 @@ class Acquisition:
         Waits up to `timeout_s` for the first one; an empty list if none came.
         """
         return self._queue.take(timeout_s)
+
+    @property
+    def refused(self) -> RtboldError | None:
+        """Why a stream must not be used after all; the session has to end with it.
+
+        Only markers on a foreign clock do this, whose first one comes after the start.
+        """
+        faults = (inlet.fault for inlet in self._inlets.values())
+        return next((fault.exception() for fault in faults if fault), None)
 
     def close(self) -> None:
         """End the inlet processes; harmless when called twice."""

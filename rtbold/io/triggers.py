@@ -1,6 +1,6 @@
 """Volume triggers: where they come from, and how their labels are read."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -117,6 +117,21 @@ class RisingEdges:
 def number_label(value: float) -> str:
     """Return the label of a numeric marker: ``1`` for 1.0, ``0.5`` for 0.5."""
     return f"{value:.0f}" if float(value).is_integer() else f"{value:g}"
+
+
+def marker_labels(
+    values: Sequence[str | float], channels: Sequence[Channel]
+) -> list[str]:
+    """Return the labels in one sample of a marker stream.
+
+    Text is a label, a number is one written out; of several channels of numbers (one
+    per event, as MNE-LSL sends annotations) each that is not 0 gives its own label.
+    """
+    if len(values) == 1:
+        value = values[0]
+        label = value.strip() if isinstance(value, str) else number_label(value)
+        return [label] if label else []
+    return [c.label for v, c in zip(values, channels, strict=True) if v]
 
 
 def labelled(label: str, wanted: str | None) -> str:

@@ -1,0 +1,142 @@
+"""In the inlet process: wait for markers and pass them on with their own stamps."""
+
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+
+import pylsl
+from pylsl.util import InternalError, LostError
+from pylsl.util import TimeoutError as LslTimeoutError
+
+from rtbold.errors import StreamMismatch
+from rtbold.io.describe import describe, require_markers
+from rtbold.io.finder import Finder
+from rtbold.io.frame_writer import FrameWriter
+from rtbold.io.frames import Fault, Order, StateChanged
+from rtbold.io.offsets import OffsetPoller, is_foreign, offset_event
+from rtbold.io.streams import found_stream
+from rtbold.io.triggers import labelled, marker_labels
+from rtbold.messages import Marker, StreamChanged, StreamDescription
+
+OPEN_LIMIT_S = 5.0
+PULL_LIMIT_S = 0.2  # blocks in liblsl until a marker comes; keep-alives in between
+QUIET_S = 5.0  # without markers for so long: see whether the sender was replaced
+RETRY_S = 0.5
+
+
+@dataclass(slots=True)
+class _Opened:
+    inlet: pylsl.StreamInlet
+    offsets: OffsetPoller
+    description: StreamDescription
+
+
+class MarkerInlet:
+    """Follows one marker stream through its losses."""
+
+    def __init__(
+        self, order: Order, outbox: FrameWriter, clock: Callable[[], float]
+    ) -> None:
+        self._order = order
+        self._outbox = outbox
+        self._clock = clock
+        self._finder = Finder(order, outbox, clock)
+
+    def follow(self) -> None:
+        """Find, open and read the stream, again and again.
+
+        Raises
+        ------
+        StreamNotFound, AmbiguousStream, StreamMismatch
+            Only before the first stream was opened.
+        """
+        wait_s = self._order.wait_s
+        while True:
+            info = self._finder.wait(wait_s)
+            first = self._finder.known is None
+            try:
+                self._read_all(self._open(info))
+            except StreamMismatch as error:
+                if first:
+                    raise
+                self._finder.tell(error)
+                self._outbox.sleep(RETRY_S)
+                continue
+            except (LostError, LslTimeoutError, InternalError):
+                self._finder.bury(info.uid())
+                self._outbox.send(StateChanged("lost"))
+            if self._finder.known is not None:
+                wait_s = None
+
+    def _open(self, info: pylsl.StreamInfo) -> _Opened:
+        inlet = pylsl.StreamInlet(info, recover=False)
+        full = self._outbox.patiently(inlet.info, OPEN_LIMIT_S)
+        description = describe(full.as_xml())
+        require_markers(description, found_stream(full).format)
+        self._outbox.patiently(inlet.open_stream, OPEN_LIMIT_S)
+        offsets = OffsetPoller(inlet, self._clock)
+        while not offsets.tried.is_set():  # no marker is read before it is known
+            self._outbox.sleep(0.02)
+        self._finder.remember(info)
+        self._outbox.send(StreamChanged(description))
+        self._outbox.send(StateChanged("connected"))
+        return _Opened(inlet, offsets, description)
+
+    def _read_all(self, opened: _Opened) -> None:
+        """Read until the stream is lost or its sender was replaced."""
+        last_s = self._clock()
+        try:
+            while True:
+                values, stamp = opened.inlet.pull_sample(timeout=PULL_LIMIT_S)
+                if values is not None:
+                    last_s = self._clock()
+                    self._finder.rest()
+                    self._pass_on(opened, values, stamp)
+                elif self._clock() - last_s > QUIET_S and self._replaced():
+                    self._outbox.send(StateChanged("lost"))
+                    return
+                event = offset_event(opened.offsets, opened.description, is_marker=True)
+                if event is not None:
+                    self._outbox.send(event)
+                self._outbox.keep_alive()
+        finally:
+            opened.offsets.close()
+
+    def _pass_on(
+        self, opened: _Opened, values: Sequence[str | float], t_lsl_s: float
+    ) -> None:
+        now_s = self._clock()
+        self._check_clock(opened, t_lsl_s, now_s)
+        for label in marker_labels(values, opened.description.channels):
+            label = labelled(label, self._order.trigger_label)
+            self._outbox.send(Marker(label, t_lsl_s, now_s, "stream"))
+
+    def _check_clock(self, opened: _Opened, t_lsl_s: float, now_s: float) -> None:
+        """Refuse triggers whose time on LSL's clock cannot be known."""
+        stream = opened.description
+        offset_s = opened.offsets.offset_s
+        if not is_foreign(t_lsl_s, now_s, offset_s=offset_s, host=stream.host):
+            return
+        refusal = StreamMismatch(
+            f"trigger stream {stream.name!r} on {stream.host!r} stamps its markers "
+            f"{t_lsl_s:.3f} s, but LSL's clock is at {now_s:.3f} s: another clock "
+            "(Unix time?), so volumes cannot be placed in the EEG. Let the sender "
+            "use LSL's local_clock, use a trigger channel of the EEG stream "
+            "(--trigger-channel), or run free with --tr."
+        )
+        opened.description = replace(stream, foreign_clock=True)
+        self._outbox.send(Fault("StreamMismatch", str(refusal), fatal=True))
+        raise refusal
+
+    def _replaced(self) -> bool:
+        known = self._finder.known
+        if known is None or not self._finder.has_successor():
+            return False
+        self._finder.bury(known.uid)
+        return True
+
+
+def run_markers(order: Order, outbox: FrameWriter) -> None:
+    """Run the marker inlet of `order` until the session ends."""
+    with suppress(BrokenPipeError):  # the session is gone
+        MarkerInlet(order, outbox, pylsl.local_clock).follow()
