@@ -100,7 +100,9 @@ def positions(names: Iterable[str]) -> FloatArray:
             f"no position is known for {unknown}: expected electrodes of the 10-05 "
             "system. Rename the channels, or leave them out of the bundle."
         )
-    return np.array([table[name] for name in wanted]).reshape(-1, 3)
+    xyz = np.array([table[name] for name in wanted]).reshape(-1, 3)
+    # The table has six digits, splines at close electrodes feel the seventh.
+    return np.asarray(xyz / np.linalg.norm(xyz, axis=1, keepdims=True))
 
 
 def match(labels: Sequence[str], wanted: Sequence[str]) -> tuple[int | None, ...]:
