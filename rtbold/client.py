@@ -230,11 +230,10 @@ class Subscriber:
         elif message.topic == "hello":
             self.tr_s = float(body["tr_s"])
         elif message.topic == "pred.fb":
-            if None not in (
-                due := body.get("next_due_lsl"),
-                t := body.get("t_trigger"),
-            ):
-                self.tr_s = due - t
+            due_s: float | None = body.get("next_due_lsl")
+            onset_s: float | None = body.get("t_trigger")
+            if due_s is not None and onset_s is not None:
+                self.tr_s = due_s - onset_s
             if body.get("status") in _USABLE and body.get("value") is not None:
                 self._usable = message
 

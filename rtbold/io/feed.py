@@ -133,7 +133,8 @@ class Feed:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self.close("end" if error is None else "failed")
+        asked_for = error is None or isinstance(error, KeyboardInterrupt)
+        self.close("end" if asked_for else "failed")
 
     # From here on: the feed's own thread.
 
