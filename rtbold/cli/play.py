@@ -1,0 +1,151 @@
+"""``rtbold play``: a recording on LSL, in real time."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    import threading
+
+    from rtbold.io.recording import Recording
+    from rtbold.messages import Channel
+    from rtbold.sim.player import PlayReport
+
+
+def play(
+    file: Annotated[Path, typer.Argument(help="The recording.")],
+    name: Annotated[
+        str, typer.Option(help="Name of the EEG stream; markers get NAME-markers.")
+    ] = "rtbold-play",
+    start: Annotated[
+        float, typer.Option(help="Begin this many seconds into the recording.")
+    ] = 0.0,
+    duration: Annotated[
+        float | None, typer.Option(help="Seconds to play; default: to the end.")
+    ] = None,
+    loop: Annotated[
+        bool, typer.Option("--loop", help="Begin again at the end, until Ctrl-C.")
+    ] = False,
+    markers: Annotated[
+        bool, typer.Option(help="Play the file's annotations as a marker stream.")
+    ] = True,
+    trigger_every_s: Annotated[
+        float | None,
+        typer.Option(help="Add artificial volume triggers, one every so many seconds."),
+    ] = None,
+    trigger_label: Annotated[
+        str, typer.Option(help="Label of the artificial triggers.")
+    ] = "R128",
+    unit: Annotated[
+        str | None, typer.Option(help="Unit where the file gives none: V, mV or uV.")
+    ] = None,
+    reference: Annotated[
+        str | None, typer.Option(help="Recording reference, e.g. FCz or average.")
+    ] = None,
+    stream: Annotated[
+        str | None, typer.Option(help="Which EEG stream of an XDF, by name.")
+    ] = None,
+    wait: Annotated[
+        float, typer.Option(help="Wait up to so many seconds for a listener.")
+    ] = 0.0,
+) -> None:
+    """Play a recording on LSL in real time.
+
+    Reads EDF, BDF, BrainVision (.vhdr), EEGLAB (.set), FIF, XDF and eeghdf (.h5).
+    Samples are sent at the file's nominal rate and stamped by their count.
+
+    Example: rtbold play rest.vhdr --duration 600 --trigger-every-s 2.1
+    """
+    from dataclasses import replace
+
+    from rtbold.io.playlist import cut, with_triggers
+    from rtbold.io.recording import read_recording
+
+    recording = read_recording(file, stream=stream, unit=unit)
+    part = cut(recording, start_s=start, duration_s=duration)
+    if not markers:
+        part = replace(part, markers=())
+    note = f"played from {file.name}"
+    if trigger_every_s is not None:
+        part = with_triggers(part, every_s=trigger_every_s, label=trigger_label)
+        note += f"; triggers {trigger_label!r} are artificial, not the scanner's"
+    for text in recording.notes:
+        typer.echo(f"note: {text}", err=True)
+    report = _play(
+        part, name=name, reference=reference, note=note, loop=loop, wait_s=wait
+    )
+    typer.echo(
+        f"played {report.n_samples} samples and {report.n_events} markers; "
+        f"{report.n_late} chunks left late, the worst by {report.worst_late_s:.3f} s"
+    )
+
+
+def _play(
+    part: "Recording",
+    *,
+    name: str,
+    reference: str | None,
+    note: str,
+    loop: bool,
+    wait_s: float,
+) -> "PlayReport":
+    from rtbold.sim import outlets, player
+
+    eeg = outlets.open_eeg_outlet(
+        outlets.EegOutletSettings(
+            name=name,
+            channels=_described(part),
+            rate_hz=part.rate_hz,
+            reference=reference or part.reference,
+            simulated=part.simulated,
+            note=note,
+        )
+    )
+    tracks = []
+    if part.markers:
+        marker_outlet = outlets.open_marker_outlet(
+            f"{name}-markers", simulated=part.simulated, note=note
+        )
+        labels, times_s = zip(*((m.label, m.t_s) for m in part.markers), strict=True)
+        events = player.marker_events(labels, times_s)
+        tracks.append(player.Track(marker_outlet, events))
+    length = "for ever" if loop else f"for {part.duration_s:.1f} s"
+    typer.echo(
+        f"playing {len(part.channels)} channels at {part.rate_hz:g} Hz as {name!r} "
+        f"{length}, with {len(part.markers)} markers; Ctrl-C ends it"
+    )
+    if wait_s > 0 and not eeg.wait_for_consumers(wait_s):
+        typer.echo(f"nobody listens after {wait_s:g} s; playing all the same", err=True)
+    clock = outlets.LslClock()
+    return player.play(
+        part.data_uv,
+        part.rate_hz,
+        eeg,
+        clock,
+        start_s=clock.now_s() + 0.2,
+        markers=tracks,
+        loop=loop,
+        stop=_stop_on_signals(),
+    )
+
+
+def _described(part: "Recording") -> "tuple[Channel, ...]":
+    """Return the channels with a unit each: an outlet takes none for microvolt."""
+    from dataclasses import replace
+
+    return tuple(
+        channel if channel.unit else replace(channel, unit="a.u.")
+        for channel in part.channels
+    )
+
+
+def _stop_on_signals() -> "threading.Event":
+    """Return an event that Ctrl-C or a polite end from outside sets."""
+    import signal
+    import threading
+
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    return stop

