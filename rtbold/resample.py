@@ -251,4 +251,4 @@ class Resampler:
         phase = np.arange(self._up)[:, None]
         offset = np.arange(1 - n_taps, 1) + (phase + self._reach) // self._up
         taps = kernel((offset - phase / self._up) / rate_hz)
-        return taps / taps.sum(axis=1, keepdims=True)
+        return np.asarray(taps / taps.sum(axis=1, keepdims=True))
