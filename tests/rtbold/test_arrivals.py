@@ -1,0 +1,78 @@
+import numpy as np
+import pytest
+
+from rtbold.arrivals import Arrivals, Chunk, ForeignClock
+
+NAN = float("nan")
+
+
+def arrivals(*lags_s):
+    judge = Arrivals(tolerance_s=0.5, backlog_s=1.0)
+    for lag_s in lags_s:
+        judge.add(lag_s)
+    return judge
+
+
+def test_lag_is_the_age_of_the_newest_sample():
+    assert Chunk(100, 149, 20.0).lag_s(140, 19.0, period_s=0.01) == pytest.approx(0.91)
+
+
+@pytest.mark.parametrize(
+    ("usual", "seconds", "lag_s", "verdict"),
+    [
+        ((0.02,), 3.0, 0.02, ("gap", 3.0)),
+        ((0.02,), 3.0, 0.4, ("gap", 3.0)),
+        ((0.02,), 20.0, -19.98, ("step", 0.0)),  # stamps run ahead of arrivals
+        ((0.02,), -20.0, 20.02, ("step", 0.0)),
+        ((0.02, 0.9), 3.0, 0.02, ("gap", 3.0)),  # one slow chunk is no yardstick
+        ((0.02,), -20.0, 23.02, ("gap", 3.0)),  # both jumped
+        ((), 3.0, 57.0, ("gap", 3.0)),  # first chunk, a backlog
+        ((40.0,), 3.0, 37.0, ("gap", 3.0)),  # in a backlog
+        ((), 20.0, -19.0, ("step", 0.0)),
+        ((), 3.0, NAN, ("gap", 3.0)),
+        ((), -3.0, NAN, ("step", 0.0)),
+    ],
+)
+def test_kind_of_a_jump(usual, seconds, lag_s, verdict):
+    kind, gap_s = arrivals(*usual).classify(seconds, lag_s)
+    assert (kind, gap_s) == (verdict[0], pytest.approx(verdict[1]))
+
+
+def test_smallest_lag_is_forgotten_after_two_turns():
+    judge = arrivals(0.1, NAN, 0.4)
+    judge.turn()
+    judge.add(0.3)
+    assert judge.usual_s == 0.1
+    judge.turn()
+    assert judge.usual_s == 0.3
+    assert judge.late(0.81)
+    assert not judge.late(0.79)
+
+
+def test_foreign_clock_is_aligned_by_the_smallest_lag():  # fault 7
+    rng = np.random.default_rng(8)
+    foreign = ForeignClock()
+    assert np.isnan(foreign.offset_s)
+    assert foreign.uncertainty_s == np.inf
+    for k in range(400):
+        arrived_s = 300 + 0.1 * k
+        stamps = arrived_s + 1.7e9 - 0.004 - rng.exponential(0.02) - np.arange(5) / 50
+        foreign.push(stamps, arrived_s)
+    assert foreign.offset_s == pytest.approx(-1.7e9 + 0.004, abs=0.001)
+    assert 0 < foreign.uncertainty_s < 0.01
+
+
+def test_foreign_clock_forgets_and_skips_what_is_no_number():
+    foreign = ForeignClock(bucket_s=1, n_buckets=3)
+    for k in range(10):
+        foreign.push(np.array([k - 100.0 - 0.01 * k, NAN]), float(k))
+    foreign.push(np.array([NAN]), 99.0)
+    assert foreign.offset_s == pytest.approx(100.07)
+    assert foreign.uncertainty_s == pytest.approx(0.01)
+
+
+@pytest.mark.parametrize(
+    ("stamp_s", "foreign"), [(1.7e9, True), (4900.0, False), (0.0, True), (NAN, True)]
+)
+def test_a_foreign_stamp_is_far_from_its_arrival(stamp_s, foreign):
+    assert ForeignClock.is_foreign(stamp_s, 5000.0) is foreign
