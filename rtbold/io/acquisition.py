@@ -6,6 +6,7 @@ there are any) lives in a process of its own, which a supervisor starts again.
 
 import threading
 from dataclasses import dataclass, field, replace
+from typing import Literal
 
 from rtbold.errors import ConfigError, RtboldError
 from rtbold.io.frames import Fault, Frame, InletState, KeepAlive, Order, StateChanged
@@ -239,7 +240,7 @@ class Acquisition:
         """Samples that were dropped because the session took none for too long."""
         return self._queue.n_dropped
 
-    def _status(self, role: str) -> InletStatus:
+    def _status(self, role: Literal["eeg", "marker"]) -> InletStatus:
         status = self._inlets[role].status
         return replace(status, state="closed") if self._closed else status
 

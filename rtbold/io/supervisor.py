@@ -78,9 +78,14 @@ class Supervisor:
         while not self._closing.wait(pause_s):
             looks_before = self._n_looks
             with tempfile.TemporaryFile() as errors:
-                if self._spawn(errors):
+                try:
+                    if not self._spawn(errors):
+                        return
                     self._listen()
-                    self._on_death(_tail(errors))
+                    said = _tail(errors)
+                except OSError as error:  # no memory or no files left: try again
+                    said = str(error)
+            self._on_death(said)
             short = self._n_looks - looks_before < SHORT_LIFE_LOOKS
             pause_s = min(max(2 * pause_s, 0.1), LONGEST_PAUSE_S) if short else 0.0
 

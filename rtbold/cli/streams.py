@@ -1,0 +1,53 @@
+"""``rtbold streams``: what is on the network."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from rtbold.io.streams import FoundStream
+
+
+def streams(
+    wait: Annotated[
+        float,
+        typer.Option(help="Seconds to listen.", min=0.1, max=60, metavar="S"),
+    ] = 1.0,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="One JSON list, for programs.")
+    ] = False,
+) -> None:
+    """List the LSL streams that answer on this network.
+
+    Example: rtbold streams --wait 3
+    """
+    import json
+    from dataclasses import asdict
+
+    from rich.console import Console
+
+    from rtbold.io.streams import discover
+
+    found = discover(wait)
+    if as_json:
+        typer.echo(json.dumps([asdict(stream) for stream in found], indent=2))
+    elif found:
+        Console().print(_table(found))
+    else:
+        typer.echo(
+            f"No LSL stream answered within {wait:g} s. Is a sender running, on this "
+            "network, and not behind a firewall? rtbold doctor looks into it."
+        )
+
+
+def _table(found: Sequence["FoundStream"]) -> "Table":
+    from rich.table import Table
+
+    table = Table("name", "type", "host", "channels", "rate (Hz)", "source id")
+    for s in found:
+        rate = f"{s.rate_hz:g}" if s.rate_hz else "irregular"
+        table.add_row(s.name, s.type, s.host, str(s.n_channels), rate, s.source_id)
+    return table
