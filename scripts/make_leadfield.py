@@ -47,7 +47,7 @@ def pulled_inside(points_m: np.ndarray, sphere: mne.bem.ConductorModel) -> np.nd
 
 
 def leadfield(info: mne.Info, points_m: np.ndarray) -> np.ndarray:
-    """Return (electrodes, sources, 3) in volts per ampere metre, reference at infinity."""
+    """Return (electrodes, sources, 3), V/(A m), reference at infinity."""
     sphere = sphere_for(info)
     inside = pulled_inside(points_m, sphere)
     n_moved = int((np.abs(inside - points_m).max(axis=1) > 0).sum())
@@ -67,8 +67,10 @@ def leadfield(info: mne.Info, points_m: np.ndarray) -> np.ndarray:
 def main() -> None:
     """Compute and write the lead field."""
     info = mne.create_info(list(CAP), 200.0, "eeg")
-    montage = mne.channels.make_standard_montage("standard_1020")
-    info.set_montage(montage)
+    names = mne.channels.get_builtin_montages()
+    # The same montage; MNE 1.13 renamed it.
+    name = "colin27_1020" if "colin27_1020" in names else "standard_1020"
+    info.set_montage(mne.channels.make_standard_montage(name))
     rois = read_rois()
     mni_mm = np.array([p for roi in rois for p in roi.sources_mni_mm])
     roi_of_source = [i for i, roi in enumerate(rois) for _ in roi.sources_mni_mm]

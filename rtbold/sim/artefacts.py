@@ -1,0 +1,231 @@
+"""What a scanner, a body and a cap leave in the EEG (items 5 and 8).
+
+Every function returns (electrodes, samples) or adds in place, in microvolt, before the
+reference is taken; the last electrode is the reference itself.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from rtbold.messages import Float32Array, FloatArray
+from rtbold.sim.latents import Body, slow_times_s
+from rtbold.sim.noise import generator, power_law
+from rtbold.sim.settings import BASE_RATE_HZ, TwinSettings
+
+SLICES_PER_VOLUME = 38  # 18.1 Hz at a TR of 2.1 s
+BLINKS_PER_MINUTE = 5.0
+POPS_PER_MINUTE = 0.3
+DROPOUTS_PER_MINUTE = 0.25
+GRADIENT_UV = 1.2  # residual of one slice harmonic, rms over the head
+PULSE_UV = 3.0
+MUSCLE_UV = 1.5
+MAINS_UV = 0.7
+MOTION_UV = 50.0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Scene:
+    """What the artefacts of one session need to know."""
+
+    settings: TwinSettings
+    positions_m: FloatArray  # (electrodes, 3), the reference last
+    body: Body
+    arousal: FloatArray  # on the slow grid
+
+    @property
+    def t_s(self) -> FloatArray:
+        """Time of each sample at the base rate."""
+        n = round(self.settings.duration_s * BASE_RATE_HZ)
+        times: FloatArray = np.arange(n) / BASE_RATE_HZ
+        return times
+
+    def fast(self, slow: FloatArray) -> FloatArray:
+        """Interpolate from the slow grid to the base rate."""
+        grid = slow_times_s(self.settings.duration_s)
+        return np.asarray(np.interp(self.t_s, grid, slow))
+
+    def rng(self, purpose: str) -> np.random.Generator:
+        """Return the generator of one artefact."""
+        return generator(self.settings.seed, f"artefact/{purpose}")
+
+    def smooth_pattern(self, rng: np.random.Generator) -> FloatArray:
+        """Draw a pattern that varies linearly over the head, rms 1."""
+        centred = self.positions_m - self.positions_m.mean(axis=0)
+        pattern = 0.5 * rng.standard_normal() + centred @ rng.standard_normal(3) / 0.06
+        unit: FloatArray = pattern / max(float(np.sqrt(np.mean(pattern**2))), 1e-9)
+        return unit
+
+    def noise(
+        self, rng: np.random.Generator, rows: int, *, band_hz: tuple[float, float]
+    ) -> Float32Array:
+        """Return white noise in a band, unit variance."""
+        return power_law(
+            rng,
+            (rows, self.t_s.size),
+            rate_hz=BASE_RATE_HZ,
+            band_hz=band_hz,
+            exponent=0,
+        )
+
+
+def add_artefacts(eeg_uv: Float32Array, scene: Scene) -> None:
+    """Add everything that a scanner session has."""
+    size = scene.settings.parameters.artefacts
+    for part in (_gradient, _pulse, _blinks, _muscle, _motion, _mains):
+        for pattern, course in part(scene):
+            eeg_uv += np.outer(size * pattern, course).astype(np.float32)
+    _add_pops(eeg_uv, scene)
+    _add_dropouts(eeg_uv, scene)
+
+
+Parts = list[tuple[FloatArray, FloatArray]]  # (electrodes,) times (samples,)
+
+
+def _gradient(scene: Scene) -> Parts:
+    """Residual of the gradients: slice harmonics and a template at 1/TR."""
+    rng, settings = scene.rng("gradient"), scene.settings
+    t_s = scene.t_s
+    running = (t_s >= settings.first_volume_s).astype(np.float64)
+    gain = running * (1.0 + 1.5 * _after_motion(scene))
+    slice_hz = SLICES_PER_VOLUME / settings.tr_s
+    parts: Parts = []
+    for harmonic in range(1, 6):
+        if harmonic * slice_hz > 85.0:
+            break
+        phase = rng.uniform(0, 2 * np.pi)
+        wave = np.sqrt(2) * np.cos(2 * np.pi * harmonic * slice_hz * t_s + phase)
+        size_uv = GRADIENT_UV / harmonic
+        parts.append((size_uv * scene.smooth_pattern(rng), gain * wave))
+    template = power_law(
+        rng,
+        (1, round(settings.tr_s * BASE_RATE_HZ)),
+        rate_hz=BASE_RATE_HZ,
+        band_hz=(1.0, 80.0),
+        exponent=0.5,
+    )[0]
+    in_volume = (t_s - settings.first_volume_s) % settings.tr_s
+    at = np.minimum((in_volume * BASE_RATE_HZ).astype(int), template.size - 1)
+    parts.append((0.6 * scene.smooth_pattern(rng), gain * template[at]))
+    return parts
+
+
+def _after_motion(scene: Scene) -> FloatArray:
+    """Template subtraction is off for about 25 volumes after a movement."""
+    t_s = scene.t_s
+    effect = np.zeros(t_s.size)
+    for moved_s, size in zip(
+        scene.body.motion_t_s, scene.body.motion_size, strict=True
+    ):
+        since_s = t_s - moved_s
+        effect += np.where(since_s >= 0, size * np.exp(-np.abs(since_s) / 25.0), 0.0)
+    return effect
+
+
+def _beats(scene: Scene) -> FloatArray:
+    """Return the heart's phase in cycles."""
+    return np.cumsum(scene.fast(scene.body.heart_rate_hz)) / BASE_RATE_HZ
+
+
+def _pulse(scene: Scene) -> Parts:
+    """Ballistocardiogram: harmonics of the heart, deeper with breath."""
+    rng = scene.rng("pulse")
+    cycles = _beats(scene)
+    breath = np.cumsum(scene.fast(scene.body.breath_rate_hz)) / BASE_RATE_HZ
+    depth = scene.fast(scene.body.breath_depth)
+    # A deeper breath moves the heart more: the slow size of the artefact follows it.
+    gain = depth * (1.0 + 0.25 * np.cos(2 * np.pi * breath))
+    parts: Parts = []
+    for harmonic in range(1, 7):
+        wave = np.sqrt(2) * np.cos(
+            2 * np.pi * harmonic * cycles + rng.uniform(0, 2 * np.pi)
+        )
+        size_uv = PULSE_UV * 0.7 ** (harmonic - 1) * 0.7
+        parts.append((size_uv * scene.smooth_pattern(rng), gain * wave))
+    return parts
+
+
+def _blinks(scene: Scene) -> Parts:
+    """Blinks: 60-100 uV at the forehead, gone by the crown."""
+    rng, t_s = scene.rng("blinks"), scene.t_s
+    n_blinks = int(rng.poisson(BLINKS_PER_MINUTE * scene.settings.duration_s / 60))
+    course = np.zeros(t_s.size)
+    for at_s in rng.uniform(0.0, scene.settings.duration_s, n_blinks):
+        near = np.abs(t_s - at_s) < 0.5
+        width_s = rng.uniform(0.06, 0.1)
+        size_uv = rng.uniform(60.0, 100.0)
+        course[near] += size_uv * np.exp(-0.5 * ((t_s[near] - at_s) / width_s) ** 2)
+    eyes_m = np.array([0.0, 0.09, 0.02])  # head coordinates: nose is +y
+    near_eyes = np.exp(-np.linalg.norm(scene.positions_m - eyes_m, axis=1) / 0.035)
+    forehead = np.exp(-0.04 / 0.035)  # an electrode 4 cm away sees the whole size
+    return [(np.minimum(near_eyes / forehead, 1.0), course)]
+
+
+def _muscle(scene: Scene) -> Parts:
+    """Muscle at 30-80 Hz near the temples; tension grows with arousal."""
+    rng = scene.rng("muscle")
+    tension = np.exp(0.5 * scene.fast(scene.arousal))
+    parts: Parts = []
+    for side in (-1.0, 1.0):
+        jaw_m = np.array([side * 0.075, 0.02, 0.0])
+        pattern = np.exp(-np.linalg.norm(scene.positions_m - jaw_m, axis=1) / 0.04)
+        noise = scene.noise(rng, 1, band_hz=(30.0, 80.0))[0]
+        parts.append((2.0 * MUSCLE_UV * pattern, tension * noise))
+    return parts
+
+
+def _motion(scene: Scene) -> Parts:
+    """Movements: a burst below 20 Hz over the whole head."""
+    rng, t_s = scene.rng("motion"), scene.t_s
+    course = np.zeros(t_s.size)
+    for moved_s, size in zip(
+        scene.body.motion_t_s, scene.body.motion_size, strict=True
+    ):
+        width_s = rng.uniform(0.2, 0.6)
+        course += size * np.exp(-0.5 * ((t_s - moved_s) / width_s) ** 2)
+    noise = scene.noise(rng, 2, band_hz=(0.5, 20.0))
+    return [
+        (MOTION_UV * 0.7 * scene.smooth_pattern(rng), course * row) for row in noise
+    ]
+
+
+def _mains(scene: Scene) -> Parts:
+    """Mains: one tone, of another size at every electrode."""
+    rng = scene.rng("mains")
+    sizes_uv = MAINS_UV * rng.lognormal(0.0, 0.5, len(scene.positions_m))
+    phase = rng.uniform(0, 2 * np.pi)
+    tone = np.sqrt(2) * np.cos(2 * np.pi * scene.settings.mains_hz * scene.t_s + phase)
+    return [(sizes_uv, tone)]
+
+
+def _add_pops(eeg_uv: Float32Array, scene: Scene) -> None:
+    """Electrode pops: a step at one electrode that decays in half a second."""
+    rng, t_s = scene.rng("pops"), scene.t_s
+    n_pops = int(rng.poisson(POPS_PER_MINUTE * scene.settings.duration_s / 60))
+    for at_s in rng.uniform(0.0, scene.settings.duration_s, n_pops):
+        row = rng.integers(len(eeg_uv) - 1)  # never the reference
+        after = (t_s >= at_s) & (t_s < at_s + 3.0)
+        size_uv = rng.choice([-1.0, 1.0]) * rng.uniform(50.0, 200.0)
+        eeg_uv[row, after] += size_uv * np.exp(-(t_s[after] - at_s) / 0.5)
+
+
+def _add_dropouts(eeg_uv: Float32Array, scene: Scene) -> None:
+    """Drop-outs: one electrode holds its value for part of a second."""
+    rng = scene.rng("drop-outs")
+    n_drops = int(rng.poisson(DROPOUTS_PER_MINUTE * scene.settings.duration_s / 60))
+    for at_s in rng.uniform(0.0, scene.settings.duration_s - 1.0, n_drops):
+        row = rng.integers(len(eeg_uv) - 1)
+        first = int(at_s * BASE_RATE_HZ)
+        n_held = int(rng.uniform(0.1, 0.6) * BASE_RATE_HZ)
+        eeg_uv[row, first : first + n_held] = eeg_uv[row, first]
+
+
+def ecg_uv(scene: Scene) -> Float32Array:
+    """Return the ECG channel: R and T waves, some noise."""
+    cycles = _beats(scene)
+    heart_hz = scene.fast(scene.body.heart_rate_hz)
+    since_s = ((cycles + 0.5) % 1.0 - 0.5) / heart_hz
+    r_wave = 900.0 * np.exp(-0.5 * (since_s / 0.012) ** 2)
+    t_wave = 200.0 * np.exp(-0.5 * ((since_s - 0.25) / 0.04) ** 2)
+    noise = 10.0 * scene.noise(scene.rng("ecg"), 1, band_hz=(0.5, 80.0))[0]
+    return (r_wave + t_wave + noise).astype(np.float32)

@@ -1,0 +1,165 @@
+"""The twin: one latent brain, two instruments, and the truth beside them.
+
+Everything follows from the seed: the same settings give the same session. A longer
+session of a seed is another session of the same subject, not a continuation.
+"""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from rtbold.messages import Channel, Float32Array, FloatArray
+from rtbold.sim.artefacts import Scene, add_artefacts, ecg_uv
+from rtbold.sim.atlas import read_rois
+from rtbold.sim.haemodynamics import simulate_bold, volume_onsets_s
+from rtbold.sim.latents import (
+    DECLARED_ROIS,
+    Body,
+    Brain,
+    draw_body,
+    draw_brain,
+    slow_times_s,
+)
+from rtbold.sim.leadfield import LeadField, oriented, read_leadfield
+from rtbold.sim.noise import generator
+from rtbold.sim.rhythms import SourceActivity
+from rtbold.sim.settings import BASE_RATE_HZ, ECG, TwinSettings
+from rtbold.sim.upsample import upsampled
+
+AMPLIFIER_UV = 0.3  # white noise of each electrode
+SAMPLE_INDEX = "SAMPLE_INDEX"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TwinRecording:
+    """One session: what two instruments saw, and why. Times are from sample 0."""
+
+    settings: TwinSettings
+    eeg_uv: Float32Array  # (channels, samples), referenced as the settings say
+    rate_hz: float
+    channels: tuple[Channel, ...]
+    volume_onsets_s: FloatArray  # (volumes,)
+    bold: FloatArray  # (volumes, rois), as measured: noise, drift, body and all
+    bold_truth: FloatArray  # (volumes, rois), its neural part alone
+    roi_names: tuple[str, ...]
+    declared_rois: tuple[str, ...]  # whose BOLD follows what band power cannot carry
+    drive: FloatArray  # (rois, slow samples), the neural cause of BOLD
+    drive_t_s: FloatArray  # (slow samples,), from before the recording
+    arousal: FloatArray  # (slow samples,)
+    body: Body
+
+    @property
+    def t_eeg_s(self) -> FloatArray:
+        """Time of each sample."""
+        times: FloatArray = np.arange(self.eeg_uv.shape[1]) / self.rate_hz
+        return times
+
+
+def simulate(settings: TwinSettings) -> TwinRecording:
+    """Return the session that the settings describe, as a whole, at its rate."""
+    base = simulate_base(settings)
+    if settings.rate_hz == BASE_RATE_HZ and not settings.sample_index_channel:
+        return base
+    blocks = list(upsampled(base.eeg_uv, settings.rate_hz, seed=settings.seed))
+    eeg_uv = np.concatenate(blocks, axis=1)
+    if settings.sample_index_channel:
+        index = np.arange(eeg_uv.shape[1], dtype=np.float32)
+        eeg_uv = np.concatenate([eeg_uv, index[None]])
+    return replace_eeg(base, eeg_uv)
+
+
+def simulate_base(settings: TwinSettings) -> TwinRecording:
+    """Return the session with EEG at 200 Hz and no index channel.
+
+    For a player that brings it to its rate block by block (`rtbold.sim.upsample`).
+    """
+    rois = read_rois()
+    cause = draw_brain(settings, rois, "brain")
+    # On level `confound` the EEG's rhythms follow a brain that BOLD knows nothing of.
+    heard = (
+        cause if settings.parameters.neural_eeg else draw_brain(settings, rois, "decoy")
+    )
+    body = draw_body(settings, heard.arousal)
+    bold = simulate_bold(settings, cause.drive, body)
+    return TwinRecording(
+        settings=settings,
+        eeg_uv=_eeg_uv(settings, heard, body),
+        rate_hz=BASE_RATE_HZ,
+        channels=channels_of(settings, with_index=False),
+        volume_onsets_s=volume_onsets_s(settings),
+        bold=bold.measured,
+        bold_truth=bold.neural,
+        roi_names=tuple(roi.name for roi in rois),
+        declared_rois=DECLARED_ROIS if settings.parameters.declared_share else (),
+        drive=cause.drive,
+        drive_t_s=slow_times_s(settings.duration_s),
+        arousal=cause.arousal,
+        body=body,
+    )
+
+
+def channels_of(settings: TwinSettings, *, with_index: bool) -> tuple[Channel, ...]:
+    """Return the stream's channels in order."""
+    channels = [
+        Channel(label, "uV", "ecg" if label == ECG else "eeg")
+        for label in settings.channels
+    ]
+    if with_index:
+        channels.append(Channel(SAMPLE_INDEX, "count", "misc"))
+    return tuple(channels)
+
+
+def replace_eeg(base: TwinRecording, eeg_uv: Float32Array) -> TwinRecording:
+    """Return the session with its EEG at the settings' own rate."""
+    settings = base.settings
+    channels = channels_of(settings, with_index=settings.sample_index_channel)
+    return replace(base, eeg_uv=eeg_uv, rate_hz=settings.rate_hz, channels=channels)
+
+
+def _eeg_uv(settings: TwinSettings, brain: Brain, body: Body) -> Float32Array:
+    """Return all channels in the settings' order."""
+    field = read_leadfield()
+    rows = field.rows(_electrodes(settings))
+    eeg_uv = _neural_uv(settings, brain, field=field, rows=rows)
+    scene = Scene(settings, field.positions_m[rows], body, brain.arousal)
+    if settings.parameters.artefacts > 0:
+        add_artefacts(eeg_uv, scene)
+    eeg_uv = _referenced(eeg_uv, settings)
+    noise = scene.rng("amplifier").standard_normal(eeg_uv.shape, dtype=np.float32)
+    eeg_uv += np.float32(AMPLIFIER_UV) * noise
+    if ECG not in settings.channels:
+        return eeg_uv
+    return np.insert(eeg_uv, settings.channels.index(ECG), ecg_uv(scene), axis=0)
+
+
+def _electrodes(settings: TwinSettings) -> tuple[str, ...]:
+    """Return the EEG channels, then the reference electrode if there is one."""
+    if settings.reference.lower() == "average":
+        return settings.eeg_labels
+    return (*settings.eeg_labels, settings.reference)
+
+
+def _referenced(eeg_uv: Float32Array, settings: TwinSettings) -> Float32Array:
+    if settings.reference.lower() == "average":
+        average: Float32Array = eeg_uv - eeg_uv.mean(axis=0, keepdims=True)
+        return average
+    referenced: Float32Array = eeg_uv[:-1] - eeg_uv[-1:]
+    return referenced
+
+
+def _neural_uv(
+    settings: TwinSettings, brain: Brain, *, field: LeadField, rows: list[int]
+) -> Float32Array:
+    """Return (electrodes, samples), scaled so that the referenced RMS is 10-15 uV."""
+    rng = generator(settings.seed, "head")
+    jitter = settings.parameters.orientation_jitter
+    gain = oriented(field, rng, jitter=jitter)[rows].astype(np.float32)
+    n = round(settings.duration_s * BASE_RATE_HZ)
+    eeg = np.zeros((len(rows), n), np.float32)
+    first = 0
+    for sources in SourceActivity(settings, brain, read_rois()).groups():
+        eeg += gain[:, first : first + len(sources)] @ sources
+        first += len(sources)
+    rms = float(np.sqrt(np.mean(np.square(_referenced(eeg, settings)))))
+    eeg *= np.float32(rng.uniform(10.0, 15.0) / rms)
+    return eeg
