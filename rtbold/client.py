@@ -183,7 +183,7 @@ class Subscriber:
             topic, body = frames[0].decode(), self._decode(frames[1])
             schema, session, seq = body["schema"], body["session"], body["seq"]
             float(body["t_lsl"])
-        except (ValueError, KeyError, IndexError, TypeError):
+        except (ValueError, LookupError, TypeError, RecursionError):
             self.n_bad += 1
             return None
         if schema != f"rtbold.{topic}/{SCHEMA_VERSION}":

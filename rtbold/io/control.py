@@ -25,6 +25,8 @@ LATEST_BY_DEFAULT: Topic = "pred.fb"
 LONGEST_TEXT = 1000
 WAKE_MS = 100  # how soon `close` is noticed
 JOIN_S = 2.0
+# RecursionError: brackets nested thousands deep
+UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +80,7 @@ def answer(payload: bytes, answers: Answers) -> bytes:
     """Return the reply to one request, whatever it holds. Never raises RtboldError."""
     try:
         request = msgspec.json.decode(payload, type=Request)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except UNREADABLE as error:
         return _refusal(payload, str(error))
     try:
         return msgspec.json.encode(_answer(request, answers))
@@ -126,7 +128,7 @@ def _refusal(payload: bytes, why: str) -> bytes:
     """Return the reply to what is no request; keep op and id if they can be read."""
     try:
         given = msgspec.json.decode(payload)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except UNREADABLE:
         given = None
     given = given if isinstance(given, dict) else {}
     id_ = given.get("id")

@@ -1,0 +1,257 @@
+import json
+from pathlib import Path
+
+import pytest
+
+from rtbold.client import Subscriber
+from rtbold.clock import HandCrankedClock
+
+GOLDEN = Path(__file__).resolve().parents[1] / "golden"
+LAG_S = 1000.0  # the publisher's clock is this far ahead
+TR_S = 2.1
+
+
+class Publisher:
+    """Hands messages straight to a subscriber, without a socket in between."""
+
+    def __init__(self, feed, clock, session="s1"):
+        self.feed, self.clock, self.session = feed, clock, session
+        self.seq = {}
+
+    def send(self, topic, delay_s=0.0, seq=None, **changes):
+        body = json.loads((GOLDEN / f"{topic}.1.json").read_text())
+        if seq is None:
+            seq = self.seq.get(topic, -1) + 1
+        self.seq[topic] = max(seq, self.seq.get(topic, -1))
+        t_lsl = self.clock.now_s() + LAG_S - delay_s
+        body |= {"session": self.session, "seq": seq, "t_lsl": t_lsl}
+        if topic == "pred.fb":
+            body |= {"t_trigger": t_lsl, "next_due_lsl": t_lsl + TR_S}
+        return self.raw(topic, json.dumps(body | changes))
+
+    def raw(self, topic, text):
+        return self.feed._accept([topic.encode(), text.encode()])
+
+    def beat(self, seconds=0.0):
+        """Let time pass with a heartbeat each 0.5 s."""
+        self.send("hb")
+        for _ in range(round(seconds / 0.5)):
+            self.clock.advance(0.5)
+            self.send("hb")
+
+
+@pytest.fixture
+def clock():
+    return HandCrankedClock(5.0)
+
+
+@pytest.fixture
+def feed(clock):
+    with Subscriber("inproc://nobody", now_s=clock.now_s) as feed:
+        yield feed
+
+
+@pytest.fixture
+def publisher(feed, clock):
+    return Publisher(feed, clock)
+
+
+def bad(publisher, status="invalid", **changes):
+    return publisher.send(
+        "pred.fb", status=status, value=None, z=None, reasons=["gap"], **changes
+    )
+
+
+def test_nothing_came_so_nothing_is_shown(feed):
+    assert not feed.alive
+    assert not feed.stalled
+    assert (feed.feedback().show, feed.feedback().value) == ("neutral", None)
+
+
+def test_ok_value_is_shown(feed, publisher):
+    publisher.beat()
+    publisher.send("pred.fb")
+    shown = feed.feedback()
+    assert (shown.show, shown.value, shown.z, shown.reasons) == (
+        "value",
+        0.42,
+        0.91,
+        (),
+    )
+
+
+def test_invalid_holds_for_one_tr_then_neutral(feed, publisher, clock):
+    publisher.beat()
+    publisher.send("pred.fb")
+    publisher.beat(2.0)
+    bad(publisher)
+    held = feed.feedback()
+    assert (held.show, held.value, held.reasons) == ("hold", 0.42, ("gap",))
+    publisher.beat(2.0)
+    bad(publisher)
+    publisher.beat(0.5)
+    assert (feed.feedback().show, feed.feedback().value) == ("neutral", None)
+
+
+@pytest.mark.parametrize("status", ["invalid", "warmup", "paused"])
+def test_never_a_value_without_a_usable_one_before(feed, publisher, status):
+    publisher.beat()
+    bad(publisher, status)
+    assert (feed.feedback().show, feed.feedback().reasons) == ("neutral", ("gap",))
+
+
+def test_a_number_in_an_invalid_message_is_not_believed(feed, publisher):
+    publisher.beat()
+    publisher.send("pred.fb", status="invalid", value=3.0)
+    assert feed.feedback().show == "neutral"
+
+
+def test_nan_from_a_sloppy_publisher_is_no_value(feed, publisher):
+    publisher.beat()
+    publisher.send("pred.fb", value=float("nan"))
+    assert feed.feedback().show == "neutral"
+
+
+def test_dead_after_two_seconds_without_heartbeat(feed, publisher, clock):
+    publisher.beat()
+    publisher.send("pred.fb")
+    clock.advance(1.9)
+    assert feed.alive
+    clock.advance(0.2)
+    assert not feed.alive
+    assert not feed.stalled
+    assert feed.feedback().reasons == ("no_heartbeat",)
+    assert feed.feedback().show == "neutral"
+
+
+def test_stalled_after_one_and_a_half_tr_then_neutral(feed, publisher):
+    publisher.beat()
+    publisher.send("pred.fb")
+    publisher.beat(3.0)
+    assert not feed.stalled
+    publisher.beat(0.5)
+    assert feed.stalled
+    assert (feed.feedback().show, feed.feedback().reasons) == ("hold", ("stalled",))
+    publisher.beat(1.0)
+    assert (feed.feedback().show, feed.feedback().value) == ("neutral", None)
+
+
+def test_stalled_if_no_prediction_ever_came(feed, publisher):
+    publisher.beat(3.5)
+    assert feed.stalled
+
+
+def test_a_subscriber_of_heartbeats_alone_never_sees_a_stall(clock):
+    with Subscriber("inproc://nobody", ("quality",), now_s=clock.now_s) as feed:
+        Publisher(feed, clock).beat(20.0)
+        assert feed.alive
+        assert not feed.stalled
+
+
+def test_tr_is_learned_from_hello_and_from_predictions(feed, publisher):
+    publisher.send("hello", tr_s=1.5)
+    assert feed.tr_s == 1.5
+    publisher.send("pred.fb")
+    assert feed.tr_s == pytest.approx(TR_S)
+
+
+def test_bye_is_the_end(feed, publisher):
+    publisher.beat()
+    publisher.send("pred.fb")
+    publisher.send("bye")
+    assert not feed.alive
+    assert feed.feedback().show == "neutral"
+
+
+def test_backlog_after_a_frozen_frame_is_not_taken_for_news(feed, publisher, clock):
+    publisher.beat(5.0)
+    clock.advance(10.0)  # the app was frozen; the publisher died 8 s ago
+    publisher.send("pred.fb", delay_s=9.0)
+    publisher.send("hb", delay_s=8.0)
+    assert not feed.alive
+    assert feed.feedback().show == "neutral"
+
+
+def test_prediction_of_long_ago_in_a_backlog_is_stalled_not_shown(
+    feed, publisher, clock
+):
+    publisher.beat(5.0)
+    clock.advance(10.0)
+    publisher.send("pred.fb", delay_s=9.0)
+    publisher.send("hb")
+    assert feed.alive
+    assert feed.stalled
+    assert feed.feedback().show == "neutral"
+
+
+def test_clock_drift_of_hours_does_not_kill_a_live_publisher(feed, publisher, clock):
+    for _ in range(4 * 3600):
+        clock.advance(1.0)
+        drift_s = 1e-4 * clock.now_s()  # 100 ppm
+        publisher.send("hb", delay_s=drift_s)
+    assert feed.alive
+
+
+def test_late_joiner_uses_the_resent_value_only_while_it_is_fresh(feed, publisher):
+    publisher.send("pred.fb", delay_s=2.9, replayed=True)
+    assert feed.feedback().show == "neutral"  # nobody can tell its age yet
+    publisher.beat()
+    assert feed.feedback().show == "value"
+    publisher.beat(0.5)
+    assert feed.feedback().show == "hold"
+
+
+def test_resent_messages_are_seen_once(feed, publisher):
+    assert publisher.send("hello") is not None
+    assert publisher.send("hello", seq=0, replayed=True) is None
+    assert (feed.n_duplicates, feed.n_gaps.total()) == (1, 0)
+
+
+def test_gaps_are_counted_per_topic(feed, publisher):
+    for seq in (10, 11, 14):
+        publisher.send("pred.fb", seq=seq)
+    publisher.send("hb", seq=3)
+    assert feed.n_gaps == {"pred.fb": 2, "hb": 0}
+
+
+def test_a_new_session_is_accepted_and_nothing_old_is_kept(feed, publisher, clock):
+    publisher.beat()
+    publisher.send("pred.fb", seq=500)
+    restarted = Publisher(feed, clock, "s2")
+    restarted.beat()
+    assert (feed.session, feed.n_sessions, feed.n_gaps.total()) == ("s2", 2, 0)
+    assert "pred.fb" not in feed.latest
+    assert feed.feedback().show == "neutral"
+    assert publisher.send("pred.fb") is None  # a straggler of the old one
+    assert feed.session == "s2"
+
+
+@pytest.mark.parametrize(
+    "text", ["", "{", "[]", "7", "null", "{}", '{"schema": "rtbold.hb/1"}', "[" * 9999]
+)
+def test_what_is_no_message_is_counted_not_raised(feed, publisher, text):
+    assert publisher.raw("hb", text) is None
+    assert feed.n_bad == 1
+
+
+def test_single_frame_is_counted(feed):
+    assert feed._accept([b"hb"]) is None
+    assert feed.n_bad == 1
+
+
+def test_another_version_is_named_and_not_read(feed, publisher):
+    publisher.send("pred.fb", schema="rtbold.pred.fb/2")
+    assert feed.foreign_schema == "rtbold.pred.fb/2"
+    assert feed.latest == {}
+
+
+def test_unknown_keys_are_ignored(feed, publisher):
+    publisher.beat()
+    publisher.send("pred.fb", a_later_field=[1])
+    assert feed.feedback().show == "value"
+
+
+def test_the_file_needs_nothing_of_rtbold():
+    source = Path(Subscriber.__init__.__code__.co_filename).read_text()
+    imports = [x for x in source.splitlines() if x.startswith(("import", "from"))]
+    assert not [x for x in imports if "rtbold" in x or "numpy" in x or "msgspec" in x]
