@@ -16,6 +16,8 @@ from rtbold.io.event_lines import (
     checksum,
     from_fields,
 )
+from rtbold.io.read_xdf import load_streams, to_uv
+from rtbold.io.session_folder import EVENTS_NAME, xdf_parts
 from rtbold.messages import EegChunk, Event, Float32Array, FloatArray
 
 _NOT_EXACT = "A replay without the event log is possible, but not exact."
@@ -49,6 +51,44 @@ def read_event_log(path: Path, sources: Sequence[SampleSource]) -> Iterator[Even
             continue
         entry = _parse(path, fields)
         yield finder.chunk(entry) if isinstance(entry, ChunkLine) else entry
+
+
+def session_events(xdf: Path) -> Iterator[Event] | None:
+    """Yield the events of the session that `xdf` is the recording of, bit for bit.
+
+    Returns
+    -------
+    None if there is no ``events.jsonl`` beside it: a recording made by others.
+
+    Raises
+    ------
+    DataFileError
+        As `read_event_log`.
+    """
+    path = xdf.with_name(EVENTS_NAME)
+    if not path.is_file():
+        return None
+    return read_event_log(path, session_samples(path, xdf_parts(xdf)))
+
+
+def session_samples(path: Path, parts: Sequence[Path]) -> list[SampleSource]:
+    """Return the EEG in `parts`, converted with the settings in the log's header."""
+    header: dict[str, Any] = {}
+    names: set[str] = set()
+    for fields in read_lines(path):
+        if fields["type"] == "header":
+            header = fields
+        elif fields["type"] == "stream":
+            names.add(fields["description"]["name"])
+    return [
+        SampleSource(
+            to_uv(stream, header.get("unit"), header.get("trigger_channel")),
+            stream.stamps_s,
+        )
+        for part in parts
+        for stream in load_streams(part)[0]
+        if stream.description.name in names and not stream.is_text
+    ]
 
 
 def read_lines(path: Path) -> Iterator[dict[str, Any]]:
@@ -129,28 +169,30 @@ class _Finder:
         return EegChunk(data_uv, line.stamps_s, line.t_arrived_s, line.index)
 
     def _find(self, line: ChunkLine) -> Float32Array | None:
-        n = len(line.stamps_s)
-        if n == 0:
+        if len(line.stamps_s) == 0:
             return np.empty((line.n_channels, 0), dtype=np.float32)
-        for number, source in enumerate(self._sources):
-            if source.data_uv.shape[0] != line.n_channels:
-                continue
-            for first in self._candidates(number, line.stamps_s):
-                data_uv = source.data_uv[:, first : first + n]
-                if checksum(data_uv) == line.crc32:
-                    self._next[number] = first + n
+        # The expected places of all sources come first: a search reads all stamps.
+        for places in (self._expected, self._searched):
+            for number, first in places(line.stamps_s):
+                end = first + len(line.stamps_s)
+                data_uv = self._sources[number].data_uv[:, first:end]
+                fits = data_uv.shape[0] == line.n_channels
+                if fits and checksum(data_uv) == line.crc32:
+                    self._next[number] = end
                     return np.ascontiguousarray(data_uv)
         return None
 
-    def _candidates(self, number: int, stamps_s: FloatArray) -> Iterator[int]:
-        """Yield where `stamps_s` stand in a source: the expected place first."""
-        recorded = self._sources[number].stamps_s
-        n = len(stamps_s)
-        expected = self._next[number]
-        if np.array_equal(recorded[expected : expected + n], stamps_s):
-            yield expected
-        for first in np.flatnonzero(recorded == stamps_s[0]):
-            if first != expected and np.array_equal(
-                recorded[first : first + n], stamps_s
-            ):
-                yield int(first)
+    def _expected(self, stamps_s: FloatArray) -> Iterator[tuple[int, int]]:
+        """Yield (source, first sample) where the last find of a source ended."""
+        for number, source in enumerate(self._sources):
+            first = self._next[number]
+            if np.array_equal(source.stamps_s[first : first + len(stamps_s)], stamps_s):
+                yield number, first
+
+    def _searched(self, stamps_s: FloatArray) -> Iterator[tuple[int, int]]:
+        """Yield (source, first sample) wherever `stamps_s` stand."""
+        for number, source in enumerate(self._sources):
+            recorded = source.stamps_s
+            for first in np.flatnonzero(recorded == stamps_s[0]).tolist():
+                if np.array_equal(recorded[first : first + len(stamps_s)], stamps_s):
+                    yield number, first

@@ -84,6 +84,20 @@ def _check_length(path: Path, header: configparser.ConfigParser) -> None:
             f"{data.name} holds {data.stat().st_size} bytes, expected "
             f"{announced} samples of {n_frame} bytes. It is truncated: copy it again."
         )
+    last = _last_marker(path.parent / str(common.get("MarkerFile", "")))
+    if last > n_samples:
+        raise DataFileError(
+            f"{data.name} ends at sample {n_samples}, but a marker is at {last}, "
+            "expected all markers within it. It is truncated: copy it again."
+        )
+
+
+def _last_marker(path: Path) -> int:
+    """Return the position of the last marker, counted from 1; 0 if there is none."""
+    if not path.is_file():
+        return 0  # MNE says so, if it was named
+    lines = re.findall(rb"^Mk\d+=[^,\r\n]*,[^,\r\n]*,(\d+),", path.read_bytes(), re.M)
+    return max(map(int, lines), default=0)
 
 
 def _reference(header: configparser.ConfigParser) -> str | None:

@@ -18,9 +18,15 @@ from rtbold.io.recording import (
     Recording,
     in_microvolt,
 )
+from rtbold.io.triggers import find_channel
 from rtbold.io.units import factors_to_uv
 from rtbold.io.xdf_chunks import XdfChunks, walk
-from rtbold.messages import ClockOffset, FloatArray, StreamDescription
+from rtbold.messages import (
+    ClockOffset,
+    Float32Array,
+    FloatArray,
+    StreamDescription,
+)
 
 Loaded = dict[str, Any]  # one stream as pyxdf returns it
 Row = Sequence[str | float]
@@ -43,12 +49,8 @@ def read_xdf(path: Path, options: ReadOptions) -> Recording:
     """Read the EEG stream of an XDF, and all its marker streams."""
     streams, notes = load_streams(path)
     eeg = choose_eeg(path, streams, options.stream)
-    factors = factors_to_uv(eeg.description.channels, options.unit)
-    # The very operation of the inlet, so that a replay sees the same float32.
-    data_uv = np.empty(eeg.values.shape[::-1], dtype=np.float32)
-    np.multiply(eeg.values.T, factors[:, None], out=data_uv, casting="same_kind")
     return Recording(
-        data_uv=data_uv,
+        data_uv=to_uv(eeg, options.unit),
         rate_hz=eeg.description.rate_hz,
         channels=in_microvolt(eeg.description.channels, options.unit),
         reference=eeg.description.reference,
@@ -59,6 +61,24 @@ def read_xdf(path: Path, options: ReadOptions) -> Recording:
         simulated=eeg.description.simulated,
         notes=(*notes, *_gap_notes(eeg)),
     )
+
+
+def to_uv(
+    stream: XdfStream, unit: str | None = None, trigger_channel: str | None = None
+) -> Float32Array:
+    """Return (channels, samples) by the very operation of the inlet.
+
+    Parameters
+    ----------
+    unit, trigger_channel : as the session was told (``--unit``, ``--trigger-channel``).
+    """
+    channels = stream.description.channels
+    factors = factors_to_uv(channels, unit)
+    if trigger_channel is not None:
+        factors[find_channel(channels, trigger_channel)] = 1.0
+    data_uv = np.empty(stream.values.shape[::-1], dtype=np.float32)
+    np.multiply(stream.values.T, factors[:, None], out=data_uv, casting="same_kind")
+    return data_uv
 
 
 def load_streams(path: Path) -> tuple[list[XdfStream], list[str]]:

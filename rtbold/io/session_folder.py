@@ -1,5 +1,6 @@
 """The folder of one recorded run: names in the manner of BIDS, never overwritten."""
 
+import glob
 import json
 import re
 import shutil
@@ -9,6 +10,7 @@ from pathlib import Path
 
 from rtbold.errors import ConfigError, RtboldError
 
+EVENTS_NAME = "events.jsonl"
 _LABEL = re.compile(r"[A-Za-z0-9]{1,32}")
 _MOST_RUNS = 999
 
@@ -28,13 +30,12 @@ class SessionPaths:
     @property
     def xdf_parts(self) -> tuple[Path, ...]:
         """The parts that were written, in order."""
-        found = self.folder.glob(f"{self.stem}_eeg*.xdf")
-        return tuple(sorted(found, key=lambda path: (len(path.name), path.name)))
+        return xdf_parts(self.xdf())
 
     @property
     def events(self) -> Path:
         """What the loop saw of each event."""
-        return self.folder / "events.jsonl"
+        return self.folder / EVENTS_NAME
 
     @property
     def settings(self) -> Path:
@@ -104,6 +105,12 @@ def open_session_folder(
         f"{parent} holds {_MOST_RUNS} runs of task {task!r}, expected a free number. "
         "Use another session or task."
     )
+
+
+def xdf_parts(xdf: Path) -> tuple[Path, ...]:
+    """Return `xdf` and the further parts beside it that exist, in order."""
+    found = xdf.parent.glob(f"{glob.escape(xdf.stem)}_part-*.xdf")
+    return tuple(path for path in (xdf, *sorted(found)) if path.is_file())
 
 
 def check_label(what: str, label: str) -> None:
