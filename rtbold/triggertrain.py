@@ -1,0 +1,97 @@
+"""What a train of triggers says by itself: its spacing, and slices in a volume."""
+
+import math
+from collections import deque
+from typing import Literal
+
+SPACING_MEMORY = 8  # intervals
+JITTER_S = 0.015  # between two triggers, each early or late by some milliseconds
+
+
+class TriggerSpacing:
+    """Measure the interval of volume triggers, doubles and missing ones aside.
+
+    Parameters
+    ----------
+    tr_s : nominal.
+    tolerance : share of it by which the measured interval may differ.
+    """
+
+    def __init__(self, tr_s: float, tolerance: float) -> None:
+        self._tr_s = tr_s
+        self._tolerance = tolerance
+        self._last_s = math.nan
+        self._intervals_s: deque[float] = deque(maxlen=SPACING_MEMORY)
+
+    def restart(self, t_s: float) -> None:
+        """Begin with the first trigger of a train."""
+        self._last_s = t_s
+        self._intervals_s.clear()
+
+    def add(self, t_s: float) -> None:
+        """Note the next trigger."""
+        if not math.isnan(self._last_s):
+            self._intervals_s.append(t_s - self._last_s)
+        self._last_s = t_s
+
+    @property
+    def measured_s(self) -> float | None:
+        """Return the mean of the intervals that agree with the median of all.
+
+        None until three do, or while fewer than half do.
+        """
+        if len(self._intervals_s) < 3:
+            return None
+        ordered = sorted(self._intervals_s)
+        median_s = ordered[len(ordered) // 2]
+        near_s = max(JITTER_S, 0.01 * median_s)
+        agree = [x for x in ordered if abs(x - median_s) <= near_s]
+        if len(agree) < max(3, len(ordered) / 2):
+            return None
+        return sum(agree) / len(agree)
+
+    @property
+    def mismatch_s(self) -> float | None:
+        """Return the measured interval if it is not the nominal one."""
+        measured_s = self.measured_s
+        if measured_s is None:
+            return None
+        off = abs(measured_s / self._tr_s - 1)
+        return measured_s if off > self._tolerance else None
+
+
+class SliceCounter:
+    """Find the first trigger of each volume among slice triggers.
+
+    Slices are counted by time, so that a missing or doubled trigger does not shift the
+    volumes after it. They are taken to be evenly spaced.
+
+    Parameters
+    ----------
+    every : triggers per volume; 1 lets every trigger through.
+    tr_s : of a volume.
+    double_fraction : share of the spacing below which a trigger is a double.
+    """
+
+    def __init__(self, every: int, tr_s: float, double_fraction: float) -> None:
+        self._every = every
+        self._spacing_s = tr_s / every
+        self._double_s = double_fraction * self._spacing_s
+        self.restart()
+
+    def restart(self) -> None:
+        """Take the next trigger as the first slice of a volume."""
+        self._last_s: float | None = None
+        self._slice = 0
+
+    def kind(self, t_s: float) -> Literal["volume", "slice", "double"]:
+        """Return what the next trigger is."""
+        if self._every == 1:
+            return "volume"
+        if self._last_s is not None:
+            since_s = t_s - self._last_s
+            if since_s < self._double_s:
+                return "double"
+            self._slice += max(1, math.floor(since_s / self._spacing_s + 0.5))
+        self._last_s = t_s
+        return "volume" if self._slice % self._every == 0 else "slice"
