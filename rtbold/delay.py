@@ -71,7 +71,8 @@ def estimate_delay(
         needed_s = MIN_BLOCKS * BLOCK_S + 2 * max_lag_s
         raise DataFileError(
             f"raw and cleaned stream overlap for {max(last_s - first_s, 0):.1f} s, "
-            f"expected at least {needed_s:g} s: record longer (--seconds)"
+            f"expected at least {needed_s:g} s: record longer (--seconds); are both "
+            "stamped on LSL's clock?"
         )
     a, b = _on_grid(raw, grid_s), _on_grid(cleaned, grid_s)
     # (lag, correlation) of each block of the raw stream against the cleaned one.
