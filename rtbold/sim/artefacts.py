@@ -228,4 +228,4 @@ def ecg_uv(scene: Scene) -> Float32Array:
     r_wave = 900.0 * np.exp(-0.5 * (since_s / 0.012) ** 2)
     t_wave = 200.0 * np.exp(-0.5 * ((since_s - 0.25) / 0.04) ** 2)
     noise = 10.0 * scene.noise(scene.rng("ecg"), 1, band_hz=(0.5, 80.0))[0]
-    return (r_wave + t_wave + noise).astype(np.float32)
+    return np.asarray(r_wave + t_wave + noise, dtype=np.float32)

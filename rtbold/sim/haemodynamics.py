@@ -30,8 +30,8 @@ def volume_onsets_s(settings: TwinSettings) -> FloatArray:
     """Return the onset of each volume that begins within the recording."""
     span_s = settings.duration_s - settings.first_volume_s
     n_volumes = int(np.ceil(span_s / settings.tr_s - 1e-9))
-    onsets: FloatArray = settings.first_volume_s + settings.tr_s * np.arange(n_volumes)
-    return onsets
+    steps = np.arange(n_volumes, dtype=np.float64)
+    return np.asarray(settings.first_volume_s + settings.tr_s * steps)
 
 
 def filtered_target(bold: FloatArray, tr_s: float) -> FloatArray:

@@ -63,4 +63,4 @@ def oriented(
     best *= np.sign(seen.sum(axis=0))[:, None]  # the nearest electrodes see it positive
     best += jitter * rng.standard_normal(best.shape)
     best /= np.linalg.norm(best, axis=1, keepdims=True)
-    return np.einsum("esd,sd->es", field.gain, best)
+    return np.asarray(np.einsum("esd,sd->es", field.gain, best))

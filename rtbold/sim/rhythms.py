@@ -203,8 +203,8 @@ class SourceActivity:
         theta = hilbert(self._carrier("theta", roi), axis=1)
         cosine = (theta.real / np.maximum(np.abs(theta), 1e-6)).astype(np.float32)
         depth = self._strength(roi)
-        coupled: Float32Array = (1 + depth * cosine) / np.sqrt(1 + depth**2 / 2)
-        return coupled
+        coupled = (1 + depth * cosine) / np.sqrt(1 + depth**2 / 2)
+        return np.asarray(coupled, dtype=np.float32)
 
     def _locked(self, carrier: Float32Array, roi: int) -> Float32Array:
         """Lock the carrier to the next region's, at equal power."""

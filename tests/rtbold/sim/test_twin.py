@@ -1,0 +1,230 @@
+from functools import cache
+
+import numpy as np
+import pytest
+from scipy.signal import butter, hilbert, sosfiltfilt
+
+from rtbold.errors import ConfigError
+from rtbold.sim.atlas import read_rois
+from rtbold.sim.haemodynamics import filtered_target
+from rtbold.sim.latents import DECLARED, draw_brain
+from rtbold.sim.rhythms import SourceActivity
+from rtbold.sim.seeds import DEMO_SEED, TEST_SEEDS, TRAIN_SEEDS, VALIDATION_SEEDS
+from rtbold.sim.settings import LEVEL_NAMES, NEUROBOLT_CHANNELS, TwinSettings
+from rtbold.sim.twin import simulate
+
+
+@cache
+def session(level="hard", seed=1000, duration_s=120.0, **options):
+    settings = TwinSettings(seed=seed, level=level, duration_s=duration_s, **options)
+    return simulate(settings)
+
+
+def correlation(a, b):
+    return float(np.corrcoef(a, b)[0, 1])
+
+
+@pytest.mark.parametrize("level", LEVEL_NAMES)
+def test_a_session_is_whole(level):
+    recording = session(level)
+    assert recording.eeg_uv.shape == (26, 120 * 200)
+    assert recording.eeg_uv.dtype == np.float32
+    assert np.isfinite(recording.eeg_uv).all()
+    n_volumes = recording.volume_onsets_s.size
+    assert recording.bold.shape == recording.bold_truth.shape == (n_volumes, 64)
+    assert np.isfinite(recording.bold).all()
+    assert len(recording.roi_names) == 64
+    assert [c.label for c in recording.channels] == list(NEUROBOLT_CHANNELS)
+    assert recording.t_eeg_s[-1] == pytest.approx(120 - 1 / 200)
+
+
+def test_the_same_settings_give_the_same_session():
+    again = simulate(TwinSettings(seed=1000, level="hard", duration_s=120.0))
+    np.testing.assert_array_equal(again.eeg_uv, session().eeg_uv)
+    np.testing.assert_array_equal(again.bold, session().bold)
+
+
+def test_another_seed_is_another_brain():
+    a, b = session().drive, session(seed=1001).drive
+    assert np.mean([abs(correlation(x, y)) for x, y in zip(a, b, strict=True)]) < 0.5
+
+
+def test_volumes_begin_where_the_settings_say_and_never_on_a_sample():
+    onsets_s = session().volume_onsets_s
+    np.testing.assert_allclose(onsets_s, 1.0025 + 2.1 * np.arange(onsets_s.size))
+    assert onsets_s[-1] < 120 <= onsets_s[-1] + 2.1
+    off_grid = np.abs(onsets_s * 200 - np.round(onsets_s * 200))
+    assert off_grid.min() > 0.4
+
+
+@pytest.mark.parametrize("seed", [1000, 1001, 1002])
+def test_amplitude_is_that_of_eeg(seed):
+    rms_uv = np.sqrt(np.mean(session("easy", seed).eeg_uv ** 2))
+    assert 9.9 < rms_uv < 15.2
+
+
+def test_bold_follows_its_drive_by_four_to_seven_seconds():
+    recording = session("easy", duration_s=600.0)
+    lags_s = np.arange(0.0, 12.0, 0.5)
+    for roi in (0, 20, 45):
+        r = [
+            correlation(
+                np.interp(
+                    recording.volume_onsets_s - lag_s,
+                    recording.drive_t_s,
+                    recording.drive[roi],
+                ),
+                recording.bold_truth[:, roi],
+            )
+            for lag_s in lags_s
+        ]
+        assert max(r) > 0.85
+        assert 4.0 <= lags_s[int(np.argmax(r))] <= 8.0
+
+
+def test_occipital_alpha_falls_when_visual_drive_rises_at_the_same_moment():
+    recording = session("easy", duration_s=600.0)
+    sos = butter(4, (8, 12), "band", fs=200, output="sos")
+    row = NEUROBOLT_CHANNELS.index("Oz")
+    alpha = np.log(np.abs(hilbert(sosfiltfilt(sos, recording.eeg_uv[row]))) + 1e-3)
+    alpha = np.convolve(alpha, np.ones(800) / 800, mode="same")[::200]
+    roi = recording.roi_names.index("Occipital pole")
+    r = {}
+    for lag_s in (-20, 0, 20):
+        t_s = np.arange(alpha.size) + lag_s
+        drive = np.interp(t_s, recording.drive_t_s, recording.drive[roi])
+        r[lag_s] = correlation(alpha, drive)
+    assert r[0] < -0.4
+    assert abs(r[-20]) < 0.3
+    assert abs(r[20]) < 0.3
+
+
+def test_measured_bold_is_the_truth_plus_what_the_level_adds():
+    for level, low, high in (("easy", 0.9, 1.0), ("hard", 0.6, 0.95)):
+        recording = session(level, duration_s=600.0)
+        r = [
+            correlation(recording.bold[:, i], recording.bold_truth[:, i])
+            for i in range(64)
+        ]
+        assert low < np.mean(r) < high
+
+
+def test_on_level_confound_the_eeg_follows_another_brain():
+    settings = TwinSettings(seed=1000, level="confound", duration_s=600.0)
+    rois = read_rois()
+    cause, decoy = (draw_brain(settings, rois, name) for name in ("brain", "decoy"))
+    r = [correlation(a, b) for a, b in zip(cause.drive, decoy.drive, strict=True)]
+    assert np.mean(np.abs(r)) < 0.35
+    np.testing.assert_array_equal(
+        simulate(settings).drive, cause.drive
+    )  # BOLD's cause is what is called the truth
+
+
+def test_declared_codes_leave_mean_power_alone():
+    settings = TwinSettings(seed=1000, level="hard", duration_s=600.0)
+    rois = read_rois()
+    activity = SourceActivity(settings, draw_brain(settings, rois, "brain"), rois)
+    names = [roi.name for roi in rois]
+    for code, rhythm in (
+        ("bursts", "alpha"),
+        ("theta_gamma", "gamma"),
+        ("phase_lock", "beta"),
+    ):
+        for name in DECLARED[code]:
+            coded = activity._coded_carrier(rhythm, names.index(name))
+            plain = activity._carrier(rhythm, names.index(name))
+            assert not np.array_equal(coded, plain)
+            assert np.mean(coded**2) == pytest.approx(np.mean(plain**2), rel=0.12)
+
+
+def test_declared_rois_are_named_and_only_where_there_are_any():
+    assert set(session().declared_rois) <= set(session().roi_names)
+    assert len(session().declared_rois) == 9
+    assert session("easy").declared_rois == ()
+
+
+def test_artefacts_are_there_on_hard_and_not_on_easy():
+    def peak_ratio(recording, freq_hz):
+        spectrum = np.abs(np.fft.rfft(recording.eeg_uv[6] * np.hanning(24000)))
+        at = round(freq_hz * 120)
+        near = np.r_[spectrum[at - 30 : at - 4], spectrum[at + 5 : at + 31]]
+        return spectrum[at - 1 : at + 2].max() / np.median(near)
+
+    for freq_hz in (50.0, 38 / 2.1):
+        assert peak_ratio(session("hard"), freq_hz) > 4
+        assert peak_ratio(session("easy"), freq_hz) < 4
+
+
+def test_blinks_reach_the_forehead():
+    uv = session("hard").eeg_uv
+    assert 50 < np.percentile(uv[NEUROBOLT_CHANNELS.index("Fp1")], 99.8) < 200
+
+
+def test_average_reference_sums_to_nearly_nothing():
+    recording = session("easy", reference="average", duration_s=30.0)
+    assert np.abs(recording.eeg_uv.mean(axis=0)).max() < 0.5  # amplifier noise alone
+
+
+def test_ecg_sits_where_it_was_asked_for_and_beats():
+    recording = session("hard", channels=("Fz", "ECG", "Cz"), duration_s=60.0)
+    assert [c.kind for c in recording.channels] == ["eeg", "ecg", "eeg"]
+    ecg = recording.eeg_uv[1]
+    beats = np.flatnonzero((ecg[1:] > 500) & (ecg[:-1] <= 500))
+    assert 45 <= beats.size <= 85
+
+
+def test_the_sample_index_is_exact():
+    recording = session(
+        "easy", rate_hz=1000.0, duration_s=20.0, sample_index_channel=True
+    )
+    assert recording.channels[-1].label == "SAMPLE_INDEX"
+    np.testing.assert_array_equal(recording.eeg_uv[-1], np.arange(20000))
+
+
+def test_seed_ranges_are_apart():
+    sets = [set(TRAIN_SEEDS), set(VALIDATION_SEEDS), set(TEST_SEEDS), {DEMO_SEED}]
+    assert sum(map(len, sets)) == len(set.union(*sets))
+
+
+def test_filtered_target_keeps_slow_and_stops_fast():
+    t_s = 2.1 * np.arange(300)
+    slow, fast = (np.sin(2 * np.pi * f * t_s)[:, None] for f in (0.05, 0.22))
+    np.testing.assert_allclose(
+        filtered_target(slow, 2.1)[30:-30], slow[30:-30], atol=0.05
+    )
+    assert np.abs(filtered_target(fast, 2.1)[30:-30]).max() < 0.05
+    line = np.linspace(0, 5, 300)[:, None]
+    np.testing.assert_allclose(filtered_target(line, 2.1), 0, atol=1e-9)
+
+
+def test_too_few_volumes_for_the_filter_are_refused():
+    with pytest.raises(ConfigError, match="at least 20"):
+        filtered_target(np.zeros((12, 3)), 2.1)
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        ({"level": "medium"}, "easy, hard, confound"),
+        ({"seed": -1}, "seed"),
+        ({"tr_s": 2100}, "milliseconds"),
+        ({"duration_s": -5}, "duration"),
+        ({"rate_hz": 100}, "200"),
+        ({"channels": ("ECG",)}, "no EEG channel"),
+        ({"channels": ("Fz", "Fz")}, "twice"),
+        ({"first_volume_s": 700}, "first volume"),
+        (
+            {"rate_hz": 5000, "duration_s": 3600, "sample_index_channel": True},
+            "float32",
+        ),
+    ],
+)
+def test_wrong_settings_are_refused(options, says):
+    with pytest.raises(ConfigError, match=says):
+        TwinSettings(**{"seed": 1, **options})
+
+
+def test_an_electrode_that_is_not_there_is_refused():
+    settings = TwinSettings(seed=1, duration_s=10, channels=("Fz", "Q7"))
+    with pytest.raises(ConfigError, match="Q7"):
+        simulate(settings)
