@@ -12,8 +12,8 @@ import msgspec
 
 from rtbold.errors import ConfigError
 
-EngineName = Literal["auto", "openvino", "torch", "ridge"]
-ENGINES = ("auto", "openvino", "torch", "ridge")
+EngineName = Literal["auto", "openvino", "torch"]
+ENGINES = ("auto", "openvino", "torch")
 LONGEST_TR_S = 10.0
 
 

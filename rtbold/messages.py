@@ -5,7 +5,7 @@ everywhere. ``t_lsl_s`` is the stamp as the stream gave it (raw, uncorrected); t
 named ``t_*_s`` on ticks, windows and predictions are on this machine's LSL clock.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
@@ -162,7 +162,7 @@ class BoldPrediction:
     source_end: int | None = None
     t_needed_s: float | None = None  # corrected time of the last source sample needed
     t_needed_arrived_s: float | None = None  # when its chunk arrived
-    infer_ms: float | None = field(default=None, compare=False)
+    infer_ms: float | None = None  # filled in outside the pipeline, by the session
 
     @property
     def usable(self) -> bool:

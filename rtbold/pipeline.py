@@ -1,0 +1,285 @@
+"""The pure pipeline: events in, predictions out.
+
+No clock, socket, thread or file is in it, and time passing is an event too. The live
+session, ``replay``, calibration and the tests all call this one, so that replaying a
+recorded session gives the published numbers to the last bit.
+"""
+
+from collections import deque
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from rtbold.card import Card
+from rtbold.errors import StreamMismatch
+from rtbold.intake import Intake, IntakeCounters, IntakeSettings
+from rtbold.messages import (
+    WINDOW_S,
+    WINDOW_SAMPLES,
+    BoldPrediction,
+    ClockOffset,
+    Discontinuity,
+    EegChunk,
+    Event,
+    Float32Array,
+    Marker,
+    OperatorCommand,
+    Reason,
+    Status,
+    StreamChanged,
+    StreamDescription,
+    Tick,
+    TimePassed,
+    Window,
+)
+from rtbold.quality import QualitySettings, WindowFacts, in_order, judge
+from rtbold.schedule import Schedule, ScheduleSettings
+from rtbold.segment import SpanFacts, WindowSpan
+from rtbold.spatial import SpatialPlan
+from rtbold.stream_clocks import StreamClocks
+
+Model = Callable[[Float32Array], Float32Array]  # (1, channels, 3200) -> (1, rois)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PipelineSettings:
+    """How one session turns events into predictions."""
+
+    schedule: ScheduleSettings
+    intake: IntakeSettings = field(default_factory=IntakeSettings)
+    quality: QualitySettings = field(default_factory=QualitySettings)
+    standing: tuple[Reason, ...] = ()  # reasons that hold for the whole session
+    patience_s: float = 1.0  # for samples after they are due; then the answer is null
+
+
+class Pipeline:
+    """From the events of a session to one prediction per tick.
+
+    Parameters
+    ----------
+    card : of the bundle.
+    model : the engine; called with one window, once per tick that may be predicted.
+    settings : of this session.
+    """
+
+    def __init__(self, card: Card, model: Model, settings: PipelineSettings) -> None:
+        self._card = card
+        self._model = model
+        self._settings = settings
+        self.schedule = Schedule(settings.schedule)
+        self.counters = IntakeCounters()
+        self.intake: Intake | None = None
+        self.misfit: StreamMismatch | None = None  # why there is no intake
+        self._clocks = StreamClocks()
+        self._due: deque[Tick] = deque()
+        self._now_s: float | None = None  # local; from TimePassed alone
+        self._next_source = 0
+        self._trigger_age_s: float | None = None
+        self._warmed_up = False
+        self._had_usable = False
+
+    def push(self, event: Event) -> list[BoldPrediction]:
+        """Take one event; return the predictions that it completes, in order."""
+        match event:
+            case EegChunk():
+                return [p for _ in self._chunk(event) for p in self._serve()]
+            case Marker():
+                self._marker(event)
+            case ClockOffset():
+                self._clocks.take_offset(event)
+            case TimePassed(now_lsl_s=now_s):
+                self._now_s = now_s
+                self._due.extend(self.schedule.passed(self._clocks.to_stream(now_s)))
+            case StreamChanged(description=description):
+                self._describe(description)
+            case Discontinuity():
+                self._discontinuity(event)
+            case OperatorCommand():
+                self._command(event)
+        return self._serve()
+
+    # Events
+
+    def _chunk(self, chunk: EegChunk) -> Iterator[None]:
+        self._next_source = chunk.index + chunk.data_uv.shape[1]
+        self._clocks.take_chunk(chunk)
+        if self.intake is None:
+            return
+        t_arrived_s = self._clocks.to_stream(chunk.t_arrived_s)
+        for _ in self.intake.feed(chunk, t_arrived_s):
+            self._start_free_run(self.intake)
+            yield
+
+    def _start_free_run(self, intake: Intake) -> None:
+        """Let a free run begin at the first sample that is no backlog."""
+        newest_s = intake.newest_s
+        age_s = self._age_s(newest_s)
+        if newest_s is not None and age_s is not None:
+            if age_s < self._settings.patience_s:
+                self.schedule.first_sample(newest_s)
+
+    def _marker(self, marker: Marker) -> None:
+        t_stream_s = self._clocks.of_marker(marker)
+        t_arrived_s = self._clocks.to_stream(marker.t_arrived_s)
+        self._trigger_age_s = max(t_arrived_s - t_stream_s, 0.0)
+        self._due.extend(self.schedule.trigger(t_stream_s, t_arrived_s))
+
+    def _describe(self, description: StreamDescription) -> None:
+        """Take a (new) stream; the model sees it only if it fits the card."""
+        self._clocks.describe(description)
+        try:
+            self.intake = Intake(
+                description,
+                self._card,
+                self._settings.intake,
+                source_index=self._next_source,
+                counters=self.counters,
+            )
+            self.misfit = None
+        except StreamMismatch as error:
+            self.intake, self.misfit = None, error
+
+    def _discontinuity(self, event: Discontinuity) -> None:
+        if event.kind == "resumed" and self.intake is not None:
+            self.intake.restart(self._next_source)
+
+    def _command(self, command: OperatorCommand) -> None:
+        if command.op == "pause":
+            self.schedule.pause("operator_pause")
+        elif command.op == "resume":
+            self.schedule.resume()
+
+    # Ticks
+
+    def _serve(self) -> list[BoldPrediction]:
+        """Answer due ticks in order; the first that must wait holds up the rest."""
+        answered = []
+        while self._due:
+            prediction = self._answer(self._due[0])
+            if prediction is None:
+                break
+            self._due.popleft()
+            answered.append(prediction)
+        return answered
+
+    def _answer(self, tick: Tick) -> BoldPrediction | None:
+        """Return the prediction of one tick, or None while its samples may come."""
+        if tick.paused:
+            return self._null(tick, "paused", tick.paused)
+        span = self.intake.span(self._window_end(tick)) if self.intake else None
+        if span is None or self.intake is None:
+            return self._without_samples(tick) if self._overdue(tick) else None
+        return self._predict(tick, span, self.intake)
+
+    def _window_end(self, tick: Tick) -> float:
+        """Return where the tick lies on the stamps of the EEG.
+
+        The cleaning software hands on what it got `upstream_delay_s` ago.
+        """
+        return tick.t_trigger_s + self._settings.intake.upstream_delay_s
+
+    def _overdue(self, tick: Tick) -> bool:
+        if self._now_s is None:
+            return False
+        delay_s = self.intake.delay_s if self.intake else 0.0
+        due_s = self._clocks.to_local(self._window_end(tick)) + delay_s
+        return self._now_s > due_s + self._settings.patience_s
+
+    def _without_samples(self, tick: Tick) -> BoldPrediction:
+        """Answer a tick whose samples did not come in time."""
+        reasons: set[Reason] = {"no_data", *self._settings.standing}
+        if self.misfit is not None:
+            reasons.add("channel_missing")
+        status: Status = "invalid" if self._warmed_up else "warmup"
+        return self._null(tick, status, in_order(reasons))
+
+    def _predict(self, tick: Tick, span: WindowSpan, intake: Intake) -> BoldPrediction:
+        found = intake.facts(span)
+        plan = intake.spatial.matrix(frozenset(found.bad))
+        facts = self._facts(tick, span, intake, found, usable=plan.usable)
+        verdict = judge(facts, self._settings.quality)
+        self._warmed_up |= facts.full and facts.settled
+        answer = replace(
+            self._null(tick, verdict.status, verdict.reasons),
+            source_first=span.source_first,
+            source_end=span.source_end,
+            t_needed_s=self._clocks.to_local(found.t_needed_s),
+            t_needed_arrived_s=found.t_needed_arrived_s,
+        )
+        if not verdict.usable:
+            return answer
+        self._had_usable = True
+        window = self._window(answer, intake.samples(WINDOW_SAMPLES, span.end), plan)
+        return replace(answer, values=self._model(window.data_uv[None])[0])
+
+    def _window(
+        self, answer: BoldPrediction, samples_uv: Float32Array, plan: SpatialPlan
+    ) -> Window:
+        """Return what the model sees: bad channels interpolated, mean removed."""
+        # einsum and not matmul: its sums do not depend on the number of threads
+        data_uv = np.einsum("mc,cs->ms", plan.matrix, samples_uv.astype(np.float64))
+        if self._card.conditioning.remove_window_mean:
+            data_uv -= data_uv.mean(axis=1, keepdims=True)
+        assert answer.source_first is not None
+        assert answer.source_end is not None
+        return Window(
+            data_uv=data_uv.astype(np.float32),
+            t_start_s=answer.t_start_s,
+            t_end_s=answer.t_end_s,
+            source_first=answer.source_first,
+            source_end=answer.source_end,
+        )
+
+    def _facts(
+        self,
+        tick: Tick,
+        span: WindowSpan,
+        intake: Intake,
+        found: SpanFacts,
+        *,
+        usable: bool,
+    ) -> WindowFacts:
+        return WindowFacts(
+            full=span.first >= 0,
+            settled=intake.settled,
+            warmed_up=self._warmed_up,
+            had_usable=self._had_usable,
+            gap=span.first < 0 and self.counters.n_segments > 1,
+            bridged_share=found.bridged_share,
+            stamp_step=found.stepped,
+            drift_s=intake.drift_s,
+            effective_rate_error=intake.rate_error,
+            stream_age_s=self._age_s(intake.newest_s),
+            trigger_age_s=self._trigger_age_s if tick.trigger_locked else None,
+            n_model_channels=len(self._card.channels),
+            bad={n: found.bad[n] for n in self._card.channels if n in found.bad},
+            missing=intake.missing,
+            spatial_usable=usable,
+            amplitude=found.amplitude,
+            standing=self._settings.standing,
+        )
+
+    def _age_s(self, newest_s: float | None) -> float | None:
+        """Return how old the newest sample is; 0 while no time has passed at all."""
+        if newest_s is None or self._now_s is None:
+            return None if newest_s is None else 0.0
+        return self._clocks.to_stream(self._now_s) - newest_s
+
+    def _null(
+        self, tick: Tick, status: Status, reasons: tuple[Reason, ...]
+    ) -> BoldPrediction:
+        """Return the answer to `tick` without values."""
+        t_trigger_s = self._clocks.to_local(tick.t_trigger_s)
+        tr_s = self._settings.schedule.tr_s
+        shift_tr = (self._card.slice_reference or 0.0) + self._card.horizon_tr
+        return BoldPrediction(
+            tick=replace(tick, t_trigger_s=t_trigger_s),
+            t_start_s=t_trigger_s - WINDOW_S,
+            t_end_s=t_trigger_s,
+            bold_time_s=t_trigger_s + shift_tr * tr_s,
+            status=status,
+            reasons=reasons,
+            values=None,
+            next_due_s=t_trigger_s + tr_s,
+        )
