@@ -107,7 +107,7 @@ class MarkerInlet:
     ) -> None:
         now_s = self._clock()
         self._check_clock(opened, t_lsl_s, now_s)
-        for label in marker_labels(values, opened.description.channels):
+        for label in marker_labels(values, opened.description):
             label = labelled(label, self._order.trigger_label)
             self._outbox.send(Marker(label, t_lsl_s, now_s, "stream"))
 

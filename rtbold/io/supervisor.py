@@ -116,7 +116,9 @@ class Supervisor:
                 self._on_frame(frame)
         except BrokenPipeError:
             pass  # it died before it read its order; the reader starts another
-        _end(process)
+        finally:
+            _end(process)
+            process.stdout.close()
 
     def _watch(self) -> None:
         silent, seen, starts = 0, 0, 0

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from rtbold.errors import AmbiguousStream, StreamMismatch
 from rtbold.io.streams import StreamQuery
-from rtbold.messages import Channel, FloatArray, Marker
+from rtbold.messages import Channel, FloatArray, Marker, StreamDescription
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,18 +120,20 @@ def number_label(value: float) -> str:
 
 
 def marker_labels(
-    values: Sequence[str | float], channels: Sequence[Channel]
+    values: Sequence[str | float], stream: StreamDescription
 ) -> list[str]:
     """Return the labels in one sample of a marker stream.
 
-    Text is a label, a number is one written out; of several channels of numbers (one
-    per event, as MNE-LSL sends annotations) each that is not 0 gives its own label.
+    Text is a label, a number is one written out. Of a channel per event (several
+    channels, or the type "annotations": so MNE-LSL sends them, with durations as
+    values) each that is not 0 gives its own label.
     """
-    if len(values) == 1:
-        value = values[0]
-        label = value.strip() if isinstance(value, str) else number_label(value)
-        return [label] if label else []
-    return [c.label for v, c in zip(values, channels, strict=True) if v]
+    value = values[0]
+    if isinstance(value, str):
+        return [label] if (label := value.strip()) else []
+    if len(values) > 1 or stream.type.casefold() == "annotations":
+        return [c.label for v, c in zip(values, stream.channels, strict=True) if v]
+    return [number_label(value)]
 
 
 def labelled(label: str, wanted: str | None) -> str:

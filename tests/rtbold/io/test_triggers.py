@@ -13,7 +13,7 @@ from rtbold.io.triggers import (
     marker_labels,
     same_label,
 )
-from rtbold.messages import Channel, Marker
+from rtbold.messages import Channel, Marker, StreamDescription
 
 LEVELS = st.lists(st.sampled_from([0.0, 1.0, 3.0, np.nan]), min_size=1, max_size=60)
 
@@ -86,12 +86,22 @@ def test_markers_of_a_channel_carry_the_stamp_of_their_sample():
     [(["R128 "], ["R128"]), ([""], []), ([5], ["5"]), ([2.0], ["2"]), ([0.5], ["0.5"])],
 )
 def test_one_channel_gives_its_value(values, labels):
-    assert marker_labels(values, [Channel("x")]) == labels
+    stream = StreamDescription("m", "Markers", 0.0, (Channel("x"),))
+    assert marker_labels(values, stream) == labels
 
 
-def test_a_channel_per_event_gives_the_channel_s_label():
-    channels = [Channel("R128"), Channel("S  1")]
-    assert marker_labels([0.0, 0.2], channels) == ["S  1"]
+@pytest.mark.parametrize(
+    ("kind", "labels", "values", "expected"),
+    [
+        ("Markers", ("R128", "S  1"), [0.0, 0.2], ["S  1"]),
+        ("annotations", ("R128",), [2.0], ["R128"]),
+        ("annotations", ("R128", "S  1"), [0.1, 0.1], ["R128", "S  1"]),
+    ],
+)
+def test_a_channel_per_event_gives_the_channel_s_label(kind, labels, values, expected):
+    channels = tuple(Channel(label) for label in labels)
+    stream = StreamDescription("m", kind, 0.0, channels)
+    assert marker_labels(values, stream) == expected
 
 
 def test_the_trigger_channel_is_found_by_its_label():
