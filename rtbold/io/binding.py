@@ -1,13 +1,16 @@
 """Listening sockets: address, port, keep-alive, keys; clear words when it fails."""
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import zmq
-from zmq.auth.thread import ThreadAuthenticator
 
 from rtbold.errors import ConfigError, PortInUse
 from rtbold.io.curve import ServerKeys, check_bind, secure, start_gatekeeper
 from rtbold.wire import Encoding
+
+if TYPE_CHECKING:
+    from zmq.auth.thread import ThreadAuthenticator
 
 HEARTBEAT_S = 0.5
 SEND_HIGH_WATER = 100
@@ -33,7 +36,7 @@ class Bound:
 
     context: "zmq.Context[zmq.Socket[bytes]]"
     socket: "zmq.Socket[bytes]"
-    gatekeeper: ThreadAuthenticator | None
+    gatekeeper: "ThreadAuthenticator | None"
 
     @property
     def port(self) -> int:

@@ -7,15 +7,19 @@ A key folder holds ``server.key_secret`` (the publisher's pair) and ``clients/*.
 import ipaddress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import zmq
 import zmq.auth
-from zmq.auth.thread import ThreadAuthenticator
 
 from rtbold.errors import ConfigError
 
+if TYPE_CHECKING:
+    from zmq.auth.thread import ThreadAuthenticator
+
 SERVER_FILE = "server.key_secret"
 CLIENTS_FOLDER = "clients"
+ZAP_DOMAIN = "rtbold"
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,17 +93,19 @@ def secure(socket: "zmq.Socket[bytes]", keys: ServerKeys) -> None:
     socket.curve_publickey = keys.public
     socket.curve_secretkey = keys.secret
     # without these two, a missing gatekeeper would admit everybody
-    socket.set(zmq.ZAP_DOMAIN, b"rtbold")
+    socket.set(zmq.ZAP_DOMAIN, ZAP_DOMAIN.encode())
     socket.set(zmq.ZAP_ENFORCE_DOMAIN, 1)
 
 
 def start_gatekeeper(
     context: "zmq.Context[zmq.Socket[bytes]]", keys: ServerKeys
-) -> ThreadAuthenticator:
+) -> "ThreadAuthenticator":
     """Start the thread that admits only the clients in the key folder."""
+    from zmq.auth.thread import ThreadAuthenticator  # late: it pulls in asyncio
+
     gatekeeper = ThreadAuthenticator(context)
     gatekeeper.start()
-    gatekeeper.configure_curve(domain="*", location=keys.clients)
+    gatekeeper.configure_curve(domain=ZAP_DOMAIN, location=keys.clients)
     return gatekeeper
 
 

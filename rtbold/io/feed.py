@@ -116,7 +116,8 @@ class Feed:
 
     def close(self, reason: str = "end") -> None:
         """Send what is queued and ``bye``, then close. A second call does nothing."""
-        if not self._outbox.close(Bye(reason=reason)):
+        last = None if self._failure is not None else Bye(reason=reason)
+        if not self._outbox.close(last):
             return
         self._wake()
         self._thread.join(JOIN_S)

@@ -90,13 +90,14 @@ class Outbox:
             queue.append(self._stamped(message))
         return True
 
-    def close(self, last: Message) -> bool:
-        """Put the `last` message and take no more; False if it was closed before."""
+    def close(self, last: Message | None) -> bool:
+        """Put the `last` message, if any, and take no more; False if closed before."""
         with self._lock:
             if self._closed:
                 return False
             self._closed = True
-            self._vital.append(self._stamped(last))
+            if last is not None:
+                self._vital.append(self._stamped(last))
         return True
 
     def take(self) -> Message | None:
