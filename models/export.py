@@ -6,7 +6,7 @@ import onnx
 import torch
 from torch import nn
 
-from rtbold.models.neurobolt import WINDOW_SAMPLES
+from rtbold.models.spectral import WINDOW_SAMPLES, Magnitude
 
 OPSET = 20
 INPUT, OUTPUT = "eeg_uv", "bold"
@@ -17,6 +17,9 @@ def to_onnx(model: nn.Module, n_channels: int) -> bytes:
 
     Float32, any batch size, opset 20, weights inside; checked by onnx.checker.
     """
+    for module in model.modules():
+        if isinstance(module, Magnitude):
+            module.by_product = True
     example = torch.zeros(2, n_channels, WINDOW_SAMPLES)
     with warnings.catch_warnings():
         # The exporter's own use of deprecated Python and torch calls.

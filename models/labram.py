@@ -63,8 +63,8 @@ class Attention(nn.Module):
         qkv = self.qkv(x).unflatten(2, (3, self.heads, self.head_dim))
         q, k, v = qkv.permute(2, 0, 3, 1, 4).unbind(0)  # (b, h, n, e) each
         q, k = self.q_norm(q), self.k_norm(k)
-        weight = torch.softmax(q @ k.transpose(2, 3) * self.head_dim**-0.5, dim=-1)
-        x = (weight @ v).transpose(1, 2).flatten(2)  # (b, n, d)
+        attended = nn.functional.scaled_dot_product_attention(q, k, v)
+        x = attended.transpose(1, 2).flatten(2)  # (b, n, d)
         out: Tensor = self.dropout(self.proj(x))
         return out
 

@@ -9,6 +9,8 @@ configuration and off by default:
 - ``attention="linformer"`` is the paper's equation 7; the published weights need the
   default ``"efficient"``.
 - ``magnitude="log"`` takes the logarithm of the spectra.
+- ``unmixing="laplacian"`` puts a learned linear map over the channels, which starts as
+  the surface Laplacian, before the spectra.
 - ``head="tokens"`` keeps each token in a few numbers instead of their mean.
 - ``branches="spectral"`` or ``"spatiotemporal"`` leaves one branch out.
 - ``dim`` other than 200 adds a projection behind the temporal encoder.
@@ -25,6 +27,7 @@ from torch import Tensor, nn
 
 from rtbold.errors import ConfigError
 from rtbold.models.labram import N_PATCHES, NORM_EPS, Block, TemporalEncoder
+from rtbold.models.laplacian import surface_laplacian
 from rtbold.models.layers import TokenSummary
 from rtbold.models.linear_attention import AttentionForm, LinearTransformerSettings
 from rtbold.models.montage import N_POSITION_ROWS, PUBLISHED_CHANNELS, position_rows
@@ -52,6 +55,7 @@ class NeuroBoltConfig:
     attention: AttentionForm = "efficient"
     linformer_rank: int = 64
     magnitude: Literal["plain", "log"] = "plain"
+    unmixing: Literal["none", "laplacian"] = "none"
     # both
     mlp_ratio: int = 4
     head: Literal["mean", "tokens"] = "mean"
@@ -90,6 +94,8 @@ class NeuroBolt(nn.Module):
             self._build_spatiotemporal(config)
         if config.branches != "spatiotemporal":
             self.mss_module = _spectral_branch(config)
+            if config.unmixing == "laplacian":
+                self.unmixing = _unmixing(config.channels)
         if config.head == "tokens":
             self.summaries = nn.ModuleDict(
                 {name: _summary(config) for name in self._branch_names()}
@@ -144,8 +150,14 @@ class NeuroBolt(nn.Module):
         if self.config.branches != "spectral":
             tokens["spatiotemporal"] = self._tokens(x)
         if self.config.branches != "spatiotemporal":
-            tokens["spectral"] = self.mss_module(x)
+            tokens["spectral"] = self.mss_module(self._unmixed(x))
         return tokens
+
+    def _unmixed(self, x: Tensor) -> Tensor:
+        if self.config.unmixing == "none":
+            return x
+        out: Tensor = self.unmixing(x.transpose(1, 2)).transpose(1, 2)  # (b, c, s)
+        return out
 
     def _mean(self, name: str, tokens: Tensor) -> Tensor:
         mean = tokens.mean(1)  # (b, d)
@@ -184,6 +196,13 @@ def _spectral_branch(config: NeuroBoltConfig) -> MultiScaleSpectrum:
         dropout=config.spectral_attention_dropout,
     )
     return MultiScaleSpectrum(spectrum, transformer)
+
+
+def _unmixing(channels: tuple[str, ...]) -> nn.Linear:
+    linear = nn.Linear(len(channels), len(channels), bias=False)
+    with torch.no_grad():
+        linear.weight.copy_(torch.from_numpy(surface_laplacian(channels)))
+    return linear
 
 
 def _summary(config: NeuroBoltConfig) -> TokenSummary:
