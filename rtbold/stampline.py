@@ -12,7 +12,8 @@ IntArray = NDArray[np.int64]
 
 FIT_ROUNDS = 8
 HUBER = 1.345  # in standard deviations: 95 % efficient on Gaussian noise
-SLOPE_PRIOR = 1e-3  # sd of (true period / nominal - 1) before any data
+SLOPE_PRIOR = 1e-2  # sd of (true period / nominal - 1) before any data
+JITTER_FLOOR_S = 1e-3  # a few stamps may agree by chance
 SLOPE_LIMIT = 0.5
 SCALE_FLOOR_S = 1e-6  # below what stamps resolve
 
@@ -56,18 +57,15 @@ class Run:
 class Observations:
     """Samples whose stamps can be believed: the last of each run of equal stamps."""
 
-    first_start: int  # count at which the first run began
-    ends: IntArray  # (n,), counts of the last samples of the runs
+    starts: IntArray  # (n,), counts of the first samples of the runs
+    ends: IntArray  # (n,), of their last samples
     stamps_s: FloatArray  # (n,), their stamps
 
     def runs(self) -> Iterator[Run]:
         """Return the runs one by one."""
-        start = self.first_start
-        for end, stamp_s in zip(
-            self.ends.tolist(), self.stamps_s.tolist(), strict=True
-        ):
-            yield Run(start, end, stamp_s)
-            start = end + 1
+        starts, ends = self.starts.tolist(), self.ends.tolist()
+        for row in zip(starts, ends, self.stamps_s.tolist(), strict=True):
+            yield Run(*row)
 
 
 class StampRuns:
@@ -106,10 +104,10 @@ class StampRuns:
         self._previous_s = stamps[-1:]
         if np.max(np.diff(ends), initial=0) > self._longest_n or self._overdue(ends):
             ends = self._cut(ends)
-        start = self._run_start
-        if len(ends):
-            self._run_start = int(ends[-1]) + 1
-        return self._believable(start, ends, stamps[ends - first])
+        starts = np.concatenate([[self._run_start], ends + 1])
+        self._run_start = int(starts[-1])
+        ended = Observations(starts[:-1], ends, stamps[ends - first])
+        return self._believable(ended)
 
     def _overdue(self, ends: IntArray) -> bool:
         head = int(ends[0]) if len(ends) else self._next - 2
@@ -130,11 +128,26 @@ class StampRuns:
         return np.array(cut, np.int64)
 
     @staticmethod
-    def _believable(start: int, ends: IntArray, stamps_s: FloatArray) -> Observations:
-        finite = np.isfinite(stamps_s)
-        if not finite.all():  # starts are then a little early, which is the safe side
-            ends, stamps_s = ends[finite], stamps_s[finite]
-        return Observations(start, ends, stamps_s)
+    def _believable(seen: Observations) -> Observations:
+        finite = np.isfinite(seen.stamps_s)
+        if finite.all():
+            return seen
+        return Observations(
+            seen.starts[finite], seen.ends[finite], seen.stamps_s[finite]
+        )
+
+
+def _weighted_line(
+    span_s: FloatArray, excess_s: FloatArray, weights: FloatArray, *, stiffness: float
+) -> tuple[float, float]:
+    """Return level at span 0 and slope by least squares, the slope shrunk."""
+    total = weights.sum()
+    mean_span = (weights * span_s).sum() / total
+    mean_excess = (weights * excess_s).sum() / total
+    centred = weights * (span_s - mean_span)
+    slope = (centred * excess_s).sum() / ((centred * span_s).sum() + stiffness)
+    slope = min(max(float(slope), -SLOPE_LIMIT), SLOPE_LIMIT)
+    return float(mean_excess - slope * mean_span), slope
 
 
 def fit_line(
@@ -149,33 +162,24 @@ def fit_line(
     ----------
     counts, stamps_s : (n,), at least one.
     expected : a line with the nominal period, anchored where the result shall be. Its
-        slope is the prior (sd 0.1 %), which rules while there is little data.
+        slope is the prior (sd 1 %), which rules while there is little data.
 
     Returns
     -------
     The line, and the residuals of the stamps (n,) in seconds.
     """
-    span_s = (counts - expected.count) * expected.period_s
+    span_s: FloatArray = np.asarray(counts - expected.count, np.float64)
+    span_s *= expected.period_s
     excess_s = stamps_s - expected.times_of(counts)
-    level_s, slope = float(np.median(excess_s)), 0.0
-    residuals = excess_s - level_s
+    weights = np.ones(len(counts))
+    scale_s = JITTER_FLOOR_S
     for _ in range(FIT_ROUNDS):
-        sizes = np.abs(residuals)
-        scale_s = max(1.4826 * float(np.median(sizes)), SCALE_FLOOR_S)
-        weights = np.minimum(1.0, HUBER * scale_s / np.maximum(sizes, SCALE_FLOOR_S))
-        total = weights.sum()
-        mean_span, mean_excess = (
-            (weights * span_s).sum() / total,
-            (weights * excess_s).sum() / total,
-        )
-        centred = weights * (span_s - mean_span)
-        stiffness = (scale_s / SLOPE_PRIOR) ** 2
-        slope = float(
-            (centred * excess_s).sum() / ((centred * span_s).sum() + stiffness)
-        )
-        slope = min(max(slope, -SLOPE_LIMIT), SLOPE_LIMIT)
-        level_s = float(mean_excess - slope * mean_span)
+        stiffness = (max(scale_s, JITTER_FLOOR_S) / SLOPE_PRIOR) ** 2
+        level_s, slope = _weighted_line(span_s, excess_s, weights, stiffness=stiffness)
         residuals = excess_s - (level_s + slope * span_s)
+        sizes = np.maximum(np.abs(residuals), SCALE_FLOOR_S)
+        scale_s = 1.4826 * float(np.median(sizes))
+        weights = np.minimum(1.0, HUBER * scale_s / sizes)
     period_s = expected.period_s * (1 + slope)
     return Line(expected.count, expected.t_s + level_s, period_s), residuals
 

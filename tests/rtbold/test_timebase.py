@@ -301,6 +301,23 @@ def test_lost_samples_one_by_one_show_as_drift():  # fault 10
     assert abs(error_at_end_s(clock, truth)) < 0.02
 
 
+def test_time_follows_even_when_every_tenth_sample_is_lost():
+    clock = clock_at(500)
+    truth = regular(500, 60)
+    truth = truth[np.random.default_rng(9).random(len(truth)) > 0.1]
+    feed(clock, truth, chunk_n=10)
+    assert abs(error_at_end_s(clock, truth)) < 0.1
+    assert clock.drift_s(8000) > 1
+
+
+def test_a_lower_bound_finds_gaps_short_enough_to_bridge():
+    clock = clock_at(200, jump_min_s=0.0075)
+    truth = lost(regular(200, 30), 3001, 10)
+    stamps = truth + np.random.default_rng(10).normal(0, 2e-4, len(truth))
+    ((count, jump),) = feed(clock, stamps, truth, chunk_n=20)
+    assert (count, jump.kind, jump.n_missing) == (3001, "gap", 10)
+
+
 def test_a_sample_clock_off_for_an_hour_stays_within_a_sample():  # fault 13
     clock = clock_at(200)
     n_chunk = 20
