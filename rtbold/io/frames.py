@@ -145,4 +145,4 @@ def decode_order(line: bytes) -> Order:
 
 
 def _bytes_of(array: np.ndarray[tuple[int, ...], np.dtype[np.float32]]) -> memoryview:
-    return memoryview(array.reshape(-1)).cast("B")
+    return array.reshape(-1).data.cast("B")

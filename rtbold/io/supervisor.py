@@ -1,5 +1,6 @@
 """Keep one inlet process alive: start it, listen to it, kill it when it hangs."""
 
+import io
 import subprocess
 import sys
 import tempfile
@@ -106,19 +107,22 @@ class Supervisor:
 
     def _listen(self) -> None:
         process = self._process
-        if process is None or process.stdin is None or process.stdout is None:
+        if process is None or process.stdin is None:
+            return
+        pipe = process.stdout
+        if not isinstance(pipe, io.BufferedReader):
             return
         try:
             process.stdin.write(encode_order(self._make_order()))
             process.stdin.flush()
-            while (frame := read_frame(process.stdout.readinto)) is not None:
+            while (frame := read_frame(pipe.readinto)) is not None:
                 self._n_frames += 1
                 self._on_frame(frame)
         except BrokenPipeError:
             pass  # it died before it read its order; the reader starts another
         finally:
             _end(process)
-            process.stdout.close()
+            pipe.close()
 
     def _watch(self) -> None:
         silent, seen, starts = 0, 0, 0

@@ -2,9 +2,12 @@
 
 import os
 import signal
+import subprocess
+import sys
 import threading
 import time
 import uuid
+import weakref
 
 import numpy as np
 import psutil
@@ -25,95 +28,20 @@ from rtbold.messages import (
 
 pytestmark = pytest.mark.integration
 RATE_HZ = 1000
-CHANNELS = (("Cz", "EEG", "uV"), ("Pz", "EEG", "V"), ("IDX", "Misc", ""))
 
 
-class Sender:
-    """Sends (sample number) on all channels, stamped start + number / rate."""
-
-    def __init__(self, name, *, channels=CHANNELS, rate_hz=RATE_HZ, epoch_s=None):
-        self.channels = channels
-        info = pylsl.StreamInfo(
-            name, "EEG", len(channels), rate_hz, "double64", uuid.uuid4().hex
-        )
-        nodes = info.desc().append_child("channels")
-        for label, kind, unit in channels:
-            node = nodes.append_child("channel")
-            node.append_child_value("label", label)
-            node.append_child_value("type", kind)
-            node.append_child_value("unit", unit)
-        self.outlet = pylsl.StreamOutlet(info)
-        self.source_id = info.source_id()
-        self.rate_hz = rate_hz
-        self.start_s = pylsl.local_clock()
-        self.epoch_s = self.start_s if epoch_s is None else epoch_s
-        self.paused = threading.Event()
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._send)
-        if rate_hz:
-            self._thread.start()
-
-    def _send(self):
-        n, size = 0, 20
-        while not self._stop.wait(
-            max(0.0, self.start_s + (n + size) / self.rate_hz - pylsl.local_clock())
-        ):
-            numbers = np.arange(n, n + size, dtype=float)
-            n += size
-            if not self.paused.is_set():
-                values = np.repeat(numbers[:, None], len(self.channels), axis=1)
-                last_s = self.epoch_s + (n - 1) / self.rate_hz
-                self.outlet.push_chunk(values, timestamp=last_s)
-
-    def close(self):
-        self._stop.set()
-        if self._thread.is_alive():
-            self._thread.join()
-        self.outlet = None
-
-
-@pytest.fixture
-def name():
-    return f"test-{uuid.uuid4().hex[:12]}"
-
-
-@pytest.fixture
-def send():
-    senders = []
-
-    def start(name, **options):
-        senders.append(Sender(name, **options))
-        return senders[-1]
-
-    yield start
-    for sender in senders:
-        sender.close()
-
-
-@pytest.fixture
-def acquire():
-    running = []
-
-    def start(name, **settings):
-        acquisition = Acquisition(
-            AcquisitionSettings(query=StreamQuery(name=name), **settings)
-        )
-        running.append(acquisition)
-        acquisition.start()
-        return acquisition
-
-    yield start
-    for acquisition in running:
-        acquisition.close()
+LEFT = weakref.WeakKeyDictionary()  # events that came after the one waited for
 
 
 def collect(acquisition, until, limit_s=10.0):
     """Return the events up to the one that `until` accepts; fail at the limit."""
+    left = LEFT.setdefault(acquisition, [])
     events, end_s = [], time.monotonic() + limit_s
     while time.monotonic() < end_s:
-        for event in acquisition.events(0.05):
-            events.append(event)
-            if until(event):
+        left += acquisition.events(0 if left else 0.05)
+        while left:
+            events.append(left.pop(0))
+            if until(events[-1]):
                 return events
     kinds = [e for e in events if not isinstance(e, EegChunk)]
     pytest.fail(f"not within {limit_s} s; came: {kinds}, {acquisition.eeg}")
@@ -194,7 +122,7 @@ def test_a_restart_under_a_new_source_id_is_followed(name, send, acquire):
     before = collect(acquisition, is_lost)
     held = [e for e in before if is_chunk(e)]
     # Back with its channels in another order: described anew before any sample.
-    second = send(name, channels=CHANNELS[::-1])
+    second = send(name, order=-1)
     back_s = time.monotonic()
     events = collect(acquisition, is_chunk)
     assert time.monotonic() - back_s < 3.0 + 1.0  # 1 s for a busy machine
@@ -314,3 +242,18 @@ def test_discovery_lists_what_is_there(name, send):
     stream = next(s for s in found if s.name == name)
     assert (stream.source_id, stream.rate_hz) == (sender.source_id, RATE_HZ)
     assert (stream.n_channels, stream.format) == (3, "double64")
+
+
+def test_a_killed_session_takes_its_inlet_process_with_it(name, send):
+    send(name)
+    script = (
+        "import sys, time; from rtbold.io.acquisition import *\n"
+        f"a = Acquisition(AcquisitionSettings(query=StreamQuery(name={name!r})))\n"
+        "a.start(); print(a.eeg.pid, flush=True); time.sleep(60)"
+    )
+    with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE) as p:
+        pid = int(p.stdout.readline())
+        inlet = psutil.Process(pid)
+        p.kill()
+    gone, _ = psutil.wait_procs([inlet], timeout=5)
+    assert gone == [inlet]
