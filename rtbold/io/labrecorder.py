@@ -105,6 +105,7 @@ class LabRecorderProcess:
         self.path = path
         self.streams = tuple(streams)
         self._log = log
+        self._asked = False
         program = executable or find_labrecorder()
         command = [str(program), str(path), *map(predicate, streams)]
         self._control = _open_control()
@@ -151,11 +152,17 @@ class LabRecorderProcess:
         pairs = zip(self.streams, missing, strict=True)
         return tuple(stream for stream, text in pairs if text not in said)
 
+    def ask_to_end(self) -> None:
+        """Ask it politely; it takes up to 5 s, until its clock thread has woken up."""
+        if self.running and not self._asked:
+            self._asked = True
+            self._control.ask_to_end()
+
     def stop(self, timeout_s: float = 20.0) -> StoppedPart:
         """Ask it to end, wait, kill it if it does not, and look at its file."""
         forced = False
         if self.running:
-            self._control.ask_to_end()
+            self.ask_to_end()
             try:
                 self._process.wait(timeout_s)
             except subprocess.TimeoutExpired:

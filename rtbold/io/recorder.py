@@ -25,6 +25,7 @@ _RECOVERED_S = 10.0  # liblsl reconnects to the same source by itself, unannounc
 _SILENT_S = 15.0  # LabRecorder writes clock offsets every 5 s, whatever streams do
 _LOW_BYTES = 500 * 2**20
 _RESTART_S = 5.0  # between attempts to record what is not there
+_LINGER_S = 1.2
 _MOST_PARTS = 20
 NOTE_NAME = "recorder.json"
 
@@ -119,10 +120,17 @@ class Recorder:
         return self._state
 
     def stop(self, timeout_s: float = 20.0) -> tuple[StoppedPart, ...]:
-        """End all parts, look at their files, return what is left of each."""
+        """End all parts, look at their files, return what is left of each.
+
+        LabRecorder writes twice a second and drops what it has not written when it
+        is asked to end; so it is given a moment to write what has been seen so far.
+        """
         self._stop.set()
         if self._thread.is_alive():
             self._thread.join()
+        self._clock.sleep_until(self._clock.now_s() + _LINGER_S)
+        for part in self._parts:  # all at once: each takes up to 5 s to end
+            part.process.ask_to_end()
         stopped = tuple(part.process.stop(timeout_s) for part in self._parts)
         broken = [part.path.name for part in stopped if not part.whole]
         message = f"not whole: {', '.join(broken)}" if broken else ""
