@@ -9,6 +9,7 @@ import uuid
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from rtbold.io.lsl_clock import LslClock
 from rtbold.messages import Channel, Float32Array
 
 if TYPE_CHECKING:
@@ -16,24 +17,6 @@ if TYPE_CHECKING:
 
 _LSL_UNITS = {"uV": "microvolts"}  # the spelling of the XDF specification
 _LSL_TYPES = {"misc": "Misc", "motion": "Motion", "trigger": "Trigger"}
-
-
-class LslClock:
-    """LSL's local clock, with sleep by absolute deadline."""
-
-    def __init__(self) -> None:
-        from pylsl import local_clock  # late: `rtbold --help` must not load LSL
-
-        self._now = local_clock
-
-    def now_s(self) -> float:
-        """Return LSL's local clock in seconds."""
-        return float(self._now())
-
-    def sleep_until(self, t_s: float) -> None:
-        """Sleep to the absolute deadline `t_s`."""
-        while (left_s := t_s - self.now_s()) > 0:
-            time.sleep(left_s)
 
 
 @dataclass(frozen=True, slots=True)

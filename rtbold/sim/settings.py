@@ -85,10 +85,7 @@ class TwinSettings:
 
     def __post_init__(self) -> None:
         """Check once, at the edge."""
-        if self.level not in LEVELS:
-            raise ConfigError(
-                f"level is {self.level!r}, expected one of {', '.join(LEVEL_NAMES)}"
-            )
+        as_level(self.level)
         if self.seed < 0:
             raise ConfigError(f"seed is {self.seed}, expected 0 or more")
         if not 0.2 <= self.tr_s < 10:
@@ -104,6 +101,11 @@ class TwinSettings:
             raise ConfigError(
                 f"rate is {self.rate_hz!r} Hz, expected {BASE_RATE_HZ:g} to "
                 f"{MAX_RATE_HZ:g}"
+            )
+        if self.rate_hz != round(self.rate_hz):
+            raise ConfigError(
+                f"rate is {self.rate_hz!r} Hz, expected a whole number; "
+                f"{round(self.rate_hz)} is the nearest"
             )
         if not 0 <= self.first_volume_s < self.duration_s:
             raise ConfigError(
@@ -134,3 +136,11 @@ class TwinSettings:
     def eeg_labels(self) -> tuple[str, ...]:
         """The channels that the lead field is for."""
         return tuple(label for label in self.channels if label != ECG)
+
+
+def as_level(name: str) -> Level:
+    """Return the level of that name; refuse another one."""
+    for level in LEVEL_NAMES:
+        if name == level:
+            return level
+    raise ConfigError(f"level is {name!r}, expected one of {', '.join(LEVEL_NAMES)}")

@@ -4,6 +4,7 @@ Everything follows from the seed: the same settings give the same session. A lon
 session of a seed is another session of the same subject, not a continuation.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -60,18 +61,31 @@ def simulate(settings: TwinSettings) -> TwinRecording:
     base = simulate_base(settings)
     if settings.rate_hz == BASE_RATE_HZ and not settings.sample_index_channel:
         return base
-    blocks = list(upsampled(base.eeg_uv, settings.rate_hz, seed=settings.seed))
-    eeg_uv = np.concatenate(blocks, axis=1)
-    if settings.sample_index_channel:
-        index = np.arange(eeg_uv.shape[1], dtype=np.float32)
-        eeg_uv = np.concatenate([eeg_uv, index[None]])
-    return replace_eeg(base, eeg_uv)
+    return replace(
+        base,
+        eeg_uv=np.concatenate(list(stream_blocks(base)), axis=1),
+        rate_hz=settings.rate_hz,
+        channels=channels_of(settings, with_index=settings.sample_index_channel),
+    )
+
+
+def stream_blocks(base: TwinRecording) -> Iterator[Float32Array]:
+    """Yield the session block by block at the settings' rate, index channel and all."""
+    settings = base.settings
+    first = 0
+    for block in upsampled(base.eeg_uv, settings.rate_hz, seed=settings.seed):
+        if not settings.sample_index_channel:
+            yield block
+            continue
+        index = np.arange(first, first + block.shape[1], dtype=np.float32)
+        first += block.shape[1]
+        yield np.concatenate([block, index[None]])
 
 
 def simulate_base(settings: TwinSettings) -> TwinRecording:
     """Return the session with EEG at 200 Hz and no index channel.
 
-    For a player that brings it to its rate block by block (`rtbold.sim.upsample`).
+    For a player that brings it to its rate block by block (`stream_blocks`).
     """
     rois = read_rois()
     cause = draw_brain(settings, rois, "brain")
@@ -107,13 +121,6 @@ def channels_of(settings: TwinSettings, *, with_index: bool) -> tuple[Channel, .
     if with_index:
         channels.append(Channel(SAMPLE_INDEX, "count", "misc"))
     return tuple(channels)
-
-
-def replace_eeg(base: TwinRecording, eeg_uv: Float32Array) -> TwinRecording:
-    """Return the session with its EEG at the settings' own rate."""
-    settings = base.settings
-    channels = channels_of(settings, with_index=settings.sample_index_channel)
-    return replace(base, eeg_uv=eeg_uv, rate_hz=settings.rate_hz, channels=channels)
 
 
 def _eeg_uv(settings: TwinSettings, brain: Brain, body: Body) -> Float32Array:

@@ -14,8 +14,8 @@ from rtbold.messages import Float32Array
 from rtbold.sim.noise import generator
 from rtbold.sim.settings import BASE_RATE_HZ
 
-BLOCK_S = 10.0
-MARGIN_S = 0.5  # longer than the interpolation filter, so that blocks join seamlessly
+BLOCK_S = 1.0  # short: a player computes a block between two chunks
+MARGIN_S = 0.1  # twice the interpolation filter, so that blocks join seamlessly
 BROADBAND_UV = 0.3
 
 
@@ -27,7 +27,7 @@ def upsampled(
     The blocks together have ``round(duration * rate)`` samples; a sample at a time that
     the 200 Hz signal has too keeps its value within the filter's ripple.
     """
-    ratio = Fraction(rate_hz / BASE_RATE_HZ).limit_denominator(1000)
+    ratio = Fraction(round(rate_hz), round(BASE_RATE_HZ))
     up, down = ratio.numerator, ratio.denominator
     per_block = down * max(1, round(BLOCK_S * BASE_RATE_HZ / down))
     margin = down * int(np.ceil(MARGIN_S * BASE_RATE_HZ / down))

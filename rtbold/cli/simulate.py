@@ -1,0 +1,98 @@
+"""``rtbold simulate``: the twin on LSL."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from rtbold.sim.settings import TwinSettings
+
+
+def simulate(
+    seed: Annotated[
+        int, typer.Option(help="Which simulated subject; the same seed, the same.")
+    ] = 5000,
+    level: Annotated[
+        str, typer.Option(help="easy, hard, or confound (EEG knows nothing of BOLD).")
+    ] = "hard",
+    duration: Annotated[float, typer.Option(help="Seconds to play.")] = 600.0,
+    rate: Annotated[
+        float, typer.Option(help="EEG rate in Hz, 200 to 5000, a whole number.")
+    ] = 200.0,
+    tr: Annotated[float, typer.Option(help="Repetition time in seconds.")] = 2.1,
+    reference: Annotated[
+        str, typer.Option(help="Reference electrode, or average.")
+    ] = "FCz",
+    mains: Annotated[float, typer.Option(help="Mains frequency in Hz.")] = 50.0,
+    ecg: Annotated[bool, typer.Option(help="Add an ECG channel.")] = True,
+    sample_index: Annotated[
+        bool,
+        typer.Option(
+            "--sample-index", help="Add a channel that carries the sample's index."
+        ),
+    ] = False,
+    name: Annotated[
+        str, typer.Option(help="Streams are NAME-eeg, NAME-markers, NAME-bold.")
+    ] = "rtbold-twin",
+    wait_for_consumers: Annotated[
+        float, typer.Option(help="Wait up to so many seconds for a listener.")
+    ] = 0.0,
+    save: Annotated[
+        Path | None,
+        typer.Option(help="Write the session into this folder instead of playing it."),
+    ] = None,
+) -> None:
+    """Play a simulated session on LSL: EEG, volume triggers and measured ROI BOLD.
+
+    Example: rtbold simulate --seed 5000 --level hard --duration 600
+    """
+    from rtbold.config import check_range
+    from rtbold.sim.settings import ECG, NEUROBOLT_CHANNELS, TwinSettings, as_level
+
+    check_range("--wait-for-consumers", wait_for_consumers, 0, 3600)
+    check_range("--mains", mains, 40, 70)
+    settings = TwinSettings(
+        seed=seed,
+        level=as_level(level),
+        duration_s=duration,
+        tr_s=tr,
+        rate_hz=rate,
+        channels=(*NEUROBOLT_CHANNELS, ECG) if ecg else NEUROBOLT_CHANNELS,
+        reference=reference,
+        mains_hz=mains,
+        sample_index_channel=sample_index,
+    )
+    if save is not None:
+        from rtbold.sim.session_files import write_session
+
+        typer.echo(f"wrote {write_session(settings, save)}", err=True)
+        return
+    _play(settings, name=name, wait_s=wait_for_consumers)
+
+
+def _play(settings: "TwinSettings", *, name: str, wait_s: float) -> None:
+    import signal
+    import threading
+
+    from rtbold.sim.broadcast import BroadcastSettings, broadcast
+    from rtbold.sim.outlets import LslClock
+    from rtbold.sim.twin import simulate_base
+
+    typer.echo("making the session ...", err=True)
+    recording = simulate_base(settings)  # before the handlers: a signal ends it at once
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    report = broadcast(
+        recording,
+        BroadcastSettings(name=name, wait_for_consumers_s=wait_s),
+        clock=LslClock(),
+        stop=stop,
+        say=lambda text: typer.echo(text, err=True),
+    )
+    typer.echo(
+        f"played {report.n_samples} samples, {report.n_events} triggers and volumes; "
+        f"{report.n_late} chunks left late, the worst by {report.worst_late_s:.3f} s",
+        err=True,
+    )
