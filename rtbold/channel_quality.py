@@ -7,6 +7,7 @@ chunks in which samples arrive, and nothing on samples after the window asked ab
 
 from collections import deque
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,7 +30,17 @@ __all__ = [
     "ChannelMonitor",
     "ChannelQualitySettings",
     "ChannelState",
+    "StateWord",
 ]
+StateWord = Literal["good", "nonfinite", "railed", "flat", "line_noise", "amplitude"]
+# The gravest first: a railed channel is flat too, and a flat one has no amplitude.
+_WORDS: tuple[tuple[ChannelFlag, StateWord], ...] = (
+    ("nonfinite", "nonfinite"),
+    ("channel_railed", "railed"),
+    ("channel_flat", "flat"),
+    ("line_noise", "line_noise"),
+    ("amplitude", "amplitude"),
+)
 _NEVER = np.iinfo(np.int64).max
 
 
@@ -42,6 +53,11 @@ class ChannelState:
     flags: frozenset[ChannelFlag]
     rms_uv: float | None  # from 1 to 80 Hz, over the last second; None: too early
     line_ratio: float | None  # share of mains in 1-80 Hz; None: too early, or NaN
+
+    @property
+    def word(self) -> StateWord:
+        """The state in one word, for the ``quality`` topic: the gravest flag."""
+        return next((word for flag, word in _WORDS if flag in self.flags), "good")
 
 
 @dataclass(frozen=True, slots=True, eq=False)

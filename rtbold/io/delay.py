@@ -111,7 +111,7 @@ class MarkerTap:
         """Take what has arrived."""
         samples, stamps_s = self._opened.inlet.pull_chunk(timeout=0.0)
         for values, stamp_s in zip(samples, stamps_s, strict=True):
-            for label in marker_labels(values, self._opened.stream.channels):
+            for label in marker_labels(values, self._opened.stream):
                 self._seen.append((label, stamp_s + self._opened.offset_s))
 
     def times_s(self, wanted: str | None) -> FloatArray:

@@ -134,6 +134,24 @@ def test_a_fault_that_ended_leaves_the_state_but_not_the_window(name):
     assert monitor.bad_between(2000, 5000) == {}
 
 
+@pytest.mark.parametrize(
+    ("name", "word"),
+    [
+        ("flat", "flat"),
+        ("railed", "railed"),
+        ("50 Hz", "line_noise"),
+        ("NaN", "nonfinite"),
+        ("loose", "amplitude"),
+    ],
+)
+def test_the_gravest_flag_is_the_word_for_the_channel(name, word):
+    data = eeg(3)
+    FAULTS[name][0](data[0, 400:])
+    states = monitor_of(data).report()
+    assert states[0].word == word
+    assert states[1].word == "good"
+
+
 def test_an_offset_of_a_dc_coupled_amplifier_is_no_fault():
     data = np.round(eeg(10) / 0.5) * 0.5 + np.float32(10_000)
     monitor = monitor_of(data)

@@ -80,6 +80,36 @@ def test_a_bundle_that_cannot_be_opened_is_a_finding(monkeypatch):
 
 
 @pytest.mark.parametrize(
+    ("inference_s", "state"), [(0.01, "ok"), (0.8, "warn"), (3.0, "fail")]
+)
+def test_inference_is_judged_by_the_tr(monkeypatch, inference_s, state):
+    class Card:
+        name, channels, rate_hz, tr_s = "tiny", ("C3", "C4"), 200.0, 2.1
+
+    class Bundle:
+        card = Card
+
+    class SlowEngine:
+        name, precision = "openvino", "f32"
+        now_s, shapes = 0.0, set()
+
+        def __call__(self, eeg_uv):
+            self.shapes.add(eeg_uv.shape)
+            SlowEngine.now_s += inference_s
+
+        def close(self):
+            self.shapes.add("closed")
+
+    monkeypatch.setattr("rtbold.bundle.load", lambda _: Bundle)
+    monkeypatch.setattr("rtbold.engine.open_engine", lambda _: SlowEngine())
+    monkeypatch.setattr(doctor.time, "perf_counter", lambda: SlowEngine.now_s)
+    check = doctor.check_engine("tiny")
+    assert check.state == state
+    assert f"{inference_s * 1e3:.1f} ms" in check.found
+    assert SlowEngine.shapes == {(1, 2, 3200), "closed"}
+
+
+@pytest.mark.parametrize(
     ("free_gb", "mb_s", "state"),
     [(100, 500, "ok"), (5, 500, "warn"), (100, 2, "warn"), (0.5, 500, "fail")],
 )
