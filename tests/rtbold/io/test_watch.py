@@ -1,0 +1,28 @@
+from rtbold.client import Message
+from rtbold.io.watch import Pace, line
+
+
+def message(topic="pred.fb", t_received_s=0.0, **body):
+    fields = {
+        "session": "s", "seq": 4, "replayed": False, "volume_index": 3, "age_ms": 110.4,
+        "target": "V1", "value": 0.42, "z": -1.0, "status": "ok", "reasons": [],
+    }  # fmt: skip
+    return Message(topic, fields | body, t_received_s)
+
+
+def test_line_says_value_or_that_there_is_none():
+    assert "volume 3 V1 +0.420 z -1.00 ok" in line(message())
+    invalid = message(value=None, z=None, status="invalid", reasons=["gap", "rate"])
+    assert "V1 -- z -- invalid gap,rate age 110 ms" in line(invalid)
+    assert "(re-sent)" in line(message(replayed=True))
+    assert line(message("hb", state="running")).startswith("hb       #4")
+
+
+def test_pace_takes_steps_within_a_session_only():
+    pace = Pace()
+    pace.add(message(t_received_s=1.0))
+    pace.add(message(t_received_s=3.1))
+    pace.add(message(t_received_s=3.2, replayed=True))
+    pace.add(message(t_received_s=9.0, session="restarted"))
+    pace.add(message(t_received_s=11.0, session="restarted"))
+    assert [round(x, 6) for x in pace.intervals_s] == [2.1, 2.0]
