@@ -178,8 +178,7 @@ class Schedule:
         if too_far or not math.isfinite(t_s):
             self._count(n_implausible=1)
             return []
-        lost = self._lock is not None and self._n_after_lock(t_s) > self._n_bridged + 1
-        if lost and self._settings.trigger_every > 1:
+        if self._lock and self._n_after_lock(t_s) > self._settings.max_flywheel + 1:
             self._slices.restart()
         kind = self._slices.kind(t_s)
         if kind == "volume":
@@ -197,10 +196,6 @@ class Schedule:
             ticks.append(self._next_without_trigger())
         return ticks
 
-    @property
-    def _n_bridged(self) -> int:
-        return self._settings.max_flywheel
-
     def _count(self, **more: int) -> None:
         counts = self._counts
         sums = {name: getattr(counts, name) + n for name, n in more.items()}
@@ -210,7 +205,9 @@ class Schedule:
         """Return the volumes since the newest trigger, up to the one that paused."""
         if self._lock is None:
             return 0
-        return min(max(0, self._ticked - self._lock.volume), self._n_bridged + 1)
+        return min(
+            max(0, self._ticked - self._lock.volume), self._settings.max_flywheel + 1
+        )
 
     def _time_of(self, volume: int) -> float:
         if self._lock is None:
@@ -236,11 +233,13 @@ class Schedule:
             self._count(n_double=1)
             return []
         n = self._n_after_lock(t_s)
-        if n > self._n_bridged + 1 and not self._same_run(t_s, n):
+        if n > self._settings.max_flywheel + 1 and not self._same_run(t_s, n):
             return self._start_run(t_s)
         volume = lock.volume + n
         ticks = []
-        while self._ticked + 1 < min(volume, lock.volume + self._n_bridged + 1):
+        while self._ticked + 1 < min(
+            volume, lock.volume + self._settings.max_flywheel + 1
+        ):
             ticks.append(self._next_without_trigger())
         late = volume <= self._ticked
         self._count(n_missed=n - 1, n_late=int(late))
@@ -270,7 +269,7 @@ class Schedule:
         self._ticked += 1
         if self._lock is None:
             return self._tick(self._ticked, locked=False)
-        if self._ticked - self._lock.volume > self._n_bridged:
+        if self._ticked - self._lock.volume > self._settings.max_flywheel:
             t_s = self._time_of(self._ticked)
             return self._paused_tick(t_s, "triggers_lost")
         self._count(n_flywheel=1)
