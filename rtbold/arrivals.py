@@ -14,6 +14,22 @@ FOREIGN_BOUND_S = 3600.0  # LSL keeps minutes of backlog; an hour is another clo
 
 
 @dataclass(frozen=True, slots=True)
+class Jump:
+    """A place where stamps left the line and stayed away.
+
+    `position` does not know of a `skip` or `rebase` after the push. It takes a second
+    sample to tell a jump from a single bad stamp, so `offset` may be negative: the
+    jump began in an earlier chunk.
+    """
+
+    position: int  # of the first sample after the jump
+    offset: int  # the same within the chunk pushed
+    kind: JumpKind
+    seconds: float  # forward is positive
+    n_missing: int  # samples at nominal rate; 0 for a step
+
+
+@dataclass(frozen=True, slots=True)
 class Chunk:
     """Where a chunk lies in the count, and when it came."""
 
@@ -43,11 +59,15 @@ class Arrivals:
         self._backlog_s = backlog_s
         self._smallest_s = np.inf
         self._smallest_before_s = np.inf
+        self._watched_s = np.nan
+        self._smallest_since_s = np.inf
 
     def add(self, lag_s: float) -> None:
         """Note the age of the newest sample of a chunk; NaN is ignored."""
         if lag_s < self._smallest_s:
             self._smallest_s = lag_s
+        if lag_s < self._smallest_since_s:
+            self._smallest_since_s = lag_s
 
     def turn(self) -> None:
         """Begin the next 10 s."""
@@ -62,8 +82,23 @@ class Arrivals:
         """Return whether a lag is beyond what is usual; False if nothing is known."""
         return lag_s > self.usual_s + self._tolerance_s
 
-    def classify(self, seconds: float, lag_s: float) -> tuple[JumpKind, float]:
-        """Return the kind of a jump, and by how much time itself went on.
+    def watch(self) -> None:
+        """Begin to compare lags with what is usual now."""
+        self._watched_s = self.usual_s if self._known else np.nan
+        self._smallest_since_s = np.inf
+
+    @property
+    def stays_late_s(self) -> float:
+        """Return by how much no chunk since `watch` was less late than usual.
+
+        0 within the tolerance. A network that was slow for a moment catches up;
+        samples that are missing do not come back.
+        """
+        late_s = float(self._smallest_since_s - self._watched_s)
+        return late_s if self._tolerance_s < late_s < np.inf else 0.0
+
+    def classify(self, seconds: float, lag_s: float) -> JumpKind:
+        """Return the kind of a jump.
 
         Parameters
         ----------
@@ -71,15 +106,12 @@ class Arrivals:
         lag_s : age of the newest sample if the stamps after the jump are right; NaN
             where arrivals are unknown (a file): forward is then a gap.
         """
-        known = self.usual_s <= self._backlog_s
-        soonest_s = (self.usual_s if known else 0.0) - self._tolerance_s
-        if seconds > 0 and not lag_s < soonest_s:
-            return "gap", seconds
-        lag_without_s = lag_s + seconds
-        if known and self.late(lag_without_s):
-            # The arrivals jumped too, by another amount: samples are missing as well.
-            return "gap", lag_without_s - self.usual_s
-        return "step", 0.0
+        soonest_s = (self.usual_s if self._known else 0.0) - self._tolerance_s
+        return "gap" if seconds > 0 and not lag_s < soonest_s else "step"
+
+    @property
+    def _known(self) -> bool:
+        return self.usual_s <= self._backlog_s
 
 
 class ForeignClock:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from rtbold.arrivals import Arrivals, Chunk, ForeignClock, JumpKind
+from rtbold.arrivals import Arrivals, Chunk, ForeignClock, Jump, JumpKind
 from rtbold.errors import ConfigError
 from rtbold.messages import FloatArray
 from rtbold.stampline import History, Line, Observations, Run, StampRuns, fit_line
@@ -57,22 +57,6 @@ class SampleClockSettings:
 
 
 @dataclass(frozen=True, slots=True)
-class Jump:
-    """A place where stamps left the line and stayed away.
-
-    `position` does not know of a `skip` or `rebase` after the push. It takes a second
-    sample to tell a jump from a single bad stamp, so `offset` may be negative: the
-    jump began in an earlier chunk.
-    """
-
-    position: int  # of the first sample after the jump
-    offset: int  # the same within the chunk pushed
-    kind: JumpKind
-    seconds: float  # forward is positive
-    n_missing: int  # samples at nominal rate; 0 for a step
-
-
-@dataclass(frozen=True, slots=True)
 class _Suspect:
     """One stamp off the line; the next one tells whether it stays."""
 
@@ -114,6 +98,7 @@ class SampleClock:
         self._jump_s = settings.jump_unsettled_s
         self._step_s = 0.0  # subtracted from raw stamps
         self._step_since: int | None = None  # count of a step not yet refined
+        self._watched_since: int | None = None  # count of a step that may hide a gap
         self._returnable_s = 0.0  # of a gap that may have been a late burst
         self._suspect: _Suspect | None = None
         self._arrivals = Arrivals(settings.arrival_tolerance_s, settings.backlog_s)
@@ -184,7 +169,7 @@ class SampleClock:
             return ()
         if self._n == 0:
             self._line = Line(0, float(stamps_s[0]), self._line.period_s)
-        jumps: list[Jump] = []
+        jumps = self._missing_at_step()
         update_n = self._settings.update_n
         chunk = Chunk(self._n, self._n + len(stamps_s) - 1, t_arrived_s)
         while self._n <= chunk.last:
@@ -235,20 +220,35 @@ class SampleClock:
         self, count: int, seconds: float, *, chunk: Chunk, lag_s: float
     ) -> Jump:
         """Move the line (gap) or the stamps (step)."""
-        kind, gap_s = self._arrivals.classify(seconds, lag_s)
-        n_missing = 0
+        kind = self._arrivals.classify(seconds, lag_s)
         if kind == "gap":
-            n_missing = round(gap_s * self._settings.rate_hz)
-            self._step_s += seconds - gap_s
-            self._start_level(count, gap_s)
-            self._returnable_s = seconds = gap_s
+            self._start_level(count, seconds)
+            self._returnable_s = seconds
         elif self._returns(count, seconds, lag_s):
             self._start_level(count, seconds)
             self._returnable_s += seconds
         else:
             self._step_s += seconds
-            self._step_since = count
-        return Jump(count - self._first, count - chunk.first, kind, seconds, n_missing)
+            self._step_since = self._watched_since = count
+            self._arrivals.watch()
+        return self._jump(count, count - chunk.first, kind=kind, seconds=seconds)
+
+    def _missing_at_step(self) -> list[Jump]:
+        """Return the gap that hid in a step, known by arrivals that stay late."""
+        since = self._watched_since
+        if since is None or self._n - since < 2 * self._settings.update_n:
+            return []
+        self._watched_since = None
+        gap_s = self._arrivals.stays_late_s
+        if gap_s == 0:
+            return []
+        self._step_s -= gap_s
+        self._start_level(self._n, gap_s)
+        return [self._jump(self._n, 0, kind="gap", seconds=gap_s)]
+
+    def _jump(self, count: int, offset: int, *, kind: JumpKind, seconds: float) -> Jump:
+        n_missing = round(seconds * self._settings.rate_hz) if kind == "gap" else 0
+        return Jump(count - self._first, offset, kind, seconds, n_missing)
 
     def _returns(self, count: int, seconds: float, lag_s: float) -> bool:
         """Return whether a backward jump takes a recent forward one back.

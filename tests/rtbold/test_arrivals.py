@@ -18,24 +18,41 @@ def test_lag_is_the_age_of_the_newest_sample():
 
 
 @pytest.mark.parametrize(
-    ("usual", "seconds", "lag_s", "verdict"),
+    ("usual", "seconds", "lag_s", "kind"),
     [
-        ((0.02,), 3.0, 0.02, ("gap", 3.0)),
-        ((0.02,), 3.0, 0.4, ("gap", 3.0)),
-        ((0.02,), 20.0, -19.98, ("step", 0.0)),  # stamps run ahead of arrivals
-        ((0.02,), -20.0, 20.02, ("step", 0.0)),
-        ((0.02, 0.9), 3.0, 0.02, ("gap", 3.0)),  # one slow chunk is no yardstick
-        ((0.02,), -20.0, 23.02, ("gap", 3.0)),  # both jumped
-        ((), 3.0, 57.0, ("gap", 3.0)),  # first chunk, a backlog
-        ((40.0,), 3.0, 37.0, ("gap", 3.0)),  # in a backlog
-        ((), 20.0, -19.0, ("step", 0.0)),
-        ((), 3.0, NAN, ("gap", 3.0)),
-        ((), -3.0, NAN, ("step", 0.0)),
+        ((0.02,), 3.0, 0.02, "gap"),
+        ((0.02,), 3.0, 0.4, "gap"),
+        ((0.02,), 20.0, -19.98, "step"),  # stamps run ahead of arrivals
+        ((0.02,), -20.0, 20.02, "step"),
+        ((0.02, 0.9), 3.0, 0.02, "gap"),  # one slow chunk is no yardstick
+        ((), 3.0, 57.0, "gap"),  # first chunk, a backlog
+        ((40.0,), 3.0, 37.0, "gap"),  # in a backlog
+        ((), 20.0, -19.0, "step"),
+        ((), 3.0, NAN, "gap"),
+        ((), -3.0, NAN, "step"),
     ],
 )
-def test_kind_of_a_jump(usual, seconds, lag_s, verdict):
-    kind, gap_s = arrivals(*usual).classify(seconds, lag_s)
-    assert (kind, gap_s) == (verdict[0], pytest.approx(verdict[1]))
+def test_kind_of_a_jump(usual, seconds, lag_s, kind):
+    assert arrivals(*usual).classify(seconds, lag_s) == kind
+
+
+@pytest.mark.parametrize(
+    ("usual", "since", "late_s"),
+    [
+        ((0.02,), (3.3, 3.02), 3.0),
+        ((0.02,), (3.02, 0.4), 0.0),  # caught up
+        ((40.0,), (43.0,), 0.0),  # a backlog is no yardstick
+        ((0.02,), (), 0.0),
+        ((), (3.0,), 0.0),
+        ((0.02,), (NAN,), 0.0),
+    ],
+)
+def test_arrivals_that_stay_late(usual, since, late_s):
+    judge = arrivals(*usual)
+    judge.watch()
+    for lag_s in since:
+        judge.add(lag_s)
+    assert judge.stays_late_s == pytest.approx(late_s)
 
 
 def test_smallest_lag_is_forgotten_after_two_turns():

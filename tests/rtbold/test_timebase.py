@@ -216,9 +216,26 @@ def test_samples_missing_at_a_step_are_not_passed_over():
     truth = lost(regular(200, 30), 3000, 600)
     stamps = truth.copy()
     stamps[3000:] -= 2e5
-    ((_, jump),) = feed(clock, stamps, truth, chunk_n=20)
-    assert (jump.kind, jump.n_missing) == ("gap", pytest.approx(600, abs=20))
-    assert abs(error_at_end_s(clock, truth)) < 0.1
+    jumps = feed(clock, stamps, truth, chunk_n=20)
+    assert [(j.kind, j.n_missing) for _, j in jumps] == [("step", 0), ("gap", 600)]
+    assert jumps[0][0] == 3000
+    assert 3400 <= jumps[1][0] <= 3420
+    assert abs(error_at_end_s(clock, truth)) < 0.01
+
+
+def test_a_step_while_the_network_is_slow_is_no_gap():
+    clock = clock_at(200)
+    truth = regular(200, 30)
+    stamps = truth.copy()
+    stamps[3000:] -= 20
+    arrivals = truth + TRANSPORT_S
+    arrivals[2900:3200] = np.maximum(arrivals[2900:3200], truth[3199])
+    jumps = []
+    for first in range(0, len(truth), 20):
+        part = slice(first, first + 20)
+        jumps += clock.push(stamps[part], arrivals[part][-1])
+    assert [j.kind for j in jumps] == ["step"]
+    assert abs(error_at_end_s(clock, truth)) < 0.001
 
 
 @pytest.mark.parametrize("burst_n", [40, 100])
