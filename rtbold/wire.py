@@ -24,7 +24,7 @@ StreamState = Literal["searching", "running", "stalled", "lost"]
 ChannelState = Literal[
     "good", "missing", "flat", "railed", "line_noise", "amplitude", "nonfinite"
 ]
-TriggerKind = Literal["volume", "dummy", "double", "flywheel"]
+TriggerKind = Literal["volume", "dummy", "double", "late"]
 
 TOPICS: tuple[Topic, ...] = get_args(Topic)
 
