@@ -75,8 +75,8 @@ def _play(settings: "TwinSettings", *, name: str, wait_s: float) -> None:
     import signal
     import threading
 
+    from rtbold.io.lsl_clock import LslClock
     from rtbold.sim.broadcast import BroadcastSettings, broadcast
-    from rtbold.sim.outlets import LslClock
     from rtbold.sim.twin import simulate_base
 
     typer.echo("making the session ...", err=True)

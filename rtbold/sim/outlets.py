@@ -4,12 +4,11 @@ Metadata follows the XDF specification (``desc/channels/channel/{label,unit,type
 A stream is simulated when ``desc/rtbold/simulated`` says ``true``.
 """
 
-import time
 import uuid
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from rtbold.io.lsl_clock import LslClock
+from rtbold.io.lsl_clock import LslClock as LslClock  # re-exported
 from rtbold.messages import Channel, Float32Array
 
 if TYPE_CHECKING:

@@ -1,0 +1,40 @@
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from rtbold.cli.simulate import simulate
+from rtbold.errors import ConfigError
+
+app = typer.Typer()
+app.command()(simulate)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        ("--level medium", "easy, hard, confound"),
+        ("--tr 2100", "milliseconds"),
+        ("--duration -5", "duration"),
+        ("--rate 100", "200"),
+        ("--rate 333.3", "whole number"),
+        ("--reference Q7", "Q7"),
+        ("--wait-for-consumers -1", "wait-for-consumers"),
+        ("--mains 1000", "mains"),
+        ("--rate 5000 --duration 3600 --sample-index", "float32"),
+    ],
+)
+def test_a_wrong_option_is_refused_before_anything_is_on_the_air(arguments, says):
+    result = CliRunner().invoke(app, ["--duration", "20", *arguments.split()])
+    assert isinstance(result.exception, ConfigError)
+    assert says in str(result.exception)
+
+
+def test_help_shows_an_example():
+    assert "Example: rtbold simulate" in CliRunner().invoke(app, ["--help"]).output
+
+
+def test_save_writes_files_and_plays_nothing(tmp_path):
+    folder = tmp_path / "twin"
+    result = CliRunner().invoke(app, ["--duration", "10", "--save", str(folder)])
+    assert result.exit_code == 0
+    assert {p.name for p in folder.iterdir()} >= {"eeg.vhdr", "bold.tsv", "truth.tsv"}
