@@ -156,8 +156,8 @@ class Subscriber:
             return Feedback("neutral", None, None, ("no_heartbeat",))
         newest, usable, stalled = self.latest.get("pred.fb"), self._usable, self.stalled
         if newest is None or usable is None:
-            reasons = newest.body.get("reasons", ()) if newest else ("no_prediction",)
-            return Feedback("neutral", None, None, tuple(reasons))
+            why = newest.body.get("reasons", ()) if newest else ("no_prediction",)
+            return Feedback("neutral", None, None, tuple(why))
         value, z = usable.body["value"], usable.body.get("z")
         if newest is usable and not stalled:
             return Feedback("value", value, z)
@@ -282,8 +282,7 @@ def _connect(
     keys: CurveKeys | None,
 ) -> "zmq.Socket[bytes]":
     socket = context.socket(kind)
-    # all of it before connect, or it has no effect
-    socket.set(zmq.LINGER, 0)
+    socket.set(zmq.LINGER, 0)  # all of it before connect, or it has no effect
     socket.set(zmq.HEARTBEAT_IVL, 1000)
     socket.set(zmq.HEARTBEAT_TIMEOUT, 3000)
     socket.set(zmq.TCP_KEEPALIVE, 1)
@@ -292,5 +291,9 @@ def _connect(
         socket.curve_publickey = keys.public
         socket.curve_secretkey = keys.secret
         socket.curve_serverkey = keys.server
-    socket.connect(address)
+    try:
+        socket.connect(address)
+    except zmq.ZMQError as error:
+        context.destroy(linger=0)
+        raise ValueError(f"{address!r} is no address: {error}") from error
     return socket

@@ -5,8 +5,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from statistics import median
 
-import zmq
-
 from rtbold.client import SCHEMA_VERSION, Message, Subscriber
 from rtbold.errors import ConfigError, RtboldError
 
@@ -76,10 +74,9 @@ def watch(
 def _subscriber(settings: WatchSettings) -> Subscriber:
     try:
         return Subscriber(settings.address, {*settings.topics, "bye"})
-    except zmq.ZMQError as error:
+    except ValueError as error:
         raise ConfigError(
-            f"--connect is {settings.address!r}: {error}. Expected an address such as "
-            "tcp://127.0.0.1:5580."
+            f"--connect: {error}. Expected an address such as tcp://127.0.0.1:5580."
         ) from error
 
 
