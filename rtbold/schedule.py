@@ -6,13 +6,16 @@ from typing import Literal
 
 from rtbold.errors import ConfigError
 from rtbold.messages import Reason, Tick
-from rtbold.triggertrain import SliceCounter, TriggerSpacing
+from rtbold.triggertrain import Beat, Lock, ScheduleCounts, SliceCounter, TriggerSpacing
+
+__all__ = ["Schedule", "ScheduleCounts", "ScheduleSettings"]
 
 ScheduleMode = Literal["trigger", "free_run"]
 ScheduleState = Literal[
     "waiting", "dummies", "locked", "flywheel", "triggers_lost", "free_run"
 ]
 LONGEST_TR_S = 20.0
+CLOCK_BACK_S = 60.0  # a tick further ahead than this means another clock
 
 
 @dataclass(frozen=True)
@@ -54,28 +57,6 @@ class ScheduleSettings:
             raise ConfigError(f"wait_s is {self.wait_s!r}, expected seconds from 0 up")
 
 
-@dataclass(frozen=True, slots=True)
-class ScheduleCounts:
-    """What happened to the triggers so far."""
-
-    n_triggers: int = 0  # all that came
-    n_double: int = 0  # ignored: too soon after the last one, or older than it
-    n_late: int = 0  # came after their volume's tick had to go without them
-    n_flywheel: int = 0  # ticks at an extrapolated time
-    n_implausible: int = 0  # ignored: times that cannot be, judged by the arrival
-    n_missed: int = 0  # volumes without a trigger; not counted on while it pauses
-    n_dummies: int = 0  # of all runs
-    n_runs: int = 0  # trains of triggers
-
-
-@dataclass(frozen=True, slots=True)
-class _Lock:
-    """The newest volume trigger: what later volumes are extrapolated from."""
-
-    t_s: float
-    volume: int  # from 0 at the first trigger of the run, dummies included
-
-
 class Schedule:
     """The TR grid: one tick for each volume, never two.
 
@@ -95,10 +76,10 @@ class Schedule:
 
     def __init__(self, settings: ScheduleSettings) -> None:
         self._settings = settings
-        self._lock: _Lock | None = None
+        self._lock: Lock | None = None
         self._ticked = -1  # newest volume that had its tick
         self._free_start_s: float | None = None
-        self._waiting_due_s: float | None = None
+        self._beat = Beat(settings.tr_s)
         self._pauses: tuple[Reason, ...] = ()
         self._counts = ScheduleCounts()
         self._spacing = TriggerSpacing(settings.tr_s, settings.tr_tolerance)
@@ -145,7 +126,7 @@ class Schedule:
     def next_due_s(self) -> float | None:
         """Return the time of the next tick; None while nothing is known."""
         if self._lock is None and self._free_start_s is None:
-            return self._waiting_due_s
+            return self._beat.due_s
         return self._time_of(self._ticked + 1)
 
     def pause(self, reason: Reason = "operator_pause") -> None:
@@ -186,15 +167,44 @@ class Schedule:
         self._count(n_double=int(kind == "double"))
         return []
 
+    def shift(self, seconds: float) -> None:
+        """Follow a change of clock: add `seconds` to every time that is remembered."""
+        if self._lock is not None:
+            self._lock = replace(self._lock, t_s=self._lock.t_s + seconds)
+        if self._free_start_s is not None:
+            self._free_start_s += seconds
+        self._slices.shift(seconds)
+        self._spacing.shift(seconds)
+        self._beat.restart()
+
     def passed(self, now_s: float) -> list[Tick]:
-        """Return the ticks that are due because time went by."""
-        if self._lock is None and self._free_start_s is None:
-            return self._waiting_ticks(now_s)
+        """Return the ticks that are due because time went by; NaN: time is unknown."""
+        if not math.isfinite(now_s):
+            return []
+        if self.state != "waiting":
+            self._check_clock(now_s)
+        if self.state == "waiting":
+            free = self._settings.mode == "free_run"
+            reason: Reason = "no_data" if free else "waiting_for_scanner"
+            return [self._paused_tick(t_s, reason) for t_s in self._beat(now_s)]
         wait_s = 0.0 if self._lock is None else self._settings.wait_s
         ticks = []
         while now_s >= self._time_of(self._ticked + 1) + wait_s:
             ticks.append(self._next_without_trigger())
         return ticks
+
+    def _check_clock(self, now_s: float) -> None:
+        """Give the grid up if `now_s` cannot be on the clock of its times."""
+        ahead_s = now_s - self._time_of(self._ticked + 1)
+        if -CLOCK_BACK_S <= ahead_s <= self._settings.max_lag_s:
+            return
+        if self._free_start_s is not None:  # the count goes on from now
+            self._free_start_s += ahead_s
+            return
+        self._count(n_missed=self._n_open())
+        self._lock = None
+        self._slices.restart()
+        self._beat.restart()
 
     def _count(self, **more: int) -> None:
         counts = self._counts
@@ -243,7 +253,7 @@ class Schedule:
             ticks.append(self._next_without_trigger())
         late = volume <= self._ticked
         self._count(n_missed=n - 1, n_late=int(late))
-        self._lock = _Lock(t_s, volume)
+        self._lock = Lock(t_s, volume)
         return ticks if late else [*ticks, self._locked_tick(volume)]
 
     def _same_run(self, t_s: float, n: int) -> bool:
@@ -258,7 +268,7 @@ class Schedule:
     def _start_run(self, t_s: float) -> list[Tick]:
         self._count(n_runs=1, n_missed=self._n_open())
         self._spacing.restart(t_s)
-        self._lock = _Lock(t_s, 0)
+        self._lock = Lock(t_s, 0)
         return [self._locked_tick(0)]
 
     def _locked_tick(self, volume: int) -> Tick:
@@ -285,15 +295,3 @@ class Schedule:
 
     def _paused_tick(self, t_s: float, reason: Reason) -> Tick:
         return Tick(None, t_s, False, (reason, *self._pauses))
-
-    def _waiting_ticks(self, now_s: float) -> list[Tick]:
-        """Return what keeps listeners informed at the card's TR before the start."""
-        free = self._settings.mode == "free_run"
-        reason: Reason = "no_data" if free else "waiting_for_scanner"
-        due_s = now_s if self._waiting_due_s is None else self._waiting_due_s
-        ticks = []
-        while due_s <= now_s:
-            ticks.append(self._paused_tick(due_s, reason))
-            due_s += self._settings.tr_s
-        self._waiting_due_s = due_s
-        return ticks

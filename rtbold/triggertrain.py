@@ -1,11 +1,64 @@
-"""What a train of triggers says by itself: its spacing, and slices in a volume."""
+"""Parts of the schedule: the triggers' spacing, slices in a volume, a beat, counts."""
 
 import math
 from collections import deque
+from dataclasses import dataclass
 from typing import Literal
 
 SPACING_MEMORY = 8  # intervals
+MOST_MISSED_S = 400.0  # no stall is longer; then it is another clock
 JITTER_S = 0.015  # between two triggers, each early or late by some milliseconds
+
+
+@dataclass(frozen=True, slots=True)
+class ScheduleCounts:
+    """What happened to the triggers so far."""
+
+    n_triggers: int = 0  # all that came
+    n_double: int = 0  # ignored: too soon after the last one, or older than it
+    n_late: int = 0  # came after their volume's tick had to go without them
+    n_flywheel: int = 0  # ticks at an extrapolated time
+    n_implausible: int = 0  # ignored: times that cannot be, judged by the arrival
+    n_missed: int = 0  # volumes without a trigger; not counted on while it pauses
+    n_dummies: int = 0  # of all runs
+    n_runs: int = 0  # trains of triggers
+
+
+@dataclass(frozen=True, slots=True)
+class Lock:
+    """The newest volume trigger: what later volumes are extrapolated from."""
+
+    t_s: float
+    volume: int  # from 0 at the first trigger of the run, dummies included
+
+
+class Beat:
+    """Moments at the TR while there is no grid yet; begins at the first time given.
+
+    Parameters
+    ----------
+    tr_s : between two of them.
+    """
+
+    def __init__(self, tr_s: float) -> None:
+        self._tr_s = tr_s
+        self.restart()
+
+    def restart(self) -> None:
+        """Begin anew at the next time given."""
+        self.due_s: float | None = None
+
+    def __call__(self, now_s: float) -> list[float]:
+        """Return the moments that are due; anew from `now_s` if the clock changed."""
+        due_s = now_s if self.due_s is None else self.due_s
+        if not -MOST_MISSED_S <= due_s - now_s <= 2 * self._tr_s:
+            due_s = now_s
+        due = []
+        while due_s <= now_s:
+            due.append(due_s)
+            due_s += self._tr_s
+        self.due_s = due_s
+        return due
 
 
 class TriggerSpacing:
@@ -27,6 +80,10 @@ class TriggerSpacing:
         """Begin with the first trigger of a train."""
         self._last_s = t_s
         self._intervals_s.clear()
+
+    def shift(self, seconds: float) -> None:
+        """Follow a change of clock."""
+        self._last_s += seconds
 
     def add(self, t_s: float) -> None:
         """Note the next trigger."""
@@ -83,6 +140,11 @@ class SliceCounter:
         """Take the next trigger as the first slice of a volume."""
         self._last_s: float | None = None
         self._slice = 0
+
+    def shift(self, seconds: float) -> None:
+        """Follow a change of clock."""
+        if self._last_s is not None:
+            self._last_s += seconds
 
     def kind(self, t_s: float) -> Literal["volume", "slice", "double"]:
         """Return what the next trigger is."""

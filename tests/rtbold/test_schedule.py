@@ -296,6 +296,52 @@ def test_trigger_stamps_that_step_back_end_in_a_pause_not_in_wrong_volumes():
     assert {tick.paused for tick in ticks[-8:]} == {("triggers_lost",)}
 
 
+@pytest.mark.parametrize("moved_s", [1.7e9, -900.0])
+@pytest.mark.parametrize("options", [{}, {"mode": "free_run"}])
+def test_a_clock_that_changes_before_the_start_stops_nothing(moved_s, options):
+    grid = schedule(**options)
+    assert grid.passed(float("nan")) == []
+    assert len(run(grid, [], START_S + 10, from_s=START_S)) == 5
+    later_s = START_S + 10 + moved_s
+    assert len(run(grid, [], later_s + 10, from_s=later_s)) == 5
+
+
+@pytest.mark.parametrize("moved_s", [1.7e9, -900.0, 3.0])
+def test_a_change_of_clock_moves_the_grid(moved_s):
+    times = volume_times(10)
+    grid, plain = schedule(), schedule()
+    ticks = run(grid, on_time(times[:5]), times[4] + 1)
+    grid.shift(moved_s)
+    ticks += run(grid, on_time(times[5:] + moved_s), times[9] + moved_s + 6)
+    expected = run(plain, on_time(times), times[9] + 6)
+    assert indices(ticks) == indices(expected)
+    assert grid.counts == plain.counts
+
+
+@pytest.mark.parametrize("moved_s", [1.7e9, -900.0])
+def test_a_clock_that_changes_unannounced_gives_the_grid_up(moved_s):
+    grid = schedule()
+    times = volume_times(5)
+    run(grid, on_time(times), times[-1] + 1)
+    (tick,) = grid.passed(times[-1] + 2 + moved_s)
+    assert (tick.volume_index, tick.paused) == (None, ("waiting_for_scanner",))
+    at_s = times[-1] + 3 + moved_s
+    assert indices(grid.trigger(at_s, at_s)) == [0]
+    assert grid.counts.n_runs == 2
+
+
+@pytest.mark.parametrize("moved_s", [1.7e9, -900.0])
+def test_a_free_run_goes_on_counting_on_another_clock(moved_s):
+    grid = schedule(mode="free_run")
+    grid.first_sample(START_S)
+    assert indices(grid.passed(START_S + TR_S * 3.5)) == [0, 1, 2, 3]
+    assert indices(grid.passed(START_S + TR_S * 4 + moved_s)) in ([], [4])
+    assert grid.next_due_s is not None
+    grid.passed(START_S + TR_S * 4.01 + moved_s)
+    grid.shift(-moved_s)
+    assert indices(grid.passed(START_S + TR_S * 5.01)) == [5]
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
