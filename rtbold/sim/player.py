@@ -71,16 +71,6 @@ class PlayReport:
     worst_late_s: float
 
 
-@dataclass(slots=True)
-class _Tally:
-    """Counts of a running play."""
-
-    n_samples: int = 0
-    n_events: int = 0
-    n_late: int = 0
-    worst_late_s: float = 0.0
-
-
 def play(
     data_uv: Float32Array | Iterable[Float32Array],
     rate_hz: float,
@@ -111,30 +101,74 @@ def play(
     if rate_hz <= 0:
         raise ConfigError(f"rate_hz is {rate_hz!r}, expected samples a second above 0")
     n_chunk = max(1, round(chunk_s * rate_hz))
+    pacer = _Pacer(outlet, clock, rate_hz=rate_hz, start_s=start_s, chunk_s=chunk_s)
     stop = stop or threading.Event()
-    tally = _Tally()
-    offset_s = start_s
     for blocks in _passes(data_uv, loop=loop):
+        n_before = pacer.n_samples
         events = _by_due_time(markers)
-        n_before = tally.n_samples
         for chunk in _chunks(blocks, n_chunk):
             if stop.is_set():
-                return _report(tally)
-            n_end = tally.n_samples + chunk.shape[1]
-            due_s = start_s + n_end / rate_hz
-            _send_events(events, clock, tally, offset_s=offset_s, until_s=due_s)
-            clock.sleep_until(due_s)
-            # LSL wants (samples, channels): the one transpose of this path.
-            samples = np.ascontiguousarray(chunk.T, dtype=np.float32)
-            outlet.push_block(samples, start_s + (n_end - 1) / rate_hz)
-            late_s = clock.now_s() - due_s
-            tally.n_samples = n_end
-            tally.n_late += late_s > chunk_s
-            tally.worst_late_s = max(tally.worst_late_s, late_s)
-        if tally.n_samples == n_before:
+                return pacer.report()
+            pacer.send(chunk, events)
+        if pacer.n_samples == n_before:
             break  # an empty recording would loop for ever
-        offset_s = start_s + tally.n_samples / rate_hz
-    return _report(tally)
+        pacer.begin_pass()
+    return pacer.report()
+
+
+class _Pacer:
+    """Sends chunks and events at their moments; counts what it sent."""
+
+    def __init__(
+        self,
+        outlet: SampleOutlet,
+        clock: Clock,
+        *,
+        rate_hz: float,
+        start_s: float,
+        chunk_s: float,
+    ) -> None:
+        self._outlet = outlet
+        self._clock = clock
+        self._rate_hz = rate_hz
+        self._start_s = start_s
+        self._chunk_s = chunk_s
+        self._pass_start_s = start_s
+        self.n_samples = 0
+        self._n_events = 0
+        self._n_late = 0
+        self._worst_late_s = 0.0
+
+    def begin_pass(self) -> None:
+        """Let the times of events count from the next sample."""
+        self._pass_start_s = self._start_s + self.n_samples / self._rate_hz
+
+    def send(self, chunk: Float32Array, events: "_Pending") -> None:
+        """Wait until the chunk is over, sending events as they are due; send it."""
+        n_end = self.n_samples + chunk.shape[1]
+        due_s = self._start_s + n_end / self._rate_hz
+        self._send_events(events, until_s=due_s)
+        self._clock.sleep_until(due_s)
+        # LSL wants (samples, channels): the one transpose of this path.
+        samples = np.ascontiguousarray(chunk.T, dtype=np.float32)
+        self._outlet.push_block(samples, self._start_s + (n_end - 1) / self._rate_hz)
+        self.n_samples = n_end
+        late_s = self._clock.now_s() - due_s
+        self._n_late += late_s > self._chunk_s
+        self._worst_late_s = max(self._worst_late_s, late_s)
+
+    def _send_events(self, events: "_Pending", *, until_s: float) -> None:
+        while (item := events.due_before(until_s - self._pass_start_s)) is not None:
+            due_s, outlet, event = item
+            self._clock.sleep_until(self._pass_start_s + due_s)
+            outlet.push_event(event.values, self._pass_start_s + event.t_s)
+            self._n_events += 1
+
+    def report(self) -> PlayReport:
+        """Return the counts so far."""
+        return PlayReport(
+            self.n_samples, self._n_events, self._n_late, self._worst_late_s
+        )
 
 
 def _passes(
@@ -188,18 +222,3 @@ def _by_due_time(tracks: Sequence[Track]) -> _Pending:
         for track in tracks
     )
     return _Pending(sorted(items, key=lambda item: item[0]))
-
-
-def _send_events(
-    events: _Pending, clock: Clock, tally: _Tally, *, offset_s: float, until_s: float
-) -> None:
-    """Send each event that is due before the chunk, at its own moment."""
-    while (item := events.due_before(until_s - offset_s)) is not None:
-        due_s, outlet, event = item
-        clock.sleep_until(offset_s + due_s)
-        outlet.push_event(event.values, offset_s + event.t_s)
-        tally.n_events += 1
-
-
-def _report(tally: _Tally) -> PlayReport:
-    return PlayReport(tally.n_samples, tally.n_events, tally.n_late, tally.worst_late_s)

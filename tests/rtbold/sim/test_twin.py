@@ -229,3 +229,18 @@ def test_an_electrode_that_is_not_there_is_refused():
     settings = TwinSettings(seed=1, duration_s=10, channels=("Fz", "Q7"))
     with pytest.raises(ConfigError, match="Q7"):
         simulate(settings)
+
+
+@pytest.mark.parametrize(
+    ("level", "eeg_sd_uv", "bold_sd"),
+    [
+        ("easy", 14.1973, 1.0311),
+        ("hard", 15.1594, 1.2635),
+        ("confound", 16.4980, 1.5954),
+    ],
+)
+def test_the_levels_are_frozen(level, eeg_sd_uv, bold_sd):
+    # A change here is a new twin: every figure measured on the old one is void.
+    recording = session(level)
+    assert recording.eeg_uv.std() == pytest.approx(eeg_sd_uv, rel=1e-3)
+    assert recording.bold.std() == pytest.approx(bold_sd, rel=1e-3)
