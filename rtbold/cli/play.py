@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from rtbold.messages import Channel
     from rtbold.sim.player import PlayReport
 
+_LINGER_S = 0.5
+
 
 def play(
     file: Annotated[Path, typer.Argument(help="The recording.")],
@@ -118,7 +120,7 @@ def _play(
     if wait_s > 0 and not eeg.wait_for_consumers(wait_s):
         typer.echo(f"nobody listens after {wait_s:g} s; playing all the same", err=True)
     clock = outlets.LslClock()
-    return player.play(
+    report = player.play(
         part.data_uv,
         part.rate_hz,
         eeg,
@@ -128,6 +130,9 @@ def _play(
         loop=loop,
         stop=_stop_on_signals(),
     )
+    # An outlet that is closed at once takes the last chunks with it.
+    clock.sleep_until(clock.now_s() + _LINGER_S)
+    return report
 
 
 def _described(part: "Recording") -> "tuple[Channel, ...]":

@@ -13,6 +13,7 @@ from rtbold.errors import ConfigError, RtboldError
 EVENTS_NAME = "events.jsonl"
 _LABEL = re.compile(r"[A-Za-z0-9]{1,32}")
 _MOST_RUNS = 999
+SETTINGS_NAME = "settings.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +41,7 @@ class SessionPaths:
     @property
     def settings(self) -> Path:
         """The settings of the run."""
-        return self.folder / "settings.json"
+        return self.folder / SETTINGS_NAME
 
     @property
     def log(self) -> Path:
