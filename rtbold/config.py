@@ -4,6 +4,7 @@ The command line and an optional TOML file meet here; inside, the types are trus
 """
 
 import tomllib
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Literal
@@ -43,6 +44,7 @@ class RunSettings:
     bind: str = "127.0.0.1"
     port: int = 5580
     control_port: int = 5581
+    curve_keys: Path | None = None
     encoding: Literal["json", "msgpack"] = "json"
     record: Path | None = None
     duration_s: float | None = None
@@ -84,7 +86,9 @@ class RunSettings:
         return bool(self.trigger_stream or self.trigger_channel or self.trigger)
 
     @classmethod
-    def build(cls, given: dict[str, object], file: Path | None = None) -> "RunSettings":
+    def build(
+        cls, given: Mapping[str, object], file: Path | None = None
+    ) -> "RunSettings":
         """Return settings from a TOML file and, over it, what was given by option.
 
         Parameters

@@ -38,6 +38,7 @@ from rtbold.schedule import Schedule, ScheduleSettings
 from rtbold.segment import SpanFacts, WindowSpan
 from rtbold.spatial import SpatialPlan
 from rtbold.stream_clocks import StreamClocks
+from rtbold.trigger_note import TriggerNote, trigger_kind
 
 Model = Callable[[Float32Array], Float32Array]  # (1, channels, 3200) -> (1, rois)
 
@@ -75,6 +76,7 @@ class Pipeline:
         self._due: deque[Tick] = deque()
         self._now_s: float | None = None  # local; from TimePassed alone
         self._next_source = 0
+        self.last_trigger: TriggerNote | None = None
         self._trigger_age_s: float | None = None
         self._warmed_up = False
         self._had_usable = False
@@ -88,6 +90,7 @@ class Pipeline:
                 self._marker(event)
             case ClockOffset():
                 self._clocks.take_offset(event)
+                self._follow_clock()
             case TimePassed(now_lsl_s=now_s):
                 self._now_s = now_s
                 self._due.extend(self.schedule.passed(self._clocks.to_stream(now_s)))
@@ -99,11 +102,26 @@ class Pipeline:
                 self._command(event)
         return self._serve()
 
+    def to_local(self, t_stream_s: float) -> float:
+        """Return a time of the stream's stamps on this machine's LSL clock."""
+        return self._clocks.to_local(t_stream_s)
+
+    @property
+    def tr_s(self) -> float:
+        """The TR of this session."""
+        return self._settings.schedule.tr_s
+
+    @property
+    def clock_uncertainty_s(self) -> float | None:
+        """Uncertainty of a foreign clock's alignment; None for LSL's own clock."""
+        return self._clocks.uncertainty_s
+
     # Events
 
     def _chunk(self, chunk: EegChunk) -> Iterator[None]:
         self._next_source = chunk.index + chunk.data_uv.shape[1]
         self._clocks.take_chunk(chunk)
+        self._follow_clock()
         if self.intake is None:
             return
         t_arrived_s = self._clocks.to_stream(chunk.t_arrived_s)
@@ -123,11 +141,31 @@ class Pipeline:
         t_stream_s = self._clocks.of_marker(marker)
         t_arrived_s = self._clocks.to_stream(marker.t_arrived_s)
         self._trigger_age_s = max(t_arrived_s - t_stream_s, 0.0)
-        self._due.extend(self.schedule.trigger(t_stream_s, t_arrived_s))
+        before = self.schedule.counts
+        ticks = self.schedule.trigger(t_stream_s, t_arrived_s)
+        self._due.extend(ticks)
+        if self.schedule.counts.n_runs > before.n_runs:
+            self._warmed_up = self._had_usable = False  # upstream warms up anew too
+        self.last_trigger = TriggerNote(
+            kind=trigger_kind(before, self.schedule.counts, ticks),
+            volume_index=ticks[-1].volume_index if ticks else None,
+            t_local_s=self._clocks.to_local(t_stream_s),
+        )
+
+    def _follow_clock(self) -> None:
+        """Move the TR grid along when the stamps' clock has become another one."""
+        moved_s = self._clocks.moved_s()
+        if moved_s == 0.0:
+            return
+        self.schedule.shift(moved_s)
+        self._due = deque(
+            replace(tick, t_trigger_s=tick.t_trigger_s + moved_s) for tick in self._due
+        )
 
     def _describe(self, description: StreamDescription) -> None:
         """Take a (new) stream; the model sees it only if it fits the card."""
         self._clocks.describe(description)
+        self._follow_clock()
         try:
             self.intake = Intake(
                 description,

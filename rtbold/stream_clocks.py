@@ -4,8 +4,12 @@ Windows are found on the clock of the EEG's stamps, where a trigger of the same 
 is exact to the sample; only what is published is converted.
 """
 
+import math
+
 from rtbold.messages import ClockOffset, EegChunk, Marker, StreamDescription
 from rtbold.timebase import ForeignClock
+
+CLOCK_MOVED_S = 0.01
 
 
 class StreamClocks:
@@ -19,6 +23,7 @@ class StreamClocks:
         self._eeg_offset_s = 0.0
         self._marker_offset_s: float | None = None
         self._foreign: ForeignClock | None = None
+        self._followed_s = 0.0
 
     @property
     def uncertainty_s(self) -> float | None:
@@ -55,6 +60,22 @@ class StreamClocks:
         """Return the time on the clock of the EEG's stamps."""
         return t_local_s - self._offset_s
 
+    def moved_s(self) -> float:
+        """Return by how much the stream's clock moved since the last call.
+
+        What was timed on the old clock must be moved by this. Only real moves count
+        (the stream came back from another machine): measured offsets wander by
+        microseconds.
+        """
+        moved_s = self._followed_s - self._offset_s
+        if abs(moved_s) < CLOCK_MOVED_S:
+            return 0.0
+        self._followed_s = self._offset_s
+        return moved_s
+
     @property
     def _offset_s(self) -> float:
-        return self._foreign.offset_s if self._foreign else self._eeg_offset_s
+        if self._foreign is None:
+            return self._eeg_offset_s
+        offset_s = self._foreign.offset_s
+        return offset_s if math.isfinite(offset_s) else 0.0

@@ -1,0 +1,115 @@
+"""What the demo shows on a terminal."""
+
+import math
+from typing import TYPE_CHECKING
+
+import numpy as np
+from rich.console import Group
+from rich.table import Table
+from rich.text import Text
+
+if TYPE_CHECKING:
+    from rtbold.messages import FloatArray
+    from rtbold.sim.demo import DemoData
+
+SHOWN_ROIS = 8
+TRACE_VOLUMES = 32
+_BARS = " ▁▂▃▄▅▆▇█"
+_COLOURS = {"ok": "green", "degraded": "yellow", "invalid": "red"}
+
+
+def live(data: "DemoData") -> Group:
+    """Return the picture of this moment: status, then prediction beside truth."""
+    return Group(_headline(data), _traces(data))
+
+
+def _headline(data: "DemoData") -> Text:
+    body = data.newest
+    if not body:
+        return Text("starting: the twin makes its EEG, the session opens it ...")
+    status, reasons = body["status"], ", ".join(body["reasons"])
+    text = Text("SIMULATED EEG and BOLD   ", style="bold magenta")
+    text.append(status.upper(), style=f"bold {_COLOURS.get(status, 'cyan')}")
+    text.append(f" {reasons}" if reasons else "")
+    text.append(f"   volume {_shown(body['volume_index'])}")
+    text.append(f"   published {body['age_ms']:.0f} ms after its trigger")
+    return text
+
+
+def _shown(value: object) -> str:
+    return "-" if value is None else str(value)
+
+
+def _traces(data: "DemoData") -> Table:
+    """Return one row per ROI; both traces in units of their own scatter."""
+    table = Table(expand=False, title_justify="left")
+    table.add_column("ROI (DiFuMo-64)", no_wrap=True, max_width=30)
+    table.add_column("predicted, newest right", no_wrap=True, width=TRACE_VOLUMES)
+    table.add_column("now", justify="right", width=6)
+    table.add_column("measured (a TR later)", no_wrap=True, width=TRACE_VOLUMES)
+    table.add_column("R so far", justify="right", width=8)
+    r = running_r(data)
+    for roi, name in enumerate(data.rois[:SHOWN_ROIS]):
+        predicted = [row[roi] for _, row in sorted(data.predicted.items())]
+        measured = [row[roi] for _, row in sorted(data.measured.items())]
+        now = f"{predicted[-1]:+.2f}" if predicted else ""
+        so_far = "" if r is None or math.isnan(r[roi]) else f"{r[roi]:+.2f}"
+        table.add_row(name, bars(predicted), now, bars(measured), so_far)
+    return table
+
+
+def running_r(data: "DemoData") -> "FloatArray | None":
+    """Return R of raw measurement and prediction so far; None below 20 volumes."""
+    from rtbold.sim.demo import correlation
+
+    predicted, measured = data.paired
+    return correlation(predicted, measured) if len(predicted) >= 20 else None
+
+
+def bars(values: list[float]) -> str:
+    """Return the newest values as a row of small bars."""
+    newest = np.array(values[-TRACE_VOLUMES:])
+    if newest.size < 2:
+        return ""
+    low, high = newest.min(), newest.max()
+    share = (newest - low) / (high - low or 1.0)
+    steps = np.rint(share * (len(_BARS) - 2)).astype(int) + 1
+    return "".join(_BARS[step] for step in steps)
+
+
+def line(data: "DemoData") -> str:
+    """Return one line for a log, where there is no screen to redraw."""
+    body = data.newest
+    value = body["value"]
+    parts = [
+        f"volume {_shown(body['volume_index']):>4}",
+        f"{body['status']:<8}",
+        f"{body['target']}: predicted {'null' if value is None else f'{value:+.3f}'}",
+    ]
+    if data.measured and data.rois:
+        newest = max(data.measured)
+        truth = data.measured[newest][data.rois.index(body["target"])]
+        parts.append(f"measured (volume {newest}) {truth:+.3f}")
+    if body["reasons"]:
+        parts.append(", ".join(body["reasons"]))
+    return "   ".join(parts)
+
+
+def final_table(data: "DemoData", r: "FloatArray") -> Table:
+    """Return R of every ROI, in three columns, best first."""
+    table = Table(title="R of prediction and measured BOLD, SIMULATED", box=None)
+    columns = 3
+    for _ in range(columns):
+        table.add_column("ROI", max_width=32, no_wrap=True)
+        table.add_column("R", justify="right")
+    order = np.argsort(-np.nan_to_num(r, nan=-2.0))
+    rows = math.ceil(len(order) / columns)
+    for row in range(rows):
+        cells = []
+        for column in range(columns):
+            place = row + column * rows
+            if place < len(order):
+                roi = order[place]
+                cells += [data.rois[roi], f"{r[roi]:+.2f}"]
+        table.add_row(*cells)
+    return table

@@ -1,0 +1,129 @@
+"""``rtbold replay``: a recording through the live pipeline, as fast as it goes."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from rtbold.bundle import Bundle
+    from rtbold.config import RunSettings
+    from rtbold.messages import BoldPrediction
+    from rtbold.pipeline import Model
+
+
+def replay(
+    file: Annotated[Path, typer.Argument(help="The recording.")],
+    model: Annotated[str, typer.Option(help="Bundle: a path or a name.")],
+    out: Annotated[Path, typer.Option(help="TSV to write, one row per prediction.")],
+    trigger: Annotated[
+        str | None, typer.Option(help="Label of the volume marker.")
+    ] = None,
+    tr: Annotated[
+        float | None, typer.Option(help="TR in seconds; alone: run free.")
+    ] = None,
+    dummy_volumes: Annotated[
+        int | None, typer.Option(help="Volumes to ignore at the start.")
+    ] = None,
+    upstream_delay_ms: Annotated[
+        float | None, typer.Option(help="Delay of the cleaning software.")
+    ] = None,
+    unit: Annotated[
+        str | None, typer.Option(help="Unit where the file gives none: V, mV, uV.")
+    ] = None,
+    reference: Annotated[
+        str | None, typer.Option(help="Recording reference, e.g. FCz or average.")
+    ] = None,
+    interpolate: Annotated[
+        bool | None,
+        typer.Option("--interpolate", help="Fill missing channels from neighbours."),
+    ] = None,
+    engine: Annotated[
+        str | None, typer.Option(help="auto, openvino or torch [auto].")
+    ] = None,
+    stream: Annotated[
+        str | None, typer.Option(help="Which EEG stream of an XDF, by name.")
+    ] = None,
+    allow_unvalidated: Annotated[
+        bool | None, typer.Option("--allow-unvalidated", help="At your own risk.")
+    ] = None,
+    allow_simulated_model: Annotated[
+        bool | None,
+        typer.Option("--allow-simulated-model", help="Run it on a real recording."),
+    ] = None,
+) -> None:
+    """Compute the predictions of a recording with the live session's own pipeline.
+
+    A session recorded by ``rtbold run --record`` gives its published numbers again, to
+    the last bit, with the settings that it had. Nothing published is read.
+
+    Example: rtbold replay rest.vhdr --model S01 --trigger R128 --out bold.tsv
+    """
+    from rtbold.bundle import load
+    from rtbold.config import RunSettings
+    from rtbold.engine.opening import open_engine
+    from rtbold.io.bold_table import write_predictions_tsv
+
+    given = dict(
+        model=model, trigger=trigger, tr_s=tr, dummy_volumes=dummy_volumes,
+        upstream_delay_ms=upstream_delay_ms, unit=unit, reference=reference,
+        interpolate=interpolate, engine=engine, allow_unvalidated=allow_unvalidated,
+        allow_simulated_model=allow_simulated_model,
+    )  # fmt: skip
+    settings = RunSettings.build(given)
+    bundle = load(model)
+    opened = open_engine(bundle, engine=settings.engine, precision=settings.precision)
+    predictions = list(_predictions(file, bundle, opened, settings, stream))
+    write_predictions_tsv(out, predictions, bundle.card.rois)
+    n_usable = sum(p.values is not None for p in predictions)
+    typer.echo(f"{len(predictions)} predictions, {n_usable} with values, in {out}")
+
+
+def _predictions(
+    file: Path,
+    bundle: "Bundle",
+    model: "Model",
+    run: "RunSettings",
+    stream: str | None,
+) -> "Iterator[BoldPrediction]":
+    from rtbold import replay as core
+
+    session = core.recorded_session(file)
+    if session is None:
+        return _foreign(file, bundle, model, run, stream)
+    if session.model_sha256 != bundle.sha256:
+        typer.echo(
+            f"note: the session ran another model ({session.model_sha256[:12]}...), so "
+            "its published numbers will not come out again",
+            err=True,
+        )
+    return core.replay(session.events, bundle, model, session.settings)
+
+
+def _foreign(
+    file: Path,
+    bundle: "Bundle",
+    model: "Model",
+    run: "RunSettings",
+    stream: str | None,
+) -> "Iterator[BoldPrediction]":
+    from dataclasses import replace
+
+    from rtbold import replay as core
+    from rtbold.io.recording import read_recording
+    from rtbold.session_parts import stream_pipeline_settings
+
+    recording = read_recording(file, stream=stream, unit=run.unit)
+    tr_s = run.tr_s or bundle.card.tr_s
+    label = None
+    if run.trigger is not None or run.tr_s is None:
+        label = core.find_volume_label(recording, tr_s, run.trigger)
+        run = replace(run, trigger=label)
+    description = core.described(recording, run.reference)
+    settings = stream_pipeline_settings(run, bundle, description)
+    events = core.recording_events(
+        recording, volume_label=label, reference=run.reference
+    )
+    return core.replay(events, bundle, model, settings)

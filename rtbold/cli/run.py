@@ -1,0 +1,165 @@
+"""``rtbold run``: one session, from the amplifier's stream to the subscribers."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from rtbold.session import Session
+    from rtbold.session_state import SessionSummary
+
+
+def run(
+    model: Annotated[
+        str | None, typer.Option(help="Bundle: a path, or a name (`models list`).")
+    ] = None,
+    subject: Annotated[
+        str | None, typer.Option(help="Use the newest model of this subject.")
+    ] = None,
+    stream: Annotated[str | None, typer.Option(help="Name of the EEG stream.")] = None,
+    host: Annotated[
+        str | None, typer.Option(help="Computer that sends it, if two have one.")
+    ] = None,
+    type_: Annotated[
+        str | None, typer.Option("--type", help="LSL type of the EEG stream [EEG].")
+    ] = None,
+    wait: Annotated[
+        float | None, typer.Option(help="Seconds to wait for the streams [5].")
+    ] = None,
+    unit: Annotated[
+        str | None, typer.Option(help="Unit where the stream says none: V, mV, uV.")
+    ] = None,
+    reference: Annotated[
+        str | None, typer.Option(help="Recording reference, e.g. FCz or average.")
+    ] = None,
+    interpolate: Annotated[
+        bool | None,
+        typer.Option("--interpolate", help="Fill missing channels from neighbours."),
+    ] = None,
+    trigger_stream: Annotated[
+        str | None, typer.Option(help="Name of the marker stream of the scanner.")
+    ] = None,
+    trigger: Annotated[
+        str | None, typer.Option(help="Label of the volume trigger, e.g. R128.")
+    ] = None,
+    trigger_channel: Annotated[
+        str | None, typer.Option(help="Trigger channel inside the EEG stream.")
+    ] = None,
+    trigger_every: Annotated[
+        int | None, typer.Option(help="Triggers per volume, for slice triggers [1].")
+    ] = None,
+    dummy_volumes: Annotated[
+        int | None, typer.Option(help="Volumes to ignore at the start of a run [0].")
+    ] = None,
+    upstream_delay_ms: Annotated[
+        float | None, typer.Option(help="Measured delay of the cleaning software.")
+    ] = None,
+    tr: Annotated[
+        float | None,
+        typer.Option(help="TR in seconds; without triggers: run free at this TR."),
+    ] = None,
+    target: Annotated[
+        str | None, typer.Option(help="ROI that is fed back [the card's first].")
+    ] = None,
+    engine: Annotated[
+        str | None, typer.Option(help="auto, openvino or torch [auto].")
+    ] = None,
+    precision: Annotated[str | None, typer.Option(help="f32 [f32].")] = None,
+    bind: Annotated[
+        str | None, typer.Option(help="Address to publish on [127.0.0.1].")
+    ] = None,
+    port: Annotated[int | None, typer.Option(help="Port of the feed [5580].")] = None,
+    control_port: Annotated[
+        int | None, typer.Option(help="Port of the control socket [5581].")
+    ] = None,
+    curve_keys: Annotated[
+        Path | None, typer.Option(help="Folder of CURVE keys, needed beyond loopback.")
+    ] = None,
+    encoding: Annotated[
+        str | None, typer.Option(help="json or msgpack [json].")
+    ] = None,
+    record: Annotated[
+        Path | None, typer.Option(help="Folder to record into (XDF and event log).")
+    ] = None,
+    duration: Annotated[
+        float | None, typer.Option(help="Seconds to run; without: until stopped.")
+    ] = None,
+    allow_unvalidated: Annotated[
+        bool | None, typer.Option("--allow-unvalidated", help="At your own risk.")
+    ] = None,
+    allow_simulated_model: Annotated[
+        bool | None,
+        typer.Option(
+            "--allow-simulated-model",
+            help="Run a model of simulated data on real EEG; feedback stays invalid.",
+        ),
+    ] = None,
+    allow_domain_shift: Annotated[
+        bool | None, typer.Option("--allow-domain-shift", help="At your own risk.")
+    ] = None,
+    config: Annotated[
+        Path | None, typer.Option(help="TOML with the same names; options go over it.")
+    ] = None,
+) -> None:
+    """Run a session: EEG over LSL in, one BOLD prediction per TR out.
+
+    Example: rtbold run --model S01 --stream BrainVision --trigger-stream
+    BrainVision-Markers --trigger R128 --record recordings
+    """
+    from rtbold.config import RunSettings
+
+    given = dict(
+        model=model, subject=subject, stream=stream, host=host, type=type_,
+        wait_s=wait, unit=unit, reference=reference, interpolate=interpolate,
+        trigger_stream=trigger_stream, trigger=trigger,
+        trigger_channel=trigger_channel, trigger_every=trigger_every,
+        dummy_volumes=dummy_volumes, upstream_delay_ms=upstream_delay_ms, tr_s=tr,
+        target=target, engine=engine, precision=precision, bind=bind, port=port,
+        control_port=control_port, curve_keys=curve_keys, encoding=encoding,
+        record=record,
+        duration_s=duration, allow_unvalidated=allow_unvalidated,
+        allow_simulated_model=allow_simulated_model,
+        allow_domain_shift=allow_domain_shift,
+    )  # fmt: skip
+    settings = RunSettings.build(given, config)
+
+    import time
+
+    from rtbold.io.lsl_clock import LslClock
+    from rtbold.session_open import open_session
+
+    _log_to_stderr()
+    with open_session(settings, clock=LslClock(), now_unix_s=time.time) as session:
+        _stop_on_signals(session)
+        summary = session.run(settings.duration_s)
+    typer.echo(_sentence(summary), err=True)
+    if summary.recording_problem:
+        from rtbold.errors import RtboldError
+
+        raise RtboldError(f"the recording is not whole: {summary.recording_problem}.")
+
+
+def _log_to_stderr() -> None:
+    import logging
+
+    logging.basicConfig(
+        level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S"
+    )
+
+
+def _stop_on_signals(session: "Session") -> None:
+    """End the session in order on Ctrl-C and on a polite end from outside."""
+    import signal
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: session.stop())
+
+
+def _sentence(summary: "SessionSummary") -> str:
+    counts = ", ".join(f"{n} {s}" for s, n in summary.n_by_status.most_common())
+    return (
+        f"{summary.n_volumes} volumes; predictions: {counts or 'none'}; "
+        f"{summary.n_late} late; oldest at publication {summary.worst_age_ms:.0f} ms "
+        "after its volume's trigger"
+    )

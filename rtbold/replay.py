@@ -1,0 +1,178 @@
+"""A recording through the pipeline of the live session, as fast as it goes.
+
+A session that ``rtbold run --record`` wrote comes back to the last bit, by its event
+log. A recording made by others has no arrivals and no clock: time follows its data.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+import numpy as np
+
+from rtbold.bundle import Bundle
+from rtbold.errors import AmbiguousStream, DataFileError
+from rtbold.io.events_read import session_events
+from rtbold.io.recording import RecordedMarker, Recording
+from rtbold.io.session_folder import SETTINGS_NAME
+from rtbold.messages import (
+    BoldPrediction,
+    EegChunk,
+    Event,
+    Marker,
+    StreamChanged,
+    StreamDescription,
+    TimePassed,
+)
+from rtbold.pipeline import Model, Pipeline, PipelineSettings
+
+CHUNK_S = 0.05
+REGULAR_WITHIN = 0.01  # of a TR: how far the median interval of volume markers may be
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedSession:
+    """What ``rtbold run --record`` left, ready to be replayed."""
+
+    events: Iterator[Event]
+    settings: PipelineSettings
+    model_sha256: str
+
+
+class _Settings(msgspec.Struct, frozen=True):
+    """The part of ``settings.json`` that a replay needs."""
+
+    pipeline: PipelineSettings
+    model_sha256: str
+
+
+def recorded_session(path: Path) -> RecordedSession | None:
+    """Return the session that `path` (an XDF) belongs to; None for a foreign file.
+
+    Raises
+    ------
+    DataFileError : the log or the settings beside it cannot be read.
+    """
+    events = session_events(path) if path.suffix.lower() == ".xdf" else None
+    if events is None:
+        return None
+    beside = path.with_name(SETTINGS_NAME)
+    try:
+        found = msgspec.json.decode(beside.read_bytes(), type=_Settings)
+    except (OSError, msgspec.MsgspecError) as error:
+        raise DataFileError(
+            f"{beside} cannot be read ({error}), expected the settings of the session "
+            "beside its event log. Restore it, or move the log away to replay the XDF "
+            "as a foreign recording."
+        ) from error
+    return RecordedSession(events, found.pipeline, found.model_sha256)
+
+
+def replay(
+    events: Iterable[Event], bundle: Bundle, model: Model, settings: PipelineSettings
+) -> Iterator[BoldPrediction]:
+    """Yield every prediction that these events make, in order."""
+    pipeline = Pipeline(bundle.card, model, settings)
+    for event in events:
+        yield from pipeline.push(event)
+
+
+def recording_events(
+    recording: Recording, *, volume_label: str | None, reference: str | None = None
+) -> Iterator[Event]:
+    """Yield the events of a foreign recording; time follows its data.
+
+    Parameters
+    ----------
+    volume_label : which markers are volume triggers; None: none are.
+    reference : overrides what the file says.
+    """
+    yield StreamChanged(described(recording, reference))
+    volumes = [m for m in recording.markers if m.label == volume_label]
+    times_s = stamps(recording)
+    chunk_n = max(round(CHUNK_S * recording.rate_hz), 1)
+    waiting = [(marker_time_s(m, recording), m.label) for m in volumes]
+    waiting.sort(reverse=True)
+    for first in range(0, recording.data_uv.shape[1], chunk_n):
+        end = min(first + chunk_n, recording.data_uv.shape[1])
+        now_s = float(times_s[end - 1])
+        while waiting and waiting[-1][0] <= now_s:
+            t_s, label = waiting.pop()
+            yield Marker(label, t_s, t_s, source="channel")
+        data_uv = recording.data_uv[:, first:end]
+        # Arrivals are unknown in a file, and NaN says so
+        yield EegChunk(data_uv, times_s[first:end], float("nan"), first)
+        yield TimePassed(now_s)
+
+
+def described(recording: Recording, reference: str | None) -> StreamDescription:
+    """Return a recording as the stream that it would be."""
+    told = recording.description
+    return StreamDescription(
+        name=told.name if told else "recording",
+        type="EEG",
+        rate_hz=recording.rate_hz,
+        channels=recording.channels,
+        reference=reference or recording.reference,
+        simulated=recording.simulated,
+    )
+
+
+def stamps(recording: Recording) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
+    """Return the raw stamps of a recording; by count where it has none."""
+    if recording.stamps_s is not None:
+        return recording.stamps_s
+    n = recording.data_uv.shape[1]
+    return np.arange(n, dtype=np.float64) / recording.rate_hz
+
+
+def marker_time_s(marker: RecordedMarker, recording: Recording) -> float:
+    """Return a marker's time on the clock of the recording's stamps."""
+    if recording.stamps_s is None or not recording.stamps_s.size:
+        return marker.t_s
+    if marker.t_lsl_s is not None:
+        offsets = recording.clock_offsets
+        return marker.t_lsl_s - (offsets[0].offset_s if offsets else 0.0)
+    return float(recording.stamps_s[0]) + marker.t_s
+
+
+def find_volume_label(
+    recording: Recording, tr_s: float, wanted: str | None = None
+) -> str:
+    """Return the label of the volume markers: the one that was named, or is regular.
+
+    Raises
+    ------
+    DataFileError : the named label is not there, or none comes once per TR.
+    AmbiguousStream : more than one does; rtbold asks and never chooses.
+    """
+    times_s: dict[str, list[float]] = defaultdict(list)
+    for marker in recording.markers:
+        times_s[marker.label].append(marker.t_s)
+    counts = ", ".join(f"{k!r} ({len(v)})" for k, v in times_s.items()) or "none"
+    if wanted is not None:
+        if wanted in times_s:
+            return wanted
+        raise DataFileError(
+            f"no marker is labelled {wanted!r}; the recording has {counts}. Give one "
+            "of these with --trigger, or --tr to run free."
+        )
+    regular = [
+        label
+        for label, t_s in times_s.items()
+        if len(t_s) > 2 and abs(np.median(np.diff(t_s)) / tr_s - 1) <= REGULAR_WITHIN
+    ]
+    if len(regular) > 1:
+        raise AmbiguousStream(
+            f"the markers {regular} all come every {tr_s:g} s; say with --trigger "
+            "which one is the volume trigger."
+        )
+    if not regular:
+        raise DataFileError(
+            f"no marker comes every {tr_s:g} s; the recording has {counts}. Name the "
+            "volume marker with --trigger, give its TR with --tr and --trigger, or "
+            "run free with --tr alone."
+        )
+    return regular[0]

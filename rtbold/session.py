@@ -1,0 +1,288 @@
+"""One session: pull, push through the pipeline, publish. The story of every TR."""
+
+import logging
+import queue
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from rtbold.bundle import Bundle
+from rtbold.clock import Clock
+from rtbold.errors import StreamMismatch
+from rtbold.feedback import FeedbackSettings
+from rtbold.io.acquisition import Acquisition
+from rtbold.io.control import ControlCommand
+from rtbold.io.feed import Feed
+from rtbold.io.lsl_mirror import LslMirror
+from rtbold.io.recording_run import RecordingRun
+from rtbold.messages import (
+    BoldPrediction,
+    ClockOffset,
+    Event,
+    Marker,
+    OperatorCommand,
+    Reason,
+    Status,
+    StreamChanged,
+    TimePassed,
+)
+from rtbold.pipeline import Pipeline
+from rtbold.publication import Moments, pred_fb, pred_roi
+from rtbold.session_state import (
+    SessionSummary,
+    TimedModel,
+    marked_late,
+    stream_state,
+)
+from rtbold.session_views import StreamFacts, Views
+from rtbold.wire import Log, SessionState, Trigger
+
+logger = logging.getLogger("rtbold.session")
+
+TIME_PASSES_EVERY_S = 0.05
+EEG_EVERY_S = 0.1
+SLOW_VIEWS_EVERY_S = 1.0
+VOLUMES_THAT_MAY_BE_REFUSED = 10  # a wrong TR this early ends the session
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionParts:
+    """The open parts of a session; whoever opened them closes them."""
+
+    bundle: Bundle
+    pipeline: Pipeline
+    model: TimedModel
+    acquisition: Acquisition
+    feed: Feed
+    mirror: LslMirror | None
+    recording: RecordingRun | None
+    feedback: FeedbackSettings
+    upstream_ms: float | None
+    same_host: bool  # EEG and markers: then they share one clock offset
+
+
+class Session:
+    """Runs the loop in the caller's thread until the time is over or it is told to.
+
+    Parameters
+    ----------
+    parts : open already.
+    commands : what operators asked for; filled by the control socket's thread.
+    clock : LSL's.
+    """
+
+    def __init__(
+        self,
+        parts: SessionParts,
+        commands: "queue.SimpleQueue[ControlCommand]",
+        clock: Clock,
+    ) -> None:
+        self._parts = parts
+        self._commands = commands
+        self._clock = clock
+        self._views = Views(parts.pipeline, parts.bundle.card)
+        self._stopping = False
+        self._paused = False
+        self._last_status: tuple[Status, tuple[Reason, ...]] | None = None
+        self._last_states: tuple[object, ...] = ()
+        self._eeg_due_s = self._slow_due_s = clock.now_s()
+        self.summary = SessionSummary()
+
+    def stop(self) -> None:
+        """End the loop at its next turn; safe from a signal handler."""
+        self._stopping = True
+
+    def run(self, duration_s: float | None = None) -> SessionSummary:
+        """Loop until `duration_s` is over, or a STOP, or `stop`."""
+        begun_s = due_s = self._clock.now_s()
+        while not self._stopping:
+            for event in self._pull(due_s):
+                self._push(event)
+            now_s = self._clock.now_s()
+            if now_s >= due_s:
+                self._push(TimePassed(now_s))
+                self._show(now_s)
+                due_s = max(due_s + TIME_PASSES_EVERY_S, now_s)
+            if duration_s is not None and now_s - begun_s >= duration_s:
+                break
+        return self.summary
+
+    def _pull(self, until_s: float) -> Iterator[Event]:
+        """Yield what operators and streams have sent; wait for it up to `until_s`."""
+        while not self._commands.empty():
+            yield from self._command(self._commands.get())
+        timeout_s = max(until_s - self._clock.now_s(), 0.0)
+        for event in self._parts.acquisition.events(timeout_s):
+            if not self._superfluous(event):
+                yield event
+
+    def _superfluous(self, event: Event) -> bool:
+        """On one host markers and EEG share a clock: one offset keeps them exact."""
+        is_marker_offset = isinstance(event, ClockOffset) and event.stream == "marker"
+        return is_marker_offset and self._parts.same_host
+
+    def _push(self, event: Event) -> None:
+        """Take one event through the pipeline and publish what it completes."""
+        t_pipeline_s = self._clock.now_s()
+        if self._parts.recording is not None:
+            self._parts.recording.take(event)
+        for prediction in self._parts.pipeline.push(event):
+            self._publish(prediction, t_pipeline_s)
+        if isinstance(event, Marker):
+            self._publish_trigger(event)
+        elif isinstance(event, StreamChanged):
+            self._say_stream(event)
+
+    def _publish(self, prediction: BoldPrediction, t_pipeline_s: float) -> None:
+        now_s = self._clock.now_s()
+        if prediction.values is not None:
+            prediction = replace(prediction, infer_ms=self._parts.model.infer_ms)
+        prediction = marked_late(prediction, now_s)
+        moments = Moments(
+            t_pipeline_s=t_pipeline_s,
+            t_predicted_s=now_s,
+            t_publish_s=self._clock.now_s(),
+            upstream_ms=self._parts.upstream_ms,
+        )
+        card = self._parts.bundle.card
+        roi = pred_roi(prediction, card, moments)
+        fb = pred_fb(prediction, card, moments, settings=self._parts.feedback)
+        self._parts.feed.publish(fb)
+        self._parts.feed.publish(roi)
+        if self._parts.mirror is not None:
+            self._parts.mirror.push(roi, fb)
+        self._note(prediction, fb.age_ms)
+
+    def _note(self, prediction: BoldPrediction, age_ms: float) -> None:
+        """Count, and say when the status has changed."""
+        summary = self.summary
+        summary.n_by_status[prediction.status] += 1
+        summary.n_late += "late" in prediction.reasons
+        if prediction.tick.volume_index is not None:
+            summary.n_volumes += 1
+        if prediction.values is not None:
+            summary.worst_age_ms = max(summary.worst_age_ms, age_ms)
+        status = prediction.status, prediction.reasons
+        if status != self._last_status:
+            self._last_status = status
+            self._say("info", f"status {status[0]}: {', '.join(status[1]) or 'well'}")
+
+    # What is shown beside the predictions
+
+    def _show(self, now_s: float) -> None:
+        feed = self._parts.feed
+        feed.set_state(self._state(), self._newest_s())
+        if now_s >= self._eeg_due_s:
+            self._eeg_due_s = max(self._eeg_due_s + EEG_EVERY_S, now_s)
+            if feed.wants("eeg") and (eeg := self._views.eeg()) is not None:
+                feed.publish(eeg)
+        if now_s >= self._slow_due_s:
+            self._slow_due_s = max(self._slow_due_s + SLOW_VIEWS_EVERY_S, now_s)
+            feed.publish(self._views.quality(self._stream_facts(now_s)))
+            if feed.wants("bands") and (bands := self._views.bands()) is not None:
+                feed.publish(bands)
+            self._watch()
+
+    def _stream_facts(self, now_s: float) -> StreamFacts:
+        newest_s = self._newest_s()
+        marker = self._parts.acquisition.marker
+        heard_s = marker.last_arrived_s if marker else None
+        return StreamFacts(
+            state=stream_state(self._parts.acquisition.eeg),
+            age_s=None if newest_s is None else now_s - newest_s,
+            trigger_age_s=None if heard_s is None else now_s - heard_s,
+        )
+
+    def _newest_s(self) -> float | None:
+        intake = self._parts.pipeline.intake
+        newest_s = intake.newest_s if intake else None
+        return None if newest_s is None else self._parts.pipeline.to_local(newest_s)
+
+    def _state(self) -> SessionState:
+        if self._paused:
+            return "paused"
+        if stream_state(self._parts.acquisition.eeg) != "running":
+            return "stalled"
+        state = self._parts.pipeline.schedule.state
+        if state == "triggers_lost":
+            return "paused"
+        return "waiting" if state in ("waiting", "dummies") else "running"
+
+    def _publish_trigger(self, marker: Marker) -> None:
+        note = self._parts.pipeline.last_trigger
+        if note is None:
+            return
+        self._parts.feed.publish(
+            Trigger(
+                kind=note.kind,
+                volume_index=note.volume_index,
+                t_trigger=note.t_local_s,
+                label=marker.label,
+            )
+        )
+        self._check_tr()
+
+    def _check_tr(self) -> None:
+        """Refuse a scanner whose TR is not the session's."""
+        tr_s = self._parts.pipeline.schedule.tr_mismatch
+        if tr_s is None:
+            return
+        text = (
+            f"triggers come every {tr_s:.4g} s, expected "
+            f"{self._parts.pipeline.tr_s:.4g} s (1 % at most off). Give the scanner's "
+            "TR with --tr, or --trigger-every N if these are slice triggers, or use a "
+            "model for this TR."
+        )
+        if self.summary.n_volumes <= VOLUMES_THAT_MAY_BE_REFUSED:
+            raise StreamMismatch(text)
+        self._push(OperatorCommand("pause", text))
+        self._say("error", f"paused: {text}")
+
+    def _watch(self) -> None:
+        """Say what has changed with the streams and the recording."""
+        acquisition, recording = self._parts.acquisition, self._parts.recording
+        problem = recording.problem if recording else ""
+        eeg, marker = acquisition.eeg, acquisition.marker
+        states = (eeg.state, marker.state if marker else "", problem)
+        if acquisition.refused is not None:
+            raise acquisition.refused
+        if states == self._last_states:
+            return
+        self._last_states = states
+        self._say("info", f"EEG stream {eeg.state}. {eeg.problem or ''}".strip())
+        if marker is not None:
+            self._say("info", f"trigger stream {marker.state}. {marker.problem or ''}")
+        if problem:
+            self.summary.recording_problem = problem
+            self._say("error", f"RECORDING: {problem}")
+
+    def _say_stream(self, event: StreamChanged) -> None:
+        stream, misfit = event.description, self._parts.pipeline.misfit
+        n_eeg = sum(channel.kind == "eeg" for channel in stream.channels)
+        self._say(
+            "info",
+            f"stream {stream.name!r} on {stream.host!r}: {n_eeg} EEG channels of "
+            f"{len(stream.channels)} at {stream.rate_hz:g} Hz, reference "
+            f"{stream.reference or 'not said'}",
+        )
+        if misfit is not None:
+            self._say("error", f"nothing can be predicted from it: {misfit}")
+
+    def _say(self, level: str, text: str) -> None:
+        """Tell the log, and whoever subscribes to it."""
+        logger.log(logging.getLevelNamesMapping()[level.upper()], "%s", text)
+        self._parts.feed.publish(Log(level=level, text=text))  # type: ignore[arg-type]
+
+    def _command(self, command: ControlCommand) -> Iterator[Event]:
+        self._say("info", f"operator: {command.op} {command.text}".strip())
+        if command.op == "stop":
+            self.stop()
+        elif command.op in ("pause", "start", "resume"):
+            self._paused = command.op == "pause"
+            yield OperatorCommand("pause" if self._paused else "resume")
+        else:
+            if self._parts.mirror is not None:
+                text = f"{command.op}: {command.text}"
+                self._parts.mirror.push_event(text, self._clock.now_s())
+            op: Literal["mark", "note"] = "mark" if command.op == "mark" else "note"
+            yield OperatorCommand(op, command.text)

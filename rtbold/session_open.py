@@ -1,0 +1,205 @@
+"""Open the parts of a session in an order in which nothing is left half open."""
+
+import queue
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import asdict
+from pathlib import Path
+
+import msgspec
+
+from rtbold import bundle as bundles
+from rtbold.bundle import Bundle
+from rtbold.clock import Clock
+from rtbold.config import RunSettings
+from rtbold.engine.opening import open_engine
+from rtbold.engine.protocol import Engine
+from rtbold.errors import ConfigError
+from rtbold.feedback import FeedbackSettings
+from rtbold.io.acquisition import Acquisition
+from rtbold.io.binding import FeedSettings
+from rtbold.io.control import Answers, Control, ControlCommand
+from rtbold.io.curve import ServerKeys
+from rtbold.io.feed import Feed
+from rtbold.io.lsl_mirror import LslMirror
+from rtbold.io.recording_run import RecordingRun
+from rtbold.io.session_folder import open_session_folder
+from rtbold.messages import StreamDescription
+from rtbold.pipeline import Pipeline, PipelineSettings
+from rtbold.publication import SessionFacts, hello
+from rtbold.session import Session, SessionParts
+from rtbold.session_parts import (
+    acquisition_settings,
+    check_clocks,
+    mirror_settings,
+    mirror_streams,
+    stream_pipeline_settings,
+)
+from rtbold.session_state import TimedModel
+from rtbold.wire import Hello, Ports
+
+UNNAMED_SUBJECT = "anon"
+
+
+@contextmanager
+def open_session(
+    run: RunSettings,
+    *,
+    clock: Clock,
+    now_unix_s: Callable[[], float],
+    subject_root: Path | None = None,
+) -> Iterator[Session]:
+    """Open everything that `run` asks for; close it again whatever happens.
+
+    Cheap refusals come first: options, bundle, ports. Then the streams, then what
+    others see of us.
+
+    Raises
+    ------
+    RtboldError : any part cannot be had; the message says what to do.
+    """
+    acquire = acquisition_settings(run)
+    bundle = load_bundle(run, subject_root)
+    feedback = FeedbackSettings.choose(bundle.card, run.target)
+    with ExitStack() as stack:
+        opener = _Opener(run, bundle, feedback, clock, now_unix_s, stack)
+        feed, control = opener.sockets()
+        engine = open_engine(bundle, engine=run.engine, precision=run.precision)
+        stack.callback(engine.close)
+        acquisition = Acquisition(acquire)
+        stack.callback(acquisition.close)
+        acquisition.start()
+        parts = opener.parts(engine, acquisition, feed)
+        feed.publish(opener.hello(parts, Ports(feed=feed.port, control=control.port)))
+        session = Session(parts, opener.commands, clock)
+        yield session
+        if parts.recording is not None:
+            session.summary.recording_problem = parts.recording.close()
+
+
+def load_bundle(run: RunSettings, subject_root: Path | None) -> Bundle:
+    """Return the bundle that the options name; there is no default model."""
+    name = run.model or run.subject
+    if name is None:
+        raise ConfigError(
+            "no model was given, and there is no default one. Expected --model BUNDLE "
+            "(rtbold models list shows them) or --subject CODE."
+        )
+    return bundles.load(name, subject_root=subject_root)
+
+
+class _Opener:
+    """Opens the parts of one session, one after the other."""
+
+    def __init__(
+        self,
+        run: RunSettings,
+        bundle: Bundle,
+        feedback: FeedbackSettings,
+        clock: Clock,
+        now_unix_s: Callable[[], float],
+        stack: ExitStack,
+    ) -> None:
+        self._run = run
+        self._bundle = bundle
+        self._feedback = feedback
+        self._clock = clock
+        self._now_unix_s = now_unix_s
+        self._stack = stack
+        self.commands: queue.SimpleQueue[ControlCommand] = queue.SimpleQueue()
+
+    def sockets(self) -> tuple[Feed, Control]:
+        """Bind both ports, before anything expensive is done."""
+        run, now_s = self._run, self._clock.now_s
+        keys = ServerKeys.load(run.curve_keys) if run.curve_keys else None
+        feed = Feed(
+            FeedSettings(
+                bind=run.bind, port=run.port, encoding=run.encoding, keys=keys
+            ),
+            session=str(uuid.uuid4()),
+            now_lsl_s=now_s,
+            now_unix_s=self._now_unix_s,
+        )
+        self._stack.enter_context(feed)
+        control = Control(
+            FeedSettings(
+                bind=run.bind,
+                port=run.control_port,
+                keys=keys,
+                port_option="--control-port",
+            ),
+            Answers(
+                on_command=self.commands.put,
+                latest=feed.latest,
+                now_lsl_s=now_s,
+                now_unix_s=self._now_unix_s,
+            ),
+        )
+        return feed, self._stack.enter_context(control)
+
+    def parts(
+        self, engine: Engine, acquisition: Acquisition, feed: Feed
+    ) -> SessionParts:
+        """Build the pipeline for the stream that was found, and what shows it."""
+        run = self._run
+        stream, markers = acquisition.description, acquisition.marker_description
+        assert stream is not None  # the acquisition has started
+        check_clocks(stream, markers)
+        settings = stream_pipeline_settings(run, self._bundle, stream)
+        mirrored = mirror_settings(
+            self._bundle,
+            target=self._feedback.target,
+            tr_s=settings.schedule.tr_s,
+            simulated=stream.simulated,
+        )
+        mirror = LslMirror(mirrored)
+        self._stack.callback(mirror.close)
+        streams = [stream, *([markers] if markers else []), *mirror_streams(mirrored)]
+        model = TimedModel(engine, self._clock)
+        return SessionParts(
+            bundle=self._bundle,
+            pipeline=Pipeline(self._bundle.card, model, settings),
+            model=model,
+            acquisition=acquisition,
+            feed=feed,
+            mirror=mirror,
+            recording=self._recording(settings, streams) if run.record else None,
+            feedback=self._feedback,
+            upstream_ms=run.upstream_delay_ms,
+            same_host=markers is not None and markers.host == stream.host,
+        )
+
+    def _recording(
+        self, settings: PipelineSettings, streams: list[StreamDescription]
+    ) -> RecordingRun:
+        run = self._run
+        assert run.record is not None  # the caller looked
+        paths = open_session_folder(run.record, run.subject or UNNAMED_SUBJECT)
+        paths.copy_card(self._bundle.path)
+        paths.write_settings(
+            {
+                "run": asdict(run),
+                "pipeline": msgspec.to_builtins(settings),
+                "model_sha256": self._bundle.sha256,
+            }
+        )
+        given = {"unit": run.unit, "trigger_channel": run.trigger_channel}
+        header = {key: value for key, value in given.items() if value is not None}
+        recording = RecordingRun(paths, self._clock, header=header)
+        self._stack.callback(recording.close)
+        recording.start(streams)
+        return recording
+
+    def hello(self, parts: SessionParts, ports: Ports) -> Hello:
+        """Return what subscribers must know of this session."""
+        stream = parts.acquisition.description
+        facts = SessionFacts(
+            model_sha256=self._bundle.sha256,
+            simulated_stream=stream is not None and stream.simulated,
+            ports=ports,
+            tr_s=parts.pipeline.tr_s,
+            encoding=self._run.encoding,
+            upstream_delay_ms=self._run.upstream_delay_ms,
+        )
+        return hello(self._bundle.card, facts, settings=self._feedback)

@@ -1,0 +1,63 @@
+"""Small parts of a session: what it counts, times and calls things."""
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+
+from rtbold.clock import Clock
+from rtbold.io.acquisition import InletStatus
+from rtbold.messages import BoldPrediction, Float32Array, Status
+from rtbold.quality import in_order
+from rtbold.wire import StreamState
+
+
+class TimedModel:
+    """An engine that notes how long its last call took."""
+
+    def __init__(
+        self, engine: Callable[[Float32Array], Float32Array], clock: Clock
+    ) -> None:
+        self._engine = engine
+        self._clock = clock
+        self.infer_ms: float | None = None
+
+    def __call__(self, eeg_uv: Float32Array) -> Float32Array:
+        """Run the engine; same shapes."""
+        begun_s = self._clock.now_s()
+        values = self._engine(eeg_uv)
+        self.infer_ms = 1000 * (self._clock.now_s() - begun_s)
+        return values
+
+
+@dataclass(slots=True)
+class SessionSummary:
+    """What came out, for the last lines on the screen."""
+
+    n_by_status: Counter[Status] = field(default_factory=Counter)
+    n_late: int = 0
+    n_volumes: int = 0
+    worst_age_ms: float = 0.0
+    recording_problem: str = ""
+
+
+def stream_state(inlet: InletStatus) -> StreamState:
+    """Return the wire's word for the state of an inlet."""
+    match inlet.state:
+        case "connected":
+            return "running"
+        case "stalled":
+            return "stalled"
+        case "starting":
+            return "searching"
+    return "lost"
+
+
+def marked_late(prediction: BoldPrediction, now_s: float) -> BoldPrediction:
+    """Return the prediction as late if the next one is due already."""
+    if prediction.next_due_s is None or now_s <= prediction.next_due_s:
+        return prediction
+    if prediction.status == "paused":
+        return prediction
+    reasons = in_order({*prediction.reasons, "late"})
+    status: Status = "degraded" if prediction.status == "ok" else prediction.status
+    return replace(prediction, status=status, reasons=reasons)

@@ -1,0 +1,155 @@
+"""What a session shows beside its predictions: EEG, bands, quality. Pure."""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from rtbold.bands import BAND_NAMES, BANDS_HZ, SPAN_S, band_powers
+from rtbold.card import Card
+from rtbold.channel_quality import ChannelFlag
+from rtbold.codec import pack_samples
+from rtbold.electrodes import canonical
+from rtbold.floats import shortest_all
+from rtbold.intake import Intake
+from rtbold.messages import MODEL_RATE_HZ, Float32Array
+from rtbold.pipeline import Pipeline
+from rtbold.wire import (
+    Bands,
+    ChannelPart,
+    ChannelState,
+    Eeg,
+    Quality,
+    StreamState,
+)
+
+MOST_EEG_SAMPLES = 400  # of one message; who lags further sees a hole
+_STATES: tuple[tuple[ChannelFlag, ChannelState], ...] = (
+    ("nonfinite", "nonfinite"),
+    ("channel_flat", "flat"),
+    ("channel_railed", "railed"),
+    ("line_noise", "line_noise"),
+    ("amplitude", "amplitude"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class StreamFacts:
+    """What the edge knows of the stream and the pipeline does not."""
+
+    state: StreamState
+    age_s: float | None
+    trigger_age_s: float | None
+
+
+class Views:
+    """Draws from a pipeline what the topics eeg, bands and quality say."""
+
+    def __init__(self, pipeline: Pipeline, card: Card) -> None:
+        self._pipeline = pipeline
+        self._card = card
+        self._shown: tuple[Intake | None, int] = (None, 0)
+        self._index = 0  # of the next sample, over the whole session
+
+    def eeg(self) -> Eeg | None:
+        """Return the conditioned samples since the last call."""
+        intake = self._pipeline.intake
+        if intake is None:
+            return None
+        before = self._shown[1] if self._shown[0] is intake else 0
+        end = intake.n_conditioned
+        first = before if before <= end else 0  # the filters started anew
+        first = max(first, end - MOST_EEG_SAMPLES)
+        self._shown = (intake, end)
+        if first == end:
+            return None
+        data_uv = self._model_channels(intake, intake.samples(end - first, end))
+        message = Eeg(
+            sample_index=self._index,
+            t_first=self._pipeline.to_local(intake.time_of_conditioned(first)),
+            rate_hz=MODEL_RATE_HZ,
+            n_channels=len(data_uv),
+            n_samples=end - first,
+            data=pack_samples(data_uv),
+        )
+        self._index += end - first
+        return message
+
+    def bands(self) -> Bands | None:
+        """Return the band powers of the last seconds."""
+        intake = self._pipeline.intake
+        n = round(SPAN_S * MODEL_RATE_HZ)
+        if intake is None or intake.n_conditioned < n:
+            return None
+        end = intake.n_conditioned
+        data_uv = self._model_channels(intake, intake.samples(n, end))
+        powers = band_powers(data_uv, MODEL_RATE_HZ).T
+        t_end_s = self._pipeline.to_local(intake.time_of_conditioned(end))
+        return Bands(
+            t_start=t_end_s - SPAN_S,
+            t_end=t_end_s,
+            bands=BAND_NAMES,
+            edges_hz=tuple(BANDS_HZ.values()),
+            power_uv2=tuple(shortest_all(row.astype(np.float32)) for row in powers),
+        )
+
+    def quality(self, stream: StreamFacts) -> Quality:
+        """Return the state of stream and channels."""
+        intake, counters = self._pipeline.intake, self._pipeline.counters
+        counts = self._pipeline.schedule.counts
+        return Quality(
+            stream_state=stream.state,
+            stream_age_ms=_ms(stream.age_s),
+            rate_hz_nominal=intake.description.rate_hz if intake else None,
+            rate_hz_effective=_finite(intake.effective_rate_hz) if intake else None,
+            channels=self._channels(intake),
+            n_gaps=counters.n_gaps,
+            n_missing_samples=counters.n_missing,
+            n_stamp_steps=counters.n_stamp_steps,
+            n_triggers=counts.n_triggers,
+            n_triggers_missed=counts.n_missed,
+            n_triggers_double=counts.n_double,
+            trigger_age_ms=_ms(stream.trigger_age_s),
+        )
+
+    def _channels(self, intake: Intake | None) -> tuple[ChannelPart, ...]:
+        flags = bad_now(intake) if intake else {}
+        missing = intake.missing if intake else frozenset(self._card.channels)
+        return tuple(
+            ChannelPart(
+                label=name,
+                state="missing" if name in missing else _state(flags.get(name)),
+                interpolated=name in missing or bool(flags.get(name)),
+            )
+            for name in self._card.channels
+        )
+
+    @staticmethod
+    def _model_channels(intake: Intake, samples_uv: Float32Array) -> Float32Array:
+        """Return the samples as the model would get them now, (model channels, n)."""
+        plan = intake.spatial.matrix(frozenset(bad_now(intake)))
+        mixed_uv: Float32Array = np.einsum(
+            "mc,cs->ms", plan.matrix, samples_uv.astype(np.float64)
+        ).astype(np.float32)
+        return mixed_uv
+
+
+def bad_now(intake: Intake) -> dict[str, frozenset[ChannelFlag]]:
+    """Return the EEG channels that are bad at this moment, by canonical name."""
+    return {
+        canonical(state.label): state.flags
+        for state in intake.monitor.report()
+        if state.kind == "eeg" and state.flags
+    }
+
+
+def _state(flags: frozenset[ChannelFlag] | None) -> ChannelState:
+    return next((state for flag, state in _STATES if flags and flag in flags), "good")
+
+
+def _ms(seconds: float | None) -> float | None:
+    return None if seconds is None else round(1000 * seconds, 1)
+
+
+def _finite(value: float) -> float | None:
+    return round(value, 4) if math.isfinite(value) else None
