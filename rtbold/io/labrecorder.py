@@ -204,6 +204,7 @@ def end_left_over(note: Path) -> list[int]:
                 control = os.open(entry["control"], os.O_WRONLY | os.O_NONBLOCK)
                 os.write(control, b"\n")
                 os.close(control)
+                _remove_control(Path(entry["control"]))
                 asked.append(int(entry["pid"]))
     note.unlink()
     return asked
@@ -225,9 +226,15 @@ class _Control:
             os.close(descriptor)
         self.stdin = self.writer = -1
         if self.path is not None:
-            self.path.unlink(missing_ok=True)
-            self.path.parent.rmdir()
+            _remove_control(self.path)
             self.path = None
+
+
+def _remove_control(path: Path) -> None:
+    """Remove a FIFO and its folder; whoever has it open still gets the line."""
+    with suppress(OSError):
+        path.unlink(missing_ok=True)
+        path.parent.rmdir()
 
 
 def _open_control() -> _Control:

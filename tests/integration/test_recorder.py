@@ -188,6 +188,7 @@ def outlive_the_session(paths):
     assert end_left_over(note) == [entry["pid"]]
     psutil.wait_procs([recorder], timeout=20)
     assert not note.exists()
+    assert not os.path.exists(entry["control"])
     sent = source.close()
     recording = read_recording(paths.xdf())
     assert recording.notes == ()
