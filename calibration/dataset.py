@@ -115,7 +115,7 @@ def filtered_target(
 
 
 def causal_windows(scan: Scan, volumes: Sequence[int] | None = None) -> Float32Array:
-    """Return (volumes, channels, 3200) microvolt, each channel's window mean removed."""
+    """Return (volumes, channels, 3200) microvolt; the mean of each is removed."""
     chosen = range(len(scan)) if volumes is None else volumes
     out = np.empty((len(chosen), len(scan.eeg_uv), WINDOW_SAMPLES), np.float32)
     for row, volume in enumerate(chosen):
@@ -125,9 +125,7 @@ def causal_windows(scan: Scan, volumes: Sequence[int] | None = None) -> Float32A
     return out
 
 
-def fit_normalisation(
-    scans: Sequence[Scan], lowpass_hz: float | None
-) -> Normalisation:
+def fit_normalisation(scans: Sequence[Scan], lowpass_hz: float | None) -> Normalisation:
     """Return the mean and sd of each ROI over the training volumes, to be frozen."""
     bold = np.concatenate([scan.bold for scan in scans])
     mean, scale = bold.mean(axis=0), bold.std(axis=0)

@@ -176,7 +176,11 @@ class _Training:
         torch.save(state, draft)
         os.replace(draft, checkpoint)
 
-    def _parts(self) -> dict[str, "nn.Module | torch.optim.Optimizer | torch.optim.lr_scheduler.LRScheduler"]:
+    def _parts(
+        self,
+    ) -> dict[
+        str, "nn.Module | torch.optim.Optimizer | torch.optim.lr_scheduler.LRScheduler"
+    ]:
         return {
             "model": self.model,
             "average": self.average,
@@ -211,7 +215,12 @@ def _batches(
     size = settings.batch_size
     for start in range(0, len(order) - size + 1, size):
         chosen = pairs[order[start : start + size]]
-        windows = np.concatenate([causal_windows(train.scans[s], [v]) for s, v in chosen])
+        windows = np.concatenate(
+            [causal_windows(train.scans[s], [v]) for s, v in chosen]
+        )
         gain = np.exp(settings.amplitude_jitter * rng.standard_normal((size, 1, 1)))
         target = np.stack([train.targets[s][v] for s, v in chosen])
-        yield torch.from_numpy(windows * gain.astype(np.float32)), torch.from_numpy(target)
+        yield (
+            torch.from_numpy(windows * gain.astype(np.float32)),
+            torch.from_numpy(target),
+        )

@@ -24,7 +24,7 @@ class RidgeFit:
     weights: FloatArray  # (features, rois)
     bias: FloatArray  # (rois,)
     alpha: float
-    cross_validated_r: float  # mean over ROIs and left-out scans, at this alpha
+    r: float  # at this alpha, mean over ROIs and scans that the weights did not see
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -33,36 +33,71 @@ class _Sums:
     product: FloatArray  # (features, rois)
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Table:
+    """Per scan: features (volumes, features) and targets (volumes, rois)."""
+
+    features: Sequence[FloatArray]
+    targets: Sequence[FloatArray]
+
+
 def fit_ridge(
-    features: Sequence[FloatArray], targets: Sequence[FloatArray], *, n_folds: int = 5
+    table: Table, *, validation: Table | None = None, n_folds: int = 5
 ) -> RidgeFit:
     """Fit all ROIs at once; one penalty for all.
 
+    Features are scaled by the training scans as a whole, because a live loop cannot
+    scale by a scan that is not over yet.
+
     Parameters
     ----------
-    features : per scan (volumes, features). Scaled by the training scans as a whole,
-        because a live loop cannot scale by a scan that is not over yet.
-    targets : per scan (volumes, rois), model units.
+    validation : scans to choose the penalty by; None: cross-validation over scans.
+        Needed where the features themselves were learned from the training scans.
     """
-    everything = np.concatenate(features)
-    mean, scale = everything.mean(axis=0), everything.std(axis=0) + 1e-9
-    bias = np.concatenate(targets).mean(axis=0)
-    x = [(scan - mean) / scale for scan in features]
-    y = [scan - bias for scan in targets]
-    sums = [_Sums(a.T @ a, a.T @ b) for a, b in zip(x, y, strict=True)]
-    scores = _cross_validate(x, y, sums=sums, n_folds=min(n_folds, len(x)))
+    mean, scale = _moments(table.features)
+    bias = np.concatenate(table.targets).mean(axis=0)
+
+    def centred(of: Table) -> Table:
+        x = [(scan - mean) / scale for scan in of.features]
+        return Table(x, [scan - bias for scan in of.targets])
+
+    inner = centred(table)
+    pairs = zip(inner.features, inner.targets, strict=True)
+    sums = [_Sums(a.T @ a, a.T @ b) for a, b in pairs]
+    if validation is None:
+        scores = _cross_validate(inner, sums, min(n_folds, len(sums)))
+    else:
+        scores = _validate(centred(validation), sums)
     best = int(np.argmax(scores))
     weights = _solve(sums, [ALPHAS[best]])[0]
     return RidgeFit(mean, scale, weights, bias, ALPHAS[best], float(scores[best]))
 
 
-def _cross_validate(
-    x: Sequence[FloatArray],
-    y: Sequence[FloatArray],
-    *,
-    sums: Sequence[_Sums],
-    n_folds: int,
-) -> FloatArray:
+def _moments(scans: Sequence[FloatArray]) -> tuple[FloatArray, FloatArray]:
+    """Return mean and sd over all scans without joining them."""
+    n = sum(len(scan) for scan in scans)
+    mean: FloatArray = np.sum([scan.sum(axis=0) for scan in scans], axis=0) / n
+    square = np.sum([((scan - mean) ** 2).sum(axis=0) for scan in scans], axis=0)
+    scale: FloatArray = np.sqrt(square / n) + 1e-9
+    return mean, scale
+
+
+def _validate(table: Table, sums: Sequence[_Sums]) -> FloatArray:
+    return np.array(
+        [
+            np.mean(
+                [
+                    pearson_r(x @ weights, y).mean()
+                    for x, y in zip(table.features, table.targets, strict=True)
+                ]
+            )
+            for weights in _solve(sums, ALPHAS)
+        ]
+    )
+
+
+def _cross_validate(table: Table, sums: Sequence[_Sums], n_folds: int) -> FloatArray:
+    x, y = table.features, table.targets
     scores = np.zeros(len(ALPHAS))
     for fold in range(n_folds):
         kept = [s for i, s in enumerate(sums) if i % n_folds != fold]

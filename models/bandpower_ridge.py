@@ -6,12 +6,15 @@ and 2 s lag over the 16 s window, one linear map to all ROIs. The fit is closed-
 and runs in every engine like any network.
 """
 
-import math
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
+
+from rtbold.models.laplacian import surface_laplacian
+from rtbold.models.power import PowerSpectrum
 
 RATE_HZ = 200.0
 LAG_SAMPLES = 400  # 2 s
@@ -24,14 +27,19 @@ BANDS_HZ = {
     "beta": (13.0, 30.0),
     "gamma": (30.0, 80.0),
 }
+TOP_HZ = 80.0
+
+
+Unmixing = Literal["none", "laplacian"]
 
 
 @dataclass(frozen=True)
 class BandPowerRidgeConfig:
-    """Channels and ROIs; nothing else to choose."""
+    """Channels, ROIs, and what the power is taken of."""
 
     channels: tuple[str, ...]
     n_rois: int = 1
+    unmixing: Unmixing = "none"  # potentials, or their Laplacian
 
 
 class LogBandPower(nn.Module):
@@ -41,26 +49,20 @@ class LogBandPower(nn.Module):
     of a band. Only the bins that are used are computed.
     """
 
-    cosine: Tensor
-    sine: Tensor
-
     def __init__(self) -> None:
         super().__init__()
-        edges = [round(f * LAG_SAMPLES / RATE_HZ) for f, _ in BANDS_HZ.values()]
-        edges.append(round(80.0 * LAG_SAMPLES / RATE_HZ))
-        k = torch.arange(edges[0], edges[-1], dtype=torch.float64)
-        sample = torch.arange(LAG_SAMPLES, dtype=torch.float64)[:, None]
-        phase = 2 * math.pi * torch.remainder(sample * k, LAG_SAMPLES) / LAG_SAMPLES
-        taper = torch.hann_window(LAG_SAMPLES, dtype=torch.float64)[:, None]
-        taper = taper / taper.norm()
-        self.register_buffer("cosine", (taper * phase.cos()).float(), persistent=False)
-        self.register_buffer("sine", (taper * phase.sin()).float(), persistent=False)
+        edges = [round(low * LAG_SAMPLES / RATE_HZ) for low, _ in BANDS_HZ.values()]
+        edges.append(round(TOP_HZ * LAG_SAMPLES / RATE_HZ))
+        taper = torch.hann_window(LAG_SAMPLES, dtype=torch.float64)
+        self.power = PowerSpectrum(
+            LAG_SAMPLES, bins=(edges[0], edges[-1]), taper=taper / taper.norm()
+        )
         self.slices = [(a - edges[0], b - edges[0]) for a, b in pairwise(edges)]
 
     def forward(self, eeg_uv: Tensor) -> Tensor:
         """Return the features, channel by channel, lag by lag."""
         x = torch.unflatten(eeg_uv, 2, (N_LAGS, LAG_SAMPLES))  # (b, c, lag, s)
-        power = (x @ self.cosine) ** 2 + (x @ self.sine) ** 2  # (b, c, lag, f)
+        power = self.power(x)  # (b, c, lag, f)
         bands = [power[..., a:b].mean(-1) for a, b in self.slices]
         features = torch.log(torch.stack(bands, dim=-1) + POWER_FLOOR_UV2)
         return features.flatten(1)  # (b, c * lag * band)
@@ -71,15 +73,26 @@ class BandPowerRidge(nn.Module):
 
     mean: Tensor
     scale: Tensor
+    laplacian: Tensor
 
     def __init__(self, config: BandPowerRidgeConfig) -> None:
         super().__init__()
         self.config = config
         n_features = len(config.channels) * N_LAGS * len(BANDS_HZ)
-        self.features = LogBandPower()
+        self.bandpower = LogBandPower()
+        if config.unmixing == "laplacian":
+            matrix = torch.from_numpy(surface_laplacian(config.channels)).float()
+            self.register_buffer("laplacian", matrix)
         self.register_buffer("mean", torch.zeros(n_features))
         self.register_buffer("scale", torch.ones(n_features))
         self.head = nn.Linear(n_features, config.n_rois)
+
+    def features(self, eeg_uv: Tensor) -> Tensor:
+        """Return what the linear map is fitted on, (b, c * lags * bands)."""
+        if self.config.unmixing == "laplacian":
+            eeg_uv = self.laplacian @ eeg_uv  # (b, c, 3200)
+        out: Tensor = self.bandpower(eeg_uv)
+        return out
 
     def forward(self, eeg_uv: Tensor) -> Tensor:
         """Predict (b, rois) in units of the target normalisation."""

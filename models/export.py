@@ -6,7 +6,8 @@ import onnx
 import torch
 from torch import nn
 
-from rtbold.models.spectral import WINDOW_SAMPLES, Magnitude
+from rtbold.models.power import PowerSpectrum
+from rtbold.models.spectral import WINDOW_SAMPLES
 
 OPSET = 20
 INPUT, OUTPUT = "eeg_uv", "bold"
@@ -18,7 +19,7 @@ def to_onnx(model: nn.Module, n_channels: int) -> bytes:
     Float32, any batch size, opset 20, weights inside; checked by onnx.checker.
     """
     for module in model.modules():
-        if isinstance(module, Magnitude):
+        if isinstance(module, PowerSpectrum):
             module.by_product = True
     example = torch.zeros(2, n_channels, WINDOW_SAMPLES)
     with warnings.catch_warnings():

@@ -164,16 +164,18 @@ class NeuroBolt(nn.Module):
         out: Tensor = self.fc_norm(mean) if name == "spatiotemporal" else mean
         return out
 
-    def forward(self, eeg_uv: Tensor) -> Tensor:
-        """Predict (b, rois) in units of the target normalisation."""
+    def features(self, eeg_uv: Tensor) -> Tensor:
+        """Return what the linear head reads, (b, features)."""
         tokens = self._branches(eeg_uv / UV_PER_MODEL_UNIT)
         if self.config.head == "tokens":
             parts = [self.summaries[name](t) for name, t in tokens.items()]
-            features = torch.cat(parts, dim=1)  # (b, all tokens * width)
-        else:
-            means = [self._mean(name, t) for name, t in tokens.items()]
-            features = nn.functional.gelu(torch.stack(means).sum(0))  # (b, d)
-        out: Tensor = self.head(features)
+            return torch.cat(parts, dim=1)  # (b, all tokens * width)
+        means = [self._mean(name, t) for name, t in tokens.items()]
+        return nn.functional.gelu(torch.stack(means).sum(0))  # (b, d)
+
+    def forward(self, eeg_uv: Tensor) -> Tensor:
+        """Predict (b, rois) in units of the target normalisation."""
+        out: Tensor = self.head(self.features(eeg_uv))
         return out
 
 

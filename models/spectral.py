@@ -15,6 +15,7 @@ from rtbold.models.linear_attention import (
     LinearTransformer,
     LinearTransformerSettings,
 )
+from rtbold.models.power import PowerSpectrum
 
 SCALES_SAMPLES = (100, 200, 400, 800)  # 100 * 2^l, no overlap
 WINDOW_SAMPLES = 3200
@@ -24,35 +25,16 @@ TINY_POWER = 1e-12  # the root's gradient is finite at zero; below float32's las
 
 
 class Magnitude(nn.Module):
-    """One-sided magnitude spectrum, rectangular window, not squared, not normalised.
-
-    `by_product` is for export: a product with fixed cosines and sines, which every
-    engine can run (the FFT operator of ONNX cannot be relied on). It costs three times
-    the rest of a small network, so training uses the FFT.
-    """
-
-    cosine: Tensor
-    sine: Tensor
+    """One-sided magnitude spectrum, rectangular window, not squared, not normalised."""
 
     def __init__(self, n: int, log: bool) -> None:
         super().__init__()
-        k = torch.arange(n // 2 + 1, dtype=torch.float64)
-        sample = torch.arange(n, dtype=torch.float64)[:, None]
-        # The product is reduced modulo n first: exact phases at any k.
-        phase = 2 * math.pi * torch.remainder(sample * k, n) / n
-        self.register_buffer("cosine", torch.cos(phase).float(), persistent=False)
-        self.register_buffer("sine", torch.sin(phase).float(), persistent=False)
+        self.power = PowerSpectrum(n)
         self.log = log
-        self.by_product = False
 
     def forward(self, x: Tensor) -> Tensor:
         """Return (..., n // 2 + 1) for (..., n)."""
-        if self.by_product:
-            power = (x @ self.cosine) ** 2 + (x @ self.sine) ** 2
-        else:
-            spectrum = torch.fft.rfft(x)
-            power = spectrum.real**2 + spectrum.imag**2
-        magnitude = torch.sqrt(power + TINY_POWER)
+        magnitude = torch.sqrt(self.power(x) + TINY_POWER)
         return torch.log(magnitude + LOG_FLOOR) if self.log else magnitude
 
 

@@ -1,0 +1,208 @@
+"""The pieces of the demo recipe (``scripts/train_demo.py``): card, models, scores."""
+
+import datetime
+import platform
+from collections.abc import Sequence
+from importlib.metadata import version
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import torch
+from torch import nn
+
+from rtbold import bundle
+from rtbold.calibration.dataset import Scan, in_batches
+from rtbold.calibration.fit import Split
+from rtbold.calibration.ridge import RidgeFit, Table, fit_ridge
+from rtbold.calibration.score import (
+    mean_r,
+    other_scan_r,
+    per_roi,
+    r_of_scans,
+    shuffled_r,
+)
+from rtbold.card import Baseline, Card, Cleaning, Origin, Scores
+from rtbold.messages import Float32Array
+from rtbold.models.bandpower_ridge import (
+    BANDS_HZ,
+    BandPowerRidge,
+    BandPowerRidgeConfig,
+    LogBandPower,
+    Unmixing,
+)
+from rtbold.models.export import to_onnx, to_safetensors
+from rtbold.models.neurobolt import NeuroBolt, NeuroBoltConfig
+from rtbold.models.registry import options_of
+from rtbold.sim.atlas import read_rois
+
+CHANNELS = (
+    "FP1", "FP2", "F7", "F3", "FZ", "F4", "F8", "T7", "C3", "CZ",
+    "C4", "T8", "P7", "P3", "PZ", "P4", "P8", "O1", "O2",
+)  # fmt: skip
+UNMIXINGS: tuple[Unmixing, ...] = ("none", "laplacian")
+QUANTILES = (0.005, 0.025, 0.5, 0.975, 0.995)
+DATA = "simulated: twin, level hard, unseen subjects"
+
+
+def roi_names() -> tuple[str, ...]:
+    """Return the DiFuMo-64 names with a plain apostrophe."""
+    return tuple(roi.name.replace("\u2019", "'") for roi in read_rois())
+
+
+def demo_card() -> Card:
+    """Return the card before anything is learned: what the model needs and answers."""
+    return Card(
+        name="demo",
+        architecture="",
+        channels=CHANNELS,
+        reference="average",
+        tr_s=2.1,
+        rois=roi_names(),
+        atlas="DiFuMo 64",
+        cleaning=Cleaning(software="none", mode="none"),
+        scanner="simulated",
+        task="rest",
+        origin=Origin(kind="simulated", simulated_lineage=True),
+    )
+
+
+def small_config() -> NeuroBoltConfig:
+    """Return the small preset of NeuroBOLT."""
+    return NeuroBoltConfig(
+        channels=CHANNELS,
+        n_rois=len(roi_names()),
+        dim=64,
+        branches="spectral",
+        heads=4,
+        spectral_depth=2,
+        spectral_heads=4,
+        spectral_steps=8,
+        magnitude="log",
+        unmixing="laplacian",
+        head="tokens",
+        mlp_ratio=2,
+        head_dropout=0.3,
+    )
+
+
+def fit_ridge_model(
+    train: Split, unmixing: Unmixing
+) -> tuple[BandPowerRidge, RidgeFit]:
+    """Return the fitted linear model as a module that exports like a network."""
+    config = BandPowerRidgeConfig(
+        channels=CHANNELS, n_rois=train.targets[0].shape[1], unmixing=unmixing
+    )
+    model = BandPowerRidge(config).eval()
+    fitted = fit_ridge(_table(model, train))
+    with torch.no_grad():
+        model.mean.copy_(torch.from_numpy(fitted.mean))
+        model.scale.copy_(torch.from_numpy(fitted.scale))
+        model.head.weight.copy_(torch.from_numpy(fitted.weights.T))
+        model.head.bias.copy_(torch.from_numpy(fitted.bias))
+    return model, fitted
+
+
+def refit_head(network: NeuroBolt, parts: tuple[Split, Split]) -> RidgeFit:
+    """Solve the trained network's linear head in closed form, in place.
+
+    Gradient steps leave the head short of its optimum; the penalty is chosen by the
+    validation scans, because the features were learned from the training scans.
+    """
+    train, validation = (_table(network, part) for part in parts)
+    fitted = fit_ridge(train, validation=validation)
+    weight = fitted.weights / fitted.scale[:, None]  # (features, rois)
+    with torch.no_grad():
+        network.head.weight.copy_(torch.from_numpy(weight.T))
+        network.head.bias.copy_(torch.from_numpy(fitted.bias - fitted.mean @ weight))
+    return fitted
+
+
+def _table(model: BandPowerRidge | NeuroBolt, part: Split) -> Table:
+    model.eval()
+    features = []
+    with torch.inference_mode():
+        for scan in part.scans:
+            rows = [model.features(torch.from_numpy(b)) for b in in_batches(scan)]
+            features.append(torch.cat(rows).numpy().astype(np.float64))
+    return Table(features, [target.astype(np.float64) for target in part.targets])
+
+
+def out_of_sample_baseline(predicted: Sequence[Float32Array]) -> Baseline:
+    """Return mean and sd of predictions on scans that the fit did not see."""
+    everything = np.concatenate(predicted).astype(np.float64)
+    return Baseline(
+        mean=tuple(everything.mean(axis=0).tolist()),
+        sd=tuple(everything.std(axis=0).tolist()),
+        n=len(everything),
+    )
+
+
+def score(
+    predicted: Sequence[Float32Array],
+    measured: Sequence[Float32Array],
+    rois: Sequence[str],
+) -> Scores:
+    """Return R on the test subjects beside the controls of the pairing."""
+    r = r_of_scans(predicted, measured)
+    mean = mean_r(r.mean(axis=1))
+    constant = [np.repeat(p[:1], len(p), axis=0) for p in predicted]
+    return Scores(
+        data=DATA,
+        mean_r=mean.r,
+        mean_r_low=mean.low,
+        mean_r_high=mean.high,
+        p=mean.p,
+        n_subjects=len(r),
+        per_roi=per_roi(r, rois),
+        controls={
+            # The first window of each scan for all of its volumes.
+            "constant_eeg": float(r_of_scans(constant, measured).mean()),
+            "shuffled_volumes": float(shuffled_r(predicted, measured, seed=0).mean()),
+            "other_subject_eeg": float(other_scan_r(predicted, measured).mean()),
+            # The training mean for every volume does not vary: R is 0 by definition.
+            "mean_predictor": 0.0,
+        },
+    )
+
+
+def likeness(scans: Sequence[Scan]) -> dict[str, list[float]]:
+    """Return quantiles of log band power over channels, 2 s pieces and scans."""
+    model = LogBandPower()
+    with torch.inference_mode():
+        power = np.concatenate(
+            [
+                model(torch.from_numpy(batch)).numpy().reshape(-1, len(BANDS_HZ))
+                for scan in scans
+                for batch in in_batches(scan)
+            ]
+        )
+    quantiles = np.quantile(power, QUANTILES, axis=0)  # (quantiles, bands)
+    rows = {
+        f"log_power_{band}_uv2": quantiles[:, at].tolist()
+        for at, band in enumerate(BANDS_HZ)
+    }
+    return {"quantiles": list(QUANTILES), **rows}
+
+
+def software() -> dict[str, str]:
+    """Return the versions that a training run depends on."""
+    names = ("numpy", "scipy", "torch", "onnx")
+    return {"python": platform.python_version(), **{n: version(n) for n in names}}
+
+
+def write_bundle(folder: Path, card: Card, model: nn.Module) -> bundle.Bundle:
+    """Export a trained model and write its bundle; an earlier one is replaced."""
+    architecture = "neurobolt" if isinstance(model, NeuroBolt) else "bandpower_ridge"
+    card = msgspec.structs.replace(
+        card,
+        architecture=architecture,
+        architecture_config=options_of(model.config),
+        created=datetime.datetime.now(datetime.UTC).date().isoformat(),
+        note="SIMULATED data only; says nothing about real brains.",
+    )
+    contents = {
+        "model.onnx": to_onnx(model, len(card.channels)),
+        "weights.safetensors": to_safetensors(model),
+    }
+    return bundle.write(folder, card, contents, replace=True)

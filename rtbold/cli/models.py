@@ -1,0 +1,123 @@
+"""``rtbold models list | show | predict``."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from rtbold.card import Card
+
+Subjects = Annotated[
+    Path | None, typer.Option("--root", help="A subject folder to look in first.")
+]
+
+
+def list_models(root: Subjects = None) -> None:
+    """List the bundles that a name leads to, and where each was found.
+
+    Example: rtbold models list
+    """
+    from rtbold.bundle import available, load
+
+    for entry in available(subject_root=root):
+        card = load(entry.path).card
+        typer.echo(
+            f"{entry.name}\t{entry.place}\t{card.architecture}\t"
+            f"{len(card.channels)} channels\t{len(card.rois)} ROIs\t"
+            f"{card.origin.kind}\t{entry.path}"
+        )
+
+
+def show(
+    bundle: Annotated[str, typer.Argument(help="Bundle folder or name.")],
+    as_json: Annotated[bool, typer.Option("--json", help="The whole card.")] = False,
+    root: Subjects = None,
+) -> None:
+    """Show what a bundle is, what stream it needs, and how it scored.
+
+    Example: rtbold models show demo
+    """
+    import msgspec
+
+    from rtbold.bundle import load
+
+    found = load(bundle, subject_root=root)
+    if as_json:
+        typer.echo(msgspec.json.format(msgspec.json.encode(found.card), indent=2))
+        return
+    for line in card_lines(found.card):
+        typer.echo(line)
+    typer.echo(f"sha256        {found.sha256}")
+    typer.echo(f"path          {found.path}")
+
+
+def predict(
+    bundle: Annotated[str, typer.Argument(help="Bundle folder or name.")],
+    windows: Annotated[
+        Path,
+        typer.Option("--windows", help="NPY, (n, channels, 3200) float32 microvolt."),
+    ],
+    out: Annotated[Path, typer.Option("--out", help="NPY to write, (n, ROIs).")],
+    engine: Annotated[
+        str, typer.Option("--engine", help="auto, openvino or torch.")
+    ] = "auto",
+    precision: Annotated[str, typer.Option("--precision", help="f32.")] = "f32",
+    threads: Annotated[int, typer.Option("--threads", help="CPU threads.")] = 1,
+    root: Subjects = None,
+) -> None:
+    """Predict BOLD from windows in a file; each channel's window mean removed before.
+
+    Example: rtbold models predict demo --windows W.npy --out O.npy --engine torch
+    """
+    import numpy as np
+
+    from rtbold.bundle import load
+    from rtbold.engine import open_engine
+    from rtbold.engine.array_files import read_windows, write_array
+
+    found = load(bundle, subject_root=root)
+    eeg_uv = read_windows(windows, found.card)
+    runner = open_engine(
+        found, engine=engine, precision=precision, n_threads=threads, batch_size=1
+    )
+    bold = np.concatenate([runner(window[None]) for window in eeg_uv])
+    write_array(out, bold)
+    typer.echo(f"{out}: {bold.shape[0]} windows, {bold.shape[1]} ROIs ({runner.name})")
+
+
+def card_lines(card: Card) -> list[str]:
+    """Return what a person wants to know of a card, one fact a line."""
+    scores = card.scores
+    lines = [
+        f"name          {card.name}",
+        f"architecture  {card.architecture} {_options(card)}".rstrip(),
+        f"origin        {card.origin.kind}"
+        + (", simulated lineage" if card.origin.simulated_lineage else ""),
+        f"channels      {len(card.channels)}: {' '.join(card.channels)}",
+        f"reference     {card.reference}",
+        f"TR            {card.tr_s:g} s",
+        f"ROIs          {len(card.rois)} ({card.atlas or 'no atlas named'}); "
+        f"first: {card.rois[0]}",
+    ]
+    if scores.mean_r is not None:
+        lines.append(
+            f"scores        {scores.data}: mean R {scores.mean_r:.3f}{_ci(card)}"
+        )
+    lines += [f"control       {name}: {r:.3f}" for name, r in scores.controls.items()]
+    if card.note:
+        lines.append(f"note          {card.note}")
+    return lines
+
+
+def _options(card: Card) -> str:
+    return " ".join(f"{k}={v}" for k, v in card.architecture_config.items())
+
+
+def _ci(card: Card) -> str:
+    scores = card.scores
+    if scores.mean_r_low is None or scores.mean_r_high is None or scores.p is None:
+        return ""
+    return (
+        f" (95 % {scores.mean_r_low:.3f} to {scores.mean_r_high:.3f}, "
+        f"p {scores.p:.2g}, {scores.n_subjects} subjects)"
+    )

@@ -1,0 +1,204 @@
+"""Train the demo bundles on the twin: the small NeuroBOLT and the band-power ridge.
+
+    python scripts/train_demo.py --cache CACHE --out models
+
+Everything is SIMULATED. Training, validation and test subjects come from seed ranges
+of their own; the test subjects are scored once, at the end, by what validation chose.
+Reproducible on one machine and thread count; resumable (the cache keeps the scans and
+the state after each epoch).
+"""
+
+import argparse
+import copy
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import torch
+from torch import nn
+
+from rtbold.calibration import demo
+from rtbold.calibration.dataset import data_sha256, fit_normalisation, normalised
+from rtbold.calibration.fit import FitSettings, Progress, Split, fit, predict
+from rtbold.calibration.score import r_of_scans
+from rtbold.calibration.twin_data import TwinScans
+from rtbold.calibration.twin_truth import ceiling_and_oracle
+from rtbold.card import Card, Scores
+from rtbold.models.neurobolt import NeuroBolt
+from rtbold.sim.seeds import TEST_SEEDS, TRAIN_SEEDS, VALIDATION_SEEDS
+
+N_ORACLE_SUBJECTS = 8
+N_LIKENESS_SUBJECTS = 20
+
+Say = Callable[[str], None]
+Parts = tuple[Split, Split]
+
+
+def main() -> None:
+    """Run the recipe: load, split, train, score, save."""
+    options = parse()
+    started_s = time.monotonic()
+    torch.set_num_threads(options.threads)
+
+    def say(text: str) -> None:
+        print(f"{time.monotonic() - started_s:6.0f} s  {text}", flush=True)
+
+    twin = TwinScans("hard", options.duration, demo.demo_card(), options.cache)
+    card, parts = load(twin, options)
+    say(f"{len(parts[0].scans)} training, {len(parts[1].scans)} validation subjects")
+    network = train_network(parts, options, say)
+    ridges = train_ridges(parts[0], say)
+    models: dict[str, nn.Module] = {"demo": network, **ridges}
+    scores = score(models, twin, card, options, say)
+    better = max(ridges, key=lambda name: mean_validation_r(ridges[name], parts[1]))
+    for name, key in (("demo", "demo"), ("demo-ridge", better)):
+        baseline = demo.out_of_sample_baseline(predict(models[key], parts[1].scans))
+        own = msgspec.structs.replace(
+            card, name=name, baseline=baseline, scores=scores[key]
+        )
+        written = demo.write_bundle(options.out / f"{name}.rtbold", own, models[key])
+        say(f"wrote {written.path} ({key}), sha256 {written.sha256[:12]}")
+
+
+def load(twin: TwinScans, options: argparse.Namespace) -> tuple[Card, Parts]:
+    """Make the scans, split by subject; freeze the target's scaling on the card."""
+    n_processes = options.threads
+    train = twin.make(TRAIN_SEEDS[: options.train], n_processes=n_processes)
+    validation = twin.make(
+        VALIDATION_SEEDS[: options.validation], n_processes=n_processes
+    )
+    normalisation = fit_normalisation(train, twin.card.normalisation.lowpass_hz)
+    card = msgspec.structs.replace(
+        twin.card,
+        normalisation=normalisation,
+        training_data_sha256=data_sha256(train),
+        likeness=demo.likeness(train[:N_LIKENESS_SUBJECTS]),
+        software=demo.software(),
+    )
+    splits = [
+        Split(scans, [normalised(scan.bold, normalisation) for scan in scans])
+        for scans in (train, validation)
+    ]
+    return card, (splits[0], splits[1])
+
+
+def train_network(parts: Parts, options: argparse.Namespace, say: Say) -> NeuroBolt:
+    """Train by gradient, keep the best epoch, then solve the head in closed form."""
+
+    def say_epoch(progress: Progress) -> None:
+        loss, r = progress.losses[-1], progress.validation_r[-1]
+        say(f"epoch {progress.epoch}: loss {loss:.4f}, validation R {r:.4f}")
+
+    torch.manual_seed(options.seed)
+    network = NeuroBolt(demo.small_config())
+    # The Laplacian stays as it is: learning it costs a third of a step (its gradient
+    # runs back through the FFT).
+    network.unmixing.requires_grad_(False)
+    settings = FitSettings(epochs=options.epochs, seed=options.seed)
+    state = options.cache / "network.pt"
+    progress = fit(network, parts, settings, checkpoint=state, on_epoch=say_epoch)
+    best_r = progress.validation_r[progress.best_epoch]
+    say(f"best epoch {progress.best_epoch + 1} of {options.epochs}")
+    solved = copy.deepcopy(network)
+    fitted = demo.refit_head(solved, parts)
+    say(f"head in closed form: alpha {fitted.alpha:g}, validation R {fitted.r:.4f}")
+    return solved if fitted.r > best_r else network
+
+
+def train_ridges(train: Split, say: Say) -> dict[str, nn.Module]:
+    """Fit the linear model on potentials and on their Laplacian."""
+    ridges: dict[str, nn.Module] = {}
+    for unmixing in demo.UNMIXINGS:
+        model, fitted = demo.fit_ridge_model(train, unmixing)
+        ridges[f"ridge_{unmixing}"] = model
+        say(
+            f"ridge, unmixing {unmixing}: alpha {fitted.alpha:g}, "
+            f"cross-validated R {fitted.r:.4f} over training subjects"
+        )
+    return ridges
+
+
+def mean_validation_r(model: nn.Module, validation: Split) -> float:
+    """Return what the shipped ridge is chosen by."""
+    return float(
+        r_of_scans(predict(model, validation.scans), validation.targets).mean()
+    )
+
+
+def score(
+    models: Mapping[str, nn.Module],
+    twin: TwinScans,
+    card: Card,
+    options: argparse.Namespace,
+    say: Say,
+) -> dict[str, Scores]:
+    """Score every model once on subjects that nothing before has seen."""
+    # A rehearsal takes validation subjects, so that test seeds stay unseen.
+    last = VALIDATION_SEEDS[500:] if options.rehearse else TEST_SEEDS
+    seeds = last[: options.test]
+    scans = twin.make(seeds, n_processes=options.threads)
+    measured = [normalised(scan.bold, card.normalisation) for scan in scans]
+    predicted = {name: predict(model, scans) for name, model in models.items()}
+    scores = {n: demo.score(p, measured, card.rois) for n, p in predicted.items()}
+    ceiling, oracle = ceiling_and_oracle(
+        twin, TRAIN_SEEDS[: min(N_ORACLE_SUBJECTS, options.train)], seeds
+    )
+    beside = {"noise_ceiling": ceiling, "oracle_true_drive": oracle}
+    beside |= {name: result.mean_r or 0.0 for name, result in scores.items()}
+    for name, result in scores.items():
+        say(
+            f"SIMULATED, {len(scans)} unseen subjects, {name}: mean R "
+            f"{result.mean_r:.4f} ({result.mean_r_low:.4f} to {result.mean_r_high:.4f})"
+        )
+    for name in models:
+        say(f"demo minus {name}: {difference(predicted, name, measured)}")
+    say(f"ceiling {ceiling:.4f}, oracle {oracle:.4f}")
+    say(f"controls: {scores['demo'].controls}")
+    return {
+        name: msgspec.structs.replace(
+            result,
+            controls=result.controls | {k: v for k, v in beside.items() if k != name},
+        )
+        for name, result in scores.items()
+    }
+
+
+def difference(
+    predicted: Mapping[str, Sequence[np.ndarray]],
+    name: str,
+    measured: Sequence[np.ndarray],
+) -> str:
+    """Describe how much better the network is than `name`, subject by subject."""
+    gain = r_of_scans(predicted["demo"], measured) - r_of_scans(
+        predicted[name], measured
+    )
+    per_subject = gain.mean(axis=1)
+    return (
+        f"mean {per_subject.mean():+.4f}, better in {int((per_subject > 0).sum())} of "
+        f"{len(per_subject)} subjects and {int((gain.mean(axis=0) > 0).sum())} of "
+        f"{gain.shape[1]} ROIs"
+    )
+
+
+def parse() -> argparse.Namespace:
+    """Return the command's options."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--cache", type=Path, required=True, help="about 10 MB a scan")
+    parser.add_argument("--out", type=Path, required=True, help="where bundles go")
+    parser.add_argument("--train", type=int, default=300, help="subjects")
+    parser.add_argument("--validation", type=int, default=12, help="subjects")
+    parser.add_argument("--test", type=int, default=40, help="subjects")
+    parser.add_argument("--duration", type=float, default=600.0, help="seconds a scan")
+    parser.add_argument("--epochs", type=int, default=4)
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument(
+        "--rehearse", action="store_true", help="leave test seeds alone"
+    )
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main()
