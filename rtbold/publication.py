@@ -140,6 +140,7 @@ def latency(prediction: BoldPrediction, moments: Moments) -> LatencyPart:
     inside_ms = 1000 * (moments.t_predicted_s - moments.t_pipeline_s)
     return LatencyPart(
         upstream=moments.upstream_ms,
+        arrive=_arrive_ms(prediction),
         acquire=_ms_between(prediction.t_needed_s, moments.t_pipeline_s),
         prepare=None if infer_ms is None else round(inside_ms - infer_ms, 3),
         infer=None if infer_ms is None else round(infer_ms, 3),
@@ -176,6 +177,14 @@ def _shared(prediction: BoldPrediction, card: Card, moments: Moments) -> _Shared
         latency_ms=latency(prediction, moments),
         next_due_lsl=prediction.next_due_s,
     )
+
+
+def _arrive_ms(prediction: BoldPrediction) -> float | None:
+    """Return how long the needed sample was under way; None if that is not known."""
+    t_arrived_s = prediction.t_needed_arrived_s
+    if t_arrived_s is None:
+        return None
+    return _ms_between(prediction.t_needed_s, t_arrived_s)
 
 
 def _ms_between(start_s: float | None, end_s: float) -> float | None:

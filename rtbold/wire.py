@@ -65,7 +65,8 @@ class LatencyPart(_Part, frozen=True, kw_only=True):
     """Milliseconds per stage; null where a stage is not known or did not run."""
 
     upstream: float | None = None
-    acquire: float | None = None
+    arrive: float | None = None  # needed sample's LSL time to its arrival at the inlet
+    acquire: float | None = None  # the same LSL time to the pipeline; covers `arrive`
     prepare: float | None = None
     infer: float | None = None
     publish: float | None = None

@@ -75,6 +75,7 @@ def test_age_and_latency_are_what_passed():
     assert (stages.acquire, stages.prepare, stages.infer, stages.publish) == (
         100.0, 7.0, 13.0, 1.0,
     )  # fmt: skip
+    assert stages.arrive == 90.0  # of the 100 ms to the pipeline
     assert stages.upstream is None
 
 
@@ -82,7 +83,9 @@ def test_what_did_not_run_has_no_latency():
     given = prediction(None, "invalid", ("no_data",), t_needed_s=None, infer_ms=None)
     _, fb = both(given)
     assert (fb.latency_ms.acquire, fb.latency_ms.infer) == (None, None)
-    assert fb.latency_ms.prepare is None
+    assert (fb.latency_ms.arrive, fb.latency_ms.prepare) == (None, None)
+    _, fb = both(prediction(t_needed_arrived_s=None))  # too long ago to be known
+    assert (fb.latency_ms.arrive, fb.latency_ms.acquire) == (None, 100.0)
 
 
 def test_before_the_first_trigger_there_is_neither_volume_nor_trigger():
