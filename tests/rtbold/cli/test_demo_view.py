@@ -1,0 +1,88 @@
+import io
+
+import numpy as np
+from rich.console import Console
+
+from rtbold.cli.demo_view import bars, final_table, line, live
+from rtbold.client import Message
+from rtbold.sim.demo import DemoData
+
+
+def message(topic, **body):
+    return Message(topic, body, 0.0)
+
+
+def demo_data(n_volumes, *, n_rois=3, gap=0.5):
+    data = DemoData()
+    data.take(message("hello", rois=["A", "B", "C"][:n_rois], tr_s=2.1))
+    rng = np.random.default_rng(0)
+    truth = np.cumsum(rng.standard_normal((n_volumes, n_rois)), axis=0)
+    for index in range(n_volumes):
+        values = truth[index] + gap * rng.standard_normal(n_rois)
+        data.take(message("pred.roi", volume_index=index, values=list(values)))
+        data.take_volume(index, truth[index])
+        data.take(
+            message(
+                "pred.fb",
+                volume_index=index,
+                status="ok",
+                reasons=[],
+                target="A",
+                value=float(values[0]),
+                age_ms=101.0,
+            )
+        )
+    return data
+
+
+def shown(thing):
+    console = Console(file=io.StringIO(), width=130)
+    console.print(thing)
+    return console.file.getvalue()
+
+
+def test_the_live_view_says_that_it_is_simulated_and_names_the_rois():
+    text = shown(live(demo_data(30)))
+    assert "SIMULATED" in text
+    assert "OK" in text
+    assert all(f"│ {name} " in text for name in "ABC")
+
+
+def test_before_the_first_prediction_it_says_that_it_starts():
+    assert "starting" in shown(live(DemoData()))
+
+
+def test_a_line_shows_prediction_and_measurement():
+    assert "A: predicted" in line(demo_data(5))
+    assert "measured (volume 4)" in line(demo_data(5))
+
+
+def test_a_null_value_is_shown_as_null():
+    data = demo_data(1)
+    body = dict(data.newest, value=None, status="warmup", reasons=["warmup"])
+    data.take(message("pred.fb", **body))
+    assert "predicted null" in line(data)
+
+
+def test_correlation_needs_sixty_volumes_and_is_of_each_roi():
+    assert demo_data(40).correlations() is None
+    data = demo_data(90)
+    r = data.correlations()
+    assert r.shape == (3,)
+    assert (r > 0.5).all()
+    text = shown(final_table(data, r))
+    assert "SIMULATED" in text
+    assert f"{r.max():+.2f}" in text
+
+
+def test_volumes_are_paired_by_index_and_nothing_else():
+    data = demo_data(70)
+    data.take_volume(500, np.zeros(3))
+    predicted, measured = data.paired
+    assert len(predicted) == len(measured) == 70
+
+
+def test_bars_scale_to_their_own_range():
+    assert bars([1.0]) == ""
+    assert bars([0.0, 1.0, 2.0]) == "▁▅█"
+    assert len(bars(list(range(100)))) == 32

@@ -1,0 +1,85 @@
+import pipeline_rig as rig
+import pytest
+
+from rtbold.config import RunSettings
+from rtbold.errors import ConfigError, StreamMismatch
+from rtbold.io.triggers import TriggerChannel, TriggerStream
+from rtbold.session_parts import (
+    acquisition_settings,
+    check_clocks,
+    pipeline_settings,
+    trigger_source,
+)
+
+
+def test_without_any_source_of_triggers_it_asks_and_never_runs_free_by_itself():
+    with pytest.raises(ConfigError, match=r"no source of volume triggers.*--tr 2\.1"):
+        trigger_source(RunSettings(model="demo"))
+
+
+def test_free_run_only_when_a_tr_was_asked_for():
+    run = RunSettings(tr_s=2.1)
+    assert trigger_source(run) is None
+    settings = pipeline_settings(run, rig.card(), filter_delay_s=0.075, standing=())
+    assert settings.schedule.mode == "free_run"
+
+
+def test_a_channel_and_a_stream_of_triggers_contradict():
+    with pytest.raises(ConfigError, match="one source of triggers"):
+        trigger_source(RunSettings(trigger_channel="STI", trigger_stream="Markers"))
+
+
+def test_the_sources_are_what_was_named():
+    channel = trigger_source(RunSettings(trigger_channel="STI", trigger="1"))
+    assert channel == TriggerChannel("STI", "1")
+    stream = trigger_source(RunSettings(trigger="R128", upstream_delay_ms=40.0))
+    assert isinstance(stream, TriggerStream)
+    assert (stream.query.name, stream.query.type) == (None, "Markers")
+    assert (stream.label, stream.upstream_delay_s) == ("R128", 0.04)
+
+
+@pytest.mark.parametrize(
+    ("options", "delay_s", "unknown"),
+    [
+        ({"trigger_stream": "M"}, 0.0, True),
+        ({"trigger_stream": "M", "upstream_delay_ms": 40.0}, 0.04, False),
+        # a trigger channel goes through the same software: nothing to shift
+        ({"trigger_channel": "STI", "upstream_delay_ms": 40.0}, 0.0, False),
+    ],
+)
+def test_the_upstream_delay_shifts_only_what_did_not_go_through_it(
+    options, delay_s, unknown
+):
+    run = RunSettings(**options)
+    settings = pipeline_settings(run, rig.card(), filter_delay_s=0.075, standing=())
+    assert settings.intake.upstream_delay_s == delay_s
+    assert ("upstream_delay_unknown" in settings.standing) is unknown
+
+
+def test_the_wait_for_a_trigger_is_the_filter_delay_if_that_is_longer():
+    run = RunSettings(trigger="R128")
+    for filter_delay_s, wait_s in ((0.075, 0.1), (0.15, 0.15)):
+        settings = pipeline_settings(
+            run, rig.card(), filter_delay_s=filter_delay_s, standing=()
+        )
+        assert settings.schedule.wait_s == wait_s
+        assert settings.schedule.tr_s == 2.1
+
+
+def test_trigger_lock_with_a_foreign_clock_is_refused():
+    good = rig.stream(250.0)
+    foreign = rig.stream(250.0, name="timeflux", foreign_clock=True)
+    check_clocks(good, None)
+    check_clocks(foreign, None)
+    check_clocks(good, good)
+    for pair in ((foreign, good), (good, foreign)):
+        with pytest.raises(StreamMismatch, match=r"'timeflux'.*another clock"):
+            check_clocks(*pair)
+
+
+def test_acquisition_is_asked_for_the_named_stream():
+    run = RunSettings(stream="A", host="h", unit="V", reference="FCz", tr_s=2.1)
+    settings = acquisition_settings(run)
+    assert (settings.query.name, settings.query.host) == ("A", "h")
+    assert (settings.unit, settings.reference) == ("V", "FCz")
+    assert settings.trigger is None

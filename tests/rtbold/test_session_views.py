@@ -1,0 +1,72 @@
+import numpy as np
+import pipeline_rig as rig
+import pytest
+
+from rtbold.codec import unpack_samples
+from rtbold.messages import StreamChanged
+from rtbold.session_views import StreamFacts, Views
+
+RATE_HZ = 250.0
+FACTS = StreamFacts(state="running", age_s=0.02, trigger_age_s=None)
+
+
+@pytest.fixture
+def pipe():
+    pipe = rig.pipeline()
+    pipe.push(StreamChanged(rig.stream(RATE_HZ)))
+    return pipe
+
+
+def feed(pipe, data_uv, **options):
+    cuts = rig.every(RATE_HZ, data_uv.shape[1] / RATE_HZ)
+    for chunk in rig.samples(data_uv, RATE_HZ, cuts, **options):
+        pipe.push(chunk)
+
+
+def test_eeg_comes_in_pieces_that_fit_together(pipe):
+    views = Views(pipe, rig.card())
+    assert views.eeg() is None
+    data_uv = rig.eeg(RATE_HZ, 4.0)
+    half = round(2 * RATE_HZ)
+    feed(pipe, data_uv[:, :half])
+    first = views.eeg()
+    feed(pipe, data_uv[:, half:], t0_s=rig.T0_S + 2.0, index0=half)
+    second = views.eeg()
+    assert views.eeg() is None
+    assert (first.sample_index, second.sample_index) == (0, first.n_samples)
+    assert second.t_first == pytest.approx(first.t_first + first.n_samples / 200)
+    samples_uv = np.concatenate([unpack_samples(first), unpack_samples(second)], axis=1)
+    assert samples_uv.shape[0] == len(rig.CHANNELS)
+    np.testing.assert_allclose(samples_uv.mean(axis=0), 0, atol=1e-4)  # average ref.
+
+
+def test_bands_need_four_seconds_and_find_alpha(pipe):
+    views = Views(pipe, rig.card())
+    data_uv = rig.eeg(RATE_HZ, 8.0)
+    t_s = np.arange(data_uv.shape[1]) / RATE_HZ
+    data_uv[3] += (30 * np.sin(2 * np.pi * 10 * t_s)).astype(np.float32)
+    feed(pipe, data_uv[:, : round(2 * RATE_HZ)])
+    assert views.bands() is None
+    begin = round(2 * RATE_HZ)
+    feed(pipe, data_uv[:, begin:], t0_s=rig.T0_S + 2.0, index0=begin)
+    bands = views.bands()
+    alpha = bands.power_uv2[bands.bands.index("alpha")]
+    assert len(alpha) == len(rig.CHANNELS)
+    assert alpha[3] == max(alpha)
+    assert alpha[3] > 100
+    assert bands.t_end - bands.t_start == 4.0
+
+
+def test_quality_names_a_flat_channel_and_a_missing_stream():
+    pipe = rig.pipeline()
+    views = Views(pipe, rig.card())
+    before = views.quality(FACTS)
+    assert {part.state for part in before.channels} == {"missing"}
+    assert before.rate_hz_nominal is None
+    pipe.push(StreamChanged(rig.stream(RATE_HZ)))
+    data_uv = rig.eeg(RATE_HZ, 4.0)
+    data_uv[1] = 7.0
+    feed(pipe, data_uv)
+    states = {part.label: part.state for part in views.quality(FACTS).channels}
+    assert states["CZ"] == "flat"
+    assert {s for name, s in states.items() if name != "CZ"} == {"good"}
