@@ -81,8 +81,11 @@ def small_config() -> NeuroBoltConfig:
         magnitude="log",
         unmixing="laplacian",
         head="tokens",
+        token_width=16,
         mlp_ratio=2,
-        head_dropout=0.3,
+        dropout=0.0,
+        spectral_attention_dropout=0.1,
+        head_dropout=0.1,
     )
 
 

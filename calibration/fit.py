@@ -26,11 +26,11 @@ State = dict[str, Tensor]
 class FitSettings:
     """How a network is trained."""
 
-    epochs: int = 10
-    batch_size: int = 64
-    peak_learning_rate: float = 1e-3
+    epochs: int = 3
+    batch_size: int = 32
+    peak_learning_rate: float = 2e-3
     weight_decay: float = 0.05
-    warmup_share: float = 0.2
+    warmup_share: float = 0.1
     gradient_clip: float = 1.0
     averaging: float = 0.995  # decay per step of the weights that are kept
     bfloat16: bool = False  # faster where the CPU has it; the weights stay float32

@@ -1,5 +1,6 @@
 """Export of any architecture to the one file that every engine runs."""
 
+import copy
 import warnings
 
 import onnx
@@ -18,6 +19,7 @@ def to_onnx(model: nn.Module, n_channels: int) -> bytes:
 
     Float32, any batch size, opset 20, weights inside; checked by onnx.checker.
     """
+    model = copy.deepcopy(model).eval()  # the caller keeps the form that trains fast
     for module in model.modules():
         if isinstance(module, PowerSpectrum):
             module.by_product = True
@@ -26,7 +28,7 @@ def to_onnx(model: nn.Module, n_channels: int) -> bytes:
         # The exporter's own use of deprecated Python and torch calls.
         warnings.simplefilter("ignore")
         program = torch.onnx.export(
-            model.eval(),
+            model,
             (example,),
             dynamo=True,
             opset_version=OPSET,

@@ -191,7 +191,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--validation", type=int, default=12, help="subjects")
     parser.add_argument("--test", type=int, default=40, help="subjects")
     parser.add_argument("--duration", type=float, default=600.0, help="seconds a scan")
-    parser.add_argument("--epochs", type=int, default=4)
+    parser.add_argument("--epochs", type=int, default=3)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument(
