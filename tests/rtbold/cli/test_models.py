@@ -1,0 +1,131 @@
+"""``rtbold models list | show | predict`` through the real command line."""
+
+import json
+
+import numpy as np
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from rtbold.cli import models
+from rtbold.engine import open_engine
+from rtbold.errors import BundleError, ConfigError, DataFileError, EngineError
+
+
+@pytest.fixture
+def run():
+    app = typer.Typer()
+    app.command("list")(models.list_models)
+    app.command("show")(models.show)
+    app.command("predict")(models.predict)
+
+    def run(*words):
+        result = CliRunner().invoke(app, [str(word) for word in words])
+        if result.exception and not isinstance(result.exception, SystemExit):
+            raise result.exception
+        return result
+
+    return run
+
+
+@pytest.fixture
+def windows(tmp_path):
+    noise = np.random.default_rng(0).standard_normal((3, 19, 3200))
+    path = tmp_path / "W.npy"
+    np.save(path, (10 * noise).astype(np.float32))
+    return path
+
+
+def test_list_names_what_a_subject_folder_holds(run, tiny_bundle):
+    result = run("list", "--root", tiny_bundle.path.parent)
+    line = next(x for x in result.stdout.splitlines() if x.startswith("tiny\t"))
+    assert "subject" in line
+    assert "19 channels" in line
+    assert "3 ROIs" in line
+
+
+def test_show_says_what_it_is_and_needs(run, tiny_bundle):
+    text = run("show", tiny_bundle.path).stdout
+    for words in ("simulated", "average", "2.1 s", "FP1 FP2", tiny_bundle.sha256):
+        assert words in text
+
+
+def test_show_json_is_the_card(run, tiny_bundle):
+    card = json.loads(run("show", tiny_bundle.path, "--json").stdout)
+    assert card == json.loads((tiny_bundle.path / "card.json").read_text())
+
+
+def test_predict_gives_what_the_loop_would(run, tiny_bundle, windows, tmp_path):
+    out = tmp_path / "O.npy"
+    run("predict", tiny_bundle.path, "--windows", windows, "--out", out)
+    engine = open_engine(tiny_bundle)
+    expected = np.concatenate([engine(w[None]) for w in np.load(windows)])
+    np.testing.assert_array_equal(np.load(out), expected)
+    assert sorted(p.name for p in tmp_path.iterdir()) == [
+        "O.npy",
+        "W.npy",
+        "tiny.rtbold",
+    ]
+
+
+def saved(tmp_path, array):
+    path = tmp_path / "bad.npy"
+    np.save(path, array)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("array", "error", "words"),
+    [
+        (np.zeros((2, 18, 3200), np.float32), EngineError, "shape"),
+        (np.zeros((2, 19, 3199), np.float32), EngineError, "shape"),
+        (np.zeros((19, 3200), np.float32), EngineError, "shape"),
+        (np.zeros((0, 19, 3200), np.float32), EngineError, "no window"),
+        (np.zeros((2, 19, 3200)), EngineError, "astype"),
+        (np.zeros((2, 19, 3200), np.int16), EngineError, "int16, expected float32"),
+        (np.full((2, 19, 3200), np.nan, np.float32), DataFileError, "window 0.*FP1"),
+        (np.array([{"a": 1}], dtype=object), DataFileError, "cannot be read"),
+    ],
+)
+def test_bad_windows_are_refused_and_nothing_is_written(
+    run, tiny_bundle, tmp_path, array, error, words
+):
+    path = saved(tmp_path, array)
+    out = tmp_path / "O.npy"
+    with pytest.raises(error, match=words):
+        run("predict", tiny_bundle.path, "--windows", path, "--out", out)
+    assert not out.exists()
+
+
+def test_files_that_are_no_arrays(run, tiny_bundle, tmp_path):
+    out = tmp_path / "O.npy"
+    text = tmp_path / "t.npy"
+    text.write_text("hello")
+    archive = tmp_path / "a.npz"
+    np.savez(archive, a=np.zeros(3))
+    for path, words in (
+        (text, "cannot be read"),
+        (tmp_path / "none.npy", "cannot be read"),
+        (archive, "several arrays"),
+    ):
+        with pytest.raises(DataFileError, match=words):
+            run("predict", tiny_bundle.path, "--windows", path, "--out", out)
+
+
+def test_truncated_file(run, tiny_bundle, windows, tmp_path):
+    windows.write_bytes(windows.read_bytes()[:-100])
+    with pytest.raises(DataFileError, match="cannot be read"):
+        run(
+            "predict", tiny_bundle.path, "--windows", windows, "--out", tmp_path / "O.npy"
+        )
+
+
+def test_unknown_bundle_engine_and_folder(run, tiny_bundle, windows, tmp_path):
+    out = tmp_path / "O.npy"
+    with pytest.raises(BundleError, match="no bundle 'nope'"):
+        run("predict", "nope", "--windows", windows, "--out", out)
+    base = ("predict", tiny_bundle.path, "--windows", windows)
+    with pytest.raises(ConfigError, match="openvino, torch"):
+        run(*base, "--out", out, "--engine", "tpu")
+    with pytest.raises(ConfigError, match="is no folder"):
+        run(*base, "--out", tmp_path / "nowhere" / "O.npy")
