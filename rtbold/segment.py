@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from rtbold.channel_quality import Amplitude, ChannelFlag
-from rtbold.messages import WINDOW_SAMPLES
+from rtbold.messages import WINDOW_S, WINDOW_SAMPLES
 from rtbold.sampletimes import SampleTimes
 
 ARRIVALS_KEPT = 4096
@@ -98,7 +98,12 @@ class Segment:
         if end > n_conditioned:
             return None
         first = end - WINDOW_SAMPLES
-        position_first = math.ceil(first * self._per_output)
+        t_start_s = t_end_s - WINDOW_S
+        position_first = math.ceil(
+            self.times.position_at(t_start_s) - AT_TRIGGER_SAMPLES
+        )
+        if first >= 0:  # a full window can begin less than a grid step before sample 0
+            position_first = max(position_first, 0)
         return WindowSpan(
             first=first,
             end=end,
