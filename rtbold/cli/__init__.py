@@ -1,7 +1,9 @@
 """The command line: parse, build, start. The only place where parts are wired."""
 
+import os
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TextIO
 
 from rtbold.errors import RtboldError
@@ -19,6 +21,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     debug = "--debug" in given
     given = [word for word in given if word != "--debug"]
     from rtbold.cli.app import build_app
+    from rtbold.cli.lsl_config import quieten
+
+    quieten(os.environ, Path.cwd())
 
     try:
         build_app()(args=given, standalone_mode=True, prog_name="rtbold")

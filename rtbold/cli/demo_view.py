@@ -69,7 +69,7 @@ def running_r(data: "DemoData") -> "FloatArray | None":
 def bars(values: list[float]) -> str:
     """Return the newest values as a row of small bars."""
     newest = np.array(values[-TRACE_VOLUMES:])
-    if newest.size < 2:
+    if newest.size < 2 or not np.isfinite(newest).all():
         return ""
     low, high = newest.min(), newest.max()
     share = (newest - low) / (high - low or 1.0)

@@ -1,5 +1,6 @@
 """The demo: a twin, a session and a subscriber, each a process of its own."""
 
+import math
 import os
 import subprocess
 import sys
@@ -197,22 +198,47 @@ class BoldInlet:
     def __init__(self, name: str) -> None:
         self._name = name
         self._inlet: Any = None
+        self._labels: tuple[str, ...] = ()
 
     def poll(self, data: DemoData) -> None:
-        """Take what has come; look for the stream until it is there. Never waits."""
+        """Take what has come; look for the stream until it is there.
+
+        ROIs are put in the order of the model by their names; NaN where the twin
+        measures none of that name.
+        """
+        if self._inlet is None and not self._open():
+            return
+        for sample in self._pull() if data.rois else ():
+            by_name = dict(zip(self._labels, sample[1:], strict=True))
+            values = [by_name.get(plain(roi), math.nan) for roi in data.rois]
+            data.take_volume(round(sample[0]), np.array(values))
+
+    def _open(self) -> bool:
         import pylsl
 
-        if self._inlet is None:
-            found = pylsl.resolve_byprop("name", self._name, 1, 0.05)
-            if not found:
-                return
-            self._inlet = pylsl.StreamInlet(found[0], recover=False)
+        from rtbold.io.describe import describe
+
+        found = pylsl.resolve_byprop("name", self._name, 1, 0.05)
+        if not found:
+            return False
+        self._inlet = pylsl.StreamInlet(found[0], recover=False)
+        channels = describe(self._inlet.info(5.0).as_xml()).channels
+        self._labels = tuple(plain(channel.label) for channel in channels[1:])
+        return True
+
+    def _pull(self) -> Sequence[Sequence[float]]:
+        import pylsl
+
         try:
             samples, _ = self._inlet.pull_chunk(timeout=0.0)
         except pylsl.LostError:
-            return  # the twin has ended
-        for sample in samples:
-            data.take_volume(round(sample[0]), np.array(sample[1:]))
+            return ()  # the twin has ended
+        return samples or ()
+
+
+def plain(roi: str) -> str:
+    """Return an ROI's name with a plain apostrophe, whoever wrote it."""
+    return roi.replace("\u2019", "'")
 
 
 def feed_address(settings: DemoSettings) -> str:

@@ -86,3 +86,4 @@ def test_bars_scale_to_their_own_range():
     assert bars([1.0]) == ""
     assert bars([0.0, 1.0, 2.0]) == "▁▅█"
     assert len(bars(list(range(100)))) == 32
+    assert bars([1.0, float("nan")]) == ""
