@@ -1,0 +1,154 @@
+"""CPU of acquisition, beside mne-lsl's StreamLSL, on one stream in one run."""
+
+import json
+import os
+import statistics
+import subprocess
+import sys
+import time
+import uuid
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+import psutil
+
+ROLES = Path(__file__).with_name("bench_roles.py")
+READY_LIMIT_S = 60.0
+OUR_POLL_S = 0.025  # AcquisitionSettings' own
+SLOW_POLL_S = 0.2  # where StreamLSL is at its cheapest; nothing live would wait so long
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One way to take the stream."""
+
+    label: str
+    role: str
+    poll_s: float
+
+
+OURS = Variant("rtbold: high-pass, 16 s ring", "highpass", OUR_POLL_S)
+LOOP = Variant("rtbold: whole loop but the model", "loop", OUR_POLL_S)
+THEIRS = Variant("mne-lsl StreamLSL: high-pass, 16 s", "streamlsl", OUR_POLL_S)
+THEIRS_SLOW = Variant("mne-lsl StreamLSL: high-pass, 16 s", "streamlsl", SLOW_POLL_S)
+VARIANTS = (OURS, THEIRS, LOOP, THEIRS_SLOW)
+
+
+class Child:
+    """A role in a process of its own; ended by closing its input."""
+
+    def __init__(self, role: str, stream: str, poll_s: float = 0.0) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, ROLES, role, stream, str(poll_s)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            # No numeric library may spread over cores behind the meter's back.
+            env={**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},
+        )
+        self._wait_ready(role)
+
+    def _wait_ready(self, role: str) -> None:
+        assert self._process.stdout is not None
+        end_s = time.monotonic() + READY_LIMIT_S
+        for line in self._process.stdout:
+            if line.strip() == "ready":
+                return
+            if time.monotonic() > end_s:
+                break
+        self.close()
+        raise RuntimeError(f"bench role {role!r} took no samples; its words are above")
+
+    def cpu_s(self) -> float:
+        """Return the CPU seconds so far, of the process and all its children."""
+        top = psutil.Process(self._process.pid)
+        times = [p.cpu_times() for p in (top, *top.children(recursive=True))]
+        return sum(t.user + t.system for t in times)
+
+    def end(self) -> dict[str, float]:
+        """Close its input; return what it says at the end."""
+        said, _ = self._process.communicate(timeout=30)
+        lines = [line for line in said.splitlines() if line.startswith("{")]
+        report: dict[str, float] = json.loads(lines[-1])
+        return report
+
+    def close(self) -> None:
+        """End it whatever it does."""
+        if self._process.poll() is None:
+            self._process.kill()
+            self._process.wait()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
+
+@dataclass(frozen=True)
+class Usage:
+    """What one variant cost in one repeat."""
+
+    variant: Variant
+    cpu_share: float  # CPU seconds per second
+    received_share: float  # samples that came, of those that the source sent
+
+
+def measure(
+    variants: tuple[Variant, ...], *, seconds: float, repeats: int, warm_up_s: float
+) -> list[Usage]:
+    """Run the variants one after the other, `repeats` times, on one source."""
+    stream = f"bench-{uuid.uuid4().hex[:12]}"
+    with Child("source", stream):
+        return [
+            _one(variant, stream, seconds=seconds, warm_up_s=warm_up_s)
+            for _ in range(repeats)
+            for variant in variants
+        ]
+
+
+def _one(variant: Variant, stream: str, *, seconds: float, warm_up_s: float) -> Usage:
+    from bench_roles import RATE_HZ
+
+    with Child(variant.role, stream, variant.poll_s) as child:
+        time.sleep(warm_up_s)  # until every page of the buffer was touched once
+        cpu_s, begun_s = child.cpu_s(), time.monotonic()
+        time.sleep(seconds)
+        cpu_share = (child.cpu_s() - cpu_s) / (time.monotonic() - begun_s)
+        said = child.end()
+    received = said["n"] / (said["seconds"] * RATE_HZ)
+    usage = Usage(variant, cpu_share, received)
+    print(
+        f"  {variant.label}, every {1000 * variant.poll_s:.0f} ms: {cpu_share:.4f}",
+        f"({100 * received:.1f} % of samples)",
+        file=sys.stderr,
+    )
+    return usage
+
+
+def table(usages: list[Usage]) -> str:
+    """Return the figures as markdown; ratios against StreamLSL of the same run."""
+    of = {v: [u for u in usages if u.variant == v] for v in VARIANTS}
+    median = {
+        v: statistics.median(u.cpu_share for u in found)
+        for v, found in of.items()
+        if found
+    }
+    lines = [
+        "| who, 64 channels at 5 kHz | looks every | CPU seconds per second: median "
+        "(each repeat) | of StreamLSL, same delay | of StreamLSL, 200 ms | samples |",
+        "|---|---|---|---|---|---|",
+    ]
+    for variant, share in median.items():
+        each = ", ".join(f"{u.cpu_share:.4f}" for u in of[variant])
+        came = min(u.received_share for u in of[variant])
+        ratios = [
+            f"{share / median[against]:.2f}" if against in median else "-"
+            for against in (THEIRS, THEIRS_SLOW)
+        ]
+        lines.append(
+            f"| {variant.label} | {1000 * variant.poll_s:.0f} ms | **{share:.4f}** "
+            f"({each}) | {ratios[0]} | {ratios[1]} | {100 * came:.1f} % |"
+        )
+    return "\n".join(lines)
