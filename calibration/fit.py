@@ -74,25 +74,15 @@ def fit(
     on_epoch : called after each epoch, for a log line.
     """
     train, validation = parts
-    torch.manual_seed(settings.seed)
-    n_steps = sum(len(scan) for scan in train.scans) // settings.batch_size
-    optimiser = _optimiser(model, settings)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimiser,
-        settings.peak_learning_rate,
-        total_steps=n_steps * settings.epochs,
-        pct_start=settings.warmup_share,
-    )
-    average = copy.deepcopy(model)
-    training = _Training(model, average, optimiser, schedule, settings)
+    training = _start(model, train, settings)
     progress = training.resume(checkpoint)
     while progress.epoch < settings.epochs:
         progress.losses.append(training.epoch(train, progress.epoch))
-        predicted = predict(average, validation.scans)
+        predicted = predict(training.average, validation.scans)
         r = float(r_of_scans(predicted, validation.targets).mean())
         if not progress.validation_r or r > max(progress.validation_r):
             progress.best_epoch = progress.epoch
-            progress.best = copy.deepcopy(average.state_dict())
+            progress.best = copy.deepcopy(training.average.state_dict())
         progress.validation_r.append(r)
         progress.epoch += 1
         training.save(checkpoint, progress)
@@ -187,6 +177,19 @@ class _Training:
             "optimiser": self.optimiser,
             "schedule": self.schedule,
         }
+
+
+def _start(model: nn.Module, train: Split, settings: FitSettings) -> _Training:
+    torch.manual_seed(settings.seed)
+    n_steps = sum(len(scan) for scan in train.scans) // settings.batch_size
+    optimiser = _optimiser(model, settings)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(
+        optimiser,
+        settings.peak_learning_rate,
+        total_steps=n_steps * settings.epochs,
+        pct_start=settings.warmup_share,
+    )
+    return _Training(model, copy.deepcopy(model), optimiser, schedule, settings)
 
 
 def _optimiser(model: nn.Module, settings: FitSettings) -> torch.optim.Optimizer:

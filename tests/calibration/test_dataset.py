@@ -3,7 +3,7 @@ import pytest
 
 pytest.importorskip("torch")
 
-from rtbold.calibration.dataset import (  # noqa: E402
+from rtbold.calibration.dataset import (
     Recording,
     causal_windows,
     conditioned,
@@ -12,9 +12,9 @@ from rtbold.calibration.dataset import (  # noqa: E402
     fit_normalisation,
     normalised,
 )
-from rtbold.card import Card, Origin  # noqa: E402
-from rtbold.conditioning import Conditioner  # noqa: E402
-from rtbold.errors import ConfigError, DataFileError  # noqa: E402
+from rtbold.card import Card, Origin
+from rtbold.conditioning import Conditioner
+from rtbold.errors import ConfigError, DataFileError
 
 TR_S = 2.1
 

@@ -3,7 +3,7 @@ import pytest
 
 pytest.importorskip("torch")
 
-from rtbold.calibration.ridge import ALPHAS, Table, fit_ridge  # noqa: E402
+from rtbold.calibration.ridge import ALPHAS, Table, fit_ridge
 
 
 def table(n_scans=6, noise=0.5, seed=0):

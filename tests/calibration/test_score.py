@@ -3,7 +3,7 @@ import pytest
 
 pytest.importorskip("torch")
 
-from rtbold.calibration.score import (  # noqa: E402
+from rtbold.calibration.score import (
     mean_r,
     other_scan_r,
     pearson_r,
