@@ -136,17 +136,6 @@ class Tick:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Window:
-    """The conditioned samples with time < `t_end_s` on the 200 Hz grid."""
-
-    data_uv: Float32Array  # (channels, 3200), the bundle's channels in order
-    t_start_s: float
-    t_end_s: float
-    source_first: int  # source sample index: first and last+1 that time belongs to
-    source_end: int
-
-
-@dataclass(frozen=True, slots=True, eq=False)
 class BoldPrediction:
     """The answer to one tick. `values` is None unless status is ok or degraded."""
 

@@ -9,8 +9,6 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 
-import numpy as np
-
 from rtbold.card import Card
 from rtbold.errors import StreamMismatch
 from rtbold.intake import Intake, IntakeCounters, IntakeSettings
@@ -31,12 +29,11 @@ from rtbold.messages import (
     StreamDescription,
     Tick,
     TimePassed,
-    Window,
 )
+from rtbold.model_window import model_window
 from rtbold.quality import QualitySettings, WindowFacts, in_order, judge
 from rtbold.schedule import Schedule, ScheduleSettings
 from rtbold.segment import SpanFacts, WindowSpan
-from rtbold.spatial import SpatialPlan
 from rtbold.stream_clocks import StreamClocks
 from rtbold.trigger_note import TriggerNote, trigger_kind
 
@@ -69,6 +66,7 @@ class Pipeline:
         self._model = model
         self._settings = settings
         self.schedule = Schedule(settings.schedule)
+        self.tr_s = settings.schedule.tr_s
         self.counters = IntakeCounters()
         self.intake: Intake | None = None
         self.misfit: StreamMismatch | None = None  # why there is no intake
@@ -77,6 +75,7 @@ class Pipeline:
         self._now_s: float | None = None  # local; from TimePassed alone
         self._next_source = 0
         self.last_trigger: TriggerNote | None = None
+        self.interpolated: tuple[str, ...] = ()  # in the newest window
         self._trigger_age_s: float | None = None
         self._warmed_up = False
         self._had_usable = False
@@ -107,16 +106,9 @@ class Pipeline:
         return self._clocks.to_local(t_stream_s)
 
     @property
-    def tr_s(self) -> float:
-        """The TR of this session."""
-        return self._settings.schedule.tr_s
-
-    @property
     def clock_uncertainty_s(self) -> float | None:
         """Uncertainty of a foreign clock's alignment; None for LSL's own clock."""
         return self._clocks.uncertainty_s
-
-    # Events
 
     def _chunk(self, chunk: EegChunk) -> Iterator[None]:
         self._next_source = chunk.index + chunk.data_uv.shape[1]
@@ -131,11 +123,11 @@ class Pipeline:
 
     def _start_free_run(self, intake: Intake) -> None:
         """Let a free run begin at the first sample that is no backlog."""
-        newest_s = intake.newest_s
-        age_s = self._age_s(newest_s)
-        if newest_s is not None and age_s is not None:
-            if age_s < self._settings.patience_s:
-                self.schedule.first_sample(newest_s)
+        newest_s, age_s = intake.newest_s, self._age_s(intake.newest_s)
+        if newest_s is None or age_s is None:
+            return
+        if age_s < self._settings.patience_s:
+            self.schedule.first_sample(newest_s)
 
     def _marker(self, marker: Marker) -> None:
         t_stream_s = self._clocks.of_marker(marker)
@@ -188,8 +180,6 @@ class Pipeline:
         elif command.op == "resume":
             self.schedule.resume()
 
-    # Ticks
-
     def _serve(self) -> list[BoldPrediction]:
         """Answer due ticks in order; the first that must wait holds up the rest."""
         answered = []
@@ -226,9 +216,8 @@ class Pipeline:
 
     def _without_samples(self, tick: Tick) -> BoldPrediction:
         """Answer a tick whose samples did not come in time."""
-        reasons: set[Reason] = {"no_data", *self._settings.standing}
-        if self.misfit is not None:
-            reasons.add("channel_missing")
+        why: Reason = "no_data" if self.misfit is None else "channel_missing"
+        reasons: set[Reason] = {why, *self._settings.standing}
         status: Status = "invalid" if self._warmed_up else "warmup"
         return self._null(tick, status, in_order(reasons))
 
@@ -245,29 +234,16 @@ class Pipeline:
             t_needed_s=self._clocks.to_local(found.t_needed_s),
             t_needed_arrived_s=found.t_needed_arrived_s,
         )
+        self.interpolated = plan.interpolated
         if not verdict.usable:
             return answer
         self._had_usable = True
-        window = self._window(answer, intake.samples(WINDOW_SAMPLES, span.end), plan)
-        return replace(answer, values=self._model(window.data_uv[None])[0])
-
-    def _window(
-        self, answer: BoldPrediction, samples_uv: Float32Array, plan: SpatialPlan
-    ) -> Window:
-        """Return what the model sees: bad channels interpolated, mean removed."""
-        # einsum and not matmul: its sums do not depend on the number of threads
-        data_uv = np.einsum("mc,cs->ms", plan.matrix, samples_uv.astype(np.float64))
-        if self._card.conditioning.remove_window_mean:
-            data_uv -= data_uv.mean(axis=1, keepdims=True)
-        assert answer.source_first is not None
-        assert answer.source_end is not None
-        return Window(
-            data_uv=data_uv.astype(np.float32),
-            t_start_s=answer.t_start_s,
-            t_end_s=answer.t_end_s,
-            source_first=answer.source_first,
-            source_end=answer.source_end,
+        window_uv = model_window(
+            plan.matrix,
+            intake.samples(WINDOW_SAMPLES, span.end),
+            remove_mean=self._card.conditioning.remove_window_mean,
         )
+        return replace(answer, values=self._model(window_uv[None])[0])
 
     def _facts(
         self,
@@ -309,15 +285,14 @@ class Pipeline:
     ) -> BoldPrediction:
         """Return the answer to `tick` without values."""
         t_trigger_s = self._clocks.to_local(tick.t_trigger_s)
-        tr_s = self._settings.schedule.tr_s
         shift_tr = (self._card.slice_reference or 0.0) + self._card.horizon_tr
         return BoldPrediction(
             tick=replace(tick, t_trigger_s=t_trigger_s),
             t_start_s=t_trigger_s - WINDOW_S,
             t_end_s=t_trigger_s,
-            bold_time_s=t_trigger_s + shift_tr * tr_s,
+            bold_time_s=t_trigger_s + shift_tr * self.tr_s,
             status=status,
             reasons=reasons,
             values=None,
-            next_due_s=t_trigger_s + tr_s,
+            next_due_s=t_trigger_s + self.tr_s,
         )

@@ -2,7 +2,7 @@
 
 import logging
 import queue
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -35,7 +35,8 @@ from rtbold.session_state import (
     stream_state,
 )
 from rtbold.session_views import StreamFacts, Views
-from rtbold.wire import Log, SessionState, Trigger
+from rtbold.session_watch import Watch
+from rtbold.wire import Hello, Log, SessionState, Trigger
 
 logger = logging.getLogger("rtbold.session")
 
@@ -58,6 +59,7 @@ class SessionParts:
     recording: RecordingRun | None
     feedback: FeedbackSettings
     upstream_ms: float | None
+    hello: Callable[[float | None], Hello]  # from the clock's uncertainty in ms
     same_host: bool  # EEG and markers: then they share one clock offset
 
 
@@ -84,9 +86,21 @@ class Session:
         self._stopping = False
         self._paused = False
         self._last_status: tuple[Status, tuple[Reason, ...]] | None = None
-        self._last_states: tuple[object, ...] = ()
+        self._watch = Watch(
+            parts.acquisition,
+            parts.pipeline,
+            parts.recording,
+            say=self._say,
+            tell_clock=lambda ms: parts.feed.publish(parts.hello(ms)),
+        )
+        self._interpolated: tuple[str, ...] = ()
         self._eeg_due_s = self._slow_due_s = clock.now_s()
         self.summary = SessionSummary()
+
+    @property
+    def recording(self) -> RecordingRun | None:
+        """What this session leaves behind; None: nothing was asked for."""
+        return self._parts.recording
 
     def stop(self) -> None:
         """End the loop at its next turn; safe from a signal handler."""
@@ -131,7 +145,7 @@ class Session:
         if isinstance(event, Marker):
             self._publish_trigger(event)
         elif isinstance(event, StreamChanged):
-            self._say_stream(event)
+            self._watch.stream_changed(event.description)
 
     def _publish(self, prediction: BoldPrediction, t_pipeline_s: float) -> None:
         now_s = self._clock.now_s()
@@ -162,6 +176,13 @@ class Session:
             summary.n_volumes += 1
         if prediction.values is not None:
             summary.worst_age_ms = max(summary.worst_age_ms, age_ms)
+        if self._interpolated != (names := self._parts.pipeline.interpolated):
+            self._interpolated = names
+            self._say(
+                "info",
+                f"reference and interpolation recomputed; interpolated channels: "
+                f"{', '.join(names) or 'none'}",
+            )
         status = prediction.status, prediction.reasons
         if status != self._last_status:
             self._last_status = status
@@ -181,7 +202,7 @@ class Session:
             feed.publish(self._views.quality(self._stream_facts(now_s)))
             if feed.wants("bands") and (bands := self._views.bands()) is not None:
                 feed.publish(bands)
-            self._watch()
+            self._watch.look()
 
     def _stream_facts(self, now_s: float) -> StreamFacts:
         newest_s = self._newest_s()
@@ -237,36 +258,6 @@ class Session:
             raise StreamMismatch(text)
         self._push(OperatorCommand("pause", text))
         self._say("error", f"paused: {text}")
-
-    def _watch(self) -> None:
-        """Say what has changed with the streams and the recording."""
-        acquisition, recording = self._parts.acquisition, self._parts.recording
-        problem = recording.problem if recording else ""
-        eeg, marker = acquisition.eeg, acquisition.marker
-        states = (eeg.state, marker.state if marker else "", problem)
-        if acquisition.refused is not None:
-            raise acquisition.refused
-        if states == self._last_states:
-            return
-        self._last_states = states
-        self._say("info", f"EEG stream {eeg.state}. {eeg.problem or ''}".strip())
-        if marker is not None:
-            self._say("info", f"trigger stream {marker.state}. {marker.problem or ''}")
-        if problem:
-            self.summary.recording_problem = problem
-            self._say("error", f"RECORDING: {problem}")
-
-    def _say_stream(self, event: StreamChanged) -> None:
-        stream, misfit = event.description, self._parts.pipeline.misfit
-        n_eeg = sum(channel.kind == "eeg" for channel in stream.channels)
-        self._say(
-            "info",
-            f"stream {stream.name!r} on {stream.host!r}: {n_eeg} EEG channels of "
-            f"{len(stream.channels)} at {stream.rate_hz:g} Hz, reference "
-            f"{stream.reference or 'not said'}",
-        )
-        if misfit is not None:
-            self._say("error", f"nothing can be predicted from it: {misfit}")
 
     def _say(self, level: str, text: str) -> None:
         """Tell the log, and whoever subscribes to it."""

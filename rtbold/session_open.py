@@ -70,8 +70,9 @@ def open_session(
         acquisition = Acquisition(acquire)
         stack.callback(acquisition.close)
         acquisition.start()
-        parts = opener.parts(engine, acquisition, feed)
-        feed.publish(opener.hello(parts, Ports(feed=feed.port, control=control.port)))
+        ports = Ports(feed=feed.port, control=control.port)
+        parts = opener.parts(engine, acquisition, feed, ports=ports)
+        feed.publish(parts.hello(None))
         session = Session(parts, opener.commands, clock)
         yield session
         if parts.recording is not None:
@@ -139,7 +140,7 @@ class _Opener:
         return feed, self._stack.enter_context(control)
 
     def parts(
-        self, engine: Engine, acquisition: Acquisition, feed: Feed
+        self, engine: Engine, acquisition: Acquisition, feed: Feed, *, ports: Ports
     ) -> SessionParts:
         """Build the pipeline for the stream that was found, and what shows it."""
         run = self._run
@@ -167,6 +168,7 @@ class _Opener:
             recording=self._recording(settings, streams) if run.record else None,
             feedback=self._feedback,
             upstream_ms=run.upstream_delay_ms,
+            hello=self._hello(stream, settings.schedule.tr_s, ports),
             same_host=markers is not None and markers.host == stream.host,
         )
 
@@ -191,15 +193,21 @@ class _Opener:
         recording.start(streams)
         return recording
 
-    def hello(self, parts: SessionParts, ports: Ports) -> Hello:
-        """Return what subscribers must know of this session."""
-        stream = parts.acquisition.description
-        facts = SessionFacts(
-            model_sha256=self._bundle.sha256,
-            simulated_stream=stream is not None and stream.simulated,
-            ports=ports,
-            tr_s=parts.pipeline.tr_s,
-            encoding=self._run.encoding,
-            upstream_delay_ms=self._run.upstream_delay_ms,
-        )
-        return hello(self._bundle.card, facts, settings=self._feedback)
+    def _hello(
+        self, stream: StreamDescription, tr_s: float, ports: Ports
+    ) -> Callable[[float | None], Hello]:
+        """Return how to say what subscribers must know of this session."""
+
+        def say(clock_uncertainty_ms: float | None) -> Hello:
+            facts = SessionFacts(
+                model_sha256=self._bundle.sha256,
+                simulated_stream=stream.simulated,
+                ports=ports,
+                tr_s=tr_s,
+                encoding=self._run.encoding,
+                upstream_delay_ms=self._run.upstream_delay_ms,
+                clock_uncertainty_ms=clock_uncertainty_ms,
+            )
+            return hello(self._bundle.card, facts, settings=self._feedback)
+
+        return say

@@ -13,6 +13,7 @@ from rtbold.electrodes import canonical
 from rtbold.floats import shortest_all
 from rtbold.intake import Intake
 from rtbold.messages import MODEL_RATE_HZ, Float32Array
+from rtbold.model_window import model_channels
 from rtbold.pipeline import Pipeline
 from rtbold.wire import (
     Bands,
@@ -128,10 +129,7 @@ class Views:
     def _model_channels(intake: Intake, samples_uv: Float32Array) -> Float32Array:
         """Return the samples as the model would get them now, (model channels, n)."""
         plan = intake.spatial.matrix(frozenset(bad_now(intake)))
-        mixed_uv: Float32Array = np.einsum(
-            "mc,cs->ms", plan.matrix, samples_uv.astype(np.float64)
-        ).astype(np.float32)
-        return mixed_uv
+        return model_channels(plan.matrix, samples_uv).astype(np.float32)
 
 
 def bad_now(intake: Intake) -> dict[str, frozenset[ChannelFlag]]:

@@ -1,11 +1,12 @@
 """``rtbold models list | show | predict``."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from rtbold.card import Card
+if TYPE_CHECKING:
+    from rtbold.card import Card
 
 Subjects = Annotated[
     Path | None, typer.Option("--root", help="A subject folder to look in first.")
@@ -85,7 +86,7 @@ def predict(
     typer.echo(f"{out}: {bold.shape[0]} windows, {bold.shape[1]} ROIs ({runner.name})")
 
 
-def card_lines(card: Card) -> list[str]:
+def card_lines(card: "Card") -> list[str]:
     """Return what a person wants to know of a card, one fact a line."""
     scores = card.scores
     lines = [
@@ -109,11 +110,11 @@ def card_lines(card: Card) -> list[str]:
     return lines
 
 
-def _options(card: Card) -> str:
+def _options(card: "Card") -> str:
     return " ".join(f"{k}={v}" for k, v in card.architecture_config.items())
 
 
-def _ci(card: Card) -> str:
+def _ci(card: "Card") -> str:
     scores = card.scores
     if scores.mean_r_low is None or scores.mean_r_high is None or scores.p is None:
         return ""

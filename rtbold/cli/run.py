@@ -132,6 +132,7 @@ def run(
     _log_to_stderr()
     with open_session(settings, clock=LslClock(), now_unix_s=time.time) as session:
         _stop_on_signals(session)
+        _log_beside(session)
         summary = session.run(settings.duration_s)
     typer.echo(_sentence(summary), err=True)
     if summary.recording_problem:
@@ -146,6 +147,17 @@ def _log_to_stderr() -> None:
     logging.basicConfig(
         level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S"
     )
+
+
+def _log_beside(session: "Session") -> None:
+    """Keep the log with the recording, if there is one."""
+    import logging
+
+    if session.recording is None:
+        return
+    to_file = logging.FileHandler(session.recording.paths.log, encoding="utf-8")
+    to_file.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    logging.getLogger("rtbold").addHandler(to_file)
 
 
 def _stop_on_signals(session: "Session") -> None:

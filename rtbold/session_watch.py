@@ -1,0 +1,85 @@
+"""What a session tells its operator beside the predictions: what has changed."""
+
+import math
+from collections.abc import Callable
+
+from rtbold.io.acquisition import Acquisition
+from rtbold.io.recording_run import RecordingRun
+from rtbold.messages import StreamDescription
+from rtbold.pipeline import Pipeline
+
+CLOCK_NEWS_S = 0.001
+
+Say = Callable[[str, str], None]  # level, text
+
+
+class Watch:
+    """Looks once a second at streams, clock and recording; speaks when they change.
+
+    Parameters
+    ----------
+    say : takes level and text.
+    tell_clock : publishes how well a foreign clock is aligned, in ms.
+    """
+
+    def __init__(
+        self,
+        acquisition: Acquisition,
+        pipeline: Pipeline,
+        recording: RecordingRun | None,
+        *,
+        say: Say,
+        tell_clock: Callable[[float], None],
+    ) -> None:
+        self._acquisition = acquisition
+        self._pipeline = pipeline
+        self._recording = recording
+        self._say = say
+        self._tell_clock = tell_clock
+        self._last_states: tuple[object, ...] = ()
+        self._told_uncertainty_s: float | None = None
+
+    def look(self) -> None:
+        """Say what is new.
+
+        Raises
+        ------
+        RtboldError : the acquisition found that it must refuse its stream.
+        """
+        if self._acquisition.refused is not None:
+            raise self._acquisition.refused
+        self._look_at_clock()
+        eeg, marker = self._acquisition.eeg, self._acquisition.marker
+        problem = self._recording.problem if self._recording else ""
+        states = (eeg.state, marker.state if marker else "", problem)
+        if states == self._last_states:
+            return
+        self._last_states = states
+        self._say("info", f"EEG stream {eeg.state}. {eeg.problem or ''}".strip())
+        if marker is not None:
+            text = f"trigger stream {marker.state}. {marker.problem or ''}"
+            self._say("info", text.strip())
+        if problem:
+            self._say("error", f"RECORDING: {problem}")
+
+    def _look_at_clock(self) -> None:
+        uncertainty_s = self._pipeline.clock_uncertainty_s
+        if uncertainty_s is None or not math.isfinite(uncertainty_s):
+            return
+        told_s = self._told_uncertainty_s
+        if told_s is None or abs(uncertainty_s - told_s) > CLOCK_NEWS_S:
+            self._told_uncertainty_s = uncertainty_s
+            self._tell_clock(1000 * uncertainty_s)
+
+    def stream_changed(self, stream: StreamDescription) -> None:
+        """Say which stream it is now, and whether the model can use it."""
+        n_eeg = sum(channel.kind == "eeg" for channel in stream.channels)
+        self._say(
+            "info",
+            f"stream {stream.name!r} on {stream.host!r}: {n_eeg} EEG channels of "
+            f"{len(stream.channels)} at {stream.rate_hz:g} Hz, reference "
+            f"{stream.reference or 'not said'}",
+        )
+        if self._pipeline.misfit is not None:
+            text = f"nothing can be predicted from it: {self._pipeline.misfit}"
+            self._say("error", text)
