@@ -1,6 +1,8 @@
 """``python -m rtbold`` is the same as ``rtbold``."""
 
+import sys
+
 from rtbold.cli import main
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())
