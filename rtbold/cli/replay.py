@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from rtbold.cli import options
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -18,41 +20,19 @@ def replay(
     file: Annotated[Path, typer.Argument(help="The recording.")],
     model: Annotated[str, typer.Option(help="Bundle: a path or a name.")],
     out: Annotated[Path, typer.Option(help="TSV to write, one row per prediction.")],
-    trigger: Annotated[
-        str | None, typer.Option(help="Label of the volume marker.")
-    ] = None,
-    tr: Annotated[
-        float | None, typer.Option(help="TR in seconds; alone: run free.")
-    ] = None,
-    dummy_volumes: Annotated[
-        int | None, typer.Option(help="Volumes to ignore at the start.")
-    ] = None,
-    upstream_delay_ms: Annotated[
-        float | None, typer.Option(help="Delay of the cleaning software.")
-    ] = None,
-    unit: Annotated[
-        str | None, typer.Option(help="Unit where the file gives none: V, mV, uV.")
-    ] = None,
-    reference: Annotated[
-        str | None, typer.Option(help="Recording reference, e.g. FCz or average.")
-    ] = None,
-    interpolate: Annotated[
-        bool | None,
-        typer.Option("--interpolate", help="Fill missing channels from neighbours."),
-    ] = None,
-    engine: Annotated[
-        str | None, typer.Option(help="auto, openvino or torch [auto].")
-    ] = None,
+    trigger: options.Trigger = None,
+    tr: options.Tr = None,
+    dummy_volumes: options.DummyVolumes = None,
+    upstream_delay_ms: options.UpstreamDelay = None,
+    unit: options.Unit = None,
+    reference: options.Reference = None,
+    interpolate: options.Interpolate = None,
+    engine: options.EngineChoice = None,
     stream: Annotated[
         str | None, typer.Option(help="Which EEG stream of an XDF, by name.")
     ] = None,
-    allow_unvalidated: Annotated[
-        bool | None, typer.Option("--allow-unvalidated", help="At your own risk.")
-    ] = None,
-    allow_simulated_model: Annotated[
-        bool | None,
-        typer.Option("--allow-simulated-model", help="Run it on a real recording."),
-    ] = None,
+    allow_unvalidated: options.AllowUnvalidated = None,
+    allow_simulated_model: options.AllowSimulatedModel = None,
 ) -> None:
     """Compute the predictions of a recording with the live session's own pipeline.
 

@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from rtbold.cli import options
+
 if TYPE_CHECKING:
     from rtbold.session import Session
     from rtbold.session_state import SessionSummary
@@ -27,44 +29,26 @@ def run(
     wait: Annotated[
         float | None, typer.Option(help="Seconds to wait for the streams [5].")
     ] = None,
-    unit: Annotated[
-        str | None, typer.Option(help="Unit where the stream says none: V, mV, uV.")
-    ] = None,
-    reference: Annotated[
-        str | None, typer.Option(help="Recording reference, e.g. FCz or average.")
-    ] = None,
-    interpolate: Annotated[
-        bool | None,
-        typer.Option("--interpolate", help="Fill missing channels from neighbours."),
-    ] = None,
+    unit: options.Unit = None,
+    reference: options.Reference = None,
+    interpolate: options.Interpolate = None,
     trigger_stream: Annotated[
         str | None, typer.Option(help="Name of the marker stream of the scanner.")
     ] = None,
-    trigger: Annotated[
-        str | None, typer.Option(help="Label of the volume trigger, e.g. R128.")
-    ] = None,
+    trigger: options.Trigger = None,
     trigger_channel: Annotated[
         str | None, typer.Option(help="Trigger channel inside the EEG stream.")
     ] = None,
     trigger_every: Annotated[
         int | None, typer.Option(help="Triggers per volume, for slice triggers [1].")
     ] = None,
-    dummy_volumes: Annotated[
-        int | None, typer.Option(help="Volumes to ignore at the start of a run [0].")
-    ] = None,
-    upstream_delay_ms: Annotated[
-        float | None, typer.Option(help="Measured delay of the cleaning software.")
-    ] = None,
-    tr: Annotated[
-        float | None,
-        typer.Option(help="TR in seconds; without triggers: run free at this TR."),
-    ] = None,
+    dummy_volumes: options.DummyVolumes = None,
+    upstream_delay_ms: options.UpstreamDelay = None,
+    tr: options.Tr = None,
     target: Annotated[
         str | None, typer.Option(help="ROI that is fed back [the card's first].")
     ] = None,
-    engine: Annotated[
-        str | None, typer.Option(help="auto, openvino or torch [auto].")
-    ] = None,
+    engine: options.EngineChoice = None,
     precision: Annotated[str | None, typer.Option(help="f32 [f32].")] = None,
     bind: Annotated[
         str | None, typer.Option(help="Address to publish on [127.0.0.1].")
@@ -85,16 +69,8 @@ def run(
     duration: Annotated[
         float | None, typer.Option(help="Seconds to run; without: until stopped.")
     ] = None,
-    allow_unvalidated: Annotated[
-        bool | None, typer.Option("--allow-unvalidated", help="At your own risk.")
-    ] = None,
-    allow_simulated_model: Annotated[
-        bool | None,
-        typer.Option(
-            "--allow-simulated-model",
-            help="Run a model of simulated data on real EEG; feedback stays invalid.",
-        ),
-    ] = None,
+    allow_unvalidated: options.AllowUnvalidated = None,
+    allow_simulated_model: options.AllowSimulatedModel = None,
     allow_domain_shift: Annotated[
         bool | None, typer.Option("--allow-domain-shift", help="At your own risk.")
     ] = None,

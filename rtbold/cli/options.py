@@ -1,0 +1,45 @@
+"""Options that `run` and `replay` share, each written once."""
+
+from typing import Annotated
+
+import typer
+
+Trigger = Annotated[
+    str | None, typer.Option(help="Label of the volume trigger, e.g. R128.")
+]
+Tr = Annotated[
+    float | None, typer.Option(help="TR in seconds; without triggers: run free.")
+]
+DummyVolumes = Annotated[
+    int | None, typer.Option(help="Volumes to ignore at the start of a run [0].")
+]
+UpstreamDelay = Annotated[
+    float | None, typer.Option(help="Measured delay of the cleaning software.")
+]
+Unit = Annotated[
+    str | None, typer.Option(help="Unit where the stream says none: V, mV, uV.")
+]
+Reference = Annotated[
+    str | None, typer.Option(help="Recording reference, e.g. FCz or average.")
+]
+Interpolate = Annotated[
+    bool | None,
+    typer.Option("--interpolate", help="Fill missing channels from neighbours."),
+]
+EngineChoice = Annotated[
+    str | None, typer.Option(help="auto, openvino or torch [auto].")
+]
+AllowUnvalidated = Annotated[
+    bool | None,
+    typer.Option(
+        "--allow-unvalidated",
+        help="Run a model that was not validated on this conditioning chain.",
+    ),
+]
+AllowSimulatedModel = Annotated[
+    bool | None,
+    typer.Option(
+        "--allow-simulated-model",
+        help="Run a model of simulated data on real EEG; feedback stays invalid.",
+    ),
+]
