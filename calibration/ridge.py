@@ -1,10 +1,10 @@
-"""Ridge regression with the penalty chosen by cross-validation over scans.
+"""Ridge regression with the penalty chosen by scans that the weights did not see.
 
-Closed form from the sums of each scan, so that leaving a scan out costs a subtraction
-and no second look at the data.
+Closed form from sums over the scans of a fold, so that leaving a fold out costs a
+subtraction, and memory does not grow with the number of scans.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -28,17 +28,33 @@ class RidgeFit:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Sums:
-    gram: FloatArray  # (features, features)
-    product: FloatArray  # (features, rois)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
 class Table:
     """Per scan: features (volumes, features) and targets (volumes, rois)."""
 
     features: Sequence[FloatArray]
     targets: Sequence[FloatArray]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Scaling:
+    mean: FloatArray
+    scale: FloatArray
+    bias: FloatArray
+
+    def rows(self, table: Table) -> Iterator[tuple[FloatArray, FloatArray]]:
+        """Yield scan by scan, so that only one scaled copy lives at a time."""
+        for x, y in zip(table.features, table.targets, strict=True):
+            yield (x - self.mean) / self.scale, y - self.bias
+
+
+@dataclass(slots=True, eq=False)
+class _Sums:
+    gram: FloatArray  # (features, features)
+    product: FloatArray  # (features, rois)
+
+    def add(self, x: FloatArray, y: FloatArray) -> None:
+        self.gram += x.T @ x
+        self.product += x.T @ y
 
 
 def fit_ridge(
@@ -54,62 +70,73 @@ def fit_ridge(
     validation : scans to choose the penalty by; None: cross-validation over scans.
         Needed where the features themselves were learned from the training scans.
     """
-    mean, scale = _moments(table.features)
-    bias = np.concatenate(table.targets).mean(axis=0)
-
-    def centred(of: Table) -> Table:
-        x = [(scan - mean) / scale for scan in of.features]
-        return Table(x, [scan - bias for scan in of.targets])
-
-    inner = centred(table)
-    pairs = zip(inner.features, inner.targets, strict=True)
-    sums = [_Sums(a.T @ a, a.T @ b) for a, b in pairs]
+    scaling = _scaling(table)
+    n_folds = min(n_folds, len(table.features)) if validation is None else 1
+    folds = _fold_sums(table, scaling, n_folds)
     if validation is None:
-        scores = _cross_validate(inner, sums, min(n_folds, len(sums)))
+        scores = _cross_validate(table, scaling, folds)
     else:
-        scores = _validate(centred(validation), sums)
+        scores = _scores(_solve(folds, ALPHAS), validation, scaling)
     best = int(np.argmax(scores))
-    weights = _solve(sums, [ALPHAS[best]])[0]
-    return RidgeFit(mean, scale, weights, bias, ALPHAS[best], float(scores[best]))
-
-
-def _moments(scans: Sequence[FloatArray]) -> tuple[FloatArray, FloatArray]:
-    """Return mean and sd over all scans without joining them."""
-    n = sum(len(scan) for scan in scans)
-    mean: FloatArray = np.sum([scan.sum(axis=0) for scan in scans], axis=0) / n
-    square = np.sum([((scan - mean) ** 2).sum(axis=0) for scan in scans], axis=0)
-    scale: FloatArray = np.sqrt(square / n) + 1e-9
-    return mean, scale
-
-
-def _validate(table: Table, sums: Sequence[_Sums]) -> FloatArray:
-    return np.array(
-        [
-            np.mean(
-                [
-                    pearson_r(x @ weights, y).mean()
-                    for x, y in zip(table.features, table.targets, strict=True)
-                ]
-            )
-            for weights in _solve(sums, ALPHAS)
-        ]
+    weights = _solve(folds, [ALPHAS[best]])[0]
+    return RidgeFit(
+        mean=scaling.mean,
+        scale=scaling.scale,
+        weights=weights,
+        bias=scaling.bias,
+        alpha=ALPHAS[best],
+        r=float(scores[best]),
     )
 
 
-def _cross_validate(table: Table, sums: Sequence[_Sums], n_folds: int) -> FloatArray:
-    x, y = table.features, table.targets
-    scores = np.zeros(len(ALPHAS))
+def _scaling(table: Table) -> _Scaling:
+    scans = table.features
+    n = sum(len(scan) for scan in scans)
+    mean: FloatArray = np.sum([scan.sum(axis=0) for scan in scans], axis=0) / n
+    square = np.sum([((scan - mean) ** 2).sum(axis=0) for scan in scans], axis=0)
+    bias = np.concatenate(table.targets).mean(axis=0)
+    return _Scaling(mean, np.sqrt(square / n) + 1e-9, bias)
+
+
+def _fold_sums(table: Table, scaling: _Scaling, n_folds: int) -> list[_Sums]:
+    n_features, n_rois = table.features[0].shape[1], table.targets[0].shape[1]
+    folds = [
+        _Sums(np.zeros((n_features, n_features)), np.zeros((n_features, n_rois)))
+        for _ in range(n_folds)
+    ]
+    for i, (x, y) in enumerate(scaling.rows(table)):
+        folds[i % n_folds].add(x, y)
+    return folds
+
+
+def _cross_validate(
+    table: Table, scaling: _Scaling, folds: Sequence[_Sums]
+) -> FloatArray:
+    total = np.zeros(len(ALPHAS))
+    n_folds, n_scans = len(folds), len(table.features)
     for fold in range(n_folds):
-        kept = [s for i, s in enumerate(sums) if i % n_folds != fold]
-        for at, weights in enumerate(_solve(kept, ALPHAS)):
-            for i in range(fold, len(x), n_folds):
-                scores[at] += pearson_r(x[i] @ weights, y[i]).mean() / len(x)
-    return scores
+        left_out = Table(table.features[fold::n_folds], table.targets[fold::n_folds])
+        kept = [sums for i, sums in enumerate(folds) if i != fold]
+        share = len(left_out.features) / n_scans
+        total += share * _scores(_solve(kept, ALPHAS), left_out, scaling)
+    return total
 
 
-def _solve(sums: Sequence[_Sums], alphas: Sequence[float]) -> list[FloatArray]:
-    gram = np.sum([s.gram for s in sums], axis=0)
-    product = np.sum([s.product for s in sums], axis=0)
+def _scores(
+    weights: Sequence[FloatArray], table: Table, scaling: _Scaling
+) -> FloatArray:
+    """Return the mean R over scans and ROIs for each matrix of weights."""
+    r = [
+        [float(pearson_r(x @ matrix, y).mean()) for matrix in weights]
+        for x, y in scaling.rows(table)
+    ]
+    mean: FloatArray = np.mean(r, axis=0)
+    return mean
+
+
+def _solve(folds: Sequence[_Sums], alphas: Sequence[float]) -> list[FloatArray]:
+    gram = np.sum([sums.gram for sums in folds], axis=0)
+    product = np.sum([sums.product for sums in folds], axis=0)
     values, vectors = np.linalg.eigh(gram)
     rotated = vectors.T @ product
     positive = np.maximum(values, 0.0)[:, None]
