@@ -66,8 +66,9 @@ def run(root, name, options, seconds):
 def with_rtbold_play(root, start_s, seconds):
     name = new_name("play")
     player = Rtbold(
-        "play", recording_path(), "--name", name, "--start", start_s, "--no-markers",
-        "--duration", seconds + SPARE_S, "--trigger-every-s", TR_S, "--wait", PATIENCE_S,
+        "play", recording_path(), "--name", name, "--wait", PATIENCE_S,
+        "--start", start_s, "--duration", seconds + SPARE_S,
+        "--no-markers", "--trigger-every-s", TR_S,
     )  # fmt: skip
     locked = ("--trigger-stream", f"{name}-markers", "--trigger", "R128")
     with player:

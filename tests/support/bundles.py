@@ -14,9 +14,13 @@ CHANNELS = (
 ROIS = ("Heschl's gyrus", "Putamen", "Cuneus")
 
 
+def tiny_weights(n_channels: int, n_rois: int, seed: int = 0):
+    return np.random.default_rng(seed).standard_normal((n_channels, n_rois))
+
+
 def tiny_onnx(n_channels: int, n_rois: int, seed: int = 0) -> bytes:
     """Log power per channel times a random matrix, under the names of a bundle."""
-    weights = np.random.default_rng(seed).standard_normal((n_channels, n_rois))
+    weights = tiny_weights(n_channels, n_rois, seed)
     constants = [
         numpy_helper.from_array(weights.astype(np.float32), "weights"),
         numpy_helper.from_array(np.array([2], dtype=np.int64), "axes"),
