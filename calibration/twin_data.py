@@ -1,5 +1,6 @@
 """Scans of simulated subjects, conditioned as the live loop would, kept in a cache."""
 
+import multiprocessing
 import zlib
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -27,8 +28,11 @@ class TwinScans:
     def make(self, seeds: Sequence[int], *, n_processes: int) -> list[Scan]:
         """Return the scans, made in parallel where they are not in the cache."""
         self.cache.mkdir(parents=True, exist_ok=True)
-        with ProcessPoolExecutor(n_processes) as pool:
-            for _ in pool.map(self.ensure, seeds):
+        missing = [seed for seed in seeds if not self._path(seed).exists()]
+        # Spawned, not forked: this process may have run threads of torch by now.
+        context = multiprocessing.get_context("spawn")
+        with ProcessPoolExecutor(n_processes, mp_context=context) as pool:
+            for _ in pool.map(self.ensure, missing):
                 pass
         return [self.read(seed) for seed in seeds]
 

@@ -152,7 +152,7 @@ def score(
             f"SIMULATED, {len(scans)} unseen subjects, {name}: mean R "
             f"{result.mean_r:.4f} ({result.mean_r_low:.4f} to {result.mean_r_high:.4f})"
         )
-    for name in models:
+    for name in models.keys() - {"demo"}:
         say(f"demo minus {name}: {difference(predicted, name, measured)}")
     say(f"ceiling {ceiling:.4f}, oracle {oracle:.4f}")
     say(f"controls: {scores['demo'].controls}")
