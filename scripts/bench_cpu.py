@@ -13,9 +13,11 @@ from typing import Self
 
 import psutil
 
+from rtbold.io.acquisition import AcquisitionSettings
+
 ROLES = Path(__file__).with_name("bench_roles.py")
 READY_LIMIT_S = 60.0
-OUR_POLL_S = 0.025  # AcquisitionSettings' own
+OUR_POLL_S = AcquisitionSettings().poll_s
 SLOW_POLL_S = 0.2  # where StreamLSL is at its cheapest; nothing live would wait so long
 
 
