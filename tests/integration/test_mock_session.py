@@ -1,4 +1,4 @@
-"""mne-realtime's MockLSLStream feeds a whole session: volts that are called otherwise."""
+"""mne-realtime's MockLSLStream feeds a session: volts that it calls otherwise."""
 
 import multiprocessing
 
