@@ -44,7 +44,7 @@ def replay(
     from rtbold.bundle import load
     from rtbold.config import RunSettings
     from rtbold.engine.opening import open_engine
-    from rtbold.io.bold_table import write_predictions_tsv
+    from rtbold.io.bold_table import check_folder, write_predictions_tsv
 
     given = dict(
         model=model, trigger=trigger, tr_s=tr, dummy_volumes=dummy_volumes,
@@ -53,6 +53,7 @@ def replay(
         allow_simulated_model=allow_simulated_model,
     )  # fmt: skip
     settings = RunSettings.build(given)
+    check_folder(out)  # before the work, which takes a while
     bundle = load(model)
     opened = open_engine(bundle, engine=settings.engine, precision=settings.precision)
     predictions = list(_predictions(file, bundle, opened, settings, stream))

@@ -89,6 +89,16 @@ def write_predictions_tsv(
         ) from error
 
 
+def check_folder(path: str | Path) -> None:
+    """Refuse a table whose folder is not there, before it is computed."""
+    folder = Path(path).parent
+    if not folder.is_dir():
+        raise RtboldError(
+            f"cannot write {path}: there is no folder {str(folder)!r}. Expected one "
+            "that can be written; choose another with --out, or make it."
+        )
+
+
 def _cells(prediction: BoldPrediction, n_rois: int) -> list[str]:
     volume_index = prediction.tick.volume_index
     values = prediction.values
