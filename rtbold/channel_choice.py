@@ -3,6 +3,7 @@
 from rtbold.card import Card
 from rtbold.electrodes import canonical, has_position
 from rtbold.messages import StreamDescription
+from rtbold.spatial import SpatialMatrix, SpatialSettings
 
 
 def usable_channels(
@@ -22,3 +23,26 @@ def usable_channels(
             rows.append(row)
             names.append(name)
     return rows, tuple(names)
+
+
+def spatial_matrix(
+    description: StreamDescription,
+    card: Card,
+    labels: tuple[str, ...],
+    *,
+    interpolate_missing: bool,
+) -> SpatialMatrix:
+    """Return the conversion from the channels `labels` of a stream to the model's.
+
+    Raises
+    ------
+    StreamMismatch : the stream cannot give what the card needs.
+    """
+    settings = SpatialSettings(
+        stream_labels=labels,
+        stream_reference=description.reference,
+        model_channels=card.channels,
+        model_reference=card.reference,
+        interpolate_missing=interpolate_missing,
+    )
+    return SpatialMatrix(settings)

@@ -8,51 +8,28 @@ of the stream's stamps; the pipeline converts to this machine's LSL clock.
 
 from collections import deque
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 
 import numpy as np
 
 from rtbold.card import Card
-from rtbold.channel_choice import usable_channels
+from rtbold.channel_choice import spatial_matrix, usable_channels
 from rtbold.channel_quality import Amplitude, ChannelFlag, ChannelMonitor
 from rtbold.conditioning import Conditioner
 from rtbold.electrodes import canonical
 from rtbold.messages import (
     WINDOW_S,
-    WINDOW_SAMPLES,
     EegChunk,
     Float32Array,
     FloatArray,
     StreamDescription,
 )
+from rtbold.pipeline_settings import IntakeCounters, IntakeSettings
 from rtbold.ring import Ring
 from rtbold.segment import Segment, SpanFacts, WindowSpan
-from rtbold.spatial import SpatialMatrix, SpatialSettings
 from rtbold.timebase import Jump, SampleClock, SampleClockSettings
 
-RING_SAMPLES = 2 * WINDOW_SAMPLES  # a window, and time for late triggers to ask for it
+RING_SAMPLES = 5600  # a window, and 12 s for late triggers to ask for it
 RECENT_CHUNKS = 64  # raw, for a gap that shows only some samples later
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class IntakeSettings:
-    """What may be done to make a stream fit."""
-
-    interpolate_missing: bool = False
-    upstream_delay_s: float = 0.0  # of the cleaning software
-    bridge_max_s: float = 0.1
-    bridge_max_share: float = 0.02  # of a window
-
-
-@dataclass(slots=True)
-class IntakeCounters:
-    """What went wrong so far; published as `quality`."""
-
-    n_gaps: int = 0
-    n_bridged: int = 0
-    n_missing: int = 0
-    n_stamp_steps: int = 0
-    n_segments: int = 0  # times that the filters started
 
 
 class Intake:
@@ -83,14 +60,11 @@ class Intake:
         self.description = description
         self._settings = settings
         self._rows, self._labels = usable_channels(description, card)
-        self.spatial = SpatialMatrix(
-            SpatialSettings(
-                stream_labels=self._labels,
-                stream_reference=description.reference,
-                model_channels=card.channels,
-                model_reference=card.reference,
-                interpolate_missing=settings.interpolate_missing,
-            )
+        self.spatial = spatial_matrix(
+            description,
+            card,
+            self._labels,
+            interpolate_missing=settings.interpolate_missing,
         )
         self.missing = frozenset(
             name for name in card.channels if canonical(name) not in self._labels
@@ -156,7 +130,9 @@ class Intake:
 
     def span(self, t_end_s: float) -> WindowSpan | None:
         """Return where the window before `t_end_s` lies; None: not yet complete."""
-        return self._segment.span(t_end_s, n_conditioned=self._ring.n_written)
+        n_written = self._ring.n_written
+        oldest = max(n_written - RING_SAMPLES, 0)
+        return self._segment.span(t_end_s, oldest=oldest, n_conditioned=n_written)
 
     def facts(self, span: WindowSpan) -> SpanFacts:
         """Return what happened to the samples of a window."""
@@ -185,7 +161,7 @@ class Intake:
     def _judged(
         self, span: WindowSpan
     ) -> tuple[Mapping[str, frozenset[ChannelFlag]], Amplitude]:
-        if span.first < 0:
+        if not span.whole:
             return {}, "unknown"
         between = span.source_first, span.source_end
         found = self.monitor.bad_between(*between)
@@ -226,9 +202,7 @@ class Intake:
 
     def _until_update(self) -> int:
         """Return how long the clock keeps its line; the first sample comes alone."""
-        if self._counted == 0:
-            return 1
-        return self._update_n - self._counted % self._update_n
+        return self._update_n - self._counted % self._update_n if self._counted else 1
 
     def _block(self, chunk: EegChunk, first: int, end: int) -> None:
         """Take samples [first, end) of `chunk`; gaps split them."""
@@ -327,7 +301,7 @@ class Intake:
         share = np.arange(1, n_lost + 1) / (n_lost + 1)
         rise_uv = chunk.data_uv[:, :1] - self._last_uv
         line_uv = (self._last_uv + rise_uv * share).astype(np.float32)
-        start_s = self._segment.times.time_of(self._segment.position - 1)
+        start_s = self._segment.newest_s or 0.0
         stamps_s = start_s + (chunk.t_lsl_s[0] - start_s) * share
         self._segment.note_bridge(n_lost)
         for at in range(n_lost):  # singly: the clock changes its line at fixed counts

@@ -7,11 +7,11 @@ recorded session gives the published numbers to the last bit.
 
 from collections import deque
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 from rtbold.card import Card
-from rtbold.errors import StreamMismatch
-from rtbold.intake import Intake, IntakeCounters, IntakeSettings
+from rtbold.errors import EngineError, StreamMismatch
+from rtbold.intake import Intake
 from rtbold.messages import (
     WINDOW_S,
     WINDOW_SAMPLES,
@@ -31,24 +31,14 @@ from rtbold.messages import (
     TimePassed,
 )
 from rtbold.model_window import model_window
-from rtbold.quality import QualitySettings, WindowFacts, in_order, judge
-from rtbold.schedule import Schedule, ScheduleSettings
+from rtbold.pipeline_settings import IntakeCounters, PipelineSettings
+from rtbold.quality import WindowFacts, in_order, judge
+from rtbold.schedule import Schedule
 from rtbold.segment import SpanFacts, WindowSpan
 from rtbold.stream_clocks import StreamClocks
 from rtbold.trigger_note import TriggerNote, trigger_kind
 
 Model = Callable[[Float32Array], Float32Array]  # (1, channels, 3200) -> (1, rois)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PipelineSettings:
-    """How one session turns events into predictions."""
-
-    schedule: ScheduleSettings
-    intake: IntakeSettings = field(default_factory=IntakeSettings)
-    quality: QualitySettings = field(default_factory=QualitySettings)
-    standing: tuple[Reason, ...] = ()  # reasons that hold for the whole session
-    patience_s: float = 1.0  # for samples after they are due; then the answer is null
 
 
 class Pipeline:
@@ -75,6 +65,7 @@ class Pipeline:
         self._now_s: float | None = None  # local; from TimePassed alone
         self._next_source = 0
         self.last_trigger: TriggerNote | None = None
+        self.engine_problem: EngineError | None = None  # of the last that failed
         self.interpolated: tuple[str, ...] = ()  # in the newest window
         self._trigger_age_s: float | None = None
         self._warmed_up = False
@@ -243,7 +234,12 @@ class Pipeline:
             intake.samples(WINDOW_SAMPLES, span.end),
             remove_mean=self._card.conditioning.remove_window_mean,
         )
-        return replace(answer, values=self._model(window_uv[None])[0])
+        try:
+            return replace(answer, values=self._model(window_uv[None])[0])
+        except EngineError as error:  # a number that is none: said, never shown
+            self.engine_problem = error
+            reasons = in_order({*verdict.reasons, "nonfinite"})
+            return replace(answer, status="invalid", reasons=reasons)
 
     def _facts(
         self,
@@ -255,7 +251,7 @@ class Pipeline:
         usable: bool,
     ) -> WindowFacts:
         return WindowFacts(
-            full=span.first >= 0,
+            full=span.whole,
             settled=intake.settled,
             warmed_up=self._warmed_up,
             had_usable=self._had_usable,

@@ -26,7 +26,8 @@ from rtbold.messages import (
     StreamDescription,
     TimePassed,
 )
-from rtbold.pipeline import Model, Pipeline, PipelineSettings
+from rtbold.pipeline import Model, Pipeline
+from rtbold.pipeline_settings import PipelineSettings
 
 CHUNK_S = 0.05
 REGULAR_WITHIN = 0.01  # of a TR: how far the median interval of volume markers may be

@@ -25,6 +25,7 @@ class WindowSpan:
     source_end: int  # time lies in the window
     position_first: int
     position_end: int
+    whole: bool  # all of its conditioned samples are still, or already, there
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,8 +90,15 @@ class Segment:
                 return t_arrived_s
         return None
 
-    def span(self, t_end_s: float, *, n_conditioned: int) -> WindowSpan | None:
-        """Return where the window before `t_end_s` lies; None: not yet complete."""
+    def span(
+        self, t_end_s: float, *, oldest: int, n_conditioned: int
+    ) -> WindowSpan | None:
+        """Return where the window before `t_end_s` lies; None: not yet complete.
+
+        Parameters
+        ----------
+        oldest, n_conditioned : conditioned samples [oldest, n_conditioned) are kept.
+        """
         if not self.times:
             return None
         position_end = math.ceil(self.times.position_at(t_end_s) - AT_TRIGGER_SAMPLES)
@@ -111,6 +119,7 @@ class Segment:
             source_end=self.source_index + position_end,
             position_first=position_first,
             position_end=position_end,
+            whole=first >= oldest,
         )
 
     def bridged_since(self, position: int) -> int:

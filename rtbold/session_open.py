@@ -26,7 +26,8 @@ from rtbold.io.lsl_mirror import LslMirror
 from rtbold.io.recording_run import RecordingRun
 from rtbold.io.session_folder import open_session_folder
 from rtbold.messages import StreamDescription
-from rtbold.pipeline import Pipeline, PipelineSettings
+from rtbold.pipeline import Pipeline
+from rtbold.pipeline_settings import PipelineSettings
 from rtbold.publication import SessionFacts, hello
 from rtbold.session import Session, SessionParts
 from rtbold.session_parts import (

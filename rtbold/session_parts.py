@@ -4,13 +4,13 @@ from rtbold.bundle import Bundle, check_domain
 from rtbold.card import Card
 from rtbold.config import RunSettings
 from rtbold.errors import ConfigError, StreamMismatch
-from rtbold.intake import Intake, IntakeSettings
+from rtbold.intake import Intake
 from rtbold.io.acquisition import AcquisitionSettings
 from rtbold.io.lsl_mirror import MirrorSettings
 from rtbold.io.streams import StreamQuery
 from rtbold.io.triggers import TriggerChannel, TriggerSource, TriggerStream
 from rtbold.messages import Reason, StreamDescription
-from rtbold.pipeline import PipelineSettings
+from rtbold.pipeline_settings import IntakeSettings, PipelineSettings
 from rtbold.quality import in_order
 from rtbold.schedule import ScheduleSettings
 

@@ -51,7 +51,8 @@ class Watch:
         self._look_at_clock()
         eeg, marker = self._acquisition.eeg, self._acquisition.marker
         problem = self._recording.problem if self._recording else ""
-        states = (eeg.state, marker.state if marker else "", problem)
+        engine = str(self._pipeline.engine_problem or "")
+        states = (eeg.state, marker.state if marker else "", problem, engine)
         if states == self._last_states:
             return
         self._last_states = states
@@ -61,6 +62,8 @@ class Watch:
             self._say("info", text.strip())
         if problem:
             self._say("error", f"RECORDING: {problem}")
+        if engine:
+            self._say("error", f"ENGINE: {engine}")
 
     def _look_at_clock(self) -> None:
         uncertainty_s = self._pipeline.clock_uncertainty_s

@@ -37,7 +37,7 @@ class AcquisitionSettings:
     unit: str | None = None  # --unit, overrides what the stream says
     reference: str | None = None  # --reference, likewise
     trigger: TriggerSource | None = None
-    poll_s: float = 0.025  # how often the inlet process looks for samples
+    poll_s: float = 0.04  # how often the inlet process looks for samples
     queue_s: float = 30.0  # samples held for a slow session; then the oldest go
 
     def __post_init__(self) -> None:

@@ -21,7 +21,8 @@ from rtbold.io.lsl_clock import LslClock
 from rtbold.io.streams import StreamQuery
 from rtbold.io.triggers import TriggerStream
 from rtbold.messages import ClockOffset, EegChunk, Marker, TimePassed
-from rtbold.pipeline import Pipeline, PipelineSettings
+from rtbold.pipeline import Pipeline
+from rtbold.pipeline_settings import PipelineSettings
 from rtbold.schedule import ScheduleSettings
 
 pytestmark = [pytest.mark.integration, pytest.mark.realtime]

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rtbold.errors import StreamMismatch
+from rtbold.errors import EngineError, StreamMismatch
 from rtbold.messages import (
     ClockOffset,
     Discontinuity,
@@ -13,6 +13,9 @@ from rtbold.messages import (
     OperatorCommand,
     StreamChanged,
 )
+from rtbold.pipeline import Pipeline
+from rtbold.pipeline_settings import IntakeSettings, PipelineSettings
+from rtbold.schedule import ScheduleSettings
 
 USABLE = ("ok", "degraded")
 
@@ -364,9 +367,6 @@ def test_streams_of_a_remote_clock_are_aligned_to_ours(marker_offset_s):
 
 def test_the_upstream_delay_shifts_the_window_and_not_the_volume():
     rate_hz, seconds = 250.0, 25.2
-    from rtbold.intake import IntakeSettings
-    from rtbold.pipeline import Pipeline, PipelineSettings
-    from rtbold.schedule import ScheduleSettings
 
     delayed = PipelineSettings(
         schedule=ScheduleSettings(tr_s=rig.TR_S),
@@ -386,3 +386,34 @@ def test_the_upstream_delay_shifts_the_window_and_not_the_volume():
         volume_s = p.tick.volume_index * rig.TR_S
         assert abs(p.t_end_s - rig.T0_S - volume_s) < 1e-6
         assert p.source_end == round((volume_s + 0.2) * rate_hz)
+
+
+def test_a_trigger_that_comes_half_a_minute_late_gives_null_and_ends_nothing():
+    rate_hz, seconds = 250.0, 60.0
+    late_s = 20.0
+    markers = [
+        Marker(m.label, m.t_lsl_s, m.t_lsl_s + late_s) for m in rig.triggers(35.0)
+    ]
+    pipe = rig.pipeline()
+    events = rig.in_order(
+        rig.samples(rig.eeg(rate_hz, seconds), rate_hz, rig.every(rate_hz, seconds)),
+        markers,
+        rig.passing(seconds),
+    )
+    predictions = rig.run(pipe, rig.stream(rate_hz), events)
+    volumes = [p for p in predictions if p.tick.volume_index is not None]
+    assert volumes
+    assert all(p.values is None for p in volumes)
+    assert any("late" in p.reasons for p in volumes)
+
+
+def test_an_engine_that_answers_no_number_makes_the_prediction_invalid():
+    def broken(eeg_uv):
+        raise EngineError("the model answered NaN")
+
+    predictions, pipe = session(250.0, 25.2, model=broken)
+    locked = [p for p in predictions if p.t_end_s > rig.T0_S + 17]
+    assert locked
+    assert {p.status for p in locked} == {"invalid"}
+    assert all("nonfinite" in p.reasons and p.values is None for p in locked)
+    assert "NaN" in str(pipe.engine_problem)

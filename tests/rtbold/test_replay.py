@@ -4,7 +4,8 @@ import pytest
 
 from rtbold.errors import AmbiguousStream, DataFileError
 from rtbold.io.recording import RecordedMarker, Recording
-from rtbold.pipeline import Pipeline, PipelineSettings
+from rtbold.pipeline import Pipeline
+from rtbold.pipeline_settings import PipelineSettings
 from rtbold.replay import find_volume_label, recording_events
 from rtbold.schedule import ScheduleSettings
 

@@ -13,7 +13,8 @@ from rtbold.messages import (
     StreamDescription,
     TimePassed,
 )
-from rtbold.pipeline import Pipeline, PipelineSettings
+from rtbold.pipeline import Pipeline
+from rtbold.pipeline_settings import PipelineSettings
 from rtbold.schedule import ScheduleSettings
 
 CHANNELS = ("FZ", "CZ", "PZ", "OZ", "C3", "C4")
