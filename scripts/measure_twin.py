@@ -161,12 +161,10 @@ def main() -> None:
     print(f"  ridge across subjects          {true.mean():.3f}")
     if declared:
         print(f"  ridge across, declared ROIs    {true[:, declared].mean():.3f}")
-    print(
-        f"  oracle on the true drive       {oracle(recordings, ys, arguments.train):.3f}"
-    )
-    print(
-        f"  noise ceiling                  {ceiling(recordings[unseen], ys[unseen]):.3f}"
-    )
+    oracle_r = oracle(recordings, ys, arguments.train)
+    ceiling_r = ceiling(recordings[unseen], ys[unseen])
+    print(f"  oracle on the true drive       {oracle_r:.3f}")
+    print(f"  noise ceiling                  {ceiling_r:.3f}")
     best = np.argsort(-true.mean(axis=0))
     print("  best ROIs:", [(names[i], round(true[:, i].mean(), 2)) for i in best[:5]])
     print("  worst ROIs:", [(names[i], round(true[:, i].mean(), 2)) for i in best[-5:]])

@@ -116,7 +116,8 @@ def test_truncated_file(run, tiny_bundle, windows, tmp_path):
     windows.write_bytes(windows.read_bytes()[:-100])
     with pytest.raises(DataFileError, match="cannot be read"):
         run(
-            "predict", tiny_bundle.path, "--windows", windows, "--out", tmp_path / "O.npy"
+            *("predict", tiny_bundle.path, "--windows", windows),
+            *("--out", tmp_path / "O.npy"),
         )
 
 
