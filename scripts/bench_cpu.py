@@ -68,6 +68,12 @@ class Child:
         times = [p.cpu_times() for p in (top, *top.children(recursive=True))]
         return sum(t.user + t.system for t in times)
 
+    def begin(self) -> None:
+        """Let it count samples from now on."""
+        assert self._process.stdin is not None
+        self._process.stdin.write("begin\n")
+        self._process.stdin.flush()
+
     def end(self) -> dict[str, float]:
         """Close its input; return what it says at the end."""
         said, _ = self._process.communicate(timeout=30)
@@ -80,6 +86,9 @@ class Child:
         if self._process.poll() is None:
             self._process.kill()
             self._process.wait()
+        for pipe in (self._process.stdin, self._process.stdout):
+            if pipe is not None:
+                pipe.close()
 
     def __enter__(self) -> Self:
         return self
@@ -115,6 +124,7 @@ def _one(variant: Variant, stream: str, *, seconds: float, warm_up_s: float) -> 
 
     with Child(variant.role, stream, variant.poll_s) as child:
         time.sleep(warm_up_s)  # until every page of the buffer was touched once
+        child.begin()
         cpu_s, begun_s = child.cpu_s(), time.monotonic()
         time.sleep(seconds)
         cpu_share = (child.cpu_s() - cpu_s) / (time.monotonic() - begun_s)

@@ -120,8 +120,8 @@ def _whole(seen: Session) -> str:
 
 def _process_rows(seen: Session) -> list[str]:
     lines = [
-        "| processes | CPU seconds per second | unique memory, first 5 min | last 5 min "
-        "| max |",
+        "| processes | CPU seconds per second | unique memory, first 5 min "
+        "| last 5 min | max |",
         "|---|---|---|---|---|",
     ]
     names = list(seen.looks[0][1]) if seen.looks else []

@@ -2,8 +2,8 @@
 
     python scripts/bench_roles.py ROLE STREAM [POLL_S]
 
-A role says ``ready`` once samples flow, works until its standard input closes, and
-then says how many samples it took and how long it was ready.
+A role says ``ready`` once samples flow, counts them from a line ``begin`` on its
+standard input until that closes, and then says how many it took in how many seconds.
 """
 
 import json
@@ -27,37 +27,43 @@ CAP_64 = (
 ).split()
 
 
-class Ending:
-    """Set once standard input closes: the bench has seen enough."""
+class Orders:
+    """What the bench says on standard input: ``begin``, and its end."""
 
-    def __init__(self) -> None:
-        self.event = threading.Event()
-        threading.Thread(target=self._wait, daemon=True).start()
+    def __init__(self, begin: Callable[[], None] = lambda: None) -> None:
+        self.ended = threading.Event()
+        self._begin = begin
+        threading.Thread(target=self._listen, daemon=True).start()
 
-    def _wait(self) -> None:
-        sys.stdin.read()
-        self.event.set()
+    def _listen(self) -> None:
+        for _ in sys.stdin:
+            self._begin()
+        self.ended.set()
 
 
 class Count:
-    """Samples taken since ``ready`` was said."""
+    """Samples taken since the bench said ``begin``."""
 
     def __init__(self) -> None:
         self._n = 0
         self._since_s: float | None = None
+        self._said_ready = False
+
+    def begin(self) -> None:
+        """Count from now on."""
+        self._n, self._since_s = 0, time.monotonic()
 
     def add(self, n: int) -> None:
         """Count samples; the first ones say that they flow."""
-        if self._since_s is None:
-            self._since_s = time.monotonic()
-            print("ready", flush=True)
-            return
         self._n += n
+        if not self._said_ready:
+            self._said_ready = True
+            print("ready", flush=True)
 
     def report(self) -> None:
         """Say what came."""
-        since_s = self._since_s or time.monotonic()
-        said = {"n": self._n, "seconds": time.monotonic() - since_s}
+        assert self._since_s is not None, "the bench never said begin"
+        said = {"n": self._n, "seconds": time.monotonic() - self._since_s}
         print(json.dumps(said), flush=True)
 
 
@@ -68,7 +74,7 @@ def source(name: str, _poll_s: float) -> None:
     from rtbold.sim.outlets import EegOutletSettings, open_eeg_outlet
     from rtbold.sim.player import play
 
-    ending, clock = Ending(), LslClock()
+    orders, clock = Orders(), LslClock()
     rng = np.random.default_rng(0)
     data_uv = 15 * rng.standard_normal((len(CAP_64), 50_000), dtype=np.float32)
     settings = EegOutletSettings(
@@ -88,7 +94,7 @@ def source(name: str, _poll_s: float) -> None:
         start_s=clock.now_s() + 0.1,
         chunk_s=SOURCE_CHUNK_S,
         loop=True,
-        stop=ending.event,
+        stop=orders.ended,
     )
     said = {"n": report.n_samples, "late": report.n_late, "s": report.worst_late_s}
     print(json.dumps(said), flush=True)
@@ -101,7 +107,8 @@ def highpass(name: str, poll_s: float) -> None:
     from rtbold.messages import EegChunk
     from rtbold.ring import Ring
 
-    ending, count = Ending(), Count()
+    count = Count()
+    orders = Orders(count.begin)
     sos = signal.butter(ORDER, CUTOFF_HZ, "highpass", fs=RATE_HZ, output="sos")
     state = np.zeros((len(sos), len(CAP_64), 2))
     ring = Ring(len(CAP_64), round(BUFFER_S * RATE_HZ))
@@ -110,15 +117,15 @@ def highpass(name: str, poll_s: float) -> None:
     )
     acquisition.start()
     try:
-        while not ending.event.is_set():
+        while not orders.ended.is_set():
             for event in acquisition.events(0.05):
                 if isinstance(event, EegChunk):
                     filtered, state = signal.sosfilt(sos, event.data_uv, zi=state)
                     ring.write(filtered)
                     count.add(event.data_uv.shape[1])
+        count.report()
     finally:
         acquisition.close()
-    count.report()
 
 
 def loop(name: str, poll_s: float) -> None:
@@ -128,7 +135,8 @@ def loop(name: str, poll_s: float) -> None:
     from rtbold.io.streams import StreamQuery
     from rtbold.messages import EegChunk, TimePassed
 
-    ending, count, clock = Ending(), Count(), LslClock()
+    count, clock = Count(), LslClock()
+    orders = Orders(count.begin)
     pipeline = null_pipeline()
     acquisition = Acquisition(
         AcquisitionSettings(query=StreamQuery(name=name), wait_s=WAIT_S, poll_s=poll_s)
@@ -136,7 +144,7 @@ def loop(name: str, poll_s: float) -> None:
     acquisition.start()
     due_s = clock.now_s()
     try:
-        while not ending.event.is_set():
+        while not orders.ended.is_set():
             for event in acquisition.events(max(due_s - clock.now_s(), 0.0)):
                 pipeline.push(event)
                 if isinstance(event, EegChunk):
@@ -144,15 +152,16 @@ def loop(name: str, poll_s: float) -> None:
             if (now_s := clock.now_s()) >= due_s:
                 pipeline.push(TimePassed(now_s))
                 due_s = max(due_s + 0.05, now_s)
+        count.report()
     finally:
         acquisition.close()
-    count.report()
 
 
 def null_pipeline():  # noqa: ANN201  # imported within, as only one role needs it
     """Return a pipeline for the 64 channels whose model answers zeros at once."""
     from rtbold.card import Baseline, Card, Origin
-    from rtbold.pipeline import Pipeline, PipelineSettings
+    from rtbold.pipeline import Pipeline
+    from rtbold.pipeline_settings import PipelineSettings
     from rtbold.schedule import ScheduleSettings
 
     card = Card(
@@ -175,7 +184,7 @@ def streamlsl(name: str, poll_s: float) -> None:
     """Take the stream as mne-lsl does: same high-pass, 16 s buffer, its own thread."""
     from mne_lsl.stream import StreamLSL
 
-    ending, count = Ending(), Count()
+    count = Count()
     stream = StreamLSL(bufsize=BUFFER_S, name=name)
     stream.connect(acquisition_delay=poll_s, timeout=WAIT_S)
     stream.filter(
@@ -183,13 +192,19 @@ def streamlsl(name: str, poll_s: float) -> None:
         None,
         iir_params={"order": ORDER, "ftype": "butter", "output": "sos"},
     )
-    before = stream.n_new_samples
-    while stream.n_new_samples == before:
+    taken = 0  # nobody reads the stream, so its count only grows
+
+    def begin() -> None:
+        nonlocal taken
+        taken = stream.n_new_samples
+        count.begin()
+
+    orders = Orders(begin)
+    while stream.n_new_samples == 0:
         time.sleep(0.01)
-    before = stream.n_new_samples
     count.add(0)
-    ending.event.wait()
-    count.add(stream.n_new_samples - before)
+    orders.ended.wait()
+    count.add(stream.n_new_samples - taken)
     count.report()
     stream.disconnect()
 

@@ -1,0 +1,107 @@
+"""The pieces of scripts/bench.py run; what they measure is for docs/benchmarks.md."""
+
+import re
+import sys
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from rtbold.client import Message
+
+SCRIPTS = Path(__file__).resolve().parent.parent / "scripts"
+
+
+@pytest.fixture(scope="module")
+def bench():
+    before = set(sys.modules)
+    sys.path.insert(0, str(SCRIPTS))
+    try:
+        import bench as module
+
+        yield module
+    finally:
+        sys.path.remove(str(SCRIPTS))
+        for name in set(sys.modules) - before:
+            if name.startswith("bench"):
+                del sys.modules[name]
+
+
+def rows(table):
+    return [line for line in table.splitlines() if re.match(r"\| (?!---)", line)][1:]
+
+
+def test_ring_has_a_row_for_each_length_and_rate(bench):
+    assert len(rows(bench.bench_micro.ring(repeats=1))) == 6
+
+
+def test_stages_measures_four(bench):
+    assert len(rows(bench.bench_micro.stages(repeats=1))) == 4
+
+
+def prediction(index, *, t_received_s=100.2, value=0.3, **latency_ms):
+    stages = {"arrive": 60.0, "acquire": 70.0, "prepare": 2.0, "infer": 8.0,
+              "publish": 1.0, **latency_ms}  # fmt: skip
+    body = {
+        "volume_index": index, "trigger_locked": True, "status": "ok",
+        "value": value, "age_ms": 171.0, "latency_ms": stages,
+        "window": {"t_start": 84.0, "t_end": 100.0},
+    }  # fmt: skip
+    return Message("pred.fb", body, t_received_s)
+
+
+def test_latencies_go_back_from_the_subscriber_to_each_moment(bench):
+    seen = bench.bench_latency.Session()
+    # T = 100.0; the pipeline got it 160 ms later (age 171 less 2, 8 and 1), the inlet
+    # at 150 ms, and the sample is of 90 ms after T. The subscriber had it at 200 ms.
+    seen.take(prediction(0))
+    assert seen.from_window_ms == pytest.approx([200.0])
+    assert seen.from_lsl_ms == pytest.approx([110.0])
+    assert seen.from_arrival_ms == pytest.approx([50.0])
+
+
+def test_a_prediction_without_inference_has_no_latency_but_counts(bench):
+    seen = bench.bench_latency.Session()
+    seen.take(prediction(0, infer=None, value=None))
+    assert (seen.volumes, seen.from_window_ms) == ([0], [])
+
+
+def test_missed_and_doubled_volumes_are_counted(bench):
+    seen = bench.bench_latency.Session()
+    for index in (0, 1, 1, 4):
+        seen.take(prediction(index))
+    seen.take(Message("trigger", {"volume_index": 5}, 101.0))  # not yet answered
+    assert (seen.n_missed, seen.n_doubled) == (2, 1)  # 2 and 3; 1
+    assert seen.n_by_status == Counter(ok=4)
+
+
+def test_a_section_of_the_page_is_replaced_and_a_new_one_appended(bench, tmp_path):
+    page = tmp_path / "benchmarks.md"
+    page.write_text("# B\n\n<!-- bench:cpu -->\nold\n<!-- /bench:cpu -->\n\nend\n")
+    bench.bench_report.put("cpu", r"new \1", page=page)
+    bench.bench_report.put("ring", "flat", page=page)
+    text = page.read_text()
+    assert "old" not in text
+    assert text.index("new \\1") < text.index("end") < text.index("flat")
+
+
+def test_the_page_has_a_place_for_each_bench(bench):
+    page = (SCRIPTS.parent / "docs" / "benchmarks.md").read_text()
+    marks = set(re.findall(r"<!-- bench:(\w+) -->", page))
+    assert marks == set(bench.NAMES) == set(bench.BENCHES)
+
+
+def test_facts_say_where_and_of_what(bench):
+    facts = bench.bench_report.facts((0.1, 0.2, 0.3))
+    assert re.search(r"load average 0\.10 before, .* commit \w{7}", facts)
+    assert "pylsl" in facts
+
+
+@pytest.mark.integration
+def test_every_way_to_take_the_stream_gets_all_of_it(bench):
+    cpu = bench.bench_cpu
+    usages = cpu.measure(cpu.VARIANTS[:3], seconds=1.0, repeats=1, warm_up_s=0.2)
+    assert [u.variant for u in usages] == list(cpu.VARIANTS[:3])
+    assert all(u.cpu_share > 0 for u in usages)
+    assert all(u.received_share > 0.5 for u in usages)
+    assert len(rows(cpu.table(usages))) == 3
