@@ -6,6 +6,7 @@ import uuid
 import numpy as np
 import pylsl
 import pytest
+from together import together  # noqa: F401 (a fixture)
 
 from rtbold.io.acquisition import Acquisition, AcquisitionSettings
 from rtbold.io.streams import StreamQuery

@@ -1,38 +1,31 @@
 """mne-realtime's MockLSLStream feeds a session: volts that it calls otherwise."""
 
-import multiprocessing
+import sys
+from importlib.util import find_spec
+from pathlib import Path
 
 import numpy as np
 import pytest
 from bundles import CHANNELS, ROIS, tiny_weights, write_tiny
-from loop import PATIENCE_S, Listener, Rtbold, free_ports, new_name
+from loop import PATIENCE_S, Listener, Process, Rtbold, free_ports, new_name
 
-pytestmark = [pytest.mark.integration, pytest.mark.realtime]
+pytestmark = [
+    pytest.mark.integration,
+    pytest.mark.realtime,
+    pytest.mark.skipif(find_spec("mne_realtime") is None, reason="no mne-realtime"),
+]
 RATE_HZ = 250
 TR_S = 2.1
 SECONDS = 28.0
 NOISE_UV = 15.0
+MOCK = Path(__file__).parents[1] / "support" / "mock_stream.py"
 
 
-@pytest.fixture
-def mock_stream(monkeypatch):
-    """Stream ten seconds of noise of EEG size, in volts, over and over."""
-    mne = pytest.importorskip("mne")
-    mne_realtime = pytest.importorskip("mne_realtime")
-    noise = np.random.default_rng(7).standard_normal((len(CHANNELS), 10 * RATE_HZ))
-    info = mne.create_info(list(CHANNELS), RATE_HZ, "eeg")
-    raw = mne.io.RawArray(NOISE_UV * 1e-6 * noise, info, verbose="error")
-    # A forked child would inherit this process's pipes and threads.
-    spawn = multiprocessing.get_context("spawn")
-    monkeypatch.setattr(mne_realtime.mock_lsl_stream, "Process", spawn.Process)
-    with mne_realtime.MockLSLStream(new_name("mock"), raw, "eeg") as stream:
-        yield stream
-    stream.process.join(5)
-
-
-def test_a_session_predicts_from_its_volts(mock_stream, tmp_path):
-    ports, bundle = free_ports(), write_tiny(tmp_path)
+def mock_session(root):
+    ports, bundle = free_ports(), write_tiny(root)
+    line = [sys.executable, MOCK, new_name("mock"), RATE_HZ, NOISE_UV, *CHANNELS]
     with (
+        Process([str(word) for word in line]),
         Listener(ports[0]) as listener,
         Rtbold(
             "run", "--model", bundle.path, "--stream", "MNE", "--unit", "V",
@@ -42,7 +35,14 @@ def test_a_session_predicts_from_its_volts(mock_stream, tmp_path):
     ):  # fmt: skip
         listener.while_running(running, SECONDS + 2 * PATIENCE_S)
         assert running.wait(1) == 0, running.said()
-    volumes = [m for m in listener.of("pred.roi") if m["volume_index"] is not None]
+        return listener.of("pred.roi")
+
+
+TOGETHER = (mock_session,)
+
+
+def test_a_session_predicts_from_its_volts(together):
+    volumes = [m for m in together(mock_session) if m["volume_index"] is not None]
     assert [m["volume_index"] for m in volumes] == list(range(len(volumes)))
     assert len(volumes) >= (SECONDS - 2 * TR_S) / TR_S
     usable = [m for m in volumes if m["values"] is not None]

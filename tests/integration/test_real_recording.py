@@ -88,23 +88,25 @@ def with_mne_lsl(root, start_s, seconds):
 PLAYERS = {"rtbold": with_rtbold_play, "mne_lsl": with_mne_lsl}
 
 
-def both(tmp_path_factory, start_s, seconds):
-    recording_path()
-    with ThreadPoolExecutor(len(PLAYERS)) as pool:
-        yield {
-            player: pool.submit(play, tmp_path_factory.mktemp(player), start_s, seconds)
-            for player, play in PLAYERS.items()
-        }
+def minute_with_rtbold_play(root):
+    return with_rtbold_play(root, SHORT_START_S, SHORT_S)
 
 
-@pytest.fixture(scope="module")
-def minute(tmp_path_factory):
-    yield from both(tmp_path_factory, SHORT_START_S, SHORT_S)
+def minute_with_mne_lsl(root):
+    return with_mne_lsl(root, SHORT_START_S, SHORT_S)
+
+
+TOGETHER = (minute_with_rtbold_play, minute_with_mne_lsl)
 
 
 @pytest.fixture(scope="module")
 def ten_minutes(tmp_path_factory):
-    yield from both(tmp_path_factory, LONG_START_S, LONG_S)
+    recording_path()
+    with ThreadPoolExecutor(len(PLAYERS)) as pool:
+        yield {
+            name: pool.submit(play, tmp_path_factory.mktemp(name), LONG_START_S, LONG_S)
+            for name, play in PLAYERS.items()
+        }
 
 
 def check_one_prediction_per_tr(ran):
@@ -164,9 +166,9 @@ def check(ran):
 
 
 @pytest.mark.realtime
-@pytest.mark.parametrize("player", PLAYERS)
-def test_a_minute_of_a_brain_is_predicted_once_per_tr(minute, player):
-    assert len(check(minute[player].result(180))) >= 16
+@pytest.mark.parametrize("scenario", TOGETHER)
+def test_a_minute_of_a_brain_is_predicted_once_per_tr(together, scenario):
+    assert len(check(together(scenario))) >= 16
 
 
 @pytest.mark.long
@@ -187,7 +189,7 @@ def test_alpha_with_eyes_closed_is_seen_in_bands(ten_minutes):
 
     def alpha_uv2(spans_s):
         within = [
-            np.mean(np.array(m["power_uv2"])[rows, m["bands"].index("alpha")])
+            np.mean(np.array(m["power_uv2"])[m["bands"].index("alpha"), rows])
             for m in ran.bands
             if any(
                 m["t_start"] - start_s >= first_s and m["t_end"] - start_s <= last_s

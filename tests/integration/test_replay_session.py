@@ -3,20 +3,18 @@
 Real processes throughout: the twin, the session, LabRecorder, a subscriber, `replay`.
 """
 
-import csv
 import shutil
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pytest
 from bundles import write_tiny
-from loop import PATIENCE_S, Listener, Rtbold, free_ports, new_name, session, twin
+from loop import PATIENCE_S, Listener, free_ports, new_name, session, twin
+from replays import N_FIXED, as_replayed, from_row, replay
 
 pytestmark = [pytest.mark.integration, pytest.mark.realtime]
 SECONDS = 45.0
-TABLE_COLUMNS = 4  # volume_index, t_end, status, reasons; then the ROIs
 # Without the event log the high-pass starts at another sample: at the first that was
 # recorded. What is left of that, in sd of the values. Measured with this model:
 # 0.0086, 0.00012 and 0.000001 in the first three volumes, then not a bit.
@@ -51,49 +49,12 @@ def record(root):
     return Recorded(bundle, listener.of("pred.roi"), card.parent)
 
 
-@pytest.fixture(scope="module")
-def recorded(tmp_path_factory):
-    root = tmp_path_factory.mktemp("recorded")
-    with ThreadPoolExecutor(1) as pool:
-        yield pool.submit(record, root).result()
+TOGETHER = (record,)
 
 
-def replay(xdf, bundle, out, *options):
-    with Rtbold("replay", xdf, "--model", bundle.path, "--out", out, *options) as child:
-        assert child.wait(2 * PATIENCE_S) == 0, child.said()
-    with out.open(encoding="utf-8") as file:
-        header, *rows = csv.reader(file, delimiter="\t")
-    assert header[:TABLE_COLUMNS] == ["volume_index", "t_end", "status", "reasons"]
-    assert tuple(header[TABLE_COLUMNS:]) == bundle.card.rois
-    return rows
-
-
-def told(message):
-    """Return a published prediction as `replay` writes it; `late` is added live."""
-    index, values = message["volume_index"], message["values"]
-    reasons = [reason for reason in message["reasons"] if reason != "late"]
-    status = message["status"]
-    if status == "degraded" and not set(reasons) - {"upstream_delay_unknown"}:
-        status = "ok"
-    return (
-        "n/a" if index is None else str(index),
-        message["window"]["t_end"],
-        status,
-        reasons,
-        None if values is None else np.array(values, np.float32).tobytes(),
-    )
-
-
-def replayed(row):
-    values = row[TABLE_COLUMNS:]
-    empty = set(values) == {"n/a"}
-    return (
-        row[0],
-        float(row[1]),
-        row[2],
-        row[3].split(",") if row[3] else [],
-        None if empty else np.array(values, np.float32).tobytes(),
-    )
+@pytest.fixture
+def recorded(together):
+    return together(record)
 
 
 def test_every_message_comes_out_again_to_the_last_bit(recorded, tmp_path):
@@ -101,8 +62,8 @@ def test_every_message_comes_out_again_to_the_last_bit(recorded, tmp_path):
         range(len(recorded.published))
     )
     rows = replay(recorded.xdf, recorded.bundle, tmp_path / "bold.tsv")
-    again = [replayed(row) for row in rows]
-    assert again == [told(message) for message in recorded.published]
+    again = [from_row(row) for row in rows]
+    assert again == [as_replayed(message) for message in recorded.published]
     n_volumes = sum(row[0] != "n/a" for row in rows)
     assert n_volumes >= (SECONDS - PATIENCE_S / 2) / 2.1
     n_with_values = sum(values is not None for *_, values in again)
@@ -123,11 +84,11 @@ def test_the_xdf_alone_is_close(recorded, tmp_path):
         nearest = np.abs(t_end_s - message["window"]["t_end"]).argmin()
         assert abs(t_end_s[nearest] - message["window"]["t_end"]) < 0.001
         row = rows[nearest]
-        if row[TABLE_COLUMNS] == "n/a":  # its own warm-up: recorded from later on
+        if row[N_FIXED] == "n/a":  # its own warm-up: recorded from later on
             assert row[2] == "warmup"
             continue
         values.append(message["values"])
-        differences.append(np.array(row[TABLE_COLUMNS:], float) - message["values"])
+        differences.append(np.array(row[N_FIXED:], float) - message["values"])
     assert len(values) >= 6
     off_sd = np.abs(differences) / np.std(values, axis=0)
     assert off_sd.max() < FOREIGN_BOUND_SD, off_sd.max(axis=1)
