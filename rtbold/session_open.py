@@ -154,6 +154,7 @@ class _Opener:
             target=self._feedback.target,
             tr_s=settings.schedule.tr_s,
             simulated=stream.simulated,
+            port=ports.feed,
         )
         mirror = LslMirror(mirrored)
         self._stack.callback(mirror.close)

@@ -119,7 +119,7 @@ def pipeline_settings(
 
 
 def mirror_settings(
-    bundle: Bundle, *, target: str, tr_s: float, simulated: bool
+    bundle: Bundle, *, target: str, tr_s: float, simulated: bool, port: int
 ) -> MirrorSettings:
     """Return what the LSL mirror says about itself."""
     return MirrorSettings(
@@ -128,6 +128,7 @@ def mirror_settings(
         tr_s=tr_s,
         model_sha256=bundle.sha256,
         simulated=simulated,
+        port=port,
     )
 
 

@@ -31,6 +31,7 @@ class MirrorSettings:
     tr_s: float
     model_sha256: str
     simulated: bool  # the EEG, hence the predictions
+    port: int = 0  # of the feed; tells two sessions on one machine apart
     name: str = PREDICTIONS_NAME
     events_name: str = EVENTS_NAME
 
@@ -40,12 +41,14 @@ class MirrorSettings:
         return (*self.rois, f"target:{self.target}", "status", "volume_index")
 
     def source_id(self, name: str) -> str:
-        """Return an id that is the same after a restart with the same channels.
+        """Return an id that is the same after a restart with port and channels alike.
 
-        Inlets then recover by themselves; other channels are another stream.
+        Inlets then recover by themselves; other channels are another stream. Without
+        the port, a recorder would take the predictions of a second session on this
+        machine for ours.
         """
         channels = hashlib.sha256("\n".join(self.labels).encode()).hexdigest()[:12]
-        return f"{name}@{platform.node()}-{channels}"
+        return f"{name}@{platform.node()}:{self.port}-{channels}"
 
 
 def row(roi: PredRoi, fb: PredFb, *, n_rois: int) -> list[float]:

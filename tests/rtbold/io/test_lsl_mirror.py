@@ -55,6 +55,7 @@ def test_source_id_is_stable_and_changes_with_the_channels():
     first = settings().source_id("x")
     assert first == settings(tr_s=3.0, model_sha256="cd").source_id("x")
     assert first != settings(target="pIns_L").source_id("x")
+    assert first != settings(port=5590).source_id("x")  # another session beside it
     assert first != settings().source_id("y")
 
 
