@@ -18,6 +18,7 @@ PAGE = ROOT / "docs" / "benchmarks.md"
 PACKAGES = (
     "numpy", "scipy", "pylsl", "pyzmq", "openvino", "torch", "mne-lsl", "psutil",
 )  # fmt: skip
+SETTLED_S = 60.0  # what start-up took has been given back by then
 EDGE_S = 300.0  # memory at the start and at the end is that of five minutes
 
 
@@ -156,12 +157,14 @@ def _memory(seen: Session) -> str:
     if len(whole) < 3:
         return "Unique memory: looked too seldom to tell."
     first, last, most = _edges(whole)
-    slope = np.polyfit([t for t, _ in whole], [uss / MIB for _, uss in whole], 1)[0]
+    settled_s = min(SETTLED_S, whole[-1][0] / 3)
+    later = [(t, uss / MIB) for t, uss in whole if t >= settled_s]
+    slope = np.polyfit([t for t, _ in later], [mib for _, mib in later], 1)[0]
     return (
         f"Unique memory of all of them: {first:.1f} MiB in the first and {last:.1f} "
         "MiB in the last five minutes (a third of the run if it is shorter), at most "
-        f"**{most:.1f} MiB**; line through {len(whole)} looks: {3600 * slope:+.2f} "
-        "MiB an hour."
+        f"**{most:.1f} MiB**; line through the {len(later)} looks after the first "
+        f"{settled_s:.0f} s: {3600 * slope:+.2f} MiB an hour."
     )
 
 

@@ -97,6 +97,21 @@ def test_facts_say_where_and_of_what(bench):
     assert "pylsl" in facts
 
 
+def test_memory_that_grows_is_said_so_and_start_up_is_not_held_against_it(bench):
+    seen = bench.bench_latency.Session()
+    mib = bench.bench_latency.MIB
+    for k in range(241):  # 20 minutes; 40 MiB more at first, then 12 MiB an hour
+        t_s = 5.0 * k
+        uss = mib * (100 + 12 * t_s / 3600 + 40 * (k == 0))
+        seen.looks.append((t_s, {"loop": (0.03 * t_s, int(uss)), "in": (0.0, mib)}))
+    plan = bench.bench_latency.LatencyPlan(minutes=20)
+    seen.take(prediction(0))
+    text = bench.bench_report.latency(plan, seen)
+    assert "at most **141.0 MiB**" in text
+    assert "+12.00 MiB an hour" in text
+    assert "| loop | 0.0300 | 100.5 MiB | 103.5 MiB | 140.0 MiB |" in text
+
+
 @pytest.mark.integration
 def test_every_way_to_take_the_stream_gets_all_of_it(bench):
     cpu = bench.bench_cpu
