@@ -12,10 +12,11 @@ import numpy as np
 import psutil
 import pylsl
 import pytest
-from bundles import write_tiny
-from loop import PATIENCE_S, Listener, free_ports, new_name, session
+from bundles import CHANNELS, ROIS, tiny_weights
+from failing import Failing, listen_on, predicts, usable_after
+from loop import PATIENCE_S
 from replays import as_replayed, from_row, replay
-from upstream import RATE_HZ, TR_S, Upstream
+from upstream import NOISE_UV, RATE_HZ, TR_S
 
 from rtbold.io.labrecorder import end_left_over
 from rtbold.io.recorder import NOTE_NAME
@@ -25,47 +26,6 @@ pytestmark = [pytest.mark.integration, pytest.mark.realtime]
 WINDOW_S = 16.0
 FOUND_AGAIN_S = 3.0  # a stream that is back, or an inlet process that is started anew
 DEAD_AFTER_S = 2.0  # without a heartbeat an app gives the publisher up
-TOPICS = ("hello", "pred.roi", "pred.fb", "hb", "quality")
-
-
-def usable_after(listener, t_lsl_s):
-    """Return the predictions with values of volumes after a moment."""
-    return [
-        m
-        for m in listener.of("pred.roi")
-        if m["values"] is not None and m["window"]["t_end"] > t_lsl_s
-    ]
-
-
-def predicts(listener, t_lsl_s=0.0, *, limit_s=PATIENCE_S + 2 * WINDOW_S):
-    came = listener.until(lambda heard: usable_after(heard, t_lsl_s), limit_s)
-    assert came, [m["reasons"] for m in listener.of("pred.roi")[-12:]]
-    return pylsl.local_clock()
-
-
-def listen_on(listener, seconds):
-    listener.until(lambda _: False, seconds)
-
-
-class Failing:
-    """One session on one upstream, and who listens to it."""
-
-    def __init__(self, root, **options):
-        self.name, self.ports = new_name("fault"), free_ports()
-        self.bundle = write_tiny(root)
-        self.upstream = Upstream(self.name)
-        self.listener = Listener(self.ports[0], TOPICS)
-        self.running = self.start(**options)
-
-    def start(self, **options):
-        return session(self.bundle, self.name, self.ports, **options)
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *error):
-        with self.upstream, self.listener, self.running:
-            pass
 
 
 def stall(root):
@@ -82,13 +42,13 @@ def stall(root):
 
 
 def restart(root):
-    """Fault 1: the sender ends and comes back under a new source id."""
+    """Faults 1 and 4: the sender comes back, new source id, channels in other order."""
     with Failing(root) as it:
         predicts(it.listener)
         gone_s = pylsl.local_clock()
         it.upstream.take_eeg_down()
         listen_on(it.listener, 4.0)
-        back_s = it.upstream.bring_eeg_back()
+        back_s = it.upstream.bring_eeg_back(order=-1)
         predicts(it.listener, back_s)
         return it.listener, gone_s, back_s
 
@@ -216,6 +176,14 @@ def test_an_upstream_that_comes_back_under_a_new_source_id(running):
     assert first_usable_after_s(listener, back_s) <= bound_s
     check_heartbeats_never_stopped(listener)
     check_volumes_were_counted_on(listener)
+    # Each channel has a power of its own, and each its weight in the model: channels
+    # that are taken for others give another number.
+    before = usable_after(listener, 0.0)[0]["values"]
+    after = usable_after(listener, back_s)[0]["values"]
+    np.testing.assert_allclose(after, before, atol=0.6)
+    weights = tiny_weights(len(CHANNELS), len(ROIS))
+    mistaken = 2 * (np.log(NOISE_UV[::-1]) - np.log(NOISE_UV)) @ weights
+    assert np.abs(mistaken).max() > 2.0
 
 
 def test_a_scanner_that_stops_pauses_the_session(running):

@@ -7,7 +7,6 @@ import sys
 import tempfile
 import time
 import uuid
-from pathlib import Path
 
 from rtbold.client import Subscriber
 
@@ -104,13 +103,14 @@ def twin(name, *, duration_s, **options):
     )  # fmt: skip
 
 
-def session(bundle, name, ports, **options):
-    """Start ``rtbold run`` on the twin of that name, locked to its triggers."""
+def session(bundle, name, ports, *, free_run=False, **options):
+    """Start ``rtbold run`` on the EEG of that name, locked to its triggers or free."""
     more = [part for key, value in options.items() for part in _option(key, value)]
+    locked = ["--trigger-stream", f"{name}-markers", "--trigger", "R128"]
     return Rtbold(
         "run", "--model", bundle.path, "--stream", f"{name}-eeg", "--wait", PATIENCE_S,
-        "--trigger-stream", f"{name}-markers", "--trigger", "R128",
-        "--port", ports[0], "--control-port", ports[1], *more,
+        "--port", ports[0], "--control-port", ports[1],
+        *(["--tr", "2.1"] if free_run else locked), *more,
     )  # fmt: skip
 
 
@@ -152,7 +152,3 @@ class Listener:
 
     def __exit__(self, *error):
         self.feed.close()
-
-
-def only_new_files(folder: Path):
-    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*"))
