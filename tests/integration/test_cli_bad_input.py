@@ -9,6 +9,7 @@ import subprocess
 import edfio
 import numpy as np
 import psutil
+import pylsl
 import pytest
 from bundles import CHANNELS, write_tiny
 from loop import command, environment, new_name
@@ -192,15 +193,29 @@ def test_a_stream_that_does_not_fit(refused, bundle, name, send, options, messag
     )  # fmt: skip
 
 
+@pytest.mark.parametrize("model", ["demo", "demo-ridge"])
 def test_a_model_of_simulated_data_is_refused_on_a_real_stream(
-    refused, bundle, name, send
+    refused, name, send, model
 ):
     send(name, channels=EEG)
     message = r"simulated data.*does not declare itself simulated.*--allow-simulated"
     refused(
-        1, message, "run", "--model", bundle.path, "--stream", name, *FREE, *QUICK,
+        1, message, "run", "--model", model, "--stream", name, *FREE, *QUICK,
         "--record", "rec",
     )  # fmt: skip
+
+
+def test_triggers_are_not_locked_to_another_clock(refused, bundle, name, send):
+    send(name, channels=EEG, epoch_s=1.7e9)
+    markers = pylsl.StreamOutlet(
+        pylsl.StreamInfo(f"{name}-m", "Markers", 1, 0, "string", f"{name}-m")
+    )
+    locked = ("--trigger-stream", f"{name}-m", "--trigger", "R128")
+    refused(
+        1, r"another clock than LSL's.*--trigger-channel", "run", "--model",
+        bundle.path, "--stream", name, *locked, *QUICK, *REAL, "--record", "rec",
+    )  # fmt: skip
+    del markers
 
 
 @pytest.mark.parametrize("option", ["--port", "--control-port"])
