@@ -67,7 +67,7 @@ def test_data_files_travel(wheel):
         "rtbold/py.typed",
         "rtbold/electrodes.csv",
         "rtbold/lsl_quiet.cfg",
-        "rtbold/schemas/card.json",
+        "rtbold/schemas/card.1.json",
         "rtbold/sim/leadfield.npz",
         "rtbold/sim/difumo64.csv",
         "rtbold/models/labram_positions.json",

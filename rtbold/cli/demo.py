@@ -138,7 +138,7 @@ def _summarise(data: "DemoData", console: "Console") -> None:
             f"to judge, expected {ENOUGH_VOLUMES}. Give a longer --duration (180 s)."
         )
         return
-    console.print(final_table(data, r))
+    console.print(final_table(data, r, console.width))
     console.print(
         f"mean R over {len(r)} ROIs: {np.nanmean(r):+.3f} ({len(data.paired[0])} "
         "volumes; measurement low-passed at 0.15 Hz after the run). SIMULATED: this "

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from rtbold.sim.demo import DemoData
 
 SHOWN_ROIS = 8
+NAME_WIDTH = 30
+COLUMN_WIDTH = NAME_WIDTH + 5 + 4  # name, R, and the space between
 TRACE_VOLUMES = 32
 _BARS = " ▁▂▃▄▅▆▇█"
 _COLOURS = {"ok": "green", "degraded": "yellow", "invalid": "red"}
@@ -28,9 +30,10 @@ def _headline(data: "DemoData") -> Text:
     if not body:
         return Text("starting: the twin makes its EEG, the session opens it ...")
     status, reasons = body["status"], ", ".join(body["reasons"])
-    text = Text("SIMULATED EEG and BOLD   ", style="bold magenta")
+    text = Text()
+    text.append("SIMULATED EEG and BOLD   ", style="bold magenta")
     text.append(status.upper(), style=f"bold {_COLOURS.get(status, 'cyan')}")
-    text.append(f" {reasons}" if reasons else "")
+    text.append(f" ({reasons})" if reasons else "")
     text.append(f"   volume {_shown(body['volume_index'])}")
     text.append(f"   published {body['age_ms']:.0f} ms after its trigger")
     return text
@@ -41,12 +44,16 @@ def _shown(value: object) -> str:
 
 
 def _traces(data: "DemoData") -> Table:
-    """Return one row per ROI; both traces in units of their own scatter."""
-    table = Table(expand=False, title_justify="left")
+    """Return one row per ROI; each trace fills its own range."""
+    table = Table(show_lines=True)
     table.add_column("ROI (DiFuMo-64)", no_wrap=True, max_width=30)
-    table.add_column("predicted, newest right", no_wrap=True, width=TRACE_VOLUMES)
+    table.add_column(
+        "predicted, newest right", no_wrap=True, width=TRACE_VOLUMES, style="cyan"
+    )
     table.add_column("now", justify="right", width=6)
-    table.add_column("measured (a TR later)", no_wrap=True, width=TRACE_VOLUMES)
+    table.add_column(
+        "measured (a TR later)", no_wrap=True, width=TRACE_VOLUMES, style="green"
+    )
     table.add_column("R so far", justify="right", width=8)
     r = running_r(data)
     for roi, name in enumerate(data.rois[:SHOWN_ROIS]):
@@ -95,21 +102,18 @@ def line(data: "DemoData") -> str:
     return "   ".join(parts)
 
 
-def final_table(data: "DemoData", r: "FloatArray") -> Table:
-    """Return R of every ROI, in three columns, best first."""
+def final_table(data: "DemoData", r: "FloatArray", width: int = 80) -> Table:
+    """Return R of every ROI, best first, in as many columns as `width` allows."""
     table = Table(title="R of prediction and measured BOLD, SIMULATED", box=None)
-    columns = 3
+    columns = max(width // COLUMN_WIDTH, 1)
     for _ in range(columns):
-        table.add_column("ROI", max_width=32, no_wrap=True)
-        table.add_column("R", justify="right")
+        table.add_column("ROI", width=NAME_WIDTH, no_wrap=True)
+        table.add_column("R", justify="right", width=5, no_wrap=True)
     order = np.argsort(-np.nan_to_num(r, nan=-2.0))
     rows = math.ceil(len(order) / columns)
     for row in range(rows):
         cells = []
-        for column in range(columns):
-            place = row + column * rows
-            if place < len(order):
-                roi = order[place]
-                cells += [data.rois[roi], f"{r[roi]:+.2f}"]
+        for roi in order[row::rows]:
+            cells += [data.rois[roi], f"{r[roi]:+.2f}"]
         table.add_row(*cells)
     return table

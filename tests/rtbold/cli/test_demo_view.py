@@ -1,6 +1,7 @@
 import io
 
 import numpy as np
+import pytest
 from rich.console import Console
 
 from rtbold.cli.demo_view import bars, final_table, line, live
@@ -73,6 +74,16 @@ def test_correlation_needs_sixty_volumes_and_is_of_each_roi():
     text = shown(final_table(data, r))
     assert "SIMULATED" in text
     assert f"{r.max():+.2f}" in text
+
+
+@pytest.mark.parametrize("width", [40, 80, 130])
+def test_every_roi_has_its_r_however_narrow_the_terminal(width):
+    data = demo_data(70)
+    r = np.array([0.31, -0.22, 0.13])
+    console = Console(file=io.StringIO(), width=width)
+    console.print(final_table(data, r, width))
+    text = console.file.getvalue()
+    assert all(value in text for value in ("+0.31", "-0.22", "+0.13"))
 
 
 def test_volumes_are_paired_by_index_and_nothing_else():
