@@ -23,12 +23,13 @@ MOCK = Path(__file__).parents[1] / "support" / "mock_stream.py"
 
 def mock_session(root):
     ports, bundle = free_ports(), write_tiny(root)
-    line = [sys.executable, MOCK, new_name("mock"), RATE_HZ, NOISE_UV, *CHANNELS]
+    name = new_name("mock")
+    line = [sys.executable, MOCK, name, RATE_HZ, NOISE_UV, *CHANNELS]
     with (
         Process([str(word) for word in line]),
         Listener(ports[0]) as listener,
         Rtbold(
-            "run", "--model", bundle.path, "--stream", "MNE", "--unit", "V",
+            "run", "--model", bundle.path, "--stream", name, "--unit", "V",
             "--tr", TR_S, "--wait", PATIENCE_S, "--allow-simulated-model",
             "--duration", SECONDS, "--port", ports[0], "--control-port", ports[1],
         ) as running,
