@@ -1,8 +1,9 @@
 """A brain's signal through the whole loop, in real time, from two players.
 
 `rtbold play` gives it artificial triggers; mne-lsl's PlayerLSL has none, so that
-session runs free. The model is of random weights and simulated lineage: pred.roi
-carries values, pred.fb must not. Nothing here says anything about BOLD.
+session runs free. The shipped models, the small network and the band-power ridge, are
+of simulated lineage: pred.roi carries values, pred.fb must not. Nothing here says
+anything about BOLD.
 """
 
 import sys
@@ -11,11 +12,13 @@ from dataclasses import dataclass
 
 import numpy as np
 import pytest
-from bundles import CHANNELS, ROIS, write_tiny
 from loop import PATIENCE_S, Listener, Process, Rtbold, free_ports, new_name
 from real_eeg import CLOSED_S, OPEN_S, SCRIPT, recording_path
 
+from rtbold.bundle import load
+
 pytestmark = [pytest.mark.integration]
+CARD = load("demo").card  # demo-ridge has the same channels and ROIs
 TR_S = 2.1
 WARM_UP_S = 16.0 + 2 * TR_S  # a full window, and filters that have settled
 SPARE_S = 30.0  # the player outlives the session
@@ -44,12 +47,12 @@ class Ran:
         return [m for m in self.roi if m["volume_index"] is not None]
 
 
-def run(root, name, options, seconds):
-    ports, bundle = free_ports(), write_tiny(root, name=name)
+def run(model, name, options, seconds):
+    ports = free_ports()
     with (
         Listener(ports[0], TOPICS) as listener,
         Rtbold(
-            "run", "--model", bundle.path, "--stream", name, "--wait", PATIENCE_S,
+            "run", "--model", model, "--stream", name, "--wait", PATIENCE_S,
             "--allow-simulated-model", "--duration", seconds,
             "--port", ports[0], "--control-port", ports[1], *options,
         ) as running,
@@ -63,7 +66,7 @@ def run(root, name, options, seconds):
         )
 
 
-def with_rtbold_play(root, start_s, seconds):
+def with_rtbold_play(start_s, seconds):
     name = new_name("play")
     player = Rtbold(
         "play", recording_path(), "--name", name, "--wait", PATIENCE_S,
@@ -72,15 +75,15 @@ def with_rtbold_play(root, start_s, seconds):
     )  # fmt: skip
     locked = ("--trigger-stream", f"{name}-markers", "--trigger", "R128")
     with player:
-        return run(root, name, locked, seconds)
+        return run("demo", name, locked, seconds)
 
 
-def with_mne_lsl(root, start_s, seconds):
+def with_mne_lsl(start_s, seconds):
     name = new_name("player")
     stop_s = start_s + seconds + PATIENCE_S + SPARE_S
     span = [str(start_s), str(stop_s)]
     with Process([sys.executable, PLAYER, recording_path(), name, *span]) as player:
-        ran = run(root, name, ("--tr", TR_S), seconds)
+        ran = run("demo-ridge", name, ("--tr", TR_S), seconds)
         assert player.running, player.said()
         return ran
 
@@ -88,23 +91,23 @@ def with_mne_lsl(root, start_s, seconds):
 PLAYERS = {"rtbold": with_rtbold_play, "mne_lsl": with_mne_lsl}
 
 
-def minute_with_rtbold_play(root):
-    return with_rtbold_play(root, SHORT_START_S, SHORT_S)
+def minute_with_rtbold_play(_root):
+    return with_rtbold_play(SHORT_START_S, SHORT_S)
 
 
-def minute_with_mne_lsl(root):
-    return with_mne_lsl(root, SHORT_START_S, SHORT_S)
+def minute_with_mne_lsl(_root):
+    return with_mne_lsl(SHORT_START_S, SHORT_S)
 
 
 TOGETHER = (minute_with_rtbold_play, minute_with_mne_lsl)
 
 
 @pytest.fixture(scope="module")
-def ten_minutes(tmp_path_factory):
+def ten_minutes():
     recording_path()
     with ThreadPoolExecutor(len(PLAYERS)) as pool:
         yield {
-            name: pool.submit(play, tmp_path_factory.mktemp(name), LONG_START_S, LONG_S)
+            name: pool.submit(play, LONG_START_S, LONG_S)
             for name, play in PLAYERS.items()
         }
 
@@ -133,7 +136,7 @@ def check_every_window_is_used(ran):
     for message in after:
         assert "simulated_model" in message["reasons"]
         assert "gap" not in message["reasons"]
-        assert len(message["values"]) == len(ROIS)
+        assert len(message["values"]) == len(CARD.rois)
         assert None not in message["values"]
     values = np.array([m["values"] for m in after])
     assert np.all(np.std(values, axis=0) > 0)
@@ -155,7 +158,7 @@ def check_no_gap_is_reported(ran):
     for count in ("n_gaps", "n_missing_samples", "n_stamp_steps"):
         assert last[count] == 0, ran.said
     assert last["n_triggers_missed"] == last["n_triggers_double"] == 0
-    assert [c["label"] for c in last["channels"]] == list(CHANNELS)
+    assert [c["label"] for c in last["channels"]] == list(CARD.channels)
 
 
 def check(ran):
@@ -185,7 +188,7 @@ def test_alpha_with_eyes_closed_is_seen_in_bands(ten_minutes):
     ran = ten_minutes["rtbold"].result(880)
     # The first artificial trigger is the first sample that was played.
     start_s = ran.volumes[0]["t_trigger"] - LONG_START_S
-    rows = [CHANNELS.index(name) for name in ("O1", "O2")]
+    rows = [CARD.channels.index(name) for name in ("O1", "O2")]
 
     def alpha_uv2(spans_s):
         within = [
