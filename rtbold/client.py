@@ -13,7 +13,7 @@ Copy this file into a project that cannot install rtbold: it imports nothing of 
 import json
 import math
 import time
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Literal, Self
@@ -24,7 +24,7 @@ SCHEMA_VERSION = 1
 DEAD_AFTER_S = 2.0  # no heartbeat for longer: the publisher is gone
 STALLED_AFTER_TRS = 1.5  # heartbeats but no prediction for longer: stalled
 NEUTRAL_AFTER_TRS = 2.0  # a usable value's own TR, and one of holding
-OFFSET_MEMORY_S = 30.0
+OFFSET_LEAK = 1e-3  # s per s: more than clocks drift, little in a frozen app
 MOST_PER_POLL = 1000  # a backlog must not freeze the frame that drains it
 
 Body = dict[str, Any]
@@ -104,7 +104,7 @@ class Subscriber:
         self.tr_s = 2.1  # until a message tells
         self._decode = decode or _decode_json
         self._now_s = now_s
-        self._offsets: deque[tuple[float, float]] = deque()
+        self._offset_s, self._offset_at_s = math.inf, 0.0  # inf: no heartbeat yet
         self._usable: Message | None = None
         self._last_seq: dict[str, int] = {}
         self._ended: set[str] = set()
@@ -130,8 +130,8 @@ class Subscriber:
 
     def age_s(self, message: Message) -> float:
         """Return how long ago `message` was published; infinite before a heartbeat."""
-        offset_s = min((offset for _, offset in self._offsets), default=-math.inf)
-        return self._now_s() - float(message.body["t_lsl"]) - offset_s
+        age_s = self._now_s() - float(message.body["t_lsl"]) - self._offset_s
+        return abs(age_s) if math.isinf(age_s) else age_s  # no heartbeat yet
 
     @property
     def alive(self) -> bool:
@@ -206,7 +206,7 @@ class Subscriber:
         self.n_sessions += 1
         self.latest.clear()
         self._last_seq.clear()
-        self._offsets.clear()
+        self._offset_s = math.inf
         self._usable = None
         self._t_begun_s = self._now_s()
 
@@ -224,9 +224,9 @@ class Subscriber:
         self.latest[message.topic] = message
         if message.topic == "hb":
             now_s = message.t_received_s
-            self._offsets.append((now_s, now_s - body["t_lsl"]))
-            while now_s - self._offsets[0][0] > OFFSET_MEMORY_S:
-                self._offsets.popleft()
+            leaked_s = self._offset_s + OFFSET_LEAK * (now_s - self._offset_at_s)
+            self._offset_s = min(now_s - float(body["t_lsl"]), leaked_s)
+            self._offset_at_s = now_s
         elif message.topic == "hello":
             self.tr_s = float(body["tr_s"])
         elif message.topic == "pred.fb":

@@ -61,7 +61,13 @@ class OpenVinoEngine:
         if self._request is None:
             raise EngineError("this engine was closed; open the bundle again")
         windows = np.ascontiguousarray(eeg_uv)
-        results = self._request.infer({INPUT: windows}, share_inputs=True)
+        try:
+            results = self._request.infer({INPUT: windows}, share_inputs=True)
+        except RuntimeError as error:
+            raise EngineError(
+                f"OpenVINO failed on this window: {_first_line(error)}. If it goes on, "
+                "restart the session, or try --engine torch."
+            ) from error
         return check_finite(np.array(results[0], dtype=np.float32), self.name)
 
     def close(self) -> None:

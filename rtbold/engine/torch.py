@@ -41,9 +41,15 @@ class TorchEngine:
     def __call__(self, eeg_uv: Float32Array) -> Float32Array:
         """Predict (batch, rois) from (batch, channels, 3200) microvolt."""
         check_windows(eeg_uv, self._card)
-        with torch.inference_mode():
-            # A copy: torch warns about arrays that it may not write to.
-            bold: Float32Array = self._model(torch.tensor(eeg_uv)).numpy()
+        try:
+            with torch.inference_mode():
+                # A copy: torch warns about arrays that it may not write to.
+                bold: Float32Array = self._model(torch.tensor(eeg_uv)).numpy()
+        except RuntimeError as error:
+            raise EngineError(
+                f"torch failed on this window: {error}. If it goes on, restart the "
+                "session, or try --engine openvino."
+            ) from error
         return check_finite(bold.copy(), self.name)
 
     def close(self) -> None:

@@ -62,6 +62,8 @@ class Feed:
         self._beat = _Beat()
         self._last_prediction_seq: int | None = None
         self._failure: Exception | None = None
+        self._n_encode_errors = 0
+        self._last_encode_error: Exception | None = None
         self._bound = bind_socket(zmq.XPUB, settings)
         self._socket, self.port = self._bound.socket, self._bound.port
         self._wake_in, self._wake_out = system_socket.socketpair()
@@ -81,6 +83,14 @@ class Feed:
     def failure(self) -> Exception | None:
         """What ended the feed's thread, or None while it is well."""
         return self._failure
+
+    def n_encode_errors(self) -> int:
+        """How many messages were dropped because they could not be encoded."""
+        return self._n_encode_errors
+
+    def last_encode_error(self) -> Exception | None:
+        """Why the last of them could not; None while there is none."""
+        return self._last_encode_error
 
     def publish(self, message: Message) -> None:
         """Stamp `message` and hand it to the feed's thread. Any thread may call.
@@ -184,15 +194,23 @@ class Feed:
 
     def _send_all(self) -> None:
         while (message := self._outbox.take()) is not None:
-            self._send(message)
+            if not self._send(message):
+                continue
             self._latecomers.sent(message)
             if message.topic == "pred.fb":
                 self._last_prediction_seq = message.seq
 
-    def _send(self, message: Message) -> None:
-        payload = encode(message, self._settings.encoding)
+    def _send(self, message: Message) -> bool:
+        """Return False if the message cannot be encoded; others must go on."""
+        try:
+            payload = encode(message, self._settings.encoding)
+        except Exception as error:  # kept for `last_encode_error`
+            self._n_encode_errors += 1
+            self._last_encode_error = error
+            return False
         # XPUB never blocks: a subscriber that is SEND_HIGH_WATER behind loses messages
         self._socket.send_multipart([message.topic.encode(), payload])
+        return True
 
     def _take_subscriptions(self) -> None:
         while self._socket.poll(0):

@@ -1,5 +1,6 @@
 """In the inlet process: wait for markers and pass them on with their own stamps."""
 
+import math
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -13,7 +14,7 @@ from rtbold.io.describe import describe, require_markers
 from rtbold.io.finder import Finder
 from rtbold.io.frame_writer import FrameWriter
 from rtbold.io.frames import Fault, Order, StateChanged
-from rtbold.io.offsets import OffsetPoller, is_foreign, offset_event
+from rtbold.io.offsets import OffsetPoller, is_foreign, is_here, offset_event
 from rtbold.io.streams import found_stream
 from rtbold.io.triggers import labelled, marker_labels
 from rtbold.messages import Marker, StreamChanged, StreamDescription
@@ -41,6 +42,7 @@ class MarkerInlet:
         self._outbox = outbox
         self._clock = clock
         self._finder = Finder(order, outbox, clock)
+        self._proven = order.known is not None  # a marker had LSL's time
 
     def follow(self) -> None:
         """Find, open and read the stream, again and again.
@@ -70,6 +72,7 @@ class MarkerInlet:
 
     def _open(self, info: pylsl.StreamInfo) -> _Opened:
         inlet = pylsl.StreamInlet(info, recover=False)
+        inlet.as_numpy = info.channel_format() == pylsl.cf_string  # gives bytes
         full = self._outbox.patiently(inlet.info, OPEN_LIMIT_S)
         description = describe(full.as_xml())
         require_markers(description, found_stream(full).format)
@@ -87,11 +90,11 @@ class MarkerInlet:
         last_s = self._clock()
         try:
             while True:
-                values, stamp = opened.inlet.pull_sample(timeout=PULL_LIMIT_S)
-                if values is not None:
+                sample = _pull(opened.inlet)
+                if sample is not None:
                     last_s = self._clock()
                     self._finder.rest()
-                    self._pass_on(opened, values, stamp)
+                    self._pass_on(opened, *sample)
                 elif self._clock() - last_s > QUIET_S and self._replaced():
                     self._outbox.send(StateChanged("lost"))
                     return
@@ -106,24 +109,33 @@ class MarkerInlet:
         self, opened: _Opened, values: Sequence[str | float], t_lsl_s: float
     ) -> None:
         now_s = self._clock()
-        self._check_clock(opened, t_lsl_s, now_s)
+        if not self._has_lsl_time(opened, t_lsl_s, now_s):
+            return
+        self._proven = True
         for label in marker_labels(values, opened.description):
             label = labelled(label, self._order.trigger_label)
             self._outbox.send(Marker(label, t_lsl_s, now_s, "stream"))
 
-    def _check_clock(self, opened: _Opened, t_lsl_s: float, now_s: float) -> None:
-        """Refuse triggers whose time on LSL's clock cannot be known."""
-        stream = opened.description
-        offset_s = opened.offsets.offset_s
-        if not is_foreign(t_lsl_s, now_s, offset_s=offset_s, host=stream.host):
-            return
-        refusal = StreamMismatch(
-            f"trigger stream {stream.name!r} on {stream.host!r} stamps its markers "
-            f"{t_lsl_s:.3f} s, but LSL's clock is at {now_s:.3f} s: another clock "
-            "(Unix time?), so volumes cannot be placed in the EEG. Let the sender "
-            "use LSL's local_clock, use a trigger channel of the EEG stream "
-            "(--trigger-channel), or run free with --tr."
-        )
+    def _has_lsl_time(self, opened: _Opened, t_lsl_s: float, now_s: float) -> bool:
+        """Whether the marker's time on LSL's clock is known; it is dropped if not.
+
+        Once the stream has proven its clock, no offset that is missing or wrong for
+        a while ends the session.
+
+        Raises
+        ------
+        StreamMismatch : this sender's stamps have never been on LSL's clock.
+        """
+        stream, offset_s = opened.description, opened.offsets.offset_s
+        if math.isfinite(t_lsl_s) and not is_foreign(
+            t_lsl_s, now_s, offset_s=offset_s, host=stream.host
+        ):
+            return True
+        certain = offset_s is not None or not is_here(stream.host)
+        if self._proven or not certain or not math.isfinite(t_lsl_s):
+            self._finder.tell(_dropped(stream, t_lsl_s, now_s))
+            return False
+        refusal = _refusal(stream, t_lsl_s, now_s)
         opened.description = replace(stream, foreign_clock=True)
         self._outbox.send(Fault("StreamMismatch", str(refusal), fatal=True))
         raise refusal
@@ -134,6 +146,42 @@ class MarkerInlet:
             return False
         self._finder.bury(known.uid)
         return True
+
+
+def _pull(inlet: pylsl.StreamInlet) -> tuple[list[str | float], float] | None:
+    """Return one sample and its stamp, None if none came.
+
+    Text that is no UTF-8 becomes a label with replacement characters, or is dropped
+    where pylsl decodes by itself.
+    """
+    try:
+        values, stamp = inlet.pull_sample(timeout=PULL_LIMIT_S)
+    except UnicodeDecodeError:
+        return None
+    if values is None:
+        return None
+    return [
+        value.decode("utf-8", errors="replace") if isinstance(value, bytes) else value
+        for value in values
+    ], stamp
+
+
+def _refusal(stream: StreamDescription, t_lsl_s: float, now_s: float) -> StreamMismatch:
+    return StreamMismatch(
+        f"trigger stream {stream.name!r} on {stream.host!r} stamps its markers "
+        f"{t_lsl_s:.3f} s, but LSL's clock is at {now_s:.3f} s: another clock "
+        "(Unix time?), so volumes cannot be placed in the EEG. Let the sender "
+        "use LSL's local_clock, use a trigger channel of the EEG stream "
+        "(--trigger-channel), or run free with --tr."
+    )
+
+
+def _dropped(stream: StreamDescription, t_lsl_s: float, now_s: float) -> StreamMismatch:
+    return StreamMismatch(
+        f"a marker of {stream.name!r} on {stream.host!r} was dropped: it is stamped "
+        f"{t_lsl_s:.3f} s while LSL's clock is at {now_s:.3f} s, and no clock offset "
+        "is known that explains it. Look at the sender's clock and the network."
+    )
 
 
 def run_markers(order: Order, outbox: FrameWriter) -> None:

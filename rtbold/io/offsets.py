@@ -60,9 +60,14 @@ def is_foreign(
         mean nothing here.
     host : the sender's.
     """
-    if offset_s is None and host.casefold() != socket.gethostname().casefold():
+    if offset_s is None and not is_here(host):
         return True
     return abs(now_s - (t_lsl_s + (offset_s or 0.0))) > FOREIGN_S
+
+
+def is_here(host: str) -> bool:
+    """Whether `host`, as a stream tells it, is this machine."""
+    return host.casefold() == socket.gethostname().casefold()
 
 
 def offset_event(

@@ -9,46 +9,21 @@ import queue
 import shutil
 import threading
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 from rtbold.clock import Clock
 from rtbold.errors import RtboldError
 from rtbold.io.labrecorder import LabRecorderProcess, StoppedPart
+from rtbold.io.recorder_state import Part, RecorderState, joined, judge, reconnects
 from rtbold.io.session_folder import SessionPaths
 from rtbold.messages import StreamDescription
 
 _POLL_S = 0.5
-_SETTLED_S = 2.0  # after a part says that it collects, before that is relied upon
 _RECOVERED_S = 10.0  # liblsl reconnects to the same source by itself, unannounced
-_SILENT_S = 15.0  # LabRecorder writes clock offsets every 5 s, whatever streams do
-_LOW_BYTES = 500 * 2**20
 _RESTART_S = 5.0  # between attempts to record what is not there
 _LINGER_S = 1.2
 _MOST_PARTS = 20
 NOTE_NAME = "recorder.json"
-
-
-@dataclass(frozen=True, slots=True)
-class RecorderState:
-    """How the recording is doing; all but ``recording`` concerns the operator."""
-
-    status: Literal["starting", "recording", "degraded", "failed", "stopped"]
-    n_parts: int
-    n_bytes: int  # written so far, all parts
-    free_bytes: int | None  # on the disk; None: the folder cannot be read
-    message: str = ""
-
-
-@dataclass(slots=True)
-class _Part:
-    process: LabRecorderProcess
-    opened_at_s: float
-    settled_at_s: float | None = None  # from when on its streams count as recorded
-    n_bytes: int = 0
-    grown_at_s: float = 0.0
-    ended: bool = False
 
 
 class Recorder:
@@ -67,9 +42,15 @@ class Recorder:
         self._paths = paths
         self._clock = clock
         self._executable = executable
-        self._parts: list[_Part] = []
+        self._parts: list[Part] = []
         self._changes: queue.SimpleQueue[StreamDescription] = queue.SimpleQueue()
-        self._recovering: dict[str, float] = {}  # uid -> when it counts as recorded
+        # Not recorded yet, by name and type; its newest identity counts.
+        self._waiting: dict[tuple[str, str], StreamDescription] = {}
+        self._retry_s: dict[tuple[str, ...], float] = {}  # by uids of a failed part
+        self._missed = ""  # what could not be recorded, for the rest of the session
+        self._noted = ""
+        # uid -> the stream, and from when on it counts as recorded
+        self._recovering: dict[str, tuple[StreamDescription, float]] = {}
         self._covered: frozenset[str] = frozenset()
         self._state = RecorderState("starting", 0, 0, None)
         self._stop = threading.Event()
@@ -89,6 +70,7 @@ class Recorder:
             begin in time. Nothing is left running.
         """
         part = self._open_part(streams)
+        self._write_note()
         end_s = self._clock.now_s() + timeout_s
         while part.process.n_collecting() < len(streams):
             if not part.process.running or self._clock.now_s() >= end_s:
@@ -128,14 +110,16 @@ class Recorder:
         self._stop.set()
         if self._thread.is_alive():
             self._thread.join()
-        self._clock.sleep_until(self._clock.now_s() + _LINGER_S)
+        if self._parts:
+            self._clock.sleep_until(self._clock.now_s() + _LINGER_S)
         for part in self._parts:  # all at once: each takes up to 5 s to end
             part.process.ask_to_end()
         stopped = tuple(part.process.stop(timeout_s) for part in self._parts)
         broken = [part.path.name for part in stopped if not part.whole]
-        message = f"not whole: {', '.join(broken)}" if broken else ""
+        not_whole = f"not whole: {', '.join(broken)}" if broken else ""
+        message = joined(not_whole, self._missed)
         self._state = RecorderState(
-            "failed" if broken else "stopped",
+            "failed" if message else "stopped",
             len(stopped),
             sum(part.n_bytes for part in stopped),
             _free_bytes(self._paths.folder),
@@ -148,7 +132,7 @@ class Recorder:
     def _note_path(self) -> Path:
         return self._paths.folder / NOTE_NAME
 
-    def _open_part(self, streams: Sequence[StreamDescription]) -> _Part:
+    def _open_part(self, streams: Sequence[StreamDescription]) -> Part:
         number = len(self._parts) + 1
         process = LabRecorderProcess(
             self._paths.xdf(number),
@@ -157,12 +141,29 @@ class Recorder:
             executable=self._executable,
         )
         now_s = self._clock.now_s()
-        part = _Part(process, opened_at_s=now_s, grown_at_s=now_s)
+        part = Part(process, opened_at_s=now_s, grown_at_s=now_s)
         self._parts.append(part)
-        self._write_note()
+        for stream in streams:
+            self._recovering.pop(stream.uid, None)
         return part
 
-    def _stop_part(self, part: _Part) -> None:
+    def _try_part(self, streams: Sequence[StreamDescription], now_s: float) -> bool:
+        """Open a part; False, and to be tried again later, if that fails."""
+        uids = tuple(stream.uid for stream in streams)
+        if now_s < self._retry_s.get(uids, now_s):
+            return False
+        try:
+            if len(self._parts) >= _MOST_PARTS:
+                raise RtboldError(f"{_MOST_PARTS} parts were opened already")
+            self._open_part(streams)
+        except (RtboldError, OSError) as error:
+            self._retry_s[uids] = now_s + _RESTART_S
+            names = ", ".join(stream.name for stream in streams)
+            self._missed = f"{names} was not recorded all the time: {error}"
+            return False
+        return True
+
+    def _stop_part(self, part: Part) -> None:
         part.process.stop(timeout_s=2.0)
         self._parts.remove(part)
         self._note_path.unlink(missing_ok=True)
@@ -178,7 +179,10 @@ class Recorder:
             for part in self._parts
             if not part.ended
         ]
-        self._note_path.write_text(json.dumps(running, indent=2) + "\n")
+        note = json.dumps(running, indent=2) + "\n"
+        if note != self._noted:
+            self._note_path.write_text(note)
+            self._noted = note
 
     def _watch(self) -> None:
         while not self._stop.wait(_POLL_S):
@@ -187,89 +191,69 @@ class Recorder:
                 self._follow_changes(now_s)
                 self._replace_ended(now_s)
                 self._update(now_s)
-            except (RtboldError, OSError) as error:
-                self._fail(str(error))
+                self._write_note()
+            except Exception as error:  # told; the recording itself may go on
+                self._fail(str(error) or repr(error))
 
     def _follow_changes(self, now_s: float) -> None:
         while not self._changes.empty():
             stream = self._changes.get()
-            same = [s for p in self._live() for s in p.process.streams]
-            if any(s.uid == stream.uid for s in same):
-                continue
-            if any(_reconnects(s, stream) for s in same):
-                self._recovering[stream.uid] = now_s + _RECOVERED_S
-            elif len(self._parts) < _MOST_PARTS:
-                self._open_part([stream])
+            self._waiting[stream.name, stream.type] = stream
+        for key, stream in tuple(self._waiting.items()):
+            if self._follow(stream, now_s):
+                del self._waiting[key]
+
+    def _follow(self, stream: StreamDescription, now_s: float) -> bool:
+        """Whether `stream` is recorded now, or will be without further ado."""
+        same = [s for part in self._live() for s in part.process.streams]
+        if any(s.uid == stream.uid for s in same):
+            return True
+        if any(reconnects(s, stream) for s in same):
+            self._recovering[stream.uid] = stream, now_s + _RECOVERED_S
+            return True
+        return self._try_part([stream], now_s)
 
     def _replace_ended(self, now_s: float) -> None:
         """Record on, in a new part, what a part that has ended recorded."""
         for part in self._live():
             if part.process.running or now_s < part.opened_at_s + _RESTART_S:
                 continue
-            part.ended = True
-            streams = part.process.still_there()
-            if streams and len(self._parts) < _MOST_PARTS:
-                self._open_part(streams)
+            streams = [self._newest(s) for s in part.process.still_there()]
+            part.ended = not streams or self._try_part(streams, now_s)
 
-    def _live(self) -> list[_Part]:
+    def _newest(self, stream: StreamDescription) -> StreamDescription:
+        """Return what liblsl has taken for `stream` since, or itself."""
+        later = [new for new, _ in self._recovering.values() if reconnects(stream, new)]
+        return later[-1] if later else stream
+
+    def _live(self) -> list[Part]:
         return [part for part in self._parts if not part.ended]
 
     def _update(self, now_s: float) -> None:
-        covered = {uid for uid, at_s in self._recovering.items() if now_s >= at_s}
         for part in self._live():
-            self._measure(part, now_s)
-            if part.settled_at_s is not None and now_s >= part.settled_at_s:
-                covered |= {stream.uid for stream in part.process.streams}
+            part.measure(now_s)
+        sure = [part for part in self._parts if part.records(now_s)]
+        recorded = [stream for part in sure for stream in part.process.streams]
+        covered = {stream.uid for stream in recorded}
+        covered |= {
+            new.uid
+            for new, at_s in self._recovering.values()
+            if now_s >= at_s and any(reconnects(old, new) for old in recorded)
+        }
         self._covered = frozenset(covered)
-        self._state = self._judge(now_s)
-
-    def _measure(self, part: _Part, now_s: float) -> None:
-        n_streams = len(part.process.streams)
-        if part.settled_at_s is None and part.process.n_collecting() >= n_streams:
-            part.settled_at_s = now_s + _SETTLED_S
-        n_bytes = part.process.path.stat().st_size if _exists(part) else 0
-        if n_bytes > part.n_bytes:
-            part.n_bytes, part.grown_at_s = n_bytes, now_s
-
-    def _judge(self, now_s: float) -> RecorderState:
-        free_bytes = _free_bytes(self._paths.folder)
-        live = self._live()
-        status: Literal["recording", "degraded", "failed"] = "recording"
-        message = ""
-        if not live or not all(_exists(part) for part in live if part.n_bytes):
-            status = "failed"
-            message = "no recorder is running, or its file has vanished"
-        elif any(now_s - part.grown_at_s > _SILENT_S for part in live):
-            status = "failed"
-            message = f"the file has not grown for {_SILENT_S:g} s; is the disk full?"
-        elif free_bytes is not None and free_bytes < _LOW_BYTES:
-            status = "degraded"
-            message = f"only {free_bytes // 2**20} MB are left on the disk"
-        elif len(live) < len(self._parts):
-            status = "degraded"
-            message = "LabRecorder ended by itself and was started again"
-        n_bytes = sum(part.n_bytes for part in self._parts)
-        return RecorderState(status, len(self._parts), n_bytes, free_bytes, message)
+        self._state = judge(
+            self._parts,
+            now_s,
+            free_bytes=_free_bytes(self._paths.folder),
+            waiting=bool(self._waiting),
+            missed=self._missed,
+        )
 
     def _fail(self, message: str) -> None:
         old = self._state
         self._state = RecorderState(
             "failed", len(self._parts), old.n_bytes, old.free_bytes, message
         )
-
-
-def _reconnects(old: StreamDescription, new: StreamDescription) -> bool:
-    """Whether liblsl takes `new` for `old` and the file's header still fits it."""
-    return (
-        old.source_id != ""
-        and old.source_id == new.source_id
-        and old.channels == new.channels
-        and old.rate_hz == new.rate_hz
-    )
-
-
-def _exists(part: _Part) -> bool:
-    return part.process.path.is_file()
 
 
 def _free_bytes(folder: Path) -> int | None:

@@ -38,8 +38,12 @@ class RecordingRun:
         ------
         RtboldError : it is not installed, or does not begin.
         """
+        self._started = True  # so that a start that is interrupted is stopped again
         self._recorder.start(streams)
-        self._started = True
+
+    def marker_changed(self, description: StreamDescription) -> None:
+        """Tell that the markers now come from this stream; returns at once."""
+        self._recorder.source_changed(description)
 
     def take(self, event: Event) -> None:
         """Log one event before the pipeline sees it."""

@@ -6,6 +6,7 @@ import sys
 import tempfile
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from typing import IO
 
 from rtbold.io.frames import Frame, Order, encode_order, read_frame
@@ -78,17 +79,24 @@ class Supervisor:
         pause_s = 0.0
         while not self._closing.wait(pause_s):
             looks_before = self._n_looks
-            with tempfile.TemporaryFile() as errors:
-                try:
-                    if not self._spawn(errors):
-                        return
-                    self._listen()
-                    said = _tail(errors)
-                except OSError as error:  # no memory or no files left: try again
-                    said = str(error)
-            self._on_death(said)
+            said = self._run_one()
+            if said is None:
+                return
+            with suppress(Exception):  # to start it again matters more
+                self._on_death(said)
             short = self._n_looks - looks_before < SHORT_LIFE_LOOKS
             pause_s = min(max(2 * pause_s, 0.1), LONGEST_PAUSE_S) if short else 0.0
+
+    def _run_one(self) -> str | None:
+        """Return why the process ended; None if it was not to be started."""
+        try:
+            with tempfile.TemporaryFile() as errors:
+                if not self._spawn(errors):
+                    return None
+                self._listen()
+                return _tail(errors)
+        except Exception as error:  # no memory, no files left, a broken frame
+            return repr(error)
 
     def _spawn(self, errors: IO[bytes]) -> bool:
         with self._lock:
@@ -148,7 +156,7 @@ def _end(process: subprocess.Popen[bytes]) -> None:
     if process.stdin is not None:
         try:
             process.stdin.close()
-        except BrokenPipeError:
+        except OSError:
             pass  # it is gone already
     try:
         process.wait(timeout=1.0)

@@ -201,13 +201,21 @@ def test_markers_come_with_their_stamps_and_never_on_a_foreign_clock(
     assert acquisition.marker.n_received == 1
     assert acquisition.marker_description.type == "Markers"
     assert acquisition.refused is None
-    # Then its sender's clock turns out to be Unix time.
-    outlet.push_sample(["R128"], 1.7e9)
+    # Then its sender's clock turns out to be Unix time: too late to end the session,
+    # but one that only begins now refuses it.
+    fresh = acquire(name, trigger=source)
     end_s = time.monotonic() + 5
-    while acquisition.refused is None and time.monotonic() < end_s:
-        assert not any(isinstance(e, Marker) for e in acquisition.events(0.05))
+    while fresh.refused is None and time.monotonic() < end_s:
+        outlet.push_sample(["R128"], 1.7e9)
+        assert not any(isinstance(e, Marker) for e in fresh.events(0.05))
     with pytest.raises(StreamMismatch, match="another clock"):
-        raise acquisition.refused
+        raise fresh.refused
+    stamp_s = pylsl.local_clock()
+    outlet.push_sample(["R1"], stamp_s)
+    marker = collect(acquisition, lambda e: isinstance(e, Marker))[-1]
+    assert marker.t_lsl_s == stamp_s  # all between were dropped
+    assert acquisition.refused is None
+    assert "was dropped" in acquisition.marker.problem
 
 
 def test_a_trigger_channel_marks_the_very_sample(name, send, acquire):

@@ -8,7 +8,7 @@ torch = pytest.importorskip("torch")
 from rtbold import bundle  # noqa: E402
 from rtbold.card import Card, Origin  # noqa: E402
 from rtbold.engine import open_engine  # noqa: E402
-from rtbold.errors import BundleError, ConfigError  # noqa: E402
+from rtbold.errors import BundleError, ConfigError, EngineError  # noqa: E402
 from rtbold.models.export import to_onnx, to_safetensors  # noqa: E402
 from rtbold.models.registry import ARCHITECTURES, build, options_of  # noqa: E402
 
@@ -151,6 +151,19 @@ def test_torch_engine_refuses_weights_of_another_shape(tmp_path, monkeypatch):
     mixed = write(made(variant, n_rois=2), variant, tmp_path, n_rois=3)
     with pytest.raises(BundleError, match="does not fit its architecture"):
         open_engine(mixed, engine="torch")
+
+
+def test_a_failing_torch_is_an_error_of_the_engine(tmp_path, monkeypatch):
+    variant = VARIANTS["ridge"]
+    monkeypatch.setitem(globals(), "to_onnx", lambda model, n: b"unused")
+    engine = open_engine(write(made(variant), variant, tmp_path), engine="torch")
+
+    def no_memory(eeg_uv):
+        raise RuntimeError("out of memory")
+
+    monkeypatch.setattr(engine, "_model", no_memory)
+    with pytest.raises(EngineError, match=r"torch failed.*out of memory"):
+        engine(windows(1).numpy())
 
 
 def test_unknown_architecture_option_channel_and_size():

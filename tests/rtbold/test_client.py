@@ -172,6 +172,17 @@ def test_backlog_after_a_frozen_frame_is_not_taken_for_news(feed, publisher, clo
     assert feed.feedback().show == "neutral"
 
 
+def test_a_minute_of_freeze_does_not_revive_who_died_in_it(feed, publisher, clock):
+    publisher.beat(40.0)
+    clock.advance(60.0)  # the publisher died 10 s into it
+    publisher.send("pred.fb", delay_s=51.0)
+    for tenth in range(600, 499, -5):
+        publisher.send("hb", delay_s=tenth / 10)
+    assert feed.age_s(feed.latest["hb"]) == pytest.approx(50.0, abs=0.1)
+    assert not feed.alive
+    assert feed.feedback().show == "neutral"
+
+
 def test_prediction_of_long_ago_in_a_backlog_is_stalled_not_shown(
     feed, publisher, clock
 ):

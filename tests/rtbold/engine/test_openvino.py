@@ -79,6 +79,17 @@ def test_an_answer_that_is_no_number_is_refused(tiny_bundle):
         open_engine(tiny_bundle)(x)
 
 
+def test_a_failing_inference_is_an_error_of_the_engine(tiny_bundle):
+    class Request:
+        def infer(self, *_, **__):
+            raise RuntimeError("where it was thrown:\nout of memory")
+
+    engine = open_engine(tiny_bundle)
+    engine._request = Request()
+    with pytest.raises(EngineError, match=r"OpenVINO failed.*out of memory"):
+        engine(windows())
+
+
 def test_unknown_engine_precision_and_threads(tiny_bundle):
     with pytest.raises(ConfigError, match="openvino, torch"):
         open_engine(tiny_bundle, engine="cuda")

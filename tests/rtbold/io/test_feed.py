@@ -231,6 +231,18 @@ def test_failure_of_the_feeds_thread_is_shown_to_publishers():
     feed.close()
 
 
+def test_a_message_that_cannot_be_encoded_is_counted_and_the_rest_goes_on(feed):
+    with joined(feed, "phase") as subscriber:
+        feed.publish(golden("phase", name=object()))
+        feed.publish(golden("phase"))
+        messages = collect(subscriber, has("phase"))
+    assert [m.body["seq"] for m in messages if m.topic == "phase"] == [1]
+    assert feed.failure is None
+    assert feed.n_encode_errors == 1
+    assert isinstance(feed.last_encode_error, TypeError)
+    assert feed.latest("phase").seq == 1
+
+
 def test_curve_admits_its_client_and_nobody_else(tmp_path):
     create_keys(tmp_path / "ours", ("app",))
     create_keys(tmp_path / "theirs", ("app",))

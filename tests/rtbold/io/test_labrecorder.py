@@ -108,6 +108,7 @@ def test_a_new_identity_gets_a_part_and_the_first_goes_on(watched):
 
 def test_the_same_source_reconnects_by_itself_after_a_while(watched):
     made, processes, tick = watched
+    processes[0].collecting = 2
     made.source_changed(stream(uid="u8", source_id="s1"))
     tick(0.5)
     assert len(processes) == 1
@@ -172,3 +173,74 @@ def test_little_room_is_told(watched, monkeypatch):
     state = tick(1.0)
     assert state.status == "degraded"
     assert "100 MB" in state.message
+
+
+@pytest.fixture
+def no_room(monkeypatch):
+    """Return the attempts to start LabRecorder, which fail, and how to end that."""
+    attempts = []
+
+    def refuse(path, streams, **_):
+        attempts.append(path)
+        raise RtboldError("no room")
+
+    def begin():
+        monkeypatch.setattr(recorder, "LabRecorderProcess", refuse)
+        return attempts, lambda: monkeypatch.setattr(
+            recorder, "LabRecorderProcess", FakeProcess
+        )
+
+    return begin
+
+
+def test_a_change_whose_part_cannot_be_opened_is_tried_again_and_told(watched, no_room):
+    made, processes, tick = watched
+    attempts, end = no_room()
+    made.source_changed(stream(uid="u9", source_id="s9"))
+    state = tick(0.5)
+    assert state.status == "failed"
+    assert "no room" in state.message
+    tick(4.0)
+    assert len(attempts) == 1  # not in each look
+    end()
+    state = tick(1.0)
+    assert [p.streams[0].uid for p in processes] == ["u1", "u9"]
+    assert state.status == "degraded"
+    assert "no room" in state.message
+
+
+def test_a_part_that_cannot_be_replaced_is_tried_again_and_told(watched, no_room):
+    _made, processes, tick = watched
+    processes[0].running = False
+    _attempts, end = no_room()
+    assert tick(6.0).status == "failed"
+    end()
+    assert tick(1.0).n_parts == 1
+    state = tick(4.0)
+    assert (state.n_parts, state.status) == (2, "degraded")
+    assert "started again; amp, m was not recorded all the time" in state.message
+
+
+def test_no_more_parts_than_twenty_and_that_is_told(watched):
+    made, processes, tick = watched
+    for n in range(30):
+        made.source_changed(stream(uid=f"v{n}", source_id=f"t{n}"))
+        state = tick(0.5)
+    assert len(processes) == 20
+    assert state.status == "failed"
+    assert "20 parts" in state.message
+
+
+def test_nothing_counts_as_recorded_by_a_dead_process(watched):
+    made, processes, tick = watched
+    processes[0].collecting = 2
+    made.source_changed(stream(uid="u8", source_id="s1"))
+    tick(0.5)
+    tick(10.0)
+    assert made.covers("u2")
+    assert made.covers("u8")
+    processes[0].running = False
+    tick(0.5)
+    assert not made.covers("u2")
+    assert not made.covers("u8")
+    assert [s.uid for s in processes[1].streams] == ["u8", "u2"]  # as it is now
