@@ -84,10 +84,12 @@ class Feed:
         """What ended the feed's thread, or None while it is well."""
         return self._failure
 
+    @property
     def n_encode_errors(self) -> int:
         """How many messages were dropped because they could not be encoded."""
         return self._n_encode_errors
 
+    @property
     def last_encode_error(self) -> Exception | None:
         """Why the last of them could not; None while there is none."""
         return self._last_encode_error
