@@ -113,7 +113,7 @@ class SpectrumMeter:
         )
 
 
-def is_number(data_uv: Float32Array) -> BoolArray:
+def is_number(data_uv: Float32Array | FloatArray) -> BoolArray:
     """Return where samples are numbers: not NaN, not infinite, not absurd."""
     return np.asarray(np.abs(data_uv) <= NUMBER_MAX_UV)
 

@@ -2,6 +2,7 @@
 
 from rtbold.card import Card
 from rtbold.electrodes import canonical, has_position
+from rtbold.errors import StreamMismatch
 from rtbold.messages import StreamDescription
 from rtbold.spatial import SpatialMatrix, SpatialSettings
 
@@ -46,3 +47,20 @@ def spatial_matrix(
         interpolate_missing=interpolate_missing,
     )
     return SpatialMatrix(settings)
+
+
+def check_same_kind(description: StreamDescription, *, simulated: bool) -> None:
+    """Refuse a real stream in a session that began on a simulated one.
+
+    What may run on a stream was decided for the kind that it began with.
+
+    Raises
+    ------
+    StreamMismatch : the stream is of the other kind.
+    """
+    if simulated and not description.simulated:
+        raise StreamMismatch(
+            f"stream {description.name!r} on {description.host!r} does not declare "
+            "itself simulated, but the session began on a simulated one. Expected the "
+            "same kind of stream; start a session of its own for this one."
+        )

@@ -103,6 +103,11 @@ class ChannelMonitor:
         return self._block_start + self._pending_n
 
     @property
+    def oldest_index(self) -> int:
+        """Source index that `bad_between` can look back to."""
+        return self._block_start - len(self._history) * self._block_n
+
+    @property
     def settled(self) -> bool:
         """Whether a whole second has been judged since the start."""
         return len(self._history) >= self._settings.judged_blocks
@@ -252,7 +257,7 @@ class ChannelMonitor:
 
     def _blocks_between(self, first_index: int, end_index: int) -> list[_Block]:
         """Return the judged blocks that end in (first_index, end_index]."""
-        oldest = self._block_start - len(self._history) * self._block_n
+        oldest = self.oldest_index
         if first_index < oldest and len(self._history) == self._history_n:
             raise LookupError(
                 f"the window begins at sample {first_index}, the history at {oldest}: "

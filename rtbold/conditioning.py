@@ -7,6 +7,7 @@ polyphase FIR, whose constant delay is taken out of the time stamps.
 import numpy as np
 from scipy import signal
 
+from rtbold.block_statistics import NUMBER_MAX_UV, is_number
 from rtbold.card import Conditioning
 from rtbold.messages import MODEL_RATE_HZ, Float32Array, FloatArray
 from rtbold.resample import Resampler, ResampleSettings
@@ -21,9 +22,9 @@ class Conditioner:
 
     Output m since the restart stands for the source at `source_position(m)`. The
     filters start at steady state on each channel's first finite sample. A sample
-    that is not finite is held at the channel's last finite value (before any: at what
-    becomes the first one), so that it never poisons a filter; that it was there is for
-    the quality monitor to see in the raw data.
+    that is not finite, or absurd, is held at the channel's last finite value (before
+    any: at what becomes the first one), so that it never poisons a filter; that it was
+    there is for the quality monitor to see in the raw data.
 
     Parameters
     ----------
@@ -69,7 +70,8 @@ class Conditioner:
             return np.empty((self._n_channels, 0), np.float32)
         relative_uv = data_uv - self._first_uv[:, None]
         with np.errstate(invalid="ignore"):
-            if not np.isfinite(relative_uv.sum()):
+            sound = np.abs(data_uv).max() <= NUMBER_MAX_UV  # False for NaN
+            if not sound or np.isnan(self._first_uv).any():
                 relative_uv = self._repaired(data_uv)
         self._held_uv = relative_uv[:, -1].copy()
         # A start from zero on what is relative to the first sample is a start at
@@ -79,7 +81,7 @@ class Conditioner:
 
     def _repaired(self, data_uv: Float32Array | FloatArray) -> FloatArray:
         """Return the data relative to each channel's first value, all of it finite."""
-        finite = np.isfinite(data_uv)
+        finite = is_number(data_uv)
         begins = np.isnan(self._first_uv) & finite.any(axis=1)
         first_uv = data_uv[np.arange(len(data_uv)), finite.argmax(axis=1)]
         self._first_uv = np.where(begins, first_uv, self._first_uv)

@@ -6,14 +6,13 @@ that really arrived, over the whole session (`EegChunk.index`). Times are on the
 of the stream's stamps; the pipeline converts to this machine's LSL clock.
 """
 
-from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 import numpy as np
 
 from rtbold.card import Card
 from rtbold.channel_choice import spatial_matrix, usable_channels
-from rtbold.channel_quality import Amplitude, ChannelFlag, ChannelMonitor
+from rtbold.channel_quality import ChannelMonitor
 from rtbold.conditioning import Conditioner
 from rtbold.electrodes import canonical
 from rtbold.messages import (
@@ -24,12 +23,12 @@ from rtbold.messages import (
     StreamDescription,
 )
 from rtbold.pipeline_settings import IntakeCounters, IntakeSettings
+from rtbold.recent_chunks import RecentChunks, straight_line
 from rtbold.ring import Ring
-from rtbold.segment import Segment, SpanFacts, WindowSpan
+from rtbold.segment import Segment, SpanFacts, WindowSpan, judged
 from rtbold.timebase import Jump, SampleClock, SampleClockSettings
 
 RING_SAMPLES = 5600  # a window, and 12 s for late triggers to ask for it
-RECENT_CHUNKS = 64  # raw, for a gap that shows only some samples later
 
 
 class Intake:
@@ -80,7 +79,7 @@ class Intake:
         self._counted = 0  # samples that the clock has seen
         self._t_arrived_s = float("nan")
         self._last_uv: Float32Array | None = None
-        self._recent: deque[EegChunk] = deque(maxlen=RECENT_CHUNKS)
+        self._recent = RecentChunks()
         self._segment = self._begin(source_index)
 
     def _begin(self, source_index: int) -> Segment:
@@ -88,8 +87,6 @@ class Intake:
         self.counters.n_segments += 1
         self.monitor.restart(source_index)
         return Segment(source_index, self._conditioner.source_position(1))
-
-    # What is known
 
     @property
     def delay_s(self) -> float:
@@ -107,6 +104,11 @@ class Intake:
         settle_n = self._conditioner.settle_s * self.description.rate_hz
         long_enough = self._segment.position >= settle_n
         return long_enough and self._clock.settled and self.monitor.settled
+
+    @property
+    def step_s(self) -> float:
+        """By how much the stamps have stepped; taken out of the samples' times."""
+        return self._clock.step_s
 
     @property
     def effective_rate_hz(self) -> float:
@@ -136,7 +138,9 @@ class Intake:
 
     def facts(self, span: WindowSpan) -> SpanFacts:
         """Return what happened to the samples of a window."""
-        bad, amplitude = self._judged(span)
+        # What a bad stretch leaves in the high-pass outlasts the stretch itself.
+        ring_n = round(self._conditioner.settle_s * self.description.rate_hz)
+        bad, amplitude = judged(self.monitor, self._labels, span, before_n=ring_n)
         needed = self._conditioner.needed(max(span.end - 1, 0))
         return SpanFacts(
             bad=bad,
@@ -158,22 +162,10 @@ class Intake:
         """Return the time of conditioned sample `m`, on the stream's clock."""
         return self._segment.times.time_of(self._conditioner.source_position(m))
 
-    def _judged(
-        self, span: WindowSpan
-    ) -> tuple[Mapping[str, frozenset[ChannelFlag]], Amplitude]:
-        if not span.whole:
-            return {}, "unknown"
-        between = span.source_first, span.source_end
-        found = self.monitor.bad_between(*between)
-        by_name = {canonical(label): flags for label, flags in found.items()}
-        bad = {name: by_name[name] for name in self._labels if name in by_name}
-        return bad, self.monitor.amplitude_between(*between)
-
-    # Samples in
-
     def restart(self, source_index: int) -> None:
         """Begin anew: the stream came back, its next sample is `source_index`."""
-        self._clock.restart()
+        # The same sender: by how much its stamps have stepped still holds.
+        self._clock.restart(step_s=self._clock.step_s)
         self._counted = 0
         self._recent.clear()
         self._new_segment(source_index)
@@ -189,6 +181,8 @@ class Intake:
         chunk : samples.
         t_arrived_s : when it arrived, on the clock of the stream's stamps.
         """
+        if chunk.data_uv.shape[1] == 0:
+            return
         self._t_arrived_s = t_arrived_s
         if chunk.index != self._segment.next_source:
             self._lost_on_the_way(chunk)
@@ -247,28 +241,21 @@ class Intake:
         self._segment.advance(data_uv.shape[1], t_arrived_s)
         self._last_uv = data_uv[:, -1:]
 
-    # Gaps
-
     def _gap(self, jump: Jump, *, n_back: int) -> None:
         """Start a segment at the jump; `n_back` samples of it came earlier."""
         self.counters.n_gaps += 1
         self.counters.n_missing += jump.n_missing
         times = self._segment.times
+        if not times:  # no sample had a time yet: there is nothing to go on from
+            self._new_segment(self._segment.next_source)
+            return
         t_s = times.time_of(self._segment.position - n_back) + jump.seconds
         begin = self._segment.next_source - n_back
-        again = list(self._recall(begin, n_back))
+        again = list(self._recent.between(begin, begin + n_back))
         self._new_segment(begin)
         self._segment.times.add(0, t_s, times.period_s)
         for data_uv, t_arrived_s in again:
             self._condition(data_uv, t_arrived_s)
-
-    def _recall(self, begin: int, n: int) -> Iterator[tuple[Float32Array, float]]:
-        """Yield the raw samples [begin, begin + n) of earlier chunks again."""
-        for chunk in self._recent:
-            first = max(begin - chunk.index, 0)
-            last = min(begin + n - chunk.index, chunk.data_uv.shape[1])
-            if first < last:
-                yield chunk.data_uv[:, first:last], chunk.t_arrived_s
 
     def _new_segment(self, source_index: int) -> None:
         self._conditioner.restart()
@@ -298,12 +285,13 @@ class Intake:
         """Put a straight line where `n_lost` samples are missing."""
         assert self._last_uv is not None  # a segment with samples has a last one
         self.counters.n_bridged += n_lost
-        share = np.arange(1, n_lost + 1) / (n_lost + 1)
-        rise_uv = chunk.data_uv[:, :1] - self._last_uv
-        line_uv = (self._last_uv + rise_uv * share).astype(np.float32)
-        start_s = self._segment.newest_s or 0.0
-        stamps_s = start_s + (chunk.t_lsl_s[0] - start_s) * share
+        line_uv = straight_line(self._last_uv, chunk.data_uv[:, :1], n_lost)
+        start_s = (self._segment.newest_s or 0.0) + self._clock.step_s
+        stamps_s = np.linspace(start_s, chunk.t_lsl_s[0], n_lost + 2)[1:-1]
         self._segment.note_bridge(n_lost)
         for at in range(n_lost):  # singly: the clock changes its line at fixed counts
-            self._push_stamps(stamps_s[at : at + 1])
+            if self._push_stamps(stamps_s[at : at + 1]):
+                self.counters.n_gaps += 1  # the stamps say more than the count
+                self.restart(chunk.index)
+                return
             self._condition(line_uv[:, at : at + 1], chunk.t_arrived_s)

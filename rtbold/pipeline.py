@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 from rtbold.card import Card
+from rtbold.channel_choice import check_same_kind
 from rtbold.errors import EngineError, StreamMismatch
 from rtbold.intake import Intake
 from rtbold.messages import (
@@ -60,7 +61,7 @@ class Pipeline:
         self.counters = IntakeCounters()
         self.intake: Intake | None = None
         self.misfit: StreamMismatch | None = None  # why there is no intake
-        self._clocks = StreamClocks()
+        self.clocks = StreamClocks()
         self._due: deque[Tick] = deque()
         self._now_s: float | None = None  # local; from TimePassed alone
         self._next_source = 0
@@ -69,6 +70,7 @@ class Pipeline:
         self.interpolated: tuple[str, ...] = ()  # in the newest window
         self._trigger_age_s: float | None = None
         self._warmed_up = False
+        self._began_simulated: bool | None = None  # None: no stream yet
         self._had_usable = False
 
     def push(self, event: Event) -> list[BoldPrediction]:
@@ -79,11 +81,11 @@ class Pipeline:
             case Marker():
                 self._marker(event)
             case ClockOffset():
-                self._clocks.take_offset(event)
+                self.clocks.take_offset(event)
                 self._follow_clock()
             case TimePassed(now_lsl_s=now_s):
                 self._now_s = now_s
-                self._due.extend(self.schedule.passed(self._clocks.to_stream(now_s)))
+                self._due.extend(self.schedule.passed(self.clocks.to_stream(now_s)))
             case StreamChanged(description=description):
                 self._describe(description)
             case Discontinuity():
@@ -92,25 +94,20 @@ class Pipeline:
                 self._command(event)
         return self._serve()
 
-    def to_local(self, t_stream_s: float) -> float:
-        """Return a time of the stream's stamps on this machine's LSL clock."""
-        return self._clocks.to_local(t_stream_s)
-
-    @property
-    def clock_uncertainty_s(self) -> float | None:
-        """Uncertainty of a foreign clock's alignment; None for LSL's own clock."""
-        return self._clocks.uncertainty_s
-
     def _chunk(self, chunk: EegChunk) -> Iterator[None]:
         self._next_source = chunk.index + chunk.data_uv.shape[1]
-        self._clocks.take_chunk(chunk)
-        self._follow_clock()
+        if self.intake is None or self.intake.newest_s is None:
+            self.clocks.take_chunk(chunk)
+            self._follow_clock()
         if self.intake is None:
             return
-        t_arrived_s = self._clocks.to_stream(chunk.t_arrived_s)
+        t_arrived_s = self.clocks.to_stream(chunk.t_arrived_s)
         for _ in self.intake.feed(chunk, t_arrived_s):
             self._start_free_run(self.intake)
             yield
+        if self.intake.newest_s is not None:
+            self.clocks.take_line(self.intake.newest_s, chunk.t_arrived_s)
+            self._follow_clock()
 
     def _start_free_run(self, intake: Intake) -> None:
         """Let a free run begin at the first sample that is no backlog."""
@@ -121,8 +118,10 @@ class Pipeline:
             self.schedule.first_sample(newest_s)
 
     def _marker(self, marker: Marker) -> None:
-        t_stream_s = self._clocks.of_marker(marker)
-        t_arrived_s = self._clocks.to_stream(marker.t_arrived_s)
+        t_stream_s = self.clocks.of_marker(marker)
+        if marker.source == "channel" and self.intake is not None:
+            t_stream_s -= self.intake.step_s  # as from its sample's own time
+        t_arrived_s = self.clocks.to_stream(marker.t_arrived_s)
         self._trigger_age_s = max(t_arrived_s - t_stream_s, 0.0)
         before = self.schedule.counts
         ticks = self.schedule.trigger(t_stream_s, t_arrived_s)
@@ -132,12 +131,12 @@ class Pipeline:
         self.last_trigger = TriggerNote(
             kind=trigger_kind(before, self.schedule.counts, ticks),
             volume_index=ticks[-1].volume_index if ticks else None,
-            t_local_s=self._clocks.to_local(t_stream_s),
+            t_local_s=self.clocks.to_local(t_stream_s),
         )
 
     def _follow_clock(self) -> None:
         """Move the TR grid along when the stamps' clock has become another one."""
-        moved_s = self._clocks.moved_s()
+        moved_s = self.clocks.moved_s()
         if moved_s == 0.0:
             return
         self.schedule.shift(moved_s)
@@ -147,9 +146,12 @@ class Pipeline:
 
     def _describe(self, description: StreamDescription) -> None:
         """Take a (new) stream; the model sees it only if it fits the card."""
-        self._clocks.describe(description)
+        self.clocks.describe(description)
         self._follow_clock()
+        if self._began_simulated is None:
+            self._began_simulated = description.simulated
         try:
+            check_same_kind(description, simulated=self._began_simulated)
             self.intake = Intake(
                 description,
                 self._card,
@@ -202,7 +204,7 @@ class Pipeline:
         if self._now_s is None:
             return False
         delay_s = self.intake.delay_s if self.intake else 0.0
-        due_s = self._clocks.to_local(self._window_end(tick)) + delay_s
+        due_s = self.clocks.to_local(self._window_end(tick)) + delay_s
         return self._now_s > due_s + self._settings.patience_s
 
     def _without_samples(self, tick: Tick) -> BoldPrediction:
@@ -222,7 +224,7 @@ class Pipeline:
             self._null(tick, verdict.status, verdict.reasons),
             source_first=span.source_first,
             source_end=span.source_end,
-            t_needed_s=self._clocks.to_local(found.t_needed_s),
+            t_needed_s=self.clocks.to_local(found.t_needed_s),
             t_needed_arrived_s=found.t_needed_arrived_s,
         )
         self.interpolated = plan.interpolated
@@ -274,13 +276,13 @@ class Pipeline:
         """Return how old the newest sample is; 0 while no time has passed at all."""
         if newest_s is None or self._now_s is None:
             return None if newest_s is None else 0.0
-        return self._clocks.to_stream(self._now_s) - newest_s
+        return self.clocks.to_stream(self._now_s) - newest_s
 
     def _null(
         self, tick: Tick, status: Status, reasons: tuple[Reason, ...]
     ) -> BoldPrediction:
         """Return the answer to `tick` without values."""
-        t_trigger_s = self._clocks.to_local(tick.t_trigger_s)
+        t_trigger_s = self.clocks.to_local(tick.t_trigger_s)
         shift_tr = (self._card.slice_reference or 0.0) + self._card.horizon_tr
         return BoldPrediction(
             tick=replace(tick, t_trigger_s=t_trigger_s),

@@ -25,13 +25,19 @@ class QualitySettings:
     max_drift_s: float = 0.1  # time lost sample by sample inside the window
     max_rate_error: float = 0.002  # of the nominal rate; above: degraded
     max_stream_age_s: float = 3.0  # of the newest EEG sample when the TR is due
+    max_stream_lead_s: float = 0.5  # stamps ahead of now: they are wrong
     max_trigger_age_s: float = 1.0  # of a trigger on arrival
 
     def __post_init__(self) -> None:
         for name in ("max_interpolated_share", "max_bridged_share", "max_rate_error"):
             if not 0 <= (share := getattr(self, name)) < 1:
                 raise ConfigError(f"{name} is {share!r}, expected a share in [0, 1)")
-        for name in ("max_drift_s", "max_stream_age_s", "max_trigger_age_s"):
+        for name in (
+            "max_drift_s",
+            "max_stream_age_s",
+            "max_stream_lead_s",
+            "max_trigger_age_s",
+        ):
             if not 0 < (seconds := getattr(self, name)):
                 raise ConfigError(f"{name} is {seconds!r}, expected seconds above 0")
 
@@ -125,8 +131,11 @@ def _completeness(facts: WindowFacts) -> list[_Finding]:
 
 def _timing(facts: WindowFacts, settings: QualitySettings) -> list[_Finding]:
     found: list[_Finding] = []
-    if facts.stream_age_s is None or facts.stream_age_s > settings.max_stream_age_s:
+    age_s = facts.stream_age_s
+    if age_s is None or age_s > settings.max_stream_age_s:
         found.append(("invalid", "no_data"))
+    elif age_s < -settings.max_stream_lead_s:
+        found.append(("invalid", "stamp_step"))
     if (facts.trigger_age_s or 0.0) > settings.max_trigger_age_s:
         found.append(("invalid", "late"))
     if facts.bridged_share > settings.max_bridged_share:

@@ -4,6 +4,7 @@ A session that ``rtbold run --record`` wrote comes back to the last bit, by its 
 log. A recording made by others has no arrivals and no clock: time follows its data.
 """
 
+import math
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -96,16 +97,32 @@ def recording_events(
     chunk_n = max(round(CHUNK_S * recording.rate_hz), 1)
     waiting = [(marker_time_s(m, recording), m.label) for m in volumes]
     waiting.sort(reverse=True)
+    passed = _PassedTime()
     for first in range(0, recording.data_uv.shape[1], chunk_n):
         end = min(first + chunk_n, recording.data_uv.shape[1])
-        now_s = float(times_s[end - 1])
-        while waiting and waiting[-1][0] <= now_s:
+        stamp_s = float(times_s[end - 1])
+        while waiting and waiting[-1][0] <= stamp_s:
             t_s, label = waiting.pop()
             yield Marker(label, t_s, t_s, source="channel")
         data_uv = recording.data_uv[:, first:end]
         # Arrivals are unknown in a file, and NaN says so
         yield EegChunk(data_uv, times_s[first:end], float("nan"), first)
-        yield TimePassed(now_s)
+        yield TimePassed(passed(stamp_s, (end - first) / recording.rate_hz))
+
+
+class _PassedTime:
+    """Time that follows the stamps of a file, and never goes back with them."""
+
+    def __init__(self) -> None:
+        self._now_s = -math.inf
+        self._ahead_s = 0.0  # of the stamps, after steps back
+
+    def __call__(self, stamp_s: float, duration_s: float) -> float:
+        """Return the time at the end of a chunk of `duration_s`."""
+        if stamp_s + self._ahead_s < self._now_s:
+            self._ahead_s = self._now_s + duration_s - stamp_s
+        self._now_s = stamp_s + self._ahead_s
+        return self._now_s
 
 
 def described(recording: Recording, reference: str | None) -> StreamDescription:

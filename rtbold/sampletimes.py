@@ -4,6 +4,7 @@ The sample clock's line is refitted every second. A sample keeps the time that t
 gave it when it came: so its time never depends on when somebody asks.
 """
 
+import math
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -33,8 +34,9 @@ class SampleTimes:
         return self._pieces[-1].period_s
 
     def add(self, position: int, t_s: float, period_s: float) -> None:
-        """Let samples from `position` on lie on a new piece."""
-        self._pieces.append(_Piece(position, t_s, period_s))
+        """Let samples from `position` on lie on a new piece; NaN is no time."""
+        if math.isfinite(t_s) and math.isfinite(period_s):
+            self._pieces.append(_Piece(position, t_s, period_s))
 
     def time_of(self, position: float) -> float:
         """Return the time of a position; beyond the newest piece extrapolated."""

@@ -5,7 +5,8 @@ from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from rtbold.channel_quality import Amplitude, ChannelFlag
+from rtbold.channel_quality import Amplitude, ChannelFlag, ChannelMonitor
+from rtbold.electrodes import canonical
 from rtbold.messages import WINDOW_S, WINDOW_SAMPLES
 from rtbold.sampletimes import SampleTimes
 
@@ -68,7 +69,8 @@ class Segment:
     @property
     def newest_s(self) -> float | None:
         """Time of the newest sample; None before the first."""
-        return self.times.time_of(self.position - 1) if self.position else None
+        known = self.position > 0 and bool(self.times)
+        return self.times.time_of(self.position - 1) if known else None
 
     def advance(self, n: int, t_arrived_s: float) -> None:
         """Count `n` samples that arrived at `t_arrived_s`."""
@@ -101,15 +103,12 @@ class Segment:
         """
         if not self.times:
             return None
-        position_end = math.ceil(self.times.position_at(t_end_s) - AT_TRIGGER_SAMPLES)
+        position_end = self._first_at(t_end_s)
         end = math.ceil(max(position_end, 0) / self._per_output)
         if end > n_conditioned:
             return None
         first = end - WINDOW_SAMPLES
-        t_start_s = t_end_s - WINDOW_S
-        position_first = math.ceil(
-            self.times.position_at(t_start_s) - AT_TRIGGER_SAMPLES
-        )
+        position_first = self._first_at(t_end_s - WINDOW_S)
         if first >= 0:  # a full window can begin less than a grid step before sample 0
             position_first = max(position_first, 0)
         return WindowSpan(
@@ -121,6 +120,10 @@ class Segment:
             position_end=position_end,
             whole=first >= oldest,
         )
+
+    def _first_at(self, t_s: float) -> int:
+        """Return the position of the first sample at or after `t_s`."""
+        return math.ceil(self.times.position_at(t_s) - AT_TRIGGER_SAMPLES)
 
     def bridged_since(self, position: int) -> int:
         """Return how many samples from `position` on were bridged."""
@@ -137,3 +140,21 @@ class Segment:
 
     def _bridged(self, begin: int, end: int) -> int:
         return sum(max(min(at + n, end) - max(at, begin), 0) for at, n in self._bridges)
+
+
+def judged(
+    monitor: ChannelMonitor, names: tuple[str, ...], span: WindowSpan, *, before_n: int
+) -> tuple[Mapping[str, frozenset[ChannelFlag]], Amplitude]:
+    """Return the bad ones among the channels `names`, and the head's amplitude.
+
+    Parameters
+    ----------
+    before_n : source samples before the window that count too.
+    """
+    if not span.whole:
+        return {}, "unknown"
+    begin = max(span.source_first - before_n, monitor.oldest_index)
+    found = monitor.bad_between(begin, span.source_end)
+    by_name = {canonical(label): flags for label, flags in found.items()}
+    bad = {name: by_name[name] for name in names if name in by_name}
+    return bad, monitor.amplitude_between(begin, span.source_end)

@@ -9,6 +9,7 @@ from typing import Literal
 from rtbold.bundle import Bundle
 from rtbold.clock import Clock
 from rtbold.errors import StreamMismatch
+from rtbold.event_gate import EventGate
 from rtbold.feedback import FeedbackSettings
 from rtbold.io.acquisition import Acquisition
 from rtbold.io.control import ControlCommand
@@ -17,7 +18,6 @@ from rtbold.io.lsl_mirror import LslMirror
 from rtbold.io.recording_run import RecordingRun
 from rtbold.messages import (
     BoldPrediction,
-    ClockOffset,
     Event,
     Marker,
     OperatorCommand,
@@ -36,7 +36,7 @@ from rtbold.session_state import (
 )
 from rtbold.session_views import StreamFacts, Views
 from rtbold.session_watch import Watch
-from rtbold.wire import Hello, Log, SessionState, Trigger
+from rtbold.wire import Hello, Log, Message, SessionState, Trigger
 
 logger = logging.getLogger("rtbold.session")
 
@@ -60,7 +60,7 @@ class SessionParts:
     feedback: FeedbackSettings
     upstream_ms: float | None
     hello: Callable[[float | None], Hello]  # from the clock's uncertainty in ms
-    same_host: bool  # EEG and markers: then they share one clock offset
+    trigger_label: str | None  # of --trigger; None: the only one that comes
 
 
 class Session:
@@ -93,6 +93,12 @@ class Session:
             say=self._say,
             tell_clock=lambda ms: parts.feed.publish(parts.hello(ms)),
         )
+        self._gate = EventGate(
+            parts.trigger_label,
+            parts.acquisition,
+            say=lambda text: self._say("error", text),
+        )
+        self._tr_paused = False  # by us, for the triggers' TR is another one
         self._interpolated: tuple[str, ...] = ()
         self._eeg_due_s = self._slow_due_s = clock.now_s()
         self.summary = SessionSummary()
@@ -109,6 +115,7 @@ class Session:
     def run(self, duration_s: float | None = None) -> SessionSummary:
         """Loop until `duration_s` is over, or a STOP, or `stop`."""
         begun_s = due_s = self._clock.now_s()
+        self._push(TimePassed(begun_s))  # so that what has queued up shows its age
         while not self._stopping:
             for event in self._pull(due_s):
                 self._push(event)
@@ -127,13 +134,7 @@ class Session:
             yield from self._command(self._commands.get())
         timeout_s = max(until_s - self._clock.now_s(), 0.0)
         for event in self._parts.acquisition.events(timeout_s):
-            if not self._superfluous(event):
-                yield event
-
-    def _superfluous(self, event: Event) -> bool:
-        """On one host markers and EEG share a clock: one offset keeps them exact."""
-        is_marker_offset = isinstance(event, ClockOffset) and event.stream == "marker"
-        return is_marker_offset and self._parts.same_host
+            yield from self._gate(event)
 
     def _push(self, event: Event) -> None:
         """Take one event through the pipeline and publish what it completes."""
@@ -195,14 +196,25 @@ class Session:
         feed.set_state(self._state(), self._newest_s())
         if now_s >= self._eeg_due_s:
             self._eeg_due_s = max(self._eeg_due_s + EEG_EVERY_S, now_s)
-            if feed.wants("eeg") and (eeg := self._views.eeg()) is not None:
-                feed.publish(eeg)
+            if feed.wants("eeg"):
+                self._publish_view(self._views.eeg)
         if now_s >= self._slow_due_s:
             self._slow_due_s = max(self._slow_due_s + SLOW_VIEWS_EVERY_S, now_s)
-            feed.publish(self._views.quality(self._stream_facts(now_s)))
-            if feed.wants("bands") and (bands := self._views.bands()) is not None:
-                feed.publish(bands)
+            facts = self._stream_facts(now_s)
+            self._publish_view(lambda: self._views.quality(facts))
+            if feed.wants("bands"):
+                self._publish_view(self._views.bands)
             self._watch.look()
+
+    def _publish_view(self, draw: Callable[[], Message | None]) -> None:
+        """Publish what is only looked at; a fault in it must not end a session."""
+        try:
+            message = draw()
+        except Exception:
+            logger.exception("a view could not be drawn; the session goes on")
+            return
+        if message is not None:
+            self._parts.feed.publish(message)
 
     def _stream_facts(self, now_s: float) -> StreamFacts:
         newest_s = self._newest_s()
@@ -217,10 +229,12 @@ class Session:
     def _newest_s(self) -> float | None:
         intake = self._parts.pipeline.intake
         newest_s = intake.newest_s if intake else None
-        return None if newest_s is None else self._parts.pipeline.to_local(newest_s)
+        return (
+            None if newest_s is None else self._parts.pipeline.clocks.to_local(newest_s)
+        )
 
     def _state(self) -> SessionState:
-        if self._paused:
+        if self._paused or self._tr_paused:
             return "paused"
         if stream_state(self._parts.acquisition.eeg) != "running":
             return "stalled"
@@ -246,7 +260,13 @@ class Session:
     def _check_tr(self) -> None:
         """Refuse a scanner whose TR is not the session's."""
         tr_s = self._parts.pipeline.schedule.tr_mismatch
+        if (tr_s is None) is not self._tr_paused:
+            return
+        self._tr_paused = tr_s is not None
         if tr_s is None:
+            self._say("info", "the triggers come at the expected TR again")
+            if not self._paused:
+                self._push(OperatorCommand("resume"))
             return
         text = (
             f"triggers come every {tr_s:.4g} s, expected "

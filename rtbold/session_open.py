@@ -24,7 +24,7 @@ from rtbold.io.curve import ServerKeys
 from rtbold.io.feed import Feed
 from rtbold.io.lsl_mirror import LslMirror
 from rtbold.io.recording_run import RecordingRun
-from rtbold.io.session_folder import open_session_folder
+from rtbold.io.session_folder import check_label, open_session_folder
 from rtbold.messages import StreamDescription
 from rtbold.pipeline import Pipeline
 from rtbold.pipeline_settings import PipelineSettings
@@ -33,6 +33,7 @@ from rtbold.session import Session, SessionParts
 from rtbold.session_parts import (
     acquisition_settings,
     check_clocks,
+    conversion,
     mirror_settings,
     mirror_streams,
     stream_pipeline_settings,
@@ -88,6 +89,8 @@ def load_bundle(run: RunSettings, subject_root: Path | None) -> Bundle:
             "no model was given, and there is no default one. Expected --model BUNDLE "
             "(rtbold models list shows them) or --subject CODE."
         )
+    if run.subject is not None:
+        check_label("subject", run.subject)
     return bundles.load(name, subject_root=subject_root)
 
 
@@ -171,7 +174,7 @@ class _Opener:
             feedback=self._feedback,
             upstream_ms=run.upstream_delay_ms,
             hello=self._hello(stream, settings.schedule.tr_s, ports),
-            same_host=markers is not None and markers.host == stream.host,
+            trigger_label=run.trigger,
         )
 
     def _recording(
@@ -179,13 +182,16 @@ class _Opener:
     ) -> RecordingRun:
         run = self._run
         assert run.record is not None  # the caller looked
-        paths = open_session_folder(run.record, run.subject or UNNAMED_SUBJECT)
+        paths = open_session_folder(run.record, self._subject())
         paths.copy_card(self._bundle.path)
         paths.write_settings(
             {
                 "run": asdict(run),
                 "pipeline": msgspec.to_builtins(settings),
                 "model_sha256": self._bundle.sha256,
+                "conversion": conversion(
+                    streams[0], self._bundle.card, interpolate=run.interpolate
+                ),
             }
         )
         given = {"unit": run.unit, "trigger_channel": run.trigger_channel}
@@ -194,6 +200,11 @@ class _Opener:
         self._stack.callback(recording.close)
         recording.start(streams)
         return recording
+
+    def _subject(self) -> str:
+        """Return the code that a recording goes under."""
+        known = self._run.subject or self._bundle.card.origin.subject
+        return known or UNNAMED_SUBJECT
 
     def _hello(
         self, stream: StreamDescription, tr_s: float, ports: Ports

@@ -2,6 +2,7 @@
 
 from rtbold.bundle import Bundle, check_domain
 from rtbold.card import Card
+from rtbold.channel_choice import spatial_matrix, usable_channels
 from rtbold.config import RunSettings
 from rtbold.errors import ConfigError, StreamMismatch
 from rtbold.intake import Intake
@@ -116,6 +117,24 @@ def pipeline_settings(
         ),
         standing=in_order(reasons),
     )
+
+
+def conversion(
+    stream: StreamDescription, card: Card, *, interpolate: bool
+) -> dict[str, object]:
+    """Return the matrix from the stream's channels to the model's, for the record.
+
+    As it is while no channel is bad; it is computed anew when the bad ones change.
+    """
+    _, labels = usable_channels(stream, card)
+    matrix = spatial_matrix(stream, card, labels, interpolate_missing=interpolate)
+    return {
+        "from_channels": labels,
+        "from_reference": stream.reference,
+        "to_channels": card.channels,
+        "to_reference": card.reference,
+        "matrix": matrix.matrix(frozenset()).matrix.tolist(),
+    }
 
 
 def mirror_settings(

@@ -55,7 +55,7 @@ class Views:
     def eeg(self) -> Eeg | None:
         """Return the conditioned samples since the last call."""
         intake = self._pipeline.intake
-        if intake is None:
+        if intake is None or intake.newest_s is None:
             return None
         before = self._shown[1] if self._shown[0] is intake else 0
         end = intake.n_conditioned
@@ -67,7 +67,7 @@ class Views:
         data_uv = self._model_channels(intake, intake.samples(end - first, end))
         message = Eeg(
             sample_index=self._index,
-            t_first=self._pipeline.to_local(intake.time_of_conditioned(first)),
+            t_first=self._pipeline.clocks.to_local(intake.time_of_conditioned(first)),
             rate_hz=MODEL_RATE_HZ,
             n_channels=len(data_uv),
             n_samples=end - first,
@@ -80,12 +80,12 @@ class Views:
         """Return the band powers of the last seconds."""
         intake = self._pipeline.intake
         n = round(SPAN_S * MODEL_RATE_HZ)
-        if intake is None or intake.n_conditioned < n:
+        if intake is None or intake.newest_s is None or intake.n_conditioned < n:
             return None
         end = intake.n_conditioned
         data_uv = self._model_channels(intake, intake.samples(n, end))
         powers = band_powers(data_uv, MODEL_RATE_HZ).T
-        t_end_s = self._pipeline.to_local(intake.time_of_conditioned(end))
+        t_end_s = self._pipeline.clocks.to_local(intake.time_of_conditioned(end))
         return Bands(
             t_start=t_end_s - SPAN_S,
             t_end=t_end_s,

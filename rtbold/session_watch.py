@@ -38,6 +38,7 @@ class Watch:
         self._tell_clock = tell_clock
         self._last_states: tuple[object, ...] = ()
         self._told_uncertainty_s: float | None = None
+        self._marker_uid = ""
 
     def look(self) -> None:
         """Say what is new.
@@ -49,6 +50,7 @@ class Watch:
         if self._acquisition.refused is not None:
             raise self._acquisition.refused
         self._look_at_clock()
+        self._look_at_markers()
         eeg, marker = self._acquisition.eeg, self._acquisition.marker
         problem = self._recording.problem if self._recording else ""
         engine = str(self._pipeline.engine_problem or "")
@@ -65,8 +67,17 @@ class Watch:
         if engine:
             self._say("error", f"ENGINE: {engine}")
 
+    def _look_at_markers(self) -> None:
+        """Let the recording follow a marker stream that came back as another one."""
+        stream = self._acquisition.marker_description
+        if stream is None or stream.uid == self._marker_uid:
+            return
+        if self._marker_uid and self._recording is not None:
+            self._recording.marker_changed(stream)
+        self._marker_uid = stream.uid
+
     def _look_at_clock(self) -> None:
-        uncertainty_s = self._pipeline.clock_uncertainty_s
+        uncertainty_s = self._pipeline.clocks.uncertainty_s
         if uncertainty_s is None or not math.isfinite(uncertainty_s):
             return
         told_s = self._told_uncertainty_s

@@ -6,6 +6,8 @@ is exact to the sample; only what is published is converted.
 
 import math
 
+import numpy as np
+
 from rtbold.messages import ClockOffset, EegChunk, Marker, StreamDescription
 from rtbold.timebase import ForeignClock
 
@@ -24,6 +26,7 @@ class StreamClocks:
         self._marker_offset_s: float | None = None
         self._foreign: ForeignClock | None = None
         self._followed_s = 0.0
+        self._host = ""
 
     @property
     def uncertainty_s(self) -> float | None:
@@ -33,11 +36,21 @@ class StreamClocks:
     def describe(self, description: StreamDescription) -> None:
         """Take the (new) stream's kind of clock."""
         self._foreign = ForeignClock() if description.foreign_clock else None
+        if description.host != self._host:
+            self._host, self._eeg_offset_s = description.host, 0.0
 
     def take_chunk(self, chunk: EegChunk) -> None:
-        """Follow a foreign clock by when its samples arrive."""
+        """Align a foreign clock by the first samples, before their line is known."""
         if self._foreign is not None and chunk.t_lsl_s.size:
             self._foreign.push(chunk.t_lsl_s, chunk.t_arrived_s)
+
+    def take_line(self, newest_s: float, t_arrived_s: float) -> None:
+        """Follow a foreign clock by the time of its newest sample on the line.
+
+        Not by its stamp: a step of the stamps is taken out of the line already.
+        """
+        if self._foreign is not None:
+            self._foreign.push(np.array([newest_s]), t_arrived_s)
 
     def take_offset(self, offset: ClockOffset) -> None:
         """Take a measured clock offset."""

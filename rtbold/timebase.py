@@ -80,7 +80,7 @@ class SampleClock:
         self._settings = settings
         self.restart()
 
-    def restart(self) -> None:
+    def restart(self, *, step_s: float = 0.0) -> None:
         """Forget everything: another stream begins, its first sample at position 0."""
         settings = self._settings
         rate_hz = settings.rate_hz
@@ -96,7 +96,7 @@ class SampleClock:
         self._first = 0  # count at position 0
         self._level_since = 0  # count of the last gap, or of the start
         self._jump_s = settings.jump_unsettled_s
-        self._step_s = 0.0  # subtracted from raw stamps
+        self._step_s = step_s  # subtracted from raw stamps
         self._step_since: int | None = None  # count of a step not yet refined
         self._watched_since: int | None = None  # count of a step that may hide a gap
         self._returnable_s = 0.0  # of a gap that may have been a late burst
@@ -167,8 +167,10 @@ class SampleClock:
         """
         if len(stamps_s) == 0:
             return ()
+        if not np.isfinite(stamps_s.sum()):  # infinite stamps are no better than NaN
+            stamps_s = np.where(np.isfinite(stamps_s), stamps_s, np.nan)
         if self._n == 0:
-            self._line = Line(0, float(stamps_s[0]), self._line.period_s)
+            self._line = Line(0, float(stamps_s[0]) - self._step_s, self._line.period_s)
         jumps = self._missing_at_step()
         update_n = self._settings.update_n
         chunk = Chunk(self._n, self._n + len(stamps_s) - 1, t_arrived_s)

@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from rtbold.session import Session
     from rtbold.session_state import SessionSummary
 
+TERMINATED = 128 + 15  # as a shell reports SIGTERM
+
 
 def run(
     model: Annotated[
@@ -102,13 +104,25 @@ def run(
 
     import time
 
+    from platformdirs import user_data_path
+
+    from rtbold.cli.session_log import SessionLog
     from rtbold.io.lsl_clock import LslClock
     from rtbold.session_open import open_session
 
-    _log_to_stderr()
-    with open_session(settings, clock=LslClock(), now_unix_s=time.time) as session:
+    _end_in_order_on_signals()
+    with (
+        SessionLog() as log,
+        open_session(
+            settings,
+            clock=LslClock(),
+            now_unix_s=time.time,
+            subject_root=user_data_path("rtbold") / "subjects",
+        ) as session,
+    ):
         _stop_on_signals(session)
-        _log_beside(session)
+        if session.recording is not None:
+            log.write_beside(session.recording.paths.log)
         summary = session.run(settings.duration_s)
     typer.echo(_sentence(summary), err=True)
     if summary.recording_problem:
@@ -117,23 +131,14 @@ def run(
         raise RtboldError(f"the recording is not whole: {summary.recording_problem}.")
 
 
-def _log_to_stderr() -> None:
-    import logging
+def _end_in_order_on_signals() -> None:
+    """Let a polite end during the start close what is open, and outlive a terminal."""
+    import signal
+    import sys
 
-    logging.basicConfig(
-        level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S"
-    )
-
-
-def _log_beside(session: "Session") -> None:
-    """Keep the log with the recording, if there is one."""
-    import logging
-
-    if session.recording is None:
-        return
-    to_file = logging.FileHandler(session.recording.paths.log, encoding="utf-8")
-    to_file.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
-    logging.getLogger("rtbold").addHandler(to_file)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(TERMINATED))
+    if hasattr(signal, "SIGHUP"):  # not on Windows
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
 
 
 def _stop_on_signals(session: "Session") -> None:

@@ -417,3 +417,142 @@ def test_an_engine_that_answers_no_number_makes_the_prediction_invalid():
     assert {p.status for p in locked} == {"invalid"}
     assert all("nonfinite" in p.reasons and p.values is None for p in locked)
     assert "NaN" in str(pipe.engine_problem)
+
+
+def stepped_chunks(rate_hz, seconds, *, step_s, at_s):
+    """Samples whose stamps step by `step_s`, while they arrive as before."""
+    data_uv = rig.eeg(rate_hz, seconds)
+    for c in rig.samples(data_uv, rate_hz, rig.every(rate_hz, seconds)):
+        stamps_s = np.where(c.t_lsl_s >= rig.T0_S + at_s, c.t_lsl_s + step_s, c.t_lsl_s)
+        yield EegChunk(c.data_uv, stamps_s, c.t_arrived_s, c.index)
+
+
+def is_right(prediction, rate_hz):
+    """Whether the window ends where its volume begins, in samples really taken."""
+    return prediction.source_end == round((prediction.t_end_s - rig.T0_S) * rate_hz)
+
+
+@pytest.mark.parametrize("step_s", [5.0, -1.5, 200_000.0])
+def test_a_stall_after_a_stamp_step_does_not_forget_the_step(step_s):
+    rate_hz, seconds = 250.0, 80.0
+    pipe = rig.pipeline()
+    pipe.push(StreamChanged(rig.stream(rate_hz)))
+    events = rig.in_order(
+        stepped_chunks(rate_hz, seconds, step_s=step_s, at_s=20.0),
+        rig.triggers(seconds),
+        rig.passing(seconds),
+    )
+    found, resumed = [], False
+    for event in events:
+        if isinstance(event, EegChunk) and event.index >= 30 * rate_hz and not resumed:
+            resumed = True
+            found += pipe.push(Discontinuity("resumed"))
+        found += pipe.push(event)
+    late = [p for p in found if p.t_end_s > rig.T0_S + 50 and p.values is not None]
+    assert len(late) >= 8
+    assert all(abs(p.source_end - round((p.t_end_s - rig.T0_S) * rate_hz)) <= 1
+               for p in late)  # fmt: skip
+
+
+def test_stamps_ahead_of_now_are_never_predicted_from():
+    rate_hz, seconds = 250.0, 40.0
+    chunks = stepped_chunks(rate_hz, seconds, step_s=6.0, at_s=0.0)
+    pipe = rig.pipeline()
+    events = rig.in_order(chunks, rig.triggers(seconds), rig.passing(seconds))
+    predictions = rig.run(pipe, rig.stream(rate_hz), events)
+    assert predictions
+    assert all(p.values is None for p in predictions)
+
+
+def test_a_trigger_in_the_stream_steps_with_its_samples():
+    rate_hz, seconds, step_s = 250.0, 60.0, 0.4
+    chunks = stepped_chunks(rate_hz, seconds, step_s=step_s, at_s=20.0)
+    markers = [
+        Marker(
+            "1",
+            m.t_lsl_s + (step_s if m.t_lsl_s >= rig.T0_S + 20 else 0.0),
+            m.t_arrived_s + 0.03,
+            source="channel",
+        )
+        for m in rig.triggers(seconds)
+    ]
+    pipe = rig.pipeline()
+    events = rig.in_order(chunks, markers, rig.passing(seconds))
+    predictions = rig.run(pipe, rig.stream(rate_hz), events)
+    late = [
+        p for p in predictions if p.t_end_s > rig.T0_S + 42 and p.values is not None
+    ]
+    assert len(late) >= 5
+    for p in late:
+        volume_n = round(p.tick.volume_index * rig.TR_S * rate_hz)
+        assert abs(p.source_end - volume_n) <= 1
+
+
+@pytest.mark.parametrize("first", [np.nan, np.inf])
+def test_a_first_stamp_that_is_no_number_ends_nothing(first):
+    rate_hz, seconds = 250.0, 40.0
+    data_uv = rig.eeg(rate_hz, seconds)
+    chunks = list(rig.samples(data_uv, rate_hz, rig.every(rate_hz, seconds)))
+    stamps_s = chunks[0].t_lsl_s.copy()
+    stamps_s[0] = first
+    chunks[0] = EegChunk(chunks[0].data_uv, stamps_s, chunks[0].t_arrived_s, 0)
+    pipe = rig.pipeline()
+    events = rig.in_order(chunks, rig.triggers(seconds), rig.passing(seconds))
+    predictions = rig.run(pipe, rig.stream(rate_hz), events)
+    assert all(
+        abs(p.source_end - round((p.t_end_s - rig.T0_S) * rate_hz)) <= 1
+        for p in predictions
+        if p.values is not None
+    )
+
+
+def test_an_absurd_sample_leaves_nothing_behind():
+    rate_hz, seconds = 250.0, 60.0
+    data_uv = rig.eeg(rate_hz, seconds)
+    clean, broken = rig.RecordingModel(), rig.RecordingModel()
+    session(rate_hz, seconds, model=clean, data_uv=data_uv)
+    data_uv = data_uv.copy()
+    data_uv[1, round(20 * rate_hz)] = 1e30
+    session(rate_hz, seconds, model=broken, data_uv=data_uv)
+    np.testing.assert_allclose(broken.windows[-1], clean.windows[-1], atol=1.0)
+
+
+def test_what_an_electrode_pop_leaves_in_the_filter_is_marked_too():
+    rate_hz, seconds = 250.0, 60.0
+    data_uv = rig.eeg(rate_hz, seconds)
+    data_uv[1, round(20 * rate_hz) :] += 100_000.0  # a cable was touched
+    model = rig.RecordingModel()
+    predictions, _ = session(rate_hz, seconds, model=model, data_uv=data_uv)
+    with_values = [p for p in predictions if p.values is not None]
+    for p, window_uv in zip(with_values, model.windows, strict=True):
+        if "interpolated" not in p.reasons:
+            assert np.abs(window_uv).max() < 500.0
+
+
+def test_a_real_stream_never_takes_the_place_of_a_simulated_one():
+    pipe = rig.pipeline()
+    pipe.push(StreamChanged(rig.stream(250.0, simulated=True)))
+    assert pipe.misfit is None
+    pipe.push(StreamChanged(rig.stream(250.0, simulated=False)))
+    assert pipe.intake is None
+    assert "declare itself simulated" in str(pipe.misfit)
+
+
+def test_an_empty_chunk_passes():
+    pipe = rig.pipeline()
+    pipe.push(StreamChanged(rig.stream(250.0)))
+    empty = np.empty((len(rig.CHANNELS), 0), np.float32)
+    assert pipe.push(EegChunk(empty, np.empty(0), rig.T0_S, 77)) == []
+
+
+def test_a_loss_after_a_stamp_step_is_bridged_without_a_new_step():
+    rate_hz, seconds = 250.0, 45.0
+    chunks = list(stepped_chunks(rate_hz, seconds, step_s=3.0, at_s=10.0))
+    at = next(i for i, c in enumerate(chunks) if c.index >= 30 * rate_hz)
+    lost = chunks.pop(at)
+    pipe = rig.pipeline()
+    events = rig.in_order(chunks, rig.triggers(seconds), rig.passing(seconds))
+    predictions = rig.run(pipe, rig.stream(rate_hz), events)
+    assert pipe.counters.n_bridged == lost.data_uv.shape[1]
+    assert pipe.counters.n_stamp_steps == 1
+    assert all(is_right(p, rate_hz) for p in predictions if p.values is not None)

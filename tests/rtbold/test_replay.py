@@ -1,9 +1,12 @@
+from dataclasses import replace
+
 import numpy as np
 import pipeline_rig as rig
 import pytest
 
 from rtbold.errors import AmbiguousStream, DataFileError
 from rtbold.io.recording import RecordedMarker, Recording
+from rtbold.messages import TimePassed
 from rtbold.pipeline import Pipeline
 from rtbold.pipeline_settings import PipelineSettings
 from rtbold.replay import find_volume_label, recording_events
@@ -81,3 +84,24 @@ def test_a_recording_gives_what_the_live_session_would_have():
     for a, b in zip(replayed, usable, strict=True):
         assert (a.source_first, a.source_end) == (b.source_first, b.source_end)
         np.testing.assert_array_equal(a.values, b.values)
+
+
+def test_a_file_whose_stamps_step_back_is_replayed_on():
+    """Time goes on; what follows the step is predicted from its own samples."""
+    whole = recording(70.0)
+    times_s = np.arange(whole.data_uv.shape[1]) / whole.rate_hz
+    stamps_s = np.where(times_s >= 20.0, times_s - 5.0, times_s)
+    # Markers of a file are placed by sample count, here also on the stepped stamps.
+    stepped = replace(whole, stamps_s=stamps_s, markers=())
+    events = list(recording_events(stepped, volume_label=None))
+    passed = [e.now_lsl_s for e in events if isinstance(e, TimePassed)]
+    assert passed == sorted(passed)
+    settings = PipelineSettings(
+        schedule=ScheduleSettings(tr_s=rig.TR_S, mode="free_run")
+    )
+    pipe = Pipeline(rig.card(), rig.RecordingModel(), settings)
+    found = [p for event in events for p in pipe.push(event)]
+    late = [p for p in found if p.values is not None and p.t_end_s > 45]
+    assert late
+    for p in late:
+        assert abs(p.source_end - round(p.t_end_s * whole.rate_hz)) <= 1

@@ -1,3 +1,4 @@
+import numpy as np
 import pipeline_rig as rig
 import pytest
 
@@ -7,6 +8,7 @@ from rtbold.io.triggers import TriggerChannel, TriggerStream
 from rtbold.session_parts import (
     acquisition_settings,
     check_clocks,
+    conversion,
     pipeline_settings,
     trigger_source,
 )
@@ -83,3 +85,10 @@ def test_acquisition_is_asked_for_the_named_stream():
     assert (settings.query.name, settings.query.host) == ("A", "h")
     assert (settings.unit, settings.reference) == ("V", "FCz")
     assert settings.trigger is None
+
+
+def test_the_conversion_on_record_is_the_average_reference():
+    found = conversion(rig.stream(250.0), rig.card(), interpolate=False)
+    assert found["from_channels"] == found["to_channels"] == rig.CHANNELS
+    matrix = np.array(found["matrix"])
+    np.testing.assert_allclose(matrix, np.eye(6) - 1 / 6)
