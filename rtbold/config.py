@@ -80,11 +80,6 @@ class RunSettings:
                 "Give one of them."
             )
 
-    @property
-    def wants_triggers(self) -> bool:
-        """Whether any trigger source was named."""
-        return bool(self.trigger_stream or self.trigger_channel or self.trigger)
-
     @classmethod
     def build(
         cls, given: Mapping[str, object], file: Path | None = None

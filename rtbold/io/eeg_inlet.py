@@ -8,10 +8,7 @@ from typing import Literal
 import numpy as np
 import pylsl
 from numpy.typing import NDArray
-from pylsl.util import InternalError, LostError
-from pylsl.util import TimeoutError as LslTimeoutError
 
-from rtbold.errors import StreamMismatch
 from rtbold.io.describe import describe, require_eeg, with_reference
 from rtbold.io.finder import Finder
 from rtbold.io.frame_writer import FrameWriter
@@ -27,7 +24,6 @@ PULL_S = 0.5  # longest chunk, as in a backlog
 OPEN_LIMIT_S = 5.0
 STALL_S = 1.0
 REOPEN_S = 2.5  # a half-open connection does not come back by itself in time
-RETRY_S = 0.5
 _DTYPES = {"float32": "f4", "double64": "f8", "int64": "i8", "int32": "i4",
            "int16": "i2", "int8": "i1"}  # fmt: skip
 
@@ -88,23 +84,11 @@ class EegInlet:
         StreamNotFound, AmbiguousStream, StreamMismatch, ConfigError
             Only before the first stream was opened.
         """
-        wait_s = self._order.wait_s
-        while True:
-            info = self._finder.wait(wait_s)
-            first = self._finder.known is None
-            try:
-                self._pull_all(self._open(info))
-            except StreamMismatch as error:
-                if first:
-                    raise
-                self._finder.tell(error)
-                self._outbox.sleep(RETRY_S)
-                continue
-            except (LostError, LslTimeoutError, InternalError):
-                self._finder.bury(info.uid())
-                self._set_connected("lost")
-            if self._finder.known is not None:
-                wait_s = None
+        self._finder.follow(
+            self._order.wait_s,
+            read=lambda info: self._pull_all(self._open(info)),
+            lost=lambda: self._set_connected("lost"),
+        )
 
     def _open(self, info: pylsl.StreamInfo) -> Opened:
         """Open `info`, check it, and wait for its clock offset."""

@@ -4,6 +4,8 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import pylsl
+from pylsl.util import InternalError, LostError
+from pylsl.util import TimeoutError as LslTimeoutError
 
 from rtbold.errors import AmbiguousStream, StreamMismatch
 from rtbold.io.frame_writer import FrameWriter
@@ -19,6 +21,7 @@ from rtbold.io.streams import (
 
 FORGET_S = 3.0  # a dead outlet is still announced for a while
 LOOK_EVERY_S = 0.2
+RETRY_S = 0.5
 
 
 class Finder:
@@ -102,6 +105,43 @@ class Finder:
     def rest(self) -> None:
         """Stop asking the network: samples flow again."""
         self._resolver = None
+
+    def follow(
+        self,
+        wait_s: float | None,
+        *,
+        read: Callable[[pylsl.StreamInfo], None],
+        lost: Callable[[], None],
+    ) -> None:
+        """Find the stream and read it until it is lost, again and again.
+
+        Parameters
+        ----------
+        wait_s : for the first stream; later ones are waited for for ever.
+        read : opens and reads a stream; returns or raises when it is lost.
+        lost : is told that liblsl lost it.
+
+        Raises
+        ------
+        StreamNotFound, AmbiguousStream, StreamMismatch, ConfigError
+            Only before the first stream was opened.
+        """
+        while True:
+            info = self.wait(wait_s)
+            first = self.known is None
+            try:
+                read(info)
+            except StreamMismatch as error:
+                if first:
+                    raise
+                self.tell(error)
+                self._outbox.sleep(RETRY_S)
+                continue
+            except (LostError, LslTimeoutError, InternalError):
+                self.bury(info.uid())
+                lost()
+            if self.known is not None:
+                wait_s = None
 
     def tell(self, error: AmbiguousStream | StreamMismatch) -> None:
         """Let the session say why there is no stream; once per message."""

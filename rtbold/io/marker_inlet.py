@@ -6,8 +6,6 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 
 import pylsl
-from pylsl.util import InternalError, LostError
-from pylsl.util import TimeoutError as LslTimeoutError
 
 from rtbold.errors import StreamMismatch
 from rtbold.io.describe import describe, require_markers
@@ -22,7 +20,6 @@ from rtbold.messages import Marker, StreamChanged, StreamDescription
 OPEN_LIMIT_S = 5.0
 PULL_LIMIT_S = 0.2  # blocks in liblsl until a marker comes; keep-alives in between
 QUIET_S = 5.0  # without markers for so long: see whether the sender was replaced
-RETRY_S = 0.5
 
 
 @dataclass(slots=True)
@@ -52,23 +49,11 @@ class MarkerInlet:
         StreamNotFound, AmbiguousStream, StreamMismatch
             Only before the first stream was opened.
         """
-        wait_s = self._order.wait_s
-        while True:
-            info = self._finder.wait(wait_s)
-            first = self._finder.known is None
-            try:
-                self._read_all(self._open(info))
-            except StreamMismatch as error:
-                if first:
-                    raise
-                self._finder.tell(error)
-                self._outbox.sleep(RETRY_S)
-                continue
-            except (LostError, LslTimeoutError, InternalError):
-                self._finder.bury(info.uid())
-                self._outbox.send(StateChanged("lost"))
-            if self._finder.known is not None:
-                wait_s = None
+        self._finder.follow(
+            self._order.wait_s,
+            read=lambda info: self._read_all(self._open(info)),
+            lost=lambda: self._outbox.send(StateChanged("lost")),
+        )
 
     def _open(self, info: pylsl.StreamInfo) -> _Opened:
         inlet = pylsl.StreamInlet(info, recover=False)
