@@ -1,14 +1,27 @@
-"""The spatiotemporal encoder of LaBraM-base (Jiang et al., ICLR 2024).
+"""LaBraM: patches of one second of every channel through a transformer.
 
-NeuroBOLT's first branch. Parameter names are those of the published checkpoints.
+Jiang et al., ICLR 2024, arXiv 2405.18765: LaBraM-base. `Spatiotemporal` is the encoder,
+which is NeuroBOLT's first branch too; `Labram` puts a linear head on it. Parameter
+names are those of the published checkpoints (LaBraM's without their ``student.``).
+
+Deviations of `Labram` from the fine-tuning of the publication: microvolt are divided
+by 100 inside; one head answers all ROIs; the temporal encoder's projection appears
+where `dim` is not 200. The checkpoint of the pre-training holds no ``fc_norm`` and no
+``head``: these are fresh after an import.
+
 Shapes: b batch, c channel, p second (patch), n token, d dim, s sample in a patch.
 """
+
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
+from rtbold.models.options import check_heads
 from rtbold.models.layers import DropPath
+from rtbold.models.montage import N_POSITION_ROWS, PUBLISHED_CHANNELS, position_rows
 
+UV_PER_MODEL_UNIT = 100.0
 PATCH_SAMPLES = 200
 N_PATCHES = 16
 NORM_EPS = 1e-6
@@ -103,4 +116,106 @@ class Block(nn.Module):
         """Map (b, n, d) to the same shape."""
         x = x + self.drop_path(self.gamma_1 * self.attn(self.norm1(x)))
         out: Tensor = x + self.drop_path(self.gamma_2 * self.mlp(self.norm2(x)))
+        return out
+
+
+@dataclass(frozen=True)
+class LabramConfig:
+    """Size of LaBraM; the defaults are LaBraM-base."""
+
+    channels: tuple[str, ...] = PUBLISHED_CHANNELS
+    n_rois: int = 1
+    dim: int = 200
+    depth: int = 12
+    heads: int = 10
+    mlp_ratio: int = 4
+    dropout: float = 0.1
+    drop_path: float = 0.1
+
+    def __post_init__(self) -> None:
+        """Refuse sizes that cannot be built."""
+        check_heads(self.dim, heads=self.heads)
+
+
+class Spatiotemporal(nn.Module):
+    """LaBraM's encoder; (b, c, 3200) in units of 100 uV -> (b, c * 16, d).
+
+    A base class, because the published names have no prefix that a submodule could
+    give them.
+
+    Parameters
+    ----------
+    config : None leaves the encoder out (NeuroBOLT's spectral branch alone).
+    """
+
+    position_index: Tensor
+
+    def __init__(self, config: LabramConfig | None) -> None:
+        super().__init__()
+        if config is not None:
+            self._build_embeddings(config)
+            self.blocks = nn.ModuleList(_blocks(config))
+            self.fc_norm = nn.LayerNorm(config.dim, eps=NORM_EPS)
+
+    def _build_embeddings(self, config: LabramConfig) -> None:
+        dim = config.dim
+        self.cls_token = nn.Parameter(torch.zeros(1, 1, dim))
+        self.pos_embed = nn.Parameter(torch.zeros(1, N_POSITION_ROWS, dim))
+        self.time_embed = nn.Parameter(torch.zeros(1, N_PATCHES, dim))
+        for parameter in (self.cls_token, self.pos_embed, self.time_embed):
+            nn.init.trunc_normal_(parameter, std=0.02)
+        self.patch_embed = TemporalEncoder(dim)
+        self.embed_dropout = nn.Dropout(config.dropout)
+        rows = torch.tensor(position_rows(config.channels))
+        self.register_buffer("position_index", rows, persistent=False)
+
+    def tokens(self, x: Tensor) -> Tensor:
+        """Return the tokens without the class token, channel by channel."""
+        seconds = torch.unflatten(x, 2, (N_PATCHES, PATCH_SAMPLES))  # (b, c, p, s)
+        tokens = self.patch_embed(seconds.flatten(1, 2))  # (b, c * p, d)
+        tokens = tokens.unflatten(1, (-1, N_PATCHES))  # (b, c, p, d)
+        position = self.pos_embed[0, self.position_index]  # (c, d)
+        tokens = (tokens + position[:, None] + self.time_embed).flatten(1, 2)
+        first = (self.cls_token + self.pos_embed[:, :1]).expand(x.shape[0], -1, -1)
+        tokens = self.embed_dropout(torch.cat([first, tokens], dim=1))
+        for block in self.blocks:
+            tokens = block(tokens)  # (b, 1 + c * p, d)
+        without_class: Tensor = tokens[:, 1:]
+        return without_class
+
+    def summary(self, tokens: Tensor) -> Tensor:
+        """Return the mean over (b, n, d), normalised: (b, d)."""
+        out: Tensor = self.fc_norm(tokens.mean(1))
+        return out
+
+
+def _blocks(config: LabramConfig) -> list[Block]:
+    drop_path = torch.linspace(0, config.drop_path, config.depth).tolist()
+    return [
+        Block(
+            config.dim,
+            config.heads,
+            mlp_ratio=config.mlp_ratio,
+            dropout=config.dropout,
+            drop_path=p,
+        )
+        for p in drop_path
+    ]
+
+
+class Labram(Spatiotemporal):
+    """``model(eeg_uv) -> bold``: (b, channels, 3200) microvolt -> (b, rois)."""
+
+    def __init__(self, config: LabramConfig) -> None:
+        super().__init__(config)
+        self.config = config
+        self.head = nn.Linear(config.dim, config.n_rois)
+
+    def features(self, eeg_uv: Tensor) -> Tensor:
+        """Return what the linear head reads, (b, d)."""
+        return self.summary(self.tokens(eeg_uv / UV_PER_MODEL_UNIT))
+
+    def forward(self, eeg_uv: Tensor) -> Tensor:
+        """Predict (b, rois) in units of the target normalisation."""
+        out: Tensor = self.head(self.features(eeg_uv))
         return out

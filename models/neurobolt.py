@@ -19,22 +19,24 @@ The root of the magnitude has 1e-12 added below it so that its gradient is finit
 in float32 that is below the last digit for any living channel.
 """
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Literal
 
 import torch
 from torch import Tensor, nn
 
-from rtbold.errors import ConfigError
-from rtbold.models.labram import N_PATCHES, NORM_EPS, Block, TemporalEncoder
+from rtbold.models.options import check_choices, check_heads
+from rtbold.models.labram import (
+    N_PATCHES,
+    UV_PER_MODEL_UNIT,
+    LabramConfig,
+    Spatiotemporal,
+)
 from rtbold.models.laplacian import surface_laplacian
 from rtbold.models.layers import TokenSummary
 from rtbold.models.linear_attention import AttentionForm, LinearTransformerSettings
-from rtbold.models.montage import N_POSITION_ROWS, PUBLISHED_CHANNELS, position_rows
+from rtbold.models.montage import PUBLISHED_CHANNELS
 from rtbold.models.spectral import MultiScaleSpectrum, SpectrumSettings
-
-UV_PER_MODEL_UNIT = 100.0
-WINDOW_SAMPLES = 3200
 
 
 @dataclass(frozen=True)
@@ -67,31 +69,16 @@ class NeuroBoltConfig:
 
     def __post_init__(self) -> None:
         """Refuse sizes that cannot be built."""
-        for heads in (self.heads, self.spectral_heads):
-            if self.dim % heads:
-                raise ConfigError(
-                    f"dim is {self.dim}, expected a multiple of its {heads} heads; "
-                    "change dim, heads or spectral_heads"
-                )
-        for field in fields(self):
-            choices = getattr(field.type, "__args__", None)
-            value = getattr(self, field.name)
-            if isinstance(value, str) and choices and value not in choices:
-                raise ConfigError(
-                    f"{field.name} is {value!r}, expected one of {', '.join(choices)}"
-                )
+        check_heads(self.dim, heads=self.heads, spectral_heads=self.spectral_heads)
+        check_choices(self)
 
 
-class NeuroBolt(nn.Module):
+class NeuroBolt(Spatiotemporal):
     """``model(eeg_uv) -> bold``: (b, channels, 3200) microvolt -> (b, rois)."""
 
-    position_index: Tensor
-
     def __init__(self, config: NeuroBoltConfig) -> None:
-        super().__init__()
+        super().__init__(_spatiotemporal(config))
         self.config = config
-        if config.branches != "spectral":
-            self._build_spatiotemporal(config)
         if config.branches != "spatiotemporal":
             self.mss_module = _spectral_branch(config)
             if config.unmixing == "laplacian":
@@ -102,53 +89,14 @@ class NeuroBolt(nn.Module):
             )
         self.head = nn.Linear(_head_inputs(config), config.n_rois)
 
-    def _build_spatiotemporal(self, config: NeuroBoltConfig) -> None:
-        dim = config.dim
-        self.cls_token = nn.Parameter(torch.zeros(1, 1, dim))
-        self.pos_embed = nn.Parameter(torch.zeros(1, N_POSITION_ROWS, dim))
-        self.time_embed = nn.Parameter(torch.zeros(1, N_PATCHES, dim))
-        for parameter in (self.cls_token, self.pos_embed, self.time_embed):
-            nn.init.trunc_normal_(parameter, std=0.02)
-        self.patch_embed = TemporalEncoder(dim)
-        self.embed_dropout = nn.Dropout(config.dropout)
-        drop_path = torch.linspace(0, config.drop_path, config.depth).tolist()
-        self.blocks = nn.ModuleList(
-            Block(
-                dim,
-                config.heads,
-                mlp_ratio=config.mlp_ratio,
-                dropout=config.dropout,
-                drop_path=p,
-            )
-            for p in drop_path
-        )
-        self.fc_norm = nn.LayerNorm(dim, eps=NORM_EPS)
-        rows = torch.tensor(position_rows(config.channels))
-        self.register_buffer("position_index", rows, persistent=False)
-
     def _branch_names(self) -> list[str]:
         both = self.config.branches == "both"
         return ["spatiotemporal", "spectral"] if both else [self.config.branches]
 
-    def _tokens(self, x: Tensor) -> Tensor:
-        """Return LaBraM's tokens without the class token, (b, c * 16, d)."""
-        patches = torch.unflatten(x, 2, (N_PATCHES, -1)).flatten(
-            1, 2
-        )  # (b, c * 16, 200)
-        tokens = self.patch_embed(patches).unflatten(1, (-1, N_PATCHES))
-        position = self.pos_embed[0, self.position_index]  # (c, d)
-        tokens = (tokens + position[:, None] + self.time_embed).flatten(1, 2)
-        first = (self.cls_token + self.pos_embed[:, :1]).expand(x.shape[0], -1, -1)
-        tokens = self.embed_dropout(torch.cat([first, tokens], dim=1))
-        for block in self.blocks:
-            tokens = block(tokens)  # (b, 1 + c * 16, d)
-        without_class: Tensor = tokens[:, 1:]
-        return without_class
-
     def _branches(self, x: Tensor) -> dict[str, Tensor]:
         tokens: dict[str, Tensor] = {}
         if self.config.branches != "spectral":
-            tokens["spatiotemporal"] = self._tokens(x)
+            tokens["spatiotemporal"] = self.tokens(x)
         if self.config.branches != "spatiotemporal":
             tokens["spectral"] = self.mss_module(self._unmixed(x))
         return tokens
@@ -160,9 +108,7 @@ class NeuroBolt(nn.Module):
         return out
 
     def _mean(self, name: str, tokens: Tensor) -> Tensor:
-        mean = tokens.mean(1)  # (b, d)
-        out: Tensor = self.fc_norm(mean) if name == "spatiotemporal" else mean
-        return out
+        return self.summary(tokens) if name == "spatiotemporal" else tokens.mean(1)
 
     def features(self, eeg_uv: Tensor) -> Tensor:
         """Return what the linear head reads, (b, features)."""
@@ -177,6 +123,20 @@ class NeuroBolt(nn.Module):
         """Predict (b, rois) in units of the target normalisation."""
         out: Tensor = self.head(self.features(eeg_uv))
         return out
+
+
+def _spatiotemporal(config: NeuroBoltConfig) -> LabramConfig | None:
+    if config.branches == "spectral":
+        return None
+    return LabramConfig(
+        channels=config.channels,
+        dim=config.dim,
+        depth=config.depth,
+        heads=config.heads,
+        mlp_ratio=config.mlp_ratio,
+        dropout=config.dropout,
+        drop_path=config.drop_path,
+    )
 
 
 def _spectral_branch(config: NeuroBoltConfig) -> MultiScaleSpectrum:

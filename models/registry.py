@@ -11,6 +11,7 @@ from torch import nn
 
 from rtbold.errors import ConfigError
 from rtbold.models.bandpower_ridge import BandPowerRidge, BandPowerRidgeConfig
+from rtbold.models.labram import Labram, LabramConfig
 from rtbold.models.neurobolt import NeuroBolt, NeuroBoltConfig
 
 Options = Mapping[str, str | int | float | bool | list[str]]
@@ -18,6 +19,7 @@ Built = tuple[type, Callable[..., nn.Module]]
 
 ARCHITECTURES: dict[str, Built] = {
     "neurobolt": (NeuroBoltConfig, NeuroBolt),
+    "labram": (LabramConfig, Labram),
     "bandpower_ridge": (BandPowerRidgeConfig, BandPowerRidge),
 }
 

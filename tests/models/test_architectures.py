@@ -29,6 +29,7 @@ VARIANTS = {
     "neurobolt linformer": ("neurobolt", {**TINY, "attention": "linformer"}),
     "neurobolt spectral": ("neurobolt", {**TINY, "branches": "spectral"}),
     "neurobolt spatiotemporal": ("neurobolt", {**TINY, "branches": "spatiotemporal"}),
+    "labram": ("labram", {"dim": 16, "heads": 2, "depth": 1}),
     "ridge": ("bandpower_ridge", {}),
     "ridge on the laplacian": ("bandpower_ridge", {"unmixing": "laplacian"}),
 }
