@@ -33,7 +33,7 @@ class TorchEngine:
 
     def __init__(self, bundle: Bundle, *, n_threads: int) -> None:
         self._card = bundle.card
-        self._model = _load(bundle)
+        self._model = load_network(bundle)
         torch.set_num_threads(n_threads)  # of the process: torch has no other way
         n_channels = len(bundle.card.channels)
         self(np.zeros((1, n_channels, WINDOW_SAMPLES), dtype=np.float32))
@@ -57,7 +57,13 @@ class TorchEngine:
         del self._model
 
 
-def _load(bundle: Bundle) -> torch.nn.Module:
+def load_network(bundle: Bundle) -> torch.nn.Module:
+    """Return a verified bundle's architecture with its weights, ready to infer.
+
+    Raises
+    ------
+    BundleError : there are no weights, or they do not fit the architecture.
+    """
     card = bundle.card
     model = build(
         card.architecture,
