@@ -3,6 +3,7 @@
 import datetime
 import platform
 from collections.abc import Sequence
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 
@@ -32,8 +33,8 @@ from rtbold.models.bandpower_ridge import (
     Unmixing,
 )
 from rtbold.models.export import to_onnx, to_safetensors
-from rtbold.models.neurobolt import NeuroBolt, NeuroBoltConfig
-from rtbold.models.registry import options_of
+from rtbold.models.neurobolt import PRESETS, NeuroBolt, NeuroBoltConfig
+from rtbold.models.registry import name_of, options_of
 from rtbold.sim.atlas import read_rois
 
 CHANNELS = (
@@ -68,25 +69,8 @@ def demo_card() -> Card:
 
 
 def small_config() -> NeuroBoltConfig:
-    """Return the small preset of NeuroBOLT."""
-    return NeuroBoltConfig(
-        channels=CHANNELS,
-        n_rois=len(roi_names()),
-        dim=64,
-        branches="spectral",
-        heads=4,
-        spectral_depth=2,
-        spectral_heads=4,
-        spectral_steps=8,
-        magnitude="log",
-        unmixing="laplacian",
-        head="tokens",
-        token_width=16,
-        mlp_ratio=2,
-        dropout=0.0,
-        spectral_attention_dropout=0.1,
-        head_dropout=0.1,
-    )
+    """Return the small preset of NeuroBOLT, for the demo's channels and ROIs."""
+    return replace(PRESETS["small"], channels=CHANNELS, n_rois=len(roi_names()))
 
 
 def fit_ridge_model(
@@ -196,10 +180,9 @@ def software() -> dict[str, str]:
 
 def write_bundle(folder: Path, card: Card, model: nn.Module) -> bundle.Bundle:
     """Export a trained model and write its bundle; an earlier one is replaced."""
-    architecture = "neurobolt" if isinstance(model, NeuroBolt) else "bandpower_ridge"
     card = msgspec.structs.replace(
         card,
-        architecture=architecture,
+        architecture=name_of(model),
         architecture_config=options_of(model.config),
         created=datetime.datetime.now(datetime.UTC).date().isoformat(),
         note="SIMULATED data only; says nothing about real brains.",

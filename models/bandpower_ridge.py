@@ -14,6 +14,8 @@ import torch
 from torch import Tensor, nn
 
 from rtbold.models.laplacian import surface_laplacian
+from rtbold.models.linear_model import LinearModel
+from rtbold.models.options import check_choices
 from rtbold.models.power import PowerSpectrum
 
 RATE_HZ = 200.0
@@ -40,6 +42,10 @@ class BandPowerRidgeConfig:
     channels: tuple[str, ...]
     n_rois: int = 1
     unmixing: Unmixing = "none"  # potentials, or their Laplacian
+
+    def __post_init__(self) -> None:
+        """Refuse a word that is no option."""
+        check_choices(self)
 
 
 class LogBandPower(nn.Module):
@@ -68,34 +74,23 @@ class LogBandPower(nn.Module):
         return features.flatten(1)  # (b, c * lag * band)
 
 
-class BandPowerRidge(nn.Module):
-    """``model(eeg_uv) -> bold``: features, frozen scaling, one linear map."""
+class BandPowerRidge(LinearModel):
+    """``model(eeg_uv) -> bold``: (b, channels, 3200) microvolt -> (b, rois)."""
 
-    mean: Tensor
-    scale: Tensor
     laplacian: Tensor
 
     def __init__(self, config: BandPowerRidgeConfig) -> None:
-        super().__init__()
-        self.config = config
         n_features = len(config.channels) * N_LAGS * len(BANDS_HZ)
+        super().__init__(n_features, config.n_rois)
+        self.config = config
         self.bandpower = LogBandPower()
         if config.unmixing == "laplacian":
             matrix = torch.from_numpy(surface_laplacian(config.channels)).float()
             self.register_buffer("laplacian", matrix)
-        self.register_buffer("mean", torch.zeros(n_features))
-        self.register_buffer("scale", torch.ones(n_features))
-        self.head = nn.Linear(n_features, config.n_rois)
 
     def features(self, eeg_uv: Tensor) -> Tensor:
         """Return what the linear map is fitted on, (b, c * lags * bands)."""
         if self.config.unmixing == "laplacian":
             eeg_uv = self.laplacian @ eeg_uv  # (b, c, 3200)
         out: Tensor = self.bandpower(eeg_uv)
-        return out
-
-    def forward(self, eeg_uv: Tensor) -> Tensor:
-        """Predict (b, rois) in units of the target normalisation."""
-        features = (self.features(eeg_uv) - self.mean) / self.scale
-        out: Tensor = self.head(features)
         return out

@@ -17,9 +17,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from rtbold.models.options import check_heads
 from rtbold.models.layers import DropPath
 from rtbold.models.montage import N_POSITION_ROWS, PUBLISHED_CHANNELS, position_rows
+from rtbold.models.options import check_heads
 
 UV_PER_MODEL_UNIT = 100.0
 PATCH_SAMPLES = 200

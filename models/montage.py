@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from difflib import get_close_matches
 from functools import cache
 from importlib.resources import files
 
@@ -40,6 +41,16 @@ def position_rows(channels: Sequence[str]) -> list[int]:
     if unknown:
         raise ConfigError(
             f"no position row for {', '.join(unknown)}: expected upper-case 10-20 "
-            "electrode names of the LaBraM table (CZ, T7, FTT9h). Rename or drop them."
+            "electrode names of the LaBraM table (CZ, T7, FTT9h). Rename or drop them; "
+            f"the nearest known names: {_nearest(unknown, list(rows))}"
         )
     return [rows[name] for name in channels]
+
+
+def _nearest(unknown: Sequence[str], known: Sequence[str]) -> str:
+    folded = {name.upper(): name for name in known}
+    found = [get_close_matches(name.upper(), folded, n=3) for name in unknown]
+    return "; ".join(
+        f"{name}: {', '.join(folded[hit] for hit in hits) or 'none'}"
+        for name, hits in zip(unknown, found, strict=True)
+    )

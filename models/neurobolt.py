@@ -15,6 +15,9 @@ configuration and off by default:
 - ``branches="spectral"`` or ``"spatiotemporal"`` leaves one branch out.
 - ``dim`` other than 200 adds a projection behind the temporal encoder.
 
+Presets: ``base`` is the published form; ``small`` is the spectral branch alone with
+the options that earned it, for training from nothing on a CPU (docs/models.md).
+
 The root of the magnitude has 1e-12 added below it so that its gradient is finite;
 in float32 that is below the last digit for any living channel.
 """
@@ -25,7 +28,6 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from rtbold.models.options import check_choices, check_heads
 from rtbold.models.labram import (
     N_PATCHES,
     UV_PER_MODEL_UNIT,
@@ -36,6 +38,7 @@ from rtbold.models.laplacian import surface_laplacian
 from rtbold.models.layers import TokenSummary
 from rtbold.models.linear_attention import AttentionForm, LinearTransformerSettings
 from rtbold.models.montage import PUBLISHED_CHANNELS
+from rtbold.models.options import check_choices, check_heads
 from rtbold.models.spectral import MultiScaleSpectrum, SpectrumSettings
 
 
@@ -71,6 +74,27 @@ class NeuroBoltConfig:
         """Refuse sizes that cannot be built."""
         check_heads(self.dim, heads=self.heads, spectral_heads=self.spectral_heads)
         check_choices(self)
+
+
+PRESETS = {
+    "base": NeuroBoltConfig(),
+    "small": NeuroBoltConfig(
+        dim=64,
+        branches="spectral",
+        heads=4,
+        spectral_depth=2,
+        spectral_heads=4,
+        spectral_steps=8,
+        magnitude="log",
+        unmixing="laplacian",
+        head="tokens",
+        token_width=16,
+        mlp_ratio=2,
+        dropout=0.0,
+        spectral_attention_dropout=0.1,
+        head_dropout=0.1,
+    ),
+}
 
 
 class NeuroBolt(Spatiotemporal):

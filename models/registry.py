@@ -1,7 +1,8 @@
 """Every architecture by the name that a bundle's card gives it.
 
 All models share one call, ``model(eeg_uv) -> bold``: float32 (batch, channels, 3200)
-in microvolt to float32 (batch, rois) in units of the target normalisation.
+in microvolt to float32 (batch, rois) in units of the target normalisation. All have
+``features(eeg_uv)``, (batch, features), and ``head``, the linear map that reads them.
 """
 
 import dataclasses
@@ -10,18 +11,29 @@ from collections.abc import Callable, Mapping, Sequence
 from torch import nn
 
 from rtbold.errors import ConfigError
+from rtbold.models import neurobolt
 from rtbold.models.bandpower_ridge import BandPowerRidge, BandPowerRidgeConfig
+from rtbold.models.beira import Beira, BeiraConfig
+from rtbold.models.biot import Biot, BiotConfig
+from rtbold.models.efp import Efp, EfpConfig
 from rtbold.models.labram import Labram, LabramConfig
 from rtbold.models.neurobolt import NeuroBolt, NeuroBoltConfig
+from rtbold.models.siren import Siren, SirenConfig
 
-Options = Mapping[str, str | int | float | bool | list[str]]
+Option = str | int | float | bool | list[str]
+Options = Mapping[str, Option]
 Built = tuple[type, Callable[..., nn.Module]]
 
 ARCHITECTURES: dict[str, Built] = {
     "neurobolt": (NeuroBoltConfig, NeuroBolt),
     "labram": (LabramConfig, Labram),
+    "biot": (BiotConfig, Biot),
+    "beira": (BeiraConfig, Beira),
+    "siren": (SirenConfig, Siren),
     "bandpower_ridge": (BandPowerRidgeConfig, BandPowerRidge),
+    "efp": (EfpConfig, Efp),
 }
+PRESETS: dict[str, Mapping[str, object]] = {"neurobolt": neurobolt.PRESETS}
 
 
 def build(
@@ -35,25 +47,87 @@ def build(
 
     Raises
     ------
-    ConfigError : unknown architecture or option.
+    ConfigError : unknown architecture or option, or a value that cannot be built.
     """
+    config_type, network = _entry(architecture)
+    defaults = {
+        field.name: field.default
+        for field in dataclasses.fields(config_type)
+        if field.name not in ("channels", "n_rois")
+    }
+    unknown = sorted(set(options) - set(defaults))
+    if unknown:
+        raise ConfigError(
+            f"{architecture} has no option {', '.join(unknown)}, expected some of "
+            f"{', '.join(sorted(defaults))}"
+        )
+    for name, value in options.items():
+        _check_type(name, value, default=defaults[name])
+    if n_rois < 1 or not channels:
+        raise ConfigError(
+            f"there are {len(channels)} channels and {n_rois} ROIs, expected at least "
+            "one of each"
+        )
+    return network(config_type(channels=tuple(channels), n_rois=n_rois, **options))
+
+
+def _entry(architecture: str) -> Built:
     if architecture not in ARCHITECTURES:
         raise ConfigError(
             f"architecture is {architecture!r}, expected one of "
             f"{', '.join(ARCHITECTURES)}; a newer rtbold may know it"
         )
-    config_type, network = ARCHITECTURES[architecture]
-    known = {field.name for field in dataclasses.fields(config_type)}
-    unknown = sorted(set(options) - (known - {"channels", "n_rois"}))
-    if unknown:
+    return ARCHITECTURES[architecture]
+
+
+def _check_type(name: str, value: Option, *, default: object) -> None:
+    expected = type(default)
+    whole = isinstance(value, int) and not isinstance(value, bool)
+    if type(value) is expected or (expected is float and whole):
+        return
+    raise ConfigError(
+        f"{name} is {value!r}, expected {expected.__name__} such as {default!r}"
+    )
+
+
+def preset(architecture: str, name: str) -> Options:
+    """Return the options of a named configuration, to be given to `build`.
+
+    Every architecture has ``base``, its defaults.
+
+    Raises
+    ------
+    ConfigError : unknown architecture or preset.
+    """
+    _entry(architecture)
+    if name == "base":
+        return {}
+    presets = PRESETS.get(architecture, {})
+    if name not in presets:
         raise ConfigError(
-            f"{architecture} has no option {', '.join(unknown)}, expected some of "
-            f"{', '.join(sorted(known))}"
+            f"{architecture} has no preset {name!r}, expected one of "
+            f"{', '.join(['base', *(key for key in presets if key != 'base')])}"
         )
-    return network(config_type(channels=tuple(channels), n_rois=n_rois, **options))
+    return options_of(presets[name])
 
 
-def options_of(config: object) -> dict[str, str | int | float | bool | list[str]]:
+def options_of(config: object) -> dict[str, Option]:
     """Return what goes on the card as ``architecture_config``."""
     options = dataclasses.asdict(config)  # type: ignore[call-overload]
     return {k: v for k, v in options.items() if k not in ("channels", "n_rois")}
+
+
+def name_of(model: nn.Module) -> str:
+    """Return the name that `build` makes such a model by.
+
+    Raises
+    ------
+    ConfigError : the model is of no registered architecture.
+    """
+    for name, (_, network) in ARCHITECTURES.items():
+        if type(model) is network:
+            return name
+    raise ConfigError(
+        f"a {type(model).__name__} is no registered architecture, expected one of "
+        f"{', '.join(ARCHITECTURES)}; register it in rtbold/models/registry.py"
+    )

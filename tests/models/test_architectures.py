@@ -30,6 +30,14 @@ VARIANTS = {
     "neurobolt spectral": ("neurobolt", {**TINY, "branches": "spectral"}),
     "neurobolt spatiotemporal": ("neurobolt", {**TINY, "branches": "spatiotemporal"}),
     "labram": ("labram", {"dim": 16, "heads": 2, "depth": 1}),
+    "biot": ("biot", {"dim": 16, "heads": 2, "depth": 1}),
+    "biot at a fixed scale": (
+        "biot",
+        {"dim": 16, "heads": 2, "depth": 1, "normalisation": "fixed"},
+    ),
+    "beira": ("beira", {"spatial_filters": 3, "filter_samples": 11, "width": 4}),
+    "siren": ("siren", {"sine_layers": 2, "sine_units": 6, "width": 4}),
+    "efp": ("efp", {"electrode": "CZ"}),
     "ridge": ("bandpower_ridge", {}),
     "ridge on the laplacian": ("bandpower_ridge", {"unmixing": "laplacian"}),
 }
