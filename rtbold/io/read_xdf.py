@@ -188,7 +188,7 @@ def _stream(chunks: XdfChunks, loaded: Loaded) -> XdfStream:
     )
 
 
-def _corrected(stream: XdfStream) -> FloatArray:
+def corrected_stamps(stream: XdfStream) -> FloatArray:
     """Return stamps on the recorder's clock."""
     if len(stream.offsets_s) == 0:
         return stream.stamps_s
@@ -208,7 +208,7 @@ def _clock_offsets(eeg: XdfStream) -> tuple[ClockOffset, ...]:
 def _markers(
     eeg: XdfStream, streams: Sequence[XdfStream]
 ) -> tuple[RecordedMarker, ...]:
-    t_eeg_s = np.maximum.accumulate(_corrected(eeg))
+    t_eeg_s = np.maximum.accumulate(corrected_stamps(eeg))
     markers = [
         RecordedMarker(
             label=_label(row),
@@ -218,7 +218,7 @@ def _markers(
         )
         for stream in streams
         if _is_markers(stream)
-        for row, t_s in zip(stream.values, _corrected(stream), strict=True)
+        for row, t_s in zip(stream.values, corrected_stamps(stream), strict=True)
     ]
     return tuple(sorted(markers, key=lambda marker: marker.t_lsl_s or 0.0))
 

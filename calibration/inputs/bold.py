@@ -1,0 +1,107 @@
+"""Measured BOLD of a scan, whatever file it comes from: ``read_bold(path)``."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from rtbold.calibration.inputs.bold_series import BoldSeries, RawTable, series_of
+from rtbold.errors import DataFileError
+from rtbold.messages import FloatArray
+
+_TEXT = (".tsv", ".csv", ".txt")
+_PICKLE = (".pkl", ".pickle")
+_IMAGE = (".nii", ".nii.gz")
+_WITHIN = (".mat", ".xdf")  # FILE.mat:NAME and FILE.xdf:NAME name a part of the file
+FORMATS = (*_TEXT, ".npy", ".mat", *_PICKLE, *_IMAGE, ".xdf")
+
+
+def read_bold(
+    path: str | Path,
+    *,
+    atlas: str | Path | None = None,
+    columns: Sequence[str] | None = None,
+) -> BoldSeries:
+    """Read ROI series: a table, an array, a pickle, an image, or an XDF's stream.
+
+    Parameters
+    ----------
+    path : TSV or CSV (a header, one row a volume), NPY, MAT (or ``FILE.mat:NAME``),
+        the published NeuroBOLT pickle, 4D NIfTI, XDF (or ``FILE.xdf:STREAM``).
+    atlas : for NIfTI: labels (3D) or maps (4D).
+    columns : ROIs wanted, in this order; or the names of an array's columns. Default:
+        every column that is no confound, number or time.
+
+    Raises
+    ------
+    DataFileError : the file is not what its name says, or holds no usable series.
+    ConfigError : an image without an atlas.
+    """
+    path, part = _split(str(path))
+    if not path.is_file():
+        raise DataFileError(
+            f"there is no file {str(path)!r}, expected measured BOLD. Check the path."
+        )
+    if path.stat().st_size == 0:
+        raise DataFileError(
+            f"{path.name} is empty (0 bytes), expected measured BOLD. Copy it again."
+        )
+    raw = _read(path, part, Path(atlas) if atlas is not None else None)
+    return series_of(path.name, raw, columns)
+
+
+def read_confounds(path: str | Path, n_rows: int) -> Mapping[str, FloatArray]:
+    """Read a table whose columns are all confounds (motion, heart rate, ...).
+
+    Parameters
+    ----------
+    n_rows : of the BOLD that they belong to.
+
+    Raises
+    ------
+    DataFileError : as `read_bold`; or it has another number of rows.
+    """
+    path = Path(path)
+    series = read_bold(path)
+    if len(series) != n_rows:
+        raise DataFileError(
+            f"{path.name} has {len(series)} rows and the BOLD {n_rows}, expected one "
+            "row per volume in both. Are the dummy volumes in one of them only?"
+        )
+    others = dict(zip(series.rois, series.values.T, strict=True))
+    return {**series.confounds, **others}
+
+
+def _split(text: str) -> tuple[Path, str | None]:
+    """Cut ``FILE.mat:NAME`` in two; a drive letter's colon is not behind a suffix."""
+    for suffix in _WITHIN:
+        at = text.lower().rfind(f"{suffix}:")
+        if at >= 0:
+            end = at + len(suffix)
+            return Path(text[:end]), text[end + 1 :]
+    return Path(text), None
+
+
+def _read(path: Path, part: str | None, atlas: Path | None) -> RawTable:
+    # Late imports: a table of text needs neither HDF5 nor nilearn.
+    from rtbold.calibration.inputs.bold_arrays import read_mat, read_npy
+    from rtbold.calibration.inputs.bold_image import read_image
+    from rtbold.calibration.inputs.bold_pickle import read_pickle
+    from rtbold.calibration.inputs.bold_stream import read_stream
+    from rtbold.calibration.inputs.bold_text import read_text
+
+    name = path.name.lower()
+    if name.endswith(_TEXT):
+        return read_text(path)
+    if name.endswith(_PICKLE):
+        return read_pickle(path)
+    if name.endswith(_IMAGE):
+        return read_image(path, atlas)
+    if name.endswith(".npy"):
+        return read_npy(path)
+    if name.endswith(".mat"):
+        return read_mat(path, part)
+    if name.endswith(".xdf"):
+        return read_stream(path, part)
+    raise DataFileError(
+        f"{path.name} ends in {path.suffix or 'nothing'!r}, expected one of "
+        f"{', '.join(FORMATS)}. Export the series as TSV."
+    )

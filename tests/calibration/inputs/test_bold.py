@@ -1,0 +1,229 @@
+import numpy as np
+import pytest
+
+from rtbold.calibration.inputs.bold import read_bold, read_confounds
+from rtbold.errors import ConfigError, DataFileError
+
+RNG = np.random.default_rng(1)
+VALUES = np.round(RNG.standard_normal((12, 3)), 4)
+NAMES = ("V1", "Heschl's gyrus", "M1")
+
+
+def table(path, names, values, *, delimiter="\t"):
+    rows = [delimiter.join(names)]
+    rows += [delimiter.join(map(str, row)) for row in values]
+    path.write_text("\n".join(rows) + "\n", encoding="utf-8")
+    return path
+
+
+@pytest.mark.parametrize("delimiter", ["\t", ",", ";"])
+def test_a_table_of_text_with_any_delimiter(tmp_path, delimiter):
+    path = table(tmp_path / "b.csv", NAMES, VALUES, delimiter=delimiter)
+    series = read_bold(path)
+    assert series.rois == NAMES
+    np.testing.assert_array_equal(series.values, VALUES)
+    assert (series.tr_s, series.volume_index, series.confounds) == (None, None, {})
+
+
+def test_typographic_apostrophes_and_double_blanks_are_one_spelling(tmp_path):
+    names = ["V1", "Heschl\u2019s  gyrus", "M1"]
+    assert read_bold(table(tmp_path / "b.tsv", names, VALUES)).rois == NAMES
+
+
+def test_confounds_number_and_time_are_no_rois(tmp_path):
+    names = ["", "time", "global signal clean", "global signal raw", "trans_x", "V1"]
+    columns = [np.arange(12), 2.1 * np.arange(12), *RNG.standard_normal((4, 12))]
+    series = read_bold(table(tmp_path / "b.tsv", names, np.array(columns).T))
+    assert series.rois == ("V1",)
+    assert series.tr_s == pytest.approx(2.1)
+    np.testing.assert_array_equal(series.volume_index, np.arange(12))
+    assert set(series.confounds) == {"global_signal", "global_signal_raw", "trans_x"}
+    np.testing.assert_allclose(series.confounds["global_signal"], columns[2])
+
+
+def test_columns_are_picked_by_name_in_the_order_asked_for(tmp_path):
+    path = table(tmp_path / "b.tsv", NAMES, VALUES)
+    series = read_bold(path, columns=["M1", "V1"])
+    assert series.rois == ("M1", "V1")
+    np.testing.assert_array_equal(series.values, VALUES[:, [2, 0]])
+    with pytest.raises(DataFileError, match=r"asked for \['V2'\].*'V1'.*--roi"):
+        read_bold(path, columns=["V2"])
+
+
+def test_a_difference_has_no_value_at_the_first_volume(tmp_path):
+    values = np.column_stack([VALUES[:, 0], VALUES[:, 1]]).astype(object)
+    values[0, 0] = "n/a"
+    path = table(tmp_path / "b.tsv", ["framewise_displacement", "V1"], values)
+    series = read_bold(path)
+    assert series.confounds["framewise_displacement"][0] == 0
+    assert any("framewise_displacement" in note for note in series.notes)
+    values[5, 0] = "n/a"
+    with pytest.raises(DataFileError, match="confound 'framewise_displacement'"):
+        read_bold(table(tmp_path / "b.tsv", ["framewise_displacement", "V1"], values))
+
+
+def broken(kind):
+    values = VALUES.astype(object).copy()
+    names = list(NAMES)
+    if kind == "nan":
+        values[4, 1] = "n/a"
+    elif kind == "constant":
+        values[:, 2] = 7.5
+    elif kind == "doubled":
+        names[2] = "V1"
+    elif kind == "sideways":
+        names = [f"roi{k}" for k in range(12)]
+        values = VALUES.T
+    elif kind == "text":
+        values[1, 0] = "high"
+    elif kind == "comma":
+        values[1, 0] = "0,5"
+    elif kind == "no header":
+        names = ["0.1", "0.2", "0.3"]
+    elif kind == "index":
+        names[0] = "volume"
+        values[:, 0] = 3
+    elif kind == "only confounds":
+        names = ["csf", "trans_x", "dvars"]
+    elif kind == "one row":
+        values = values[:1]
+    return names, values
+
+
+@pytest.mark.parametrize(
+    ("kind", "said"),
+    [
+        ("nan", 'no finite number for "Heschl\'s gyrus" at 1 volumes .* volume 4'),
+        ("constant", r"'M1' of b.tsv is constant \(7.5 at every volume\).*--roi"),
+        ("doubled", r"more than one column called \['V1'\]"),
+        ("sideways", "3 rows and 12 columns.*transpose"),
+        ("text", "line 3 of b.tsv gives 'V1' as 'high'"),
+        ("comma", "'0,5'.*decimal points"),
+        ("no header", "first line of b.tsv is .*Add a header"),
+        ("index", "column 'volume' of b.tsv does not rise"),
+        ("only confounds", "expected at least one ROI"),
+        ("one row", "1 rows, expected one per volume"),
+    ],
+)
+def test_bad_tables_are_told(tmp_path, kind, said):
+    with pytest.raises(DataFileError, match=said):
+        read_bold(table(tmp_path / "b.tsv", *broken(kind)))
+
+
+def test_files_that_are_none(tmp_path):
+    with pytest.raises(DataFileError, match="there is no file"):
+        read_bold(tmp_path / "none.tsv")
+    (tmp_path / "e.tsv").write_text("")
+    with pytest.raises(DataFileError, match=r"empty \(0 bytes\)"):
+        read_bold(tmp_path / "e.tsv")
+    (tmp_path / "b.tsv").write_bytes(b"\xff\xfe\x00\x01")
+    with pytest.raises(DataFileError, match="is no text"):
+        read_bold(tmp_path / "b.tsv")
+    (tmp_path / "b.docx").write_text("x")
+    with pytest.raises(DataFileError, match=r"ends in '.docx', expected one of .tsv"):
+        read_bold(tmp_path / "b.docx")
+    (tmp_path / "r.tsv").write_text("a\tb\n1\t2\n3\n")
+    with pytest.raises(DataFileError, match=r"line 3 of r.tsv has 1 cells, expected 2"):
+        read_bold(tmp_path / "r.tsv")
+
+
+def test_npy_has_no_names_until_they_are_given(tmp_path):
+    np.save(tmp_path / "b.npy", VALUES.astype("f4"))
+    series = read_bold(tmp_path / "b.npy")
+    assert series.rois == ("roi-1", "roi-2", "roi-3")
+    assert "no names" in series.notes[0]
+    assert read_bold(tmp_path / "b.npy", columns=NAMES).rois == NAMES
+    assert read_bold(tmp_path / "b.npy", columns=["roi-2"]).values.shape == (12, 1)
+    np.save(tmp_path / "t.npy", VALUES.T)
+    with pytest.raises(DataFileError, match="lie on its side"):
+        read_bold(tmp_path / "t.npy")
+    np.save(tmp_path / "o.npy", np.array([{}], dtype=object))
+    with pytest.raises(DataFileError, match="cannot be read as NPY"):
+        read_bold(tmp_path / "o.npy")
+    np.save(tmp_path / "d3.npy", np.zeros((3, 3, 3)))
+    with pytest.raises(DataFileError, match=r"shape \(3, 3, 3\)"):
+        read_bold(tmp_path / "d3.npy")
+
+
+def test_mat_in_both_formats(tmp_path):
+    from scipy.io import savemat
+
+    h5py = pytest.importorskip("h5py")
+    savemat(tmp_path / "a.mat", {"roi": VALUES, "tr": 2.1, "label": "x"})
+    np.testing.assert_array_equal(read_bold(tmp_path / "a.mat").values, VALUES)
+    with h5py.File(tmp_path / "h.mat", "w", userblock_size=512) as file:
+        file["roi"] = VALUES.T
+        file["tr"] = np.array([[2.1]])
+    np.testing.assert_array_equal(read_bold(tmp_path / "h.mat").values, VALUES)
+
+
+def test_several_variables_of_a_mat_are_asked_about(tmp_path):
+    from scipy.io import savemat
+
+    savemat(tmp_path / "a.mat", {"roi": VALUES, "motion": VALUES + 1})
+    with pytest.raises(
+        DataFileError, match=r"2 2-D variables .*'motion', 'roi'.*:NAME"
+    ):
+        read_bold(tmp_path / "a.mat")
+    chosen = read_bold(f"{tmp_path / 'a.mat'}:motion")
+    np.testing.assert_array_equal(chosen.values, VALUES + 1)
+    with pytest.raises(DataFileError, match="no 2-D variable 'bold'"):
+        read_bold(f"{tmp_path / 'a.mat'}:bold")
+    (tmp_path / "n.mat").write_bytes(b"not a mat file at all" * 40)
+    with pytest.raises(DataFileError, match="cannot be read as MAT"):
+        read_bold(tmp_path / "n.mat")
+
+
+def test_confounds_have_as_many_rows_as_the_bold(tmp_path):
+    path = table(tmp_path / "c.tsv", ["trans_x", "pulse"], VALUES[:, :2])
+    found = read_confounds(path, 12)
+    assert set(found) == {"trans_x", "pulse"}
+    np.testing.assert_array_equal(found["pulse"], VALUES[:, 1])
+    with pytest.raises(DataFileError, match="12 rows and the BOLD 10"):
+        read_confounds(path, 10)
+
+
+def image(tmp_path, *, name="b.nii.gz", units="msec", tr=2100):
+    nibabel = pytest.importorskip("nibabel")
+    data = np.random.default_rng(2).normal(100, 1, (5, 4, 3, 12)).astype("f4")
+    made = nibabel.Nifti1Image(data, np.diag([3, 3, 3, 1.0]))
+    made.header.set_xyzt_units("mm", units)
+    made.header.set_zooms((3, 3, 3, tr))
+    made.to_filename(tmp_path / name)
+    labels = np.zeros((5, 4, 3), "i2")
+    labels[:2], labels[3:] = 1, 7
+    nibabel.Nifti1Image(labels, made.affine).to_filename(tmp_path / "atlas.nii.gz")
+    maps = np.stack([labels == 1, labels == 7], axis=-1).astype("f4")
+    nibabel.Nifti1Image(maps, made.affine).to_filename(tmp_path / "maps.nii.gz")
+    return data
+
+
+def test_an_image_is_averaged_over_labels_or_maps(tmp_path):
+    pytest.importorskip("nilearn")
+    data = image(tmp_path)
+    expected = [data[:2].mean(axis=(0, 1, 2)), data[3:].mean(axis=(0, 1, 2))]
+    (tmp_path / "atlas.tsv").write_text("index\tname\n7\tHeschl\u2019s\n1\tV1\n")
+    by_label = read_bold(tmp_path / "b.nii.gz", atlas=tmp_path / "atlas.nii.gz")
+    assert by_label.rois == ("V1", "Heschl's")
+    assert by_label.tr_s == pytest.approx(2.1)
+    np.testing.assert_allclose(by_label.values.T, expected, rtol=1e-5)
+    by_map = read_bold(tmp_path / "b.nii.gz", atlas=tmp_path / "maps.nii.gz")
+    assert by_map.rois == ("roi-1", "roi-2")
+    np.testing.assert_allclose(by_map.values.T, expected, rtol=1e-5)
+
+
+def test_images_that_cannot_be_averaged(tmp_path):
+    pytest.importorskip("nilearn")
+    image(tmp_path)
+    with pytest.raises(ConfigError, match="--atlas"):
+        read_bold(tmp_path / "b.nii.gz")
+    with pytest.raises(DataFileError, match="series of volumes"):
+        read_bold(tmp_path / "atlas.nii.gz", atlas=tmp_path / "maps.nii.gz")
+    with pytest.raises(DataFileError, match="there is no file"):
+        read_bold(tmp_path / "b.nii.gz", atlas=tmp_path / "none.nii")
+    (tmp_path / "bad.nii.gz").write_bytes(b"nonsense")
+    with pytest.raises(DataFileError, match="cannot be read as NIfTI"):
+        read_bold(tmp_path / "bad.nii.gz", atlas=tmp_path / "maps.nii.gz")
+    (tmp_path / "atlas.tsv").write_text("index\tname\n1\tV1\n")
+    with pytest.raises(DataFileError, match=r"no name for the regions \[7\]"):
+        read_bold(tmp_path / "b.nii.gz", atlas=tmp_path / "atlas.nii.gz")
