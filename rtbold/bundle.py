@@ -22,7 +22,7 @@ from rtbold.bundle_files import (
     write_file,
     write_files,
 )
-from rtbold.card import CARD_FORMAT, Card
+from rtbold.card import CARD_FORMAT, Card, check_trained
 from rtbold.errors import BundleError, DomainRefused
 from rtbold.messages import Reason, StreamDescription
 
@@ -184,12 +184,14 @@ def check_domain(
     Raises
     ------
     DomainRefused : simulated lineage without a verdict on real data, on a stream that
-        does not declare itself simulated; or weights of a chain that is not ours.
+        does not declare itself simulated; weights of a chain that is not ours; or no
+        trained head at all, which nothing overrides.
     """
-    if stream.simulated:
-        return ()
+    check_trained(card)
     reasons: list[Reason] = []
-    if card.origin.simulated_lineage and not card.origin.verdict_on_real_data:
+    origin = card.origin
+    unproven = origin.simulated_lineage and not origin.verdict_on_real_data
+    if unproven and not stream.simulated:
         if not allow_simulated_model:
             raise DomainRefused(
                 f"bundle '{card.name}' was made from simulated data and has no verdict "

@@ -8,6 +8,7 @@ from typing import Literal
 
 import msgspec
 
+from rtbold.errors import DomainRefused
 from rtbold.messages import ModelOrigin
 
 CARD_FORMAT = 1
@@ -60,7 +61,7 @@ class Cleaning(_Strict, frozen=True, forbid_unknown_fields=True, kw_only=True):
 class Origin(_Strict, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Where the weights come from."""
 
-    kind: ModelOrigin
+    kind: ModelOrigin | Literal["start"]  # "start": no trained head, for training only
     simulated_lineage: bool  # any simulated data in base or training
     verdict_on_real_data: bool = False
     subject: str | None = None
@@ -131,3 +132,19 @@ class Card(_Strict, frozen=True, forbid_unknown_fields=True, kw_only=True):
     created: str = ""  # ISO date
     note: str = ""
     files: tuple[FileHash, ...] = ()
+
+
+def check_trained(card: Card) -> ModelOrigin:
+    """Return where a model comes from; refuse what is only a start for training.
+
+    Raises
+    ------
+    DomainRefused : its head was never trained, so that every answer would be zero.
+    """
+    if card.origin.kind == "start":
+        raise DomainRefused(
+            f"bundle '{card.name}' is a start for training: a published encoder "
+            "without a trained head, so it predicts nothing. Calibrate with it as the "
+            "base first, and use the bundle that this writes."
+        )
+    return card.origin.kind

@@ -34,6 +34,10 @@ class BundleError(RtboldError):
     """A model bundle cannot be read, is not whole, or does not fit."""
 
 
+class CheckpointError(RtboldError):
+    """A file of weights from elsewhere cannot be opened safely, or does not fit."""
+
+
 class DataFileError(RtboldError):
     """A recording or table cannot be read as what it was given as."""
 

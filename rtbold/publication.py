@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from typing import TypedDict
 
-from rtbold.card import Card
+from rtbold.card import Card, check_trained
 from rtbold.feedback import (
     FeedbackSettings,
     checked_status,
@@ -112,7 +112,7 @@ def hello(card: Card, facts: SessionFacts, *, settings: FeedbackSettings) -> Hel
         subject=card.origin.subject,
         model_name=card.name,
         model_sha256=facts.model_sha256,
-        model_origin=card.origin.kind,
+        model_origin=check_trained(card),
         simulated_stream=facts.simulated_stream,
         rate_hz=card.rate_hz,
         channels=card.channels,
@@ -172,7 +172,7 @@ def _shared(prediction: BoldPrediction, card: Card, moments: Moments) -> _Shared
         window=WindowPart(t_start=prediction.t_start_s, t_end=prediction.t_end_s),
         bold_time=prediction.bold_time_s,
         horizon_tr=card.horizon_tr,
-        model_origin=card.origin.kind,
+        model_origin=check_trained(card),
         age_ms=round(1000 * (moments.t_publish_s - prediction.t_end_s), 3),
         latency_ms=latency(prediction, moments),
         next_due_lsl=prediction.next_due_s,

@@ -172,3 +172,24 @@ def test_weights_of_another_chain_are_unvalidated(tiny_bundle):
         check_domain(card, stream(simulated=False))
     reasons = check_domain(card, stream(simulated=False), allow_unvalidated=True)
     assert reasons == ("unvalidated",)
+
+
+def test_weights_of_another_chain_are_unvalidated_on_simulated_streams_too(tiny_bundle):
+    card = card_of(tiny_bundle.card, verdict=True, source="published")
+    with pytest.raises(DomainRefused, match="--allow-unvalidated"):
+        check_domain(card, stream(simulated=True))
+    reasons = check_domain(card, stream(simulated=True), allow_unvalidated=True)
+    assert reasons == ("unvalidated",)
+
+
+@pytest.mark.parametrize("simulated", [True, False])
+def test_a_start_for_training_runs_nowhere(tiny_bundle, simulated):
+    origin = Origin(kind="start", simulated_lineage=False)
+    card = msgspec.structs.replace(tiny_bundle.card, origin=origin)
+    with pytest.raises(DomainRefused, match="start for training"):
+        check_domain(
+            card,
+            stream(simulated=simulated),
+            allow_simulated_model=True,
+            allow_unvalidated=True,
+        )
