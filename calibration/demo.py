@@ -15,7 +15,8 @@ from torch import nn
 from rtbold import bundle
 from rtbold.calibration.dataset import Scan, in_batches
 from rtbold.calibration.fit import Split
-from rtbold.calibration.ridge import RidgeFit, Table, fit_ridge
+from rtbold.calibration.linear_fit import features_table, fit_linear
+from rtbold.calibration.ridge import RidgeFit, fit_ridge
 from rtbold.calibration.score import (
     mean_r,
     other_scan_r,
@@ -80,14 +81,8 @@ def fit_ridge_model(
     config = BandPowerRidgeConfig(
         channels=CHANNELS, n_rois=train.targets[0].shape[1], unmixing=unmixing
     )
-    model = BandPowerRidge(config).eval()
-    fitted = fit_ridge(_table(model, train))
-    with torch.no_grad():
-        model.mean.copy_(torch.from_numpy(fitted.mean))
-        model.scale.copy_(torch.from_numpy(fitted.scale))
-        model.head.weight.copy_(torch.from_numpy(fitted.weights.T))
-        model.head.bias.copy_(torch.from_numpy(fitted.bias))
-    return model, fitted
+    model = BandPowerRidge(config)
+    return model, fit_linear(model, train)
 
 
 def refit_head(network: NeuroBolt, parts: tuple[Split, Split]) -> RidgeFit:
@@ -96,23 +91,14 @@ def refit_head(network: NeuroBolt, parts: tuple[Split, Split]) -> RidgeFit:
     Gradient steps leave the head short of its optimum; the penalty is chosen by the
     validation scans, because the features were learned from the training scans.
     """
-    train, validation = (_table(network, part) for part in parts)
+    network.eval()
+    train, validation = (features_table(network.features, part) for part in parts)
     fitted = fit_ridge(train, validation=validation)
     weight = fitted.weights / fitted.scale[:, None]  # (features, rois)
     with torch.no_grad():
         network.head.weight.copy_(torch.from_numpy(weight.T))
         network.head.bias.copy_(torch.from_numpy(fitted.bias - fitted.mean @ weight))
     return fitted
-
-
-def _table(model: BandPowerRidge | NeuroBolt, part: Split) -> Table:
-    model.eval()
-    features = []
-    with torch.inference_mode():
-        for scan in part.scans:
-            rows = [model.features(torch.from_numpy(b)) for b in in_batches(scan)]
-            features.append(torch.cat(rows).numpy().astype(np.float64))
-    return Table(features, [target.astype(np.float64) for target in part.targets])
 
 
 def out_of_sample_baseline(predicted: Sequence[Float32Array]) -> Baseline:

@@ -141,6 +141,10 @@ class _Training:
             pairs = zip(self.average.parameters(), self.model.parameters(), strict=True)
             for kept, latest in pairs:
                 kept.lerp_(latest, 1.0 - decay)
+            # Running statistics of a batch normalisation are averages already.
+            buffers = zip(self.average.buffers(), self.model.buffers(), strict=True)
+            for kept_buffer, latest_buffer in buffers:
+                kept_buffer.copy_(latest_buffer)
 
     def resume(self, checkpoint: Path | None) -> Progress:
         """Return the progress in the file, its state loaded; fresh if there is none."""

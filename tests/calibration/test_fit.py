@@ -92,3 +92,19 @@ def test_checkpoint_of_other_settings_is_refused(tmp_path):
     trained(checkpoint=state)
     with pytest.raises(ConfigError, match="other settings"):
         trained(replace(SETTINGS, epochs=5), checkpoint=state)
+
+
+def test_running_statistics_reach_the_weights_that_are_kept():
+    class Normed(Loudness):
+        def __init__(self):
+            super().__init__()
+            self.norm = torch.nn.BatchNorm1d(2, affine=False)
+
+        def forward(self, eeg_uv):
+            return self.head(self.norm(torch.log(eeg_uv.std(2) + 1e-3)))
+
+    torch.manual_seed(0)
+    model = Normed()
+    progress = fit(model, PARTS, SETTINGS)
+    assert progress.best["norm.num_batches_tracked"] > 0
+    assert max(progress.validation_r) > 0.9

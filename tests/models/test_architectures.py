@@ -1,71 +1,36 @@
-"""Every architecture: one call, one training step, one graph that every engine runs."""
+"""Every architecture: one call, one training step, what it refuses."""
 
-import numpy as np
+import copy
+
 import pytest
 
 torch = pytest.importorskip("torch")
 
-from rtbold import bundle  # noqa: E402
-from rtbold.card import Card, Origin  # noqa: E402
-from rtbold.engine import open_engine  # noqa: E402
-from rtbold.errors import BundleError, ConfigError, EngineError  # noqa: E402
-from rtbold.models.export import to_onnx, to_safetensors  # noqa: E402
-from rtbold.models.registry import ARCHITECTURES, build, options_of  # noqa: E402
+import architectures  # noqa: E402
+from architectures import CHANNELS, IDLE, TINY_NEUROBOLT, VARIANTS, made  # noqa: E402
 
-CHANNELS = ("FP1", "CZ", "O2", "FTT9h")
-TINY = {"dim": 16, "heads": 2, "depth": 1, "spectral_depth": 1, "spectral_heads": 2}
-VARIANTS = {
-    "neurobolt published form": ("neurobolt", TINY),
-    "neurobolt log, tokens, laplacian": (
-        "neurobolt",
-        {
-            **TINY,
-            "magnitude": "log",
-            "head": "tokens",
-            "unmixing": "laplacian",
-            "spectral_steps": 8,
-        },
-    ),
-    "neurobolt linformer": ("neurobolt", {**TINY, "attention": "linformer"}),
-    "neurobolt spectral": ("neurobolt", {**TINY, "branches": "spectral"}),
-    "neurobolt spatiotemporal": ("neurobolt", {**TINY, "branches": "spatiotemporal"}),
-    "labram": ("labram", {"dim": 16, "heads": 2, "depth": 1}),
-    "biot": ("biot", {"dim": 16, "heads": 2, "depth": 1}),
-    "biot at a fixed scale": (
-        "biot",
-        {"dim": 16, "heads": 2, "depth": 1, "normalisation": "fixed"},
-    ),
-    "beira": ("beira", {"spatial_filters": 3, "filter_samples": 11, "width": 4}),
-    "siren": ("siren", {"sine_layers": 2, "sine_units": 6, "width": 4}),
-    "efp": ("efp", {"electrode": "CZ"}),
-    "ridge": ("bandpower_ridge", {}),
-    "ridge on the laplacian": ("bandpower_ridge", {"unmixing": "laplacian"}),
-}
+from rtbold.errors import ConfigError  # noqa: E402
+from rtbold.models.registry import (  # noqa: E402
+    ARCHITECTURES,
+    PRESETS,
+    build,
+    name_of,
+    options_of,
+    preset,
+)
 
 
 @pytest.fixture(params=VARIANTS)
 def variant(request):
-    return VARIANTS[request.param]
-
-
-def channels_for(options):
-    # The Laplacian needs positions, which mixed-case names of the table do not have.
-    return ("FP1", "CZ", "O2", "T7") if "unmixing" in options else CHANNELS
-
-
-def made(variant, n_rois=3):
-    architecture, options = variant
-    torch.manual_seed(0)
-    return build(architecture, options, channels=channels_for(options), n_rois=n_rois)
+    return request.param
 
 
 def windows(n=2):
-    noise = np.random.default_rng(0).standard_normal((n, 4, 3200))
-    return torch.from_numpy((20 * noise).astype(np.float32))
+    return torch.from_numpy(architectures.windows(n))
 
 
 def test_every_architecture_is_tried():
-    assert {architecture for architecture, _ in VARIANTS.values()} == set(ARCHITECTURES)
+    assert {name for name, _ in VARIANTS.values()} == set(ARCHITECTURES)
 
 
 def test_one_call_and_batches_do_not_mix(variant):
@@ -79,7 +44,17 @@ def test_one_call_and_batches_do_not_mix(variant):
     torch.testing.assert_close(bold[1:2], alone, atol=1e-4, rtol=1e-4)
 
 
-def test_one_training_step_lowers_the_loss(variant):
+def test_the_head_reads_the_features(variant):
+    model = made(variant).eval()
+    with torch.inference_mode():
+        features = model.features(windows())
+        assert features.shape == (2, model.head.in_features)
+        if hasattr(model, "scale"):
+            features = (features - model.mean) / model.scale
+        torch.testing.assert_close(model.head(features), model(windows()))
+
+
+def test_one_training_step_lowers_the_loss_and_moves_everything(variant):
     model = made(variant).train()
     target = torch.randn(8, 3, generator=torch.Generator().manual_seed(0))
     x = windows(8)
@@ -87,10 +62,25 @@ def test_one_training_step_lowers_the_loss(variant):
     torch.manual_seed(1)
     before = torch.nn.functional.mse_loss(model(x), target)
     before.backward()
+    idle = {name for name, value in model.named_parameters() if value.grad is None}
+    assert idle == IDLE.get(variant, set())
+    for parameter in model.parameters():
+        assert parameter.grad is None or torch.isfinite(parameter.grad).all()
     optimiser.step()
     torch.manual_seed(1)  # the same dropout
     after = torch.nn.functional.mse_loss(model(x), target)
     assert after < before
+
+
+def test_the_newest_and_the_oldest_samples_count(variant):
+    model = made(variant).eval()
+    x = windows(1)
+    with torch.inference_mode():
+        features = model.features(x)
+        for piece in (slice(0, 100), slice(3100, 3200)):
+            changed = x.clone()
+            changed[..., piece] *= -3.0
+            assert (model.features(changed) - features).abs().max() > 1e-4
 
 
 def test_flat_channel_stays_finite_forward_and_backward(variant):
@@ -106,83 +96,100 @@ def test_flat_channel_stays_finite_forward_and_backward(variant):
 
 def test_options_rebuild_the_same_network(variant):
     model = made(variant)
-    _, options = variant
     again = build(
-        variant[0], options_of(model.config), channels=channels_for(options), n_rois=3
+        name_of(model),
+        options_of(model.config),
+        channels=architectures.channels_for(variant),
+        n_rois=3,
     )
     again.load_state_dict(model.state_dict())
+    assert name_of(model) == VARIANTS[variant][0]
 
 
-def write(model, variant, folder, n_rois=3):
-    architecture, options = variant
-    card = Card(
-        name="t",
-        architecture=architecture,
-        architecture_config=options,
-        channels=channels_for(options),
-        reference="average",
-        tr_s=2.1,
-        rois=tuple(f"roi {i}" for i in range(n_rois)),
-        scanner="simulated",
-        origin=Origin(kind="simulated", simulated_lineage=True),
+def test_a_module_of_no_architecture_has_no_name():
+    with pytest.raises(ConfigError, match="Identity is no registered architecture"):
+        name_of(torch.nn.Identity())
+
+
+@pytest.mark.parametrize("n_rois", [1, 7, 64])
+def test_any_number_of_rois(n_rois):
+    for architecture, _ in VARIANTS.values():
+        electrode = {"electrode": "CZ"} if architecture == "efp" else {}
+        small = TINY_NEUROBOLT if architecture == "neurobolt" else electrode
+        model = build(architecture, small, channels=CHANNELS, n_rois=n_rois)
+        assert model.head.out_features == n_rois
+
+
+def test_presets_build():
+    assert set(PRESETS) <= set(ARCHITECTURES)
+    channels = ("FP1", "CZ", "O2", "T7")
+    small = build(
+        "neurobolt", preset("neurobolt", "small"), channels=channels, n_rois=2
     )
-    contents = {
-        "model.onnx": to_onnx(model, len(card.channels)),
-        "weights.safetensors": to_safetensors(model),
-    }
-    return bundle.write(folder / "t.rtbold", card, contents)
+    assert small.config.dim == 64
+    assert preset("labram", "base") == {}
+    with torch.inference_mode():
+        assert small.eval()(windows()).shape == (2, 2)
 
 
-@pytest.mark.integration
-def test_openvino_agrees_with_torch(variant, tmp_path):
-    made_bundle = write(made(variant), variant, tmp_path)
-    x = windows(3).numpy()
-    reference = open_engine(made_bundle, engine="torch")(x)
-    many = open_engine(made_bundle, batch_size=None)(x)
-    one = open_engine(made_bundle)
-    single = np.concatenate([one(window[None]) for window in x])
-    np.testing.assert_allclose(many, reference, atol=1e-4, rtol=1e-4)
-    np.testing.assert_allclose(single, reference, atol=1e-4, rtol=1e-4)
+def test_unknown_preset_lists_what_there_is():
+    with pytest.raises(ConfigError, match="no preset 'large', expected one of base, s"):
+        preset("neurobolt", "large")
+    with pytest.raises(ConfigError, match="biot has no preset 'small'"):
+        preset("biot", "small")
+    with pytest.raises(ConfigError, match="expected one of neurobolt, labram"):
+        preset("gpt", "base")
 
 
-@pytest.mark.integration
-def test_export_is_reproducible_and_names_no_path(tmp_path):
-    variant = VARIANTS["ridge"]
-    model = made(variant)
-    data = to_onnx(model, 4)
-    assert data == to_onnx(model, 4)
-    assert b"/models/" not in data
+@pytest.mark.parametrize(
+    ("architecture", "options", "message"),
+    [
+        ("gpt", {}, "expected one of neurobolt"),
+        ("neurobolt", {"width": 2}, "no option width"),
+        ("neurobolt", {"dim": 64}, "multiple of its 10 heads; change dim or heads"),
+        ("neurobolt", {"magnitude": "cubic"}, "magnitude is 'cubic'"),
+        ("neurobolt", {"dim": "64"}, "dim is '64', expected int such as 200"),
+        ("neurobolt", {"depth": True}, "depth is True, expected int"),
+        ("labram", {"heads": 0}, "multiple of its 0 heads"),
+        ("biot", {"normalisation": "z"}, "normalisation is 'z', expected one of p95"),
+        ("beira", {"filter_samples": 50}, "filter_samples is 50, expected an odd"),
+        ("beira", {"width": 0}, "expected at least 1 of each"),
+        ("siren", {"sine_layers": 0}, "expected at least 1 of each"),
+        ("siren", {"frequency": 0.0}, "frequency is 0.0, expected a positive"),
+        ("efp", {}, "electrode is 'PZ', expected one of the model's channels: FP1"),
+        ("bandpower_ridge", {"unmixing": "ica"}, "unmixing is 'ica'"),
+    ],
+)
+def test_what_cannot_be_built_is_said(architecture, options, message):
+    with pytest.raises(ConfigError, match=message):
+        build(architecture, options, channels=CHANNELS, n_rois=1)
 
 
-def test_torch_engine_refuses_weights_of_another_shape(tmp_path, monkeypatch):
-    variant = VARIANTS["ridge"]
-    monkeypatch.setitem(globals(), "to_onnx", lambda model, n: b"unused")
-    mixed = write(made(variant, n_rois=2), variant, tmp_path, n_rois=3)
-    with pytest.raises(BundleError, match="does not fit its architecture"):
-        open_engine(mixed, engine="torch")
+def test_a_whole_number_serves_where_a_fraction_is_expected():
+    model = build("siren", {"frequency": 20}, channels=CHANNELS, n_rois=1)
+    assert model.sines[0].frequency == 20
 
 
-def test_a_failing_torch_is_an_error_of_the_engine(tmp_path, monkeypatch):
-    variant = VARIANTS["ridge"]
-    monkeypatch.setitem(globals(), "to_onnx", lambda model, n: b"unused")
-    engine = open_engine(write(made(variant), variant, tmp_path), engine="torch")
-
-    def no_memory(eeg_uv):
-        raise RuntimeError("out of memory")
-
-    monkeypatch.setattr(engine, "_model", no_memory)
-    with pytest.raises(EngineError, match=r"torch failed.*out of memory"):
-        engine(windows(1).numpy())
+def test_no_rois_and_no_channels():
+    with pytest.raises(ConfigError, match="4 channels and 0 ROIs"):
+        build("biot", {}, channels=CHANNELS, n_rois=0)
+    with pytest.raises(ConfigError, match="0 channels and 1 ROIs"):
+        build("biot", {}, channels=(), n_rois=1)
 
 
-def test_unknown_architecture_option_channel_and_size():
-    with pytest.raises(ConfigError, match="expected one of neurobolt"):
-        build("gpt", {}, channels=CHANNELS, n_rois=1)
-    with pytest.raises(ConfigError, match="no option width"):
-        build("neurobolt", {"width": 2}, channels=CHANNELS, n_rois=1)
-    with pytest.raises(ConfigError, match="no position row for E1"):
-        build("neurobolt", TINY, channels=("CZ", "E1"), n_rois=1)
-    with pytest.raises(ConfigError, match="multiple of its 10 heads"):
-        build("neurobolt", {"dim": 64}, channels=CHANNELS, n_rois=1)
-    with pytest.raises(ConfigError, match="magnitude is 'cubic'"):
-        build("neurobolt", {"magnitude": "cubic"}, channels=CHANNELS, n_rois=1)
+def test_unknown_electrodes_are_told_their_neighbours():
+    with pytest.raises(
+        ConfigError, match=r"no position row for E1, Ftt9h.*Ftt9h: FTT9h"
+    ):
+        build("labram", {}, channels=("CZ", "E1", "Ftt9h"), n_rois=1)
+    with pytest.raises(ConfigError, match=r"Cz: CZ"):
+        build("neurobolt", TINY_NEUROBOLT, channels=("Cz",), n_rois=1)
+
+
+def test_position_and_time_reach_the_labram_tokens():
+    model = made("labram").eval()
+    with torch.inference_mode():
+        before = model.features(windows())
+        moved = copy.deepcopy(model)
+        moved.position_index = model.position_index.flip(0)
+        assert (moved.features(windows()) - before).abs().max() > 1e-4

@@ -1,0 +1,60 @@
+"""Every architecture at a size that a test can train, with the options it has."""
+
+import numpy as np
+
+CHANNELS = ("FP1", "CZ", "O2", "FTT9h")
+TINY = {"dim": 16, "heads": 2, "depth": 1}
+TINY_NEUROBOLT = {**TINY, "spectral_depth": 1, "spectral_heads": 2}
+VARIANTS = {
+    "neurobolt published form": ("neurobolt", TINY_NEUROBOLT),
+    "neurobolt log, tokens, laplacian": (
+        "neurobolt",
+        {
+            **TINY_NEUROBOLT,
+            "magnitude": "log",
+            "head": "tokens",
+            "unmixing": "laplacian",
+            "spectral_steps": 8,
+        },
+    ),
+    "neurobolt spectral, linformer": (
+        "neurobolt",
+        {**TINY_NEUROBOLT, "attention": "linformer", "branches": "spectral"},
+    ),
+    "neurobolt spatiotemporal": (
+        "neurobolt",
+        {**TINY_NEUROBOLT, "branches": "spatiotemporal"},
+    ),
+    "labram": ("labram", TINY),
+    "biot": ("biot", TINY),
+    "biot at a fixed scale": ("biot", {**TINY, "normalisation": "fixed"}),
+    "beira": ("beira", {"spatial_filters": 3, "filter_samples": 11, "width": 4}),
+    "siren": ("siren", {"sine_layers": 2, "sine_units": 6, "width": 4}),
+    "efp": ("efp", {"electrode": "CZ"}),
+    "ridge": ("bandpower_ridge", {}),
+    "ridge on the laplacian": ("bandpower_ridge", {"unmixing": "laplacian"}),
+}
+# Parameters that an option leaves without work.
+IDLE = {"neurobolt log, tokens, laplacian": {"fc_norm.weight", "fc_norm.bias"}}
+
+
+def channels_for(name):
+    # The Laplacian needs positions, which mixed-case names of the table do not have.
+    return ("FP1", "CZ", "O2", "T7") if "laplacian" in name else CHANNELS
+
+
+def made(name, n_rois=3):
+    """Return a fresh model of the variant, always with the same weights."""
+    import torch
+
+    from rtbold.models.registry import build
+
+    architecture, options = VARIANTS[name]
+    torch.manual_seed(0)
+    return build(architecture, options, channels=channels_for(name), n_rois=n_rois)
+
+
+def windows(n=2, n_channels=4):
+    """Return (n, channels, 3200) float32 microvolt of white noise."""
+    noise = np.random.default_rng(0).standard_normal((n, n_channels, 3200))
+    return (20 * noise).astype(np.float32)
