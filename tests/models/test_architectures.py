@@ -9,6 +9,7 @@ torch = pytest.importorskip("torch")
 import architectures  # noqa: E402
 from architectures import CHANNELS, IDLE, TINY_NEUROBOLT, VARIANTS, made  # noqa: E402
 
+from rtbold.bundle import load  # noqa: E402
 from rtbold.errors import ConfigError  # noqa: E402
 from rtbold.models.registry import (  # noqa: E402
     ARCHITECTURES,
@@ -130,6 +131,11 @@ def test_presets_build():
     assert preset("labram", "base") == {}
     with torch.inference_mode():
         assert small.eval()(windows()).shape == (2, 2)
+
+
+def test_the_demo_is_the_small_preset():
+    config = load("demo").card.architecture_config
+    assert config == preset("neurobolt", "small")
 
 
 def test_unknown_preset_lists_what_there_is():
