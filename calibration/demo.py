@@ -13,7 +13,7 @@ import torch
 from torch import nn
 
 from rtbold import bundle
-from rtbold.calibration.dataset import Scan, in_batches
+from rtbold.calibration.dataset import Scan, causal_windows, in_batches
 from rtbold.calibration.fit import Split
 from rtbold.calibration.linear_fit import features_table, fit_linear
 from rtbold.calibration.ridge import RidgeFit, fit_ridge
@@ -24,7 +24,8 @@ from rtbold.calibration.score import (
     r_of_scans,
     shuffled_r,
 )
-from rtbold.card import Baseline, Card, Cleaning, Origin, Scores
+from rtbold.card import Baseline, Card, Check, Cleaning, Origin, Scores
+from rtbold.check_file import CHECK_NAME
 from rtbold.messages import Float32Array
 from rtbold.models.bandpower_ridge import (
     BANDS_HZ,
@@ -33,6 +34,7 @@ from rtbold.models.bandpower_ridge import (
     LogBandPower,
     Unmixing,
 )
+from rtbold.models.checks import check_file
 from rtbold.models.export import to_onnx, to_safetensors
 from rtbold.models.neurobolt import PRESETS, NeuroBolt, NeuroBoltConfig
 from rtbold.models.registry import name_of, options_of
@@ -44,6 +46,7 @@ CHANNELS = (
 )  # fmt: skip
 UNMIXINGS: tuple[Unmixing, ...] = ("none", "laplacian")
 QUANTILES = (0.005, 0.025, 0.5, 0.975, 0.995)
+CHECK_WINDOWS_PER_SCAN = 4
 DATA = "simulated: twin, level hard, unseen subjects"
 
 
@@ -164,16 +167,37 @@ def software() -> dict[str, str]:
     return {"python": platform.python_version(), **{n: version(n) for n in names}}
 
 
-def write_bundle(folder: Path, card: Card, model: nn.Module) -> bundle.Bundle:
-    """Export a trained model and write its bundle; an earlier one is replaced."""
+def check_windows(scans: Sequence[Scan]) -> Float32Array:
+    """Return (n, channels, 3200) windows spread over each scan, for ``check.npz``."""
+    spread = [
+        np.linspace(0, len(scan) - 1, CHECK_WINDOWS_PER_SCAN).round().astype(int)
+        for scan in scans
+    ]
+    windows = [
+        causal_windows(s, at.tolist()) for s, at in zip(scans, spread, strict=True)
+    ]
+    return np.concatenate(windows)
+
+
+def write_bundle(
+    folder: Path, card: Card, model: nn.Module, *, check_uv: Float32Array
+) -> bundle.Bundle:
+    """Export a trained model and write its bundle; an earlier one is replaced.
+
+    Parameters
+    ----------
+    check_uv : simulated windows (n, channels, 3200), for ``check.npz``.
+    """
     card = msgspec.structs.replace(
         card,
         architecture=name_of(model),
         architecture_config=options_of(model.config),
         created=datetime.datetime.now(datetime.UTC).date().isoformat(),
         note="SIMULATED data only; says nothing about real brains.",
+        check=Check(windows="simulated", n=len(check_uv)),
     )
     contents = {
+        CHECK_NAME: check_file(model, check_uv),
         "model.onnx": to_onnx(model, len(card.channels)),
         "weights.safetensors": to_safetensors(model),
     }

@@ -92,6 +92,13 @@ class Scores(_Strict, frozen=True, forbid_unknown_fields=True, kw_only=True):
     controls: dict[str, float] = {}  # name -> mean R (constant EEG, shuffled, ...)
 
 
+class Check(_Strict, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """The windows in ``check.npz`` that every engine is compared on."""
+
+    windows: Literal["none", "simulated", "recorded", "synthetic"] = "none"
+    n: int = 0
+
+
 class FileHash(_Strict, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """One file of the bundle with its SHA-256."""
 
@@ -127,7 +134,9 @@ class Card(_Strict, frozen=True, forbid_unknown_fields=True, kw_only=True):
     origin: Origin
     training_data_sha256: str = ""
     scores: Scores = Scores()
-    tolerance: float = 1e-4  # engines must agree with torch within this
+    check: Check = Check()
+    tolerance: float = 1e-4  # float32 engines agree with torch within it * max(1, |x|)
+    reduced_tolerance: float = 0.05  # of a ROI's sd: rms error that bf16, f16, int8 may
     software: dict[str, str] = {}  # name -> version at training time
     created: str = ""  # ISO date
     note: str = ""

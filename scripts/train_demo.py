@@ -27,7 +27,7 @@ from rtbold.calibration.twin_data import TwinScans
 from rtbold.calibration.twin_truth import ceiling_and_oracle
 from rtbold.card import Card, Scores
 from rtbold.models.neurobolt import NeuroBolt
-from rtbold.sim.seeds import TEST_SEEDS, TRAIN_SEEDS, VALIDATION_SEEDS
+from rtbold.sim.seeds import CHECK_SEEDS, TEST_SEEDS, TRAIN_SEEDS, VALIDATION_SEEDS
 
 N_ORACLE_SUBJECTS = 8
 N_LIKENESS_SUBJECTS = 20
@@ -53,12 +53,15 @@ def main() -> None:
     models: dict[str, nn.Module] = {"demo": network, **ridges}
     scores = score(models, twin, card, options, say)
     better = max(ridges, key=lambda name: mean_validation_r(ridges[name], parts[1]))
+    check_uv = demo.check_windows(twin.make(CHECK_SEEDS, n_processes=options.threads))
     for name, key in (("demo", "demo"), ("demo-ridge", better)):
         baseline = demo.out_of_sample_baseline(predict(models[key], parts[1].scans))
         own = msgspec.structs.replace(
             card, name=name, baseline=baseline, scores=scores[key]
         )
-        written = demo.write_bundle(options.out / f"{name}.rtbold", own, models[key])
+        written = demo.write_bundle(
+            options.out / f"{name}.rtbold", own, models[key], check_uv=check_uv
+        )
         say(f"wrote {written.path} ({key}), sha256 {written.sha256[:12]}")
 
 
