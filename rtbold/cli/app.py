@@ -18,7 +18,12 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "streams": ("streams", "streams"),
     "doctor": ("doctor", "doctor"),
 }
-MODEL_COMMANDS = {"list": "list_models", "show": "show", "predict": "predict"}
+MODEL_COMMANDS: dict[str, tuple[str, str]] = {
+    "list": ("models", "list_models"),
+    "show": ("models", "show"),
+    "predict": ("models", "predict"),
+    "explain": ("models_explain", "explain"),
+}
 
 
 def load(module: str, function: str) -> Callable[..., Any]:
@@ -41,9 +46,9 @@ def build_app() -> typer.Typer:
     for name, (module, function) in COMMANDS.items():
         app.command(name)(load(module, function))
     models = typer.Typer(
-        help="Model bundles: list, show, predict.", no_args_is_help=True
+        help="Model bundles: list, show, predict, explain.", no_args_is_help=True
     )
-    for name, function in MODEL_COMMANDS.items():
-        models.command(name)(load("models", function))
+    for name, (module, function) in MODEL_COMMANDS.items():
+        models.command(name)(load(module, function))
     app.add_typer(models, name="models")
     return app

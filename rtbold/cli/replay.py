@@ -56,19 +56,20 @@ def replay(
     check_folder(out)  # before the work, which takes a while
     bundle = load(model)
     opened = open_engine(bundle, engine=settings.engine, precision=settings.precision)
-    predictions = list(_predictions(file, bundle, opened, settings, stream))
-    write_predictions_tsv(out, predictions, bundle.card.rois)
-    n_usable = sum(p.values is not None for p in predictions)
-    typer.echo(f"{len(predictions)} predictions, {n_usable} with values, in {out}")
+    made = list(predictions(file, bundle, opened, settings, stream))
+    write_predictions_tsv(out, made, bundle.card.rois)
+    n_usable = sum(p.values is not None for p in made)
+    typer.echo(f"{len(made)} predictions, {n_usable} with values, in {out}")
 
 
-def _predictions(
+def predictions(
     file: Path,
     bundle: "Bundle",
     model: "Model",
     run: "RunSettings",
     stream: str | None,
 ) -> "Iterator[BoldPrediction]":
+    """Yield the predictions of any recording; one of ours by its own settings."""
     from rtbold import replay as core
 
     session = core.recorded_session(file)

@@ -1,0 +1,211 @@
+"""``rtbold models explain``: what a bundle's predictions rest on."""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Protocol
+
+import typer
+
+from rtbold.cli import options
+from rtbold.cli.models import Subjects
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rtbold.bundle import Bundle
+    from rtbold.calibration.explain import Attribution
+    from rtbold.calibration.explain_methods import ExplainSettings, Progress
+    from rtbold.calibration.explain_windows import Windows
+    from rtbold.config import RunSettings
+
+MOST_WINDOWS = 256
+
+
+class _Bar(Protocol):
+    pos: int
+
+    def update(self, n_steps: int) -> None: ...
+
+
+def explain(
+    bundle: Annotated[str, typer.Argument(help="Bundle folder or name.")],
+    file: Annotated[Path, typer.Argument(metavar="EEGFILE", help="The recording.")],
+    roi: Annotated[
+        list[str] | None, typer.Option(help="ROI; several times for several.")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="PNG, SVG or PDF [NAME-explain.png].")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the numbers.")] = False,
+    windows: Annotated[
+        int, typer.Option(help="Windows at most, spread over the recording.")
+    ] = 64,
+    method: Annotated[
+        str, typer.Option(help="integrated-gradients or occlusion.")
+    ] = "integrated-gradients",
+    trigger: options.Trigger = None,
+    tr: options.Tr = None,
+    dummy_volumes: options.DummyVolumes = None,
+    unit: options.Unit = None,
+    reference: options.Reference = None,
+    interpolate: options.Interpolate = None,
+    stream: Annotated[
+        str | None, typer.Option(help="Which EEG stream of an XDF, by name.")
+    ] = None,
+    allow_unvalidated: options.AllowUnvalidated = None,
+    allow_simulated_model: options.AllowSimulatedModel = None,
+    root: Subjects = None,
+) -> None:
+    """Show which channels, times and bands the predictions in a recording rest on.
+
+    Windows come from the live session's own pipeline. What this shows is what the
+    model uses, not where brain activity is.
+
+    Example: rtbold models explain demo rest.vhdr --roi Cuneus --out cuneus.png
+    """
+    from rtbold.bundle import load
+    from rtbold.config import RunSettings
+
+    run = RunSettings.build(
+        dict(
+            trigger=trigger, tr_s=tr, dummy_volumes=dummy_volumes, unit=unit,
+            reference=reference, interpolate=interpolate,
+            allow_unvalidated=allow_unvalidated,
+            allow_simulated_model=allow_simulated_model,
+        )
+    )  # fmt: skip
+    found = load(bundle, subject_root=root)
+    _check_installed()
+    picture = out or Path(f"{found.card.name}-explain.png")
+    settings, rois = _checked(found, roi, picture, windows=windows, method=method)
+    seen = _windows(file, found, run, stream=stream, n_wanted=windows)
+    told = _attributions(found, rois, seen, settings)
+    _draw(told, picture, found, file)
+    if as_json:
+        typer.echo(_json(told, found, file, seen))
+    else:
+        from rtbold.calibration.explain_text import summary
+
+        typer.echo("\n".join([_counted(seen), *(summary(one) for one in told)]))
+    typer.echo(f"figure in {picture}", err=True)
+
+
+def _check_installed() -> None:
+    from rtbold.io.extras import require
+
+    for module in ("torch", "safetensors", "captum", "matplotlib", "mne"):
+        require(module, extra="calibration", purpose="models explain")
+
+
+def _checked(
+    bundle: "Bundle",
+    roi: list[str] | None,
+    picture: Path,
+    *,
+    windows: int,
+    method: str,
+) -> "tuple[ExplainSettings, list[str]]":
+    """Refuse what cannot work before the recording is read."""
+    from rtbold.calibration.explain import MIN_WINDOWS, roi_index
+    from rtbold.calibration.explain_figure import check_format, check_number
+    from rtbold.calibration.explain_methods import ExplainSettings, as_method
+    from rtbold.config import check_range
+    from rtbold.electrodes import positions
+    from rtbold.io.bold_table import check_folder
+
+    check_range("--windows", windows, MIN_WINDOWS, MOST_WINDOWS)
+    settings = ExplainSettings(method=as_method(method))
+    card = bundle.card
+    named = [name.replace("\u2019", "'") for name in roi or card.rois[:1]]
+    rois = list(dict.fromkeys(card.rois[roi_index(card, name)] for name in named))
+    check_number(rois)
+    check_format(picture)
+    check_folder(picture)
+    positions(card.channels)  # the figure needs a place for each
+    return settings, rois
+
+
+def _windows(
+    file: Path,
+    bundle: "Bundle",
+    run: "RunSettings",
+    *,
+    stream: str | None,
+    n_wanted: int,
+) -> "Windows":
+    from rtbold.calibration.explain_windows import WindowKeeper, windows_of
+    from rtbold.cli.replay import predictions
+
+    keeper = WindowKeeper(n_wanted, len(bundle.card.rois))
+    return windows_of(predictions(file, bundle, keeper, run, stream), keeper)
+
+
+def _attributions(
+    bundle: "Bundle",
+    rois: list[str],
+    seen: "Windows",
+    settings: "ExplainSettings",
+) -> "list[Attribution]":
+    from dataclasses import replace
+
+    from rtbold.calibration.explain import attribution, overlapping
+    from rtbold.engine.torch import load_network
+
+    network = load_network(bundle).requires_grad_(False)
+    settings = replace(settings, block_n=overlapping(seen.t_end_s))
+    told = []
+    for roi in rois:
+        with typer.progressbar(length=100, label=roi, file=sys.stderr) as bar:
+            told.append(
+                attribution(
+                    network,
+                    seen.eeg_uv,
+                    card=bundle.card,
+                    roi=roi,
+                    settings=settings,
+                    progress=_onto(bar),
+                )
+            )
+    return told
+
+
+def _onto(bar: "_Bar") -> "Progress":
+    return lambda share: bar.update(round(100 * share) - bar.pos)
+
+
+def _draw(
+    told: "Sequence[Attribution]", picture: Path, bundle: "Bundle", file: Path
+) -> None:
+    from rtbold.calibration.explain_figure import draw, save
+
+    simulated = bundle.card.origin.simulated_lineage
+    title = f"What predictions of bundle '{bundle.card.name}' in {file.name} rest on"
+    save(draw(told, title=title + (" (SIMULATED model)" if simulated else "")), picture)
+
+
+def _counted(seen: "Windows") -> str:
+    return (
+        f"{len(seen.t_end_s)} windows of {seen.n_usable} usable ones; "
+        f"{seen.n_left_out} volumes have none"
+    )
+
+
+def _json(
+    told: "Sequence[Attribution]", bundle: "Bundle", file: Path, seen: "Windows"
+) -> str:
+    import json
+
+    from rtbold.calibration.explain_text import as_dict
+
+    return json.dumps(
+        {
+            "bundle": bundle.card.name,
+            "sha256": bundle.sha256,
+            "simulated_lineage": bundle.card.origin.simulated_lineage,
+            "file": file.name,
+            "windows_usable": seen.n_usable,
+            "volumes_without_window": seen.n_left_out,
+            "rois": [as_dict(one) for one in told],
+        },
+        indent=1,
+    )
