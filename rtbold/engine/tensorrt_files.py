@@ -1,0 +1,172 @@
+"""TensorRT engines on disk: each with a record of what it was compiled from and for.
+
+``engines/NAME.engine`` with ``NAME.json`` beside it. An engine is handed out only if
+its record names the bundle, the graph, the TensorRT, the GPU and the precision that
+are wanted now, and its bytes have the SHA-256 of the record. The record is no
+signature: whoever can write into the folder can write both files.
+"""
+
+import hashlib
+import os
+import tempfile
+from pathlib import Path
+
+import msgspec
+
+from rtbold.bundle import Bundle
+from rtbold.engine.tensorrt_build import RECIPE
+from rtbold.engine.tensorrt_package import TensorRt
+from rtbold.errors import ConfigError, EngineError
+
+MODEL_FILE = "model.onnx"
+RECORD_FORMAT = 1
+MAX_RECORD_BYTES = 100_000
+
+
+class EngineKey(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What an engine is bound to; all of it must be equal for the engine to be used."""
+
+    bundle_sha256: str  # of the card, which holds the hashes of all files
+    onnx_sha256: str
+    flavour: str  # "tensorrt-rtx" or "tensorrt"
+    version: str
+    gpu: str  # compute capability, such as "sm_86"
+    precision: str  # "f32", "tf32", "f16"
+    batch_size: int
+    recipe: int  # of `rtbold.engine.tensorrt_build`
+
+    @property
+    def stem(self) -> str:
+        """File name without its ending."""
+        return f"{self.flavour}-{self.version}-{self.gpu}-{self.precision}"
+
+
+class EngineRecord(
+    msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
+):
+    """``NAME.json``: the key of an engine and the hash of its bytes."""
+
+    format: int = RECORD_FORMAT
+    key: EngineKey
+    engine_sha256: str
+    size: int  # bytes
+
+
+class StaleEngine(EngineError):
+    """The engine on disk is missing, or is not the one that is wanted."""
+
+
+def engine_key(
+    bundle: Bundle, package: TensorRt, *, gpu: str, precision: str
+) -> EngineKey:
+    """Return what an engine of this bundle for one window must be bound to."""
+    hashes = {entry.path: entry.sha256 for entry in bundle.card.files}
+    bundle.file(MODEL_FILE)  # raises where the bundle has none
+    return EngineKey(
+        bundle_sha256=bundle.sha256,
+        onnx_sha256=hashes[MODEL_FILE],
+        flavour=package.flavour,
+        version=package.version,
+        gpu=gpu,
+        precision=precision,
+        batch_size=1,
+        recipe=RECIPE,
+    )
+
+
+def engine_path(folder: Path, key: EngineKey) -> Path:
+    """Return where the engine of this key lies."""
+    return folder / f"{key.stem}.engine"
+
+
+def write_engine(folder: Path, key: EngineKey, engine: bytes) -> Path:
+    """Write engine and record, the record last; an earlier pair is replaced.
+
+    Raises
+    ------
+    ConfigError : the folder cannot be written.
+    """
+    path = engine_path(folder, key)
+    record = EngineRecord(
+        key=key, engine_sha256=hashlib.sha256(engine).hexdigest(), size=len(engine)
+    )
+    text = msgspec.json.format(msgspec.json.encode(record), indent=1)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        # Without a record the engine counts as missing while it changes.
+        path.with_suffix(".json").unlink(missing_ok=True)
+        _replace(path, engine)
+        _replace(path.with_suffix(".json"), text)
+    except OSError as error:
+        raise ConfigError(
+            f"{folder} cannot be written: {error.strerror or error}; make it writable "
+            "or make room, then compile again"
+        ) from error
+    return path
+
+
+def read_engine(folder: Path, key: EngineKey) -> bytes:
+    """Return the engine of this key, whole and unchanged.
+
+    Raises
+    ------
+    StaleEngine : there is none, it was compiled from or for something else, or its
+        bytes are not those that were written.
+    """
+    path = engine_path(folder, key)
+    record = _read_record(path.with_suffix(".json"))
+    differences = [
+        f"{name} is {getattr(record.key, name)}, expected {getattr(key, name)}"
+        for name in EngineKey.__struct_fields__
+        if getattr(record.key, name) != getattr(key, name)
+    ]
+    if differences:
+        raise _stale(path, "; ".join(differences))
+    try:
+        engine = path.read_bytes()
+    except OSError as error:
+        raise _stale(path, f"cannot be read ({error.strerror or error})") from error
+    if len(engine) != record.size:
+        raise _stale(path, f"has {len(engine)} bytes, its record says {record.size}")
+    found = hashlib.sha256(engine).hexdigest()
+    if found != record.engine_sha256:
+        raise _stale(
+            path,
+            f"has SHA-256 {found[:12]}..., its record says "
+            f"{record.engine_sha256[:12]}...",
+        )
+    return engine
+
+
+def _read_record(path: Path) -> EngineRecord:
+    try:
+        if path.stat().st_size > MAX_RECORD_BYTES:
+            raise _stale(path, f"is larger than {MAX_RECORD_BYTES} bytes")
+        record = msgspec.json.decode(path.read_bytes(), type=EngineRecord)
+    except OSError as error:
+        raise _stale(path, f"cannot be read ({error.strerror or error})") from error
+    except msgspec.MsgspecError as error:
+        raise _stale(path, f"is no record of an engine ({error})") from error
+    if record.format != RECORD_FORMAT:
+        raise _stale(path, f"has format {record.format}, expected {RECORD_FORMAT}")
+    return record
+
+
+def _stale(path: Path, why: str) -> StaleEngine:
+    return StaleEngine(
+        f"{path} {why}; compile again: rtbold models compile BUNDLE --engine tensorrt"
+    )
+
+
+def _replace(target: Path, data: bytes) -> None:
+    handle, name = tempfile.mkstemp(prefix=".", suffix=".part", dir=target.parent)
+    draft = Path(name)
+    try:
+        with os.fdopen(handle, "wb") as stream:
+            stream.write(data)
+            stream.flush()
+            os.fsync(stream.fileno())
+        draft.chmod(0o644)
+        os.replace(draft, target)
+    finally:
+        draft.unlink(missing_ok=True)

@@ -1,0 +1,132 @@
+"""A graph whose products run in float16, for engines that follow the graph's types.
+
+TensorRT-RTX is strongly typed: it runs each operator in the type that the graph
+gives it, so float16 must be written into the graph. Only the products (matrix
+products and convolutions: nearly all of the arithmetic) get float16 inputs and
+weights; their results go back to float32 at once. Squares, roots, logarithms,
+norms, softmax, GELU, sums and the residual stream stay float32: powers of spectra
+leave the range of float16 (65504) at EEG amplitudes. Input and output of the graph
+stay float32.
+"""
+
+from collections.abc import Iterable
+from types import ModuleType
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from rtbold.errors import EngineError
+
+if TYPE_CHECKING:
+    import onnx
+
+PRODUCTS = frozenset(("MatMul", "Gemm", "Conv", "ConvTranspose", "Einsum"))
+FLOAT16_MAX = float(np.finfo(np.float16).max)
+
+
+def half_products(onnx_model: bytes) -> bytes:
+    """Return the graph with float16 products, float32 around them.
+
+    Raises
+    ------
+    EngineError : onnx is not installed, the graph cannot be read, or a weight of a
+        product is beyond the range of float16.
+    """
+    onnx = _onnx()
+    from google.protobuf.message import DecodeError
+
+    try:
+        model = onnx.load_from_string(onnx_model)
+        model = onnx.shape_inference.infer_shapes(model)
+    except (DecodeError, onnx.shape_inference.InferenceError) as error:
+        raise EngineError(
+            f"the graph is no ONNX that can be read: {error}; export the model again"
+        ) from error
+    rewriter = _Rewriter(model)
+    nodes = [new for node in model.graph.node for new in rewriter.rewritten(node)]
+    del model.graph.node[:]
+    model.graph.node.extend(nodes)
+    rewriter.drop_unused_weights()
+    onnx.checker.check_model(model)
+    data: bytes = model.SerializeToString(deterministic=True)
+    return data
+
+
+def _onnx() -> ModuleType:
+    try:
+        import onnx
+        import onnx.checker
+        import onnx.shape_inference
+    except ImportError as error:
+        raise EngineError(
+            "float16 engines need the package onnx to write float16 into the graph; "
+            "pip install 'rtbold[tensorrt]'"
+        ) from error
+    return onnx
+
+
+class _Rewriter:
+    """Casts around the products of one graph; each weight and input is cast once."""
+
+    def __init__(self, model: "onnx.ModelProto") -> None:
+        self._graph = model.graph
+        self._weights = {w.name: w for w in model.graph.initializer}
+        self._float32 = _float32_names(model)
+        self._halves: dict[str, str] = {}  # name -> its float16 twin
+
+    def rewritten(self, node: "onnx.NodeProto") -> Iterable["onnx.NodeProto"]:
+        from onnx import TensorProto, helper
+
+        floats = [name for name in node.input if name in self._float32]
+        if node.op_type not in PRODUCTS or len(floats) != len(node.input):
+            yield node
+            return
+        for name in dict.fromkeys(floats):
+            if name in self._halves:
+                continue
+            self._halves[name] = half = f"{name}/f16"
+            if name in self._weights:
+                self._add_half_weight(name, half)
+            else:
+                yield helper.make_node(
+                    "Cast", [name], [half], to=TensorProto.FLOAT16, name=half
+                )
+        result = node.output[0]
+        for i, name in enumerate(node.input):
+            node.input[i] = self._halves[name]
+        node.output[0] = f"{result}/product"
+        yield node
+        yield helper.make_node(
+            "Cast", [node.output[0]], [result], to=TensorProto.FLOAT, name=result
+        )
+
+    def _add_half_weight(self, name: str, half: str) -> None:
+        from onnx import numpy_helper
+
+        values = numpy_helper.to_array(self._weights[name])
+        largest = float(np.abs(values).max(initial=0))
+        if not largest <= FLOAT16_MAX:
+            raise EngineError(
+                f"weight {name} reaches {largest:g}, float16 ends at "
+                f"{FLOAT16_MAX:g}; use precision f32 for this model"
+            )
+        self._graph.initializer.append(
+            numpy_helper.from_array(values.astype(np.float16), half)
+        )
+
+    def drop_unused_weights(self) -> None:
+        used = {name for node in self._graph.node for name in node.input}
+        kept = [w for w in self._graph.initializer if w.name in used]
+        del self._graph.initializer[:]
+        self._graph.initializer.extend(kept)
+
+
+def _float32_names(model: "onnx.ModelProto") -> set[str]:
+    from onnx import TensorProto
+
+    graph = model.graph
+    typed = [*graph.input, *graph.value_info, *graph.output]
+    names = {v.name for v in typed if v.type.tensor_type.elem_type == TensorProto.FLOAT}
+    return names | {
+        w.name for w in graph.initializer if w.data_type == TensorProto.FLOAT
+    }
