@@ -100,7 +100,7 @@ def test_options_rebuild_the_same_network(variant):
     again = build(
         name_of(model),
         options_of(model.config),
-        channels=architectures.channels_for(variant),
+        channels=CHANNELS,
         n_rois=3,
     )
     again.load_state_dict(model.state_dict())

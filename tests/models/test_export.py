@@ -6,7 +6,7 @@ import pytest
 torch = pytest.importorskip("torch")
 
 import numpy as np  # noqa: E402
-from architectures import VARIANTS, channels_for, made, windows  # noqa: E402
+from architectures import CHANNELS, VARIANTS, made, windows  # noqa: E402
 
 from rtbold import bundle  # noqa: E402
 from rtbold.card import Card, Origin  # noqa: E402
@@ -19,12 +19,12 @@ from rtbold.models.registry import name_of, options_of  # noqa: E402
 SAME_GRAPH = {"neurobolt spatiotemporal", "biot at a fixed scale", "ridge"}
 
 
-def write(model, name, folder, *, n_rois=3, onnx_file=None):
+def write(model, folder, *, n_rois=3, onnx_file=None):
     card = Card(
         name="t",
         architecture=name_of(model),
         architecture_config=options_of(model.config),
-        channels=channels_for(name),
+        channels=CHANNELS,
         reference="average",
         tr_s=2.1,
         rois=tuple(f"roi {i}" for i in range(n_rois)),
@@ -41,7 +41,7 @@ def write(model, name, folder, *, n_rois=3, onnx_file=None):
 @pytest.mark.integration
 @pytest.mark.parametrize("name", sorted(set(VARIANTS) - SAME_GRAPH))
 def test_openvino_agrees_with_torch(name, tmp_path):
-    made_bundle = write(made(name), name, tmp_path)
+    made_bundle = write(made(name), tmp_path)
     graph = onnx.load(made_bundle.file("model.onnx"))
     onnx.checker.check_model(graph, full_check=True)
     assert [entry.version for entry in graph.opset_import] == [export.OPSET]
@@ -64,15 +64,14 @@ def test_export_is_reproducible_and_names_no_path():
 
 
 def test_torch_engine_refuses_weights_of_another_shape(tmp_path):
-    mixed = write(made("ridge", n_rois=2), "ridge", tmp_path, onnx_file=b"unused")
+    mixed = write(made("ridge", n_rois=2), tmp_path, onnx_file=b"unused")
     with pytest.raises(BundleError, match="does not fit its architecture"):
         open_engine(mixed, engine="torch")
 
 
 @pytest.fixture(params=["ridge", "biot", "beira"])
 def engine(request, tmp_path):
-    name = request.param
-    made_bundle = write(made(name), name, tmp_path, onnx_file=b"unused")
+    made_bundle = write(made(request.param), tmp_path, onnx_file=b"unused")
     return open_engine(made_bundle, engine="torch")
 
 

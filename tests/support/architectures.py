@@ -38,11 +38,6 @@ VARIANTS = {
 IDLE = {"neurobolt log, tokens, laplacian": {"fc_norm.weight", "fc_norm.bias"}}
 
 
-def channels_for(name):
-    # The Laplacian needs positions, which mixed-case names of the table do not have.
-    return ("FP1", "CZ", "O2", "T7") if "laplacian" in name else CHANNELS
-
-
 def made(name, n_rois=3):
     """Return a fresh model of the variant, always with the same weights."""
     import torch
@@ -51,7 +46,7 @@ def made(name, n_rois=3):
 
     architecture, options = VARIANTS[name]
     torch.manual_seed(0)
-    return build(architecture, options, channels=channels_for(name), n_rois=n_rois)
+    return build(architecture, options, channels=CHANNELS, n_rois=n_rois)
 
 
 def windows(n=2, n_channels=4):
