@@ -1,13 +1,12 @@
 """Export of any architecture to the one file that every engine runs."""
 
-import copy
 import warnings
 
 import onnx
 import torch
 from torch import nn
 
-from rtbold.models.power import PowerSpectrum
+from rtbold.models.folding import folded
 from rtbold.models.spectral import WINDOW_SAMPLES
 
 OPSET = 20
@@ -19,10 +18,7 @@ def to_onnx(model: nn.Module, n_channels: int) -> bytes:
 
     Float32, any batch size, opset 20, weights inside; checked by onnx.checker.
     """
-    model = copy.deepcopy(model).eval()  # the caller keeps the form that trains fast
-    for module in model.modules():
-        if isinstance(module, PowerSpectrum):
-            module.by_product = True
+    model = folded(model)  # the caller keeps the form that trains
     example = torch.zeros(2, n_channels, WINDOW_SAMPLES)
     with warnings.catch_warnings():
         # The exporter's own use of deprecated Python and torch calls.

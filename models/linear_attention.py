@@ -4,7 +4,6 @@ Module nesting follows the parameter names of the published checkpoints.
 Shapes: b batch, n token, h head, d dim, e dim of one head.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal, cast
 
@@ -58,8 +57,8 @@ class LinearAttention(nn.Module):
         q, k, v = self._split(self.to_q(x)), self.to_k(x), self.to_v(x)  # (b, h, n, e)
         scale = self.head_dim**-0.5
         if self.form == "linformer":
-            k = self._split(self.shorten_k.T @ k)  # (b, h, rank, e)
-            v = self._split(self.shorten_v.T @ v)
+            k = self._split(self.shorten_k.mT @ k)  # (b, h, rank, e)
+            v = self._split(self.shorten_v.mT @ v)
             out = torch.softmax(q @ k.transpose(2, 3) * scale, dim=-1) @ v
         else:
             q = torch.softmax(q, dim=-1) * scale
@@ -125,14 +124,14 @@ class LinearTransformer(nn.Module):
         self.layers = nn.ModuleDict({"layers": layers})
         self.dropout = nn.Dropout(settings.dropout)
 
-    def _pairs(self) -> Iterator[tuple[nn.Module, nn.Module]]:
-        for layer in cast("nn.ModuleList", self.layers["layers"]):
-            attention, feed_forward = cast("nn.ModuleList", layer)
-            yield attention, feed_forward
+    def pairs(self) -> list[tuple[PreNorm, PreNorm]]:
+        """Return attention and feed-forward of every layer."""
+        layers = cast("nn.ModuleList", self.layers["layers"])
+        return [cast("tuple[PreNorm, PreNorm]", layer) for layer in layers]
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (b, n, d) to the same shape."""
-        for attention, feed_forward in self._pairs():
+        for attention, feed_forward in self.pairs():
             x = x + self.dropout(attention(x))
             x = x + feed_forward(x)
         return x

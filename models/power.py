@@ -50,7 +50,9 @@ class PowerSpectrum(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Return the power in the bins that are kept."""
         if self.by_product:
-            return (x @ self.cosine) ** 2 + (x @ self.sine) ** 2
+            parts = x @ torch.cat([self.cosine, self.sine], dim=1)  # (..., 2 bins)
+            real, imaginary = (parts**2).chunk(2, dim=-1)
+            return real + imaginary
         spectrum = torch.fft.rfft(x * self.taper)[..., self.first : self.last]
         power: Tensor = spectrum.real**2 + spectrum.imag**2
         return power
