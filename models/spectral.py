@@ -7,7 +7,6 @@ the nesting of thin modules. Shapes: b batch, c channel, w window, f bin, t step
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -107,22 +106,25 @@ class MultiScaleSpectrum(nn.Module):
         self.positional_encoding = SinusoidalPosition(dim, spectrum.dropout)
         self.channel_tokens = nn.Embedding(spectrum.n_channels, dim)
 
-    def _scales(self) -> Sequence[tuple[int, nn.Module, nn.Module]]:
-        scales = zip(SCALES_SAMPLES, self.magnitude, self.patch_embedding, strict=True)
-        return list(scales)
+    def _scales(self) -> Sequence[tuple[int, nn.Module, nn.Module, nn.Module]]:
+        return list(
+            zip(
+                SCALES_SAMPLES,
+                self.magnitude,
+                self.patch_embedding,
+                self.ts_embedding,
+                strict=True,
+            )
+        )
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the tokens, channel by channel, steps within."""
-        embedded = []
-        for n, magnitude, over_bins in self._scales():
+        levels = []
+        for n, magnitude, over_bins, over_time in self._scales():
             spectra = magnitude(torch.unflatten(x, 2, (-1, n)))  # (b, c, w, f)
-            embedded.append(over_bins(spectra))  # (b, c, w, d)
-        # The scales' maps over time, summed, are one map over all their windows.
-        maps = [cast("Projection", m).projection for m in self.ts_embedding]
-        over_time = torch.cat([m.weight for m in maps], dim=1)  # (t, all w)
-        offset = torch.stack([m.bias for m in maps]).sum(0)[:, None]  # (t, 1)
-        tokens = over_time @ torch.cat(embedded, dim=2) + offset  # (b, c, t, d)
-        tokens = tokens + self.channel_tokens.weight.unsqueeze(-2)
-        tokens = self.positional_encoding(tokens)
+            windows = over_bins(spectra).transpose(2, 3)  # (b, c, d, w)
+            levels.append(over_time(windows).transpose(2, 3))  # (b, c, t, d)
+        tokens = torch.stack(levels).sum(0) + self.channel_tokens.weight[:, None]
+        tokens = self.positional_encoding(tokens)  # (b, c, t, d)
         out: Tensor = self.transformer(tokens.flatten(1, 2))  # (b, c * t, d)
         return out
