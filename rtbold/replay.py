@@ -6,7 +6,7 @@ log. A recording made by others has no arrivals and no clock: time follows its d
 
 import math
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -91,12 +91,31 @@ def recording_events(
     volume_label : which markers are volume triggers; None: none are.
     reference : overrides what the file says.
     """
+    triggers = [
+        (marker_time_s(marker, recording), marker.label)
+        for marker in recording.markers
+        if marker.label == volume_label
+    ]
+    return triggered_events(recording, triggers, reference=reference)
+
+
+def triggered_events(
+    recording: Recording,
+    triggers: Sequence[tuple[float, str]],
+    *,
+    reference: str | None = None,
+) -> Iterator[Event]:
+    """Yield the events of a foreign recording with volume triggers of one's choice.
+
+    Parameters
+    ----------
+    triggers : (time on the clock of the recording's stamps, label) of each.
+    reference : overrides what the file says.
+    """
     yield StreamChanged(described(recording, reference))
-    volumes = [m for m in recording.markers if m.label == volume_label]
     times_s = stamps(recording)
     chunk_n = max(round(CHUNK_S * recording.rate_hz), 1)
-    waiting = [(marker_time_s(m, recording), m.label) for m in volumes]
-    waiting.sort(reverse=True)
+    waiting = sorted(triggers, reverse=True)
     passed = _PassedTime()
     for first in range(0, recording.data_uv.shape[1], chunk_n):
         end = min(first + chunk_n, recording.data_uv.shape[1])

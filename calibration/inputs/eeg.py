@@ -1,0 +1,95 @@
+"""The EEG of a scan with its markers, on one clock: that of the samples' stamps."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from rtbold.io.recording import Recording, read_recording
+from rtbold.io.session_folder import EVENTS_NAME
+from rtbold.io.triggers import RisingEdges, find_channel
+from rtbold.replay import marker_time_s, stamps
+
+
+@dataclass(frozen=True, slots=True)
+class TimedMarker:
+    """One marker; its time is on the clock of the EEG's stamps."""
+
+    label: str
+    t_s: float
+    stream: str = ""  # XDF: name of the marker stream; a channel's label in brackets
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class EegRecording:
+    """The EEG of one scan. Files without stamps count from their first sample."""
+
+    path: Path
+    recording: Recording
+    markers: tuple[TimedMarker, ...]  # in order of time
+
+    @property
+    def name(self) -> str:
+        """Name of the file."""
+        return self.path.name
+
+    @property
+    def session(self) -> bool:
+        """Whether ``rtbold run --record`` wrote it, so that its event log is there."""
+        log = self.path.with_name(EVENTS_NAME)
+        return self.path.suffix.lower() == ".xdf" and log.is_file()
+
+    @property
+    def first_s(self) -> float:
+        """Time of the first sample."""
+        return float(stamps(self.recording)[0])
+
+    @property
+    def last_s(self) -> float:
+        """Time of the last sample."""
+        return float(stamps(self.recording)[-1])
+
+    @property
+    def offset_s(self) -> float:
+        """What is added to a stamp for the recorder's clock."""
+        offsets = self.recording.clock_offsets
+        return offsets[0].offset_s if offsets else 0.0
+
+
+def read_eeg(
+    path: str | Path,
+    *,
+    stream: str | None = None,
+    unit: str | None = None,
+    trigger_channel: str | None = None,
+) -> EegRecording:
+    """Read XDF, BrainVision, EEGLAB, EDF, BDF, FIF or eeghdf, with its markers.
+
+    Parameters
+    ----------
+    stream : name of the EEG stream, needed when an XDF holds more than one.
+    unit : of channels whose unit the file does not say.
+    trigger_channel : label of a channel whose rises are markers too (BDF's Status).
+
+    Raises
+    ------
+    DataFileError : the file cannot be read as what its name says.
+    StreamMismatch : there is no such trigger channel.
+    """
+    recording = read_recording(path, stream=stream, unit=unit)
+    markers = [
+        TimedMarker(m.label, marker_time_s(m, recording), m.stream)
+        for m in recording.markers
+    ]
+    if trigger_channel is not None:
+        markers += channel_markers(recording, trigger_channel)
+    markers.sort(key=lambda marker: marker.t_s)
+    return EegRecording(Path(path), recording, tuple(markers))
+
+
+def channel_markers(recording: Recording, channel: str) -> list[TimedMarker]:
+    """Return a marker for each rise of a channel, labelled by the value risen to."""
+    row = find_channel(recording.channels, channel)
+    times_s = np.asarray(stamps(recording), dtype=np.float64)
+    edges = RisingEdges()(recording.data_uv[row], times_s)
+    return [TimedMarker(label, t_s, f"[{channel}]") for label, t_s in edges]
