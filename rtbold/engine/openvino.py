@@ -1,17 +1,29 @@
 """The default engine: a bundle's ``model.onnx`` compiled by OpenVINO for the CPU."""
 
+from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
 
 from rtbold.bundle import Bundle
 from rtbold.card import Card
+from rtbold.engine.cache import engines_folder
+from rtbold.engine.openvino_cpu import (
+    Core,
+    Model,
+    check_supported,
+    cpu_settings,
+    first_line,
+    open_core,
+    this_machine,
+)
+from rtbold.engine.record import MODEL_FILE, key_of, read_files, read_record
 from rtbold.engine.windows import check_finite, check_windows
 from rtbold.errors import EngineError
 from rtbold.messages import WINDOW_SAMPLES, Float32Array
 
-MODEL_FILE = "model.onnx"
 INPUT, OUTPUT = "eeg_uv", "bold"
+QUANTISED = "openvino-int8"  # .xml and .bin in engines/
 
 
 class _Port(Protocol):
@@ -30,19 +42,56 @@ class _Request(Protocol):
     ) -> dict[int, Float32Array]: ...
 
 
+@dataclass(frozen=True, slots=True)
+class Graph:
+    """What is compiled: an ONNX or OpenVINO model, and the type of its arithmetic."""
+
+    model: Model
+    hint: str  # of what is not quantised
+    file_sha256: str  # names it beyond doubt
+
+
 class OpenVinoEngine:
-    """Float32 on the CPU, latency first, pinned thread count; no torch."""
+    """On the CPU, latency first, pinned thread count; no torch.
+
+    Parameters
+    ----------
+    batch_size : windows per call, or None for any number.
+    precision : "f32", "bf16", "f16" or "int8".
+    graph : the model to run; by default the bundle's, or its int8 form in `engines/`.
+
+    Raises
+    ------
+    ConfigError : unknown precision.
+    EngineError : openvino is missing, the CPU lacks the precision, int8 was not
+        compiled for this bundle here, or the graph cannot be run.
+    """
 
     name = "openvino"
-    precision = "f32"
 
     def __init__(
-        self, bundle: Bundle, *, n_threads: int, batch_size: int | None
+        self,
+        bundle: Bundle,
+        *,
+        n_threads: int,
+        batch_size: int | None,
+        precision: str = "f32",
+        graph: Graph | None = None,
     ) -> None:
         self._card: Card = bundle.card
-        self._request: _Request | None = _compile(bundle, n_threads, batch_size)
+        self.precision = precision
+        core = open_core()
+        graph = graph or find_graph(core, bundle, precision)
+        self.file_sha256 = graph.file_sha256
         self._batch_size = batch_size
+        settings = cpu_settings(graph.hint, n_threads)
+        self._request: _Request | None = _compile(core, graph, self._shape, settings)
         self._warm_up()
+
+    @property
+    def _shape(self) -> list[int]:
+        n_batch = -1 if self._batch_size is None else self._batch_size
+        return [n_batch, len(self._card.channels), WINDOW_SAMPLES]
 
     def _warm_up(self) -> None:
         shape = (self._batch_size or 1, len(self._card.channels), WINDOW_SAMPLES)
@@ -65,7 +114,7 @@ class OpenVinoEngine:
             results = self._request.infer({INPUT: windows}, share_inputs=True)
         except RuntimeError as error:
             raise EngineError(
-                f"OpenVINO failed on this window: {_first_line(error)}. If it goes on, "
+                f"OpenVINO failed on this window: {first_line(error)}. If it goes on, "
                 "restart the session, or try --engine torch."
             ) from error
         return check_finite(np.array(results[0], dtype=np.float32), self.name)
@@ -75,38 +124,68 @@ class OpenVinoEngine:
         self._request = None
 
 
-def _compile(bundle: Bundle, n_threads: int, batch_size: int | None) -> _Request:
-    try:
-        import openvino  # takes half a second: not at start-up of the command line
-    except ImportError as error:
+def find_graph(core: Core, bundle: Bundle, precision: str) -> Graph:
+    """Return what to compile for a precision; int8 from `engines/`, if it fits.
+
+    Raises
+    ------
+    ConfigError, EngineError : as `OpenVinoEngine`.
+    """
+    machine = this_machine(core)
+    check_supported(precision, machine)
+    if precision != "int8":
+        return read_graph(core, bundle, precision)
+    folder = engines_folder(bundle)
+    record = read_record(folder, key_of(bundle, machine, precision))
+    files = read_files(folder, record)
+    xml, weights = f"{QUANTISED}.xml", f"{QUANTISED}.bin"
+    if not {xml, weights} <= files.keys():
         raise EngineError(
-            "openvino is not installed, expected it beside rtbold; "
-            "install it (pip install openvino) or pass --engine torch"
-        ) from error
+            f"{folder} holds no int8 form of bundle '{bundle.card.name}'"
+            f"{f' ({record.reason})' if record.reason else ''}; use --precision auto"
+        )
+    model = _read(core, bundle, (files[xml], files[weights]), what=folder / xml)
+    sha256 = {entry.path: entry.sha256 for entry in record.files}[weights]
+    return Graph(model, record.remainder, sha256)
+
+
+def read_graph(core: Core, bundle: Bundle, hint: str) -> Graph:
+    """Return the bundle's own graph."""
     file = bundle.file(MODEL_FILE)
+    sha256 = {entry.path: entry.sha256 for entry in bundle.card.files}[MODEL_FILE]
+    return Graph(_read(core, bundle, (file,), what=file), hint, sha256)
+
+
+def _read(
+    core: Core, bundle: Bundle, source: tuple[object, ...], *, what: object
+) -> Any:
     try:
-        core = openvino.Core()
-        model = core.read_model(file)
-        _check_signature(model, bundle.card)
-        n_batch = -1 if batch_size is None else batch_size
-        model.reshape({INPUT: [n_batch, len(bundle.card.channels), WINDOW_SAMPLES]})
-        compiled = core.compile_model(model, "CPU", _settings(n_threads))
+        model = core.read_model(*source)
     except RuntimeError as error:
         raise EngineError(
-            f"OpenVINO cannot run {file}: {_first_line(error)}. "
+            f"OpenVINO cannot run {what}: {first_line(error)}. "
+            "Export the model again, or try --engine torch."
+        ) from error
+    _check_signature(model, bundle.card)
+    return model
+
+
+def _compile(
+    core: Core,
+    graph: Graph,
+    shape: list[int],
+    settings: dict[str, object],
+) -> _Request:
+    try:
+        graph.model.reshape({INPUT: shape})
+        compiled = core.compile_model(graph.model, "CPU", settings)
+    except RuntimeError as error:
+        raise EngineError(
+            f"OpenVINO cannot run this model: {first_line(error)}. "
             "Export the model again, or try --engine torch."
         ) from error
     request: _Request = compiled.create_infer_request()
     return request
-
-
-def _settings(n_threads: int) -> dict[str, object]:
-    return {
-        "PERFORMANCE_HINT": "LATENCY",
-        "INFERENCE_PRECISION_HINT": "f32",
-        "INFERENCE_NUM_THREADS": n_threads,
-        "NUM_STREAMS": 1,
-    }
 
 
 def _check_signature(model: _Model, card: Card) -> None:
@@ -123,8 +202,3 @@ def _check_signature(model: _Model, card: Card) -> None:
             f"{MODEL_FILE} of '{card.name}' answers {n_rois} values, its card names "
             f"{len(card.rois)} ROIs; export the model again"
         )
-
-
-def _first_line(error: Exception) -> str:
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return lines[-1] if lines else type(error).__name__
