@@ -158,7 +158,7 @@ def read_graph(core: Core, bundle: Bundle, hint: str) -> Graph:
 
 def _read(
     core: Core, bundle: Bundle, source: tuple[object, ...], *, what: object
-) -> Any:
+) -> Model:
     try:
         model = core.read_model(*source)
     except RuntimeError as error:

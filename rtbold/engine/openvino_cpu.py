@@ -41,9 +41,7 @@ def this_machine(core: Core) -> Machine:
     return Machine(
         openvino=str(openvino.get_version()),
         cpu=str(core.get_property("CPU", "FULL_DEVICE_NAME")),
-        capabilities=tuple(
-            sorted(core.get_property("CPU", "OPTIMIZATION_CAPABILITIES"))
-        ),
+        capabilities=tuple(sorted(capabilities)),
     )
 
 

@@ -13,6 +13,7 @@ import logging
 import os
 import tempfile
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 
@@ -97,7 +98,7 @@ def _nncf() -> ModuleType:
     # Read when nncf is imported; otherwise it reports each use to its makers.
     os.environ.setdefault(NO_TELEMETRY, "1")
     try:
-        import nncf
+        nncf = import_module("nncf")
     except ImportError as error:
         raise EngineError(
             "precision int8 is made by nncf, which is not installed; "
