@@ -90,6 +90,9 @@ def _by_time(run: TriggerRun, eeg: EegRecording, bold: BoldSeries) -> Pairs | No
     volumes = known[nearest[fits]]
     if not fits.any() or (inside & ~fits).any() or len(set(volumes)) < len(volumes):
         return None
+    index = bold.volume_index
+    if index is not None and (volumes > index[fits]).all():
+        return None  # stamped later than its onset: by its own count it came earlier
     span = np.arange(volumes.min(), volumes.max() + 1)
     row = np.full(len(span), _NO_ROW)
     row[volumes - span[0]] = np.flatnonzero(fits)
