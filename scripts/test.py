@@ -25,9 +25,9 @@ from environment import ROOT, prepare, python_of, require_python
 EXTRAS = "files,gui,calibration,tensorrt,record,docs,test"
 COVERED = ("-m", "not long", "--cov", "--cov-report=term:skip-covered")
 SIZE_NOTE = """\
-The full test environment takes about 1.1 GB to fetch and 2.3 GB on disk with the CPU build
-of torch. On Linux the plain torch wheel adds several GB of CUDA libraries; how to get
-the CPU build first: python scripts/test.py --help
+The full test environment takes about 1.1 GB to fetch and 2.3 GB on disk with the CPU
+build of torch. On Linux the plain torch wheel adds several GB of CUDA libraries; how to
+get the CPU build first: python scripts/test.py --help
 """
 
 

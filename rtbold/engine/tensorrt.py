@@ -14,7 +14,9 @@ from contextlib import ExitStack
 import numpy as np
 
 from rtbold.bundle import Bundle
-from rtbold.engine.tensorrt_compile import compile_one, engines_folder
+from rtbold.engine.cache import engines_folder
+from rtbold.engine.record import MODEL_FILE
+from rtbold.engine.tensorrt_compile import compile_one
 from rtbold.engine.tensorrt_cuda import (
     CudaDevice,
     CudaDriver,
@@ -23,7 +25,6 @@ from rtbold.engine.tensorrt_cuda import (
     first_device,
 )
 from rtbold.engine.tensorrt_files import (
-    MODEL_FILE,
     StaleEngine,
     engine_key,
     read_engine,

@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rtbold.bundle import Bundle
+from rtbold.engine.cache import engines_folder
+from rtbold.engine.record import MODEL_FILE
 from rtbold.engine.tensorrt_build import build_engine
 from rtbold.engine.tensorrt_cuda import first_device
-from rtbold.engine.tensorrt_files import MODEL_FILE, EngineKey, engine_key, write_engine
+from rtbold.engine.tensorrt_files import EngineKey, engine_key, write_engine
 from rtbold.engine.tensorrt_package import (
     TensorRt,
     check_gpu,
@@ -77,11 +79,6 @@ def compile_for(
     if all(file.path is None for file in done):
         raise EngineError("; ".join(dict.fromkeys(file.note for file in done)))
     return done
-
-
-def engines_folder(bundle: Bundle) -> Path:
-    """Return where the engines of a bundle lie."""
-    return bundle.path / "engines"
 
 
 def compile_one(

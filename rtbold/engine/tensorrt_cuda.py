@@ -200,4 +200,7 @@ def _check(cuda: ModuleType, function: str, code: object) -> None:
     if code == errors.cudaErrorNoDevice:
         raise CudaError("CUDA finds no NVIDIA GPU in this machine")
     text = cuda.cudaGetErrorString(code)[1].decode(errors="replace")
-    raise CudaError(f"CUDA refused {function}: {text} ({getattr(code, 'name', code)})")
+    raise CudaError(
+        f"CUDA refused {function}: {text} ({getattr(code, 'name', code)}). Restart the "
+        "session; if it goes on, use --engine openvino."
+    )

@@ -7,18 +7,16 @@ signature: whoever can write into the folder can write both files.
 """
 
 import hashlib
-import os
-import tempfile
 from pathlib import Path
 
 import msgspec
 
 from rtbold.bundle import Bundle
+from rtbold.engine.record import MODEL_FILE, replace_file
 from rtbold.engine.tensorrt_build import RECIPE
 from rtbold.engine.tensorrt_package import TensorRt
 from rtbold.errors import ConfigError, EngineError
 
-MODEL_FILE = "model.onnx"
 RECORD_FORMAT = 1
 MAX_RECORD_BYTES = 100_000
 
@@ -95,8 +93,8 @@ def write_engine(folder: Path, key: EngineKey, engine: bytes) -> Path:
         folder.mkdir(parents=True, exist_ok=True)
         # Without a record the engine counts as missing while it changes.
         path.with_suffix(".json").unlink(missing_ok=True)
-        _replace(path, engine)
-        _replace(path.with_suffix(".json"), text)
+        replace_file(path, engine)
+        replace_file(path.with_suffix(".json"), text)
     except OSError as error:
         raise ConfigError(
             f"{folder} cannot be written: {error.strerror or error}; make it writable "
@@ -156,17 +154,3 @@ def _stale(path: Path, why: str) -> StaleEngine:
     return StaleEngine(
         f"{path} {why}; compile again: rtbold models compile BUNDLE --engine tensorrt"
     )
-
-
-def _replace(target: Path, data: bytes) -> None:
-    handle, name = tempfile.mkstemp(prefix=".", suffix=".part", dir=target.parent)
-    draft = Path(name)
-    try:
-        with os.fdopen(handle, "wb") as stream:
-            stream.write(data)
-            stream.flush()
-            os.fsync(stream.fileno())
-        draft.chmod(0o644)
-        os.replace(draft, target)
-    finally:
-        draft.unlink(missing_ok=True)

@@ -5,10 +5,13 @@ gives it, so float16 must be written into the graph. Only the products (matrix
 products and convolutions: nearly all of the arithmetic) get float16 inputs and
 weights; their results go back to float32 at once. Squares, roots, logarithms,
 norms, softmax, GELU, sums and the residual stream stay float32: powers of spectra
-leave the range of float16 (65504) at EEG amplitudes. Input and output of the graph
-stay float32.
+leave the range of float16 (65504) at EEG amplitudes. A product whose weights sum to
+much, as a Fourier matrix does, has them divided by a power of two and its result
+multiplied by it in float32: only a value that float16 cannot hold by itself (65 mV)
+overflows. Input and output of the graph stay float32.
 """
 
+import math
 from collections.abc import Iterable
 from types import ModuleType
 from typing import TYPE_CHECKING
@@ -21,6 +24,7 @@ if TYPE_CHECKING:
     import onnx
 
 PRODUCTS = frozenset(("MatMul", "Gemm", "Conv", "ConvTranspose", "Einsum"))
+LARGE_GAIN = 64.0  # largest |output| / |input| of a product that is left as it is
 FLOAT16_MAX = float(np.finfo(np.float16).max)
 
 
@@ -72,7 +76,7 @@ class _Rewriter:
         self._graph = model.graph
         self._weights = {w.name: w for w in model.graph.initializer}
         self._float32 = _float32_names(model)
-        self._halves: dict[str, str] = {}  # name -> its float16 twin
+        self._made: set[str] = set()  # float16 twins and scales that are there already
 
     def rewritten(self, node: "onnx.NodeProto") -> Iterable["onnx.NodeProto"]:
         from onnx import TensorProto, helper
@@ -81,29 +85,48 @@ class _Rewriter:
         if node.op_type not in PRODUCTS or len(floats) != len(node.input):
             yield node
             return
-        for name in dict.fromkeys(floats):
-            if name in self._halves:
-                continue
-            self._halves[name] = half = f"{name}/f16"
+        scale = self._scale(node)
+        for i, name in enumerate(node.input):
             if name in self._weights:
-                self._add_half_weight(name, half)
-            else:
+                node.input[i] = self._half_weight(name, scale)
+                continue
+            node.input[i] = half = f"{name}/f16"
+            if half not in self._made:
+                self._made.add(half)
                 yield helper.make_node(
                     "Cast", [name], [half], to=TensorProto.FLOAT16, name=half
                 )
-        result = node.output[0]
-        for i, name in enumerate(node.input):
-            node.input[i] = self._halves[name]
-        node.output[0] = f"{result}/product"
+        result, product = node.output[0], f"{node.output[0]}/product"
+        node.output[0] = product
         yield node
+        wide = result if scale == 1 else f"{result}/scaled"
         yield helper.make_node(
-            "Cast", [node.output[0]], [result], to=TensorProto.FLOAT, name=result
+            "Cast", [product], [wide], to=TensorProto.FLOAT, name=wide
         )
+        if scale != 1:
+            factor = self._factor(scale)
+            yield helper.make_node("Mul", [wide, factor], [result], name=result)
 
-    def _add_half_weight(self, name: str, half: str) -> None:
+    def _scale(self, node: "onnx.NodeProto") -> int:
+        """Return the power of two that a weight is divided by, to keep sums small."""
         from onnx import numpy_helper
 
-        values = numpy_helper.to_array(self._weights[name])
+        found = [i for i, name in enumerate(node.input) if name in self._weights]
+        if node.op_type != "MatMul" or len(found) != 1:
+            return 1
+        values = numpy_helper.to_array(self._weights[node.input[found[0]]])
+        summed = -1 if found[0] == 0 or values.ndim == 1 else -2
+        gain = float(np.abs(values).sum(axis=summed).max())
+        return 1 if gain < LARGE_GAIN else 2 ** math.ceil(math.log2(gain))
+
+    def _half_weight(self, name: str, scale: int) -> str:
+        from onnx import numpy_helper
+
+        half = f"{name}/f16" if scale == 1 else f"{name}/f16/{scale}"
+        if half in self._made:
+            return half
+        self._made.add(half)
+        values = numpy_helper.to_array(self._weights[name]) / np.float32(scale)
         largest = float(np.abs(values).max(initial=0))
         if not largest <= FLOAT16_MAX:
             raise EngineError(
@@ -113,6 +136,18 @@ class _Rewriter:
         self._graph.initializer.append(
             numpy_helper.from_array(values.astype(np.float16), half)
         )
+        return half
+
+    def _factor(self, scale: int) -> str:
+        from onnx import numpy_helper
+
+        name = f"scale/{scale}"
+        if name not in self._made:
+            self._made.add(name)
+            self._graph.initializer.append(
+                numpy_helper.from_array(np.array(scale, dtype=np.float32), name)
+            )
+        return name
 
     def drop_unused_weights(self) -> None:
         used = {name for node in self._graph.node for name in node.input}
