@@ -27,6 +27,7 @@ from rtbold.calibration.explain_methods import (
     Progress,
     integrated,
     occlusion,
+    slope_per_doubling,
 )
 from rtbold.calibration.explain_tiles import (
     BANDS,
@@ -69,7 +70,7 @@ class Attribution:
     channel: Shares
     time: Shares
     band: Shares
-    doubled: FloatArray  # (channels, bands), model units: see `docs/explain.md`
+    doubled: FloatArray  # (channels, bands), model units per doubling of power
     prediction_sd: float  # over windows, model units
     rms_error: float | None  # of sums over tiles, in prediction_sd; integrated only
     n_windows: int
@@ -124,7 +125,7 @@ def attribution(
         channel=_shares(effects.channel, pairs.difference, weights),
         time=_shares(effects.time, pairs.difference, weights),
         band=_shares(effects.band, pairs.difference, weights),
-        doubled=effects.doubled,
+        doubled=slope_per_doubling(mixer, pairs),
         prediction_sd=sd,
         rms_error=float(np.sqrt(np.mean(error**2)) / sd) if adds_up else None,
         n_windows=len(eeg_uv),
@@ -186,7 +187,7 @@ def _pair_up(
     own = np.concatenate([np.arange(n) for _ in np.unique(steps)])
     partner = np.concatenate([(np.arange(n) + step) % n for step in np.unique(steps)])
     return Pairs(
-        signals=split(torch.tensor(eeg_uv)),
+        parts_uv=split(torch.tensor(eeg_uv)),
         own=own,
         partner=partner,
         difference=predicted[own] - predicted[partner],

@@ -8,8 +8,10 @@ from typing import Final
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.cm import ScalarMappable
 from matplotlib.figure import Figure, SubFigure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
+from matplotlib.patheffects import withStroke
 from matplotlib.ticker import MultipleLocator
 
 from rtbold.calibration.explain import Attribution, Shares
@@ -22,6 +24,7 @@ FORMATS: Final = (".png", ".svg", ".pdf")
 MOST_ROIS: Final = 8  # in one figure
 HEAD_M: Final = 0.095  # radius of the circle that MNE draws
 NAMED_UP_TO: Final = 34  # channels; with more, names on the scalp would overlap
+MAPPED_FROM: Final = 4  # channels; fewer span no map
 COLOURS: Final = "RdBu_r"
 INK: Final = "#2b6a9e"
 RIM: Final = 0.88  # T7 and T8 lie at this part of the circle's radius
@@ -114,29 +117,50 @@ def _draw_block(block: SubFigure, attribution: Attribution) -> None:
 
 
 def _draw_scalp(axes: Axes, found: Attribution) -> None:
-    import mne
-
-    percent = 100 * found.channel.share
+    percent, places_m = 100 * found.channel.share, scalp(found.channels)
     most = max(float(np.abs(percent).max()), 1e-3)
-    few = len(found.channels) <= NAMED_UP_TO
-    image, _ = mne.viz.plot_topomap(
-        percent,
-        scalp(found.channels),
-        sphere=HEAD_M,
-        cmap=COLOURS,
-        vlim=(-most, most),
-        names=list(found.channels) if few else None,
-        sensors=not few,
-        contours=0,
-        axes=axes,
-        show=False,
-    )
-    for text in axes.texts:
-        text.set_fontsize(6.5)
+    named = len(found.channels) <= NAMED_UP_TO
+    paint = _topography if len(percent) >= MAPPED_FROM else _spots
+    image = paint(axes, percent, places_m, most=most)
+    if not named:
+        axes.plot(*places_m.T, "k.", markersize=2)
+    for name, (x, y) in zip(found.channels, places_m, strict=True):
+        if named:
+            text = axes.text(x, y, name, ha="center", va="center", fontsize=6.5)
+            text.set_path_effects([withStroke(linewidth=1.5, foreground="white")])
     bar = axes.figure.colorbar(image, ax=axes, shrink=0.75, pad=0.03)
     bar.set_label("% of the difference", fontsize=8)
     bar.ax.tick_params(labelsize=8)
     axes.set_title("Channels", fontsize=10)
+
+
+def _topography(
+    axes: Axes, percent: FloatArray, places_m: FloatArray, *, most: float
+) -> ScalarMappable:
+    import mne
+
+    image: ScalarMappable
+    image, _ = mne.viz.plot_topomap(
+        percent,
+        places_m,
+        sphere=HEAD_M,
+        cmap=COLOURS,
+        vlim=(-most, most),
+        sensors=False,
+        contours=0,
+        axes=axes,
+        show=False,
+    )
+    return image
+
+
+def _spots(
+    axes: Axes, percent: FloatArray, places_m: FloatArray, *, most: float
+) -> ScalarMappable:
+    axes.set(xlim=(-HEAD_M, HEAD_M), ylim=(-HEAD_M, HEAD_M), aspect="equal")
+    axes.axis("off")
+    x, y = places_m.T
+    return axes.scatter(x, y, 900, percent, cmap=COLOURS, vmin=-most, vmax=most)
 
 
 def _draw_time(axes: Axes, found: Attribution) -> None:
@@ -200,7 +224,7 @@ def _draw_doubled(axes: Axes, found: Attribution) -> None:
     bar.set_label("model units", fontsize=8)
     bar.ax.tick_params(labelsize=8)
     axes.set_title(
-        "Change of the prediction when a channel's power in a band doubles "
-        f"(predictions have sd {found.prediction_sd:.2f})",
+        "Which way it pulls: change of the prediction per doubling of power (slope; "
+        f"predictions have sd {found.prediction_sd:.2f})",
         fontsize=10,
     )

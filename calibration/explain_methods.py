@@ -10,13 +10,12 @@ import torch
 from captum.attr import FeatureAblation, IntegratedGradients
 from torch import Tensor
 
-from rtbold.calibration.explain_tiles import BandSignals, Mixer
+from rtbold.calibration.explain_tiles import N_TIMES, Mixer
 from rtbold.errors import ConfigError
 from rtbold.messages import FloatArray
 
 Method = Literal["integrated-gradients", "occlusion"]
 METHODS: Final[tuple[str, ...]] = get_args(Method)
-LOG_DOUBLE: Final = math.log(2.0)
 
 Progress = Callable[[float], None]  # called with the share that is done, 0 to 1
 
@@ -37,23 +36,22 @@ class ExplainSettings:
 class Pairs:
     """Windows and partners, and how much their predictions differ."""
 
-    signals: BandSignals
+    parts_uv: Tensor  # (windows, bands, channels, samples)
     own: np.ndarray  # (pairs,), indices of windows
     partner: np.ndarray
     difference: FloatArray  # (pairs,), of the predictions
 
+    @property
+    def tiles(self) -> tuple[int, int, int]:
+        """Shape of one window's tiles: channels, times, bands."""
+        _, n_bands, n_channels, _ = self.parts_uv.shape
+        return n_channels, N_TIMES, n_bands
+
     def batches(self, size: int) -> Iterator[tuple[Tensor, Tensor]]:
-        """Yield the band signals of some pairs: own, partner."""
-        parts_uv = self.signals.parts_uv
+        """Yield the bands of some pairs: own, partner."""
         for first in range(0, len(self.own), size):
             rows = slice(first, first + size)
-            yield parts_uv[self.own[rows]], parts_uv[self.partner[rows]]
-
-    def louder(self) -> FloatArray:
-        """Return ln(own power / partner's), (pairs, channels, times, bands)."""
-        log_power = self.signals.log_power.double().numpy()
-        louder: FloatArray = log_power[self.own] - log_power[self.partner]
-        return louder
+            yield self.parts_uv[self.own[rows]], self.parts_uv[self.partner[rows]]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -63,7 +61,6 @@ class Effects:
     channel: FloatArray  # (pairs, channels), of the prediction's difference
     time: FloatArray
     band: FloatArray
-    doubled: FloatArray  # (channels, bands)
 
 
 def as_method(name: str) -> Method:
@@ -90,11 +87,10 @@ def integrated(
     """
     method = IntegratedGradients(mixer)
     size = max(settings.at_once // 4, 1)
-    shape = pairs.signals.log_power.shape[1:]
     done: list[FloatArray] = []
     for own_uv, partner_uv in pairs.batches(size):
         given = method.attribute(
-            torch.ones(len(own_uv), *shape),
+            torch.ones(len(own_uv), *pairs.tiles),
             additional_forward_args=(own_uv, partner_uv),
             n_steps=settings.n_steps,
             internal_batch_size=settings.at_once,
@@ -106,27 +102,25 @@ def integrated(
         channel=tiles.sum(axis=(2, 3)),
         time=tiles.sum(axis=(1, 3)),
         band=tiles.sum(axis=(1, 2)),
-        doubled=_slope(tiles, pairs.louder()).sum(axis=1) * LOG_DOUBLE,
     )
 
 
 def occlusion(
     mixer: Mixer, pairs: Pairs, settings: ExplainSettings, progress: Progress
 ) -> Effects:
-    """Take one channel, time, band, or band of a channel from the partner.
+    """Take one channel, one time or one band from the partner.
 
     Parameters
     ----------
     mixer : of a network with one output, (pairs,).
     """
     method = FeatureAblation(mixer)
-    shape = tuple(pairs.signals.log_power.shape[1:])
-    masks = [_groups(shape, axes) for axes in ((0,), (1,), (2,), (0, 2))]
+    masks = [_groups(pairs.tiles, axis) for axis in range(3)]
     done: list[list[FloatArray]] = [[] for _ in masks]
     for row, (own_uv, partner_uv) in enumerate(pairs.batches(1)):
         for mask, found in zip(masks, done, strict=True):
             given = method.attribute(
-                torch.ones(1, *shape),
+                torch.ones(1, *pairs.tiles),
                 baselines=0,
                 additional_forward_args=(own_uv, partner_uv),
                 feature_mask=mask[None],
@@ -134,17 +128,14 @@ def occlusion(
             )
             found.append(_per_group(given[0], mask))
         progress((row + 1) / len(pairs.own))
-    channel, time, band, cell = (np.stack(found) for found in done)
-    cell = cell.reshape(-1, shape[0], shape[2])  # (pairs, channels, bands)
-    louder = pairs.louder().mean(axis=2)
-    return Effects(channel, time, band, _slope(cell, louder) * LOG_DOUBLE)
+    return Effects(*(np.stack(found) for found in done))
 
 
-def _groups(shape: tuple[int, ...], axes: tuple[int, ...]) -> Tensor:
-    """Return the group of each tile, where tiles differ along `axes` only."""
-    sizes = [shape[axis] for axis in axes]
-    view = [size if axis in axes else 1 for axis, size in enumerate(shape)]
-    return torch.arange(math.prod(sizes)).reshape(view).expand(shape)
+def _groups(shape: tuple[int, int, int], axis: int) -> Tensor:
+    """Return the group of each tile: its place along `axis`."""
+    view = [1, 1, 1]
+    view[axis] = shape[axis]
+    return torch.arange(shape[axis]).reshape(view).expand(shape)
 
 
 def _per_group(given: Tensor, mask: Tensor) -> FloatArray:
@@ -154,7 +145,17 @@ def _per_group(given: Tensor, mask: Tensor) -> FloatArray:
     return out.numpy()
 
 
-def _slope(effects: FloatArray, louder: FloatArray) -> FloatArray:
-    """Return the effect of one unit of log power, least squares over pairs."""
-    slope: FloatArray = (effects * louder).sum(axis=0) / (louder**2).sum(axis=0)
-    return slope
+def slope_per_doubling(mixer: Mixer, pairs: Pairs) -> FloatArray:
+    """Return how the prediction changes with power, (channels, bands).
+
+    The derivative by the log amplitude of a band in a channel over the whole window,
+    mean over windows, for a doubling of power (half a doubling of log amplitude).
+    """
+    slopes = []
+    for parts_uv in torch.split(pairs.parts_uv, 1):
+        presence = torch.ones(1, *pairs.tiles, requires_grad=True)
+        bold = mixer(presence, parts_uv, torch.zeros_like(parts_uv))
+        (slope,) = torch.autograd.grad(bold.sum(), presence)
+        slopes.append(slope[0].sum(dim=1).double().numpy())
+    mean: FloatArray = np.mean(slopes, axis=0) * math.log(2) / 2
+    return mean

@@ -59,12 +59,16 @@ def as_dict(found: Attribution) -> dict[str, Any]:
                 found.bands, _rows(found.bands, found.band), strict=True
             )
         ],
-        "change_when_power_doubles": {
+        "slope_per_doubling_of_power": {
             channel: dict(zip(found.bands, map(float, row), strict=True))
             for channel, row in zip(found.channels, found.doubled, strict=True)
         },
         "prediction_sd": found.prediction_sd,
-        "sum_of_shares": float(found.channel.share.sum()),
+        "sum_of_shares": {
+            "channels": float(found.channel.share.sum()),
+            "seconds": float(found.time.share.sum()),
+            "bands": float(found.band.share.sum()),
+        },
         "rms_error_sd": found.rms_error,
     }
 

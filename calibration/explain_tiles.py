@@ -24,55 +24,41 @@ BANDS: Final[dict[str, tuple[float, float]]] = {
 }
 TILE_SAMPLES: Final = 200
 N_TIMES: Final = WINDOW_SAMPLES // TILE_SAMPLES
-POWER_FLOOR_UV2: Final = 1e-6  # a flat channel has a logarithm too
 
 Network = Callable[[Tensor], Tensor]  # (batch, channels, 3200) -> (batch, rois)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class BandSignals:
-    """Windows split into bands; the bands of a window sum to it."""
+def split(eeg_uv: Tensor) -> Tensor:
+    """Split windows (windows, channels, 3200) into bands, without delay.
 
-    parts_uv: Tensor  # (windows, bands, channels, samples)
-    log_power: Tensor  # (windows, channels, times, bands), ln of uV^2, tile by tile
-
-
-def split(eeg_uv: Tensor) -> BandSignals:
-    """Split windows (windows, channels, 3200) into bands, without delay."""
-    weights = time_weights()
-    means = (weights / weights.sum(dim=1, keepdim=True)).T  # (s, t)
-    masks = torch.stack([_one_sided(*edges_hz) for edges_hz in BANDS.values()])
-    parts, powers = [], []
-    for window_uv in eeg_uv:  # one by one: the spectra need 30 times its memory
-        analytic = _analytic(window_uv, masks)  # (band, c, s)
-        parts.append(analytic.real)
-        # Of the envelope: a slow wave keeps its power where it crosses zero
-        power_uv2 = analytic.abs().square() / 2 @ means  # (band, c, t)
-        powers.append(torch.log(power_uv2 + POWER_FLOOR_UV2).permute(1, 2, 0))
-    return BandSignals(torch.stack(parts), torch.stack(powers))
+    Returns
+    -------
+    (windows, bands, channels, 3200); the bands of a window sum to it.
+    """
+    masks = _masks()
+    # One by one: the spectra need many times a window's memory
+    return torch.stack([_bands_of(window_uv, masks) for window_uv in eeg_uv])
 
 
-def _analytic(window_uv: Tensor, masks: Tensor) -> Tensor:
-    """Return the analytic signal (bands, channels, samples) of a mirrored window.
+def _bands_of(window_uv: Tensor, masks: Tensor) -> Tensor:
+    """Return (bands, channels, samples).
 
-    Mirrored, because its two ends would otherwise meet in a jump that fills all bands.
+    Mirrored first, because the window's two ends would otherwise meet in a jump that
+    fills all bands.
     """
     mirrored = torch.cat([window_uv, window_uv.flip(-1)], dim=-1)  # (c, 2 s)
-    spectrum = torch.fft.fft(mirrored)
-    analytic: Tensor = torch.fft.ifft(spectrum * masks[:, None])  # (band, c, 2 s)
-    return analytic[..., : window_uv.shape[-1]]
+    spectrum = torch.fft.rfft(mirrored)
+    parts: Tensor = torch.fft.irfft(spectrum * masks[:, None])  # (band, c, 2 s)
+    return parts[..., : window_uv.shape[-1]]
 
 
-def _one_sided(low_hz: float, high_hz: float) -> Tensor:
-    """Return the weights of a band's bins, (6400,)."""
+def _masks() -> Tensor:
+    """Return which bins are in which band, (bands, 3201)."""
     n = 2 * WINDOW_SAMPLES
-    nyquist_hz = MODEL_RATE_HZ / 2
-    hz = torch.arange(n, dtype=torch.float64) * (MODEL_RATE_HZ / n)
-    inside = (hz >= low_hz) & (hz < high_hz)
-    inside |= (hz == nyquist_hz) & (high_hz == nyquist_hz)
-    once = (hz == 0) | (hz == nyquist_hz)  # bins that have no negative twin
-    weights: Tensor = torch.where(inside, torch.where(once, 1.0, 2.0), 0.0)
-    return weights.float()
+    hz = torch.arange(n // 2 + 1, dtype=torch.float64) * (MODEL_RATE_HZ / n)
+    inside = [(hz >= low_hz) & (hz < high_hz) for low_hz, high_hz in BANDS.values()]
+    inside[-1] |= hz == MODEL_RATE_HZ / 2
+    return torch.stack(inside).float()
 
 
 def time_weights() -> Tensor:
