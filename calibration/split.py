@@ -132,8 +132,9 @@ def inner_blocks(
 ) -> tuple[tuple[IntArray, IntArray], ...]:
     """Return (learn, check) pairs inside one training part, `gap_s` apart.
 
-    `check` is contiguous. For penalties by nested cross-validation. Pairs whose learning side would be empty
-    are left out, so short parts may give fewer than `n_blocks`.
+    `check` is contiguous. For penalties by nested cross-validation. Pairs whose
+    learning side would be empty are left out, so short parts may give fewer than
+    `n_blocks`.
     """
     pairs = []
     for check in np.array_split(rows, n_blocks):

@@ -170,7 +170,8 @@ def _nuisance_weights(
             f"the confounds {', '.join(scan.confound_names)} are constant or depend on "
             "each other over the training volumes; leave out the redundant ones"
         )
-    solved: FloatArray = np.linalg.lstsq(design, scan.bold[train], rcond=None)[0]
+    solution = np.linalg.lstsq(design, scan.bold[train], rcond=None)[0]
+    solved = np.asarray(solution, dtype=np.float64)
     return solved[1 : 1 + degree], solved[1 + degree :]
 
 
@@ -179,8 +180,8 @@ def _drift_basis(
 ) -> FloatArray:
     """Return (volumes, degree), Legendre polynomials without the constant."""
     u = 2 * (onsets_s - span[0]) / (span[1] - span[0]) - 1
-    basis: FloatArray = np.polynomial.legendre.legvander(u, degree)[:, 1:]
-    return basis
+    basis = np.polynomial.legendre.legvander(u, degree)[:, 1:]
+    return np.asarray(basis, dtype=np.float64)
 
 
 def _filtered(scan: MeasuredScan, rows: IntArray, scaling: TargetScaling) -> FloatArray:
