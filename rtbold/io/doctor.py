@@ -13,6 +13,7 @@ import numpy as np
 import psutil
 
 from rtbold.errors import RtboldError
+from rtbold.io.check_tensorrt import check_tensorrt
 from rtbold.io.checks import (
     Check,
     check_cpu,
@@ -52,6 +53,7 @@ def examine(
     yield from check_lsl()
     yield check_interfaces()
     yield check_multicast()
+    yield check_tensorrt()
     if model is not None:
         yield check_engine(model)
 
