@@ -7,14 +7,17 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 import msgspec
 
 from rtbold.errors import ConfigError
 
-EngineName = Literal["auto", "openvino", "torch"]
-ENGINES = ("auto", "openvino", "torch")
+EngineName = Literal["auto", "openvino", "tensorrt", "torch"]
+ENGINES: tuple[str, ...] = get_args(EngineName)
+# tf32 is for TensorRT, bf16 and int8 are for OpenVINO; auto: docs/engines.md
+PrecisionName = Literal["auto", "f32", "tf32", "bf16", "f16", "int8"]
+PRECISIONS: tuple[str, ...] = get_args(PrecisionName)
 LONGEST_TR_S = 10.0
 
 
@@ -40,7 +43,7 @@ class RunSettings:
     tr_s: float | None = None
     target: str | None = None
     engine: EngineName = "auto"
-    precision: str = "f32"
+    precision: PrecisionName = "f32"
     bind: str = "127.0.0.1"
     port: int = 5580
     control_port: int = 5581
@@ -70,10 +73,7 @@ class RunSettings:
                 f"--port and --control-port are both {self.port}; the feed and the "
                 "control socket need a port each."
             )
-        if self.engine not in ENGINES:
-            raise ConfigError(
-                f"--engine is {self.engine!r}, expected one of {', '.join(ENGINES)}."
-            )
+        _check_choices({"engine": self.engine, "precision": self.precision})
         if self.model and self.subject:
             raise ConfigError(
                 "--model and --subject were both given; a subject names its own model. "
@@ -98,11 +98,20 @@ class RunSettings:
         """
         values = _read_toml(file) if file else {}
         values |= {key: value for key, value in given.items() if value is not None}
+        _check_choices(values)  # msgspec would not say what it expected
         try:
             return msgspec.convert(values, cls, dec_hook=_to_path)
         except msgspec.ValidationError as error:
             where = f"{file}: " if file else ""
             raise ConfigError(f"{where}{error}. Mend that value.") from error
+
+
+def _check_choices(values: Mapping[str, object]) -> None:
+    for name, choices in (("engine", ENGINES), ("precision", PRECISIONS)):
+        if name in values and values[name] not in choices:
+            raise ConfigError(
+                f"--{name} is {values[name]!r}, expected one of {', '.join(choices)}."
+            )
 
 
 def check_range(

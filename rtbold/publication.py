@@ -57,6 +57,8 @@ class SessionFacts:
     simulated_stream: bool
     ports: Ports
     tr_s: float  # of the session: --tr, else the card's
+    engine: str = ""
+    precision: str = ""
     encoding: Encoding = "json"
     heartbeat_s: float = 0.5
     upstream_delay_ms: float | None = None
@@ -113,6 +115,8 @@ def hello(card: Card, facts: SessionFacts, *, settings: FeedbackSettings) -> Hel
         model_name=card.name,
         model_sha256=facts.model_sha256,
         model_origin=check_trained(card),
+        engine=facts.engine,
+        precision=facts.precision,
         simulated_stream=facts.simulated_stream,
         rate_hz=card.rate_hz,
         channels=card.channels,

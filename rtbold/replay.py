@@ -14,10 +14,11 @@ import msgspec
 import numpy as np
 
 from rtbold.bundle import Bundle
+from rtbold.engine.protocol import EngineUsed
 from rtbold.errors import AmbiguousStream, DataFileError
 from rtbold.io.events_read import session_events
 from rtbold.io.recording import RecordedMarker, Recording
-from rtbold.io.session_folder import SETTINGS_NAME
+from rtbold.io.session_folder import EVENTS_NAME, SETTINGS_NAME
 from rtbold.messages import (
     BoldPrediction,
     EegChunk,
@@ -48,6 +49,7 @@ class _Settings(msgspec.Struct, frozen=True):
 
     pipeline: PipelineSettings
     model_sha256: str
+    engine: EngineUsed | None = None  # sessions of early versions did not keep it
 
 
 def recorded_session(path: Path) -> RecordedSession | None:
@@ -60,16 +62,33 @@ def recorded_session(path: Path) -> RecordedSession | None:
     events = session_events(path) if path.suffix.lower() == ".xdf" else None
     if events is None:
         return None
+    found = _settings_beside(path)
+    return RecordedSession(events, found.pipeline, found.model_sha256)
+
+
+def recorded_engine(path: Path) -> EngineUsed | None:
+    """Return what the session of this XDF ran on; None for a foreign file.
+
+    Raises
+    ------
+    DataFileError : the settings beside the session's event log cannot be read.
+    """
+    log = path.with_name(EVENTS_NAME)
+    if path.suffix.lower() != ".xdf" or not log.is_file():
+        return None
+    return _settings_beside(path).engine
+
+
+def _settings_beside(path: Path) -> _Settings:
     beside = path.with_name(SETTINGS_NAME)
     try:
-        found = msgspec.json.decode(beside.read_bytes(), type=_Settings)
+        return msgspec.json.decode(beside.read_bytes(), type=_Settings)
     except (OSError, msgspec.MsgspecError) as error:
         raise DataFileError(
             f"{beside} cannot be read ({error}), expected the settings of the session "
             "beside its event log. Restore it, or move the log away to replay the XDF "
             "as a foreign recording."
         ) from error
-    return RecordedSession(events, found.pipeline, found.model_sha256)
 
 
 def replay(

@@ -28,12 +28,7 @@ from rtbold.messages import (
 )
 from rtbold.pipeline import Pipeline
 from rtbold.publication import Moments, pred_fb, pred_roi
-from rtbold.session_state import (
-    SessionSummary,
-    TimedModel,
-    marked_late,
-    stream_state,
-)
+from rtbold.session_state import SessionSummary, TimedModel, marked_late, stream_state
 from rtbold.session_views import StreamFacts, Views
 from rtbold.session_watch import Watch
 from rtbold.wire import Hello, Log, Message, SessionState, Trigger
@@ -114,6 +109,8 @@ class Session:
 
     def run(self, duration_s: float | None = None) -> SessionSummary:
         """Loop until `duration_s` is over, or a STOP, or `stop`."""
+        name, runs_on = self._parts.bundle.card.name, self._parts.model.runs_on
+        self._say("info", f"model {name!r} runs on {runs_on}")
         begun_s = due_s = self._clock.now_s()
         self._push(TimePassed(begun_s))  # so that what has queued up shows its age
         while not self._stopping:

@@ -13,7 +13,7 @@ from rtbold import bundle as bundles
 from rtbold.bundle import Bundle
 from rtbold.clock import Clock
 from rtbold.config import RunSettings
-from rtbold.engine.opening import open_engine
+from rtbold.engine.opening import open_engine, used
 from rtbold.engine.protocol import Engine
 from rtbold.errors import ConfigError
 from rtbold.feedback import FeedbackSettings
@@ -162,7 +162,8 @@ class _Opener:
         mirror = LslMirror(mirrored)
         self._stack.callback(mirror.close)
         streams = [stream, *([markers] if markers else []), *mirror_streams(mirrored)]
-        model = TimedModel(engine, self._clock)
+        self._used = used(engine)
+        model = TimedModel(engine, self._clock, runs_on=str(self._used))
         return SessionParts(
             bundle=self._bundle,
             pipeline=Pipeline(self._bundle.card, model, settings),
@@ -189,6 +190,7 @@ class _Opener:
                 "run": asdict(run),
                 "pipeline": msgspec.to_builtins(settings),
                 "model_sha256": self._bundle.sha256,
+                "engine": msgspec.to_builtins(self._used),
                 "conversion": conversion(
                     streams[0], self._bundle.card, interpolate=run.interpolate
                 ),
@@ -217,6 +219,8 @@ class _Opener:
                 simulated_stream=stream.simulated,
                 ports=ports,
                 tr_s=tr_s,
+                engine=self._used.name,
+                precision=self._used.precision,
                 encoding=self._run.encoding,
                 upstream_delay_ms=self._run.upstream_delay_ms,
                 clock_uncertainty_ms=clock_uncertainty_ms,

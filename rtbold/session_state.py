@@ -12,13 +12,23 @@ from rtbold.wire import StreamState
 
 
 class TimedModel:
-    """An engine that notes how long its last call took."""
+    """An engine that notes how long its last call took.
+
+    Parameters
+    ----------
+    runs_on : engine and precision, for people.
+    """
 
     def __init__(
-        self, engine: Callable[[Float32Array], Float32Array], clock: Clock
+        self,
+        engine: Callable[[Float32Array], Float32Array],
+        clock: Clock,
+        *,
+        runs_on: str = "",
     ) -> None:
         self._engine = engine
         self._clock = clock
+        self.runs_on = runs_on
         self.infer_ms: float | None = None
 
     def __call__(self, eeg_uv: Float32Array) -> Float32Array:

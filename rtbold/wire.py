@@ -129,6 +129,8 @@ class Hello(Message, frozen=True, kw_only=True, tag_field="schema",
     model_name: str
     model_sha256: str
     model_origin: ModelOrigin
+    engine: str = ""  # "openvino", "tensorrt", "torch"; empty where none runs
+    precision: str = ""  # "f32", "tf32", "bf16", "f16", "int8"
     simulated_stream: bool
     rate_hz: float  # of the conditioned EEG
     channels: tuple[str, ...]

@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from rtbold.cli import options
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -24,6 +26,8 @@ def demo(
     ] = 300.0,
     model: Annotated[str, typer.Option(help="demo or demo-ridge, or a path.")] = "demo",
     seed: Annotated[int | None, typer.Option(help="Which simulated brain.")] = None,
+    engine: options.EngineChoice = None,
+    precision: options.PrecisionChoice = None,
     level: Annotated[str, typer.Option(help="easy, hard or confound.")] = "hard",
     port: Annotated[int, typer.Option(help="Port of the feed.")] = 5580,
     control_port: Annotated[int, typer.Option(help="Port of the control.")] = 5581,
@@ -41,14 +45,18 @@ def demo(
     """
     from rich.console import Console
 
+    from rtbold.config import RunSettings
     from rtbold.sim.demo import DemoProcesses, DemoSettings, card_of
     from rtbold.sim.seeds import DEMO_SEED
 
-    card_of(model)  # an unknown model is said before anything is started
+    RunSettings.build({"engine": engine, "precision": precision})
+    card_of(model)  # what is wrong is said before anything is started
     settings = DemoSettings(
         seed=DEMO_SEED if seed is None else seed,
         duration_s=duration,
         model=model,
+        engine=engine or "auto",
+        precision=precision or "f32",
         level=level,
         port=port,
         control_port=control_port,

@@ -60,9 +60,12 @@ def predict(
     ],
     out: Annotated[Path, typer.Option("--out", help="NPY to write, (n, ROIs).")],
     engine: Annotated[
-        str, typer.Option("--engine", help="auto, openvino or torch.")
+        str, typer.Option("--engine", help="auto, openvino, tensorrt or torch.")
     ] = "auto",
-    precision: Annotated[str, typer.Option("--precision", help="f32.")] = "f32",
+    precision: Annotated[
+        str,
+        typer.Option("--precision", help="auto, f32, tf32, bf16, f16 or int8."),
+    ] = "f32",
     threads: Annotated[int, typer.Option("--threads", help="CPU threads.")] = 1,
     root: Subjects = None,
 ) -> None:
@@ -83,7 +86,10 @@ def predict(
     )
     bold = np.concatenate([runner(window[None]) for window in eeg_uv])
     write_array(out, bold)
-    typer.echo(f"{out}: {bold.shape[0]} windows, {bold.shape[1]} ROIs ({runner.name})")
+    typer.echo(
+        f"{out}: {bold.shape[0]} windows, {bold.shape[1]} ROIs "
+        f"({runner.name} {runner.precision})"
+    )
 
 
 def card_lines(card: "Card") -> list[str]:
@@ -105,6 +111,11 @@ def card_lines(card: "Card") -> list[str]:
             f"scores        {scores.data}: mean R {scores.mean_r:.3f}{_ci(card)}"
         )
     lines += [f"control       {name}: {r:.3f}" for name, r in scores.controls.items()]
+    if card.check.n:
+        lines.append(
+            f"check         {card.check.n} {card.check.windows} windows; float32 to "
+            f"{card.tolerance:g}, others to {card.reduced_tolerance:g} of a ROI's sd"
+        )
     if card.note:
         lines.append(f"note          {card.note}")
     return lines

@@ -27,7 +27,10 @@ Interpolate = Annotated[
     typer.Option("--interpolate", help="Fill missing channels from neighbours."),
 ]
 EngineChoice = Annotated[
-    str | None, typer.Option(help="auto, openvino or torch [auto].")
+    str | None, typer.Option(help="auto, openvino, tensorrt or torch [auto].")
+]
+PrecisionChoice = Annotated[
+    str | None, typer.Option(help="auto, f32, tf32, bf16, f16 or int8 [f32].")
 ]
 AllowUnvalidated = Annotated[
     bool | None,

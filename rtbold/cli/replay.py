@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
     from rtbold.bundle import Bundle
     from rtbold.config import RunSettings
+    from rtbold.engine.protocol import Engine
     from rtbold.messages import BoldPrediction
     from rtbold.pipeline import Model
 
@@ -28,6 +29,7 @@ def replay(
     reference: options.Reference = None,
     interpolate: options.Interpolate = None,
     engine: options.EngineChoice = None,
+    precision: options.PrecisionChoice = None,
     stream: Annotated[
         str | None, typer.Option(help="Which EEG stream of an XDF, by name.")
     ] = None,
@@ -37,29 +39,57 @@ def replay(
     """Compute the predictions of a recording with the live session's own pipeline.
 
     A session recorded by ``rtbold run --record`` gives its published numbers again, to
-    the last bit, with the settings that it had. Nothing published is read.
+    the last bit, with the settings and the engine that it had, unless others are asked
+    for. Nothing published is read.
 
     Example: rtbold replay rest.vhdr --model S01 --trigger R128 --out bold.tsv
     """
     from rtbold.bundle import load
     from rtbold.config import RunSettings
-    from rtbold.engine.opening import open_engine
     from rtbold.io.bold_table import check_folder, write_predictions_tsv
 
     given = dict(
         model=model, trigger=trigger, tr_s=tr, dummy_volumes=dummy_volumes,
         upstream_delay_ms=upstream_delay_ms, unit=unit, reference=reference,
-        interpolate=interpolate, engine=engine, allow_unvalidated=allow_unvalidated,
+        interpolate=interpolate, engine=engine, precision=precision,
+        allow_unvalidated=allow_unvalidated,
         allow_simulated_model=allow_simulated_model,
     )  # fmt: skip
     settings = RunSettings.build(given)
     check_folder(out)  # before the work, which takes a while
     bundle = load(model)
-    opened = open_engine(bundle, engine=settings.engine, precision=settings.precision)
+    opened = _open_as_recorded(file, bundle, engine=engine, precision=precision)
     made = list(predictions(file, bundle, opened, settings, stream))
     write_predictions_tsv(out, made, bundle.card.rois)
     n_usable = sum(p.values is not None for p in made)
     typer.echo(f"{len(made)} predictions, {n_usable} with values, in {out}")
+
+
+def _open_as_recorded(
+    file: Path, bundle: "Bundle", *, engine: str | None, precision: str | None
+) -> "Engine":
+    """Open the engine that was asked for; by default the recorded session's."""
+    from rtbold.engine.opening import N_THREADS, open_engine, used
+    from rtbold.replay import recorded_engine
+
+    recorded = recorded_engine(file)
+    n_threads = recorded.n_threads if recorded else N_THREADS
+    opened = open_engine(
+        bundle,
+        engine=engine or (recorded.name if recorded else "auto"),
+        precision=precision or (recorded.precision if recorded else "f32"),
+        n_threads=n_threads,
+    )
+    now = used(opened, n_threads=n_threads)
+    if recorded is not None and now != recorded:
+        differs = str(now) != str(recorded)
+        what = f"{recorded}, this is {now}" if differs else f"another file of {now}"
+        typer.echo(
+            f"note: the session ran {what}: its published numbers will not come out "
+            "again to the last bit",
+            err=True,
+        )
+    return opened
 
 
 def predictions(

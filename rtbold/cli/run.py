@@ -51,7 +51,7 @@ def run(
         str | None, typer.Option(help="ROI that is fed back [the card's first].")
     ] = None,
     engine: options.EngineChoice = None,
-    precision: Annotated[str | None, typer.Option(help="f32 [f32].")] = None,
+    precision: options.PrecisionChoice = None,
     bind: Annotated[
         str | None, typer.Option(help="Address to publish on [127.0.0.1].")
     ] = None,

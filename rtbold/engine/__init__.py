@@ -1,6 +1,6 @@
 """Inference engines behind one protocol (``rtbold.engine.protocol.Engine``)."""
 
-from rtbold.engine.opening import ENGINES, EngineName, open_engine
+from rtbold.engine.opening import open_engine
 from rtbold.engine.protocol import Engine
 
-__all__ = ["ENGINES", "Engine", "EngineName", "open_engine"]
+__all__ = ["Engine", "open_engine"]

@@ -6,7 +6,7 @@ import numpy as np
 
 from rtbold.bundle import Bundle
 from rtbold.card import Card
-from rtbold.check_file import CheckSet, read_check
+from rtbold.check_file import read_check
 from rtbold.engine.protocol import Engine
 from rtbold.errors import EngineError
 from rtbold.messages import Float32Array
@@ -66,17 +66,20 @@ def why_refused(found: Deviation, card: Card, precision: str) -> str | None:
     )
 
 
-def answers_of(engine: Engine, eeg_uv: Float32Array) -> Float32Array:
-    """Return the answers (n, rois), one window at a time as in the loop."""
-    return np.concatenate([engine(window[None]) for window in eeg_uv])
+def answers_of(
+    engine: Engine, eeg_uv: Float32Array, *, n_batch: int = 1
+) -> Float32Array:
+    """Return the answers (n, rois), one window at a time as in the loop.
+
+    Parameters
+    ----------
+    n_batch : windows that the engine takes at once; a window is repeated to fill them.
+    """
+    batches = (np.repeat(window[None], n_batch, axis=0) for window in eeg_uv)
+    return np.concatenate([engine(batch)[:1] for batch in batches])
 
 
-def deviation_of(engine: Engine, check: CheckSet) -> Deviation:
-    """Run the engine on every check window."""
-    return deviation(answers_of(engine, check.eeg_uv), check.bold)
-
-
-def verify(engine: Engine, bundle: Bundle) -> Deviation | None:
+def verify(engine: Engine, bundle: Bundle, *, n_batch: int = 1) -> Deviation | None:
     """Compare an engine that was just opened with the stored answers.
 
     Float32 is asked for a few windows, a reduced precision for all. A bundle without
@@ -94,7 +97,7 @@ def verify(engine: Engine, bundle: Bundle) -> Deviation | None:
             return None
         raise EngineError(no_windows(bundle, engine.precision))
     some = check.some(WINDOWS_AT_OPENING) if exact else check
-    answers = answers_of(engine, some.eeg_uv)
+    answers = answers_of(engine, some.eeg_uv, n_batch=n_batch)
     found = deviation(answers, some.bold, sd=check.bold.std(axis=0))
     problem = why_refused(found, bundle.card, engine.precision)
     if problem is not None:

@@ -2,14 +2,16 @@
 
 from typing import Protocol
 
+import msgspec
+
 from rtbold.messages import Float32Array
 
 
 class Engine(Protocol):
     """Run one compiled bundle; called once per TR from one thread."""
 
-    name: str  # "openvino", "torch", "ridge", "tensorrt"
-    precision: str  # "f32", "bf16", "f16", "int8"
+    name: str  # "openvino", "torch", "tensorrt"
+    precision: str  # "f32", "tf32", "bf16", "f16", "int8"
 
     def __call__(self, eeg_uv: Float32Array) -> Float32Array:
         """Predict BOLD from windows.
@@ -27,3 +29,20 @@ class Engine(Protocol):
     def close(self) -> None:
         """Free what the engine holds."""
         ...
+
+
+class EngineUsed(msgspec.Struct, frozen=True, kw_only=True):
+    """What ran, as a recording keeps it: a replay is bit-identical only with the same.
+
+    The same machine is needed too; nobody can write that down.
+    """
+
+    name: str
+    precision: str
+    n_threads: int
+    file_sha256: str = ""  # of the model's file, where the engine has one
+
+    def __str__(self) -> str:
+        """Return it as a person reads it."""
+        threads = f", {self.n_threads} CPU threads" if self.n_threads > 1 else ""
+        return f"{self.name} {self.precision}{threads}"

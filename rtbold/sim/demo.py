@@ -29,6 +29,8 @@ class DemoSettings:
     seed: int
     duration_s: float
     model: str = "demo"
+    engine: str = "auto"
+    precision: str = "f32"
     level: str = "hard"
     port: int = 5580
     control_port: int = 5581
@@ -60,6 +62,7 @@ class DemoProcesses:
             "run", "--model", settings.model, "--stream", f"{settings.streams}-eeg",
             "--trigger-stream", f"{settings.streams}-markers", "--trigger", "R128",
             "--duration", str(settings.duration_s), "--wait", "60",
+            "--engine", settings.engine, "--precision", settings.precision,
             "--port", str(settings.port), "--control-port", str(settings.control_port),
         ]  # fmt: skip
         try:

@@ -126,7 +126,7 @@ def test_unknown_bundle_engine_and_folder(run, tiny_bundle, windows, tmp_path):
     with pytest.raises(BundleError, match="no bundle 'nope'"):
         run("predict", "nope", "--windows", windows, "--out", out)
     base = ("predict", tiny_bundle.path, "--windows", windows)
-    with pytest.raises(ConfigError, match="openvino, torch"):
+    with pytest.raises(ConfigError, match="openvino, tensorrt, torch"):
         run(*base, "--out", out, "--engine", "tpu")
     with pytest.raises(ConfigError, match="is no folder"):
         run(*base, "--out", tmp_path / "nowhere" / "O.npy")

@@ -91,7 +91,7 @@ def test_a_failing_inference_is_an_error_of_the_engine(tiny_bundle):
 
 
 def test_unknown_engine_precision_and_threads(tiny_bundle):
-    with pytest.raises(ConfigError, match="openvino, torch"):
+    with pytest.raises(ConfigError, match="openvino, tensorrt, torch"):
         open_engine(tiny_bundle, engine="cuda")
     with pytest.raises(ConfigError, match="f32"):
         open_engine(tiny_bundle, precision="f8")
