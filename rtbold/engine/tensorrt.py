@@ -52,13 +52,13 @@ def why_not(
     *,
     device: Callable[[], CudaDevice] = first_device,
 ) -> str | None:
-    """Return why TensorRT cannot run here, or None where it can.
+    """Return in a sentence why TensorRT cannot run here, or None where it can.
 
     A missing or stale engine is no reason: `TensorRtEngine` compiles one for the GPU
     in the machine when it opens.
     """
     if not is_installed():
-        return "TensorRT is not installed (pip install 'rtbold[tensorrt]')"
+        return "TensorRT is not installed (pip install 'rtbold[tensorrt]')."
     try:
         gpu = device().gpu
         check_gpu(gpu, require())
@@ -66,8 +66,9 @@ def why_not(
         if bundle is not None:
             bundle.file(MODEL_FILE)
     except RtboldError as error:
-        return str(error)
-    return why_not_precision(gpu, precision)
+        return f"{str(error).rstrip('.')}."
+    reason = why_not_precision(gpu, precision)
+    return None if reason is None else f"{reason}."
 
 
 class TensorRtEngine:
