@@ -9,6 +9,7 @@ what the loop sees.
 import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from scipy import signal
@@ -34,6 +35,18 @@ class Recording:
     bold: FloatArray  # (volumes, rois), as measured
 
 
+class Windowed(Protocol):
+    """A scan whose windows can be asked for: of the twin, or of a calibration."""
+
+    def __len__(self) -> int:
+        """Return the number of windows."""
+        ...
+
+    def windows_uv(self, chosen: Sequence[int] | None = None) -> Float32Array:
+        """Return (chosen, channels, 3200) microvolt; all windows without a choice."""
+        ...
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Scan:
     """One recording, ready for a model."""
@@ -47,6 +60,16 @@ class Scan:
     def __len__(self) -> int:
         """Return the number of volumes that have a whole window."""
         return len(self.first)
+
+    def windows_uv(self, chosen: Sequence[int] | None = None) -> Float32Array:
+        """Return (chosen, channels, 3200) microvolt; the mean of each is removed."""
+        volumes = range(len(self)) if chosen is None else chosen
+        out = np.empty((len(volumes), len(self.eeg_uv), WINDOW_SAMPLES), np.float32)
+        for row, volume in enumerate(volumes):
+            first = self.first[volume]
+            out[row] = self.eeg_uv[:, first : first + WINDOW_SAMPLES]
+        out -= out.mean(axis=2, keepdims=True)
+        return out
 
 
 def conditioned(recording: Recording, card: Card) -> Scan:
@@ -114,15 +137,11 @@ def filtered_target(
     return filtered
 
 
-def causal_windows(scan: Scan, volumes: Sequence[int] | None = None) -> Float32Array:
+def causal_windows(
+    scan: Windowed, volumes: Sequence[int] | None = None
+) -> Float32Array:
     """Return (volumes, channels, 3200) microvolt; the mean of each is removed."""
-    chosen = range(len(scan)) if volumes is None else volumes
-    out = np.empty((len(chosen), len(scan.eeg_uv), WINDOW_SAMPLES), np.float32)
-    for row, volume in enumerate(chosen):
-        first = scan.first[volume]
-        out[row] = scan.eeg_uv[:, first : first + WINDOW_SAMPLES]
-    out -= out.mean(axis=2, keepdims=True)
-    return out
+    return scan.windows_uv(volumes)
 
 
 def fit_normalisation(scans: Sequence[Scan], lowpass_hz: float | None) -> Normalisation:
@@ -144,7 +163,7 @@ def normalised(bold: FloatArray, normalisation: Normalisation) -> Float32Array:
     return units
 
 
-def in_batches(scan: Scan, size: int = 64) -> Iterator[Float32Array]:
+def in_batches(scan: Windowed, size: int = 64) -> Iterator[Float32Array]:
     """Yield a scan's windows in order."""
     for start in range(0, len(scan), size):
         yield causal_windows(scan, range(start, min(start + size, len(scan))))

@@ -13,14 +13,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rtbold import replay as replay_module
+from rtbold.calibration.dataset import causal_windows
 from rtbold.calibration.inputs.alignment import align
 from rtbold.calibration.inputs.bold_series import BoldSeries
 from rtbold.calibration.inputs.eeg import EegRecording, TimedMarker, read_eeg
 from rtbold.calibration.inputs.pairs import Pairing
 from rtbold.calibration.inputs.scan import WindowSettings, pipeline_settings, scan_of
+from rtbold.clock import HandCrankedClock
 from rtbold.errors import DataFileError, StreamMismatch
+from rtbold.io.events_log import EventLogWriter
 from rtbold.io.recording import Recording
-from rtbold.messages import ClockOffset, EegChunk, Marker
+from rtbold.messages import ClockOffset, EegChunk, Marker, StreamChanged
 from rtbold.pipeline import Pipeline
 
 # tests are no package (importlib mode): load the writer by its path
@@ -121,6 +124,45 @@ def test_windows_are_what_a_session_hands_to_its_engine(tmp_path, rate_hz):
         assert window.tobytes() == handed[volume].tobytes()
 
 
+def test_a_recorded_session_gives_its_own_windows_by_its_event_log(tmp_path):
+    """Its inlet lost samples that no stamp tells of; only the log knows."""
+    rate_hz = 250.0
+    data_uv = rig.eeg(rate_hz, SECONDS)
+    stamps_s = rig.T0_S + np.arange(data_uv.shape[1]) / rate_hz
+    chunks = list(rig.samples(data_uv, rate_hz, rig.every(rate_hz, SECONDS, 0.04)))
+    volumes = rig.T0_S + onsets_s()
+    live = rig.in_order(
+        [c if c.index < 8000 else replace(c, index=c.index + 5) for c in chunks],
+        [Marker("R128", t, t + 0.02) for t in volumes.tolist()],
+        rig.passing(SECONDS),
+    )
+    path = tmp_path / "sub-S01_eeg.xdf"
+    eeg_stream = {
+        "name": "rig", "type": "EEG", "rate": rate_hz, "unit": "microvolts",
+        "labels": list(rig.CHANNELS), "values": data_uv.T.copy(), "stamps": stamps_s,
+    }  # fmt: skip
+    marker_stream = {
+        "name": "scanner", "type": "Markers", "rate": 0,
+        "values": ["R128"] * len(volumes), "stamps": volumes,
+    }  # fmt: skip
+    xdf_writer.write_xdf(path, [eeg_stream, marker_stream])
+    clock, events_path = HandCrankedClock(), tmp_path / "events.jsonl"
+    log = EventLogWriter(events_path, clock, capacity=10_000)
+    for event in [StreamChanged(rig.stream(rate_hz)), *live]:
+        log.append(event)
+    log.close()
+    eeg, bold = read_eeg(path), series(len(volumes))
+    assert eeg.session
+    handed = live_windows(live, eeg, bold)
+    scan = scan_from(eeg, bold)
+    assert set(scan.volume.tolist()) == set(handed)
+    assert scan.degraded["bridged"] >= 5
+    for volume, window in zip(scan.volume.tolist(), scan.windows, strict=True):
+        assert window.tobytes() == handed[volume].tobytes()
+    events_path.unlink()
+    assert "bridged" not in scan_from(eeg, bold).degraded  # the XDF alone: no loss
+
+
 @settings(max_examples=15, deadline=None)
 @given(cuts=st.lists(st.integers(1, 9999), max_size=60))
 def test_chunking_does_not_matter(cuts):
@@ -163,7 +205,10 @@ def test_windows_in_a_file_are_the_same(tmp_path):
     np.testing.assert_array_equal(inside.windows, stored.windows)
     on_disk = np.load(tmp_path / "windows.npy", mmap_mode="r")
     np.testing.assert_array_equal(on_disk[: len(stored)], inside.windows)
-    np.testing.assert_array_equal(stored.windows_uv([1, 0]), inside.windows[[1, 0]])
+    np.testing.assert_array_equal(
+        causal_windows(stored, [1, 0]), inside.windows[[1, 0]]
+    )
+    np.testing.assert_array_equal(causal_windows(stored), inside.windows)
 
 
 def test_volumes_that_a_session_would_not_predict_are_left_out_with_the_reason():
