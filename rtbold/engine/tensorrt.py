@@ -66,7 +66,7 @@ def why_not(
         if bundle is not None:
             bundle.file(MODEL_FILE)
     except RtboldError as error:
-        return f"{str(error).rstrip('.')}."
+        return f"TensorRT cannot run here: {str(error).rstrip('.')}."
     reason = why_not_precision(gpu, precision)
     return None if reason is None else f"{reason}."
 
