@@ -22,6 +22,8 @@ MODEL_COMMANDS: dict[str, tuple[str, str]] = {
     "list": ("models", "list_models"),
     "show": ("models", "show"),
     "predict": ("models", "predict"),
+    "export": ("models_compile", "export"),
+    "compile": ("models_compile", "compile_"),
     "explain": ("models_explain", "explain"),
 }
 
@@ -46,7 +48,8 @@ def build_app() -> typer.Typer:
     for name, (module, function) in COMMANDS.items():
         app.command(name)(load(module, function))
     models = typer.Typer(
-        help="Model bundles: list, show, predict, explain.", no_args_is_help=True
+        help="Model bundles: list, show, predict, export, compile, explain.",
+        no_args_is_help=True,
     )
     for name, (module, function) in MODEL_COMMANDS.items():
         models.command(name)(load(module, function))
