@@ -81,7 +81,7 @@ def series_of(
         is constant or not finite, or volumes are counted oddly.
     """
     names, extra = _names(what, raw, columns)
-    _check_shape(what, raw, names)
+    extra += _check_shape(what, raw, names)
     kinds = _sorted_columns(names, wanted=frozenset(map(plain_name, columns or ())))
     rois = _chosen(what, names, kinds, columns)
     values = np.ascontiguousarray(raw.values[:, [names.index(roi) for roi in rois]])
@@ -122,17 +122,22 @@ def _names(
     return names, ()
 
 
-def _check_shape(what: str, raw: RawTable, names: tuple[str, ...]) -> None:
+def _check_shape(what: str, raw: RawTable, names: tuple[str, ...]) -> tuple[str, ...]:
+    """Refuse an array on its side; return what a user should know of the shape."""
     n_rows = len(raw.values)
     if n_rows < 2:
         raise DataFileError(
             f"{what} holds {n_rows} rows, expected one per volume. Export it again."
         )
-    if len(names) > n_rows:
-        raise DataFileError(
-            f"{what} has {n_rows} rows and {len(names)} columns, expected one row per "
-            "volume and one column per ROI. It seems to lie on its side: transpose it."
-        )
+    if len(names) <= n_rows:
+        return ()
+    came = f"{what} has {n_rows} rows and {len(names)} columns"
+    if raw.names is not None:  # a header says what a column is; the scan may be short
+        return (f"{came}: does it lie on its side?",)
+    raise DataFileError(
+        f"{came}, expected one row per volume and one column per ROI. It seems to lie "
+        "on its side: transpose it."
+    )
 
 
 def _sorted_columns(

@@ -71,9 +71,6 @@ def broken(kind):
         values[:, 2] = 7.5
     elif kind == "doubled":
         names[2] = "V1"
-    elif kind == "sideways":
-        names = [f"roi{k}" for k in range(12)]
-        values = VALUES.T
     elif kind == "text":
         values[1, 0] = "high"
     elif kind == "comma":
@@ -96,7 +93,6 @@ def broken(kind):
         ("nan", 'no finite number for "Heschl\'s gyrus" at 1 volumes .* volume 4'),
         ("constant", r"'M1' of b.tsv is constant \(7.5 at every volume\).*--roi"),
         ("doubled", r"more than one column called \['V1'\]"),
-        ("sideways", "3 rows and 12 columns.*transpose"),
         ("text", "line 3 of b.tsv gives 'V1' as 'high'"),
         ("comma", "'0,5'.*decimal points"),
         ("no header", "first line of b.tsv is .*Add a header"),
@@ -108,6 +104,13 @@ def broken(kind):
 def test_bad_tables_are_told(tmp_path, kind, said):
     with pytest.raises(DataFileError, match=said):
         read_bold(table(tmp_path / "b.tsv", *broken(kind)))
+
+
+def test_a_named_table_with_more_rois_than_volumes_is_read_and_told(tmp_path):
+    names = [f"roi{k}" for k in range(12)]
+    series = read_bold(table(tmp_path / "b.tsv", names, VALUES.T))
+    assert series.values.shape == (3, 12)
+    assert any("3 rows and 12 columns: does it lie" in note for note in series.notes)
 
 
 def test_files_that_are_none(tmp_path):
