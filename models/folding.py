@@ -10,6 +10,7 @@ not find:
 - Where a head reads nothing but the mean over tokens, the last perceptron's outer map
   is applied to the mean of its input: a linear map and a mean can change places.
 
+An ensemble becomes one network whose products are batched over its folded members.
 NeuroBOLT base has 4 % fewer multiplications after that.
 """
 
@@ -21,6 +22,7 @@ import torch
 from torch import Tensor, nn
 
 from rtbold.models.biot import Biot
+from rtbold.models.ensemble import NeuroBoltEnsemble
 from rtbold.models.labram import Attention, Block, Labram
 from rtbold.models.linear_attention import (
     FeedForward,
@@ -31,6 +33,7 @@ from rtbold.models.linear_attention import (
 )
 from rtbold.models.neurobolt import NeuroBolt
 from rtbold.models.power import PowerSpectrum
+from rtbold.models.stacked import Stacked
 
 
 def folded(model: nn.Module) -> nn.Module:
@@ -39,8 +42,10 @@ def folded(model: nn.Module) -> nn.Module:
     for module in model.modules():
         if isinstance(module, PowerSpectrum):
             module.by_product = True
-    if isinstance(model, NeuroBolt | Labram | Biot):
-        with torch.no_grad():
+    with torch.no_grad():
+        if isinstance(model, NeuroBoltEnsemble):
+            return Stacked([folded(member) for member in model.members]).eval()
+        if isinstance(model, NeuroBolt | Labram | Biot):
             _fold_all(model)
     return model
 
@@ -96,8 +101,9 @@ class FoldedAttention(nn.Module):
         self.qkv, self.proj = _centred(attention), attention.proj
         q_norm, k_norm = attention.q_norm, attention.k_norm
         shared = k_norm.weight.double() * self.head_dim**-0.5  # softmax's scale with it
-        self.register_buffer("gain", (q_norm.weight.double() * shared).float())
-        self.register_buffer("offset", (q_norm.bias.double() * shared).float())
+        for name, values in (("gain", q_norm.weight), ("offset", q_norm.bias)):
+            scaled = (values.double() * shared).float()
+            self.register_buffer(name, scaled[None, None, None])  # (1, 1, 1, e)
 
     def forward(self, x: Tensor) -> Tensor:
         """Attend over the tokens of (b, n, d)."""

@@ -174,8 +174,8 @@ class Spatiotemporal(nn.Module):
         seconds = torch.unflatten(x, 2, (N_PATCHES, PATCH_SAMPLES))  # (b, c, p, s)
         tokens = self.patch_embed(seconds.flatten(1, 2))  # (b, c * p, d)
         tokens = tokens.unflatten(1, (-1, N_PATCHES))  # (b, c, p, d)
-        position = self.pos_embed[0, self.position_index]  # (c, d)
-        tokens = (tokens + position[:, None] + self.time_embed).flatten(1, 2)
+        position = self.pos_embed[:, self.position_index, None]  # (1, c, 1, d)
+        tokens = (tokens + position + self.time_embed[:, None]).flatten(1, 2)
         first = (self.cls_token + self.pos_embed[:, :1]).expand(x.shape[0], -1, -1)
         tokens = self.embed_dropout(torch.cat([first, tokens], dim=1))
         for block in self.blocks:

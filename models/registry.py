@@ -16,6 +16,7 @@ from rtbold.models.bandpower_ridge import BandPowerRidge, BandPowerRidgeConfig
 from rtbold.models.beira import Beira, BeiraConfig
 from rtbold.models.biot import Biot, BiotConfig
 from rtbold.models.efp import Efp, EfpConfig
+from rtbold.models.ensemble import NeuroBoltEnsemble, NeuroBoltEnsembleConfig
 from rtbold.models.labram import Labram, LabramConfig
 from rtbold.models.neurobolt import NeuroBolt, NeuroBoltConfig
 from rtbold.models.siren import Siren, SirenConfig
@@ -26,6 +27,7 @@ Built = tuple[type, Callable[..., nn.Module]]
 
 ARCHITECTURES: dict[str, Built] = {
     "neurobolt": (NeuroBoltConfig, NeuroBolt),
+    "neurobolt_ensemble": (NeuroBoltEnsembleConfig, NeuroBoltEnsemble),
     "labram": (LabramConfig, Labram),
     "biot": (BiotConfig, Biot),
     "beira": (BeiraConfig, Beira),

@@ -124,7 +124,7 @@ class MultiScaleSpectrum(nn.Module):
             spectra = magnitude(torch.unflatten(x, 2, (-1, n)))  # (b, c, w, f)
             windows = over_bins(spectra).transpose(2, 3)  # (b, c, d, w)
             levels.append(over_time(windows).transpose(2, 3))  # (b, c, t, d)
-        tokens = torch.stack(levels).sum(0) + self.channel_tokens.weight[:, None]
+        tokens = torch.stack(levels).sum(0) + self.channel_tokens.weight.unsqueeze(-2)
         tokens = self.positional_encoding(tokens)  # (b, c, t, d)
         out: Tensor = self.transformer(tokens.flatten(1, 2))  # (b, c * t, d)
         return out

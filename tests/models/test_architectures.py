@@ -116,7 +116,7 @@ def test_a_module_of_no_architecture_has_no_name():
 def test_any_number_of_rois(n_rois):
     for architecture, _ in VARIANTS.values():
         electrode = {"electrode": "CZ"} if architecture == "efp" else {}
-        small = TINY_NEUROBOLT if architecture == "neurobolt" else electrode
+        small = TINY_NEUROBOLT if architecture.startswith("neurobolt") else electrode
         model = build(architecture, small, channels=CHANNELS, n_rois=n_rois)
         assert model.head.out_features == n_rois
 
@@ -143,7 +143,9 @@ def test_unknown_preset_lists_what_there_is():
         preset("neurobolt", "large")
     with pytest.raises(ConfigError, match="biot has no preset 'small'"):
         preset("biot", "small")
-    with pytest.raises(ConfigError, match="expected one of neurobolt, labram"):
+    with pytest.raises(
+        ConfigError, match="expected one of neurobolt, neurobolt_ensemble, lab"
+    ):
         preset("gpt", "base")
 
 

@@ -16,7 +16,12 @@ from rtbold.models import export  # noqa: E402
 from rtbold.models.registry import name_of, options_of  # noqa: E402
 
 # Their operators are all in the variants that are exported.
-SAME_GRAPH = {"neurobolt spatiotemporal", "biot at a fixed scale", "ridge"}
+SAME_GRAPH = {
+    "neurobolt spatiotemporal",
+    "neurobolt ensemble with every option",
+    "biot at a fixed scale",
+    "ridge",
+}
 
 
 def write(model, folder, *, n_rois=3, onnx_file=None):

@@ -25,6 +25,18 @@ VARIANTS = {
         "neurobolt",
         {**TINY_NEUROBOLT, "branches": "spatiotemporal"},
     ),
+    "neurobolt ensemble": ("neurobolt_ensemble", TINY_NEUROBOLT),
+    "neurobolt ensemble with every option": (
+        "neurobolt_ensemble",
+        {
+            **TINY_NEUROBOLT,
+            "attention": "linformer",
+            "magnitude": "log",
+            "head": "tokens",
+            "unmixing": "laplacian",
+            "spectral_steps": 8,
+        },
+    ),
     "labram": ("labram", TINY),
     "biot": ("biot", TINY),
     "biot at a fixed scale": ("biot", {**TINY, "normalisation": "fixed"}),
@@ -35,7 +47,12 @@ VARIANTS = {
     "ridge on the laplacian": ("bandpower_ridge", {"unmixing": "laplacian"}),
 }
 # Parameters that an option leaves without work.
-IDLE = {"neurobolt log, tokens, laplacian": {"fc_norm.weight", "fc_norm.bias"}}
+IDLE = {
+    "neurobolt log, tokens, laplacian": {"fc_norm.weight", "fc_norm.bias"},
+    "neurobolt ensemble with every option": {
+        f"members.{i}.fc_norm.{leaf}" for i in range(3) for leaf in ("weight", "bias")
+    },
+}
 
 
 def made(name, n_rois=3):
