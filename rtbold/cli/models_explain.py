@@ -61,7 +61,7 @@ def explain(
     Windows come from the live session's own pipeline. What this shows is what the
     model uses, not where brain activity is.
 
-    Example: rtbold models explain demo rest.vhdr --roi Cuneus --out cuneus.png
+    Example: rtbold models explain S01 rest.vhdr --roi Cuneus --out cuneus.png
     """
     from rtbold.bundle import load
     from rtbold.config import RunSettings
