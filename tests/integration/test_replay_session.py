@@ -14,6 +14,14 @@ from loop import PATIENCE_S, Listener, free_ports, new_name, session, twin
 from replays import N_FIXED, as_replayed, from_row, replay
 
 from rtbold.bundle import load
+from rtbold.calibration.inputs.alignment import align
+from rtbold.calibration.inputs.bold_series import BoldSeries
+from rtbold.calibration.inputs.eeg import read_eeg
+from rtbold.calibration.inputs.pairs import Pairing
+from rtbold.calibration.inputs.runs import trigger_runs
+from rtbold.calibration.inputs.scan import scan_of
+from rtbold.calibration.inputs.volume_marker import find_volume_marker
+from rtbold.engine.opening import open_engine
 
 pytestmark = [pytest.mark.integration, pytest.mark.realtime]
 SECONDS = 45.0
@@ -101,3 +109,25 @@ def test_the_xdf_alone_is_close(recorded, tmp_path):
     assert np.abs(off_sd).max() < FOREIGN_WORST_SD, np.abs(off_sd).max(axis=1)
     for published, again in zip(values.T, (values + differences).T, strict=True):
         assert np.corrcoef(published, again)[0, 1] > FOREIGN_R
+
+
+def test_calibration_would_train_on_the_windows_that_were_predicted_from(recorded):
+    """The published numbers come out of the calibration's windows, to the last bit."""
+    eeg = read_eeg(recorded.xdf)
+    marker = find_volume_marker(eeg.markers, tr_s=2.1)
+    (run,) = trigger_runs(marker.times_s, 2.1)
+    measured = np.random.default_rng(0).standard_normal((len(run), 1))
+    alignment = align(eeg, BoldSeries("b", ("a",), measured), Pairing(tr_s=2.1))
+    scan = scan_of(eeg, alignment, recorded.bundle.card)
+    engine = open_engine(recorded.bundle)
+    t_end_s = scan.onsets_s[scan.volume] + eeg.offset_s
+    compared = 0
+    for message in recorded.published:
+        near = np.flatnonzero(np.abs(t_end_s - message["window"]["t_end"]) < 0.001)
+        assert (message["values"] is None) == (near.size == 0), message
+        for window in scan.windows_uv(near.tolist()):
+            published = np.array(message["values"], np.float32)
+            assert engine(window[None])[0].tobytes() == published.tobytes()
+            compared += 1
+    engine.close()
+    assert compared == len(scan) >= 8
