@@ -19,9 +19,12 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 import bench_cpu
 import bench_latency
 import bench_micro
+import bench_models
+import bench_precision
 import bench_report
+import bench_sizes
 
-NAMES = ("latency", "cpu", "ring", "engine", "stages")
+NAMES = ("latency", "cpu", "ring", "engine", "stages", "models")
 
 
 def latency(arguments: argparse.Namespace) -> str:
@@ -72,12 +75,28 @@ def stages(arguments: argparse.Namespace) -> str:
     return f"### Stages of the loop\n\n{table}"
 
 
+def models(arguments: argparse.Namespace) -> str:
+    """Hold NeuroBOLT's engines against eager PyTorch, and every architecture."""
+    load, turns = os.getloadavg(), 5 * arguments.repeats
+    table, medians = bench_sizes.architectures(turns=turns)
+    if arguments.write:
+        bench_sizes.store(medians, bench_report.facts(load))
+    parts = (
+        bench_models.neurobolt(turns=turns),
+        bench_precision.demo_r(),
+        bench_sizes.rois(turns=turns),
+        table,
+    )
+    return "### Models\n\n" + "\n\n".join(parts)
+
+
 BENCHES: dict[str, Callable[[argparse.Namespace], str]] = {
     "latency": latency,
     "cpu": cpu,
     "ring": ring,
     "engine": engine,
     "stages": stages,
+    "models": models,
 }
 
 

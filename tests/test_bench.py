@@ -120,3 +120,49 @@ def test_every_way_to_take_the_stream_gets_all_of_it(bench):
     assert all(u.cpu_share > 0 for u in usages)
     assert all(u.received_share > 0.5 for u in usages)
     assert len(rows(cpu.table(usages))) == 3
+
+
+def test_the_eager_baseline_is_the_same_network(bench):
+    torch = pytest.importorskip("torch")
+    from eager_neurobolt import EagerNeuroBolt
+
+    models = bench.bench_models
+    model = models.drawn_neurobolt(n_rois=2)
+    eager = EagerNeuroBolt(model.state_dict(), model.position_index)
+    eeg_uv = 20 * torch.randn(2, 26, 3200, generator=torch.Generator().manual_seed(0))
+    with torch.inference_mode():
+        models.check_agreement(eager(eeg_uv).numpy(), model(eeg_uv).numpy())
+        with pytest.raises(SystemExit, match="not the same network"):
+            models.check_agreement(eager(eeg_uv).numpy(), model(1.1 * eeg_uv).numpy())
+
+
+def test_what_is_compared_takes_turns_and_the_ratio_is_of_each_turn(bench, monkeypatch):
+    models, order = bench.bench_models, []
+    monkeypatch.setattr(models.time, "sleep", lambda seconds: None)
+    rows = [models.Timed(name, lambda window, n=name: order.append(n)) for name in "ab"]
+    models.in_turns(rows, None, turns=3)
+    assert "".join(order) == ("a" * models.CALLS_PER_TURN + "b" * 2) * 4
+    assert [len(row.ms) for row in rows] == [3, 3]
+    slow = models.Timed("slow", None, [10.0, 90.0, 12.0])
+    fast = models.Timed("fast", None, [5.0, 30.0, 4.0])
+    assert models.ratio(slow, fast) == 3.0
+    assert slow.spread() == "**12.0** (11.0 to 51.0)"
+
+
+def test_deviation_is_relative_to_what_a_roi_varies(bench):
+    rng = bench.bench_models.np.random.default_rng(0)
+    reference = rng.standard_normal((200, 3)) * [1.0, 1.0, 0.1] + 5.0
+    typical, worst = bench.bench_models.shares(reference + 0.05, reference)
+    assert typical == pytest.approx(0.05, rel=0.15)
+    assert worst == pytest.approx(0.5, rel=0.15)
+
+
+def test_medians_are_stored_where_the_table_of_models_reads_them(bench, tmp_path):
+    import json
+
+    path = tmp_path / "data" / "bench_models.json"
+    medians = {"neurobolt": {"torch_ms": 80.0, "openvino_f32_ms": 60.0}}
+    bench.bench_sizes.store(medians, "a machine", path)
+    content = json.loads(path.read_text("utf-8"))
+    assert content["architectures"] == medians
+    assert content["facts"] == "a machine"
