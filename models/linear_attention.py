@@ -129,9 +129,9 @@ class LinearTransformer(nn.Module):
         layers = cast("nn.ModuleList", self.layers["layers"])
         return [cast("tuple[PreNorm, PreNorm]", layer) for layer in layers]
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Map (b, n, d) to the same shape."""
-        for attention, feed_forward in self.pairs():
+    def forward(self, x: Tensor, first: int = 0) -> Tensor:
+        """Map (b, n, d) to the same shape, by the layers from `first` on."""
+        for attention, feed_forward in self.pairs()[first:]:
             x = x + self.dropout(attention(x))
             x = x + feed_forward(x)
         return x

@@ -12,6 +12,9 @@ configuration and off by default:
 - ``unmixing="laplacian"`` puts a learned linear map over the channels, which starts as
   the surface Laplacian, before the spectra.
 - ``head="tokens"`` keeps each token in a few numbers instead of their mean.
+- ``head="axes"`` reads the mean over channels of every step and the mean over steps of
+  every channel. It has no weights of its own, so a head on any published or fresh
+  encoder can be solved in closed form, and see more than one mean.
 - ``branches="spectral"`` or ``"spatiotemporal"`` leaves one branch out.
 - ``dim`` other than 200 adds a projection behind the temporal encoder.
 
@@ -22,6 +25,7 @@ The root of the magnitude has 1e-12 added below it so that its gradient is finit
 in float32 that is below the last digit for any living channel.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -63,7 +67,7 @@ class NeuroBoltConfig:
     unmixing: Literal["none", "laplacian"] = "none"
     # both
     mlp_ratio: int = 4
-    head: Literal["mean", "tokens"] = "mean"
+    head: Literal["mean", "tokens", "axes"] = "mean"
     token_width: int = 8  # numbers a token keeps, with head="tokens"
     dropout: float = 0.1
     spectral_attention_dropout: float = 0.2
@@ -131,15 +135,25 @@ class NeuroBolt(Spatiotemporal):
         out: Tensor = self.unmixing(x.transpose(1, 2)).transpose(1, 2)  # (b, c, s)
         return out
 
+    def _axes(self, tokens: Tensor) -> Tensor:
+        grid = tokens.unflatten(1, (len(self.config.channels), -1))  # (b, c, t, d)
+        return torch.cat([grid.mean(2), grid.mean(1)], dim=1).flatten(1)
+
     def _mean(self, name: str, tokens: Tensor) -> Tensor:
         return self.summary(tokens) if name == "spatiotemporal" else tokens.mean(1)
 
     def features(self, eeg_uv: Tensor) -> Tensor:
         """Return what the linear head reads, (b, features)."""
-        tokens = self._branches(eeg_uv / UV_PER_MODEL_UNIT)
+        return self.summarised(self._branches(eeg_uv / UV_PER_MODEL_UNIT))
+
+    def summarised(self, tokens: Mapping[str, Tensor]) -> Tensor:
+        """Return the features for the tokens (b, n, d) of each branch by its name."""
         if self.config.head == "tokens":
             parts = [self.summaries[name](t) for name, t in tokens.items()]
             return torch.cat(parts, dim=1)  # (b, all tokens * width)
+        if self.config.head == "axes":
+            parts = [self._axes(t) for t in tokens.values()]
+            return torch.cat(parts, dim=1)  # (b, (c + steps) * d, both branches)
         means = [self._mean(name, t) for name, t in tokens.items()]
         return nn.functional.gelu(torch.stack(means).sum(0))  # (b, d)
 
@@ -200,5 +214,7 @@ def _head_inputs(config: NeuroBoltConfig) -> int:
         return config.dim
     steps = {"spatiotemporal": N_PATCHES, "spectral": config.spectral_steps}
     used = steps if config.branches == "both" else [config.branches]
+    if config.head == "axes":
+        return sum(len(config.channels) + steps[name] for name in used) * config.dim
     per_channel = sum(steps[name] for name in used)
     return per_channel * len(config.channels) * config.token_width

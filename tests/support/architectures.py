@@ -21,6 +21,7 @@ VARIANTS = {
         "neurobolt",
         {**TINY_NEUROBOLT, "attention": "linformer", "branches": "spectral"},
     ),
+    "neurobolt axes": ("neurobolt", {**TINY_NEUROBOLT, "head": "axes"}),
     "neurobolt spatiotemporal": (
         "neurobolt",
         {**TINY_NEUROBOLT, "branches": "spatiotemporal"},
@@ -49,6 +50,7 @@ VARIANTS = {
 # Parameters that an option leaves without work.
 IDLE = {
     "neurobolt log, tokens, laplacian": {"fc_norm.weight", "fc_norm.bias"},
+    "neurobolt axes": {"fc_norm.weight", "fc_norm.bias"},
     "neurobolt ensemble with every option": {
         f"members.{i}.fc_norm.{leaf}" for i in range(3) for leaf in ("weight", "bias")
     },
