@@ -22,7 +22,7 @@ from rtbold.bundle_files import (
     write_file,
     write_files,
 )
-from rtbold.card import CARD_FORMAT, Card, check_trained
+from rtbold.card import CARD_FORMAT, Card, check_trained, unfit_because
 from rtbold.errors import BundleError, DomainRefused
 from rtbold.messages import Reason, StreamDescription
 
@@ -172,10 +172,15 @@ def check_domain(
     card: Card,
     stream: StreamDescription,
     *,
+    target: str | None = None,
     allow_simulated_model: bool = False,
     allow_unvalidated: bool = False,
 ) -> tuple[Reason, ...]:
     """Decide whether a bundle may run on a stream of this origin.
+
+    Parameters
+    ----------
+    target : ROI or contrast that is fed back; None: the card's.
 
     Returns
     -------
@@ -184,8 +189,9 @@ def check_domain(
     Raises
     ------
     DomainRefused : simulated lineage without a verdict on real data, on a stream that
-        does not declare itself simulated; weights of a chain that is not ours; or no
-        trained head at all, which nothing overrides.
+        does not declare itself simulated; weights of a chain that is not ours; a target
+        that calibration did not find specific; or no trained head at all, which
+        nothing overrides.
     """
     check_trained(card)
     reasons: list[Reason] = []
@@ -208,6 +214,16 @@ def check_domain(
                 "--allow-unvalidated."
             )
         reasons.append("unvalidated")
+    if why := unfit_because(card, target):
+        if not allow_unvalidated:
+            raise DomainRefused(
+                f"calibration found {target or card.target!r} of bundle '{card.name}' "
+                f"{why}. Expected 'specific', which alone is fit for feedback. Scan "
+                "longer, choose another target, or pass --allow-unvalidated: every "
+                "message then says 'unvalidated'."
+            )
+        if "unvalidated" not in reasons:
+            reasons.append("unvalidated")
     return tuple(reasons)
 
 

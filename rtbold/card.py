@@ -10,6 +10,7 @@ import msgspec
 
 from rtbold.errors import DomainRefused
 from rtbold.messages import ModelOrigin
+from rtbold.verdict import FIT_FOR_FEEDBACK, Verdict
 
 CARD_FORMAT = 1
 
@@ -31,12 +32,18 @@ class Conditioning(_Strict, frozen=True, forbid_unknown_fields=True, kw_only=Tru
 
 
 class Normalisation(_Strict, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Target scaling, frozen from training volumes."""
+    """Target scaling, frozen from training volumes.
+
+    ``units = (lowpass(bold - confounds - drift) - mean) / scale``.
+    """
 
     method: Literal["zscore", "p95"] = "zscore"
-    mean: tuple[float, ...] = ()  # per ROI, of the raw target
+    mean: tuple[float, ...] = ()  # per ROI, of the target before scaling
     scale: tuple[float, ...] = ()  # per ROI
     lowpass_hz: float | None = 0.15
+    drift: tuple[tuple[float, ...], ...] = ()  # per Legendre degree from 1, per ROI
+    drift_s: tuple[float, float] = (0.0, 1.0)  # where the polynomials are -1 and 1
+    confounds: dict[str, tuple[float, ...]] = {}  # regressed out: name -> per ROI
 
 
 class Baseline(_Strict, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -99,6 +106,47 @@ class Check(_Strict, frozen=True, forbid_unknown_fields=True, kw_only=True):
     n: int = 0
 
 
+class Contrast(_Strict, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A weighted sum of ROIs that is fed back, with its own out-of-fold baseline."""
+
+    name: str
+    weights: dict[str, float]  # ROI -> weight, model units
+    mean: float
+    sd: float
+    half_width: tuple[float | None, ...] = ()  # per level of the card's intervals
+
+
+class AlignmentFacts(_Strict, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """How EEG and volumes of the calibration scan went together."""
+
+    marker: str
+    n_volumes: int
+    n_found: int
+    n_filled: int
+    n_missed: int
+    n_double: int
+    jitter_sd_ms: float
+    drift_ppm: float | None  # None: the TR was taken from the triggers
+    lag_peak_s: float
+    lag_low_s: float
+    lag_high_s: float
+    lag_p: float
+    warnings: tuple[str, ...] = ()
+
+
+class Fitting(_Strict, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """How the weights came about, and what stood beside them."""
+
+    strategy: str
+    base: str  # name of the base bundle, or "nothing"
+    n_volumes: int
+    n_folds: int
+    seed: int
+    interrupted: bool = False  # Ctrl-C: the best so far was kept
+    ridge_r: float | None = None  # of the target, on the same folds
+    horizon_r: dict[str, float] = {}  # volumes ahead -> R of the target
+
+
 class FileHash(_Strict, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """One file of the bundle with its SHA-256."""
 
@@ -132,6 +180,11 @@ class Card(_Strict, frozen=True, forbid_unknown_fields=True, kw_only=True):
     eyes: Literal["open", "closed", "both", "unknown"] = "unknown"
     likeness: dict[str, list[float]] = {}  # quantiles of the calibration EEG
     origin: Origin
+    target: str = ""  # declared before calibration; empty: the first ROI
+    contrast: Contrast | None = None
+    verdict: Verdict | None = None  # None: never calibrated on a subject
+    alignment: AlignmentFacts | None = None
+    fitting: Fitting | None = None
     training_data_sha256: str = ""
     scores: Scores = Scores()
     check: Check = Check()
@@ -157,3 +210,21 @@ def check_trained(card: Card) -> ModelOrigin:
             "base first, and use the bundle that this writes."
         )
     return card.origin.kind
+
+
+def unfit_because(card: Card, target: str | None = None) -> str:
+    """Return why calibration found a target unfit for feedback; empty: it did not.
+
+    Parameters
+    ----------
+    target : ROI or contrast; None: the declared one.
+    """
+    verdict = card.verdict
+    if verdict is None:
+        return ""
+    gate = verdict.gate
+    if target in (None, gate.target):
+        return "" if verdict.fit_for_feedback else f"'{gate.label}': {gate.reason}"
+    labels = {found.roi: found.label for found in verdict.rois}
+    label = labels.get(target or "", "undecided")
+    return "" if label == FIT_FOR_FEEDBACK else f"'{label}' over all ROIs"

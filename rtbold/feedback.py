@@ -1,7 +1,9 @@
 """From one prediction to the one value that feedback is made of. Pure."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
+import msgspec
 import numpy as np
 
 from rtbold.card import Baseline, Card
@@ -15,21 +17,21 @@ ENOUGH_BASELINE_N = 60  # volumes; below, mean and sd are too loose to call z ok
 
 @dataclass(frozen=True, slots=True)
 class FeedbackSettings:
-    """Which ROI is fed back."""
+    """Which ROI is fed back, or the card's contrast by its name."""
 
     target: str
 
     @classmethod
     def choose(cls, card: Card, target: str | None = None) -> "FeedbackSettings":
-        """Return settings for `target`, by default the card's first ROI.
+        """Return settings for `target`, by default the card's, or its first ROI.
 
         Raises
         ------
         ConfigError : the bundle does not predict that ROI.
         """
         if target is None:
-            return cls(card.rois[0])
-        if target not in card.rois:
+            return cls(card.target or card.rois[0])
+        if target not in card.rois and not _is_contrast(card, target):
             raise ConfigError(
                 f"--target is {target!r}, but bundle {card.name!r} predicts "
                 f"{', '.join(card.rois)}. Give one of these."
@@ -59,30 +61,51 @@ def feedback_value(
     or a value that is not finite, makes it invalid; a bundle without a baseline leaves
     it in warmup; a short baseline makes it degraded.
     """
-    roi = card.rois.index(settings.target)
-    status, reasons = _status(prediction, card.baseline, roi)
+    weights, baseline = _source(card, settings.target)
+    status, reasons = _status(prediction, baseline)
     values = prediction.values if status in ("ok", "degraded") else None
-    value = None if values is None else float(values[roi])
+    value = None if values is None else _weighted(values, weights)
     return Feedback(
         target=settings.target,
         value=shortest(value),
-        z=None if value is None else _z(value, card.baseline, roi),
-        norm=norm_part(card.baseline),
+        z=None if value is None else _z(value, baseline, 0),
+        norm=norm_part(baseline),
         clipped=False,  # nothing is clipped before protocols set a range
         status=status,
         reasons=reasons,
     )
 
 
+def _is_contrast(card: Card, target: str) -> bool:
+    return card.contrast is not None and card.contrast.name == target
+
+
+def _source(card: Card, target: str) -> tuple[dict[int, float], Baseline]:
+    """Return the weight of each ROI that counts, and the target's own baseline."""
+    whole, contrast = card.baseline, card.contrast
+    if contrast is not None and contrast.name == target:
+        weights = {card.rois.index(roi): w for roi, w in contrast.weights.items()}
+        mean, sd = (contrast.mean,), (contrast.sd,)
+    else:
+        roi = card.rois.index(target)
+        weights = {roi: 1.0}
+        mean, sd = whole.mean[roi : roi + 1], whole.sd[roi : roi + 1]
+    return weights, msgspec.structs.replace(whole, mean=mean, sd=sd)
+
+
+def _weighted(values: Float32Array, weights: Mapping[int, float]) -> float:
+    return float(sum(weight * float(values[roi]) for roi, weight in weights.items()))
+
+
 def _status(
-    prediction: BoldPrediction, baseline: Baseline, roi: int
+    prediction: BoldPrediction, baseline: Baseline
 ) -> tuple[Status, tuple[Reason, ...]]:
     status, reasons = checked_status(prediction)
     if "simulated_model" in reasons:
         status = worst(status, "invalid")
-    if has_baseline(baseline, roi) and baseline.n >= ENOUGH_BASELINE_N:
+    if has_baseline(baseline, 0) and baseline.n >= ENOUGH_BASELINE_N:
         return status, reasons
-    short: Status = "degraded" if has_baseline(baseline, roi) else "warmup"
+    short: Status = "degraded" if has_baseline(baseline, 0) else "warmup"
     return worst(status, short), with_reason(reasons, "short_baseline")
 
 

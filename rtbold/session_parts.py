@@ -86,6 +86,7 @@ def stream_pipeline_settings(
     standing = check_domain(
         card,
         stream,
+        target=run.target,
         allow_simulated_model=run.allow_simulated_model,
         allow_unvalidated=run.allow_unvalidated,
     )

@@ -4,6 +4,7 @@ import shutil
 import jsonschema
 import msgspec
 import pytest
+from verdicts import make_verdict
 
 from rtbold import bundle
 from rtbold.bundle import card_schema, check_domain, load, parse_card, write
@@ -193,3 +194,36 @@ def test_a_start_for_training_runs_nowhere(tiny_bundle, simulated):
             allow_simulated_model=True,
             allow_unvalidated=True,
         )
+
+
+def judged(tiny: Card, **verdict) -> Card:
+    return msgspec.structs.replace(
+        tiny, target="Putamen", verdict=make_verdict(**verdict)
+    )
+
+
+@pytest.mark.parametrize(
+    "label", ["global or vigilance", "explained by artefact", "undecided", "no signal"]
+)
+def test_only_a_specific_target_is_fit_for_feedback(tiny_bundle, label):
+    card = judged(tiny_bundle.card, label=label)
+    with pytest.raises(DomainRefused, match=rf"'Putamen'.*'{label}': as the test"):
+        check_domain(card, stream(simulated=True))
+    allowed = check_domain(card, stream(simulated=True), allow_unvalidated=True)
+    assert allowed == ("unvalidated",)
+
+
+def test_a_specific_target_needs_no_override_but_another_roi_may(tiny_bundle):
+    others = {"Cuneus": "specific", "Heschl's gyrus": "undecided"}
+    card = judged(tiny_bundle.card, rois=others)
+    assert check_domain(card, stream(simulated=True)) == ()
+    assert check_domain(card, stream(simulated=True), target="Cuneus") == ()
+    with pytest.raises(DomainRefused, match=r"Heschl.*'undecided' over all"):
+        check_domain(card, stream(simulated=True), target="Heschl's gyrus")
+
+
+def test_both_reasons_for_unvalidated_are_one(tiny_bundle):
+    card = card_of(tiny_bundle.card, verdict=True, source="published")
+    card = judged(card, label="no signal")
+    allowed = check_domain(card, stream(simulated=True), allow_unvalidated=True)
+    assert allowed == ("unvalidated",)

@@ -3,7 +3,7 @@ import math
 import numpy as np
 import pytest
 
-from rtbold.card import Baseline, Card, Origin
+from rtbold.card import Baseline, Card, Contrast, Origin
 from rtbold.errors import ConfigError
 from rtbold.feedback import FeedbackSettings, feedback_value, z_values
 from rtbold.messages import BoldPrediction, Tick
@@ -111,3 +111,23 @@ def test_invalid_is_not_covered_up_by_a_short_baseline():
 def test_z_of_every_roi_is_null_where_the_baseline_says_nothing():
     partial = Baseline(mean=(1.0, 0.0), sd=(2.0, 0.0), n=100)
     assert z_values(np.array([2.0, 3.0], np.float32), partial) == (0.5, None)
+
+
+def test_the_declared_target_comes_before_the_first_roi():
+    assert FeedbackSettings.choose(card(target="second")).target == "second"
+
+
+def test_a_contrast_is_a_weighted_sum_against_its_own_baseline():
+    contrast = Contrast(
+        name="a-b", weights={"first": 1.0, "second": -1.0}, mean=0.5, sd=0.5
+    )
+    of = card(target="a-b", contrast=contrast)
+    feedback = value_of(prediction(), of=of)
+    assert (feedback.target, feedback.value, feedback.z) == ("a-b", 2.5, 4.0)
+    assert value_of(prediction(), of=of, target="second").value == -0.5
+
+
+def test_a_contrast_without_a_spread_has_no_z():
+    contrast = Contrast(name="c", weights={"first": 1.0}, mean=0.0, sd=0.0)
+    feedback = value_of(prediction(), of=card(target="c", contrast=contrast))
+    assert (feedback.status, feedback.z) == ("warmup", None)
