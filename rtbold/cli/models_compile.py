@@ -77,17 +77,13 @@ def compile_(
 
     wanted = _wanted(engine, precision or [], gpu or [])
     found = load(bundle, subject_root=root)
-    lines, n_usable = [], 0
+    n_usable = 0
     if engine != "tensorrt" and wanted.cpu is not None:
         tried = _on_cpu(found, wanted.cpu, windows=windows, n_threads=threads)
-        lines += [_cpu_line(one) for one in tried]
         n_usable += sum(one.record is not None and one.record.accepted for one in tried)
     if engine != "openvino" and wanted.gpu is not None:
-        files, note = _for_gpus(found, gpu or [], wanted.gpu, alone=engine != "all")
-        lines += [_gpu_line(file) for file in files] + ([note] if note else [])
+        files = _for_gpus(found, gpu or [], wanted.gpu, alone=engine != "all")
         n_usable += sum(file.path is not None for file in files)
-    for line in lines:
-        typer.echo(line)
     if not n_usable:
         raise EngineError("nothing was compiled that may be used; the lines say why")
     typer.echo(f"kept in {engines_folder(found)}")
@@ -159,26 +155,29 @@ def _on_cpu(
         f"{bundle.card.name}: judged on {check.n} {check.windows} windows; {n_threads} "
         f"CPU thread{'s' if n_threads > 1 else ''}"
     )
-    typer.echo(HEADER)
+    typer.echo("\n".join([HEADER, *map(_cpu_line, tried)]))
     return tried
 
 
 def _for_gpus(
     bundle: "Bundle", gpus: Sequence[str], precisions: Sequence[str], *, alone: bool
-) -> "tuple[list[CompiledFile], str]":
-    """Return what was compiled, and why nothing was where that is no error."""
+) -> "list[CompiledFile]":
+    """Say and return what was compiled; beside the CPU, no TensorRT is no error."""
     from rtbold.engine.tensorrt_compile import compile_for
-    from rtbold.errors import EngineError, RtboldError
+    from rtbold.errors import RtboldError
 
     try:
         files = compile_for(
             bundle, gpus=gpus, precisions=precisions, progress=_say_progress
         )
     except RtboldError as error:
-        if alone or gpus or not isinstance(error, EngineError):
+        if alone or gpus:
             raise
-        return [], f"tensorrt  {error}"
-    return files, ""
+        typer.echo(f"tensorrt  not compiled: {error}")
+        return []
+    for file in files:
+        typer.echo(_gpu_line(file))
+    return files
 
 
 def _say_progress(text: str) -> None:

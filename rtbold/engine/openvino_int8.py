@@ -104,7 +104,8 @@ def _nncf() -> ModuleType:
             "precision int8 is made by nncf, which is not installed; "
             "pip install 'rtbold[calibration]', or use another precision"
         ) from error
-    nncf.set_log_level(logging.ERROR)
+    # nncf.set_log_level would also change handlers that are not its own.
+    logging.getLogger("nncf").setLevel(logging.ERROR)
     return nncf
 
 
