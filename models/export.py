@@ -1,6 +1,9 @@
 """Export of any architecture to the one file that every engine runs."""
 
+import logging
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import onnx
 import torch
@@ -10,6 +13,7 @@ from rtbold.models.folding import folded
 from rtbold.models.spectral import WINDOW_SAMPLES
 
 OPSET = 20
+_EXPORTER_LOG = "torch.onnx._internal.exporter._registration"
 INPUT, OUTPUT = "eeg_uv", "bold"
 
 
@@ -20,7 +24,7 @@ def to_onnx(model: nn.Module, n_channels: int) -> bytes:
     """
     model = folded(model)  # the caller keeps the form that trains
     example = torch.zeros(2, n_channels, WINDOW_SAMPLES)
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), _quiet(_EXPORTER_LOG):
         # The exporter's own use of deprecated Python and torch calls.
         warnings.simplefilter("ignore")
         program = torch.onnx.export(
@@ -40,6 +44,18 @@ def to_onnx(model: nn.Module, n_channels: int) -> bytes:
     onnx.checker.check_model(proto, full_check=True)
     data: bytes = proto.SerializeToString(deterministic=True)
     return data
+
+
+@contextmanager
+def _quiet(name: str) -> Iterator[None]:
+    # It says of every optional package of PyTorch's that it is not installed.
+    log = logging.getLogger(name)
+    level = log.level
+    log.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        log.setLevel(level)
 
 
 def _forget_origin(proto: onnx.ModelProto) -> None:

@@ -22,6 +22,7 @@ MODEL_COMMANDS: dict[str, tuple[str, str]] = {
     "list": ("models", "list_models"),
     "show": ("models", "show"),
     "predict": ("models", "predict"),
+    "import": ("models_import", "import_"),
     "export": ("models_compile", "export"),
     "compile": ("models_compile", "compile_"),
     "explain": ("models_explain", "explain"),
@@ -48,7 +49,7 @@ def build_app() -> typer.Typer:
     for name, (module, function) in COMMANDS.items():
         app.command(name)(load(module, function))
     models = typer.Typer(
-        help="Model bundles: list, show, predict, export, compile, explain.",
+        help="Model bundles: list, show, predict, import, export, compile, explain.",
         no_args_is_help=True,
     )
     for name, (module, function) in MODEL_COMMANDS.items():

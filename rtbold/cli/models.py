@@ -76,10 +76,12 @@ def predict(
     import numpy as np
 
     from rtbold.bundle import load
+    from rtbold.card import check_trained
     from rtbold.engine import open_engine
     from rtbold.engine.array_files import read_windows, write_array
 
     found = load(bundle, subject_root=root)
+    check_trained(found.card)
     eeg_uv = read_windows(windows, found.card)
     runner = open_engine(
         found, engine=engine, precision=precision, n_threads=threads, batch_size=1
@@ -94,12 +96,13 @@ def predict(
 
 def card_lines(card: "Card") -> list[str]:
     """Return what a person wants to know of a card, one fact a line."""
-    scores = card.scores
+    scores, start = card.scores, card.origin.kind == "start"
     lines = [
         f"name          {card.name}",
         f"architecture  {card.architecture} {_options(card)}".rstrip(),
         f"origin        {card.origin.kind}"
-        + (", simulated lineage" if card.origin.simulated_lineage else ""),
+        + (", simulated lineage" if card.origin.simulated_lineage else "")
+        + (" (no trained head: for training only)" if start else ""),
         f"channels      {len(card.channels)}: {' '.join(card.channels)}",
         f"reference     {card.reference}",
         f"TR            {card.tr_s:g} s",
