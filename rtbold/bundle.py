@@ -155,15 +155,21 @@ def write(
 
 def available(*, subject_root: Path | None = None) -> list[Available]:
     """List the bundles that `load` finds by name, in the order it looks."""
-    places: list[tuple[Place, Path | None]] = [
-        ("subject", subject_root),
-        ("shipped", shipped_root()),
+    places: list[tuple[Place, Path | None, tuple[str, ...]]] = [
+        # A calibration's own name is "S01/20261123-101500"
+        ("subject", subject_root, (f"*{SUFFIX}", f"*/*{SUFFIX}")),
+        ("shipped", shipped_root(), (f"*{SUFFIX}",)),
     ]
     return [
-        Available(name=path.name.removesuffix(SUFFIX), path=path, place=place)
-        for place, root in places
+        Available(
+            name=path.relative_to(root).as_posix().removesuffix(SUFFIX),
+            path=path,
+            place=place,
+        )
+        for place, root, patterns in places
         if root is not None and root.is_dir()
-        for path in sorted(root.glob(f"*{SUFFIX}"))
+        for pattern in patterns
+        for path in sorted(root.glob(pattern))
         if (path / CARD_NAME).is_file() and not path.name.startswith(".")
     ]
 

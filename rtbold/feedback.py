@@ -83,6 +83,8 @@ def _is_contrast(card: Card, target: str) -> bool:
 def _source(card: Card, target: str) -> tuple[dict[int, float], Baseline]:
     """Return the weight of each ROI that counts, and the target's own baseline."""
     whole, contrast = card.baseline, card.contrast
+    mean: tuple[float, ...]
+    sd: tuple[float, ...]
     if contrast is not None and contrast.name == target:
         weights = {card.rois.index(roi): w for roi, w in contrast.weights.items()}
         mean, sd = (contrast.mean,), (contrast.sd,)

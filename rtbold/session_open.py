@@ -24,7 +24,7 @@ from rtbold.io.curve import ServerKeys
 from rtbold.io.feed import Feed
 from rtbold.io.lsl_mirror import LslMirror
 from rtbold.io.recording_run import RecordingRun
-from rtbold.io.session_folder import check_label, open_session_folder
+from rtbold.io.session_folder import open_session_folder
 from rtbold.messages import StreamDescription
 from rtbold.pipeline import Pipeline
 from rtbold.pipeline_settings import PipelineSettings
@@ -39,6 +39,7 @@ from rtbold.session_parts import (
     stream_pipeline_settings,
 )
 from rtbold.session_state import TimedModel
+from rtbold.subjects import default_root, newest
 from rtbold.wire import Hello, Ports
 
 UNNAMED_SUBJECT = "anon"
@@ -90,7 +91,7 @@ def load_bundle(run: RunSettings, subject_root: Path | None) -> Bundle:
             "(rtbold models list shows them) or --subject CODE."
         )
     if run.subject is not None:
-        check_label("subject", run.subject)
+        return bundles.load(newest(subject_root or default_root(), run.subject))
     return bundles.load(name, subject_root=subject_root)
 
 

@@ -1,8 +1,14 @@
-"""Options that `run` and `replay` share, each written once."""
+"""Options that several commands share, each written once."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
+
+SubjectRoot = Annotated[
+    Path | None,
+    typer.Option("--root", help="Folder of all subjects [the user's data folder]."),
+]
 
 Trigger = Annotated[
     str | None, typer.Option(help="Label of the volume trigger, e.g. R128.")

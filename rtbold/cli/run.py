@@ -21,6 +21,7 @@ def run(
     subject: Annotated[
         str | None, typer.Option(help="Use the newest model of this subject.")
     ] = None,
+    root: options.SubjectRoot = None,
     stream: Annotated[str | None, typer.Option(help="Name of the EEG stream.")] = None,
     host: Annotated[
         str | None, typer.Option(help="Computer that sends it, if two have one.")
@@ -104,12 +105,14 @@ def run(
 
     import time
 
-    from platformdirs import user_data_path
-
     from rtbold.cli.session_log import SessionLog
     from rtbold.io.lsl_clock import LslClock
     from rtbold.session_open import open_session
+    from rtbold.subjects import default_root, newest
 
+    subject_root = root or default_root()
+    if settings.subject and not settings.model:
+        typer.echo(f"model: {newest(subject_root, settings.subject)}", err=True)
     _end_in_order_on_signals()
     with (
         SessionLog() as log,
@@ -117,7 +120,7 @@ def run(
             settings,
             clock=LslClock(),
             now_unix_s=time.time,
-            subject_root=user_data_path("rtbold") / "subjects",
+            subject_root=subject_root,
         ) as session,
     ):
         _stop_on_signals(session)
