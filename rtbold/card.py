@@ -8,7 +8,9 @@ from typing import Literal
 
 import msgspec
 
+from rtbold.conformal import Intervals
 from rtbold.errors import DomainRefused
+from rtbold.likeness_reference import LikenessReference
 from rtbold.messages import ModelOrigin
 from rtbold.verdict import FIT_FOR_FEEDBACK, Verdict
 
@@ -178,7 +180,8 @@ class Card(_Strict, frozen=True, forbid_unknown_fields=True, kw_only=True):
     scanner: Literal["inside_running", "inside_idle", "outside", "simulated", "unknown"]
     task: str = ""
     eyes: Literal["open", "closed", "both", "unknown"] = "unknown"
-    likeness: dict[str, list[float]] = {}  # quantiles of the calibration EEG
+    likeness: LikenessReference = LikenessReference()  # what the EEG looked like
+    intervals: Intervals = Intervals()  # around predictions, from out-of-fold errors
     origin: Origin
     target: str = ""  # declared before calibration; empty: the first ROI
     contrast: Contrast | None = None

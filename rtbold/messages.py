@@ -151,6 +151,7 @@ class BoldPrediction:
     source_end: int | None = None
     t_needed_s: float | None = None  # corrected time of the last source sample needed
     t_needed_arrived_s: float | None = None  # when its chunk arrived
+    unlikeness: float | None = None  # to the calibration EEG; 1: the card's limit
     infer_ms: float | None = None  # filled in outside the pipeline, by the session
 
     @property

@@ -6,15 +6,16 @@ recorded session gives the published numbers to the last bit.
 """
 
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 
+from rtbold.answers import Model, compared, feature_distance, null_answer
 from rtbold.card import Card
 from rtbold.channel_choice import check_same_kind
 from rtbold.errors import EngineError, StreamMismatch
 from rtbold.intake import Intake
+from rtbold.likeness import Likeness, LikenessMonitor
 from rtbold.messages import (
-    WINDOW_S,
     WINDOW_SAMPLES,
     BoldPrediction,
     ClockOffset,
@@ -38,8 +39,6 @@ from rtbold.schedule import Schedule
 from rtbold.segment import SpanFacts, WindowSpan
 from rtbold.stream_clocks import StreamClocks
 from rtbold.trigger_note import TriggerNote, trigger_kind
-
-Model = Callable[[Float32Array], Float32Array]  # (1, channels, 3200) -> (1, rois)
 
 
 class Pipeline:
@@ -70,6 +69,9 @@ class Pipeline:
         self.interpolated: tuple[str, ...] = ()  # in the newest window
         self._trigger_age_s: float | None = None
         self._warmed_up = False
+        self._likeness = LikenessMonitor(
+            card.likeness, tr_s=self.tr_s, settings=settings.likeness
+        )
         self._began_simulated: bool | None = None  # None: no stream yet
         self._had_usable = False
 
@@ -237,11 +239,20 @@ class Pipeline:
             remove_mean=self._card.conditioning.remove_window_mean,
         )
         try:
-            return replace(answer, values=self._model(window_uv[None])[0])
+            answer = replace(answer, values=self._model(window_uv[None])[0])
         except EngineError as error:  # a number that is none: said, never shown
             self.engine_problem = error
             reasons = in_order({*verdict.reasons, "nonfinite"})
             return replace(answer, status="invalid", reasons=reasons)
+        return compared(answer, self._found_like(window_uv))
+
+    def _found_like(self, window_uv: Float32Array) -> Likeness:
+        filled = set(self.interpolated)
+        return self._likeness(
+            window_uv,
+            features=feature_distance(self._model),
+            skip=[i for i, name in enumerate(self._card.channels) if name in filled],
+        )
 
     def _facts(
         self,
@@ -281,16 +292,5 @@ class Pipeline:
     def _null(
         self, tick: Tick, status: Status, reasons: tuple[Reason, ...]
     ) -> BoldPrediction:
-        """Return the answer to `tick` without values."""
-        t_trigger_s = self.clocks.to_local(tick.t_trigger_s)
-        shift_tr = (self._card.slice_reference or 0.0) + self._card.horizon_tr
-        return BoldPrediction(
-            tick=replace(tick, t_trigger_s=t_trigger_s),
-            t_start_s=t_trigger_s - WINDOW_S,
-            t_end_s=t_trigger_s,
-            bold_time_s=t_trigger_s + shift_tr * self.tr_s,
-            status=status,
-            reasons=reasons,
-            values=None,
-            next_due_s=t_trigger_s + self.tr_s,
-        )
+        t_s, why = self.clocks.to_local(tick.t_trigger_s), (status, reasons)
+        return null_answer(tick, why, self._card, t_trigger_s=t_s, tr_s=self.tr_s)

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 
+from rtbold.likeness import LikenessSettings
 from rtbold.messages import Reason
 from rtbold.quality import QualitySettings
 from rtbold.schedule import ScheduleSettings
@@ -35,5 +36,6 @@ class PipelineSettings:
     schedule: ScheduleSettings
     intake: IntakeSettings = field(default_factory=IntakeSettings)
     quality: QualitySettings = field(default_factory=QualitySettings)
+    likeness: LikenessSettings = field(default_factory=LikenessSettings)
     standing: tuple[Reason, ...] = ()  # reasons that hold for the whole session
     patience_s: float = 1.0  # for samples after they are due; then the answer is null

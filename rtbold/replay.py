@@ -13,6 +13,7 @@ from pathlib import Path
 import msgspec
 import numpy as np
 
+from rtbold.answers import Model
 from rtbold.bundle import Bundle
 from rtbold.engine.protocol import EngineUsed
 from rtbold.errors import AmbiguousStream, DataFileError
@@ -28,7 +29,7 @@ from rtbold.messages import (
     StreamDescription,
     TimePassed,
 )
-from rtbold.pipeline import Model, Pipeline
+from rtbold.pipeline import Pipeline
 from rtbold.pipeline_settings import PipelineSettings
 
 CHUNK_S = 0.05

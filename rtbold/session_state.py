@@ -31,6 +31,12 @@ class TimedModel:
         self.runs_on = runs_on
         self.infer_ms: float | None = None
 
+    @property
+    def feature_distance(self) -> Float32Array | None:
+        """What the engine says of the last call's features; None: nothing."""
+        found: Float32Array | None = getattr(self._engine, "feature_distance", None)
+        return found
+
     def __call__(self, eeg_uv: Float32Array) -> Float32Array:
         """Run the engine; same shapes."""
         begun_s = self._clock.now_s()

@@ -10,11 +10,11 @@ from rtbold.cli import options
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from rtbold.answers import Model
     from rtbold.bundle import Bundle
     from rtbold.config import RunSettings
     from rtbold.engine.protocol import Engine
     from rtbold.messages import BoldPrediction
-    from rtbold.pipeline import Model
 
 
 def replay(
