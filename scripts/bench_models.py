@@ -115,7 +115,7 @@ def twin_windows(channels: tuple[str, ...], n: int = N_WINDOWS) -> np.ndarray:
     from rtbold.sim.twin import simulate
 
     card = msgspec.structs.replace(demo_card(), channels=channels)
-    duration_s = 25.0 + card.tr_s * n
+    duration_s = 60.0 + card.tr_s * n  # the chain needs some volumes more than `n`
     settings = TwinSettings(seed=TWIN_SEED, duration_s=duration_s, channels=channels)
     return causal_windows(conditioned(as_recording(simulate(settings)), card))[:n]
 

@@ -211,11 +211,8 @@ def drawn_base(channels: Sequence[str], n_rois: int) -> Callable[[Windows], np.n
 
 def chains(source: Source, volumes_s: np.ndarray) -> dict[str, Windows]:
     """Return the windows of every chain."""
-    made = {
-        "zero phase": offline(source, volumes_s, zero_phase),
-        "none": offline(source, volumes_s, untouched),
-        "causal": offline(source, volumes_s, causal),
-    }
+    highpasses = {"zero phase": zero_phase, "none": untouched, "causal": causal}
+    made = {name: offline(source, volumes_s, f) for name, f in highpasses.items()}
     for rate_hz in SOURCE_RATES_HZ:
         made[f"live {rate_hz:g}"] = live(resampled(source, rate_hz), volumes_s)
     return made
