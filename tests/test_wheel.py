@@ -26,6 +26,9 @@ def wheel(tmp_path_factory):
         if (ROOT / os.fsdecode(name)).is_file():
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_bytes((ROOT / os.fsdecode(name)).read_bytes())
+    compiled = source / "models" / "demo.rtbold" / "engines" / "openvino-int8.bin"
+    compiled.parent.mkdir()  # as in a checkout where somebody has compiled
+    compiled.write_bytes(b"for one machine alone")
     pip = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps"]
     subprocess.run(
         [*pip, "--no-build-isolation", "-w", str(folder), str(source)], check=True
@@ -60,6 +63,11 @@ def test_it_leaks_no_package_of_another_name(wheel):
     assert {top for top in tops if not top.endswith(".dist-info")} == {"rtbold"}
 
 
+def test_compiled_engines_stay_where_they_were_made(wheel):
+    with zipfile.ZipFile(wheel) as archive:
+        assert not [name for name in archive.namelist() if "engines" in name]
+
+
 def test_data_files_travel(wheel):
     with zipfile.ZipFile(wheel) as archive:
         names = set(archive.namelist())
@@ -72,6 +80,7 @@ def test_data_files_travel(wheel):
         "rtbold/sim/difumo64.csv",
         "rtbold/models/labram_positions.json",
         "rtbold/models/demo.rtbold/card.json",
+        "rtbold/models/demo.rtbold/check.npz",
         "rtbold/models/demo.rtbold/model.onnx",
         "rtbold/models/demo-ridge.rtbold/model.onnx",
     ):

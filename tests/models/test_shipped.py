@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 
 from rtbold.bundle import load
+from rtbold.card import Check
+from rtbold.check_file import read_check
 from rtbold.engine import open_engine
 from rtbold.messages import Channel, StreamDescription
 
@@ -19,8 +21,8 @@ def shipped(request):
 
 
 def test_below_ten_megabytes(shipped):
-    sizes = [p.stat().st_size for p in shipped.path.rglob("*") if p.is_file()]
-    assert sum(sizes) < MAX_BYTES
+    listed = [shipped.file(entry.path) for entry in shipped.card.files]
+    assert sum(path.stat().st_size for path in listed) < MAX_BYTES
 
 
 def test_card_says_what_the_loop_needs(shipped):
@@ -73,6 +75,17 @@ def test_engines_agree_within_the_cards_tolerance(shipped):
     reference = open_engine(shipped, engine="torch")(windows())
     bold = open_engine(shipped, batch_size=None)(windows())
     np.testing.assert_allclose(bold, reference, atol=shipped.card.tolerance, rtol=0)
+
+
+def test_check_windows_are_torchs_answers(shipped):
+    pytest.importorskip("torch")
+    check = read_check(shipped)
+    assert len(check) == 16
+    assert shipped.card.check == Check(windows="simulated", n=16)
+    reference = open_engine(shipped, engine="torch")(check.eeg_uv)
+    np.testing.assert_allclose(check.bold, reference, atol=1e-5, rtol=0)
+    assert np.abs(check.eeg_uv.mean(axis=2)).max() < 0.01  # as live windows
+    assert np.abs(check.eeg_uv.mean(axis=1)).max() < 0.01  # average reference
 
 
 def test_the_card_refuses_real_streams(shipped):

@@ -1,0 +1,90 @@
+"""Which engine ``rtbold replay`` takes."""
+
+import json
+
+import msgspec
+import pytest
+from checked import write_checked
+
+from rtbold.cli.replay import _open_as_recorded
+from rtbold.engine import open_engine
+from rtbold.engine.opening import used
+from rtbold.engine.openvino_cpu import open_core, supported, this_machine
+from rtbold.errors import DataFileError
+from rtbold.pipeline_settings import PipelineSettings
+from rtbold.schedule import ScheduleSettings
+
+needs_bf16 = pytest.mark.skipif(
+    "bf16" not in supported(this_machine(open_core())), reason="this CPU has no bf16"
+)
+
+
+@pytest.fixture
+def bundle(tmp_path):
+    return write_checked(tmp_path)
+
+
+@pytest.fixture
+def recorded(tmp_path, bundle):
+    """Write what a session leaves, as far as the choice of an engine reads it."""
+
+    def write(**engine):
+        folder = tmp_path / "run"
+        folder.mkdir()
+        (folder / "events.jsonl").write_text("")
+        pipeline = PipelineSettings(schedule=ScheduleSettings(tr_s=2.1))
+        settings = {
+            "pipeline": msgspec.to_builtins(pipeline),
+            "model_sha256": bundle.sha256,
+            **({"engine": engine} if engine else {}),
+        }
+        (folder / "settings.json").write_text(json.dumps(settings))
+        return folder / "x_eeg.xdf"
+
+    return write
+
+
+def opened(file, bundle, engine=None, precision=None):
+    return _open_as_recorded(file, bundle, engine=engine, precision=precision)
+
+
+@needs_bf16
+def test_the_sessions_own_without_a_word(recorded, bundle, capsys):
+    ran = used(open_engine(bundle, precision="bf16"))
+    engine = opened(recorded(**msgspec.to_builtins(ran)), bundle)
+    assert (engine.name, engine.precision) == ("openvino", "bf16")
+    assert capsys.readouterr().err == ""
+
+
+def test_another_one_if_asked_for_and_a_note(recorded, bundle, capsys):
+    file = recorded(name="openvino", precision="bf16", n_threads=1)
+    engine = opened(file, bundle, precision="f32")
+    assert engine.precision == "f32"
+    assert "the session ran openvino bf16, this is openvino f32" in (
+        capsys.readouterr().err
+    )
+
+
+def test_another_file_of_the_same_precision_is_noted(recorded, bundle, capsys):
+    opened(
+        recorded(name="openvino", precision="f32", n_threads=1, file_sha256="ab"),
+        bundle,
+    )
+    assert "another file of openvino f32" in capsys.readouterr().err
+
+
+def test_a_foreign_recording_runs_in_float32(bundle, tmp_path):
+    for name in ("rest.vhdr", "rest.xdf"):
+        engine = opened(tmp_path / name, bundle)
+        assert (engine.name, engine.precision) == ("openvino", "f32")
+
+
+def test_a_session_of_before_engines_were_kept_runs_in_float32(recorded, bundle):
+    assert opened(recorded(), bundle).precision == "f32"
+
+
+def test_settings_that_are_gone(recorded, bundle):
+    file = recorded(name="openvino", precision="f32", n_threads=1)
+    file.with_name("settings.json").unlink()
+    with pytest.raises(DataFileError, match=r"settings\.json cannot be read"):
+        opened(file, bundle)
