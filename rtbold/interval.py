@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TypedDict
 
 import numpy as np
 
@@ -15,6 +16,7 @@ VOID: frozenset[Reason] = frozenset({"unlike_calibration", "domain_shift"})
 INNER, OUTER = 0.8, 0.95
 
 Bounds = tuple[float | None, float | None]
+Row = tuple[float | None, ...]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -49,9 +51,47 @@ def contrast_widths(card: Card) -> Widths:
     return Widths({level: np.array([w], dtype=np.float64) for level, w in pairs})
 
 
-def is_void(prediction: BoldPrediction) -> bool:
-    """Return whether an interval would promise what nobody has measured."""
-    return not VOID.isdisjoint(prediction.reasons)
+def valid_widths(prediction: BoldPrediction, widths: Widths) -> Widths:
+    """Return the widths that hold for a prediction: none where intervals are void."""
+    return widths if VOID.isdisjoint(prediction.reasons) else Widths({})
+
+
+class FbBounds(TypedDict):
+    """What ``pred.fb`` says of its interval."""
+
+    low: float | None
+    high: float | None
+    low_80: float | None
+    high_80: float | None
+
+
+class RoiBounds(TypedDict):
+    """What ``pred.roi`` says of its intervals; None: there are none at all."""
+
+    low: Row | None
+    high: Row | None
+    low_80: Row | None
+    high_80: Row | None
+
+
+def fb_bounds(value: float | None, widths: Widths, roi: int) -> FbBounds:
+    """Return the interval around the feedback value."""
+    low, high = widths.bounds(value, roi, OUTER)
+    low_80, high_80 = widths.bounds(value, roi, INNER)
+    return FbBounds(low=low, high=high, low_80=low_80, high_80=high_80)
+
+
+def roi_bounds(values: Float32Array | None, widths: Widths) -> RoiBounds:
+    """Return the intervals around all values (rois,)."""
+    if values is None or not widths.by_level:
+        return RoiBounds(low=None, high=None, low_80=None, high_80=None)
+    each = [fb_bounds(float(v), widths, roi) for roi, v in enumerate(values)]
+    return RoiBounds(
+        low=tuple(b["low"] for b in each),
+        high=tuple(b["high"] for b in each),
+        low_80=tuple(b["low_80"] for b in each),
+        high_80=tuple(b["high_80"] for b in each),
+    )
 
 
 class LiveIntervals:

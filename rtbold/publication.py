@@ -14,7 +14,15 @@ from rtbold.feedback import (
     norm_part,
     z_values,
 )
-from rtbold.floats import shortest_all
+from rtbold.floats import shortest, shortest_all
+from rtbold.interval import (
+    Widths,
+    card_widths,
+    contrast_widths,
+    fb_bounds,
+    roi_bounds,
+    valid_widths,
+)
 from rtbold.messages import WINDOW_S, BoldPrediction, ModelOrigin
 from rtbold.wire import (
     TOPICS,
@@ -71,8 +79,19 @@ def roi_hash(rois: Sequence[str]) -> str:
     return hashlib.sha256(text).hexdigest()[:ROI_HASH_CHARS]
 
 
-def pred_roi(prediction: BoldPrediction, card: Card, moments: Moments) -> PredRoi:
-    """Return the message with every ROI."""
+def pred_roi(
+    prediction: BoldPrediction,
+    card: Card,
+    moments: Moments,
+    *,
+    widths: Widths | None = None,
+) -> PredRoi:
+    """Return the message with every ROI.
+
+    Parameters
+    ----------
+    widths : of the intervals; None: the card's.
+    """
     status, reasons = checked_status(prediction)
     values = prediction.values if status in ("ok", "degraded") else None
     return PredRoi(
@@ -81,6 +100,7 @@ def pred_roi(prediction: BoldPrediction, card: Card, moments: Moments) -> PredRo
         reasons=reasons,
         values=None if values is None else shortest_all(values),
         values_z=None if values is None else z_values(values, card.baseline),
+        **roi_bounds(values, _widths(prediction, card, widths)),
         roi_hash=roi_hash(card.rois),
     )
 
@@ -91,9 +111,19 @@ def pred_fb(
     moments: Moments,
     *,
     settings: FeedbackSettings,
+    widths: Widths | None = None,
 ) -> PredFb:
-    """Return the message with the feedback value."""
+    """Return the message with the feedback value.
+
+    Parameters
+    ----------
+    widths : of the ROIs' intervals; None: the card's. A contrast has its own.
+    """
     feedback = feedback_value(prediction, card, settings)
+    if feedback.target in card.rois:
+        roi, known = card.rois.index(feedback.target), widths
+    else:
+        roi, known = 0, contrast_widths(card)
     return PredFb(
         **_shared(prediction, card, moments),
         status=feedback.status,
@@ -101,9 +131,15 @@ def pred_fb(
         target=feedback.target,
         value=feedback.value,
         z=feedback.z,
+        **fb_bounds(feedback.value, _widths(prediction, card, known), roi),
         norm=feedback.norm,
         clipped=feedback.clipped,
     )
+
+
+def _widths(prediction: BoldPrediction, card: Card, known: Widths | None) -> Widths:
+    widths = card_widths(card.intervals) if known is None else known
+    return valid_widths(prediction, widths)
 
 
 def hello(card: Card, facts: SessionFacts, *, settings: FeedbackSettings) -> Hello:
@@ -160,6 +196,7 @@ class _Shared(TypedDict):
     bold_time: float
     horizon_tr: int
     model_origin: ModelOrigin
+    unlikeness: float | None
     age_ms: float
     latency_ms: LatencyPart
     next_due_lsl: float | None
@@ -177,6 +214,7 @@ def _shared(prediction: BoldPrediction, card: Card, moments: Moments) -> _Shared
         bold_time=prediction.bold_time_s,
         horizon_tr=card.horizon_tr,
         model_origin=check_trained(card),
+        unlikeness=shortest(prediction.unlikeness),
         age_ms=round(1000 * (moments.t_publish_s - prediction.t_end_s), 3),
         latency_ms=latency(prediction, moments),
         next_due_lsl=prediction.next_due_s,

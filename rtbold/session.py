@@ -11,6 +11,7 @@ from rtbold.clock import Clock
 from rtbold.errors import StreamMismatch
 from rtbold.event_gate import EventGate
 from rtbold.feedback import FeedbackSettings
+from rtbold.interval import LiveIntervals
 from rtbold.io.acquisition import Acquisition
 from rtbold.io.control import ControlCommand
 from rtbold.io.feed import Feed
@@ -96,6 +97,7 @@ class Session:
         self._tr_paused = False  # by us, for the triggers' TR is another one
         self._interpolated: tuple[str, ...] = ()
         self._eeg_due_s = self._slow_due_s = clock.now_s()
+        self.intervals = LiveIntervals(parts.bundle.card.intervals)
         self.summary = SessionSummary()
 
     @property
@@ -156,9 +158,10 @@ class Session:
             t_publish_s=self._clock.now_s(),
             upstream_ms=self._parts.upstream_ms,
         )
-        card = self._parts.bundle.card
-        roi = pred_roi(prediction, card, moments)
-        fb = pred_fb(prediction, card, moments, settings=self._parts.feedback)
+        card, widths = self._parts.bundle.card, self.intervals.widths
+        target = self._parts.feedback
+        roi = pred_roi(prediction, card, moments, widths=widths)
+        fb = pred_fb(prediction, card, moments, settings=target, widths=widths)
         self._parts.feed.publish(fb)
         self._parts.feed.publish(roi)
         if self._parts.mirror is not None:

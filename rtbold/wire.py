@@ -82,6 +82,7 @@ class _Prediction(Message, frozen=True, kw_only=True):
     status: Status
     reasons: tuple[Reason, ...]
     model_origin: ModelOrigin
+    unlikeness: float | None = None  # of the EEG to the calibration's; 1: the limit
     age_ms: float
     latency_ms: LatencyPart
     next_due_lsl: float | None
@@ -94,6 +95,10 @@ class PredRoi(_Prediction, frozen=True, kw_only=True, tag_field="schema",
     topic = "pred.roi"
     values: tuple[float | None, ...] | None  # (rois,), model units
     values_z: tuple[float | None, ...] | None  # (rois,), against the card's baseline
+    low: tuple[float | None, ...] | None = None  # (rois,), 95 % interval, model units
+    high: tuple[float | None, ...] | None = None
+    low_80: tuple[float | None, ...] | None = None  # 80 % interval
+    high_80: tuple[float | None, ...] | None = None
     roi_hash: str
 
 
@@ -105,8 +110,10 @@ class PredFb(_Prediction, frozen=True, kw_only=True, tag_field="schema",
     target: str
     value: float | None  # model units
     z: float | None
-    low: float | None = None
+    low: float | None = None  # 95 % interval, model units
     high: float | None = None
+    low_80: float | None = None  # 80 % interval
+    high_80: float | None = None
     norm: NormPart
     clipped: bool = False
 
