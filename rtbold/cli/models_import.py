@@ -18,7 +18,7 @@ SHOWN = 4  # names of a kind, without --json
 def import_(
     files: Annotated[
         list[Path],
-        typer.Argument(metavar="FILE...", help="Checkpoints: .pth or .safetensors."),
+        typer.Argument(metavar="FILE", help="Checkpoints: .pth or .safetensors."),
     ],
     out: Annotated[Path, typer.Option(help="Bundle to write, NAME.rtbold.")],
     channels: Annotated[
