@@ -18,6 +18,9 @@ ENGINES: tuple[str, ...] = get_args(EngineName)
 # tf32 is for TensorRT, bf16 and int8 are for OpenVINO; auto: docs/engines.md
 PrecisionName = Literal["auto", "f32", "tf32", "bf16", "f16", "int8"]
 PRECISIONS: tuple[str, ...] = get_args(PrecisionName)
+ScannerName = Literal["inside_running", "inside_idle", "outside"]
+SCANNERS: tuple[str, ...] = get_args(ScannerName)
+CHOICES = {"engine": ENGINES, "precision": PRECISIONS, "scanner": SCANNERS}
 LONGEST_TR_S = 10.0
 
 
@@ -40,6 +43,8 @@ class RunSettings:
     trigger_every: int = 1
     dummy_volumes: int = 0
     upstream_delay_ms: float | None = None
+    cleaning: str | None = None  # online:NAME, offline:NAME, none
+    scanner: ScannerName | None = None
     tr_s: float | None = None
     target: str | None = None
     engine: EngineName = "auto"
@@ -73,7 +78,7 @@ class RunSettings:
                 f"--port and --control-port are both {self.port}; the feed and the "
                 "control socket need a port each."
             )
-        _check_choices({"engine": self.engine, "precision": self.precision})
+        _check_choices({name: getattr(self, name) for name in CHOICES})
         if self.model and self.subject:
             raise ConfigError(
                 "--model and --subject were both given; a subject names its own model. "
@@ -107,8 +112,8 @@ class RunSettings:
 
 
 def _check_choices(values: Mapping[str, object]) -> None:
-    for name, choices in (("engine", ENGINES), ("precision", PRECISIONS)):
-        if name in values and values[name] not in choices:
+    for name, choices in CHOICES.items():
+        if values.get(name) is not None and values[name] not in choices:
             raise ConfigError(
                 f"--{name} is {values[name]!r}, expected one of {', '.join(choices)}."
             )

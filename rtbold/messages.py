@@ -53,6 +53,7 @@ class StreamDescription:
     uid: str = ""
     simulated: bool = False
     foreign_clock: bool = False  # stamps are not on LSL's clock (Unix epoch)
+    cleaning: str = ""  # online:NAME, offline:NAME, none; empty: not said
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -114,6 +115,17 @@ class OperatorCommand:
     text: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class MeasuredVolume:
+    """Measured BOLD of one volume, as its source gave it; no prediction needs it."""
+
+    volume_index: int  # the source's own count
+    rois: tuple[str, ...]
+    values: tuple[float | None, ...]  # (rois,), the scanner's unit; None: not measured
+    t_arrived_s: float
+    t_volume_s: float | None = None  # its onset, this machine's LSL clock, if told
+
+
 Event = (
     EegChunk
     | Marker
@@ -122,6 +134,7 @@ Event = (
     | StreamChanged
     | TimePassed
     | OperatorCommand
+    | MeasuredVolume
 )
 
 

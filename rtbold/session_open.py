@@ -36,6 +36,7 @@ from rtbold.session_parts import (
     conversion,
     mirror_settings,
     mirror_streams,
+    session_domain,
     stream_pipeline_settings,
 )
 from rtbold.session_state import TimedModel
@@ -63,6 +64,7 @@ def open_session(
     RtboldError : any part cannot be had; the message says what to do.
     """
     acquire = acquisition_settings(run)
+    session_domain(run)  # refuses a chain that is no name
     bundle = load_bundle(run, subject_root)
     feedback = FeedbackSettings.choose(bundle.card, run.target)
     with ExitStack() as stack:

@@ -4,6 +4,7 @@ from rtbold.bundle import Bundle, check_domain
 from rtbold.card import Card
 from rtbold.channel_choice import spatial_matrix, usable_channels
 from rtbold.config import RunSettings
+from rtbold.domain import SessionDomain, domain_reasons
 from rtbold.errors import ConfigError, StreamMismatch
 from rtbold.intake import Intake
 from rtbold.io.acquisition import AcquisitionSettings
@@ -27,6 +28,16 @@ def acquisition_settings(run: RunSettings) -> AcquisitionSettings:
         reference=run.reference,
         trigger=trigger_source(run),
     )
+
+
+def session_domain(run: RunSettings) -> SessionDomain:
+    """Return what the options say of where the EEG comes from.
+
+    Raises
+    ------
+    ConfigError : --cleaning names no chain.
+    """
+    return SessionDomain(cleaning=run.cleaning, scanner=run.scanner)
 
 
 def trigger_source(run: RunSettings) -> TriggerSource | None:
@@ -90,6 +101,14 @@ def stream_pipeline_settings(
         allow_simulated_model=run.allow_simulated_model,
         allow_unvalidated=run.allow_unvalidated,
     )
+    if "simulated_model" not in standing:  # that is a shift already, and said so
+        standing += domain_reasons(
+            card,
+            stream,
+            session_domain(run),
+            triggers=trigger_source(run) is not None,
+            allowed=run.allow_domain_shift,
+        )
     intake = IntakeSettings(interpolate_missing=run.interpolate)
     delay_s = Intake(stream, card, intake).delay_s  # raises StreamMismatch
     return pipeline_settings(run, card, filter_delay_s=delay_s, standing=standing)

@@ -22,6 +22,18 @@ DummyVolumes = Annotated[
 UpstreamDelay = Annotated[
     float | None, typer.Option(help="Measured delay of the cleaning software.")
 ]
+Cleaning = Annotated[
+    str | None,
+    typer.Option(
+        help="What the EEG was cleaned by: online:NAME, offline:NAME or none."
+    ),
+]
+Scanner = Annotated[
+    str | None,
+    typer.Option(
+        help="inside_running, inside_idle or outside [triggers: inside_running]."
+    ),
+]
 Unit = Annotated[
     str | None, typer.Option(help="Unit where the stream says none: V, mV, uV.")
 ]
@@ -50,5 +62,12 @@ AllowSimulatedModel = Annotated[
     typer.Option(
         "--allow-simulated-model",
         help="Run a model of simulated data on real EEG; feedback stays invalid.",
+    ),
+]
+AllowDomainShift = Annotated[
+    bool | None,
+    typer.Option(
+        "--allow-domain-shift",
+        help="Run on EEG of another cleaning chain or outside the scanner; degraded.",
     ),
 ]

@@ -25,6 +25,8 @@ def replay(
     tr: options.Tr = None,
     dummy_volumes: options.DummyVolumes = None,
     upstream_delay_ms: options.UpstreamDelay = None,
+    cleaning: options.Cleaning = None,
+    scanner: options.Scanner = None,
     unit: options.Unit = None,
     reference: options.Reference = None,
     interpolate: options.Interpolate = None,
@@ -35,6 +37,7 @@ def replay(
     ] = None,
     allow_unvalidated: options.AllowUnvalidated = None,
     allow_simulated_model: options.AllowSimulatedModel = None,
+    allow_domain_shift: options.AllowDomainShift = None,
 ) -> None:
     """Compute the predictions of a recording with the live session's own pipeline.
 
@@ -53,7 +56,8 @@ def replay(
         upstream_delay_ms=upstream_delay_ms, unit=unit, reference=reference,
         interpolate=interpolate, engine=engine, precision=precision,
         allow_unvalidated=allow_unvalidated,
-        allow_simulated_model=allow_simulated_model,
+        allow_simulated_model=allow_simulated_model, cleaning=cleaning,
+        scanner=scanner, allow_domain_shift=allow_domain_shift,
     )  # fmt: skip
     settings = RunSettings.build(given)
     check_folder(out)  # before the work, which takes a while

@@ -47,6 +47,8 @@ def run(
     ] = None,
     dummy_volumes: options.DummyVolumes = None,
     upstream_delay_ms: options.UpstreamDelay = None,
+    cleaning: options.Cleaning = None,
+    scanner: options.Scanner = None,
     tr: options.Tr = None,
     target: Annotated[
         str | None, typer.Option(help="ROI that is fed back [the card's first].")
@@ -74,9 +76,7 @@ def run(
     ] = None,
     allow_unvalidated: options.AllowUnvalidated = None,
     allow_simulated_model: options.AllowSimulatedModel = None,
-    allow_domain_shift: Annotated[
-        bool | None, typer.Option("--allow-domain-shift", help="At your own risk.")
-    ] = None,
+    allow_domain_shift: options.AllowDomainShift = None,
     config: Annotated[
         Path | None, typer.Option(help="TOML with the same names; options go over it.")
     ] = None,
@@ -94,6 +94,7 @@ def run(
         trigger_stream=trigger_stream, trigger=trigger,
         trigger_channel=trigger_channel, trigger_every=trigger_every,
         dummy_volumes=dummy_volumes, upstream_delay_ms=upstream_delay_ms, tr_s=tr,
+        cleaning=cleaning, scanner=scanner,
         target=target, engine=engine, precision=precision, bind=bind, port=port,
         control_port=control_port, curve_keys=curve_keys, encoding=encoding,
         record=record,

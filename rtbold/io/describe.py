@@ -32,6 +32,7 @@ def describe(xml: str) -> StreamDescription:
         source_id=_text(root, "source_id"),
         uid=_text(root, "uid"),
         simulated=_text(root, "desc/rtbold/simulated").casefold() == "true",
+        cleaning=_text(root, "desc/rtbold/cleaning"),
     )
 
 
