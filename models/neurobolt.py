@@ -136,7 +136,9 @@ class NeuroBolt(Spatiotemporal):
         return out
 
     def _axes(self, tokens: Tensor) -> Tensor:
-        grid = tokens.unflatten(1, (len(self.config.channels), -1))  # (b, c, t, d)
+        grid = torch.unflatten(
+            tokens, 1, (len(self.config.channels), -1)
+        )  # (b, c, t, d)
         return torch.cat([grid.mean(2), grid.mean(1)], dim=1).flatten(1)
 
     def _mean(self, name: str, tokens: Tensor) -> Tensor:
