@@ -1,0 +1,220 @@
+"""Calibration, top to bottom: read, split, fit, choose, judge. Writes nothing.
+
+``outcome.save`` writes what comes out of it.
+"""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+
+from rtbold import bundle as bundles
+from rtbold.bundle import Bundle
+from rtbold.calibration.base import Base, Start, adapt_base, fresh_base
+from rtbold.calibration.choosing import Candidates, choose
+from rtbold.calibration.conformal import conformal_intervals
+from rtbold.calibration.gathering import Gathered, Say, gather
+from rtbold.calibration.inputs.bold_series import plain_name
+from rtbold.calibration.judging import Judgement, OtherAnswers
+from rtbold.calibration.likeness import likeness_reference, statistics_of
+from rtbold.calibration.outoffold import (
+    HORIZONS,
+    FitOptions,
+    FoldedScan,
+    Session,
+    fit_all,
+    out_of_fold,
+    read_scan,
+)
+from rtbold.calibration.progress import Clock, Tell, untimed, untold
+from rtbold.calibration.published import published_score
+from rtbold.calibration.result import CalibrationResult
+from rtbold.calibration.scored import Declared
+from rtbold.calibration.settings import NOTHING, CalibrationSettings
+from rtbold.calibration.split import Part, StrictSettings, final_part, strict_folds
+from rtbold.calibration.strategies.head import ClosedFormHead
+from rtbold.calibration.strategies.protocol import Material, Strategy, Wish
+from rtbold.calibration.strategies.tuned import Tuned
+from rtbold.calibration.target import MeasuredScan
+from rtbold.errors import ConfigError
+from rtbold.likeness_reference import LikenessReference
+
+_BATCH = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Hooks:
+    """How whoever started it is told, and may end it."""
+
+    say: Say = lambda text: None
+    tell: Tell = untold
+    now_s: Clock = untimed
+    wish: Wish | None = None  # None: only Ctrl-C inside a training step
+
+
+def calibrate(
+    settings: CalibrationSettings, hooks: Hooks | None = None
+) -> CalibrationResult:
+    """Return a model for one subject, with the verdict on it.
+
+    Raises
+    ------
+    RtboldError : files, volumes, channels or base are not what is needed; the message
+        says what to do.
+    """
+    hooks = hooks or Hooks()
+    if settings.n_threads is not None:
+        torch.set_num_threads(settings.n_threads)
+    start = open_base(settings)
+    gathered = gather(settings, start.card if start else None, hooks.say)
+    declared = _declared(settings, gathered)
+    measured = measured_scan(gathered)
+    parts = strict_folds(measured.onsets_s, StrictSettings(n_folds=settings.n_folds))
+    options = _options(settings, hooks)
+    hooks.say(f"{len(measured.onsets_s)} volumes in {len(parts)} folds")
+    session = _session(settings, gathered, measured, start, options)
+    others = OtherAnswers(gathered)
+    folded = {
+        horizon: _folded(session, parts, options, horizon, others)
+        for horizon in _horizons(settings)
+    }
+    choice = choose(Candidates(settings, declared, start, folded, gathered.scan))
+    hooks.say("judging the predictions")
+    kept = folded[choice.horizon_tr]
+    judgement = Judgement(settings, gathered, declared, others)
+    nuisances = judgement.nuisances(kept)
+    verdicts = judgement.both(kept, choice, nuisances)
+    intervals = conformal_intervals(getattr(kept, choice.kept), kept.target)
+    hooks.say("fitting the model that is kept, on the whole scan")
+    final = fit_all(
+        session,
+        final_part(measured.onsets_s),
+        replace(options, horizon_tr=choice.horizon_tr),
+    )
+    return CalibrationResult(
+        settings=settings,
+        gathered=gathered,
+        base=start,
+        measured=measured,
+        folded=kept,
+        choice=choice,
+        declared=declared,
+        nuisances=nuisances,
+        kept=verdicts[0],
+        beside=verdicts[1],
+        intervals=intervals,
+        published=published_score(session, choice, options),
+        final=final,
+        likeness=_likeness(gathered),
+    )
+
+
+def open_base(settings: CalibrationSettings) -> Bundle | None:
+    """Return the bundle that the fit starts from; None: from nothing.
+
+    Naming it is the consent to a simulated lineage, which `choose` keeps only if it
+    is better than nothing.
+
+    Raises
+    ------
+    BundleError : no such bundle.
+    """
+    if settings.base == NOTHING:
+        return None
+    return bundles.load(settings.base, subject_root=settings.root)
+
+
+def measured_scan(gathered: Gathered) -> MeasuredScan:
+    """Return the measured series at the volumes that have a window."""
+    scan, names = gathered.scan, gathered.regressed
+    rows = scan.volume
+    confounds = [scan.confounds[name][rows] for name in names]
+    return MeasuredScan(
+        bold=scan.bold[rows],
+        onsets_s=scan.onsets_s[rows],
+        rois=scan.rois,
+        confounds=np.stack(confounds, axis=1) if confounds else None,
+        confound_names=names,
+    )
+
+
+def _declared(settings: CalibrationSettings, gathered: Gathered) -> Declared:
+    weights = {plain_name(roi): w for roi, w in settings.contrast.items()}
+    target = settings.target_name or gathered.scan.rois[0]
+    if weights and target in gathered.scan.rois:
+        raise ConfigError(
+            f"--target names the contrast {target!r}, which is the name of an ROI; "
+            "give the contrast a name of its own."
+        )
+    return Declared(target if weights else plain_name(target), weights)
+
+
+def _options(settings: CalibrationSettings, hooks: Hooks) -> FitOptions:
+    return FitOptions(
+        seed=settings.seed,
+        now_s=hooks.now_s,
+        tell=hooks.tell,
+        wish=hooks.wish or Wish(),
+    )
+
+
+def _session(
+    settings: CalibrationSettings,
+    gathered: Gathered,
+    measured: MeasuredScan,
+    start: Bundle | None,
+    options: FitOptions,
+) -> Session:
+    """Let network and ridge read every window once."""
+    scan = gathered.scan
+    base = _base(settings, gathered, start)
+    material = Material(scan.windows, measured.onsets_s, scan.volume)
+    return read_scan(
+        material, measured, base, strategy=strategy_of(settings), options=options
+    )
+
+
+def _base(
+    settings: CalibrationSettings, gathered: Gathered, start: Bundle | None
+) -> Base:
+    channels, rois = gathered.card.channels, gathered.scan.rois
+    if start is not None:
+        return adapt_base(start, channels, rois)
+    if settings.strategy in ("head", "ridge"):
+        # A closed-form head has only band power to read where nothing was learned.
+        fresh = Start("bandpower_ridge", "base")
+    else:
+        fresh = Start("neurobolt", settings.size, settings.seed)
+    return fresh_base(channels, rois, fresh)
+
+
+def strategy_of(settings: CalibrationSettings) -> Strategy:
+    """Return the strategy that the option names; ridge is fitted beside any."""
+    name = settings.strategy
+    return ClosedFormHead() if name in ("head", "ridge") else Tuned(name)
+
+
+def _horizons(settings: CalibrationSettings) -> tuple[int, ...]:
+    """Return the horizons to fit: all where a fit takes a moment or all are asked."""
+    if settings.horizon is None or settings.strategy in ("head", "ridge"):
+        return HORIZONS
+    return (settings.horizon,)
+
+
+def _folded(
+    session: Session,
+    parts: tuple[Part, ...],
+    options: FitOptions,
+    horizon_tr: int,
+    others: OtherAnswers,
+) -> FoldedScan:
+    at_horizon = replace(
+        options, horizon_tr=horizon_tr, each=others.listener(horizon_tr)
+    )
+    return out_of_fold(session, parts, at_horizon)
+
+
+def _likeness(gathered: Gathered) -> LikenessReference:
+    windows = gathered.scan.windows
+    batches = (windows[i : i + _BATCH] for i in range(0, len(windows), _BATCH))
+    return likeness_reference(statistics_of(batches))

@@ -1,0 +1,157 @@
+"""What a calibration is told: frozen, checked before any file is read. No torch."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final, Literal, get_args
+
+from rtbold.calibration.inputs.pairs import Pairing
+from rtbold.calibration.inputs.scan import WindowSettings
+from rtbold.card import Cleaning
+from rtbold.config import check_range
+from rtbold.errors import ConfigError
+from rtbold.io.session_folder import check_label
+
+NOTHING: Final = "nothing"
+AUTO: Final = "auto"
+CONTRAST: Final = "contrast"
+
+StrategyOption = Literal["head", "last", "adapters", "all", "ridge"]
+STRATEGIES: Final[tuple[str, ...]] = get_args(StrategyOption)
+SplitOption = Literal["strict", "published"]
+SPLITS: Final[tuple[str, ...]] = get_args(SplitOption)
+Scanner = Literal["inside_running", "inside_idle", "outside", "simulated", "unknown"]
+SCANNERS: Final[tuple[str, ...]] = get_args(Scanner)
+SIZES: Final = ("small", "base")
+MAX_HORIZON: Final = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScanFiles:
+    """The files of one scan, and how they are read."""
+
+    eeg: Path
+    bold: str  # a path; of MAT and XDF with ":NAME" of a part
+    rois: tuple[str, ...] = ()  # empty: all columns that are no confound
+    atlas: Path | None = None
+    confounds: Path | None = None  # a table; its columns are regressed out
+    stream: str | None = None  # EEG stream of an XDF
+    unit: str | None = None
+    trigger_channel: str | None = None
+    pairing: Pairing = field(default_factory=Pairing)
+    windows: WindowSettings = field(default_factory=WindowSettings)
+    other_eeg: tuple[Path, ...] = ()  # other subjects', for the second null
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CalibrationSettings:
+    """Everything that ``rtbold calibrate`` can be told."""
+
+    subject: str
+    scan: ScanFiles
+    cleaning: Cleaning
+    root: Path
+    base: str = NOTHING  # a bundle's path or name, or "nothing"
+    size: str = "small"  # of the network that starts from nothing
+    channels: tuple[str, ...] = ()  # empty: the base's, else all known electrodes
+    target: str | None = None  # a ROI, or the contrast's name; None: the first ROI
+    contrast: Mapping[str, float] = field(default_factory=dict)
+    strategy: StrategyOption = "head"
+    split: SplitOption = "strict"
+    n_folds: int = 5
+    horizon: int | None = 0  # volumes ahead; None: auto
+    slices_per_tr: int | None = None  # groups of a multiband sequence
+    scanner: Scanner = "inside_running"
+    seed: int = 0
+    n_threads: int | None = None  # None: as torch chooses
+
+    def __post_init__(self) -> None:
+        """Refuse what is wrong by itself or contradicts something else."""
+        check_label("subject", self.subject)
+        for option, value, choices in (
+            ("--strategy", self.strategy, STRATEGIES),
+            ("--split", self.split, SPLITS),
+            ("--scanner", self.scanner, SCANNERS),
+            ("--size", self.size, SIZES),
+        ):
+            if value not in choices:
+                raise ConfigError(
+                    f"{option} is {value!r}, expected one of {', '.join(choices)}."
+                )
+        check_range("--folds", self.n_folds, 5, 20)
+        check_range("--horizon", self.horizon, 0, MAX_HORIZON)
+        check_range("--threads", self.n_threads, 1, 256)
+        if self.contrast and not any(self.contrast.values()):
+            raise ConfigError(
+                "every weight of --contrast is 0, expected one that is not."
+            )
+
+    @property
+    def target_name(self) -> str | None:
+        """What is fed back; None: the first ROI."""
+        return (self.target or CONTRAST) if self.contrast else self.target
+
+
+def parse_cleaning(text: str) -> Cleaning:
+    """Return the chain that ``online:NAME`` or ``offline:NAME`` says; NAME ``none``.
+
+    Raises
+    ------
+    ConfigError : it says neither.
+    """
+    mode, _, name = text.partition(":")
+    name = name.strip()
+    if text == "none" or (mode in ("online", "offline") and name == "none"):
+        return Cleaning(software="none", mode="none")
+    if mode == "online" and name:
+        return Cleaning(software=name, mode="online")
+    if mode == "offline" and name:
+        return Cleaning(software=name, mode="offline")
+    raise ConfigError(
+        f"--cleaning is {text!r}, expected online:NAME (the stream as the cleaning "
+        "software sent it, which is the recommended input), offline:NAME, or "
+        "offline:none for EEG that nothing was removed from."
+    )
+
+
+def parse_contrast(words: Sequence[str]) -> dict[str, float]:
+    """Return ROI -> weight from ``ROI=WEIGHT`` words.
+
+    Raises
+    ------
+    ConfigError : a word is no such pair, or a ROI comes twice.
+    """
+    found: dict[str, float] = {}
+    for word in words:
+        roi, equals, weight = word.rpartition("=")
+        try:
+            value = float(weight)
+        except ValueError:
+            value = float("nan")
+        if not (equals and roi.strip() and abs(value) < float("inf")):
+            raise ConfigError(
+                f"--contrast is {word!r}, expected ROI=WEIGHT such as Putamen=1; give "
+                "it once for each ROI."
+            )
+        if roi.strip() in found:
+            raise ConfigError(
+                f"--contrast names {roi.strip()!r} twice, expected each ROI once."
+            )
+        found[roi.strip()] = value
+    return found
+
+
+def parse_horizon(text: str) -> int | None:
+    """Return the number of volumes; None for ``auto``.
+
+    Raises
+    ------
+    ConfigError : neither a number from 0 to 3 nor auto.
+    """
+    if text == AUTO:
+        return None
+    if text.isdecimal() and int(text) <= MAX_HORIZON:
+        return int(text)
+    raise ConfigError(
+        f"--horizon is {text!r}, expected 0 to {MAX_HORIZON} volumes ahead, or auto."
+    )
