@@ -19,6 +19,7 @@ class Roi:
     network: str  # Yeo's 17 networks, or "No network found"
     kind: str  # cortex, cerebellum, subcortical, non-brain
     sources_mni_mm: tuple[tuple[float, float, float], ...]  # none if non-brain
+    centre_mni_mm: tuple[float, float, float]  # of mass; of both sides together
 
 
 def read_rois() -> tuple[Roi, ...]:
@@ -45,4 +46,5 @@ def _roi(label: dict[str, str], source: dict[str, str]) -> Roi:
         network=label["yeo7"],
         kind=source["kind"],
         sources_mni_mm=tuple((x_mm, y_mm, z_mm) for x_mm in xs_mm),
+        centre_mni_mm=(float(label["x_mni"]), y_mm, z_mm),
     )
