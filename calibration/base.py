@@ -175,12 +175,14 @@ def _carried(
             continue  # arange, whatever the channels
         else:
             state[name] = candidate
-    _require_carried(old, [n for n in fresh if not n.endswith(_BY_POSITION)])
+    # BEIRA's unmixing is learned, not made of positions.
+    remade = _BY_POSITION if isinstance(old, NeuroBolt | BandPowerRidge) else ()
+    _require_carried(old, [name for name in fresh if name not in remade])
     return state, tuple(fresh)
 
 
 def _picked(name: str, value: Tensor, columns: list[int], n_old: int) -> Tensor | None:
-    if name.endswith(_BY_POSITION):
+    if name in _BY_POSITION:
         return None
     if name.endswith(_BY_ELECTRODE):
         blocks = torch.unflatten(
