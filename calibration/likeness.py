@@ -1,4 +1,4 @@
-"""The reference of the likeness monitor, from the windows of a calibration. Pure.
+"""The reference of the likeness monitor, from the windows of a calibration.
 
 Quantiles come from windows that their own scale had not seen: each group (a stretch of
 the scan, or a subject) is compared with the others. Compared with itself, a scan looks
@@ -7,10 +7,12 @@ more like itself than any later EEG of the same subject can.
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Final, Literal, cast
 
 import msgspec
 import numpy as np
+import torch
+from torch import nn
 
 from rtbold.errors import DataFileError
 from rtbold.likeness import Comparison, unlikeness
@@ -49,6 +51,30 @@ class FeatureScale:
         return np.asarray(
             np.sqrt((((features - self.mean) / self.sd) ** 2).mean(axis=1))
         )
+
+
+def head_inputs(model: nn.Module, batches: Iterable[Float32Array]) -> FloatArray:
+    """Return what the model's linear head reads, (windows, features), float64.
+
+    Parameters
+    ----------
+    batches : windows as (n, channels, 3200) microvolt.
+    """
+    rows: list[FloatArray] = []
+    head = cast("nn.Linear", model.head)
+    handle = head.register_forward_pre_hook(
+        lambda _, given: rows.append(given[0].numpy().astype(np.float64))
+    )
+    was_training = model.training
+    model.eval()
+    try:
+        with torch.inference_mode():
+            for batch in batches:
+                model(torch.from_numpy(batch))
+    finally:
+        handle.remove()
+        model.train(was_training)
+    return np.concatenate(rows)
 
 
 def statistics_of(batches: Iterable[Float32Array]) -> list[WindowStatistics]:

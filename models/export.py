@@ -9,20 +9,35 @@ import onnx
 import torch
 from torch import nn
 
+from rtbold.messages import FloatArray
 from rtbold.models.folding import folded
 from rtbold.models.spectral import WINDOW_SAMPLES
+from rtbold.models.watched import Watched, can_be_watched
 
 OPSET = 20
 _EXPORTER_LOG = "torch.onnx._internal.exporter._registration"
-INPUT, OUTPUT = "eeg_uv", "bold"
+INPUT, OUTPUT, DISTANCE = "eeg_uv", "bold", "feature_distance"
+
+FeatureScale = tuple[FloatArray, FloatArray]  # mean and sd, (features,)
 
 
-def to_onnx(model: nn.Module, n_channels: int) -> bytes:
+def to_onnx(
+    model: nn.Module, n_channels: int, *, watch: FeatureScale | None = None
+) -> bytes:
     """Return ``model.onnx``: `eeg_uv` (batch, channels, 3200) -> `bold` (batch, rois).
 
     Float32, any batch size, opset 20, weights inside; checked by onnx.checker.
+
+    Parameters
+    ----------
+    watch : what the head read in calibration. The graph then has a second output,
+        `feature_distance` (batch, 1), except where the model is an ensemble.
     """
     model = folded(model)  # the caller keeps the form that trains
+    outputs = [OUTPUT]
+    if watch is not None and can_be_watched(model):
+        model = Watched(model, *(torch.from_numpy(part) for part in watch)).eval()
+        outputs.append(DISTANCE)
     example = torch.zeros(2, n_channels, WINDOW_SAMPLES)
     with warnings.catch_warnings(), _quiet(_EXPORTER_LOG):
         # The exporter's own use of deprecated Python and torch calls.
@@ -33,7 +48,7 @@ def to_onnx(model: nn.Module, n_channels: int) -> bytes:
             dynamo=True,
             opset_version=OPSET,
             input_names=[INPUT],
-            output_names=[OUTPUT],
+            output_names=outputs,
             dynamic_shapes=({0: torch.export.Dim("batch")},),
             verbose=False,
         )

@@ -22,7 +22,7 @@ from rtbold.engine.windows import check_finite, check_windows
 from rtbold.errors import EngineError
 from rtbold.messages import WINDOW_SAMPLES, Float32Array
 
-INPUT, OUTPUT = "eeg_uv", "bold"
+INPUT, OUTPUT, DISTANCE = "eeg_uv", "bold", "feature_distance"
 QUANTISED = "openvino-int8"  # .xml and .bin in engines/
 
 
@@ -86,6 +86,8 @@ class OpenVinoEngine:
         self._batch_size = batch_size
         settings = cpu_settings(graph.hint, n_threads)
         self._request: _Request | None = _compile(core, graph, self._shape, settings)
+        self._distance_at = _place_of(DISTANCE, graph.model)
+        self.feature_distance: Float32Array | None = None  # (batch,), of the last call
         self._warm_up()
 
     @property
@@ -117,6 +119,9 @@ class OpenVinoEngine:
                 f"OpenVINO failed on this window: {first_line(error)}. If it goes on, "
                 "restart the session, or try --engine torch."
             ) from error
+        if self._distance_at is not None:
+            distance = np.array(results[self._distance_at], dtype=np.float32)
+            self.feature_distance = distance[:, 0]
         return check_finite(np.array(results[0], dtype=np.float32), self.name)
 
     def close(self) -> None:
@@ -186,6 +191,12 @@ def _compile(
         ) from error
     request: _Request = compiled.create_infer_request()
     return request
+
+
+def _place_of(name: str, model: _Model) -> int | None:
+    """Return where an output is; graphs without calibration EEG have one alone."""
+    places = [at for at, port in enumerate(model.outputs) if name in port.get_names()]
+    return places[0] if places else None
 
 
 def _check_signature(model: _Model, card: Card) -> None:

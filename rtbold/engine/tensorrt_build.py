@@ -25,6 +25,9 @@ class Log(Protocol):
     errors: list[str]
 
 
+ANSWER = "bold"  # of a graph's outputs
+
+
 class _Config(Protocol):
     num_compute_capabilities: int
 
@@ -70,6 +73,9 @@ def build_engine(
     if not parser.parse(graph):
         said = [parser.get_error(i).desc() for i in range(parser.num_errors)]
         raise _refused(what, package, [*said, *log.errors])
+    for output in [network.get_output(i) for i in range(network.num_outputs)]:
+        if output.name != ANSWER:  # nothing else is bound to memory
+            network.unmark_output(output)
     eeg = network.get_input(0)
     eeg.shape = (batch_size, *tuple(eeg.shape)[1:])
     config = builder.create_builder_config()

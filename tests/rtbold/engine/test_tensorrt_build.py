@@ -3,6 +3,7 @@
 import logging
 
 import numpy as np
+import onnx
 import pytest
 from bundles import tiny_onnx
 from onnx import TensorProto, helper
@@ -188,3 +189,23 @@ def test_loading_without_a_gpu_is_refused_with_tensorrts_own_words(package):
     engine = build_engine(tiny_onnx(19, 3), package, gpu="sm_86", precision="f32")
     with pytest.raises(EngineError, match="CUDA driver version is insufficient"):
         TensorRtProgram(package, engine, shapes={})
+
+
+@pytest.mark.parametrize("precision", ["f32", "f16"])
+def test_outputs_beside_bold_are_left_out(package, precision):
+    """Nobody binds memory to them; the same engine as of a graph without them."""
+    plain = onnx.load_from_string(tiny_onnx(19, 3))
+    more = onnx.load_from_string(tiny_onnx(19, 3))
+    more.graph.node.append(
+        helper.make_node("ReduceMax", ["log"], ["feature_distance"], keepdims=1)
+    )
+    more.graph.output.append(
+        helper.make_tensor_value_info("feature_distance", TensorProto.FLOAT, ["a", "b"])
+    )
+    built = [
+        build_engine(
+            graph.SerializeToString(), package, gpu="sm_86", precision=precision
+        )
+        for graph in (plain, more)
+    ]
+    assert built[0] == built[1]
