@@ -158,15 +158,36 @@ class Hello(Message, frozen=True, kw_only=True, tag_field="schema",
     ports: Ports
 
 
+class TruthScore(_Part, frozen=True, kw_only=True):
+    """R of prediction and measurement over the newest volumes; null: not enough."""
+
+    r: float | None
+    low: float | None  # 95 % interval
+    high: float | None
+    n_eff: float  # independent volumes (Bartlett)
+    n: int  # volumes with both
+
+
 class Truth(Message, frozen=True, kw_only=True, tag_field="schema",
             tag="rtbold.truth/1"):  # fmt: skip
-    """Measured BOLD of one volume; pair it by `volume_index`, never by arrival."""
+    """Measured BOLD of one volume; pair it by `volume_index`, never by arrival.
+
+    R is of both series after the same causal low-pass. It is null below `enough_n_eff`
+    independent volumes. The score with the zero-phase target comes after the run.
+    """
 
     topic = "truth"
     volume_index: int
-    t_volume: float  # onset of the volume, LSL clock
-    values: tuple[float | None, ...]  # in the order of `rois`
-    rois: tuple[str, ...]
+    t_volume: float | None  # onset of the volume, LSL clock
+    values: tuple[float | None, ...]  # in the order of `rois`, the scanner's unit
+    rois: tuple[str, ...]  # those of the model that are measured, in its order
+    filtered: tuple[float | None, ...] = ()  # causal low-pass of `values`
+    predicted: tuple[float | None, ...] = ()  # for this volume, model units
+    scores: tuple[TruthScore, ...] = ()  # in the order of `rois`
+    target: str = ""  # what is fed back
+    target_score: TruthScore | None = None  # null: the target is not measured
+    lowpass_hz: float | None = None  # of `filtered` and of R
+    enough_n_eff: float = 20.0
 
 
 class Trigger(Message, frozen=True, kw_only=True, tag_field="schema",

@@ -25,6 +25,7 @@ from rtbold.messages import (
     Float32Array,
     FloatArray,
     Marker,
+    MeasuredVolume,
     OperatorCommand,
     StreamChanged,
     TimePassed,
@@ -34,7 +35,13 @@ FORMAT = 1
 _RUNS_PER_SAMPLE = 0.4  # with more runs than this, plain bytes are shorter
 
 SimpleEvent = (
-    Marker | ClockOffset | Discontinuity | StreamChanged | TimePassed | OperatorCommand
+    Marker
+    | ClockOffset
+    | Discontinuity
+    | StreamChanged
+    | TimePassed
+    | OperatorCommand
+    | MeasuredVolume
 )
 _TAGS: dict[type[SimpleEvent], str] = {
     Marker: "marker",
@@ -43,6 +50,7 @@ _TAGS: dict[type[SimpleEvent], str] = {
     StreamChanged: "stream",
     TimePassed: "time",
     OperatorCommand: "command",
+    MeasuredVolume: "measured",
 }
 _TYPES = {tag: cls for cls, tag in _TAGS.items()}
 

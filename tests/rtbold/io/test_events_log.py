@@ -18,6 +18,7 @@ from rtbold.messages import (
     Discontinuity,
     EegChunk,
     Marker,
+    MeasuredVolume,
     OperatorCommand,
     StreamChanged,
     StreamDescription,
@@ -53,6 +54,14 @@ SIMPLE = st.one_of(
     st.builds(TimePassed, FLOATS),
     st.builds(
         OperatorCommand, st.sampled_from(["pause", "resume", "mark", "note"]), SHORT
+    ),
+    st.builds(
+        MeasuredVolume,
+        st.integers(-(2**31), 2**31),
+        st.lists(SHORT, max_size=3).map(tuple),
+        st.lists(st.none() | st.floats(allow_nan=False), max_size=3).map(tuple),
+        FLOATS,
+        st.none() | FLOATS,
     ),
 )
 

@@ -1,0 +1,226 @@
+"""Measured BOLD in a session: taken in, paired with the predictions, told. Pure."""
+
+from collections import deque
+from collections.abc import Callable
+from typing import Protocol
+
+import numpy as np
+
+from rtbold.card import Card
+from rtbold.errors import StreamMismatch
+from rtbold.floats import shortest, shortest_all
+from rtbold.interval import VOID
+from rtbold.messages import BoldPrediction, FloatArray, MeasuredVolume
+from rtbold.rolling_r import ENOUGH_EFFECTIVE_N, RollingR
+from rtbold.truth import AfterRun, Truth, TruthSettings, TruthState
+from rtbold.wire import Truth as TruthMessage
+from rtbold.wire import TruthScore
+
+VOID_KEPT = 200  # volumes; the measurement is two late
+OFF_BY_TR = 0.5  # a source's onset further than this from the trigger is another volume
+
+Say = Callable[[str, str], None]  # level, text
+Learn = Callable[[FloatArray, FloatArray], None]  # predicted, measured: model units
+
+
+class VolumeSource(Protocol):
+    """Where measured volumes come from; never waits."""
+
+    problem: str  # what the operator must know; empty while all is well
+
+    def volumes(self) -> list[MeasuredVolume]:
+        """Return what has come since the last call, a few at most."""
+        ...
+
+    def close(self) -> None:
+        """End it."""
+        ...
+
+
+class SessionTruth:
+    """What a session knows of measured BOLD.
+
+    Parameters
+    ----------
+    card : of the bundle.
+    target : ROI or contrast that is fed back.
+    tr_s : of the session.
+    first : number that the source gives to volume 0.
+    """
+
+    def __init__(self, card: Card, target: str, *, tr_s: float, first: int = 0) -> None:
+        self._target = target
+        self._lowpass_hz = card.normalisation.lowpass_hz
+        self._tr_s = tr_s
+        self._first = first
+        contrast = contrast_weights(card, target)
+        self._truth = Truth(
+            TruthSettings(
+                rois=card.rois,
+                tr_s=tr_s,
+                horizon_tr=card.horizon_tr,
+                lowpass_hz=self._lowpass_hz,
+                first=first,
+                contrast=contrast,
+            )
+        )
+        self._is_contrast = bool(contrast)
+        self._horizon_tr = card.horizon_tr
+        # Volumes without an interval, for their EEG was unlike the calibration's.
+        self._void: deque[int] = deque(maxlen=VOID_KEPT)
+        self._told: set[str] = set()
+
+    def predicted(self, prediction: BoldPrediction) -> None:
+        """Take one prediction, usable or not."""
+        void = not VOID.isdisjoint(prediction.reasons)
+        if void and prediction.tick.volume_index is not None:
+            self._void.append(prediction.tick.volume_index + self._horizon_tr)
+        self._truth.predicted(prediction)
+
+    def measured(
+        self, volume: MeasuredVolume, *, say: Say, learn: Learn | None = None
+    ) -> TruthMessage | None:
+        """Take one measured volume; return what subscribers get.
+
+        A volume that cannot be used is told once and makes no message.
+
+        Parameters
+        ----------
+        learn : takes each new pair, (rois of the model,), nan where there is none; not
+            where the EEG was unlike the calibration's, for there was no interval.
+        """
+        try:
+            state = self._truth.measured(volume)
+        except StreamMismatch as error:
+            self._tell("names", say, f"measured BOLD cannot be used: {error}")
+            return None
+        if state is None:
+            return None
+        self._look_at_onset(volume, say)
+        self._tell("rois", say, self._said_rois(volume, state), level="info")
+        if learn is not None:
+            self._learn(state, learn)
+        return self._message(state)
+
+    def _learn(self, state: TruthState, learn: Learn) -> None:
+        pair = self._truth.newest_in_units()
+        if pair is None or pair.volume != state.volume_index:
+            return
+        if pair.volume not in self._void:
+            learn(pair.predicted, pair.measured)
+
+    def after_run(self) -> str:
+        """Return the score of the run that is over, in words; empty: no truth came."""
+        if not self._truth.rois:
+            return ""
+        found = self._truth.after_run()
+        if found is None:
+            return (
+                "measured BOLD: the run was too short for a score after it, expected "
+                f"{ENOUGH_EFFECTIVE_N:g} independent volumes"
+            )
+        return self._said_score(found)
+
+    def _message(self, state: TruthState) -> TruthMessage:
+        scores = _scores(state.rolling)
+        return TruthMessage(
+            volume_index=state.volume_index,
+            t_volume=state.t_volume_s,
+            values=shortest_all(state.measured),
+            rois=state.rois,
+            filtered=shortest_all(state.filtered),
+            predicted=shortest_all(state.predicted),
+            scores=scores[: len(state.rois)],
+            target=self._target,
+            target_score=self._of_target(scores, state.rois),
+            lowpass_hz=self._lowpass_hz,
+            enough_n_eff=ENOUGH_EFFECTIVE_N,
+        )
+
+    def _of_target(
+        self, scores: tuple[TruthScore, ...], rois: tuple[str, ...]
+    ) -> TruthScore | None:
+        if self._is_contrast:
+            return scores[-1] if self._truth.has_contrast else None
+        return scores[rois.index(self._target)] if self._target in rois else None
+
+    def _look_at_onset(self, volume: MeasuredVolume, say: Say) -> None:
+        off_s = self._truth.off_by_s(volume)
+        if off_s is None or abs(off_s) <= OFF_BY_TR * self._tr_s:
+            return
+        self._tell(
+            "onset",
+            say,
+            f"measured volume {volume.volume_index} began {off_s:+.2f} s from the "
+            "trigger of that number, expected the same moment. If the source stamps "
+            "onsets, prediction and measurement are paired wrongly: say with "
+            "--truth-first which number it gives to the first volume after the dummies "
+            f"(it looks like {self._first - round(off_s / self._tr_s)}).",
+        )
+
+    def _said_rois(self, volume: MeasuredVolume, state: TruthState) -> str:
+        n_others = len(volume.rois) - len(state.rois)
+        return (
+            f"measured BOLD: {len(state.rois)} of the model's ROIs"
+            + (f", {n_others} others are left out" if n_others else "")
+            + ("" if self._has_target(state.rois) else f"; not {self._target!r}")
+        )
+
+    def _has_target(self, rois: tuple[str, ...]) -> bool:
+        return self._truth.has_contrast if self._is_contrast else self._target in rois
+
+    def _said_score(self, found: AfterRun) -> str:
+        scores = _scores(found.score)
+        target = self._of_target(scores, found.rois)
+        of_target = "" if target is None else f"{self._target} {said(target)}, "
+        known = [score.r for score in scores[: len(found.rois)] if score.r is not None]
+        mean = f"{np.mean(known):+.3f}" if known else "--"
+        return (
+            f"zero-phase score after the run, {found.n_volumes} volumes: {of_target}"
+            f"mean R {mean} over {len(known)} ROIs with enough volumes"
+        )
+
+    def _tell(self, what: str, say: Say, text: str, *, level: str = "error") -> None:
+        if what not in self._told:
+            self._told.add(what)
+            say(level, text)
+
+
+def contrast_weights(card: Card, target: str) -> dict[str, tuple[float, float]]:
+    """Return ROI -> weights of measured and predicted BOLD; empty for a single ROI.
+
+    The contrast is one of model units, so a measured ROI is divided by the scale that
+    its calibration found.
+    """
+    contrast, scale = card.contrast, card.normalisation.scale
+    if contrast is None or contrast.name != target or len(scale) != len(card.rois):
+        return {}
+    by_roi = dict(zip(card.rois, scale, strict=True))
+    return {roi: (w / by_roi[roi], w) for roi, w in contrast.weights.items()}
+
+
+def said(score: TruthScore) -> str:
+    """Return one score in words."""
+    if score.r is None or score.low is None or score.high is None:
+        return f"R not enough ({score.n_eff:.1f} of {ENOUGH_EFFECTIVE_N:g} volumes)"
+    return f"R {score.r:+.3f} [{score.low:+.3f}, {score.high:+.3f}]"
+
+
+def _scores(rolling: RollingR) -> tuple[TruthScore, ...]:
+    return tuple(
+        TruthScore(
+            r=_rounded(r),
+            low=_rounded(low),
+            high=_rounded(high),
+            n_eff=round(float(n_eff), 1),
+            n=int(n),
+        )
+        for r, low, high, n_eff, n in zip(
+            rolling.r, rolling.low, rolling.high, rolling.n_eff, rolling.n, strict=True
+        )
+    )
+
+
+def _rounded(value: float) -> float | None:
+    number = shortest(float(value))
+    return None if number is None else round(number, 4)

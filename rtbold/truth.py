@@ -1,0 +1,264 @@
+"""Predicted and measured BOLD, paired by volume index and nothing else. Pure.
+
+The measurement arrives one or two TRs late; pairing it wrongly by one TR costs a tenth
+of R.
+"""
+
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+import numpy as np
+
+from rtbold.errors import StreamMismatch
+from rtbold.messages import BoldPrediction, FloatArray, MeasuredVolume
+from rtbold.pair_history import WINDOW_VOLUMES, Pair, PairHistory
+from rtbold.rolling_r import RollingR
+
+_WAITING_MOST: Final = 20  # measured volumes whose prediction has not come
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TruthSettings:
+    """What is compared, and how."""
+
+    rois: tuple[str, ...]  # of the model, in its order
+    tr_s: float
+    horizon_tr: int = 0
+    lowpass_hz: float | None = 0.15
+    first: int = 0  # number that the source gives to the session's volume 0
+    # ROI -> weight of measured and of predicted BOLD, for a contrast that is fed back.
+    contrast: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TruthState:
+    """What is known after one measured volume. Columns: the ROIs, then the contrast."""
+
+    volume_index: int  # of the session
+    t_volume_s: float | None
+    rois: tuple[str, ...]  # those of the model that are measured, in its order
+    measured: FloatArray  # (rois,), as it came; nan: missing
+    filtered: FloatArray  # (rois,), causal low-pass, the scanner's unit
+    predicted: FloatArray  # (rois,), for this volume, model units; nan: none
+    rolling: RollingR  # (columns,)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class AfterRun:
+    """The score over a whole run, low-passed forwards and backwards as the target."""
+
+    rois: tuple[str, ...]
+    score: RollingR  # (columns,)
+    n_volumes: int
+
+
+class Truth:
+    """Pairs the two series of one session and keeps their rolling correlation.
+
+    A volume index that steps back in the predictions begins another run; what was
+    measured in the last one is never paired with it.
+    """
+
+    def __init__(self, settings: TruthSettings) -> None:
+        self._settings = settings
+        self._columns: list[int] | None = None  # of the model's ROIs; None: none yet
+        self._source_rois: tuple[str, ...] = ()
+        self._source_columns: list[int] = []
+        self._predictions: dict[int, FloatArray] = {}  # volume that they are for
+        self._onsets_s: dict[int, float] = {}
+        self._newest_tick = -1
+        self._run_began = False  # by the predictions, the measurement not yet
+        self._waiting: deque[Pair] = deque(maxlen=_WAITING_MOST)
+        self._newest_measured = -1
+        self._history = PairHistory(settings.lowpass_hz, settings.tr_s)
+        self.n_out_of_order = 0
+
+    # Predictions
+
+    def predicted(self, prediction: BoldPrediction) -> None:
+        """Take one prediction, usable or not; each tick has one."""
+        tick = prediction.tick
+        if tick.volume_index is None:
+            return
+        if tick.volume_index <= self._newest_tick:
+            self._begin_run()
+        self._newest_tick = tick.volume_index
+        self._onsets_s[tick.volume_index] = tick.t_trigger_s
+        if prediction.usable and prediction.values is not None:
+            volume = tick.volume_index + self._settings.horizon_tr
+            self._predictions[volume] = prediction.values.astype(np.float64)
+        self._forget()
+        self._take_waiting()
+
+    def _begin_run(self) -> None:
+        self._predictions.clear()
+        self._onsets_s.clear()
+        self._waiting.clear()
+        self._run_began = True
+
+    def _forget(self) -> None:
+        oldest = self._newest_tick - WINDOW_VOLUMES
+        for known in (self._predictions, self._onsets_s):
+            while known and (first := next(iter(known))) < oldest:
+                del known[first]
+
+    # Measurements
+
+    def measured(self, volume: MeasuredVolume) -> TruthState | None:
+        """Take one measured volume; None if its number has been or is of no volume.
+
+        Raises
+        ------
+        StreamMismatch : the source measures none of the model's ROIs, or the number
+            of its values is not that of its ROIs.
+        """
+        index = volume.volume_index - self._settings.first
+        if index < 0:
+            return None  # a dummy, before the session's volume 0
+        self._know_rois(volume)
+        if index <= self._newest_measured and not self._is_new_run(index):
+            self.n_out_of_order += 1
+            return None
+        self._newest_measured = index
+        values = self._columns_of_source(volume)
+        self._waiting.append(Pair(index, np.empty(0), values))
+        filtered = self._take_waiting()
+        n = len(self._measured_columns)
+        missing = np.full(n, np.nan)
+        return TruthState(
+            volume_index=index,
+            t_volume_s=self._onsets_s.get(index, volume.t_volume_s),
+            rois=self.rois,
+            measured=values[:n],
+            filtered=missing if filtered is None else filtered.measured[:n],
+            predicted=self._prediction_for(index)[:n],
+            rolling=self._history.rolling(self._n_columns),
+        )
+
+    def off_by_s(self, volume: MeasuredVolume) -> float | None:
+        """Return how far the source's onset is from the trigger of that number."""
+        onset_s = self._onsets_s.get(volume.volume_index - self._settings.first)
+        if onset_s is None or volume.t_volume_s is None:
+            return None
+        return volume.t_volume_s - onset_s
+
+    @property
+    def rois(self) -> tuple[str, ...]:
+        """The model's ROIs that are measured; empty before the first volume."""
+        return tuple(self._settings.rois[k] for k in self._measured_columns)
+
+    @property
+    def has_contrast(self) -> bool:
+        """Whether the last column is the contrast."""
+        contrast = self._settings.contrast
+        return bool(contrast) and set(contrast) <= set(self.rois)
+
+    @property
+    def _n_columns(self) -> int:
+        return len(self.rois) + self.has_contrast
+
+    @property
+    def _measured_columns(self) -> list[int]:
+        return self._columns or []
+
+    def _is_new_run(self, index: int) -> bool:
+        """Whether a number that steps back is another run's and no straggler's."""
+        if not self._run_began and index > 0:
+            return False
+        self._run_began = False
+        self._waiting.clear()  # of the last run; their predictions are forgotten
+        self._history.begin_run()
+        return True
+
+    def _know_rois(self, volume: MeasuredVolume) -> None:
+        if len(volume.values) != len(volume.rois):
+            raise StreamMismatch(
+                f"measured volume {volume.volume_index} has {len(volume.values)} "
+                f"values for {len(volume.rois)} ROIs, expected one each."
+            )
+        if volume.rois == self._source_rois:
+            return
+        places = {plain(name): k for k, name in enumerate(volume.rois)}
+        columns = [
+            k for k, roi in enumerate(self._settings.rois) if plain(roi) in places
+        ]
+        if not columns:
+            raise StreamMismatch(
+                f"the source measures {', '.join(volume.rois[:8]) or 'no ROI'}, and "
+                f"the model predicts {', '.join(self._settings.rois[:8])}: expected "
+                "names in common. Name the source's ROIs as the bundle does "
+                "(rtbold models show), for bare numbers with --truth-roi."
+            )
+        if self._columns is not None and columns != self._columns:
+            self._waiting.clear()
+            self._history.forget()
+        self._columns, self._source_rois = columns, volume.rois
+        self._source_columns = [places[plain(roi)] for roi in self.rois]
+
+    def _columns_of_source(self, volume: MeasuredVolume) -> FloatArray:
+        given = [volume.values[k] for k in self._source_columns]
+        values = np.array([np.nan if v is None else v for v in given], dtype=np.float64)
+        return self._with_contrast(values, 0)
+
+    def _prediction_for(self, index: int) -> FloatArray:
+        values = self._predictions.get(index)
+        if values is None:
+            return np.full(self._n_columns, np.nan)
+        return self._with_contrast(values[self._measured_columns], 1)
+
+    def _with_contrast(self, values: FloatArray, side: int) -> FloatArray:
+        """Return (columns,) of (rois,); `side` 0 weighs measured, 1 predicted BOLD."""
+        if not self.has_contrast:
+            return values
+        weights = self._settings.contrast
+        total = sum(
+            weights[roi][side] * value
+            for roi, value in zip(self.rois, values, strict=True)
+            if roi in weights
+        )
+        return np.append(values, total)
+
+    # Pairs
+
+    def _take_waiting(self) -> Pair | None:
+        """Pair what can be paired, in order; return the newest, filtered."""
+        newest = None
+        while self._waiting:
+            row = self._waiting[0]
+            due = row.volume - self._settings.horizon_tr > self._newest_tick
+            if due and row.volume not in self._predictions:
+                break  # its prediction is still to come
+            self._waiting.popleft()
+            predicted = self._prediction_for(row.volume)
+            newest = self._history.add(Pair(row.volume, predicted, row.measured))
+        return newest
+
+    def newest_in_units(self) -> Pair | None:
+        """Return the newest pair, both (model's ROIs,) in model units; nan: none.
+
+        None before there are 60 volumes to standardise the measurement by.
+        """
+        pair = self._history.newest_in_units()
+        if pair is None:
+            return None
+        predicted, measured = self._spread(pair.predicted), self._spread(pair.measured)
+        return Pair(pair.volume, predicted, measured)
+
+    def _spread(self, columns: FloatArray) -> FloatArray:
+        spread = np.full(len(self._settings.rois), np.nan)
+        spread[self._measured_columns] = columns[: len(self.rois)]
+        return spread
+
+    def after_run(self) -> AfterRun | None:
+        """Return the zero-phase score of the newest run; None if it was too short."""
+        score = self._history.after_run(self._n_columns)
+        if score is None:
+            return None
+        return AfterRun(self.rois, score, int(score.n.max(initial=0)))
+
+
+def plain(roi: str) -> str:
+    """Return an ROI's name with a plain apostrophe, whoever wrote it."""
+    return roi.strip().replace("\u2019", "'")

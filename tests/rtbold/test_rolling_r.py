@@ -1,0 +1,124 @@
+import numpy as np
+import pytest
+
+from rtbold.rolling_r import ENOUGH_EFFECTIVE_N, rolling_r
+from rtbold.volume_filter import CausalLowpass, zero_phase
+
+RNG = np.random.default_rng
+
+
+def correlated(n, r, *, seed=0, columns=1):
+    a, b = RNG(seed).standard_normal((2, n, columns))
+    return a, r * a + np.sqrt(1 - r**2) * b
+
+
+def slow(n, seed, *, tr_s=2.1):
+    series = RNG(seed).standard_normal((n + 200, 1))
+    lowpass = CausalLowpass(0.03, tr_s)
+    return np.array([lowpass(row) for row in series])[200:]
+
+
+def test_of_white_series_every_volume_counts():
+    found = rolling_r(*correlated(150, 0.6))
+    assert found.n_eff[0] == pytest.approx(150, rel=0.15)
+    assert found.low[0] < 0.6 < found.high[0]
+    assert found.n[0] == 150
+
+
+def test_a_straight_drift_makes_no_correlation():
+    a, b = correlated(150, 0.0)
+    drift = np.linspace(0, 50, 150)[:, None]
+    assert rolling_r(a + drift, b + drift).r == pytest.approx(rolling_r(a, b).r)
+
+
+def test_slow_series_have_fewer_independent_volumes_and_say_no_r():
+    a, b = slow(60, 1), slow(60, 2)
+    found = rolling_r(a, b)
+    assert found.n_eff[0] < ENOUGH_EFFECTIVE_N < found.n[0]
+    assert np.isnan([found.r[0], found.low[0], found.high[0]]).all()
+
+
+def test_missing_volumes_count_for_nothing_and_only_in_their_column():
+    a, b = correlated(120, 0.5, columns=2)
+    b[::2, 1] = np.nan
+    found = rolling_r(a, b)
+    assert found.n.tolist() == [120, 60]
+    apart = [rolling_r(a[:, [k]], b[:, [k]]) for k in range(2)]
+    np.testing.assert_allclose(found.r, [one.r[0] for one in apart])
+    garbage = np.where(np.isnan(b), 1e9, b)
+    assert abs(rolling_r(a, garbage).r[1] - found.r[1]) > 0.05
+
+
+@pytest.mark.parametrize("series", [np.full((100, 1), 7.0), np.full((100, 1), 1e9)])
+def test_what_does_not_vary_has_no_r(series):
+    found = rolling_r(series, RNG(0).standard_normal((100, 1)))
+    assert np.isnan(found.r).all()
+
+
+@pytest.mark.parametrize("n", [0, 1, 7, 15])
+def test_too_few_volumes_say_nothing(n):
+    found = rolling_r(*correlated(n, 0.9))
+    assert np.isnan(found.r).all()
+    assert found.n.tolist() == [n]
+
+
+def test_the_interval_holds_the_true_r_about_as_often_as_it_says():
+    inside = 0
+    for seed in range(300):
+        a, b = correlated(100, 0.4, seed=seed)
+        found = rolling_r(a, b)
+        inside += found.low[0] <= 0.4 <= found.high[0]
+    assert 270 <= inside <= 297  # 95 % of 300 is 285, sd 3.8
+
+
+def test_the_causal_filter_sees_no_future():
+    series = RNG(3).standard_normal((50, 2))
+    first = CausalLowpass(0.15, 2.1)
+    whole = np.array([first(row) for row in series])
+    second = CausalLowpass(0.15, 2.1)
+    other = np.concatenate([series[:30], 100 + series[30:]])
+    changed = np.array([second(row) for row in other])
+    np.testing.assert_array_equal(whole[:30], changed[:30])
+    assert np.isnan(whole[:2]).all()  # until it has settled
+    assert np.isfinite(whole[2:]).all()
+
+
+def test_the_filter_starts_without_a_step():
+    lowpass = CausalLowpass(0.15, 2.1)
+    rows = np.array([lowpass(np.array([1000.0])) for _ in range(10)])
+    np.testing.assert_allclose(rows[2:], 1000.0)
+
+
+def test_a_short_hole_is_bridged_and_a_long_one_starts_anew():
+    def filtered(holes):
+        lowpass = CausalLowpass(0.15, 2.1)
+        series = np.sin(np.arange(40) / 4)[:, None] + 5
+        series[20 : 20 + holes] = np.nan
+        return np.isfinite([lowpass(row)[0] for row in series])
+
+    assert filtered(2)[20:24].tolist() == [False, False, True, True]
+    assert filtered(3)[20:27].tolist() == [False] * 5 + [True, True]
+
+
+def test_a_column_that_comes_later_begins_there():
+    lowpass = CausalLowpass(0.15, 2.1)
+    rows = [lowpass(np.array([1.0, np.nan if k < 5 else 3.0])) for k in range(12)]
+    assert np.isnan(rows[4]).tolist() == [False, True]
+    np.testing.assert_allclose(rows[-1], [1.0, 3.0])
+
+
+@pytest.mark.parametrize(("cutoff_hz", "tr_s"), [(None, 2.1), (0.15, 4.0)])
+def test_without_a_cutoff_below_nyquist_nothing_is_filtered(cutoff_hz, tr_s):
+    lowpass = CausalLowpass(cutoff_hz, tr_s)
+    series = RNG(0).standard_normal((30, 1))
+    np.testing.assert_array_equal([lowpass(row) for row in series], series)
+    np.testing.assert_array_equal(zero_phase(series, cutoff_hz, tr_s), series)
+
+
+def test_the_zero_phase_filter_has_no_delay_and_needs_twenty_volumes():
+    t = np.arange(200) * 2.1
+    series = np.sin(2 * np.pi * 0.03 * t)[:, None]
+    noisy = series + np.where(np.arange(200) % 2, 0.5, -0.5)[:, None]
+    found = zero_phase(noisy, 0.15, 2.1)
+    np.testing.assert_allclose(found[20:-20], series[20:-20], atol=0.02)
+    assert zero_phase(series[:19], 0.15, 2.1) is None
