@@ -67,9 +67,15 @@ class Start:
 def fresh_base(
     channels: Sequence[str], rois: Sequence[str], start: Start | None = None
 ) -> Base:
-    """Return an untrained network; its head answers zero."""
+    """Return an untrained network; its head answers zero.
+
+    A NeuroBOLT whose preset reads the mean over all tokens reads the means along both
+    axes (`head="axes"`), as in `adapt_base`.
+    """
     start = start or Start()
-    options = preset(start.architecture, start.preset)
+    options = dict(preset(start.architecture, start.preset))
+    if start.architecture == "neurobolt" and options.get("head", "mean") == "mean":
+        options["head"] = "axes"
     torch.manual_seed(start.seed)
     network = build(
         start.architecture, options, channels=channels, n_rois=len(rois)

@@ -157,6 +157,8 @@ def test_from_nothing_answers_zero_and_is_the_same_for_a_seed():
     with torch.inference_mode():
         x = torch.from_numpy(material(n=2)[0].windows_uv)
         assert not bases[0].network(x).any()
+    published = fresh_base(CHANNELS, ROIS, Start("neurobolt", "base"))
+    assert published.network.config.head == "axes"
     assert fresh_base(CHANNELS, ROIS, Start("bandpower_ridge", "base")).learned
 
 
