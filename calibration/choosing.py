@@ -17,6 +17,10 @@ from rtbold.calibration.scored import Declared, OutOfFold, combined, score
 from rtbold.calibration.settings import CalibrationSettings
 
 _SURROGATES_N: Final = 999
+_NO_ENCODER: Final = (
+    "from nothing there is no encoder to read, only band power: this is the subject's "
+    "ridge"
+)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -57,40 +61,24 @@ def out_of_fold_of(folded: FoldedScan, name: str, scan: CalibrationScan) -> OutO
 
 
 def _model(candidates: Candidates, horizon: int) -> tuple[Kept, int, list[str]]:
+    """Return the series that is kept, the number of candidates, and why."""
     settings, base = candidates.settings, candidates.base
     if settings.strategy == "ridge":
         return "ridge_live", 1, ["the subject's ridge, as asked"]
     if base is None and settings.strategy == "head":
-        return (
-            "ridge_live",
-            1,
-            [
-                "from nothing there is no encoder to read, only band power: this is the "
-                "subject's ridge"
-            ],
-        )
+        return "ridge_live", 1, [_NO_ENCODER]
     if base is None or not base.card.origin.simulated_lineage:
         return "network", 1, []
     ours = _score(candidates, horizon, "network").r
     nothing = _score(candidates, horizon, "ridge_live").r
-    compared = f"R of the target {ours:.3f} against {nothing:.3f} out of fold"
-    if ours > nothing:
-        return (
-            "network",
-            2,
-            [
-                f"base '{base.card.name}', of simulated data, beats starting from nothing "
-                f"(the subject's ridge): {compared}"
-            ],
-        )
-    return (
-        "ridge_live",
-        2,
-        [
-            f"base '{base.card.name}', of simulated data, was not kept: it does not beat "
-            f"starting from nothing (the subject's ridge): {compared}"
-        ],
+    better = ours > nothing
+    reason = (
+        f"base '{base.card.name}', of simulated data, "
+        + ("beats" if better else "was not kept: it does not beat")
+        + " starting from nothing (the subject's ridge): R of the target out of fold "
+        f"{ours:.3f} against {nothing:.3f}"
     )
+    return "network" if better else "ridge_live", 2, [reason]
 
 
 def _score(candidates: Candidates, horizon: int, name: Kept) -> TargetScore:

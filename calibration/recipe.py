@@ -3,6 +3,7 @@
 ``outcome.save`` writes what comes out of it.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -16,9 +17,14 @@ from rtbold.calibration.conformal import conformal_intervals
 from rtbold.calibration.gathering import Gathered, Say, gather
 from rtbold.calibration.inputs.bold_series import plain_name
 from rtbold.calibration.judging import Judgement, OtherAnswers
-from rtbold.calibration.likeness import likeness_reference, statistics_of
+from rtbold.calibration.likeness import (
+    head_inputs,
+    likeness_reference,
+    statistics_of,
+)
 from rtbold.calibration.outoffold import (
     HORIZONS,
+    FinalFit,
     FitOptions,
     FoldedScan,
     Session,
@@ -28,7 +34,7 @@ from rtbold.calibration.outoffold import (
 )
 from rtbold.calibration.progress import Clock, Tell, untimed, untold
 from rtbold.calibration.published import published_score
-from rtbold.calibration.result import CalibrationResult
+from rtbold.calibration.result import CalibrationResult, Choice
 from rtbold.calibration.scored import Declared
 from rtbold.calibration.settings import NOTHING, CalibrationSettings
 from rtbold.calibration.split import Part, StrictSettings, final_part, strict_folds
@@ -38,6 +44,7 @@ from rtbold.calibration.strategies.tuned import Tuned
 from rtbold.calibration.target import MeasuredScan
 from rtbold.errors import ConfigError
 from rtbold.likeness_reference import LikenessReference
+from rtbold.messages import Float32Array, FloatArray
 
 _BATCH = 32
 
@@ -91,6 +98,7 @@ def calibrate(
         final_part(measured.onsets_s),
         replace(options, horizon_tr=choice.horizon_tr),
     )
+    read = _head_inputs(session, choice, final)
     return CalibrationResult(
         settings=settings,
         gathered=gathered,
@@ -105,7 +113,8 @@ def calibrate(
         intervals=intervals,
         published=published_score(session, choice, options),
         final=final,
-        likeness=_likeness(gathered),
+        likeness=_likeness(gathered, read),
+        head_inputs=read,
     )
 
 
@@ -214,7 +223,21 @@ def _folded(
     return out_of_fold(session, parts, at_horizon)
 
 
-def _likeness(gathered: Gathered) -> LikenessReference:
-    windows = gathered.scan.windows
-    batches = (windows[i : i + _BATCH] for i in range(0, len(windows), _BATCH))
-    return likeness_reference(statistics_of(batches))
+def _head_inputs(session: Session, choice: Choice, final: FinalFit) -> FloatArray:
+    """Return what the kept model's head reads; read anew only if the encoder moved."""
+    if choice.kept == "ridge_live":
+        found = session.tables.forms[final.ridge.form].features
+    elif session.strategy.name == "head":
+        found = session.prepared.readings.features
+    else:
+        return head_inputs(final.fitted.module(), _batches(session.material.windows_uv))
+    return np.asarray(found, dtype=np.float64)
+
+
+def _likeness(gathered: Gathered, read: FloatArray) -> LikenessReference:
+    windows = statistics_of(_batches(gathered.scan.windows))
+    return likeness_reference(windows, features=read)
+
+
+def _batches(windows: Float32Array) -> Iterator[Float32Array]:
+    return (windows[i : i + _BATCH] for i in range(0, len(windows), _BATCH))

@@ -15,7 +15,7 @@ from rtbold.calibration.settings import CalibrationSettings
 from rtbold.calibration.target import MeasuredScan, TargetScaling
 from rtbold.conformal import Intervals
 from rtbold.likeness_reference import LikenessReference
-from rtbold.messages import Float32Array
+from rtbold.messages import Float32Array, FloatArray
 from rtbold.verdict import Verdict
 
 Kept = Literal["network", "ridge_live"]  # a series of `FoldedScan`
@@ -79,11 +79,18 @@ class CalibrationResult:
     published: PublishedScore
     final: FinalFit
     likeness: LikenessReference
+    head_inputs: FloatArray  # (windows, features): what the kept model's head reads
 
     @property
     def verdict(self) -> Verdict:
         """The verdict on what is kept."""
         return self.kept.verdict
+
+    @property
+    def ridge_verdict(self) -> Verdict:
+        """The verdict on the subject's ridge, kept or not."""
+        ridge = self.kept if self.choice.kept == "ridge_live" else self.beside
+        return ridge.verdict
 
     @property
     def simulated(self) -> bool:

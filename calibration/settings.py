@@ -92,28 +92,6 @@ class CalibrationSettings:
         return (self.target or CONTRAST) if self.contrast else self.target
 
 
-def parse_cleaning(text: str) -> Cleaning:
-    """Return the chain that ``online:NAME`` or ``offline:NAME`` says; NAME ``none``.
-
-    Raises
-    ------
-    ConfigError : it says neither.
-    """
-    mode, _, name = text.partition(":")
-    name = name.strip()
-    if text == "none" or (mode in ("online", "offline") and name == "none"):
-        return Cleaning(software="none", mode="none")
-    if mode == "online" and name:
-        return Cleaning(software=name, mode="online")
-    if mode == "offline" and name:
-        return Cleaning(software=name, mode="offline")
-    raise ConfigError(
-        f"--cleaning is {text!r}, expected online:NAME (the stream as the cleaning "
-        "software sent it, which is the recommended input), offline:NAME, or "
-        "offline:none for EEG that nothing was removed from."
-    )
-
-
 def parse_contrast(words: Sequence[str]) -> dict[str, float]:
     """Return ROI -> weight from ``ROI=WEIGHT`` words.
 

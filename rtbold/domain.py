@@ -35,7 +35,7 @@ def parse_cleaning(text: str) -> Cleaning:
     ConfigError : it is neither ``online:NAME``, ``offline:NAME`` nor ``none``.
     """
     bare = text.strip()
-    if bare.casefold() == "none":
+    if bare.casefold() in ("none", "online:none", "offline:none"):
         return Cleaning(mode="none")
     mode, _, name = bare.partition(":")
     software = name.strip()

@@ -9,6 +9,7 @@ import typer
 # command -> (module under rtbold.cli, function, one line for `rtbold --help`)
 COMMANDS: dict[str, tuple[str, str]] = {
     "demo": ("demo", "demo"),
+    "calibrate": ("calibrate", "calibrate"),
     "run": ("run", "run"),
     "simulate": ("simulate", "simulate"),
     "play": ("play", "play"),
@@ -26,6 +27,11 @@ MODEL_COMMANDS: dict[str, tuple[str, str]] = {
     "export": ("models_compile", "export"),
     "compile": ("models_compile", "compile_"),
     "explain": ("models_explain", "explain"),
+}
+SUBJECT_COMMANDS: dict[str, tuple[str, str]] = {
+    "list": ("subjects", "list_subjects"),
+    "show": ("subjects", "show"),
+    "compare": ("subjects", "compare"),
 }
 
 
@@ -55,4 +61,10 @@ def build_app() -> typer.Typer:
     for name, (module, function) in MODEL_COMMANDS.items():
         models.command(name)(load(module, function))
     app.add_typer(models, name="models")
+    subjects = typer.Typer(
+        help="Calibrated subjects: list, show, compare.", no_args_is_help=True
+    )
+    for name, (module, function) in SUBJECT_COMMANDS.items():
+        subjects.command(name)(load(module, function))
+    app.add_typer(subjects, name="subjects")
     return app

@@ -1,0 +1,137 @@
+"""A calibration as files: a bundle in the subject's folder, all of it or nothing."""
+
+import datetime
+import errno
+import io
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+
+from rtbold import bundle as bundles
+from rtbold.bundle import Bundle
+from rtbold.calibration.likeness import FeatureScale
+from rtbold.calibration.result import CalibrationResult
+from rtbold.calibration.subject_card import N_CHECK_WINDOWS, card_of
+from rtbold.card import Card
+from rtbold.check_file import CHECK_NAME
+from rtbold.errors import RtboldError
+from rtbold.messages import Float32Array
+from rtbold.models.checks import check_file
+from rtbold.models.export import to_onnx, to_safetensors
+from rtbold.subjects import next_folder
+
+SERIES_NAME: Final = "out_of_fold.npz"
+REPORT_NAME: Final = "report.html"
+_FULL: Final = (errno.ENOSPC, errno.EDQUOT)
+
+
+@dataclass(frozen=True, slots=True)
+class Saved:
+    """What was written."""
+
+    bundle: Bundle
+    report: Path | None
+    log_line: str
+
+
+def save(
+    result: CalibrationResult, now: datetime.datetime, *, report: bytes | None = None
+) -> Saved:
+    """Write the bundle of a calibration; earlier ones are not touched.
+
+    Parameters
+    ----------
+    now : aware of its time zone; names the bundle.
+    report : the HTML that goes into it.
+
+    Raises
+    ------
+    RtboldError : it cannot be written, as on a full disk; nothing is left behind.
+    """
+    settings = result.settings
+    folder = next_folder(settings.root, settings.subject, now)
+    card = card_of(result, now)
+    module = result.module()
+    check_uv = check_windows(result.windows)
+    scale = FeatureScale.of(result.head_inputs)
+    contents: dict[str, bytes | Path] = {
+        CHECK_NAME: check_file(module, check_uv),
+        "model.onnx": to_onnx(module, len(card.channels), watch=(scale.mean, scale.sd)),
+        "weights.safetensors": to_safetensors(module),
+        SERIES_NAME: series_file(result),
+    }
+    if report is not None:
+        contents[REPORT_NAME] = report
+    written = _write(folder, card, contents)
+    place = written.path / REPORT_NAME if report is not None else None
+    return Saved(written, place, log_line(result, written, now))
+
+
+def _write(folder: Path, card: Card, contents: dict[str, bytes | Path]) -> Bundle:
+    parent_was_there = folder.parent.exists()
+    try:
+        return bundles.write(folder, card, contents)
+    except OSError as error:
+        if not parent_was_there:
+            _remove_if_empty(folder.parent)
+        what = "the disk is full" if error.errno in _FULL else error.strerror or error
+        raise RtboldError(
+            f"the model could not be written to {folder}: {what}. Nothing of it was "
+            "left behind, and earlier models are as they were. Make room or choose "
+            "another folder with --root, and calibrate again."
+        ) from error
+
+
+def _remove_if_empty(folder: Path) -> None:
+    try:
+        folder.rmdir()
+    except OSError:
+        return  # not empty, or never made: either way not ours to remove
+
+
+def check_windows(windows: Float32Array, n: int = N_CHECK_WINDOWS) -> Float32Array:
+    """Return windows spread over the scan, for ``check.npz``."""
+    return windows[np.linspace(0, len(windows) - 1, n).round().astype(int)]
+
+
+def series_file(result: CalibrationResult) -> bytes:
+    """Return what was predicted out of fold beside what was measured, as NPZ.
+
+    One row a volume that has a window: ``volume``, ``onsets_s``, ``fold``; per ROI
+    ``predicted`` and ``measured`` in model units, ``scored`` in the scanner's.
+    """
+    folded, scan = result.folded, result.gathered.scan
+    fold = np.full(len(scan), -1)
+    for number, each in enumerate(folded.folds):
+        fold[each.part.test] = number
+    file = io.BytesIO()
+    np.savez_compressed(
+        file,
+        rois=np.array(scan.rois),
+        volume=scan.volume,
+        onsets_s=result.measured.onsets_s,
+        fold=fold,
+        predicted=getattr(folded, result.choice.kept).astype(np.float32),
+        measured=folded.target.astype(np.float32),
+        scored=folded.scored.astype(np.float32),
+    )
+    return file.getvalue()
+
+
+def log_line(result: CalibrationResult, written: Bundle, now: datetime.datetime) -> str:
+    """Return one line for a lab's log, tab-separated."""
+    gate, card = result.verdict.gate, written.card
+    fields = (
+        now.astimezone(datetime.UTC).strftime("%Y-%m-%d %H:%M UTC"),
+        result.settings.subject + (" SIMULATED" if result.simulated else ""),
+        written.path.name,
+        f"{result.gathered.scan.name} + {Path(result.settings.scan.bold).name}",
+        f"{gate.target}: {gate.label}",
+        f"R {gate.r:.3f} ({gate.r_low:.3f} to {gate.r_high:.3f}), p {gate.p:.2g}",
+        f"{result.verdict.n_volumes} volumes, TR {card.tr_s:g} s",
+        f"{card.fitting.strategy if card.fitting else ''}, horizon {card.horizon_tr}",
+        f"sha256 {written.sha256[:16]}",
+    )
+    return "\t".join(fields)
