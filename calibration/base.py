@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from rtbold.bundle import Bundle
+from rtbold.calibration.strategies.closed_form import EarlierHead
 from rtbold.card import Card
 from rtbold.electrodes import canonical
 from rtbold.engine.torch import load_network
@@ -38,6 +39,7 @@ class Base:
     rois: tuple[str, ...]
     known: tuple[bool, ...]  # ROIs whose head is the bundle's
     fresh: tuple[str, ...] = ()  # entries that do not come from the bundle
+    earlier: EarlierHead | None = None  # of the bundle, for all of its ROIs
 
     @property
     def head(self) -> nn.Linear:
@@ -89,9 +91,9 @@ def fresh_base(
 def adapt_base(bundle: Bundle, channels: Sequence[str], rois: Sequence[str]) -> Base:
     """Return a bundle's network on these channels and ROIs.
 
-    Where the bundle knows none of the ROIs, a NeuroBOLT that reads the mean over all
-    tokens reads the means along both axes instead (`head="axes"`): the new head is
-    learned anyway, and has more to read.
+    Where the bundle has no trained head, a NeuroBOLT that reads the mean over all
+    tokens reads the means along both axes instead (`head="axes"`): the head is learned
+    from nothing anyway, and has more to read.
 
     Raises
     ------
@@ -101,28 +103,20 @@ def adapt_base(bundle: Bundle, channels: Sequence[str], rois: Sequence[str]) -> 
     columns = _columns(card, channels)
     old = load_network(bundle)
     _require_linear_head(old, card.architecture)
-    known = (
-        tuple(roi in card.rois for roi in rois)
-        if _trained(card)
-        else ((False,) * len(rois))
-    )
-    options = _options(old, any(known))
+    trained = card.origin.kind != "start"
+    options = _options(old, trained)
     torch.manual_seed(0)  # what is fresh must not depend on what ran before
     network = build(card.architecture, options, channels=channels, n_rois=len(rois))
     state, fresh = _carried(old, network.state_dict(), columns)
     network.load_state_dict(state)
     head = cast("nn.Linear", network.head)
     _clear(head)
-    if any(known):
-        known = _carry_head(old, head, _Wanted(tuple(rois), card.rois, columns), known)
-    return Base(network.eval(), card, bundle.sha256, tuple(rois), known, fresh)
-
-
-@dataclass(frozen=True, slots=True)
-class _Wanted:
-    rois: tuple[str, ...]
-    old_rois: tuple[str, ...]
-    columns: list[int]  # of the old channels
+    earlier = _earlier(old, head.in_features, columns) if trained else None
+    known = tuple(earlier is not None and roi in card.rois for roi in rois)
+    if earlier is not None:
+        at = {row: card.rois.index(roi) for row, roi in enumerate(rois) if known[row]}
+        _put_rows(head, earlier, at)
+    return Base(network.eval(), card, bundle.sha256, tuple(rois), known, fresh, earlier)
 
 
 def _columns(card: Card, channels: Sequence[str]) -> list[int]:
@@ -151,14 +145,10 @@ def _require_linear_head(network: nn.Module, architecture: str) -> None:
     )
 
 
-def _trained(card: Card) -> bool:
-    return card.origin.kind != "start"
-
-
-def _options(old: nn.Module, any_known: bool) -> dict[str, Option]:
+def _options(old: nn.Module, trained: bool) -> dict[str, Option]:
     options = options_of(old.config)
     mean = isinstance(old, NeuroBolt) and old.config.head == "mean"
-    return {**options, "head": "axes"} if mean and not any_known else options
+    return {**options, "head": "axes"} if mean and not trained else options
 
 
 def _carried(
@@ -210,27 +200,25 @@ def _require_carried(old: nn.Module, lost: list[str]) -> None:
         )
 
 
-def _carry_head(
-    old: nn.Module, head: nn.Linear, wanted: _Wanted, known: tuple[bool, ...]
-) -> tuple[bool, ...]:
-    """Copy the rows of the ROIs that are known, if the head's columns can be found."""
+def _earlier(old: nn.Module, n_features: int, columns: list[int]) -> EarlierHead | None:
+    """Return the bundle's head on the channels; None: its columns cannot be found."""
     source = cast("nn.Linear", old.head)
     weight = source.weight.detach()  # (old rois, old features)
-    if weight.shape[1] != head.in_features or _by_channel(old):
+    if _by_channel(old):
         n_old = len(cast("Sequence[str]", old.config.channels))  # type: ignore[union-attr]
-        if not _by_channel(old):
-            return (False,) * len(known)
-        blocks = torch.unflatten(
-            weight, 1, (n_old, -1)
-        )  # (rois, c, features of a channel)
-        weight = blocks[:, wanted.columns].flatten(1)
+        blocks = torch.unflatten(weight, 1, (n_old, -1))  # (rois, c, of a channel)
+        weight = blocks[:, columns].flatten(1)
+    if weight.shape[1] != n_features:
+        return None
+    bias = source.bias.detach().double().numpy()
+    return EarlierHead(weight.T.double().numpy(), bias)
+
+
+def _put_rows(head: nn.Linear, earlier: EarlierHead, at: Mapping[int, int]) -> None:
     with torch.no_grad():
-        for row, roi in enumerate(wanted.rois):
-            if known[row]:
-                at = wanted.old_rois.index(roi)
-                head.weight[row] = weight[at]
-                head.bias[row] = source.bias[at]
-    return known
+        for row, old_row in at.items():
+            head.weight[row] = torch.from_numpy(earlier.weight[:, old_row])
+            head.bias[row] = float(earlier.bias[old_row])
 
 
 def _by_channel(old: nn.Module) -> bool:

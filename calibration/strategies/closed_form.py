@@ -8,11 +8,15 @@ all ROIs, by the mean squared error over contiguous blocks that are 36 s apart: 
 scan's few independent volumes a penalty per ROI, or a choice by R, did worse on every
 simulated subject of development.
 
+Where there is an earlier head, what it answers for all its ROIs is a second thing to
+read: few numbers that many scans were needed to find. Blocks choose between them and
+all features. Either way the result is one linear map of the features.
+
 Solved among the volumes (the dual form): features may be many more than volumes.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -36,11 +40,20 @@ class LinearHead:
     slope: float  # of the prior; 0: there is none
     penalty: float  # relative; inf: the prior alone
     error: float  # mean squared, over the inner blocks, in units of the target
+    through_earlier: bool = False  # learned on what the earlier head answers
 
     def __call__(self, features: Float32Array, prior: Float32Array) -> Float32Array:
         """Predict (n, rois)."""
         out = features @ self.weight + self.slope * prior + self.bias
         return np.asarray(out, dtype=np.float32)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class EarlierHead:
+    """The head of the base, for all ROIs that it knows."""
+
+    weight: FloatArray  # (features, earlier rois)
+    bias: FloatArray  # (earlier rois,)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -50,6 +63,7 @@ class Readings:
     features: Float32Array  # (windows, features)
     prior: Float32Array  # (windows, rois); zero for ROIs without an earlier head
     onsets_s: FloatArray  # (windows,)
+    earlier: EarlierHead | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -72,6 +86,23 @@ def solve_head(readings: Readings, targets: Float32Array, rows: IntArray) -> Lin
     ------
     DataFileError : too few rows to choose a penalty by.
     """
+    direct = _solved(readings, targets, rows)
+    earlier = readings.earlier
+    if earlier is None:
+        return direct
+    answers = readings.features @ earlier.weight + earlier.bias
+    through = _solved(replace(readings, features=answers), targets, rows)
+    if through.error >= direct.error:
+        return direct
+    return replace(
+        through,
+        weight=earlier.weight @ through.weight,
+        bias=through.bias + earlier.bias @ through.weight,
+        through_earlier=True,
+    )
+
+
+def _solved(readings: Readings, targets: Float32Array, rows: IntArray) -> LinearHead:
     features = readings.features.astype(np.float32)
     mean = features[rows].mean(axis=0)
     scale = np.maximum(features[rows].std(axis=0), _SCALE_FLOOR)

@@ -73,4 +73,9 @@ def with_head(base: Base, solved: LinearHead) -> nn.Module:
 def notes_of(solved: LinearHead) -> dict[str, float]:
     """Return what was chosen, for the card; a penalty of -1 is an infinite one."""
     penalty = solved.penalty if np.isfinite(solved.penalty) else -1.0
-    return {"penalty": penalty, "slope": solved.slope, "error": solved.error}
+    return {
+        "penalty": penalty,
+        "slope": solved.slope,
+        "error": solved.error,
+        "through_earlier": float(solved.through_earlier),
+    }

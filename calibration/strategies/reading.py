@@ -48,7 +48,7 @@ def read_features(
             pace.step()
     assert features is not None
     prior = answers_of(base.head, features)
-    return Readings(features, prior, material.onsets_s)
+    return Readings(features, prior, material.onsets_s, base.earlier)
 
 
 def features_of(network: nn.Module, eeg_uv: Tensor) -> Tensor:

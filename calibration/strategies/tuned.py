@@ -1,6 +1,5 @@
 """Last blocks, adapters, everything: gradient steps from the closed-form head on."""
 
-import copy
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Final, cast
@@ -24,7 +23,7 @@ from rtbold.calibration.strategies.protocol import (
     Wish,
 )
 from rtbold.calibration.strategies.reading import in_batches, n_batches, read_features
-from rtbold.calibration.strategies.tail import Capture, Tail, cuts_of
+from rtbold.calibration.strategies.tail import Capture, Tail
 from rtbold.calibration.strategies.training import (
     Course,
     Learner,
@@ -130,16 +129,3 @@ def _fitted(
 
     notes = {**notes_of(solved), "best_epoch": float(course.best_epoch)}
     return Fitted(network, answers, notes, course.errors, course.interrupted)
-
-
-def check(name: StrategyName, base: Base) -> None:
-    """Refuse a strategy that a network has no parts for, before any window is read.
-
-    Raises
-    ------
-    ConfigError : as `tail.cuts_of` and `low_rank.attach` say.
-    """
-    if name == "last":
-        cuts_of(base.network)
-    if name == "adapters":
-        low_rank.attach(copy.deepcopy(base.network), rank=1, alpha=1.0)

@@ -65,16 +65,26 @@ def test_rois_are_found_by_name_and_new_ones_start_at_zero(tmp_path):
     assert base.known == (True, False)
 
 
-def test_unknown_rois_give_the_published_form_more_to_read(tmp_path):
-    found = written(tmp_path, "neurobolt published form")
+def test_a_start_in_the_published_form_has_more_to_read(tmp_path):
+    found = written(tmp_path, "neurobolt published form", kind="start")
     base = adapt_base(found, CHANNELS, ("new",))
     assert base.network.config.head == "axes"
-    known = adapt_base(found, CHANNELS, ("a", "new"))
-    assert known.network.config.head == "mean"
+    assert base.earlier is None
     encoder = load_network(found).state_dict()
     for key, value in base.network.state_dict().items():
         if not key.startswith("head."):
             assert torch.equal(value, encoder[key])
+
+
+def test_unknown_rois_can_be_learned_through_the_earlier_head(tmp_path):
+    found = written(tmp_path, "neurobolt published form")
+    base = adapt_base(found, CHANNELS, ("new",))
+    assert base.known == (False,)
+    x = torch.from_numpy(windows())
+    with torch.inference_mode():
+        features, whole = base.network.features(x).numpy(), load_network(found)(x)
+    answers = features @ base.earlier.weight + base.earlier.bias
+    np.testing.assert_allclose(answers, whole, atol=1e-5)
 
 
 def test_a_start_has_no_head_to_carry(tmp_path):

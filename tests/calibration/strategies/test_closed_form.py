@@ -1,7 +1,11 @@
 import numpy as np
 import pytest
 
-from rtbold.calibration.strategies.closed_form import Readings, solve_head
+from rtbold.calibration.strategies.closed_form import (
+    EarlierHead,
+    Readings,
+    solve_head,
+)
 from rtbold.errors import DataFileError
 
 ONSETS_S = np.arange(200) * 2.0
@@ -78,3 +82,22 @@ def test_too_few_rows_are_refused():
     given = readings()
     with pytest.raises(DataFileError, match="36 s apart"):
         solve_head(given, planted(given.features), np.arange(4))
+
+
+def test_few_answers_of_an_earlier_head_beat_many_features():
+    given = readings(n_features=400)
+    rng = np.random.default_rng(2)
+    earlier = EarlierHead(rng.standard_normal((400, 3)) / 60, np.ones(3))
+    answers = given.features @ earlier.weight + earlier.bias
+    mixed = answers @ rng.standard_normal((3, 2))
+    y = (mixed + 0.5 * rng.standard_normal(mixed.shape)).astype(np.float32)
+    rows, new = np.arange(150), np.arange(168, 200)
+    read = Readings(given.features, given.prior, ONSETS_S, earlier)
+    heads = solve_head(read, y, rows), solve_head(given, y, rows)
+    errors = [
+        ((head(given.features[new], given.prior[new]) - mixed[new]) ** 2).mean()
+        for head in heads
+    ]
+    assert heads[0].through_earlier
+    assert not heads[1].through_earlier
+    assert errors[0] < 0.5 * errors[1]

@@ -15,6 +15,7 @@ from rtbold.calibration.outoffold import (  # noqa: E402
 from rtbold.calibration.split import final_part, strict_folds  # noqa: E402
 from rtbold.calibration.strategies import low_rank  # noqa: E402
 from rtbold.calibration.strategies.augment import ChannelDropout  # noqa: E402
+from rtbold.calibration.strategies.choice import caution, strategy_of  # noqa: E402
 from rtbold.calibration.strategies.head import ClosedFormHead  # noqa: E402
 from rtbold.calibration.strategies.protocol import Wish  # noqa: E402
 from rtbold.calibration.strategies.tail import Capture, Tail  # noqa: E402
@@ -22,7 +23,7 @@ from rtbold.calibration.strategies.training import (  # noqa: E402
     TrainingSettings,
     groups,
 )
-from rtbold.calibration.strategies.tuned import Tuned, check  # noqa: E402
+from rtbold.calibration.strategies.tuned import Tuned  # noqa: E402
 from rtbold.calibration.target import fit_scaling  # noqa: E402
 from rtbold.errors import ConfigError  # noqa: E402
 
@@ -250,9 +251,9 @@ def test_windows_are_not_changed_and_lost_channels_come_from_neighbours():
 def test_a_network_without_blocks_says_what_else_there_is():
     base = tiny_base("beira")
     with pytest.raises(ConfigError, match="--strategy head or all"):
-        check("last", base)
+        strategy_of("last", base)
     with pytest.raises(ConfigError, match="no attention"):
-        check("adapters", base)
+        strategy_of("adapters", base)
 
 
 def test_rates_fall_towards_the_input_and_vectors_do_not_decay():
@@ -266,3 +267,11 @@ def test_rates_fall_towards_the_input_and_vectors_do_not_decay():
     assert by_name["pos_embed"]["weight_decay"] == 0.0
     assert by_name["head.bias"]["weight_decay"] == 0.0
     assert by_name["head.weight"]["weight_decay"] == 0.05
+
+
+def test_strategies_come_by_name_and_random_encoders_with_a_warning():
+    base = tiny_base()
+    names = ("head", "last", "adapters", "all")
+    assert tuple(strategy_of(name, base).name for name in names) == names
+    assert "take the ridge" in caution("head", base)
+    assert caution("head", tiny_base("ridge")) is None
