@@ -15,6 +15,12 @@ from torch import nn
 from rtbold import bundle
 from rtbold.calibration.dataset import Scan, causal_windows, in_batches
 from rtbold.calibration.fit import Split
+from rtbold.calibration.likeness import (
+    FeatureScale,
+    head_inputs,
+    likeness_reference,
+    statistics_of,
+)
 from rtbold.calibration.linear_fit import features_table, fit_linear
 from rtbold.calibration.ridge import RidgeFit, fit_ridge
 from rtbold.calibration.score import (
@@ -26,12 +32,11 @@ from rtbold.calibration.score import (
 )
 from rtbold.card import Baseline, Card, Check, Cleaning, Origin, Scores
 from rtbold.check_file import CHECK_NAME
+from rtbold.likeness_reference import LikenessReference
 from rtbold.messages import Float32Array
 from rtbold.models.bandpower_ridge import (
-    BANDS_HZ,
     BandPowerRidge,
     BandPowerRidgeConfig,
-    LogBandPower,
     Unmixing,
 )
 from rtbold.models.checks import check_file
@@ -45,7 +50,6 @@ CHANNELS = (
     "C4", "T8", "P7", "P3", "PZ", "P4", "P8", "O1", "O2",
 )  # fmt: skip
 UNMIXINGS: tuple[Unmixing, ...] = ("none", "laplacian")
-QUANTILES = (0.005, 0.025, 0.5, 0.975, 0.995)
 CHECK_WINDOWS_PER_SCAN = 4
 DATA = "simulated: twin, level hard, unseen subjects"
 
@@ -142,23 +146,18 @@ def score(
     )
 
 
-def likeness(scans: Sequence[Scan]) -> dict[str, list[float]]:
-    """Return quantiles of log band power over channels, 2 s pieces and scans."""
-    model = LogBandPower()
-    with torch.inference_mode():
-        power = np.concatenate(
-            [
-                model(torch.from_numpy(batch)).numpy().reshape(-1, len(BANDS_HZ))
-                for scan in scans
-                for batch in in_batches(scan)
-            ]
-        )
-    quantiles = np.quantile(power, QUANTILES, axis=0)  # (quantiles, bands)
-    rows = {
-        f"log_power_{band}_uv2": quantiles[:, at].tolist()
-        for at, band in enumerate(BANDS_HZ)
-    }
-    return {"quantiles": list(QUANTILES), **rows}
+def likeness(
+    scans: Sequence[Scan], model: nn.Module
+) -> tuple[LikenessReference, FeatureScale]:
+    """Return what training EEG looks like; each subject by the scale of the others."""
+    statistics, features, group = [], [], []
+    for number, scan in enumerate(scans):
+        statistics += statistics_of(in_batches(scan))
+        features.append(head_inputs(model, in_batches(scan)))
+        group += [number] * len(scan)
+    table = np.concatenate(features)
+    reference = likeness_reference(statistics, group=np.array(group), features=table)
+    return reference, FeatureScale.of(table)
 
 
 def software() -> dict[str, str]:
@@ -180,13 +179,19 @@ def check_windows(scans: Sequence[Scan]) -> Float32Array:
 
 
 def write_bundle(
-    folder: Path, card: Card, model: nn.Module, *, check_uv: Float32Array
+    folder: Path,
+    card: Card,
+    model: nn.Module,
+    *,
+    check_uv: Float32Array,
+    scale: FeatureScale | None = None,
 ) -> bundle.Bundle:
     """Export a trained model and write its bundle; an earlier one is replaced.
 
     Parameters
     ----------
     check_uv : simulated windows (n, channels, 3200), for ``check.npz``.
+    scale : of what the head reads; the graph then says how far a window is from it.
     """
     card = msgspec.structs.replace(
         card,
@@ -196,9 +201,10 @@ def write_bundle(
         note="SIMULATED data only; says nothing about real brains.",
         check=Check(windows="simulated", n=len(check_uv)),
     )
+    watch = None if scale is None else (scale.mean, scale.sd)
     contents = {
         CHECK_NAME: check_file(model, check_uv),
-        "model.onnx": to_onnx(model, len(card.channels)),
+        "model.onnx": to_onnx(model, len(card.channels), watch=watch),
         "weights.safetensors": to_safetensors(model),
     }
     return bundle.write(folder, card, contents, replace=True)

@@ -5,6 +5,7 @@ the scan, or a subject) is compared with the others. Compared with itself, a sca
 more like itself than any later EEG of the same subject can.
 """
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal, cast
@@ -17,13 +18,12 @@ from torch import nn
 from rtbold.errors import DataFileError
 from rtbold.likeness import Comparison, unlikeness
 from rtbold.likeness_reference import LikenessReference, Spread, Statistic
-from rtbold.messages import Float32Array, FloatArray
+from rtbold.messages import WINDOW_S, Float32Array, FloatArray
 from rtbold.window_statistics import WindowStatistics, window_statistics
 
 QUANTILES: Final = (0.005, 0.5, 0.995)
 N_BLOCKS: Final = 5
 MIN_WINDOWS: Final = 60
-GUARD: Final = 8  # windows at a block's edge that share EEG with the next, at 2 s a TR
 TWO_SIDED: Final[tuple[Statistic, ...]] = ("level", "slope")
 SMALLEST_SD: Final = 1e-6  # of a feature that never moved
 DIGITS: Final = 6  # on the card
@@ -92,6 +92,7 @@ def likeness_reference(
     *,
     group: IntArray | None = None,
     features: FloatArray | None = None,
+    tr_s: float = 2.0,
 ) -> LikenessReference:
     """Return what the card keeps of the calibration EEG.
 
@@ -100,6 +101,7 @@ def likeness_reference(
     windows : in order of time.
     group : (windows,), subject of each; None: one scan, cut into five blocks.
     features : (windows, features) that the head reads; None: no such statistic.
+    tr_s : from window to window; those that share EEG with a block are not its scale.
 
     Raises
     ------
@@ -112,7 +114,8 @@ def likeness_reference(
         )
     groups: Groups = "blocks" if group is None else "subjects"
     of = blocks_of(len(windows)) if group is None else group
-    held_out = _held_out(windows, of, features, guard=GUARD if group is None else 0)
+    guard = math.ceil(WINDOW_S / tr_s) if group is None else 0
+    held_out = _held_out(windows, of, features, guard=guard)
     spreads = {
         name: _spread(np.array([w[name] for w in held_out]), name)
         for name in held_out[0]
@@ -138,8 +141,10 @@ def _held_out(
     found: list[dict[Statistic, float]] = [{} for _ in windows]
     for each in np.unique(group):
         inside = np.flatnonzero(group == each)
-        near = np.arange(inside[0] - guard, inside[-1] + guard + 1)
-        others = np.setdiff1d(np.flatnonzero(group != each), near)
+        others = np.flatnonzero(group != each)
+        if guard:
+            away = np.abs(others[:, None] - inside[[0, -1]]).min(axis=1)
+            others = others[away > guard]
         compare = Comparison(_scale([windows[i] for i in others.tolist()]))
         for i in inside.tolist():
             found[i] = compare(windows[i])

@@ -56,11 +56,17 @@ def main() -> None:
     check_uv = demo.check_windows(twin.make(CHECK_SEEDS, n_processes=options.threads))
     for name, key in (("demo", "demo"), ("demo-ridge", better)):
         baseline = demo.out_of_sample_baseline(predict(models[key], parts[1].scans))
+        seen = parts[0].scans[:N_LIKENESS_SUBJECTS]
+        likeness, scale = demo.likeness(seen, models[key])
         own = msgspec.structs.replace(
-            card, name=name, baseline=baseline, scores=scores[key]
+            card, name=name, baseline=baseline, scores=scores[key], likeness=likeness
         )
         written = demo.write_bundle(
-            options.out / f"{name}.rtbold", own, models[key], check_uv=check_uv
+            options.out / f"{name}.rtbold",
+            own,
+            models[key],
+            check_uv=check_uv,
+            scale=scale,
         )
         say(f"wrote {written.path} ({key}), sha256 {written.sha256[:12]}")
 
@@ -77,7 +83,6 @@ def load(twin: TwinScans, options: argparse.Namespace) -> tuple[Card, Parts]:
         twin.card,
         normalisation=normalisation,
         training_data_sha256=data_sha256(train),
-        likeness=demo.likeness(train[:N_LIKENESS_SUBJECTS]),
         software=demo.software(),
     )
     splits = [

@@ -1,10 +1,10 @@
 import pytest
+from pipeline_rig import card, stream
 
 from rtbold.card import Cleaning, Origin
 from rtbold.config import RunSettings
 from rtbold.domain import SessionDomain, domain_reasons, parse_cleaning
 from rtbold.errors import ConfigError, DomainRefused
-from tests.support.pipeline_rig import card, stream
 
 SUBJECT = card(
     origin=Origin(kind="subject", simulated_lineage=False, verdict_on_real_data=True),

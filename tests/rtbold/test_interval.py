@@ -1,19 +1,43 @@
+import json
+from pathlib import Path
+
+import jsonschema
 import numpy as np
+import pipeline_rig as rig
 import pytest
 from msgspec.structs import replace
 
 from rtbold.card import Contrast
+from rtbold.codec import encode
 from rtbold.conformal import N_QUANTILES, Intervals
 from rtbold.feedback import FeedbackSettings
 from rtbold.interval import LiveIntervals, Widths, card_widths
-from rtbold.publication import pred_fb, pred_roi
-from tests.rtbold.test_publication import CARD, MOMENTS, TARGET, assert_fits, prediction
+from rtbold.messages import BoldPrediction, Tick
+from rtbold.publication import Moments, pred_fb, pred_roi
 
+SCHEMAS = Path(__file__).resolve().parents[2] / "rtbold" / "schemas"
+CARD = rig.card(rois=("first", "second"))
+MOMENTS = Moments(t_pipeline_s=100.1, t_predicted_s=100.12, t_publish_s=100.121)
+TARGET = FeedbackSettings("first")
 GRID = tuple(np.linspace(0, 4, N_QUANTILES).tolist())
 INTERVALS = Intervals(
     half_width=((1.0, 2.0), (0.5, None)), n_eff=(40.0, 10.0), quantiles=(GRID, GRID)
 )
 KNOWN = replace(CARD, intervals=INTERVALS)
+
+
+def prediction(values=(0.42, -1.0), status="ok", reasons=()):
+    return BoldPrediction(
+        tick=Tick(7, 100.0, True), t_start_s=84.0, t_end_s=100.0, bold_time_s=100.0,
+        status=status, reasons=reasons, next_due_s=102.1,
+        values=None if values is None else np.array(values, np.float32),
+    )  # fmt: skip
+
+
+def assert_fits(message):
+    body = json.loads(encode(message))
+    schema = json.loads((SCHEMAS / f"{message.topic}.1.json").read_text())
+    jsonschema.validate(body, schema)
 
 
 def both(given, card=KNOWN, settings=TARGET, widths=None):

@@ -1,0 +1,199 @@
+"""How often the likeness monitor is wrong, on SIMULATED sessions.
+
+    python scripts/measure_likeness.py --cache CACHE
+
+Each subject is calibrated on 16 minutes; then come half an hour of another session of
+the same subject, the same with something wrong, and another subject. Seeds are in none
+of the ranges that a model learns from.
+"""
+
+import argparse
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from rtbold import bundle
+from rtbold.calibration import demo
+from rtbold.calibration.dataset import Scan, in_batches
+from rtbold.calibration.likeness import (
+    FeatureScale,
+    head_inputs,
+    likeness_reference,
+    statistics_of,
+)
+from rtbold.calibration.twin_data import TwinScans
+from rtbold.engine.torch import load_network
+from rtbold.likeness import LikenessMonitor
+from rtbold.likeness_reference import LikenessReference
+from rtbold.messages import Float32Array
+
+FIRST_SEED = 3100
+CALIBRATION_S, SESSION_S = 960.0, 1800.0
+N_FAULT_WINDOWS = 300  # of a session, with each fault: 10.5 minutes
+MUSCLE_UV = 15.0
+TEMPLES = ("F7", "F8", "T7", "T8")
+Change = Callable[[Float32Array], Float32Array]
+
+
+@dataclass(frozen=True)
+class Found:
+    """What the monitor said of one session."""
+
+    beyond: np.ndarray  # (windows,), bool
+    invalid: np.ndarray
+
+    @property
+    def n_alarms(self) -> int:
+        """Times that it turned invalid."""
+        before = np.concatenate([[False], self.invalid[:-1]])
+        return int((self.invalid & ~before).sum())
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A calibrated subject."""
+
+    reference: LikenessReference
+    scale: FeatureScale
+
+
+def main() -> None:
+    """Measure and print a table."""
+    options = parse()
+    torch.set_num_threads(1)
+    network = load_network(bundle.load("demo"))
+    card = demo.demo_card()
+    seeds = range(FIRST_SEED, FIRST_SEED + options.subjects)
+    scans = [
+        TwinScans("hard", s, card, options.cache) for s in (CALIBRATION_S, SESSION_S)
+    ]
+    first, later = (each.make(seeds, n_processes=1) for each in scans)
+    subjects = [calibrated(scan, network) for scan in first]
+    tr_s = card.tr_s
+    hours = SESSION_S / 3600 * len(seeds)
+    same = [
+        judge(s, scan, network, tr_s=tr_s)
+        for s, scan in zip(subjects, later, strict=True)
+    ]
+    said = row(same)
+    said += f"; {sum(f.n_alarms for f in same)} alarms in {hours:g} h"
+    print(f"same subject, another session: {said}", flush=True)
+    for name, change in faults(card.channels).items():
+        found = [
+            judge(s, scan, network, tr_s=tr_s, change=change, n=N_FAULT_WINDOWS)
+            for s, scan in zip(subjects, later, strict=True)
+        ]
+        print(f"{name}: {row(found)}", flush=True)
+    others = [*later[1:], later[0]]
+    found = [
+        judge(s, scan, network, tr_s=tr_s, n=N_FAULT_WINDOWS)
+        for s, scan in zip(subjects, others, strict=True)
+    ]
+    print(f"another subject: {row(found)}", flush=True)
+
+
+def calibrated(scan: Scan, network: torch.nn.Module) -> Subject:
+    """Return what a card would hold of this scan."""
+    features = head_inputs(network, in_batches(scan))
+    statistics = statistics_of(in_batches(scan))
+    reference = likeness_reference(statistics, features=features, tr_s=2.1)
+    return Subject(reference, FeatureScale.of(features))
+
+
+def judge(
+    subject: Subject,
+    scan: Scan,
+    network: torch.nn.Module,
+    *,
+    tr_s: float,
+    change: Change | None = None,
+    n: int | None = None,
+) -> Found:
+    """Run the monitor over a session."""
+    monitor = LikenessMonitor(subject.reference, tr_s=tr_s)
+    found = []
+    for batch in _batches(scan, change, n):
+        distance = subject.scale.distance(head_inputs(network, [batch]))
+        for window, features in zip(batch, distance, strict=True):
+            found.append(monitor(window, features=float(features)))
+    return Found(
+        np.array([(f.unlikeness or 0) > 1 for f in found]),
+        np.array([f.status == "invalid" for f in found]),
+    )
+
+
+def _batches(
+    scan: Scan, change: Change | None, n: int | None
+) -> Iterator[Float32Array]:
+    done = 0
+    for batch in in_batches(scan):
+        left = len(batch) if n is None else min(len(batch), n - done)
+        done += left
+        if left:
+            yield batch[:left] if change is None else change(batch[:left])
+
+
+def faults(channels: Sequence[str]) -> dict[str, Change]:
+    """Return what may be wrong with a session's EEG, by name."""
+    at = {name: row for row, name in enumerate(channels)}
+    temples = [at[name] for name in TEMPLES]
+
+    def swapped(a: str, b: str) -> Change:
+        order = list(range(len(channels)))
+        order[at[a]], order[at[b]] = at[b], at[a]
+        return lambda batch: batch[:, order]
+
+    def gain(factor: float) -> Change:
+        return lambda batch: np.float32(factor) * batch
+
+    def muscle(batch: Float32Array) -> Float32Array:
+        rng = np.random.default_rng(len(batch))
+        white = rng.standard_normal((len(batch), len(temples), batch.shape[2]))
+        spectrum = np.fft.rfft(white)
+        hz = np.fft.rfftfreq(batch.shape[2], 1 / 200)
+        spectrum[..., (hz < 30) | (hz > 80)] = 0
+        noise = np.fft.irfft(spectrum, batch.shape[2])
+        noise *= MUSCLE_UV / noise.std()
+        changed = batch.copy()
+        changed[:, temples] += noise.astype(np.float32)
+        changed -= changed.mean(axis=1, keepdims=True)  # average reference
+        return changed
+
+    return {
+        "T7 and O2 swapped": swapped("T7", "O2"),
+        "F3 and FZ (neighbours) swapped": swapped("F3", "FZ"),
+        "gain 1.5": gain(1.5),
+        "gain 2": gain(2.0),
+        "gain 0.5": gain(0.5),
+        f"muscle, {MUSCLE_UV:g} uV at the temples": muscle,
+    }
+
+
+def row(found: Sequence[Found]) -> str:
+    """Return shares over sessions, in words."""
+    beyond = 100 * np.mean([f.beyond.mean() for f in found])
+    invalid = 100 * np.mean([f.invalid.mean() for f in found])
+    ever = sum(f.invalid.any() for f in found)
+    first = [int(np.argmax(f.invalid)) + 1 for f in found if f.invalid.any()]
+    after = f", after {np.median(first):.0f} volumes (median)" if first else ""
+    return (
+        f"{beyond:.1f} % of windows beyond the limit, {invalid:.1f} % invalid; "
+        f"invalid in {ever} of {len(found)} sessions{after}"
+    )
+
+
+def parse() -> argparse.Namespace:
+    """Return the command's options."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument(
+        "--cache", type=Path, required=True, help="about 40 MB a subject"
+    )
+    parser.add_argument("--subjects", type=int, default=12)
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main()
