@@ -23,7 +23,8 @@ from pathlib import Path
 from environment import ROOT, prepare, python_of, require_python
 
 EXTRAS = "files,gui,calibration,tensorrt,record,docs,test"
-COVERED = ("-m", "not long", "--cov", "--cov-report=term:skip-covered")
+UNIT = "not integration and not realtime and not long"
+CLOCKED = "(integration or realtime) and not long"  # one at a time: they watch a clock
 SIZE_NOTE = """\
 The full test environment takes about 1.1 GB to fetch and 2.3 GB on disk with the CPU
 build of torch. On Linux the plain torch wheel adds several GB of CUDA libraries; how to
@@ -85,17 +86,25 @@ def checks(python: Path) -> list[bool]:
 
 
 def run_tests(python: Path, options: argparse.Namespace) -> bool:
-    """Run pytest; the long tests run beside the default suite."""
+    """Run pytest: unit tests on every core, then what needs a clock, one by one.
+
+    The ten-minute tests run beside both.
+    """
     pytest = [str(python), "-m", "pytest"]
+    unit = ["-m", UNIT, "-n", "auto", "--dist", "worksteal"]
     if options.fast:
-        choice = ["-m", "not integration and not realtime and not long"]
-        return step("unit tests", [*pytest, *choice, *options.pytest_args])
+        return step("unit tests", [*pytest, *unit, *options.pytest_args])
     beside = start_long(pytest) if options.long else None
-    good = step(
-        "tests",
-        [*pytest, *COVERED, *options.pytest_args],
-    )
-    return finish_long(beside) and good if beside else good
+    covered = ["--cov", "--cov-report="]
+    good = [
+        step("unit tests", [*pytest, *unit, *covered, *options.pytest_args]),
+        step(
+            "tests with sockets, windows and child processes",
+            [*pytest, "-m", CLOCKED, *covered, "--cov-append", *options.pytest_args],
+        ),
+        step("coverage", [str(python), "-m", "coverage", "report", "--skip-covered"]),
+    ]
+    return finish_long(beside) and all(good) if beside else all(good)
 
 
 def start_long(pytest: list[str]) -> subprocess.Popen[str]:
