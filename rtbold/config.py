@@ -55,6 +55,9 @@ class RunSettings:
     curve_keys: Path | None = None
     encoding: Literal["json", "msgpack"] = "json"
     record: Path | None = None
+    truth: str | None = None  # lsl:NAME, file:PATH, tcp:HOST:PORT, tbv:HOST:PORT
+    truth_roi: tuple[str, ...] = ()
+    truth_first: int = 0
     duration_s: float | None = None
     allow_unvalidated: bool = False
     allow_simulated_model: bool = False
@@ -68,6 +71,7 @@ class RunSettings:
         check_range("--upstream-delay-ms", self.upstream_delay_ms, 0, 60_000)
         check_range("--trigger-every", self.trigger_every, 1, 1000)
         check_range("--dummy-volumes", self.dummy_volumes, 0, 1000)
+        check_range("--truth-first", self.truth_first, -1000, 100_000)
         for option, port in (
             ("--port", self.port),
             ("--control-port", self.control_port),
@@ -79,6 +83,11 @@ class RunSettings:
                 "control socket need a port each."
             )
         _check_choices({name: getattr(self, name) for name in CHOICES})
+        if self.truth is None and self.truth_roi:
+            raise ConfigError(
+                "--truth-roi names the ROIs of measured BOLD, but no source was given. "
+                "Expected --truth lsl:NAME, file:PATH, tcp:HOST:PORT or tbv:HOST:PORT."
+            )
         if self.model and self.subject:
             raise ConfigError(
                 "--model and --subject were both given; a subject names its own model. "

@@ -3,36 +3,36 @@
 import logging
 import queue
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Literal
 
-from rtbold.bundle import Bundle
 from rtbold.clock import Clock
 from rtbold.errors import StreamMismatch
 from rtbold.event_gate import EventGate
-from rtbold.feedback import FeedbackSettings
 from rtbold.interval import LiveIntervals
-from rtbold.io.acquisition import Acquisition
 from rtbold.io.control import ControlCommand
-from rtbold.io.feed import Feed
-from rtbold.io.lsl_mirror import LslMirror
 from rtbold.io.recording_run import RecordingRun
 from rtbold.messages import (
     BoldPrediction,
     Event,
     Marker,
+    MeasuredVolume,
     OperatorCommand,
     Reason,
     Status,
     StreamChanged,
     TimePassed,
 )
-from rtbold.pipeline import Pipeline
 from rtbold.publication import Moments, pred_fb, pred_roi
-from rtbold.session_state import SessionSummary, TimedModel, marked_late, stream_state
+from rtbold.session_state import (
+    SessionParts,
+    SessionSummary,
+    marked_late,
+    stream_state,
+)
 from rtbold.session_views import StreamFacts, Views
 from rtbold.session_watch import Watch
-from rtbold.wire import Hello, Log, Message, SessionState, Trigger
+from rtbold.wire import Log, Message, SessionState, Trigger
 
 logger = logging.getLogger("rtbold.session")
 
@@ -40,23 +40,6 @@ TIME_PASSES_EVERY_S = 0.05
 EEG_EVERY_S = 0.1
 SLOW_VIEWS_EVERY_S = 1.0
 VOLUMES_THAT_MAY_BE_REFUSED = 10  # a wrong TR this early ends the session
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SessionParts:
-    """The open parts of a session; whoever opened them closes them."""
-
-    bundle: Bundle
-    pipeline: Pipeline
-    model: TimedModel
-    acquisition: Acquisition
-    feed: Feed
-    mirror: LslMirror | None
-    recording: RecordingRun | None
-    feedback: FeedbackSettings
-    upstream_ms: float | None
-    hello: Callable[[float | None], Hello]  # from the clock's uncertainty in ms
-    trigger_label: str | None  # of --trigger; None: the only one that comes
 
 
 class Session:
@@ -88,6 +71,7 @@ class Session:
             parts.recording,
             say=self._say,
             tell_clock=lambda ms: parts.feed.publish(parts.hello(ms)),
+            truth=parts.truth.source if parts.truth else None,
         )
         self._gate = EventGate(
             parts.trigger_label,
@@ -125,6 +109,8 @@ class Session:
                 due_s = max(due_s + TIME_PASSES_EVERY_S, now_s)
             if duration_s is not None and now_s - begun_s >= duration_s:
                 break
+        if self._parts.truth is not None:
+            self.summary.truth = self._parts.truth.pairs.after_run()
         return self.summary
 
     def _pull(self, until_s: float) -> Iterator[Event]:
@@ -134,6 +120,8 @@ class Session:
         timeout_s = max(until_s - self._clock.now_s(), 0.0)
         for event in self._parts.acquisition.events(timeout_s):
             yield from self._gate(event)
+        if self._parts.truth is not None:
+            yield from self._parts.truth.source.volumes()
 
     def _push(self, event: Event) -> None:
         """Take one event through the pipeline and publish what it completes."""
@@ -146,6 +134,8 @@ class Session:
             self._publish_trigger(event)
         elif isinstance(event, StreamChanged):
             self._watch.stream_changed(event.description)
+        elif isinstance(event, MeasuredVolume):
+            self._publish_truth(event)
 
     def _publish(self, prediction: BoldPrediction, t_pipeline_s: float) -> None:
         now_s = self._clock.now_s()
@@ -166,6 +156,8 @@ class Session:
         self._parts.feed.publish(roi)
         if self._parts.mirror is not None:
             self._parts.mirror.push(roi, fb)
+        if self._parts.truth is not None:
+            self._parts.truth.pairs.predicted(prediction)
         self._note(prediction, fb.age_ms)
 
     def _note(self, prediction: BoldPrediction, age_ms: float) -> None:
@@ -205,6 +197,14 @@ class Session:
             if feed.wants("bands"):
                 self._publish_view(self._views.bands)
             self._watch.look()
+
+    def _publish_truth(self, volume: MeasuredVolume) -> None:
+        if (truth := self._parts.truth) is None:
+            return
+        learn = self.intervals.take
+        self._publish_view(
+            lambda: truth.pairs.measured(volume, say=self._say, learn=learn)
+        )
 
     def _publish_view(self, draw: Callable[[], Message | None]) -> None:
         """Publish what is only looked at; a fault in it must not end a session."""

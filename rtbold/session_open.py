@@ -19,6 +19,8 @@ from rtbold.errors import ConfigError
 from rtbold.feedback import FeedbackSettings
 from rtbold.io.acquisition import Acquisition
 from rtbold.io.binding import FeedSettings
+from rtbold.io.bold_open import open_bold
+from rtbold.io.bold_sources import check_source, parse_source
 from rtbold.io.control import Answers, Control, ControlCommand
 from rtbold.io.curve import ServerKeys
 from rtbold.io.feed import Feed
@@ -29,17 +31,19 @@ from rtbold.messages import StreamDescription
 from rtbold.pipeline import Pipeline
 from rtbold.pipeline_settings import PipelineSettings
 from rtbold.publication import SessionFacts, hello
-from rtbold.session import Session, SessionParts
+from rtbold.session import Session
 from rtbold.session_parts import (
     acquisition_settings,
     check_clocks,
+    check_counted,
     conversion,
     mirror_settings,
     mirror_streams,
     session_domain,
     stream_pipeline_settings,
 )
-from rtbold.session_state import TimedModel
+from rtbold.session_state import SessionParts, TimedModel
+from rtbold.session_truth import LiveTruth, SessionTruth
 from rtbold.subjects import default_root, newest
 from rtbold.wire import Hello, Ports
 
@@ -65,6 +69,9 @@ def open_session(
     """
     acquire = acquisition_settings(run)
     session_domain(run)  # refuses a chain that is no name
+    if run.truth is not None:
+        check_source(run.truth, run.truth_roi)
+        check_counted(acquire)
     bundle = load_bundle(run, subject_root)
     feedback = FeedbackSettings.choose(bundle.card, run.target)
     with ExitStack() as stack:
@@ -179,7 +186,22 @@ class _Opener:
             upstream_ms=run.upstream_delay_ms,
             hello=self._hello(stream, settings.schedule.tr_s, ports),
             trigger_label=run.trigger,
+            truth=self._truth(settings.schedule.tr_s) if run.truth else None,
         )
+
+    def _truth(self, tr_s: float) -> LiveTruth:
+        """Open the source of measured BOLD; it need not be there yet."""
+        run = self._run
+        assert run.truth is not None  # the caller looked
+        source = open_bold(parse_source(run.truth), run.truth_roi, self._clock)
+        self._stack.callback(source.close)
+        pairs = SessionTruth(
+            self._bundle.card,
+            self._feedback.target,
+            tr_s=tr_s,
+            first=run.truth_first,
+        )
+        return LiveTruth(source, pairs)
 
     def _recording(
         self, settings: PipelineSettings, streams: list[StreamDescription]

@@ -70,6 +70,16 @@ def trigger_source(run: RunSettings) -> TriggerSource | None:
     return None
 
 
+def check_counted(acquire: AcquisitionSettings) -> None:
+    """Refuse measured BOLD where volumes are not counted by the scanner's triggers."""
+    if acquire.trigger is None:
+        raise ConfigError(
+            "--truth was given for a free run, whose volumes have no numbers that the "
+            "scanner knows. Expected triggers: give --trigger-stream or "
+            "--trigger-channel, or leave --truth out."
+        )
+
+
 def check_clocks(eeg: StreamDescription, marker: StreamDescription | None) -> None:
     """Refuse to lock EEG to triggers where one of them is on a foreign clock."""
     foreign = [s for s in (eeg, marker) if s is not None and s.foreign_clock]

@@ -4,11 +4,18 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
+from rtbold.bundle import Bundle
 from rtbold.clock import Clock
-from rtbold.io.acquisition import InletStatus
+from rtbold.feedback import FeedbackSettings
+from rtbold.io.acquisition import Acquisition, InletStatus
+from rtbold.io.feed import Feed
+from rtbold.io.lsl_mirror import LslMirror
+from rtbold.io.recording_run import RecordingRun
 from rtbold.messages import BoldPrediction, Float32Array, Status
+from rtbold.pipeline import Pipeline
 from rtbold.quality import in_order
-from rtbold.wire import StreamState
+from rtbold.session_truth import LiveTruth
+from rtbold.wire import Hello, StreamState
 
 
 class TimedModel:
@@ -45,6 +52,24 @@ class TimedModel:
         return values
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionParts:
+    """The open parts of a session; whoever opened them closes them."""
+
+    bundle: Bundle
+    pipeline: Pipeline
+    model: TimedModel
+    acquisition: Acquisition
+    feed: Feed
+    mirror: LslMirror | None
+    recording: RecordingRun | None
+    feedback: FeedbackSettings
+    upstream_ms: float | None
+    hello: Callable[[float | None], Hello]  # from the clock's uncertainty in ms
+    trigger_label: str | None  # of --trigger; None: the only one that comes
+    truth: LiveTruth | None  # None: nobody measures BOLD
+
+
 @dataclass(slots=True)
 class SessionSummary:
     """What came out, for the last lines on the screen."""
@@ -54,6 +79,7 @@ class SessionSummary:
     n_volumes: int = 0
     worst_age_ms: float = 0.0
     recording_problem: str = ""
+    truth: str = ""  # score after the run; empty: nothing was measured
 
 
 def stream_state(inlet: InletStatus) -> StreamState:

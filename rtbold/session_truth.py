@@ -2,7 +2,7 @@
 
 from collections import deque
 from collections.abc import Callable
-from typing import Protocol
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -10,6 +10,7 @@ from rtbold.card import Card
 from rtbold.errors import StreamMismatch
 from rtbold.floats import shortest, shortest_all
 from rtbold.interval import VOID
+from rtbold.io.bold_feed import OpenFeed
 from rtbold.messages import BoldPrediction, FloatArray, MeasuredVolume
 from rtbold.rolling_r import ENOUGH_EFFECTIVE_N, RollingR
 from rtbold.truth import AfterRun, Truth, TruthSettings, TruthState
@@ -21,20 +22,6 @@ OFF_BY_TR = 0.5  # a source's onset further than this from the trigger is anothe
 
 Say = Callable[[str, str], None]  # level, text
 Learn = Callable[[FloatArray, FloatArray], None]  # predicted, measured: model units
-
-
-class VolumeSource(Protocol):
-    """Where measured volumes come from; never waits."""
-
-    problem: str  # what the operator must know; empty while all is well
-
-    def volumes(self) -> list[MeasuredVolume]:
-        """Return what has come since the last call, a few at most."""
-        ...
-
-    def close(self) -> None:
-        """End it."""
-        ...
 
 
 class SessionTruth:
@@ -184,6 +171,14 @@ class SessionTruth:
         if what not in self._told:
             self._told.add(what)
             say(level, text)
+
+
+@dataclass(frozen=True, slots=True)
+class LiveTruth:
+    """A source of measured volumes, and what is made of them."""
+
+    source: OpenFeed
+    pairs: SessionTruth
 
 
 def contrast_weights(card: Card, target: str) -> dict[str, tuple[float, float]]:

@@ -4,6 +4,7 @@ import math
 from collections.abc import Callable
 
 from rtbold.io.acquisition import Acquisition
+from rtbold.io.bold_feed import OpenFeed
 from rtbold.io.recording_run import RecordingRun
 from rtbold.messages import StreamDescription
 from rtbold.pipeline import Pipeline
@@ -20,6 +21,7 @@ class Watch:
     ----------
     say : takes level and text.
     tell_clock : publishes how well a foreign clock is aligned, in ms.
+    truth : where measured BOLD comes from.
     """
 
     def __init__(
@@ -30,12 +32,14 @@ class Watch:
         *,
         say: Say,
         tell_clock: Callable[[float], None],
+        truth: OpenFeed | None = None,
     ) -> None:
         self._acquisition = acquisition
         self._pipeline = pipeline
         self._recording = recording
         self._say = say
         self._tell_clock = tell_clock
+        self._truth = truth
         self._last_states: tuple[object, ...] = ()
         self._told_uncertainty_s: float | None = None
         self._marker_uid = ""
@@ -54,7 +58,8 @@ class Watch:
         eeg, marker = self._acquisition.eeg, self._acquisition.marker
         problem = self._recording.problem if self._recording else ""
         engine = str(self._pipeline.engine_problem or "")
-        states = (eeg.state, marker.state if marker else "", problem, engine)
+        truth = self._truth.problem if self._truth else ""
+        states = (eeg.state, marker.state if marker else "", problem, engine, truth)
         if states == self._last_states:
             return
         self._last_states = states
@@ -66,6 +71,8 @@ class Watch:
             self._say("error", f"RECORDING: {problem}")
         if engine:
             self._say("error", f"ENGINE: {engine}")
+        if truth:
+            self._say("error", f"TRUTH: {truth}")
 
     def _look_at_markers(self) -> None:
         """Let the recording follow a marker stream that came back as another one."""

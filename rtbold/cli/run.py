@@ -71,6 +71,20 @@ def run(
     record: Annotated[
         Path | None, typer.Option(help="Folder to record into (XDF and event log).")
     ] = None,
+    truth: Annotated[
+        str | None,
+        typer.Option(
+            help="Measured BOLD: lsl:NAME, file:PATH, tcp:HOST:PORT, tbv:HOST:PORT."
+        ),
+    ] = None,
+    truth_roi: Annotated[
+        list[str] | None,
+        typer.Option(help="ROI names of a source that sends numbers; repeatable."),
+    ] = None,
+    truth_first: Annotated[
+        int | None,
+        typer.Option(help="Number that the source gives to volume 0 [0]."),
+    ] = None,
     duration: Annotated[
         float | None, typer.Option(help="Seconds to run; without: until stopped.")
     ] = None,
@@ -97,7 +111,8 @@ def run(
         cleaning=cleaning, scanner=scanner,
         target=target, engine=engine, precision=precision, bind=bind, port=port,
         control_port=control_port, curve_keys=curve_keys, encoding=encoding,
-        record=record,
+        record=record, truth=truth, truth_roi=tuple(truth_roi) if truth_roi else None,
+        truth_first=truth_first,
         duration_s=duration, allow_unvalidated=allow_unvalidated,
         allow_simulated_model=allow_simulated_model,
         allow_domain_shift=allow_domain_shift,
@@ -129,6 +144,8 @@ def run(
             log.write_beside(session.recording.paths.log)
         summary = session.run(settings.duration_s)
     typer.echo(_sentence(summary), err=True)
+    if summary.truth:
+        typer.echo(summary.truth, err=True)
     if summary.recording_problem:
         from rtbold.errors import RtboldError
 

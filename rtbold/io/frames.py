@@ -25,6 +25,7 @@ from rtbold.messages import (
     Discontinuity,
     EegChunk,
     Marker,
+    MeasuredVolume,
     StreamChanged,
 )
 
@@ -35,7 +36,7 @@ InletState = Literal["starting", "connected", "stalled", "lost", "closed"]
 class Order:
     """What an inlet process is started with, one line of JSON on its input."""
 
-    role: Literal["eeg", "marker"]
+    role: Literal["eeg", "marker", "bold"]
     query: StreamQuery
     wait_s: float | None = None  # None: for ever, as after a restart
     unit: str | None = None
@@ -80,6 +81,7 @@ Note = (
     | KeepAlive
     | StateChanged
     | Fault
+    | MeasuredVolume
 )
 Frame = EegChunk | Note
 
@@ -92,6 +94,7 @@ _HEADER = struct.Struct("<BxxxIIIqd")
 _CHUNK = 0
 _NOTES: tuple[type, ...] = (
     Marker, ClockOffset, Discontinuity, StreamChanged, KeepAlive, StateChanged, Fault,
+    MeasuredVolume,
 )  # fmt: skip
 _KINDS = {note: kind for kind, note in enumerate(_NOTES, start=1)}
 

@@ -46,6 +46,10 @@ def _run(order: Order, outbox: FrameWriter) -> None:
         from rtbold.io.eeg_inlet import run_eeg
 
         run_eeg(order, outbox)
+    elif order.role == "bold":
+        from rtbold.io.bold_inlet import run_bold
+
+        run_bold(order, outbox)
     else:
         from rtbold.io.marker_inlet import run_markers
 
