@@ -72,7 +72,8 @@ def to_line(event: Event, *, inline_samples: bool = False) -> str:
     if isinstance(event, EegChunk):
         fields = _chunk_fields(event, inline_samples=inline_samples)
     else:
-        fields = {"type": _TAGS[type(event)], **msgspec.to_builtins(event)}
+        values = msgspec.to_builtins(event, enc_hook=_plain)
+        fields = {"type": _TAGS[type(event)], **values}
     return json.dumps(fields, separators=(",", ":"))
 
 
@@ -89,6 +90,13 @@ def from_fields(fields: Mapping[str, Any]) -> ChunkLine | SimpleEvent:
         return _chunk_line(fields)
     values = {key: value for key, value in fields.items() if key != "type"}
     return msgspec.convert(values, type=_TYPES[tag])
+
+
+def _plain(value: object) -> object:
+    """Return a NumPy scalar, which arithmetic on stamps yields, as Python's number."""
+    if isinstance(value, np.generic):
+        return value.item()
+    raise TypeError(f"{type(value).__name__} in an event, expected a number or text")
 
 
 def checksum(data_uv: Float32Array) -> int:
@@ -134,7 +142,7 @@ def _stamp_fields(stamps_s: FloatArray) -> dict[str, Any]:
     a chunk is one or two runs; adding up again gives the same bits.
     """
     if len(stamps_s) > 1:
-        step_s = float(np.diff(stamps_s[:2])[0])
+        step_s = float(stamps_s[1]) - float(stamps_s[0])
         for candidate_s in _periods(step_s):
             if (runs := _runs(stamps_s, candidate_s)) is not None:
                 return {"step": candidate_s, "runs": runs}

@@ -5,6 +5,7 @@ replay gives the published numbers to the last bit.
 """
 
 import json
+import logging
 import os
 import queue
 import threading
@@ -18,6 +19,7 @@ from rtbold.errors import RtboldError
 from rtbold.io.event_lines import FORMAT, to_line
 from rtbold.messages import Event
 
+LOG = logging.getLogger(__name__)
 _CAPACITY = 2_000  # events, about 50 s; bounds memory when the disk hangs
 _RETRY_S = 1.0  # between attempts when the disk refuses
 _SYNC_S = 1.0  # a crash of the computer loses at most this; one of rtbold, nothing
@@ -151,17 +153,29 @@ class EventLogWriter:
         if not items or (self._message and now_s < self._retry_at_s):
             self._n_unwritten += len(items)
             return
-        lines = [to_line(i.event, inline_samples=i.inline_samples) for i in items]
+        lines = [line for item in items if (line := self._line(item)) is not None]
         try:
             self._write_bytes(lines)
             self._sync(now_s)
         except OSError as error:
-            self._n_unwritten += len(items)
+            self._n_unwritten += len(lines)
             self._message = f"{self._path}: {error.strerror or error}"
             self._retry_at_s = now_s + _RETRY_S
             return
-        self._n_written += len(items)
+        self._n_written += len(lines)
         self._message = ""
+
+    def _line(self, item: _Item) -> str | None:
+        """Return an event as a line; None, and counted as lost, if it cannot be one.
+
+        Anything that is raised here would end the thread, and with it the log, unseen.
+        """
+        try:
+            return to_line(item.event, inline_samples=item.inline_samples)
+        except Exception:
+            LOG.exception("an event cannot be logged: %r", type(item.event).__name__)
+            self._n_unwritten += 1
+            return None
 
     def _write_bytes(self, lines: list[str]) -> None:
         n_lost = self._n_refused + self._n_unwritten

@@ -119,6 +119,14 @@ def test_every_simple_event_comes_back_equal(event):
     assert from_fields(json.loads(to_line(event))) == event
 
 
+@pytest.mark.parametrize("kind", [np.float64, np.float32])
+def test_numbers_of_numpy_are_numbers(kind):
+    event = Marker("R128", kind(1.25), kind(1.5), "channel")
+    read = from_fields(json.loads(to_line(event)))
+    assert read == Marker("R128", 1.25, 1.5, "channel")
+    assert type(read.t_lsl_s) is float
+
+
 @given(chunks())
 def test_a_chunk_comes_back_to_the_last_bit(event):
     line = to_line(event, inline_samples=True)
@@ -131,8 +139,8 @@ def test_a_chunk_comes_back_to_the_last_bit(event):
 
 
 def test_not_a_number_comes_back():
-    stamps_s = np.array([1.0, np.nan, np.inf, -0.0])
-    event = EegChunk(np.full((1, 4), np.nan, np.float32), stamps_s, 1.0, 0)
+    stamps_s = np.array([np.inf, np.inf, 1.0, np.nan, -0.0])
+    event = EegChunk(np.full((1, 5), np.nan, np.float32), stamps_s, 1.0, 0)
     read = from_fields(json.loads(to_line(event, inline_samples=True)))
     same_bits(read.stamps_s, stamps_s)
     same_bits(read.data_uv, event.data_uv)
@@ -336,6 +344,17 @@ def test_a_log_that_vanished_is_noticed(failing):
     state = settle(writer)
     assert state.status == "failed"
     assert "vanished" in state.message
+
+
+def test_an_event_that_is_no_line_is_lost_and_the_log_goes_on(tmp_path, caplog):
+    path = tmp_path / "events.jsonl"
+    good = [TimePassed(1.0), TimePassed(3.0)]
+    state = write(path, [good[0], TimePassed(object()), good[1]])
+    assert (state.status, state.n_written, state.n_lost) == ("failed", 2, 1)
+    assert "1 events are missing" in state.message
+    assert "cannot be logged: 'TimePassed'" in caplog.text
+    with pytest.raises(DataFileError, match="lost 1 events"):
+        list(read_event_log(path, []))
 
 
 def test_a_full_queue_never_waits_and_is_counted(tmp_path):
