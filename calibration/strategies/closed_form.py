@@ -90,7 +90,7 @@ def solve_head(readings: Readings, targets: Float32Array, rows: IntArray) -> Lin
     earlier = readings.earlier
     if earlier is None:
         return direct
-    answers = readings.features @ earlier.weight + earlier.bias
+    answers = (readings.features @ earlier.weight + earlier.bias).astype(np.float32)
     through = _solved(replace(readings, features=answers), targets, rows)
     if through.error >= direct.error:
         return direct
