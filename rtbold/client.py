@@ -67,14 +67,14 @@ class Feedback:
     value: float | None  # model units
     z: float | None
     reasons: tuple[str, ...] = ()  # why it is not "value"
+    interval: tuple[float, float] | None = None  # 95 % around `value`, if there is one
 
 
 class Subscriber:
     """The newest message of each topic, and whether the publisher is alive.
 
-    Call `poll` often (once per frame): it drains what has arrived and never waits
-    unless told to. Ages come from the publisher's stamps, so that a backlog after a
-    frozen frame does not pass for news. Not to be shared between threads.
+    Call `poll` often (once per frame): it never waits unless told to. Ages come from
+    the publisher's stamps: a backlog is no news. Not to be shared between threads.
 
     Parameters
     ----------
@@ -160,7 +160,8 @@ class Subscriber:
             return Feedback("neutral", None, None, tuple(why))
         value, z = usable.body["value"], usable.body.get("z")
         if newest is usable and not stalled:
-            return Feedback("value", value, z)
+            ends: Any = usable.body.get("low"), usable.body.get("high")
+            return Feedback("value", value, z, (), None if None in ends else ends)
         reasons = ("stalled",) if stalled else tuple(newest.body.get("reasons", ()))
         if self.age_s(usable) > NEUTRAL_AFTER_TRS * self.tr_s:
             return Feedback("neutral", None, None, reasons)

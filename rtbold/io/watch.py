@@ -122,6 +122,8 @@ def line(message: Message) -> str:
         rest = {key: value for key, value in body.items() if key not in skip}
         return f"{start} {json.dumps(rest)}"
     value = "--" if body["value"] is None else f"{body['value']:+.3f}"
+    if None not in (body.get("low"), body.get("high")):
+        value += f" [{body['low']:+.3f}, {body['high']:+.3f}]"
     z = "--" if body["z"] is None else f"{body['z']:+.2f}"
     return (
         f"{start} volume {body['volume_index']} {body['target']} {value} z {z} "

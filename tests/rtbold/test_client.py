@@ -80,6 +80,14 @@ def test_ok_value_is_shown(feed, publisher):
     )
 
 
+def test_the_interval_comes_with_the_value_where_there_is_one(feed, publisher):
+    publisher.beat()
+    publisher.send("pred.fb", low=-0.3, high=2.1)
+    assert feed.feedback().interval == (-0.3, 2.1)
+    publisher.send("pred.fb", low=None, high=None)
+    assert (feed.feedback().show, feed.feedback().interval) == ("value", None)
+
+
 def test_invalid_holds_for_one_tr_then_neutral(feed, publisher, clock):
     publisher.beat()
     publisher.send("pred.fb")

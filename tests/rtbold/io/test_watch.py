@@ -12,6 +12,7 @@ def message(topic="pred.fb", t_received_s=0.0, **body):
 
 def test_line_says_value_or_that_there_is_none():
     assert "volume 3 V1 +0.420 z -1.00 ok" in line(message())
+    assert "V1 +0.420 [-1.000, +2.000] z" in line(message(low=-1.0, high=2.0))
     invalid = message(value=None, z=None, status="invalid", reasons=["gap", "rate"])
     assert "V1 -- z -- invalid gap,rate age 110 ms" in line(invalid)
     assert "(re-sent)" in line(message(replayed=True))
