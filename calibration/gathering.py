@@ -3,12 +3,14 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 
 from rtbold.calibration.inputs.alignment import Alignment, align
 from rtbold.calibration.inputs.bold import read_bold, read_confounds
 from rtbold.calibration.inputs.bold_series import BoldSeries, plain_name
+from rtbold.calibration.inputs.channel_facts import ChannelFacts, channel_facts
 from rtbold.calibration.inputs.eeg import EegRecording, read_eeg
 from rtbold.calibration.inputs.lag_scan import LagScan, lag_scan
 from rtbold.calibration.inputs.runs import trigger_runs
@@ -16,6 +18,7 @@ from rtbold.calibration.inputs.scan import CalibrationScan, scan_of
 from rtbold.calibration.settings import CalibrationSettings, ScanFiles
 from rtbold.calibration.split import IntArray, StrictSettings, strict_folds
 from rtbold.card import Card, Origin
+from rtbold.config import ScannerName
 from rtbold.electrodes import canonical, has_position, match
 from rtbold.errors import ConfigError, DataFileError
 from rtbold.io.triggers import same_label
@@ -44,6 +47,7 @@ class Gathered:
     scan: CalibrationScan
     regressed: tuple[str, ...]  # confounds that are taken out of the target
     others: tuple[OtherEeg, ...]
+    channels: tuple[ChannelFacts, ...] = ()  # of the model, how good they were
 
     @property
     def simulated(self) -> bool:
@@ -78,11 +82,12 @@ def gather(settings: CalibrationSettings, base: Card | None, say: Say) -> Gather
     scan = replace(scan, simulated=scan.simulated or bold.simulated)
     say("looking at the lag between EEG and BOLD")
     lag = lag_scan(scan)
+    channels = channel_facts(eeg.recording, card.channels)
     others = []
     for path in files.other_eeg:
         say(f"making the windows of {path.name}, for the null")
         others.append(_other(settings, alignment, scan, card, path=path))
-    return Gathered(card, alignment, lag, scan, regressed, tuple(others))
+    return Gathered(card, alignment, lag, scan, regressed, tuple(others), channels)
 
 
 def check_target(settings: CalibrationSettings, rois: Sequence[str]) -> None:
@@ -137,7 +142,7 @@ def _draft(
         rois=alignment.rois,
         atlas=settings.scan.atlas.name if settings.scan.atlas else "",
         cleaning=settings.cleaning,
-        scanner="simulated" if simulated else settings.scanner,
+        scanner="simulated" if simulated else cast("ScannerName", settings.scanner),
         origin=Origin(
             kind="subject", simulated_lineage=simulated, subject=settings.subject
         ),

@@ -1,0 +1,190 @@
+"""From what a calibration found to what its report says."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from rtbold.calibration.choosing import out_of_fold_of
+from rtbold.calibration.explain import Attribution, attribution, overlapping
+from rtbold.calibration.explain_methods import ExplainSettings, Progress
+from rtbold.calibration.nuisances import cross_r
+from rtbold.calibration.nulls import null_r, pairing, random_phases
+from rtbold.calibration.outoffold import FoldedScan
+from rtbold.calibration.report.brain import known_centres
+from rtbold.calibration.report.content import (
+    NETWORK,
+    RIDGE,
+    Chance,
+    LearningCurve,
+    ReportContent,
+    Traces,
+    WindowFacts,
+)
+from rtbold.calibration.report.provenance import Sources, provenance_of
+from rtbold.calibration.result import CalibrationResult, Kept
+from rtbold.calibration.scored import Declared, OutOfFold, combined
+from rtbold.errors import DataFileError, EngineError
+
+N_EXPLAINED = 16  # windows; an explanation of a large network takes seconds for each
+MOST_EXPLAINED = 2  # ROIs, the heaviest of a contrast
+_NAMES: Mapping[Kept, str] = {"network": NETWORK, "ridge_live": RIDGE}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Made:
+    """What became of a result: where it was written, and when."""
+
+    bundle: str  # name of the model
+    created: str  # date and time
+    sources: Sources = field(default_factory=Sources)
+
+
+def report_content(
+    result: CalibrationResult, made: Made, progress: Progress | None = None
+) -> ReportContent:
+    """Return everything that a report says of a calibration.
+
+    Parameters
+    ----------
+    progress : is told the share of the explanation that is done, its longest part.
+    """
+    scan, choice = result.gathered.scan, result.choice
+    attributions, not_explained = _explained(result, progress or (lambda _: None))
+    scored = result.kept.scored
+    return ReportContent(
+        subject=result.settings.subject,
+        bundle=made.bundle,
+        created=made.created,
+        simulated=result.simulated,
+        simulated_lineage=result.simulated_lineage,
+        verdict=result.verdict,
+        kept=_NAMES[choice.kept],
+        beside=result.beside.verdict,
+        beside_name=NETWORK if choice.kept == "ridge_live" else RIDGE,
+        yardstick_r=yardstick_r(result),
+        alignment=result.gathered.alignment,
+        windows=WindowFacts(
+            n_volumes=len(scan.bold),
+            n_used=len(scan),
+            why_left_out=scan.why_left_out,
+            degraded={str(reason): n for reason, n in scan.degraded.items()},
+        ),
+        channels=result.gathered.channels,
+        traces=traces_of(result),
+        chance=chance_of(
+            scored,
+            result.declared,
+            n_surrogates=result.verdict.n_surrogates,
+            seed=result.settings.seed,
+        ),
+        lag=result.gathered.lag,
+        intervals=result.intervals,
+        horizons=choice.horizons,
+        horizon_tr=choice.horizon_tr,
+        learning=_learning(result),
+        attributions=attributions,
+        not_explained=not_explained,
+        published=result.published,
+        centres=known_centres(scan.rois),
+        provenance=provenance_of(result, made.sources),
+        warnings=_warnings(result),
+        reasons=choice.reasons,
+    )
+
+
+def chance_of(
+    scored: OutOfFold, declared: Declared, *, n_surrogates: int, seed: int
+) -> Chance:
+    """Return the null that the verdict was passed on: the same phases, drawn again."""
+    target = combined(scored, declared.column(scored.rois))
+    phases = random_phases(len(scored.predicted), n_surrogates=n_surrogates, seed=seed)
+    pair = pairing(target.predicted, target.measured)
+    return Chance(
+        null_r=null_r(pair, phases, cross_fitted=scored.cross_fitted)[:, 0],
+        cross_r=cross_r(scored.predicted, scored.measured),
+    )
+
+
+def traces_of(result: CalibrationResult) -> Traces:
+    """Return what is kept beside the measurement, on the scan's grid of volumes."""
+    scan, folded = result.gathered.scan, result.folded
+    n = len(scan.bold)
+    return Traces(
+        rois=scan.rois,
+        onsets_s=np.arange(n) * np.float64(scan.tr_s),
+        predicted=folded.on_grid(result.choice.kept, scan.volume, n),
+        measured=folded.on_grid("target", scan.volume, n),
+        fold=_folds(folded, scan.volume, n),
+    )
+
+
+def yardstick_r(result: CalibrationResult) -> float | None:
+    """Return R of the target by the best ridge, which may read 24 s.
+
+    None where no form of 24 s was the best in any fold.
+    """
+    folded = result.folded
+    if np.array_equal(folded.ridge, folded.ridge_live, equal_nan=True):
+        return None
+    scan = result.gathered.scan
+    series = out_of_fold_of(folded, "ridge", scan)
+    target = combined(series, result.declared.column(scan.rois))
+    return float(pairing(target.predicted, target.measured).r[0])
+
+
+def _folds(folded: FoldedScan, volume: np.ndarray, n_volumes: int) -> np.ndarray:
+    fold = np.full(n_volumes, -1)
+    for number, fit in enumerate(folded.folds):
+        fold[volume[fit.part.test]] = number
+    return fold
+
+
+def _learning(result: CalibrationResult) -> tuple[LearningCurve, ...]:
+    """Return the curves of the network; the ridge has none."""
+    if result.choice.kept != "network":
+        return ()
+    curves = [(f"fold {i + 1}", f.errors) for i, f in enumerate(result.folded.folds)]
+    curves.append(("final", result.final.fitted.errors))
+    return tuple(LearningCurve(name=name, errors=e) for name, e in curves if e)
+
+
+def _explained(
+    result: CalibrationResult, progress: Progress
+) -> tuple[tuple[Attribution, ...], str]:
+    """Explain the target's ROIs on a few windows; or say why that was not possible."""
+    rows = np.linspace(0, len(result.windows) - 1, N_EXPLAINED).round().astype(int)
+    rows = np.unique(rows)
+    scan, weights = result.gathered.scan, result.verdict.gate.weights
+    settings = ExplainSettings(
+        n_partners=2,
+        n_steps=8,
+        block_n=overlapping(scan.onsets_s[scan.volume[rows]]),
+    )
+    chosen = sorted(weights, key=lambda roi: -abs(weights[roi]))[:MOST_EXPLAINED]
+    network, done = result.module().eval(), list[Attribution]()
+
+    def told(share: float) -> None:
+        progress((len(done) + share) / len(chosen))
+
+    try:
+        for roi in chosen:
+            found = attribution(
+                network,
+                result.windows[rows],
+                card=result.gathered.card,
+                roi=roi,
+                settings=settings,
+                progress=told,
+            )
+            done.append(found)
+    except (DataFileError, EngineError) as error:
+        return (), f"It could not be explained: {error}"
+    return tuple(done), ""
+
+
+def _warnings(result: CalibrationResult) -> tuple[str, ...]:
+    told = []
+    if result.interrupted:
+        told.append("the fit was interrupted; the best so far was kept")
+    return tuple(told)
