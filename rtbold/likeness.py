@@ -95,7 +95,7 @@ class Comparison:
         """Return how far a covariance is from the mean one, as a logarithm.
 
         Frobenius distance from the identity of what the mean one's inverse root makes
-        of it: mixing all channels by any regular matrix leaves it as it is.
+        of it; a Cholesky factor does as well as the root.
         """
         if kept != self._whitened_for:
             root = np.linalg.cholesky(_shrunk(self._covariance, kept))
