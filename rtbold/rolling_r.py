@@ -1,17 +1,17 @@
 """R of prediction and measurement over the newest volumes, with its interval. Pure."""
 
 from dataclasses import dataclass
+from statistics import NormalDist
 from typing import Final
 
 import numpy as np
-from scipy import stats
 
 from rtbold.autocorrelation import BoolArray, effective_n
 from rtbold.messages import FloatArray
 
 ENOUGH_EFFECTIVE_N: Final = 20.0  # independent pairs; below, an R says nothing
 LEAST_VOLUMES: Final = 8
-CONFIDENCE: Final = 0.95
+HALF_95: Final = NormalDist().inv_cdf(0.975)  # of a normal distribution, in sd
 _LARGEST_R: Final = 1 - 1e-9
 
 
@@ -59,7 +59,7 @@ def rolling_r(predicted: FloatArray, measured: FloatArray) -> RollingR:
 def fisher_interval(r: FloatArray, n_eff: FloatArray) -> tuple[FloatArray, FloatArray]:
     """Return the ends of the 95 % interval of R that rests on `n_eff` pairs."""
     error = 1 / np.sqrt(np.maximum(n_eff - 3, 1e-9))
-    half = float(stats.norm.ppf(0.5 + CONFIDENCE / 2)) * error
+    half = HALF_95 * error
     z = np.arctanh(np.clip(r, -_LARGEST_R, _LARGEST_R))
     return np.tanh(z - half), np.tanh(z + half)
 

@@ -86,14 +86,13 @@ def _follow(
     import time
 
     from rtbold.errors import RtboldError
-    from rtbold.sim.demo import BoldInlet, DemoData, subscriber
+    from rtbold.sim.demo import DemoData, subscriber
 
-    data, bold = DemoData(), BoldInlet(f"{settings.streams}-bold")
+    data = DemoData()
     with subscriber(settings) as feed:
         heard_s = time.monotonic()
         while processes.running:
             messages = feed.poll(0.25)
-            bold.poll(data)
             if any([data.take(message) for message in messages]):
                 show(data)
             if messages:
@@ -103,7 +102,6 @@ def _follow(
                     f"the demo's session has said nothing for {SILENCE_S:g} s, "
                     "expected a heartbeat twice a second. Run rtbold doctor."
                 )
-        bold.poll(data)
     return data
 
 

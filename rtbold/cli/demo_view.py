@@ -55,22 +55,20 @@ def _traces(data: "DemoData") -> Table:
         "measured (a TR later)", no_wrap=True, width=TRACE_VOLUMES, style="green"
     )
     table.add_column("R so far", justify="right", width=8)
-    r = running_r(data)
     for roi, name in enumerate(data.rois[:SHOWN_ROIS]):
         predicted = [row[roi] for _, row in sorted(data.predicted.items())]
         measured = [row[roi] for _, row in sorted(data.measured.items())]
         now = f"{predicted[-1]:+.2f}" if predicted else ""
-        so_far = "" if r is None or math.isnan(r[roi]) else f"{r[roi]:+.2f}"
-        table.add_row(name, bars(predicted), now, bars(measured), so_far)
+        table.add_row(name, bars(predicted), now, bars(measured), so_far(data, name))
     return table
 
 
-def running_r(data: "DemoData") -> "FloatArray | None":
-    """Return R of raw measurement and prediction so far; None below 20 volumes."""
-    from rtbold.sim.demo import correlation
-
-    predicted, measured = data.paired
-    return correlation(predicted, measured) if len(predicted) >= 20 else None
+def so_far(data: "DemoData", roi: str) -> str:
+    """Return the session's rolling R, or that too few independent volumes came."""
+    if roi not in data.r_so_far:
+        return ""
+    r = data.r_so_far[roi]
+    return "n < 20" if r is None else f"{r:+.2f}"
 
 
 def bars(values: list[float]) -> str:

@@ -17,7 +17,7 @@ def monitor(
     ] = None,
     topics: Annotated[
         list[str] | None,
-        typer.Option(help="Topic or prefix; repeatable. Default: pred.fb."),
+        typer.Option(help="Topic or prefix; repeatable. Default: pred.fb, truth."),
     ] = None,
     timeout: Annotated[
         float, typer.Option(help="Give up after so many seconds of silence.")
@@ -33,7 +33,7 @@ def monitor(
     check_range("--timeout", timeout, 0.1, 86400)
     settings = WatchSettings(
         address=connect,
-        topics=tuple(topics or ("pred.fb",)),
+        topics=tuple(topics or ("pred.fb", "truth")),
         count=count,
         timeout_s=timeout,
         json_lines=json_lines,

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from statistics import median
 
-from rtbold.client import SCHEMA_VERSION, Message, Subscriber
+from rtbold.client import SCHEMA_VERSION, Body, Message, Subscriber
 from rtbold.errors import ConfigError, RtboldError
 
 POLL_S = 0.1
@@ -18,7 +18,7 @@ class WatchSettings:
     """What ``rtbold monitor`` can be told."""
 
     address: str
-    topics: tuple[str, ...] = (PACED_TOPIC,)
+    topics: tuple[str, ...] = (PACED_TOPIC, "truth")
     count: int | None = None
     timeout_s: float = 10.0
     json_lines: bool = False
@@ -117,6 +117,8 @@ def line(message: Message) -> str:
     start = f"{message.topic:<8} #{body['seq']:<5}"
     if body["replayed"]:
         start += " (re-sent)"
+    if message.topic == "truth":
+        return f"{start} {_truth(body)}"
     if message.topic != PACED_TOPIC:
         skip = ("schema", "session", "seq", "t_lsl", "t_unix_ms", "replayed")
         rest = {key: value for key, value in body.items() if key not in skip}
@@ -129,6 +131,21 @@ def line(message: Message) -> str:
         f"{start} volume {body['volume_index']} {body['target']} {value} z {z} "
         f"{body['status']} {','.join(body['reasons'])} age {body['age_ms']:.0f} ms"
     )
+
+
+def _truth(body: Body) -> str:
+    """Return what was measured of the target, and how the two agree by now."""
+    name, score = body["target"], body["target_score"]
+    if score is None:
+        return f"volume {body['volume_index']} {name} is not measured"
+    k = body["rois"].index(name) if name in body["rois"] else None
+    value = None if k is None else body["values"][k]
+    measured = "" if value is None else f" measured {value:+.4g}"
+    text = f"volume {body['volume_index']} {name}{measured}"
+    if score["r"] is None:
+        enough = body["enough_n_eff"]
+        return f"{text} R not enough ({score['n_eff']:.1f} of {enough:g} volumes)"
+    return f"{text} R {score['r']:+.2f} [{score['low']:+.2f}, {score['high']:+.2f}]"
 
 
 def summary(feed: Subscriber, pace: Pace, n_printed: int) -> str:

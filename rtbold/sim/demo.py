@@ -1,6 +1,5 @@
 """The demo: a twin, a session and a subscriber, each a process of its own."""
 
-import math
 import os
 import subprocess
 import sys
@@ -8,11 +7,11 @@ import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Any, Self
+from typing import IO, Self
 
 import numpy as np
 
-from rtbold.client import Message, Subscriber
+from rtbold.client import Body, Message, Subscriber
 from rtbold.errors import RtboldError
 from rtbold.messages import FloatArray
 from rtbold.sim.haemodynamics import filtered_target
@@ -64,6 +63,7 @@ class DemoProcesses:
             "--duration", str(settings.duration_s), "--wait", "60",
             "--engine", settings.engine, "--precision", settings.precision,
             "--port", str(settings.port), "--control-port", str(settings.control_port),
+            "--truth", f"lsl:{settings.streams}-bold",
         ]  # fmt: skip
         try:
             self._start("twin", twin)
@@ -134,7 +134,9 @@ class DemoData:
     predicted: dict[int, FloatArray] = field(default_factory=dict)
     measured: dict[int, FloatArray] = field(default_factory=dict)
     n_by_status: dict[str, int] = field(default_factory=dict)
-    newest: dict[str, Any] = field(default_factory=dict)  # body of the last pred.fb
+    newest: Body = field(default_factory=dict)  # of the last pred.fb
+    # As the session publishes it: both causally filtered; None: not enough volumes.
+    r_so_far: dict[str, float | None] = field(default_factory=dict)
 
     def take(self, message: Message) -> bool:
         """Take one message of the feed; return whether there is something to show."""
@@ -145,6 +147,8 @@ class DemoData:
             index, values = body["volume_index"], body["values"]
             if index is not None and values is not None:
                 self.predicted[index] = np.array(values, dtype=float)
+        elif message.topic == "truth":
+            self._take_truth(body)
         elif message.topic == "pred.fb":
             status = body["status"]
             self.n_by_status[status] = self.n_by_status.get(status, 0) + 1
@@ -152,9 +156,13 @@ class DemoData:
             return True
         return False
 
-    def take_volume(self, index: int, values: FloatArray) -> None:
-        """Take one measured volume, (rois,)."""
-        self.measured[index] = values
+    def _take_truth(self, body: Body) -> None:
+        """Take one measured volume; NaN where an ROI of the model is not measured."""
+        measured = dict(zip(body["rois"], body["values"], strict=True))
+        values = [measured.get(roi) for roi in self.rois]
+        self.measured[body["volume_index"]] = np.array(values, dtype=float)
+        scores = zip(body["rois"], body["scores"], strict=True)
+        self.r_so_far = {roi: score["r"] for roi, score in scores}
 
     @property
     def paired(self) -> tuple[FloatArray, FloatArray]:
@@ -195,55 +203,6 @@ def correlation(a: FloatArray, b: FloatArray) -> FloatArray:
     return np.asarray(r)
 
 
-class BoldInlet:
-    """Measured BOLD of the twin, as a scanner's export would send it."""
-
-    def __init__(self, name: str) -> None:
-        self._name = name
-        self._inlet: Any = None
-        self._labels: tuple[str, ...] = ()
-
-    def poll(self, data: DemoData) -> None:
-        """Take what has come; look for the stream until it is there.
-
-        ROIs are put in the order of the model by their names; NaN where the twin
-        measures none of that name.
-        """
-        if self._inlet is None and not self._open():
-            return
-        for sample in self._pull() if data.rois else ():
-            by_name = dict(zip(self._labels, sample[1:], strict=True))
-            values = [by_name.get(plain(roi), math.nan) for roi in data.rois]
-            data.take_volume(round(sample[0]), np.array(values))
-
-    def _open(self) -> bool:
-        import pylsl
-
-        from rtbold.io.describe import describe
-
-        found = pylsl.resolve_byprop("name", self._name, 1, 0.05)
-        if not found:
-            return False
-        self._inlet = pylsl.StreamInlet(found[0], recover=False)
-        channels = describe(self._inlet.info(5.0).as_xml()).channels
-        self._labels = tuple(plain(channel.label) for channel in channels[1:])
-        return True
-
-    def _pull(self) -> Sequence[Sequence[float]]:
-        import pylsl
-
-        try:
-            samples, _ = self._inlet.pull_chunk(timeout=0.0)
-        except pylsl.LostError:
-            return ()  # the twin has ended
-        return samples or ()
-
-
-def plain(roi: str) -> str:
-    """Return an ROI's name with a plain apostrophe, whoever wrote it."""
-    return roi.replace("\u2019", "'")
-
-
 def feed_address(settings: DemoSettings) -> str:
     """Return where the demo's session publishes."""
     return f"tcp://127.0.0.1:{settings.port}"
@@ -252,7 +211,7 @@ def feed_address(settings: DemoSettings) -> str:
 def subscriber(settings: DemoSettings) -> Subscriber:
     """Subscribe as any app would."""
     return Subscriber(
-        feed_address(settings), topics=("hello", "pred.roi", "pred.fb", "hb")
+        feed_address(settings), topics=("hello", "pred.roi", "pred.fb", "truth", "hb")
     )
 
 

@@ -4,13 +4,19 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from rtbold.cli.demo_view import bars, final_table, line, live
+from rtbold.cli.demo_view import bars, final_table, line, live, so_far
 from rtbold.client import Message
 from rtbold.sim.demo import DemoData
 
 
 def message(topic, **body):
     return Message(topic, body, 0.0)
+
+
+def measured(index, values, rois, r=0.25):
+    scores = [{"r": r}] * len(rois)
+    fields = {"volume_index": index, "rois": list(rois), "values": list(values)}
+    return message("truth", **fields, scores=scores)
 
 
 def demo_data(n_volumes, *, n_rois=3, gap=0.5):
@@ -21,7 +27,7 @@ def demo_data(n_volumes, *, n_rois=3, gap=0.5):
     for index in range(n_volumes):
         values = truth[index] + gap * rng.standard_normal(n_rois)
         data.take(message("pred.roi", volume_index=index, values=list(values)))
-        data.take_volume(index, truth[index])
+        data.take(measured(index, truth[index], "ABC"[:n_rois]))
         data.take(
             message(
                 "pred.fb",
@@ -88,9 +94,17 @@ def test_every_roi_has_its_r_however_narrow_the_terminal(width):
 
 def test_volumes_are_paired_by_index_and_nothing_else():
     data = demo_data(70)
-    data.take_volume(500, np.zeros(3))
-    predicted, measured = data.paired
-    assert len(predicted) == len(measured) == 70
+    data.take(measured(500, np.zeros(3), "ABC"))
+    assert [len(series) for series in data.paired] == [70, 70]
+
+
+def test_the_sessions_rolling_r_is_shown_or_that_there_are_too_few_volumes():
+    data = demo_data(3)
+    assert so_far(data, "A") == "+0.25"
+    assert shown(live(data)).count("+0.25") == 3
+    data.take(measured(3, [0.0], "B", r=None))
+    assert (so_far(data, "A"), so_far(data, "B")) == ("", "n < 20")
+    assert np.isnan(data.measured[3]).tolist() == [True, False, True]
 
 
 def test_bars_scale_to_their_own_range():

@@ -19,6 +19,23 @@ def test_line_says_value_or_that_there_is_none():
     assert line(message("hb", state="running")).startswith("hb       #4")
 
 
+def truth(score, **body):
+    fields = {"volume_index": 9, "rois": ["V1", "A1"], "values": [812.5, None],
+              "target": "V1", "target_score": score, "enough_n_eff": 20.0}  # fmt: skip
+    return message("truth", **(fields | body))
+
+
+def test_line_says_r_or_that_there_is_not_enough():
+    score = {"r": 0.414, "low": 0.2, "high": 0.58, "n_eff": 44.2, "n": 120}
+    assert "volume 9 V1 measured +812.5 R +0.41 [+0.20, +0.58]" in line(truth(score))
+    few = {"r": None, "low": None, "high": None, "n_eff": 12.34, "n": 30}
+    assert line(truth(few)).endswith("R not enough (12.3 of 20 volumes)")
+    assert line(truth(few, target="A1")).endswith(
+        "A1 R not enough (12.3 of 20 volumes)"
+    )
+    assert line(truth(None)).endswith("V1 is not measured")
+
+
 def test_pace_takes_steps_within_a_session_only():
     pace = Pace()
     pace.add(message(t_received_s=1.0))
