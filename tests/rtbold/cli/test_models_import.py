@@ -20,7 +20,6 @@ from rtbold.feedback import has_baseline, z_values  # noqa: E402
 from rtbold.messages import Channel, StreamDescription  # noqa: E402
 from rtbold.models import importing  # noqa: E402
 from rtbold.models.labram import Labram, LabramConfig  # noqa: E402
-from rtbold.models.neurobolt import NeuroBolt, NeuroBoltConfig  # noqa: E402
 
 STREAM = StreamDescription(
     name="amp", type="EEG", rate_hz=200.0, channels=(Channel("CZ"),)
@@ -48,29 +47,6 @@ def no_export(monkeypatch):
 @pytest.fixture
 def checkpoint(tmp_path):
     return files.save(tmp_path / "tiny.pth", files.tiny_neurobolt())
-
-
-@pytest.mark.integration
-def test_golden_values_through_the_command_and_every_cpu_engine(rtbold, tmp_path):
-    path = files.save(
-        tmp_path / "golden.pth", files.drawn(NeuroBolt(NeuroBoltConfig()))
-    )
-    out, windows = tmp_path / "golden.rtbold", tmp_path / "W.npy"
-    code, told, _ = rtbold("import", path, "--out", out, "--roi", "Thalamus")
-    assert code == 0
-    assert "matched  293" in told
-    data = files.GOLDEN.with_suffix(".json").read_text()
-    golden = np.array(json.loads(data)["bold"])
-    np.save(windows, files.golden_generator().eeg_uv(26))
-    for engine in ("torch", "openvino"):
-        answer = tmp_path / f"{engine}.npy"
-        code, _, _ = rtbold(
-            *("predict", out, "--windows", windows, "--out", answer),
-            *("--engine", engine),
-        )
-        assert code == 0
-        error = np.abs(np.load(answer) - golden)
-        assert (error <= 1e-4 * np.maximum(1, np.abs(golden))).all()
 
 
 def test_several_files_make_one_bundle(rtbold, no_export, tmp_path):
