@@ -4,6 +4,7 @@ Names of files, subjects and ROIs come from outside, so none may become a tag.
 """
 
 import html
+import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -29,8 +30,12 @@ def escaped(piece: Piece) -> str:
 
 
 def printable(text: str) -> str:
-    """Return `text` without control characters and lone surrogates."""
-    return "".join(c if c.isprintable() or c == "\n" else "?" for c in text)
+    """Return `text` without control characters, direction marks, lone surrogates."""
+    return "".join("?" if c not in "\n\t" and _is_control(c) else c for c in text)
+
+
+def _is_control(character: str) -> bool:
+    return unicodedata.category(character).startswith("C")
 
 
 def element(tag: str, *pieces: Piece, **attributes: str) -> Markup:

@@ -6,6 +6,7 @@ SVG refers to nothing outside of the page, and two of them do not share an id.
 
 import io
 import re
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Final
@@ -15,7 +16,7 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from rtbold.calibration.report.markup import Markup, escaped
+from rtbold.calibration.report.markup import Markup, escaped, printable
 
 # Marker colours: nothing else in a picture has them. CSS variables of the same name.
 INK: Final = "#010203"
@@ -62,7 +63,9 @@ _STYLE: Final[Any] = {  # the stubs list every key there is
 @contextmanager
 def drawing() -> Iterator[None]:
     """Draw in the report's style inside of this block; `svg` belongs into it too."""
-    with rc_context(_STYLE):
+    with rc_context(_STYLE), warnings.catch_warnings():
+        # The browser's font draws the letters; matplotlib's need not have them.
+        warnings.filterwarnings("ignore", message="Glyph .* missing from font")
         yield
 
 
@@ -92,12 +95,11 @@ def svg(figure: Figure, name: str, *, said: str, papered: bool = False) -> Marku
     """
     text = io.StringIO()
     figure.savefig(text, format="svg", metadata={"Date": None})
-    inner = text.getvalue()
+    inner = printable(text.getvalue())
     inner = inner[inner.index("<svg") :]
     for pattern, instead in _TO_PAGE:
         inner = re.sub(pattern, instead, inner, flags=re.DOTALL)
-    inner = re.sub(r'\b(id="|href="#)', rf"\g<1>{name}-", inner)
-    inner = inner.replace("url(#", f"url(#{name}-")
+    inner = _renamed(inner, name)
     inner = re.sub(r' d="([^"]*)"', _rounded, inner)
     if not papered:
         inner = re.sub(r' style="[^"]*"', _by_variable, inner)
@@ -119,6 +121,17 @@ _TO_PAGE: Final = (
     (r"font-family: [^;\"]*", "font-family: var(--font)"),
     (r"(font: [^;\"]*?px) [^;\"]*", r"\1 var(--font)"),
 )
+
+
+def _renamed(inner: str, name: str) -> str:
+    """Count the ids: unique on the page, and the same for the same picture."""
+    found = dict.fromkeys(re.findall(r' id="([^"]*)"', inner))
+    new = {old: f"{name}-{place}" for place, old in enumerate(found)}
+
+    def renamed(match: re.Match[str]) -> str:
+        return match.group(1) + new[match.group(2)] + match.group(3)
+
+    return re.sub(r'( id="|href="#|url\(#)([^")]+)("|\))', renamed, inner)
 
 
 def _by_variable(style: re.Match[str]) -> str:

@@ -17,10 +17,10 @@ def number(value: float | None, digits: int = 2) -> str:
 
 
 def p_value(p: float | None) -> str:
-    """Return p to two digits, never as zero."""
+    """Return p with three digits behind the point, never as zero."""
     if p is None or not math.isfinite(p):
         return UNKNOWN
-    return f"{p:.3f}" if p >= 0.0995 else f"{p:.2g}"
+    return f"{p:.3f}" if p >= 0.00095 else f"{p:.1g}"
 
 
 def span(low: float | None, high: float | None, digits: int = 2) -> str:

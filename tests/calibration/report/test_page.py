@@ -1,0 +1,278 @@
+import re
+from dataclasses import replace
+from html.parser import HTMLParser
+
+import msgspec
+import numpy as np
+import pytest
+from report_content import ROIS, content, lag_scan
+
+from rtbold.calibration.report import page as page_module
+from rtbold.calibration.report.data_sections import alignment_section
+from rtbold.calibration.report.page import report_html, write_report
+from rtbold.calibration.report.score_sections import horizons_section, traces_section
+from rtbold.calibration.report.summary import banner, summary
+from rtbold.errors import RtboldError
+
+SECTIONS = (
+    "verdict", "traces", "rois", "chance", "specificity", "uses", "horizons",
+    "intervals", "alignment", "eeg", "learning", "published", "provenance",
+    "all-traces",
+)  # fmt: skip
+VOID = {"meta"}
+HOSTILE = '</title><script>alert(1)</script> & "$x_1$" \u8133 \x00'
+
+
+class Page(HTMLParser):
+    """What a browser would make of it; refuses tags that do not match."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.open, self.ids, self.tags, self.links = [], [], [], []
+        self.pieces = []
+        self.feed(text)
+        self.close()
+        assert not self.open
+
+    def handle_starttag(self, tag, attributes):
+        found = dict(attributes)
+        self.tags.append(tag)
+        self.ids += [found["id"]] if "id" in found else []
+        self.links += [v for k, v in attributes if k in ("href", "src", "xlink:href")]
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attributes):
+        self.handle_starttag(tag, attributes)
+        if tag not in VOID:
+            self.open.pop()
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        if self.open[-1:] not in (["style"], ["script"]):
+            self.pieces.append(data)
+
+    @property
+    def text(self):
+        return " ".join(" ".join(self.pieces).split())
+
+
+@pytest.fixture(scope="module")
+def whole():
+    return content()
+
+
+@pytest.fixture(scope="module")
+def text(whole):
+    return report_html(whole)
+
+
+@pytest.fixture(scope="module")
+def page(text):
+    return Page(text)
+
+
+def test_every_section_is_there_once(page):
+    assert [name for name in page.ids if name in SECTIONS] == list(SECTIONS)
+
+
+def test_no_id_is_used_twice(page):
+    assert len(page.ids) == len(set(page.ids))
+
+
+def test_a_reference_inside_of_a_picture_leads_somewhere(page, text):
+    named = re.findall(r"url\(#([^)]*)\)", text)
+    named += [link[1:] for link in page.links if link.startswith("#")]
+    assert named
+    assert set(named) <= set(page.ids)
+
+
+def test_nothing_is_fetched_from_anywhere(page, text):
+    assert "http" not in text
+    assert "script" not in page.tags
+    assert "link" not in page.tags
+    assert "@import" not in text
+    assert all(link.startswith(("#", "data:image/png")) for link in page.links)
+
+
+def test_the_verdict_is_the_first_thing_that_is_said(page, whole):
+    gate = whole.verdict.gate
+    told = page.text
+    assert f"Putamen is predicted with R {gate.r:.2f}" in told
+    assert f"(95 % {gate.r_low:.2f} to {gate.r_high:.2f}" in told
+    assert gate.label == "specific"
+    assert "may be used for feedback on Putamen" in told
+    assert told.index("Verdict") < told.index("Alignment of EEG")
+
+
+def test_a_target_that_is_not_specific_is_not_fit(whole):
+    gate = msgspec.structs.replace(
+        whole.verdict.gate, passed=False, label="undecided", reason="too little data"
+    )
+    verdict = msgspec.structs.replace(whole.verdict, gate=gate)
+    told = Page(summary(replace(whole, verdict=verdict)).html).text
+    assert "not fit for feedback on Putamen" in told
+    assert "--allow-unvalidated" in told
+    assert "this is not a finding of absence" in told
+    assert "may be used for feedback" not in told
+
+
+def test_simulated_is_said_in_title_and_at_the_top(page, text):
+    assert "(simulated)</title>" in text
+    assert page.text.count("Simulated data. Every figure") == 1
+    assert page.text.index("Simulated data") < page.text.index("Verdict")
+
+
+def test_a_real_scan_is_not_called_simulated(whole):
+    real = replace(whole, simulated=False)
+    parts = (banner, summary, horizons_section)
+    assert not any("imulat" in part(real).html for part in parts)
+    assert all("imulat" in part(whole).html for part in parts)
+
+
+def test_simulated_weights_on_a_real_scan_are_said(whole):
+    told = banner(replace(whole, simulated=False, simulated_lineage=True)).html
+    assert "The weights go back to simulated data" in told
+    assert "Every figure on this page is of a simulation" not in told
+
+
+def test_numbers_of_every_roi_are_those_of_the_verdict(page, whole):
+    for roi in whole.verdict.rois:
+        beside = next(r for r in whole.beside.rois if r.roi == roi.roi)
+        row = page.text[page.text.index(f"{roi.roi} ", page.text.index("label")) :]
+        numbers = f"{roi.r:.2f} {roi.r_low:.2f} to {roi.r_high:.2f}"
+        assert numbers in row[:120]
+        assert f"{roi.n_eff:.0f} {roi.r_with_drift:.2f} {beside.r:.2f}" in row[:120]
+
+
+def test_alignment_volumes_and_channels_are_told(page):
+    for told in (
+        "Triggers found 299",
+        "Missed, filled in 1",
+        "Doubled, ignored 2",
+        "0.41 ms (sd), at most 1.93 ms",
+        "14 ppm",
+        "best at 6 s (95 % 5 to 7 s), R 0.30",
+        "300 of 307 volumes",
+        "warming up 7",
+        "Not recorded, interpolated throughout: C3",
+        "Fp1 4.8 % amplitude 31 s",
+    ):
+        assert told in page.text
+
+
+def test_specificity_horizons_and_the_published_split_are_told(page, whole):
+    found = whole.verdict.specificity
+    assert f"artefacts {found.partial_r['artefacts']:.2f}" in page.text
+    assert "Not known, so not taken out: respiration" in page.text
+    assert "1 (chosen) 2.1 0.52 0.36 to 0.65" in page.text
+    assert "for comparison only" in page.text
+    assert "One fit on the first 240 volumes, scored on the last 22" in page.text
+    assert "ab" * 32 in page.text
+
+
+def test_a_better_ridge_is_offered(whole):
+    better = replace(whole, verdict=whole.beside, beside=whole.verdict)
+    told = Page(summary(better).html).text
+    assert "The simpler model does better on this subject" in told
+    assert "--strategy ridge" in told
+    assert "The simpler model does better" not in summary(whole).html
+
+
+def test_names_from_outside_never_become_tags(whole):
+    rois = (HOSTILE, *ROIS[1:])
+    made = content(
+        rois,
+        subject=HOSTILE,
+        warnings=(HOSTILE,),
+        provenance={HOSTILE: {HOSTILE: HOSTILE}},
+        attributions=(replace(whole.attributions[0], roi=HOSTILE),),
+    )
+    page = Page(report_html(made))
+    assert "script" not in page.tags
+    assert '</title><script>alert(1)</script> & "$x_1$" \u8133 ?' in page.text
+    assert page.tags.count("title") == 1
+
+
+@pytest.mark.parametrize("n_rois", [1, 64])
+def test_one_roi_and_many(n_rois):
+    rois = tuple(f"ROI {i}" for i in range(n_rois))
+    page = Page(report_html(content(rois, attributions=(), lag=None, learning=())))
+    assert len(page.ids) == len(set(page.ids))
+    assert "No centre is known" in page.text
+    one = "There is one ROI, so there is no other to compare it with." in page.text
+    assert one == (n_rois == 1)
+    assert page.tags.count("circle") == 2 * n_rois  # the marks of the table
+
+
+def test_what_is_missing_is_said_and_leaves_no_empty_figure(whole):
+    bare = replace(
+        whole,
+        chance=None,
+        lag=None,
+        channels=(),
+        beside=None,
+        intervals=None,
+        horizons={},
+        learning=(),
+        attributions=(),
+        not_explained="Its predictions do not vary.",
+        published=None,
+        centres={},
+        provenance={},
+    )
+    page = Page(report_html(bare))
+    assert [name for name in page.ids if name in SECTIONS] == list(SECTIONS)
+    assert page.tags.count("figure") == 2  # the target's series, and all ROIs'
+    for told in (
+        "No lag scan was made.",
+        "The channels' quality was not judged.",
+        "Nothing was run beside it",
+        "No intervals were made.",
+        "others were not tried",
+        "there is no learning curve",
+        "Its predictions do not vary.",
+        "Not computed.",
+        "No centre is known",
+    ):
+        assert told in page.text
+
+
+def test_a_scan_too_short_for_a_lag_scan_says_so(whole):
+    nan = float("nan")
+    short = lag_scan(
+        peak_s=nan,
+        peak_r=nan,
+        interval_s=(nan, nan),
+        r=np.full(31, nan),
+        warning="40 windows over 84 s are too few for a lag scan",
+    )
+    page = Page(alignment_section(replace(whole, lag=short)).html)
+    assert "Lag scan: 40 windows over 84 s are too few" in page.text
+    assert "nan" not in page.text
+
+
+def test_a_contrast_has_its_own_series_and_intervals(whole):
+    gate = msgspec.structs.replace(
+        whole.verdict.gate, target="up", weights={"Putamen": 1.0, "Caudate": -1.0}
+    )
+    verdict = msgspec.structs.replace(whole.verdict, gate=gate)
+    page = Page(traces_section(replace(whole, verdict=verdict)).html)
+    assert "up, 300 volumes scored." in page.text
+    assert "80 % interval" in page.text
+
+
+def test_the_same_content_gives_the_same_page(whole, text):
+    assert report_html(whole) == text
+
+
+def test_a_page_is_written_whole_or_not_at_all(whole, text, tmp_path, monkeypatch):
+    monkeypatch.setattr(page_module, "report_html", lambda content: text)
+    path = tmp_path / "report.html"
+    write_report(whole, path)
+    assert path.read_text(encoding="utf-8") == text
+    assert [p.name for p in tmp_path.iterdir()] == ["report.html"]
+    with pytest.raises(RtboldError, match=r"cannot write .*room for a few MB"):
+        write_report(whole, tmp_path / "missing" / "report.html")
