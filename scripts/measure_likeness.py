@@ -25,10 +25,12 @@ from rtbold.calibration.likeness import (
     statistics_of,
 )
 from rtbold.calibration.twin_data import TwinScans
+from rtbold.card import Card
+from rtbold.channel_choice import spatial_matrix, usable_channels
 from rtbold.engine.torch import load_network
 from rtbold.likeness import LikenessMonitor
 from rtbold.likeness_reference import LikenessReference
-from rtbold.messages import Float32Array
+from rtbold.messages import Channel, Float32Array, StreamDescription
 
 FIRST_SEED = 3100
 CALIBRATION_S, SESSION_S = 960.0, 1800.0
@@ -50,6 +52,14 @@ class Found:
         """Times that it turned invalid."""
         before = np.concatenate([[False], self.invalid[:-1]])
         return int((self.invalid & ~before).sum())
+
+
+@dataclass(frozen=True)
+class Fault:
+    """What is done to a session's windows (n, channels, 3200)."""
+
+    change: Change
+    interpolated: tuple[int, ...] = ()  # rows that the monitor is told of
 
 
 @dataclass(frozen=True)
@@ -81,9 +91,9 @@ def main() -> None:
     said = row(same)
     said += f"; {sum(f.n_alarms for f in same)} alarms in {hours:g} h"
     print(f"same subject, another session: {said}", flush=True)
-    for name, change in faults(card.channels).items():
+    for name, fault in faults(card).items():
         found = [
-            judge(s, scan, network, tr_s=tr_s, change=change, n=N_FAULT_WINDOWS)
+            judge(s, scan, network, tr_s=tr_s, fault=fault, n=N_FAULT_WINDOWS)
             for s, scan in zip(subjects, later, strict=True)
         ]
         print(f"{name}: {row(found)}", flush=True)
@@ -109,16 +119,16 @@ def judge(
     network: torch.nn.Module,
     *,
     tr_s: float,
-    change: Change | None = None,
+    fault: Fault | None = None,
     n: int | None = None,
 ) -> Found:
     """Run the monitor over a session."""
     monitor = LikenessMonitor(subject.reference, tr_s=tr_s)
-    found = []
-    for batch in _batches(scan, change, n):
+    found, skip = [], fault.interpolated if fault else ()
+    for batch in _batches(scan, fault.change if fault else None, n):
         distance = subject.scale.distance(head_inputs(network, [batch]))
         for window, features in zip(batch, distance, strict=True):
-            found.append(monitor(window, features=float(features)))
+            found.append(monitor(window, features=float(features), skip=skip))
     return Found(
         np.array([(f.unlikeness or 0) > 1 for f in found]),
         np.array([f.status == "invalid" for f in found]),
@@ -136,18 +146,19 @@ def _batches(
             yield batch[:left] if change is None else change(batch[:left])
 
 
-def faults(channels: Sequence[str]) -> dict[str, Change]:
+def faults(card: Card) -> dict[str, Fault]:
     """Return what may be wrong with a session's EEG, by name."""
+    channels = card.channels
     at = {name: row for row, name in enumerate(channels)}
     temples = [at[name] for name in TEMPLES]
 
-    def swapped(a: str, b: str) -> Change:
+    def swapped(a: str, b: str) -> Fault:
         order = list(range(len(channels)))
         order[at[a]], order[at[b]] = at[b], at[a]
-        return lambda batch: batch[:, order]
+        return Fault(lambda batch: batch[:, order])
 
-    def gain(factor: float) -> Change:
-        return lambda batch: np.float32(factor) * batch
+    def gain(factor: float) -> Fault:
+        return Fault(lambda batch: np.float32(factor) * batch)
 
     def muscle(batch: Float32Array) -> Float32Array:
         rng = np.random.default_rng(len(batch))
@@ -168,8 +179,26 @@ def faults(channels: Sequence[str]) -> dict[str, Change]:
         "gain 1.5": gain(1.5),
         "gain 2": gain(2.0),
         "gain 0.5": gain(0.5),
-        f"muscle, {MUSCLE_UV:g} uV at the temples": muscle,
+        f"muscle, {MUSCLE_UV:g} uV at the temples": Fault(muscle),
+        "PZ bad, interpolated": interpolated(card, "PZ"),
+        "T7 bad, interpolated": interpolated(card, "T7"),
     }
+
+
+def interpolated(card: Card, name: str) -> Fault:
+    """Return what the live loop does about a bad channel."""
+    stream = StreamDescription(
+        name="twin", type="EEG", rate_hz=200.0, reference="average",
+        channels=tuple(Channel(label, "uV") for label in card.channels),
+    )  # fmt: skip
+    _, labels = usable_channels(stream, card)
+    plan = spatial_matrix(stream, card, labels, interpolate_missing=False)
+    matrix = plan.matrix(frozenset({name})).matrix
+
+    def change(batch: Float32Array) -> Float32Array:
+        return np.einsum("mc,ncs->nms", matrix, batch).astype(np.float32)
+
+    return Fault(change, (card.channels.index(name),))
 
 
 def row(found: Sequence[Found]) -> str:

@@ -1,15 +1,18 @@
 import numpy as np
 import pipeline_rig as rig
 import pytest
+from bundles import write_tiny
 
+from rtbold.card import Cleaning, Origin
 from rtbold.config import RunSettings
-from rtbold.errors import ConfigError, StreamMismatch
+from rtbold.errors import ConfigError, DomainRefused, StreamMismatch
 from rtbold.io.triggers import TriggerChannel, TriggerStream
 from rtbold.session_parts import (
     acquisition_settings,
     check_clocks,
     conversion,
     pipeline_settings,
+    stream_pipeline_settings,
     trigger_source,
 )
 
@@ -92,3 +95,41 @@ def test_the_conversion_on_record_is_the_average_reference():
     assert found["from_channels"] == found["to_channels"] == rig.CHANNELS
     matrix = np.array(found["matrix"])
     np.testing.assert_allclose(matrix, np.eye(6) - 1 / 6)
+
+
+@pytest.fixture
+def subject(tmp_path):
+    return write_tiny(
+        tmp_path, channels=rig.CHANNELS, scanner="inside_running",
+        origin=Origin(kind="subject", simulated_lineage=False),
+        cleaning=Cleaning(mode="online", software="RecView"),
+    )  # fmt: skip
+
+
+def test_another_cleaning_chain_runs_only_when_told_to_and_degraded(subject):
+    stream = rig.stream(500.0, simulated=False)
+    same = RunSettings(trigger="R128", cleaning="online:RecView", upstream_delay_ms=9)
+    assert stream_pipeline_settings(same, subject, stream).standing == ()
+    other = RunSettings(trigger="R128", cleaning="offline:EEGLAB", upstream_delay_ms=9)
+    with pytest.raises(DomainRefused, match="allow-domain-shift"):
+        stream_pipeline_settings(other, subject, stream)
+    told = RunSettings(
+        trigger="R128", upstream_delay_ms=9, allow_domain_shift=True,
+        cleaning="offline:EEGLAB",
+    )  # fmt: skip
+    standing = stream_pipeline_settings(told, subject, stream).standing
+    assert standing == ("domain_shift",)
+
+
+def test_a_free_run_is_not_taken_for_the_running_scanner(subject):
+    stream = rig.stream(500.0, simulated=False, cleaning="online:RecView")
+    with pytest.raises(DomainRefused, match="--scanner"):
+        stream_pipeline_settings(RunSettings(tr_s=2.1), subject, stream)
+
+
+def test_a_simulated_model_on_a_real_stream_needs_no_second_permission(tmp_path):
+    bundle = write_tiny(tmp_path, channels=rig.CHANNELS, cleaning=Cleaning(mode="none"))
+    run = RunSettings(tr_s=2.1, allow_simulated_model=True, upstream_delay_ms=9)
+    stream = rig.stream(500.0, simulated=False)
+    standing = stream_pipeline_settings(run, bundle, stream).standing
+    assert standing == ("simulated_model",)
