@@ -103,17 +103,27 @@ def _pickled(path: Path) -> object:
 
 
 def _unreadable(path: Path, error: Exception) -> CheckpointError:
-    said = (str(error).splitlines() or [""])[0][:200]
-    if isinstance(error, MemoryError) or "alloc" in said:
-        said = "it asks for more memory than there is"
-    for phrase in ("Unsupported global", "unsupported GLOBAL", "unsupported operand"):
-        if phrase in str(error):
-            said = "it holds Python objects other than weights, which are not opened"
     return CheckpointError(
-        f"{path} cannot be read as weights: {type(error).__name__}: {said}. "
+        f"{path} cannot be read as weights: {_why(error)}. "
         f"Expected {_EXPECTED}. Nothing in it was run. Download it again; of a file of "
         "your own, save the state dict alone: torch.save(model.state_dict(), path)"
     )
+
+
+def _why(error: Exception) -> str:
+    """Say what is wrong in words of our own.
+
+    torch's advise to open the file without the restriction, which would run it.
+    """
+    said = str(error)
+    if isinstance(error, MemoryError) or "alloc" in said:
+        return "it asks for more memory than there is"
+    for phrase in ("Unsupported global", "unsupported GLOBAL", "unsupported operand"):
+        if phrase in said:
+            return "it holds Python objects other than weights, which are not opened"
+    if isinstance(error, OSError):
+        return error.strerror or type(error).__name__
+    return f"it is damaged, cut short, or no such file at all ({type(error).__name__})"
 
 
 def _check_archive(path: Path) -> None:

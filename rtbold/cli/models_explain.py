@@ -54,6 +54,9 @@ def explain(
     ] = None,
     allow_unvalidated: options.AllowUnvalidated = None,
     allow_simulated_model: options.AllowSimulatedModel = None,
+    cleaning: options.Cleaning = None,
+    scanner: options.Scanner = None,
+    allow_domain_shift: options.AllowDomainShift = None,
     root: Subjects = None,
 ) -> None:
     """Show which channels, times and bands the predictions in a recording rest on.
@@ -71,7 +74,8 @@ def explain(
             trigger=trigger, tr_s=tr, dummy_volumes=dummy_volumes, unit=unit,
             reference=reference, interpolate=interpolate,
             allow_unvalidated=allow_unvalidated,
-            allow_simulated_model=allow_simulated_model,
+            allow_simulated_model=allow_simulated_model, cleaning=cleaning,
+            scanner=scanner, allow_domain_shift=allow_domain_shift,
         )
     )  # fmt: skip
     found = load(bundle, subject_root=root)

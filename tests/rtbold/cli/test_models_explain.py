@@ -1,6 +1,7 @@
 """``rtbold models explain`` through the real command line."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -141,3 +142,24 @@ def test_a_package_that_is_missing(run, recording, monkeypatch):
     monkeypatch.setitem(sys.modules, "captum", None)
     with pytest.raises(RtboldError, match=r"'captum'.*rtbold\[calibration\]"):
         run("demo-ridge", recording, *ALLOWED)
+
+
+def test_a_bundle_of_a_named_chain_says_what_it_wants_and_takes_it(run, recording):
+    import shutil
+
+    from rtbold.bundle import load
+
+    shipped = load("demo-ridge").path
+    shutil.copytree(shipped, "chain.rtbold", ignore=shutil.ignore_patterns("engines"))
+    card = Path("chain.rtbold/card.json")
+    facts = json.loads(card.read_text())
+    facts["cleaning"] = {"mode": "online", "software": "RecView"}
+    facts["origin"] = {"kind": "subject", "simulated_lineage": False}
+    facts["scanner"] = "inside_running"
+    card.write_text(json.dumps(facts))
+    quick = ("--windows", 8, "--method", "occlusion")
+    words = ("chain.rtbold", recording, *ALLOWED, *quick)
+    with pytest.raises(DomainRefused, match="--cleaning online:RecView"):
+        run(*words)
+    assert "8 windows of" in run(*words, "--cleaning", "online:RecView").stdout
+    assert "8 windows of" in run(*words, "--allow-domain-shift").stdout
