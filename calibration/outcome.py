@@ -2,7 +2,9 @@
 
 import datetime
 import errno
+import hashlib
 import io
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -12,6 +14,9 @@ import numpy as np
 from rtbold import bundle as bundles
 from rtbold.bundle import Bundle
 from rtbold.calibration.likeness import FeatureScale
+from rtbold.calibration.report.building import Made, report_content
+from rtbold.calibration.report.page import report_html
+from rtbold.calibration.report.provenance import Sources
 from rtbold.calibration.result import CalibrationResult
 from rtbold.calibration.subject_card import N_CHECK_WINDOWS, card_of
 from rtbold.card import Card
@@ -26,25 +31,31 @@ SERIES_NAME: Final = "out_of_fold.npz"
 REPORT_NAME: Final = "report.html"
 _FULL: Final = (errno.ENOSPC, errno.EDQUOT)
 
+Told = Callable[[float], None]
+
+
+def untold(share: float) -> None:
+    """Tell nobody."""
+
 
 @dataclass(frozen=True, slots=True)
 class Saved:
     """What was written."""
 
     bundle: Bundle
-    report: Path | None
+    report: Path
     log_line: str
 
 
 def save(
-    result: CalibrationResult, now: datetime.datetime, *, report: bytes | None = None
+    result: CalibrationResult, now: datetime.datetime, told: Told = untold
 ) -> Saved:
-    """Write the bundle of a calibration; earlier ones are not touched.
+    """Write the bundle of a calibration with its report; earlier ones are not touched.
 
     Parameters
     ----------
     now : aware of its time zone; names the bundle.
-    report : the HTML that goes into it.
+    told : is told the share of the report that is done.
 
     Raises
     ------
@@ -62,11 +73,35 @@ def save(
         "weights.safetensors": to_safetensors(module),
         SERIES_NAME: series_file(result),
     }
-    if report is not None:
-        contents[REPORT_NAME] = report
+    contents[REPORT_NAME] = _report(result, card, folder, now, told)
     written = _write(folder, card, contents)
-    place = written.path / REPORT_NAME if report is not None else None
-    return Saved(written, place, log_line(result, written, now))
+    return Saved(written, written.path / REPORT_NAME, log_line(result, written, now))
+
+
+def _report(
+    result: CalibrationResult,
+    card: Card,
+    folder: Path,
+    now: datetime.datetime,
+    told: Told,
+) -> bytes:
+    scan = result.settings.scan
+    named = [scan.eeg, Path(scan.bold), *scan.other_eeg, scan.confounds, scan.atlas]
+    sources = Sources(
+        files={p.name: _sha256(p) for p in named if p is not None and p.is_file()},
+        software=card.software,
+    )
+    made = Made(
+        bundle=folder.name,
+        created=now.astimezone(datetime.UTC).strftime("%Y-%m-%d %H:%M UTC"),
+        sources=sources,
+    )
+    return report_html(report_content(result, made, told)).encode()
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def _write(folder: Path, card: Card, contents: dict[str, bytes | Path]) -> Bundle:
@@ -93,7 +128,9 @@ def _remove_if_empty(folder: Path) -> None:
 
 def check_windows(windows: Float32Array, n: int = N_CHECK_WINDOWS) -> Float32Array:
     """Return windows spread over the scan, for ``check.npz``."""
-    return windows[np.linspace(0, len(windows) - 1, n).round().astype(int)]
+    spread = np.linspace(0, len(windows) - 1, n).round().astype(int)
+    chosen: Float32Array = windows[spread]
+    return chosen
 
 
 def series_file(result: CalibrationResult) -> bytes:

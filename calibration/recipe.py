@@ -5,6 +5,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from typing import cast
 
 import numpy as np
 import torch
@@ -39,7 +40,12 @@ from rtbold.calibration.scored import Declared
 from rtbold.calibration.settings import NOTHING, CalibrationSettings
 from rtbold.calibration.split import Part, StrictSettings, final_part, strict_folds
 from rtbold.calibration.strategies.head import ClosedFormHead
-from rtbold.calibration.strategies.protocol import Material, Strategy, Wish
+from rtbold.calibration.strategies.protocol import (
+    Material,
+    Strategy,
+    StrategyName,
+    Wish,
+)
 from rtbold.calibration.strategies.tuned import Tuned
 from rtbold.calibration.target import MeasuredScan
 from rtbold.errors import ConfigError
@@ -199,8 +205,9 @@ def _base(
 
 def strategy_of(settings: CalibrationSettings) -> Strategy:
     """Return the strategy that the option names; ridge is fitted beside any."""
-    name = settings.strategy
-    return ClosedFormHead() if name in ("head", "ridge") else Tuned(name)
+    if settings.strategy in ("head", "ridge"):
+        return ClosedFormHead()
+    return Tuned(cast("StrategyName", settings.strategy))
 
 
 def _horizons(settings: CalibrationSettings) -> tuple[int, ...]:

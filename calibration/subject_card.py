@@ -69,7 +69,7 @@ def data_sha256(result: CalibrationResult) -> str:
     digest = hashlib.sha256()
     scan = result.gathered.scan
     for array in (scan.windows, scan.volume, result.measured.bold):
-        digest.update(np.ascontiguousarray(array))
+        digest.update(array.tobytes())
     return digest.hexdigest()
 
 

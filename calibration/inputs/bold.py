@@ -35,7 +35,12 @@ def read_bold(
     DataFileError : the file is not what its name says, or holds no usable series.
     ConfigError : an image without an atlas.
     """
-    path, part = _split(str(path))
+    path, raw = _raw(path, atlas)
+    return series_of(path.name, raw, columns)
+
+
+def _raw(given: str | Path, atlas: str | Path | None = None) -> tuple[Path, RawTable]:
+    path, part = _split(str(given))
     if not path.is_file():
         raise DataFileError(
             f"there is no file {str(path)!r}, expected measured BOLD. Check the path."
@@ -44,8 +49,7 @@ def read_bold(
         raise DataFileError(
             f"{path.name} is empty (0 bytes), expected measured BOLD. Copy it again."
         )
-    raw = _read(path, part, Path(atlas) if atlas is not None else None)
-    return series_of(path.name, raw, columns)
+    return path, _read(path, part, Path(atlas) if atlas is not None else None)
 
 
 def read_confounds(path: str | Path, n_rows: int) -> Mapping[str, FloatArray]:
@@ -59,8 +63,8 @@ def read_confounds(path: str | Path, n_rows: int) -> Mapping[str, FloatArray]:
     ------
     DataFileError : as `read_bold`; or it has another number of rows.
     """
-    path = Path(path)
-    series = read_bold(path)
+    path, raw = _raw(path)
+    series = series_of(path.name, raw, roi_needed=False)
     if len(series) != n_rows:
         raise DataFileError(
             f"{path.name} has {len(series)} rows and the BOLD {n_rows}, expected one "

@@ -65,7 +65,11 @@ def plain_name(name: str) -> str:
 
 
 def series_of(
-    what: str, raw: RawTable, columns: Sequence[str] | None = None
+    what: str,
+    raw: RawTable,
+    columns: Sequence[str] | None = None,
+    *,
+    roi_needed: bool = True,
 ) -> BoldSeries:
     """Sort the columns of a table into ROIs and the rest, and check them.
 
@@ -74,6 +78,7 @@ def series_of(
     what : name of the file, for messages.
     columns : ROIs wanted, by name, in this order; of a table without names, the names
         of all its columns. None: every column that is no known confound.
+    roi_needed : False: a table of known confounds alone is fine.
 
     Raises
     ------
@@ -83,7 +88,7 @@ def series_of(
     names, extra = _names(what, raw, columns)
     extra += _check_shape(what, raw, names)
     kinds = _sorted_columns(names, wanted=frozenset(map(plain_name, columns or ())))
-    rois = _chosen(what, names, kinds, columns)
+    rois = _chosen(what, names, kinds, columns, needed=roi_needed)
     values = np.ascontiguousarray(raw.values[:, [names.index(roi) for roi in rois]])
     _check_values(what, rois, values)
     confounds, filled = _confounds(what, raw, names, kinds)
@@ -167,6 +172,8 @@ def _chosen(
     names: tuple[str, ...],
     kinds: Mapping[str, str],
     columns: Sequence[str] | None,
+    *,
+    needed: bool,
 ) -> tuple[str, ...]:
     rois = tuple(name for name in names if kinds[name] == "roi")
     if columns is not None:
@@ -178,7 +185,7 @@ def _chosen(
                 f"ones of its columns {list(names)}. Correct --roi."
             )
         return chosen
-    if not rois:
+    if not rois and needed:
         raise DataFileError(
             f"{what} has the columns {list(names)}, expected at least one ROI. Name "
             "the ones that are with --roi."

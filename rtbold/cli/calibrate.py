@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from rtbold.cli import options
+from rtbold.cli import calibrate_live, options
 
 if TYPE_CHECKING:
     from rtbold.calibration.outcome import Saved
@@ -15,17 +15,17 @@ if TYPE_CHECKING:
 
 def calibrate(
     subject: Annotated[str, typer.Option(help="Code of the subject, such as S01.")],
-    eeg: Annotated[
-        Path, typer.Option(help="XDF, BrainVision, EEGLAB, EDF, BDF or FIF.")
-    ],
-    bold: Annotated[
-        str,
-        typer.Option(help="TSV, CSV, NPY, MAT, pickle, XDF; or NIfTI with --atlas."),
-    ],
     cleaning: Annotated[
         str,
         typer.Option(help="What cleaned the EEG: online:NAME, offline:NAME or none."),
     ],
+    eeg: Annotated[
+        Path | None, typer.Option(help="XDF, BrainVision, EEGLAB, EDF, BDF or FIF.")
+    ] = None,
+    bold: Annotated[
+        str | None,
+        typer.Option(help="TSV, CSV, NPY, MAT, pickle, XDF; or NIfTI with --atlas."),
+    ] = None,
     base: Annotated[
         str, typer.Option(help="Bundle to start from, or nothing.")
     ] = "nothing",
@@ -117,6 +117,13 @@ def calibrate(
     as_json: Annotated[
         bool, typer.Option("--json", help="The verdict as one object on stdout.")
     ] = False,
+    live: calibrate_live.Live = False,
+    bold_source: calibrate_live.BoldSourceOption = None,
+    bold_roi: calibrate_live.BoldRoi = None,
+    bold_first: calibrate_live.BoldFirst = 0,
+    phases: calibrate_live.Phases = calibrate_live.DEFAULT_PHASES,
+    record: calibrate_live.Record = calibrate_live.DEFAULT_RECORD,
+    wait: calibrate_live.Wait = 30.0,
 ) -> None:
     """Make a model for one subject from one scan, and say whether it is good enough.
 
@@ -138,6 +145,7 @@ def calibrate(
     from rtbold.domain import parse_cleaning
     from rtbold.subjects import default_root
 
+    calibrate_live.check_inputs(eeg, bold, live=live)
     subject_root = root or default_root()
     pairing = Pairing(
         tr_s=tr,
@@ -154,9 +162,9 @@ def calibrate(
         upstream_delay_s=(upstream_delay_ms or 0.0) / 1000,
     )
     scan = ScanFiles(
-        eeg=eeg, bold=bold, rois=tuple(roi or ()), atlas=atlas, confounds=confounds,
-        stream=stream, unit=unit, trigger_channel=trigger_channel, pairing=pairing,
-        windows=windows, other_eeg=tuple(other_eeg or ()),
+        eeg=eeg or Path(), bold=bold or "", rois=tuple(roi or ()), atlas=atlas,
+        confounds=confounds, stream=stream, unit=unit, trigger_channel=trigger_channel,
+        pairing=pairing, windows=windows, other_eeg=tuple(other_eeg or ()),
     )  # fmt: skip
     settings = CalibrationSettings(
         subject=subject, scan=scan, cleaning=parse_cleaning(cleaning),
@@ -166,6 +174,12 @@ def calibrate(
         horizon=parse_horizon(horizon), slices_per_tr=slices_per_tr, scanner=scanner,
         seed=seed, n_threads=threads,
     )  # fmt: skip
+    if live:
+        wishes = calibrate_live.LiveOptions(
+            source=bold_source, rois=tuple(bold_roi or ()), first=bold_first,
+            phases=phases, record=record, wait_s=wait,
+        )  # fmt: skip
+        settings = calibrate_live.recorded(settings, wishes)
     fit_and_save(settings, as_json=as_json)
 
 
@@ -199,7 +213,7 @@ def summary_lines(result: "CalibrationResult", saved: "Saved") -> list[str]:
     return [
         *summary(result),
         f"model    {saved.bundle.path}",
-        *([f"report   {saved.report}"] if saved.report else []),
+        f"report   {saved.report}",
         f"lab log  {saved.log_line}",
     ]
 
@@ -212,7 +226,7 @@ def as_object(result: "CalibrationResult", saved: "Saved") -> str:
         "subject": result.settings.subject,
         "bundle": str(saved.bundle.path),
         "sha256": saved.bundle.sha256,
-        "report": str(saved.report) if saved.report else None,
+        "report": str(saved.report),
         "simulated": result.simulated,
         "fit_for_feedback": result.verdict.fit_for_feedback,
         **msgspec.to_builtins(result.verdict),

@@ -186,6 +186,13 @@ def test_confounds_have_as_many_rows_as_the_bold(tmp_path):
         read_confounds(path, 10)
 
 
+def test_a_table_of_known_confounds_alone(tmp_path):
+    path = table(tmp_path / "c.tsv", ("heart_rate", "csf"), VALUES[:, :2])
+    assert set(read_confounds(path, 12)) == {"heart_rate", "csf"}
+    with pytest.raises(DataFileError, match="expected at least one ROI"):
+        read_bold(path)
+
+
 def image(tmp_path, *, name="b.nii.gz", units="msec", tr=2100):
     nibabel = pytest.importorskip("nibabel")
     data = np.random.default_rng(2).normal(100, 1, (5, 4, 3, 12)).astype("f4")

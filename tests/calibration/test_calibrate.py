@@ -1,0 +1,323 @@
+"""`rtbold calibrate` as a user runs it: files in, a bundle and a verdict out."""
+
+import contextlib
+import datetime
+import errno
+import io
+import json
+
+import jsonschema
+import numpy as np
+import pytest
+from twin_scans import make_scan, write_scan
+
+pytest.importorskip("torch")
+
+import rtbold.calibration.recipe as recipe
+from rtbold import bundle, bundle_files
+from rtbold.bundle import check_domain
+from rtbold.calibration import outcome
+from rtbold.card import Cleaning
+from rtbold.check_file import read_check
+from rtbold.cli import main
+from rtbold.engine import open_engine
+from rtbold.errors import RtboldError
+from rtbold.messages import StreamDescription
+from rtbold.subjects import calibrations
+
+ROIS = ("Cuneus", "Putamen", "Heschl's gyrus")
+NOW = datetime.datetime(2026, 11, 23, 12, 0, tzinfo=datetime.UTC)
+STREAM = StreamDescription(name="s", type="EEG", rate_hz=200, channels=(),
+                           simulated=True)  # fmt: skip
+
+
+class Ran:
+    """One calibration through the command line, and what it left."""
+
+    def __init__(self, root, *words):
+        self.root, self.results = root, []
+        whole = recipe.calibrate
+
+        def kept(*arguments):
+            self.results.append(whole(*arguments))
+            return self.results[-1]
+
+        out, err = io.StringIO(), io.StringIO()
+        with (
+            pytest.MonkeyPatch.context() as patch,
+            contextlib.redirect_stdout(out),
+            contextlib.redirect_stderr(err),
+        ):
+            patch.setattr(recipe, "calibrate", kept)
+            self.code = main(["calibrate", "--root", str(root), *map(str, words)])
+        self.out, self.err = out.getvalue(), err.getvalue()
+
+    @property
+    def found(self):
+        return json.loads(self.out)
+
+    @property
+    def result(self):
+        return self.results[0]
+
+    @property
+    def bundle(self):
+        return bundle.load(self.found["bundle"])
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("scan")
+
+
+@pytest.fixture(scope="module")
+def twin():
+    return make_scan()
+
+
+@pytest.fixture(scope="module")
+def files(folder, twin):
+    xdf, tsv = write_scan(folder, twin)
+    rois = [word for roi in ROIS for word in ("--roi", roi)]
+    return ["--subject", "S01", "--eeg", xdf, "--bold", tsv, *rois]
+
+
+@pytest.fixture(scope="module")
+def first(folder, files):
+    ran = Ran(folder / "root", *files, "--cleaning", "online:RecView", "--json")
+    assert ran.code == 0, ran.err
+    return ran
+
+
+def test_json_is_the_verdict_as_one_object(first):
+    found = first.found
+    assert [roi["roi"] for roi in found["rois"]] == list(ROIS)
+    assert {"r", "p", "p_max", "r_low", "r_high", "label"} <= set(found["rois"][0])
+    assert found["gate"]["target"] == "Cuneus"
+    assert 0.3 < found["gate"]["r"] < 0.95
+    assert found["gate"]["passed"]
+    assert found["simulated"]
+    assert set(found["horizon_r"]) == {"0", "1", "2", "3"}
+    assert "making the windows" in first.err
+    assert "SIMULATED" in first.err
+    assert "lab log" in first.err
+
+
+def test_the_bundle_says_what_it_is(first):
+    card = first.bundle.card
+    jsonschema.validate(
+        json.loads((first.bundle.path / "card.json").read_text()), bundle.card_schema()
+    )
+    assert (card.origin.kind, card.origin.subject) == ("subject", "S01")
+    assert card.origin.simulated_lineage
+    assert not card.origin.verdict_on_real_data
+    assert (card.name, card.target, card.scanner) == ("S01", "Cuneus", "simulated")
+    assert card.cleaning == Cleaning(mode="online", software="RecView")
+    assert card.rois == ROIS
+    assert card.verdict == first.result.verdict
+    assert card.scores.data.startswith("simulated")
+    assert card.fitting.strategy == "ridge"  # nothing that was learned to start from
+    assert card.fitting.n_volumes == len(first.result.windows)
+    assert card.alignment.n_found == card.alignment.n_volumes
+    assert len(card.normalisation.drift) == 1
+    assert len(card.intervals.half_width) == len(ROIS)
+    assert card.likeness.known
+    assert card.likeness.n_windows == card.fitting.n_volumes
+
+
+def test_baseline_is_of_the_out_of_fold_predictions(first):
+    baseline, predicted = first.bundle.card.baseline, first.result.folded.ridge_live
+    np.testing.assert_allclose(baseline.mean, np.nanmean(predicted, axis=0))
+    np.testing.assert_allclose(baseline.sd, np.nanstd(predicted, axis=0))
+    assert baseline.n == np.isfinite(predicted[:, 0]).sum()
+    assert 10 < baseline.n_eff < baseline.n
+
+
+def test_the_saved_model_answers_as_the_fitted_one(first):
+    windows = first.result.windows[:3]
+    engine = open_engine(first.bundle, engine="openvino", n_threads=1, batch_size=1)
+    answers = np.concatenate([engine(w[None]) for w in windows])
+    fitted = first.result.final.ridge.predict(np.arange(3))
+    np.testing.assert_allclose(answers, fitted, atol=1e-4)
+    checks = read_check(first.bundle)
+    assert len(checks) == 16
+    assert first.bundle.card.check.windows == "simulated"
+
+
+def test_series_in_the_bundle_give_the_score_again(first):
+    with np.load(first.bundle.file(outcome.SERIES_NAME), allow_pickle=False) as series:
+        r = np.corrcoef(series["predicted"][:, 0], series["scored"][:, 0])[0, 1]
+        assert list(series["rois"]) == list(ROIS)
+        assert sorted(set(series["fold"])) == [0, 1, 2, 3, 4]
+    assert r == pytest.approx(first.result.verdict.gate.r_with_drift, abs=1e-4)
+
+
+def test_the_report_lies_in_the_bundle(first):
+    report = first.bundle.file(outcome.REPORT_NAME).read_text()
+    assert first.found["report"].endswith("report.html")
+    assert "simulated" in report.lower()
+    assert "Cuneus" in report
+
+
+def test_feedback_follows_the_verdict(first):
+    card = first.bundle.card
+    if card.verdict.fit_for_feedback:
+        assert check_domain(card, STREAM) == ()
+    else:
+        allowed = check_domain(card, STREAM, allow_unvalidated=True)
+        assert allowed == ("unvalidated",)
+
+
+@pytest.fixture
+def quick(monkeypatch):
+    """Exports and reports take seconds; what is written is another matter."""
+    monkeypatch.setattr(outcome, "to_onnx", lambda *_, **__: b"onnx")
+    monkeypatch.setattr(outcome, "_report", lambda *_: b"report")
+
+
+def contents(folder):
+    return {
+        path.relative_to(folder): path.read_bytes() if path.is_file() else None
+        for path in folder.rglob("*")
+    }
+
+
+@pytest.mark.usefixtures("quick")
+def test_a_second_one_never_overwrites_the_first(first, tmp_path):
+    result = moved(first.result, tmp_path)
+    one = outcome.save(result, NOW)
+    before = contents(one.bundle.path)
+    two = outcome.save(result, NOW)
+    assert [entry.name for entry in calibrations(tmp_path, "S01")] == [
+        "20261123-120000",
+        "20261123-120000-2",
+    ]
+    assert two.bundle.path != one.bundle.path
+    assert contents(one.bundle.path) == before
+    assert one.log_line.count("\t") == 8
+    assert "S01 SIMULATED" in one.log_line
+
+
+@pytest.mark.usefixtures("quick")
+@pytest.mark.parametrize("fails_at", [1, 3, 6])
+def test_a_full_disk_leaves_nothing_and_the_earlier_bundle(
+    first, tmp_path, monkeypatch, fails_at
+):
+    result = moved(first.result, tmp_path)
+    outcome.save(result, NOW)
+    before = contents(tmp_path)
+    fill(monkeypatch, fails_at)
+    with pytest.raises(RtboldError, match=r"disk is full.*earlier models.*--root"):
+        outcome.save(result, NOW)
+    assert contents(tmp_path) == before
+
+
+@pytest.mark.usefixtures("quick")
+def test_a_full_disk_leaves_no_folder_of_a_new_subject(first, tmp_path, monkeypatch):
+    fill(monkeypatch, 2)
+    with pytest.raises(RtboldError, match="disk is full"):
+        outcome.save(moved(first.result, tmp_path), NOW)
+    assert contents(tmp_path) == {}
+
+
+def moved(result, root):
+    from dataclasses import replace
+
+    return replace(result, settings=replace(result.settings, root=root))
+
+
+def fill(monkeypatch, fails_at):
+    """Let the disk be full at the nth file, half of which is written."""
+    written = []
+
+    def write_file(target, data):
+        written.append(target)
+        if len(written) == fails_at:
+            target.write_bytes(data[: len(data) // 2])
+            raise OSError(errno.ENOSPC, "No space left on device")
+        target.write_bytes(data)
+
+    monkeypatch.setattr(bundle_files, "write_file", write_file)
+    monkeypatch.setattr(bundle, "write_file", write_file)
+
+
+# Everything at once: continued, a contrast, confounds, another subject, auto horizon
+
+
+@pytest.fixture(scope="module")
+def second(first, folder, files, twin):
+    other, _ = write_scan(folder, make_scan(2061), name="other")
+    drifts = folder / "confounds.tsv"
+    slow = np.sin(np.arange(len(twin.bold)) / 17)
+    drifts.write_text("\n".join(["heart_rate", *(f"{v:.5f}" for v in slow)]) + "\n")
+    ran = Ran(
+        first.root, *files, "--cleaning", "none", "--json", "--continue", "latest",
+        "--contrast", "Cuneus=1", "--contrast", "Putamen=-0.5", "--target", "C-P",
+        "--confounds", drifts, "--other-eeg", other, "--horizon", "auto",
+    )  # fmt: skip
+    assert ran.code == 0, ran.err
+    return ran
+
+
+def test_a_continued_model_has_the_first_as_its_base(first, second):
+    card = second.bundle.card
+    assert second.result.base.sha256 == first.bundle.sha256
+    assert "S01" in " ".join(second.result.choice.reasons)
+    assert card.origin.simulated_lineage
+    names = [entry.name for entry in calibrations(first.root, "S01")]
+    assert len(names) == 2
+    assert second.bundle.path.name == f"{names[-1]}.rtbold"
+
+
+def test_a_contrast_is_judged_and_carried_by_the_card(second):
+    card, gate = second.bundle.card, second.result.verdict.gate
+    assert gate.target == card.target == card.contrast.name == "C-P"
+    assert card.contrast.weights == {"Cuneus": 1.0, "Putamen": -0.5}
+    series = getattr(second.result.folded, second.result.choice.kept)
+    value = series[:, 0] - 0.5 * series[:, 1]
+    assert card.contrast.sd == pytest.approx(np.nanstd(value))
+    assert len(card.contrast.half_width) == len(card.intervals.levels)
+
+
+def test_another_subjects_eeg_is_the_second_null(second):
+    gate, verdict = second.result.verdict.gate, second.result.verdict
+    assert verdict.n_other_subjects == 1
+    assert gate.p_other is not None
+    assert gate.p == max(gate.p_phase, gate.p_other)
+    assert abs(gate.r_other) < gate.r
+
+
+def test_choices_share_the_level_of_the_gate(second):
+    choice = second.result.choice
+    assert choice.n_choices == 8  # base or nothing, times four horizons
+    assert second.result.verdict.gate.alpha == pytest.approx(0.05 / 8)
+    best = max(score.r for score in choice.horizons.values())
+    assert choice.horizons[choice.horizon_tr].r >= best - 0.02
+    assert second.bundle.card.horizon_tr == choice.horizon_tr
+
+
+def test_confounds_are_frozen_on_the_card(second):
+    weights = second.bundle.card.normalisation.confounds
+    assert list(weights) == ["heart_rate"]
+    assert len(weights["heart_rate"]) == len(ROIS)
+    assert "heart rate" not in second.result.verdict.specificity.not_known
+
+
+def test_subjects_are_listed_shown_and_compared(first, second, capsys):
+    root = ["--root", str(first.root)]
+    assert main(["subjects", "list", *root]) == 0
+    listed = capsys.readouterr().out.splitlines()
+    assert [line.split("\t")[0] for line in listed] == ["S01", "S01"]
+    assert listed[1].split("\t")[1:3] == [second.bundle.path.stem, "C-P"]
+    assert main(["subjects", "show", "S01", *root]) == 0
+    shown = capsys.readouterr().out
+    assert "SIMULATED" in shown
+    assert "Putamen\t" in shown
+    name = first.bundle.path.stem
+    assert (
+        main(["subjects", "show", "S01", "--calibration", name, "--json", *root]) == 0
+    )
+    assert json.loads(capsys.readouterr().out)["target"] == "Cuneus"
+    assert main(["subjects", "compare", "S01", *root]) == 0
+    compared = capsys.readouterr().out
+    assert len(compared.split("R Cuneus\t")[1].splitlines()[0].split("\t")) == 2
