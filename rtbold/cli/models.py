@@ -6,7 +6,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from rtbold.card import Card
+    from rtbold.messages import Float32Array
+
+# Clean EEG has an sd of some 5 to 50 uV; in volt 1e-5, in nanovolt 1e4.
+PLAUSIBLE_SD_UV = (0.1, 3000.0)
 
 Subjects = Annotated[
     Path | None, typer.Option("--root", help="A subject folder to look in first.")
@@ -79,10 +85,14 @@ def predict(
     from rtbold.card import check_trained
     from rtbold.engine import open_engine
     from rtbold.engine.array_files import read_windows, write_array
+    from rtbold.io.bold_table import check_folder
 
+    check_folder(out)  # before the work, which may take a while
     found = load(bundle, subject_root=root)
     check_trained(found.card)
     eeg_uv = read_windows(windows, found.card)
+    for doubt in doubts(eeg_uv, found.card.channels):
+        typer.echo(f"note: {doubt}", err=True)
     runner = open_engine(
         found, engine=engine, precision=precision, n_threads=threads, batch_size=1
     )
@@ -92,6 +102,34 @@ def predict(
         f"{out}: {bold.shape[0]} windows, {bold.shape[1]} ROIs "
         f"({runner.name} {runner.precision})"
     )
+
+
+def doubts(eeg_uv: "Float32Array", channels: tuple[str, ...]) -> "Iterator[str]":
+    """Yield what makes windows unlike those that a session hands to a model.
+
+    Parameters
+    ----------
+    eeg_uv : (n, channels, 3200), finite.
+    """
+    import numpy as np
+
+    mean_uv = np.abs(eeg_uv.mean(axis=2, dtype=np.float64))  # (n, channels)
+    sd_uv = eeg_uv.std(axis=2, dtype=np.float64)  # (n, channels)
+    if (mean_uv > np.maximum(sd_uv, 1.0)).any():
+        window, channel = np.unravel_index(mean_uv.argmax(), mean_uv.shape)
+        yield (
+            f"the mean of window {window}, channel {channels[channel]} is "
+            f"{mean_uv.max():.3g} uV in size; a session removes each channel's mean "
+            "from a window. Subtract windows.mean(axis=2, keepdims=True)."
+        )
+    lowest, highest = PLAUSIBLE_SD_UV
+    typical_uv = float(np.median(sd_uv))
+    if not lowest <= typical_uv <= highest:
+        yield (
+            f"half of the channels have an sd of {typical_uv:.2g} uV or "
+            f"{'less' if typical_uv < lowest else 'more'}, expected some 5 to 50. Are "
+            "the windows in microvolt?"
+        )
 
 
 def card_lines(card: "Card") -> list[str]:
@@ -105,6 +143,8 @@ def card_lines(card: "Card") -> list[str]:
         + (" (no trained head: for training only)" if start else ""),
         f"channels      {len(card.channels)}: {' '.join(card.channels)}",
         f"reference     {card.reference}",
+        f"cleaning      {_cleaning(card)}; scanner: {card.scanner}",
+        f"likeness      {_likeness(card)}",
         f"TR            {card.tr_s:g} s",
         f"ROIs          {len(card.rois)} ({card.atlas or 'no atlas named'}); "
         f"first: {card.rois[0]}",
@@ -122,6 +162,19 @@ def card_lines(card: "Card") -> list[str]:
     if card.note:
         lines.append(f"note          {card.note}")
     return lines
+
+
+def _cleaning(card: "Card") -> str:
+    if card.cleaning.mode in ("none", "unknown"):
+        return card.cleaning.mode
+    return f"{card.cleaning.mode}:{card.cleaning.software}"
+
+
+def _likeness(card: "Card") -> str:
+    known = card.likeness
+    if not known.known:
+        return "not known: sessions are not compared with the training EEG"
+    return f"{known.n_windows} windows; {', '.join(known.spreads)}"
 
 
 def _options(card: "Card") -> str:

@@ -90,12 +90,22 @@ def write_predictions_tsv(
 
 
 def check_folder(path: str | Path) -> None:
-    """Refuse a table whose folder is not there, before it is computed."""
+    """Refuse a file that cannot be written where it is said, before it is computed.
+
+    Raises
+    ------
+    ConfigError : its folder is not there, or it is a folder itself.
+    """
     folder = Path(path).parent
     if not folder.is_dir():
-        raise RtboldError(
+        raise ConfigError(
             f"cannot write {path}: there is no folder {str(folder)!r}. Expected one "
             "that can be written; choose another with --out, or make it."
+        )
+    if Path(path).is_dir():
+        raise ConfigError(
+            f"cannot write {path}: it is a folder, expected the name of a file; "
+            "choose one with --out."
         )
 
 

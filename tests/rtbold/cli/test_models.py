@@ -1,6 +1,7 @@
 """``rtbold models list | show | predict`` through the real command line."""
 
 import json
+import re
 
 import numpy as np
 import pytest
@@ -9,7 +10,12 @@ from typer.testing import CliRunner
 
 from rtbold.cli import models
 from rtbold.engine import open_engine
-from rtbold.errors import BundleError, ConfigError, DataFileError, EngineError
+from rtbold.errors import (
+    BundleError,
+    ConfigError,
+    DataFileError,
+    EngineError,
+)
 
 
 @pytest.fixture
@@ -66,6 +72,34 @@ def test_predict_gives_what_the_loop_would(run, tiny_bundle, windows, tmp_path):
         "W.npy",
         "tiny.rtbold",
     ]
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda w: w + 5000, "the mean of window"),
+        (lambda w: w * np.float32(1e-6), "1e-05 uV or less.*in microvolt"),
+        (lambda w: w * np.float32(1e3), "1e\\+04 uV or more.*in microvolt"),
+        (lambda w: w * 0, "0 uV or less"),
+    ],
+)
+def test_windows_that_no_session_makes_are_told(
+    run, tiny_bundle, windows, tmp_path, change, words
+):
+    np.save(windows, change(np.load(windows)))
+    told = run(
+        *("predict", tiny_bundle.path, "--windows", windows),
+        *("--out", tmp_path / "O.npy"),
+    )
+    assert re.search(f"note: .*({words})", told.stderr)
+
+
+def test_plausible_windows_are_not_commented(run, tiny_bundle, windows, tmp_path):
+    told = run(
+        *("predict", tiny_bundle.path, "--windows", windows),
+        *("--out", tmp_path / "O.npy"),
+    )
+    assert told.stderr == ""
 
 
 def saved(tmp_path, array):
@@ -128,5 +162,7 @@ def test_unknown_bundle_engine_and_folder(run, tiny_bundle, windows, tmp_path):
     base = ("predict", tiny_bundle.path, "--windows", windows)
     with pytest.raises(ConfigError, match="openvino, tensorrt, torch"):
         run(*base, "--out", out, "--engine", "tpu")
-    with pytest.raises(ConfigError, match="is no folder"):
+    with pytest.raises(ConfigError, match="there is no folder"):
         run(*base, "--out", tmp_path / "nowhere" / "O.npy")
+    with pytest.raises(ConfigError, match="it is a folder"):
+        run(*base, "--out", tmp_path)
