@@ -1,10 +1,12 @@
 """Measured BOLD of a scan, whatever file it comes from: ``read_bold(path)``."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from rtbold.calibration.inputs.bold_series import BoldSeries, RawTable, series_of
 from rtbold.errors import DataFileError
+from rtbold.io.simulated_note import says_simulated
 from rtbold.messages import FloatArray
 
 _TEXT = (".tsv", ".csv", ".txt")
@@ -49,7 +51,8 @@ def _raw(given: str | Path, atlas: str | Path | None = None) -> tuple[Path, RawT
         raise DataFileError(
             f"{path.name} is empty (0 bytes), expected measured BOLD. Copy it again."
         )
-    return path, _read(path, part, Path(atlas) if atlas is not None else None)
+    raw = _read(path, part, Path(atlas) if atlas is not None else None)
+    return path, replace(raw, simulated=raw.simulated or says_simulated(path))
 
 
 def read_confounds(path: str | Path, n_rows: int) -> Mapping[str, FloatArray]:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from rtbold.errors import DataFileError
+from rtbold.io.simulated_note import says_simulated
 from rtbold.io.units import to_uv_factor
 from rtbold.messages import (
     Channel,
@@ -37,7 +38,7 @@ class Recording:
     stamps_s: FloatArray | None = None  # (samples,), raw stamps of an LSL stream
     clock_offsets: tuple[ClockOffset, ...] = ()  # XDF: of the EEG stream
     description: StreamDescription | None = None  # XDF: of the EEG stream
-    simulated: bool = False  # the file says that no brain made it
+    simulated: bool = False  # the file, or a note beside it, says no brain made it
     notes: tuple[str, ...] = ()  # what a user should know of the file
 
     @property
@@ -109,6 +110,8 @@ def read_recording(
         )
     recording = reader(path, ReadOptions(stream=stream, unit=unit))
     _check(path, recording)
+    if says_simulated(path):
+        return replace(recording, simulated=True)
     return recording
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from rtbold.errors import ConfigError, DataFileError
+from rtbold.io import simulated_note
 from rtbold.messages import FloatArray
 from rtbold.sim.settings import TwinSettings
 from rtbold.sim.twin import TwinRecording, simulate
@@ -47,7 +48,7 @@ def write_session(settings: TwinSettings, folder: Path) -> Path:
         _write_table(temporary / "bold.tsv", recording.roi_names, recording.bold)
         _write_table(temporary / "truth.tsv", recording.roi_names, recording.bold_truth)
         facts = {"simulated": True, **asdict(settings)}
-        (temporary / "simulated.json").write_text(json.dumps(facts, indent=1) + "\n")
+        (temporary / simulated_note.NAME).write_text(json.dumps(facts, indent=1) + "\n")
         temporary.chmod(0o755)  # mkdtemp's 0700 is for secrets
         temporary.rename(folder)
     finally:

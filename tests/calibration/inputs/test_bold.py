@@ -237,3 +237,11 @@ def test_images_that_cannot_be_averaged(tmp_path):
     (tmp_path / "atlas.tsv").write_text("index\tname\n1\tV1\n")
     with pytest.raises(DataFileError, match=r"no name for the regions \[7\]"):
         read_bold(tmp_path / "b.nii.gz", atlas=tmp_path / "atlas.nii.gz")
+
+
+def test_a_note_beside_the_table_says_that_it_is_simulated(tmp_path):
+    path = tmp_path / "bold.tsv"
+    path.write_text("a\tb\n1\t2\n2\t1\n3\t5\n", encoding="utf-8")
+    assert not read_bold(path).simulated
+    (tmp_path / "simulated.json").write_text('{"simulated": true}', encoding="utf-8")
+    assert read_bold(path).simulated
