@@ -81,6 +81,12 @@ def test_a_given_reference_wins():
     assert with_reference(stream, None).reference == "FCz"
 
 
+def test_a_stream_may_name_its_cleaning_chain():
+    told = describe(xml("<rtbold><cleaning>online:RecView</cleaning></rtbold>"))
+    assert told.cleaning == "online:RecView"
+    assert describe(xml("")).cleaning == ""
+
+
 def test_a_simulated_stream_says_so():
     assert describe(xml("<rtbold><simulated>true</simulated></rtbold>")).simulated
     assert not describe(xml("<rtbold><simulated>no</simulated></rtbold>")).simulated
