@@ -15,7 +15,13 @@ if TYPE_CHECKING:
 PLAUSIBLE_SD_UV = (0.1, 3000.0)
 
 Subjects = Annotated[
-    Path | None, typer.Option("--root", help="A subject folder to look in first.")
+    Path | None,
+    typer.Option(
+        "--root",
+        help="A subject folder to look in first.",
+        exists=True,  # or a shipped bundle of the same name would be taken instead
+        file_okay=False,
+    ),
 ]
 
 
@@ -149,6 +155,7 @@ def card_lines(card: "Card") -> list[str]:
         f"ROIs          {len(card.rois)} ({card.atlas or 'no atlas named'}); "
         f"first: {card.rois[0]}",
     ]
+    lines += _standing(card)
     if scores.mean_r is not None:
         lines.append(
             f"scores        {scores.data}: mean R {scores.mean_r:.3f}{_ci(card)}"
@@ -175,6 +182,21 @@ def _likeness(card: "Card") -> str:
     if not known.known:
         return "not known: sessions are not compared with the training EEG"
     return f"{known.n_windows} windows; {', '.join(known.spreads)}"
+
+
+def _standing(card: "Card") -> "Iterator[str]":
+    """Yield what stands between the bundle and a session."""
+    if card.conditioning.source == "published" and card.origin.kind != "start":
+        yield (
+            "conditioning  published: trained on another chain than the live one; "
+            "unvalidated until it is calibrated"
+        )
+    if card.verdict is not None:
+        gate = card.verdict.gate
+        yield (
+            f"verdict       {gate.target}: {gate.label}, R {gate.r:.3f} "
+            f"({gate.r_low:.3f} to {gate.r_high:.3f})"
+        )
 
 
 def _options(card: "Card") -> str:

@@ -6,8 +6,11 @@ import re
 import numpy as np
 import pytest
 import typer
+from msgspec.structs import replace
 from typer.testing import CliRunner
+from verdicts import make_verdict
 
+from rtbold.card import Conditioning
 from rtbold.cli import models
 from rtbold.engine import open_engine
 from rtbold.errors import (
@@ -54,6 +57,28 @@ def test_show_says_what_it_is_and_needs(run, tiny_bundle):
     text = run("show", tiny_bundle.path).stdout
     for words in ("simulated", "average", "2.1 s", "FP1 FP2", tiny_bundle.sha256):
         assert words in text
+
+
+def test_show_says_what_stands_between_a_bundle_and_a_session(tiny_bundle):
+    card = tiny_bundle.card
+    text = "\n".join(models.card_lines(card))
+    assert "conditioning" not in text
+    assert "verdict" not in text
+    published = replace(
+        card,
+        conditioning=Conditioning(source="published"),
+        verdict=make_verdict(label="undecided"),
+    )
+    text = "\n".join(models.card_lines(published))
+    assert "unvalidated until it is calibrated" in text
+    assert re.search(r"verdict +\w.*: undecided, R \d", text)
+
+
+def test_a_subject_folder_that_is_not_there_is_refused(run, tmp_path):
+    for words in (("list",), ("show", "demo")):
+        result = run(*words, "--root", tmp_path / "unmounted")
+        assert result.exit_code == 2
+        assert result.stdout == ""
 
 
 def test_show_json_is_the_card(run, tiny_bundle):
