@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
+from torch import nn
 
 from rtbold.calibration.choosing import out_of_fold_of
 from rtbold.calibration.explain import Attribution, attribution, overlapping
@@ -26,7 +27,10 @@ from rtbold.calibration.result import CalibrationResult, Kept
 from rtbold.calibration.scored import Declared, OutOfFold, combined
 from rtbold.errors import DataFileError, EngineError
 
-N_EXPLAINED = 16  # windows; an explanation of a large network takes seconds for each
+# Windows, partners of each, steps: an explanation takes seconds, or a minute or two.
+SMALL_NETWORK = (24, 4, 16)
+LARGE_NETWORK = (16, 2, 8)
+LARGE_FROM = 1_000_000  # parameters
 MOST_EXPLAINED = 2  # ROIs, the heaviest of a contrast
 _NAMES: Mapping[Kept, str] = {"network": NETWORK, "ridge_live": RIDGE}
 
@@ -153,16 +157,17 @@ def _explained(
     result: CalibrationResult, progress: Progress
 ) -> tuple[tuple[Attribution, ...], str]:
     """Explain the target's ROIs on a few windows; or say why that was not possible."""
-    rows = np.linspace(0, len(result.windows) - 1, N_EXPLAINED).round().astype(int)
-    rows = np.unique(rows)
+    network = result.module().eval()
+    n_windows, n_partners, n_steps = _effort(network)
+    rows = np.linspace(0, len(result.windows) - 1, n_windows).round().astype(int)
     scan, weights = result.gathered.scan, result.verdict.gate.weights
     settings = ExplainSettings(
-        n_partners=2,
-        n_steps=8,
+        n_partners=n_partners,
+        n_steps=n_steps,
         block_n=overlapping(scan.onsets_s[scan.volume[rows]]),
     )
     chosen = sorted(weights, key=lambda roi: -abs(weights[roi]))[:MOST_EXPLAINED]
-    network, done = result.module().eval(), list[Attribution]()
+    done = list[Attribution]()
 
     def told(share: float) -> None:
         progress((len(done) + share) / len(chosen))
@@ -181,6 +186,11 @@ def _explained(
     except (DataFileError, EngineError) as error:
         return (), f"It could not be explained: {error}"
     return tuple(done), ""
+
+
+def _effort(network: nn.Module) -> tuple[int, int, int]:
+    n_parameters = sum(p.numel() for p in network.parameters())
+    return LARGE_NETWORK if n_parameters >= LARGE_FROM else SMALL_NETWORK
 
 
 def _warnings(result: CalibrationResult) -> tuple[str, ...]:

@@ -61,15 +61,21 @@ def null_histogram(chance: Chance, gate: Gate) -> Figure:
     axes.axvline(gate.r, color=NETWORK, linewidth=2)
     top = axes.get_ylim()[1]
     axes.set_ylim(0, 1.15 * top)
-    for r, height, word, colour in (
-        (gate.r, 1.13, "observed", NETWORK),
-        (limit, 1.02, f"{100 * (1 - gate.alpha):.4g} % of chance", INK),
+    for r, side, word, colour in (
+        (gate.r, 1 if gate.r > limit else -1, "observed", NETWORK),
+        (
+            limit,
+            -1 if gate.r > limit else 1,
+            f"{100 * (1 - gate.alpha):.4g} % of chance",
+            INK,
+        ),
     ):
         axes.annotate(
             word,
-            (r, height * top),
-            (4, 0),
+            (r, 1.13 * top),
+            (4 * side, 0),
             textcoords="offset points",
+            ha="left" if side > 0 else "right",
             va="top",
             color=colour,
             fontsize=8,
