@@ -32,6 +32,7 @@ TURN_S: Final = 0.05
 TOLD_EVERY_S: Final = 20.0
 LATE_S: Final = 15.0  # at the end, for volumes that are still exported
 TASK: Final = "calib"
+LEAST_S: Final = 330.0  # five folds with the strict split's gaps between them
 
 Say = Callable[[str], None]
 
@@ -165,6 +166,12 @@ class Scan:
         self._ended_s: float | None = None
         self._n_at_end = 0  # volumes that had begun then
         self._told_s = -np.inf
+        total_s = sum(phase.duration_s for phase in settings.phases)
+        if total_s < LEAST_S:
+            say(
+                f"the protocol lasts {total_s:g} s: too short to calibrate on, "
+                f"expected {LEAST_S:g} s or more, better 16 minutes"
+            )
 
     def take(self, event: Event) -> None:
         """Count one event; write it if it is a measured volume."""

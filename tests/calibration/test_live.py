@@ -1,0 +1,120 @@
+"""The guided protocol by a hand-cranked clock: what is said, and when it is over."""
+
+import numpy as np
+import pytest
+
+from rtbold.calibration.live import LATE_S, LEAST_S, LiveSettings, Scan
+from rtbold.calibration.live_count import parse_phases
+from rtbold.errors import RtboldError
+from rtbold.io.acquisition import AcquisitionSettings
+from rtbold.io.bold_sources import BoldSource
+from rtbold.io.bold_writer import BoldWriter
+from rtbold.io.session_folder import SessionPaths
+from rtbold.messages import EegChunk, Marker, MeasuredVolume
+
+TR_S = 2.0
+FIRST_S = 130.0  # first trigger; EEG since 100 s
+
+
+class Crank:
+    """A scan whose time goes on in tenths of a second, without streams."""
+
+    def __init__(self, folder, phases="eyes open:40,eyes closed:20", **changes):
+        self.said = []
+        settings = LiveSettings(
+            subject="S01",
+            folder=folder,
+            acquire=AcquisitionSettings(),
+            source=BoldSource("lsl", "b"),
+            phases=parse_phases(phases),
+            **changes,
+        )
+        self.writer = BoldWriter(folder / "b.tsv", first=settings.first)
+        self.scan = Scan(settings, self.writer, self.said.append)
+        self.paths = SessionPaths(folder, "sub-S01_ses-01_task-calib_run-01")
+
+    def run(self, *, until_s, triggers=1000, measured=1000, late_s=TR_S, stop_s=1e9):
+        """Crank until it is over; return when that was."""
+        nothing = np.zeros((1, 0), np.float32), np.zeros(0)
+        for tenth in range(1000, round(10 * until_s)):
+            now_s = tenth / 10
+            self.scan.take(EegChunk(*nothing, now_s, 0))
+            k, phase = divmod(round(now_s - FIRST_S, 1), TR_S)
+            if phase == 0 and 0 <= k < triggers:
+                self.scan.take(Marker("R128", now_s, now_s))
+            k, phase = divmod(round(now_s - FIRST_S - late_s, 1), TR_S)
+            if phase == 0 and 0 <= k < measured:
+                self.scan.take(MeasuredVolume(int(k), ("A",), (k,), now_s))
+            if self.scan.over(now_s, now_s >= stop_s):
+                return now_s
+        return None
+
+
+@pytest.fixture
+def crank(tmp_path):
+    cranks = []
+
+    def make(*arguments):
+        folder = tmp_path / str(len(cranks))
+        folder.mkdir()
+        cranks.append(Crank(folder, *arguments))
+        return cranks[-1]
+
+    yield make
+    for each in cranks:
+        each.writer.close()
+
+
+def test_phases_begin_with_the_first_volume_and_are_said_once(crank):
+    crank = crank()
+    assert crank.run(until_s=180) is None
+    phases = [text for text in crank.said if "phase" in text]
+    assert [text.split(":")[0] for text in phases] == [
+        "phase 1 of 2, 40 s",
+        "phase 2 of 2, 20 s",
+    ]
+    assert any("waiting for the first volume" in text for text in crank.said)
+    assert any("measured, about" in text for text in crank.said)
+
+
+def test_it_is_over_when_the_last_volume_of_the_protocol_is_measured(crank):
+    crank = crank()
+    over_s = crank.run(until_s=300, late_s=2 * TR_S)
+    # volume 30 begins as the protocol ends, and is measured two TRs later
+    assert over_s == pytest.approx(FIRST_S + 60 + 2 * TR_S, abs=0.15)
+    scan = crank.scan.result(crank.paths)
+    assert (scan.first, scan.last) == (0, 30)
+    assert scan.n_usable == 31  # the EEG began half a minute before
+
+
+def test_it_does_not_wait_for_ever_for_what_is_not_exported(crank):
+    crank = crank()
+    over_s = crank.run(until_s=300, measured=20)
+    assert over_s == pytest.approx(FIRST_S + 60 + LATE_S, abs=0.3)
+    assert crank.scan.result(crank.paths).last == 19
+
+
+def test_ctrl_c_ends_the_scan_and_keeps_what_there_is(crank):
+    crank = crank()
+    over_s = crank.run(until_s=300, stop_s=160.0)
+    assert 160 <= over_s < 163
+    assert crank.scan.result(crank.paths).last == 15
+
+
+@pytest.mark.parametrize(
+    ("counts", "match"),
+    [
+        ({"measured": 0}, "no measured volume came"),
+        ({"triggers": 0, "measured": 0}, "no volume trigger came"),
+    ],
+)
+def test_a_scan_without_triggers_or_measurement_says_which(crank, counts, match):
+    crank = crank()
+    crank.run(until_s=300, stop_s=200.0, **counts)
+    with pytest.raises(RtboldError, match=match):
+        crank.scan.result(crank.paths)
+
+
+def test_a_protocol_that_is_too_short_to_calibrate_on_is_warned_about(crank):
+    assert "too short" in crank().said[0]
+    assert crank(f"rest:{LEAST_S + 1:g}").said == []
