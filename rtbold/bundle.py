@@ -220,17 +220,27 @@ def check_domain(
                 "--allow-unvalidated."
             )
         reasons.append("unvalidated")
-    if why := unfit_because(card, target):
-        if not allow_unvalidated:
-            raise DomainRefused(
-                f"calibration found {target or card.target!r} of bundle '{card.name}' "
-                f"{why}. Expected 'specific', which alone is fit for feedback. Scan "
-                "longer, choose another target, or pass --allow-unvalidated: every "
-                "message then says 'unvalidated'."
-            )
-        if "unvalidated" not in reasons:
-            reasons.append("unvalidated")
-    return tuple(reasons)
+    if check_verdict(card, target, allowed=allow_unvalidated):
+        reasons.append("unvalidated")
+    return tuple(dict.fromkeys(reasons))
+
+
+def check_verdict(card: Card, target: str | None, *, allowed: bool) -> bool:
+    """Return whether a target is unfit for feedback and runs all the same.
+
+    Raises
+    ------
+    DomainRefused : it is unfit, and that was not allowed.
+    """
+    why = unfit_because(card, target)
+    if why and not allowed:
+        raise DomainRefused(
+            f"calibration found {target or card.target!r} of bundle '{card.name}' "
+            f"{why}. Expected 'specific', which alone is fit for feedback. Scan "
+            "longer, choose another target, or pass --allow-unvalidated: every "
+            "message then says 'unvalidated'."
+        )
+    return bool(why)
 
 
 def _find(path_or_name: str | Path, subject_root: Path | None) -> Path:

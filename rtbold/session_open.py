@@ -74,6 +74,7 @@ def open_session(
         check_counted(acquire)
     bundle = load_bundle(run, subject_root)
     feedback = FeedbackSettings.choose(bundle.card, run.target)
+    bundles.check_verdict(bundle.card, run.target, allowed=run.allow_unvalidated)
     with ExitStack() as stack:
         opener = _Opener(run, bundle, feedback, clock, now_unix_s, stack)
         feed, control = opener.sockets()

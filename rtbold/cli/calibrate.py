@@ -8,6 +8,7 @@ import typer
 from rtbold.cli import calibrate_live, options
 
 if TYPE_CHECKING:
+    from rtbold.bundle import Bundle
     from rtbold.calibration.outcome import Saved
     from rtbold.calibration.result import CalibrationResult
     from rtbold.calibration.settings import CalibrationSettings
@@ -199,8 +200,10 @@ def fit_and_save(settings: "CalibrationSettings", *, as_json: bool) -> None:
     result = calibrate(settings, hooks)
     lines.say("writing the model and its report")
     saved = save(result, datetime.datetime.now(datetime.UTC))
+    lines.say("compiling it for this machine")
+    compiled = _compiled(saved.bundle)
     lines.end()
-    for line in summary_lines(result, saved):
+    for line in (*summary_lines(result, saved), compiled):
         typer.echo(line, err=as_json)
     if as_json:
         typer.echo(as_object(result, saved))
@@ -216,6 +219,25 @@ def summary_lines(result: "CalibrationResult", saved: "Saved") -> list[str]:
         f"report   {saved.report}",
         f"lab log  {saved.log_line}",
     ]
+
+
+def _compiled(bundle: "Bundle") -> str:
+    """Compile for this machine's engine; what is not possible is no error here."""
+    import time
+
+    from rtbold.engine.openvino_compile import CompileSettings, compile_precisions
+    from rtbold.errors import RtboldError
+
+    try:
+        tried = compile_precisions(
+            bundle, ["f32"], CompileSettings(now_s=time.perf_counter)
+        )
+    except RtboldError as error:
+        return f"engine   not compiled: {error}"
+    record = tried[0].record
+    if record is None or not record.accepted:
+        return f"engine   OpenVINO f32 cannot be used: {tried[0].note}"
+    return f"engine   OpenVINO f32, {record.worst:.1e} off PyTorch at most"
 
 
 def as_object(result: "CalibrationResult", saved: "Saved") -> str:

@@ -5,8 +5,11 @@ import datetime
 import errno
 import io
 import json
+import re
+from dataclasses import replace
 
 import jsonschema
+import msgspec
 import numpy as np
 import pytest
 from twin_scans import make_scan, write_scan
@@ -17,6 +20,10 @@ import rtbold.calibration.recipe as recipe
 from rtbold import bundle, bundle_files
 from rtbold.bundle import check_domain
 from rtbold.calibration import outcome
+from rtbold.calibration.choosing import Candidates, choose
+from rtbold.calibration.strategies.protocol import Wish
+from rtbold.calibration.subject_card import card_of
+from rtbold.calibration.summary import summary
 from rtbold.card import Cleaning
 from rtbold.check_file import read_check
 from rtbold.cli import main
@@ -168,6 +175,59 @@ def test_feedback_follows_the_verdict(first):
         assert allowed == ("unvalidated",)
 
 
+def test_it_is_compiled_for_this_machine(first):
+    assert re.search(r"engine   OpenVINO f32, \d\.\de-\d+ off PyTorch", first.err)
+    assert (first.bundle.path / "engines").is_dir()
+
+
+def test_a_real_scan_proves_a_model_whatever_it_began_as(second):
+    result = second.result
+    scan = replace(result.gathered.scan, simulated=False)
+    real = replace(result, gathered=replace(result.gathered, scan=scan))
+    origin = card_of(real, NOW).origin
+    assert origin.verdict_on_real_data == result.verdict.fit_for_feedback
+    gate = msgspec.structs.replace(result.verdict.gate, passed=True, label="specific")
+    verdict = msgspec.structs.replace(result.verdict, gate=gate)
+    proven = replace(real, kept=replace(real.kept, verdict=verdict))
+    assert card_of(proven, NOW).origin.verdict_on_real_data
+    still = replace(proven, gathered=result.gathered)
+    assert not card_of(still, NOW).origin.verdict_on_real_data
+
+
+def test_a_simulated_base_that_is_no_better_than_nothing_is_not_kept(second):
+    result = second.result
+    noise = np.random.default_rng(0).standard_normal(result.folded.network.shape)
+    poor = replace(result.folded, network=np.where(
+        np.isfinite(result.folded.network), noise, np.nan))  # fmt: skip
+    settings = replace(result.settings, horizon=0)
+    choice = choose(
+        Candidates(
+            settings, result.declared, result.base, {0: poor}, result.gathered.scan
+        )
+    )
+    assert (choice.kept, choice.n_choices) == ("ridge_live", 2)
+    assert "simulated data, was not kept: it does not beat" in choice.reasons[0]
+    origin = msgspec.structs.replace(result.base.card.origin, simulated_lineage=False)
+    card = msgspec.structs.replace(result.base.card, origin=origin)
+    real = replace(result.base, card=card)
+    choice = choose(
+        Candidates(settings, result.declared, real, {0: poor}, result.gathered.scan)
+    )
+    assert (choice.kept, choice.n_choices, choice.reasons) == ("network", 1, ())
+
+
+def test_ctrl_c_in_a_fit_keeps_the_best_so_far_and_says_so(first):
+    settings = replace(first.result.settings, strategy="last")
+    stopped = recipe.Hooks(wish=Wish(asked=lambda: True))
+    result = recipe.calibrate(settings, stopped)
+    assert result.interrupted
+    assert "interrupted: the best so far was kept" in summary(result)
+    card = card_of(result, NOW)
+    assert card.fitting.interrupted
+    assert (card.fitting.strategy, card.fitting.base) == ("last", "nothing")
+    assert card.architecture == "neurobolt"
+
+
 @pytest.fixture
 def quick(monkeypatch):
     """Exports and reports take seconds; what is written is another matter."""
@@ -221,8 +281,6 @@ def test_a_full_disk_leaves_no_folder_of_a_new_subject(first, tmp_path, monkeypa
 
 
 def moved(result, root):
-    from dataclasses import replace
-
     return replace(result, settings=replace(result.settings, root=root))
 
 
