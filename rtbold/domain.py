@@ -90,9 +90,9 @@ def _cleaning(card: Card, stream: StreamDescription, said: SessionDomain) -> lis
             []
             if stream.simulated
             else [
-                f"the model was made on EEG cleaned by {_named(known)}, and nothing says "
-                f"what this stream comes through: give --cleaning {_option(known)} if it "
-                f"is the same, or what it is ({HOW})"
+                f"the model was made on EEG cleaned by {_named(known)}, and nothing "
+                f"says what this stream comes through: give --cleaning {_option(known)}"
+                f"what it is ({HOW})"
             ]
         )
     try:
@@ -116,8 +116,8 @@ def _scanner(
             []
             if stream.simulated
             else [
-                f"the model was made {_where(known)}, and a free run does not say where "
-                f"this is: give --scanner, one of {', '.join(SCANNERS)}"
+                f"the model was made {_where(known)}, and a free run does not say "
+                f"where this is: give --scanner, one of {', '.join(SCANNERS)}"
             ]
         )
     if here == known:
@@ -134,11 +134,16 @@ def _same(a: Cleaning, b: Cleaning) -> bool:
 def _named(cleaning: Cleaning) -> str:
     if cleaning.mode == "none":
         return "nothing"
-    return f"{cleaning.software} ({cleaning.mode})"
+    return f"{cleaning.software or 'something without a name'} ({cleaning.mode})"
 
 
 def _option(cleaning: Cleaning) -> str:
-    return "none" if cleaning.mode == "none" else f"{cleaning.mode}:{cleaning.software}"
+    if cleaning.mode != "none" and not cleaning.software:
+        return ""  # as published weights have it: no name that could be the same
+    chain = (
+        "none" if cleaning.mode == "none" else f"{cleaning.mode}:{cleaning.software}"
+    )
+    return f"{chain} if it is the same, or "
 
 
 def _where(state: str) -> str:

@@ -174,7 +174,7 @@ def card_lines(card: "Card") -> list[str]:
 def _cleaning(card: "Card") -> str:
     if card.cleaning.mode in ("none", "unknown"):
         return card.cleaning.mode
-    return f"{card.cleaning.mode}:{card.cleaning.software}"
+    return f"{card.cleaning.mode}:{card.cleaning.software or '(not named)'}"
 
 
 def _likeness(card: "Card") -> str:

@@ -1,4 +1,5 @@
 import pytest
+from msgspec.structs import replace
 from pipeline_rig import card, stream
 
 from rtbold.card import Cleaning, Origin
@@ -36,6 +37,17 @@ def test_a_real_stream_that_says_nothing_is_asked_about():
     with pytest.raises(DomainRefused, match="--cleaning online:RecView"):
         reasons()
     assert reasons(ok=True) == ("domain_shift",)
+
+
+def test_a_chain_without_a_name_as_published_weights_have_it():
+    model = replace(SUBJECT, cleaning=Cleaning(mode="offline"))
+    with pytest.raises(DomainRefused) as caught:
+        reasons(model=model)
+    told = str(caught.value)
+    assert "cleaned by something without a name (offline)" in told
+    assert "give --cleaning what it is (online:NAME" in told
+    with pytest.raises(DomainRefused, match="something without a name"):
+        reasons(SessionDomain(cleaning="offline:EEGLAB"), model=model)
 
 
 def test_a_stream_that_says_nonsense_is_not_believed():

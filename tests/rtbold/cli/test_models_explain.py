@@ -32,6 +32,7 @@ ALLOWED = ("--allow-simulated-model",)
 def recording(tmp_path_factory):
     folder = tmp_path_factory.mktemp("twin") / "session"
     write_session(TwinSettings(seed=5003, duration_s=60.0), folder)
+    (folder / "simulated.json").unlink()  # so that it is anybody's recording
     return folder / "eeg.vhdr"
 
 
