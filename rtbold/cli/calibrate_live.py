@@ -142,6 +142,11 @@ def live_settings(
     check_range("--bold-first", options.first, -1000, 100_000)
     files = settings.scan
     marker = files.pairing.marker
+    if not (marker.label or marker.stream or files.trigger_channel):
+        raise ConfigError(
+            "--live needs to know the scanner's volume triggers, expected "
+            "--trigger-stream NAME (with --trigger R128) or --trigger-channel LABEL."
+        )
     run = RunSettings(
         stream=files.stream,
         type=options.type,

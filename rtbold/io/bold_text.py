@@ -171,7 +171,7 @@ class JsonRows:
             raise DataFileError(
                 f"a volume came with {len(values)} values and {len(self._rois)} names "
                 'are known, expected one each. Send {"rois": [...]} first, send values '
-                "by name, or give --truth-roi NAME for each."
+                "by name, or give --truth-roi (--bold-roi) NAME for each."
             )
         return self._rois, tuple(_json_value(v, line) for v in values)
 

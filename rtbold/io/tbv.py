@@ -134,7 +134,7 @@ class TbvReader:
         if not rois:
             raise ConfigError(
                 "Turbo-BrainVoyager's ROIs have numbers and no names: give --truth-roi "
-                "NAME for each, in its order, with the bundle's names."
+                "NAME (calibrate --live: --bold-roi NAME) for each, in its order."
             )
         self._address = (host, port)
         self._rois = tuple(rois)
@@ -165,8 +165,8 @@ class TbvReader:
         n_rois = client.ask_int("tGetNrOfROIs")
         if n_rois != len(self._rois):
             raise DataFileError(
-                f"Turbo-BrainVoyager has {n_rois} ROIs open and --truth-roi names "
-                f"{len(self._rois)}, expected one name for each, in its order."
+                f"Turbo-BrainVoyager has {n_rois} ROIs open and {len(self._rois)} "
+                "names were given, expected one for each, in its order."
             )
 
     def _connect(self) -> TbvClient:

@@ -50,3 +50,11 @@ def test_a_missing_or_broken_file_is_said_so(tmp_path, content):
 
 def test_nothing_given_is_the_default():
     assert RunSettings.build({}) == RunSettings()
+
+
+def test_measured_bold_is_named_with_its_source():
+    with pytest.raises(ConfigError, match="no source was given"):
+        RunSettings(truth_roi=("A",))
+    with pytest.raises(ConfigError, match="--truth-first is 200000"):
+        RunSettings(truth="lsl:b", truth_first=200_000)
+    assert RunSettings.build({"truth": "tbv:h", "truth_roi": ("A",)}).truth_first == 0

@@ -10,6 +10,7 @@ from rtbold.io.triggers import TriggerChannel, TriggerStream
 from rtbold.session_parts import (
     acquisition_settings,
     check_clocks,
+    check_counted,
     conversion,
     pipeline_settings,
     stream_pipeline_settings,
@@ -133,3 +134,10 @@ def test_a_simulated_model_on_a_real_stream_needs_no_second_permission(tmp_path)
     stream = rig.stream(500.0, simulated=False)
     standing = stream_pipeline_settings(run, bundle, stream).standing
     assert standing == ("simulated_model",)
+
+
+def test_measured_bold_needs_volumes_that_the_scanner_counts():
+    free = acquisition_settings(RunSettings(tr_s=2.1))
+    with pytest.raises(ConfigError, match="--truth was given for a free run"):
+        check_counted(free)
+    check_counted(acquisition_settings(RunSettings(trigger="R128")))
