@@ -11,6 +11,13 @@ from typing import ClassVar, Literal, get_args
 import msgspec
 
 from rtbold.messages import ModelOrigin, Reason, Status
+from rtbold.wire_parts import ChannelPart as ChannelPart
+from rtbold.wire_parts import ChannelState as ChannelState
+from rtbold.wire_parts import LatencyPart as LatencyPart
+from rtbold.wire_parts import NormPart as NormPart
+from rtbold.wire_parts import Ports as Ports
+from rtbold.wire_parts import TruthScore as TruthScore
+from rtbold.wire_parts import WindowPart as WindowPart
 
 SCHEMA_VERSION = 1
 
@@ -21,16 +28,9 @@ Topic = Literal[
 Encoding = Literal["json", "msgpack"]
 SessionState = Literal["starting", "waiting", "running", "paused", "stalled", "ended"]
 StreamState = Literal["searching", "running", "stalled", "lost"]
-ChannelState = Literal[
-    "good", "missing", "flat", "railed", "line_noise", "amplitude", "nonfinite"
-]
 TriggerKind = Literal["volume", "dummy", "double", "late"]
 
 TOPICS: tuple[Topic, ...] = get_args(Topic)
-
-
-class _Part(msgspec.Struct, frozen=True, kw_only=True):
-    """A block inside a message."""
 
 
 class Message(msgspec.Struct, frozen=True, kw_only=True):
@@ -42,34 +42,6 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
     t_lsl: float = 0.0  # the publisher's local_clock, seconds
     t_unix_ms: float = 0.0
     replayed: bool = False  # sent again for a late subscriber, times as they were
-
-
-class WindowPart(_Part, frozen=True, kw_only=True):
-    """The EEG that a prediction rests on: [t_start, t_end)."""
-
-    t_start: float
-    t_end: float
-    clock: Literal["lsl"] = "lsl"
-
-
-class NormPart(_Part, frozen=True, kw_only=True):
-    """The baseline that ``z`` is relative to."""
-
-    method: Literal["zscore"] = "zscore"
-    baseline: str
-    n: int
-    n_eff: float | None = None
-
-
-class LatencyPart(_Part, frozen=True, kw_only=True):
-    """Milliseconds per stage; null where a stage is not known or did not run."""
-
-    upstream: float | None = None
-    arrive: float | None = None  # needed sample's LSL time to its arrival at the inlet
-    acquire: float | None = None  # the same LSL time to the pipeline; covers `arrive`
-    prepare: float | None = None
-    infer: float | None = None
-    publish: float | None = None
 
 
 class _Prediction(Message, frozen=True, kw_only=True):
@@ -118,13 +90,6 @@ class PredFb(_Prediction, frozen=True, kw_only=True, tag_field="schema",
     clipped: bool = False
 
 
-class Ports(_Part, frozen=True, kw_only=True):
-    """TCP ports of this session; null where a socket is not open."""
-
-    feed: int
-    control: int | None = None
-
-
 class Hello(Message, frozen=True, kw_only=True, tag_field="schema",
             tag="rtbold.hello/1"):  # fmt: skip
     """What a subscriber must know once."""
@@ -156,16 +121,6 @@ class Hello(Message, frozen=True, kw_only=True, tag_field="schema",
     encoding: Encoding
     heartbeat_s: float
     ports: Ports
-
-
-class TruthScore(_Part, frozen=True, kw_only=True):
-    """R of prediction and measurement over the newest volumes; null: not enough."""
-
-    r: float | None
-    low: float | None  # 95 % interval
-    high: float | None
-    n_eff: float  # independent volumes (Bartlett)
-    n: int  # volumes with both
 
 
 class Truth(Message, frozen=True, kw_only=True, tag_field="schema",
@@ -239,14 +194,6 @@ class Phase(Message, frozen=True, kw_only=True, tag_field="schema",
     name: str
     t_on: float
     t_off_planned: float | None
-
-
-class ChannelPart(_Part, frozen=True, kw_only=True):
-    """The state of one channel of the model."""
-
-    label: str
-    state: ChannelState
-    interpolated: bool = False
 
 
 class Quality(Message, frozen=True, kw_only=True, tag_field="schema",
