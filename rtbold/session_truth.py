@@ -14,6 +14,7 @@ from rtbold.io.bold_feed import OpenFeed
 from rtbold.messages import BoldPrediction, FloatArray, MeasuredVolume
 from rtbold.rolling_r import ENOUGH_EFFECTIVE_N, RollingR
 from rtbold.truth import AfterRun, Truth, TruthSettings, TruthState
+from rtbold.volume_filter import LEAST_ZERO_PHASE
 from rtbold.wire import Truth as TruthMessage
 from rtbold.wire import TruthScore
 
@@ -104,7 +105,7 @@ class SessionTruth:
         if found is None:
             return (
                 "measured BOLD: the run was too short for a score after it, expected "
-                f"{ENOUGH_EFFECTIVE_N:g} independent volumes"
+                f"{LEAST_ZERO_PHASE} measured volumes or more"
             )
         return self._said_score(found)
 
@@ -149,7 +150,7 @@ class SessionTruth:
         n_others = len(volume.rois) - len(state.rois)
         return (
             f"measured BOLD: {len(state.rois)} of the model's ROIs"
-            + (f", {n_others} others are left out" if n_others else "")
+            + (f"; left out as no ROI of it: {n_others}" if n_others else "")
             + ("" if self._has_target(state.rois) else f"; not {self._target!r}")
         )
 

@@ -40,6 +40,7 @@ class Watch:
         self._say = say
         self._tell_clock = tell_clock
         self._truth = truth
+        self._told_truth = ""
         self._last_states: tuple[object, ...] = ()
         self._told_uncertainty_s: float | None = None
         self._marker_uid = ""
@@ -58,8 +59,8 @@ class Watch:
         eeg, marker = self._acquisition.eeg, self._acquisition.marker
         problem = self._recording.problem if self._recording else ""
         engine = str(self._pipeline.engine_problem or "")
-        truth = self._truth.problem if self._truth else ""
-        states = (eeg.state, marker.state if marker else "", problem, engine, truth)
+        self._look_at_truth()
+        states = (eeg.state, marker.state if marker else "", problem, engine)
         if states == self._last_states:
             return
         self._last_states = states
@@ -71,8 +72,12 @@ class Watch:
             self._say("error", f"RECORDING: {problem}")
         if engine:
             self._say("error", f"ENGINE: {engine}")
-        if truth:
-            self._say("error", f"TRUTH: {truth}")
+
+    def _look_at_truth(self) -> None:
+        problem = self._truth.problem if self._truth else ""
+        if problem and problem != self._told_truth:
+            self._say("error", f"TRUTH: {problem}")
+        self._told_truth = problem
 
     def _look_at_markers(self) -> None:
         """Let the recording follow a marker stream that came back as another one."""

@@ -11,7 +11,7 @@ CAUSAL_ORDER: Final = 2
 TARGET_ORDER: Final = 5  # of the zero-phase target, as in training
 MAX_HELD: Final = 2  # missing volumes in a row that are bridged
 SETTLING_CYCLES: Final = 0.6  # of the cut-off's period, until a start has worn off
-_LEAST_ZERO_PHASE: Final = 20  # volumes; the padding alone needs 18
+LEAST_ZERO_PHASE: Final = 20  # volumes; the padding alone needs 18
 
 
 class CausalLowpass:
@@ -89,7 +89,7 @@ def zero_phase(
     ----------
     series : (volumes, columns) of one run without holes.
     """
-    if len(series) < _LEAST_ZERO_PHASE:
+    if len(series) < LEAST_ZERO_PHASE:
         return None
     if cutoff_hz is None or cutoff_hz >= 0.5 / tr_s:
         return series

@@ -92,13 +92,13 @@ class TableRows:
 
     def _row(self, line: str, now_s: float) -> MeasuredVolume:
         cells = self._cells(line)
+        self._n_rows += 1  # a bad row was a volume too
         if len(cells) != len(self._names):
             raise DataFileError(
-                f"row {self._n_rows + 1} has {len(cells)} cells, expected "
+                f"row {self._n_rows} has {len(cells)} cells, expected "
                 f"{len(self._names)} as in the header. It is left out."
             )
-        index, rois, values = self._n_rows, [], []
-        self._n_rows += 1
+        index, rois, values = self._n_rows - 1, [], []
         for name, cell in zip(self._names, cells, strict=True):
             if name.casefold() in NO_ROI:
                 index = _whole(_value(name, cell))

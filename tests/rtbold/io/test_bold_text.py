@@ -64,6 +64,15 @@ def test_a_bad_row_is_told_and_the_next_one_is_read(text, match):
         assert len(rows.feed(b"\t".join([b"7"] * n) + b"\n", NOW_S)) == 1
 
 
+@pytest.mark.parametrize("bad", [b"1\t2\t3\n", b"1\tx\n"])
+def test_a_bad_row_still_counts_as_a_volume(bad):
+    rows = TableRows()
+    rows.feed(b"A\tB\n1\t2\n", NOW_S)
+    with pytest.raises(DataFileError):
+        rows.feed(bad, NOW_S)
+    assert [v.volume_index for v in rows.feed(b"5\t6\n", NOW_S)] == [2]
+
+
 def test_json_lines_by_name_and_by_position():
     rows = JsonRows()
     lines = [
