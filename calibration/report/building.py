@@ -9,6 +9,7 @@ from torch import nn
 from rtbold.calibration.choosing import out_of_fold_of
 from rtbold.calibration.explain import Attribution, attribution, overlapping
 from rtbold.calibration.explain_methods import ExplainSettings, Progress
+from rtbold.calibration.inputs.scan import CalibrationScan
 from rtbold.calibration.nuisances import cross_r
 from rtbold.calibration.nulls import null_r, pairing, random_phases
 from rtbold.calibration.outoffold import FoldedScan
@@ -55,7 +56,6 @@ def report_content(
     """
     scan, choice = result.gathered.scan, result.choice
     attributions, not_explained = _explained(result, progress or (lambda _: None))
-    scored = result.kept.scored
     return ReportContent(
         subject=result.settings.subject,
         bundle=made.bundle,
@@ -68,20 +68,10 @@ def report_content(
         beside_name=NETWORK if choice.kept == "ridge_live" else RIDGE,
         yardstick_r=yardstick_r(result),
         alignment=result.gathered.alignment,
-        windows=WindowFacts(
-            n_volumes=len(scan.bold),
-            n_used=len(scan),
-            why_left_out=scan.why_left_out,
-            degraded={str(reason): n for reason, n in scan.degraded.items()},
-        ),
+        windows=_windows(scan),
         channels=result.gathered.channels,
         traces=traces_of(result),
-        chance=chance_of(
-            scored,
-            result.declared,
-            n_surrogates=result.verdict.n_surrogates,
-            seed=result.settings.seed,
-        ),
+        chance=_chance(result),
         lag=result.gathered.lag,
         intervals=result.intervals,
         horizons=choice.horizons,
@@ -107,6 +97,24 @@ def chance_of(
     return Chance(
         null_r=null_r(pair, phases, cross_fitted=scored.cross_fitted)[:, 0],
         cross_r=cross_r(scored.predicted, scored.measured),
+    )
+
+
+def _chance(result: CalibrationResult) -> Chance:
+    return chance_of(
+        result.kept.scored,
+        result.declared,
+        n_surrogates=result.verdict.n_surrogates,
+        seed=result.settings.seed,
+    )
+
+
+def _windows(scan: CalibrationScan) -> WindowFacts:
+    return WindowFacts(
+        n_volumes=len(scan.bold),
+        n_used=len(scan),
+        why_left_out=scan.why_left_out,
+        degraded={str(reason): n for reason, n in scan.degraded.items()},
     )
 
 

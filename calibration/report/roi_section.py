@@ -62,7 +62,7 @@ def _roi_table(content: ReportContent) -> Markup:
     head = ["ROI", "", "R", "95 %", "p", "p over ROIs", "n", "R with drift"]
     head += [f"R, {content.beside_name}"] * bool(beside)
     rows = [
-        _roi_row(roi, beside.get(roi.roi), domain, weights)
+        _roi_row(roi, beside.get(roi.roi), domain=domain, target=roi.roi in weights)
         for roi in sorted(rois, key=lambda roi: (roi.roi not in weights, -roi.r))
     ]
     if not beside:
@@ -73,10 +73,10 @@ def _roi_table(content: ReportContent) -> Markup:
 def _roi_row(
     roi: RoiVerdict,
     beside: RoiVerdict | None,
+    *,
     domain: tuple[float, float],
-    weights: dict[str, float],
+    target: bool,
 ) -> tuple[Piece, ...]:
-    target = roi.roi in weights
     return (
         element("strong", f"{roi.roi} (target)") if target else roi.roi,
         interval_mark(roi, beside, domain),

@@ -120,15 +120,6 @@ def horizons_section(content: ReportContent) -> Markup:
             "horizons",
             said="R of the target for each number of volumes ahead",
         )
-    rows: list[tuple[Piece, ...]] = [
-        (
-            f"{ahead}{' (chosen)' * (ahead == content.horizon_tr)}",
-            f"{ahead * tr_s:.1f}",
-            number(found.r),
-            span(found.low, found.high),
-        )
-        for ahead, found in content.horizons.items()
-    ]
     simulated = (
         " This is a simulation; no lab has measured it." if content.simulated else ""
     )
@@ -140,8 +131,22 @@ def horizons_section(content: ReportContent) -> Markup:
             "BOLD follows the neural event by about 5 s, so EEG up to now holds part "
             f"of the volumes to come. Full dot: chosen.{simulated}",
         ),
-        table(("Volumes ahead", "s", "R", "95 %"), rows),
+        _horizon_table(content),
     )
+
+
+def _horizon_table(content: ReportContent) -> Markup:
+    tr_s = content.alignment.tr_s
+    rows: list[tuple[Piece, ...]] = [
+        (
+            f"{ahead}{' (chosen)' * (ahead == content.horizon_tr)}",
+            f"{ahead * tr_s:.1f}",
+            number(found.r),
+            span(found.low, found.high),
+        )
+        for ahead, found in content.horizons.items()
+    ]
+    return table(("Volumes ahead", "s", "R", "95 %"), rows)
 
 
 def intervals_section(content: ReportContent) -> Markup:

@@ -33,7 +33,7 @@ def target_traces(
     """Return one ROI over the whole scan, with a band for each level."""
     figure = sheet(10, 3)
     axes = figure.add_subplot()
-    _draw(axes, traces, column, half_widths)
+    _draw(axes, traces, column, half_widths=half_widths)
     axes.set_xlabel("minutes")
     axes.set_ylabel("model units")
     axes.legend(
@@ -47,7 +47,7 @@ def all_traces(traces: Traces, columns: Sequence[int]) -> Figure:
     figure = sheet(10, 0.95 * len(columns) + 0.5)
     grid = figure.subplots(len(columns), 1, sharex=True, squeeze=False)[:, 0]
     for axes, column in zip(grid, columns, strict=True):
-        _draw(axes, traces, column, {})
+        _draw(axes, traces, column, half_widths={})
         axes.set_title(traces.rois[column], fontsize=8.5, pad=2)
         axes.tick_params(labelsize=7.5)
     grid[-1].set_xlabel("minutes")
@@ -63,7 +63,7 @@ def half_widths_of(intervals: Intervals | None, column: int) -> dict[float, floa
 
 
 def _draw(
-    axes: Axes, traces: Traces, column: int, half_widths: Mapping[float, float]
+    axes: Axes, traces: Traces, column: int, *, half_widths: Mapping[float, float]
 ) -> None:
     minutes = traces.onsets_s / 60
     predicted, measured = traces.predicted[:, column], traces.measured[:, column]
