@@ -82,11 +82,19 @@ def _sentence(gate: Gate) -> Markup:
     tone = "good" if gate.passed and gate.label == "specific" else "held"
     return paragraph(
         element("strong", gate.target),
+        _weights(gate),
         scored,
         element("strong", gate.label, class_=tone),
         ".",
         class_="lead",
     )
+
+
+def _weights(gate: Gate) -> str:
+    """Return what a contrast is made of; nothing for a ROI."""
+    if set(gate.weights) == {gate.target}:
+        return ""
+    return f" ({', '.join(f'{roi} {w:+g}' for roi, w in gate.weights.items())})"
 
 
 def _allowed(content: ReportContent) -> Markup:

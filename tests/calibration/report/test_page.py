@@ -261,6 +261,8 @@ def test_a_contrast_has_its_own_series_and_intervals(whole):
     verdict = msgspec.structs.replace(whole.verdict, gate=gate)
     page = Page(traces_section(replace(whole, verdict=verdict)).html)
     assert "up, 300 volumes scored." in page.text
+    told = Page(summary(replace(whole, verdict=verdict)).html).text
+    assert "up (Putamen +1, Caudate -1) is predicted with R" in told
     assert "80 % interval" in page.text
 
 
