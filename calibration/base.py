@@ -130,7 +130,7 @@ def _columns(card: Card, channels: Sequence[str]) -> list[int]:
         f"base '{card.name}' has no weights for {', '.join(missing)}; it knows "
         f"{', '.join(card.channels)}. Either calibrate on the {len(shared)} channels "
         f"that both have (--channels {','.join(shared)}), or keep the base's own "
-        "montage and have what the cap lacks interpolated (--interpolate-missing), or "
+        "montage and have what the cap lacks interpolated (--interpolate), or "
         "start from nothing (--base nothing)."
     )
 
@@ -195,7 +195,7 @@ def _require_carried(old: nn.Module, lost: list[str]) -> None:
         raise ConfigError(
             f"a {name_of(old)} is tied to the montage that it was trained on: "
             f"{', '.join(lost[:3])} cannot be carried to other channels. Keep the "
-            "base's own montage (--interpolate-missing), or start from nothing "
+            "base's own montage (--interpolate), or start from nothing "
             "(--base nothing)."
         )
 

@@ -1,17 +1,11 @@
 """``rtbold calibrate``: from one scan of a subject to a model and a verdict on it."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from rtbold.cli import calibrate_live, options
-
-if TYPE_CHECKING:
-    from rtbold.bundle import Bundle
-    from rtbold.calibration.outcome import Saved
-    from rtbold.calibration.result import CalibrationResult
-    from rtbold.calibration.settings import CalibrationSettings
 
 
 def calibrate(
@@ -134,6 +128,8 @@ def calibrate(
     Example: rtbold calibrate --subject S01 --eeg S01.xdf --bold S01.tsv --cleaning
     online:RecView --target Putamen
     """
+    _limit_threads(threads)
+
     from rtbold.calibration.inputs.pairs import Pairing
     from rtbold.calibration.inputs.scan import WindowSettings
     from rtbold.calibration.inputs.volume_marker import MarkerChoice
@@ -143,6 +139,7 @@ def calibrate(
         parse_contrast,
         parse_horizon,
     )
+    from rtbold.cli.calibrate_fit import fit_and_save
     from rtbold.domain import parse_cleaning
     from rtbold.subjects import default_root
 
@@ -184,81 +181,16 @@ def calibrate(
     fit_and_save(settings, as_json=as_json)
 
 
-def fit_and_save(settings: "CalibrationSettings", *, as_json: bool) -> None:
-    """Calibrate, write the bundle, and say what came out."""
-    import datetime
-    import time
+def _limit_threads(threads: int | None) -> None:
+    """Say it to the linear algebra too, which reads it when numpy is first imported."""
+    import os
 
-    from rtbold.calibration.outcome import save
-    from rtbold.calibration.recipe import Hooks, calibrate
-    from rtbold.cli.progress_lines import ProgressLines
-    from rtbold.subjects import check_room
+    from rtbold.config import check_range
 
-    check_room(settings.root)
-    lines = ProgressLines(now_s=time.monotonic)
-    hooks = Hooks(say=lines.say, tell=lines.tell, now_s=time.monotonic)
-    result = calibrate(settings, hooks)
-    lines.say("writing the model and its report")
-    saved = save(result, datetime.datetime.now(datetime.UTC))
-    lines.say("compiling it for this machine")
-    compiled = _compiled(saved.bundle)
-    lines.end()
-    for line in (*summary_lines(result, saved), compiled):
-        typer.echo(line, err=as_json)
-    if as_json:
-        typer.echo(as_object(result, saved))
-
-
-def summary_lines(result: "CalibrationResult", saved: "Saved") -> list[str]:
-    """Return what a researcher wants to know at once."""
-    from rtbold.calibration.summary import summary
-
-    return [
-        *summary(result),
-        f"model    {saved.bundle.path}",
-        f"report   {saved.report}",
-        f"lab log  {saved.log_line}",
-    ]
-
-
-def _compiled(bundle: "Bundle") -> str:
-    """Compile for this machine's engine; what is not possible is no error here."""
-    import time
-
-    from rtbold.engine.openvino_compile import CompileSettings, compile_precisions
-    from rtbold.errors import RtboldError
-
-    try:
-        tried = compile_precisions(
-            bundle, ["f32"], CompileSettings(now_s=time.perf_counter)
-        )
-    except RtboldError as error:
-        return f"engine   not compiled: {error}"
-    record = tried[0].record
-    if record is None or not record.accepted:
-        return f"engine   OpenVINO f32 cannot be used: {tried[0].note}"
-    return f"engine   OpenVINO f32, {record.worst:.1e} off PyTorch at most"
-
-
-def as_object(result: "CalibrationResult", saved: "Saved") -> str:
-    """Return the verdict, and where the model is, as one JSON object."""
-    import msgspec
-
-    found = {
-        "subject": result.settings.subject,
-        "bundle": str(saved.bundle.path),
-        "sha256": saved.bundle.sha256,
-        "report": str(saved.report),
-        "simulated": result.simulated,
-        "fit_for_feedback": result.verdict.fit_for_feedback,
-        **msgspec.to_builtins(result.verdict),
-        "ridge": msgspec.to_builtins(result.ridge_verdict.gate),
-        "horizon_tr": result.choice.horizon_tr,
-        "horizon_r": {str(h): s.r for h, s in result.choice.horizons.items()},
-        "published_split_r": dict(result.published.roi_r),
-        "interrupted": result.interrupted,
-    }
-    return msgspec.json.encode(found).decode()
+    check_range("--threads", threads, 1, 256)
+    if threads is not None:
+        for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
+            os.environ[name] = str(threads)
 
 
 def _base(base: str, continue_: str | None, subject: str, root: Path) -> str:

@@ -140,7 +140,7 @@ def test_a_missing_channel_says_what_can_be_done(tmp_path):
         ConfigError, match=r"no weights for PZ.*--channels CZ,O2"
     ) as told:
         adapt_base(found, ("CZ", "PZ", "O2"), ROIS)
-    assert "--interpolate-missing" in str(told.value)
+    assert "--interpolate" in str(told.value)
     assert "--base nothing" in str(told.value)
 
 
