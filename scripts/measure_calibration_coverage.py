@@ -1,0 +1,98 @@
+"""How often measured BOLD lies inside the intervals, in minutes after calibration."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from measure_calibration_fit import fitted_folds, held_out
+from measure_calibration_log import Job, done_or_do
+from measure_calibration_scans import first_minutes, read, simulated
+from measure_calibration_stats import mean_with_interval
+
+from rtbold.calibration.conformal import conformal_intervals
+from rtbold.conformal import LEVELS
+from rtbold.sim.seeds import COVERAGE_SEEDS
+
+DEFAULT_N = len(COVERAGE_SEEDS)
+LEARN_MINUTES = 16.0
+SERIES = ("network", "ridge_live")
+
+
+def work(item: Sequence[int], cache: Path) -> dict:
+    """Calibrate on the first minutes; look at the last."""
+    eeg = read(simulated(item[0]))
+    learned = fitted_folds(first_minutes(eeg, LEARN_MINUTES)).folded
+    last = held_out(eeg, LEARN_MINUTES)
+    rows = last.folds[0].part.test
+    return {
+        name: _of_series(
+            (getattr(learned, name), learned.target),
+            (getattr(last, name)[rows], last.target[rows]),
+        )
+        for name in SERIES
+    }
+
+
+def _of_series(learned: tuple, later: tuple) -> dict:
+    """Return per level and ROI the share of later volumes inside, and two reasons."""
+    intervals = conformal_intervals(*learned)
+    residual = later[1] - later[0]
+    early = learned[1] - learned[0]
+    level_free = residual - residual.mean(axis=0)
+    found = {}
+    for place, level in enumerate(LEVELS):
+        widths = [row[place] for row in intervals.half_width]
+        half = np.array([np.nan if w is None else w for w in widths])
+        found[f"{level:g}"] = {
+            "inside": inside(residual, half),
+            "inside_without_level": inside(level_free, half),
+            "inside_learned": inside(early[np.isfinite(early).all(axis=1)], half),
+        }
+    sd = residual.std(axis=0) / np.nanstd(early, axis=0)
+    level = np.abs(residual.mean(axis=0)) / np.nanstd(early, axis=0)
+    return {
+        "levels": found,
+        "sd_ratio": float(sd.mean()),
+        "offset": float(level.mean()),
+    }
+
+
+def inside(residual: np.ndarray, half: np.ndarray) -> list[float | None]:
+    """Return the share of volumes inside per ROI; None where there is no interval."""
+    shares = (np.abs(residual) <= half).mean(axis=0)
+    return [
+        None if np.isnan(width) else round(float(share), 4)
+        for share, width in zip(shares, half, strict=True)
+    ]
+
+
+def measure(n: int, cache: Path, *, processes: int) -> dict:
+    """Return the coverage over scans."""
+    items = [(seed,) for seed in COVERAGE_SEEDS[:n]]
+    lines = done_or_do(Job("coverage", items, work, cache, processes))
+    return {"scans": n, **{name: summary(lines, name) for name in SERIES}}
+
+
+def summary(lines: Sequence[dict], series: str) -> dict:
+    """Return coverage per level: mean over scans and ROIs, and the ROIs' extremes."""
+    found: dict = {}
+    for level in lines[0][series]["levels"]:
+        cell = found[level] = {}
+        for kind in ("inside", "inside_without_level", "inside_learned"):
+            table = np.array(
+                [line[series]["levels"][level][kind] for line in lines], dtype=float
+            )
+            per_scan = np.nanmean(table, axis=1)
+            cell[kind] = mean_with_interval(per_scan[np.isfinite(per_scan)])
+        rois = np.nanmean(_table(lines, series, level), axis=0)
+        cell["rois"] = {"lowest": float(rois.min()), "highest": float(rois.max())}
+        missing = np.isnan(_table(lines, series, level)).mean()
+        cell["without_interval"] = float(missing)
+    found["sd_ratio"] = float(np.mean([line[series]["sd_ratio"] for line in lines]))
+    found["offset"] = float(np.mean([line[series]["offset"] for line in lines]))
+    return found
+
+
+def _table(lines: Sequence[dict], series: str, level: str) -> np.ndarray:
+    rows = [line[series]["levels"][level]["inside"] for line in lines]
+    return np.array(rows, dtype=float)
