@@ -50,7 +50,8 @@ def compile_(
         list[str] | None,
         typer.Option(
             "--precision",
-            help="f32, tf32, bf16, f16, int8 or auto (all there are); repeatable.",
+            help="f32, tf32, bf16, f16, int8 or auto (all that the engine has, as "
+            "without this option); repeatable.",
         ),
     ] = None,
     gpu: Annotated[

@@ -1,11 +1,13 @@
 """Windows and predictions as NPY files, for ``rtbold models predict``."""
 
-import os
+import io
+import zipfile
 from pathlib import Path
 
 import numpy as np
 
 from rtbold.card import Card
+from rtbold.engine.record import replace_file
 from rtbold.engine.windows import check_windows
 from rtbold.errors import ConfigError, DataFileError
 from rtbold.messages import Float32Array
@@ -21,10 +23,12 @@ def read_windows(path: Path, card: Card) -> Float32Array:
     """
     try:
         windows = np.load(path, allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
-        raise DataFileError(
-            f"{path} cannot be read as an array: {error}; expected an NPY file of "
-            f"shape (n, {len(card.channels)}, 3200), float32 microvolt"
+    except OSError as error:
+        raise _unreadable(path, card, error.strerror or "it is cut short") from error
+    except (ValueError, EOFError, zipfile.BadZipFile) as error:
+        # Without numpy's words: they advise to trust the file.
+        raise _unreadable(
+            path, card, "no NPY file of plain numbers, or cut short"
         ) from error
     if not isinstance(windows, np.ndarray):
         windows.close()
@@ -48,14 +52,20 @@ def write_array(path: Path, array: Float32Array) -> None:
 
     Raises
     ------
-    ConfigError : the folder does not exist.
+    ConfigError : the place cannot be written.
     """
-    if not path.parent.is_dir():
-        raise ConfigError(f"{path.parent} is no folder; create it or choose another")
-    draft = path.with_name(f".{path.name}.part")
+    file = io.BytesIO()
+    np.save(file, array)
     try:
-        with draft.open("wb") as stream:
-            np.save(stream, array)
-        os.replace(draft, path)
-    finally:
-        draft.unlink(missing_ok=True)
+        replace_file(path, file.getvalue())
+    except OSError as error:
+        raise ConfigError(
+            f"{path} cannot be written: {error.strerror or error}; choose another place"
+        ) from error
+
+
+def _unreadable(path: Path, card: Card, why: str) -> DataFileError:
+    return DataFileError(
+        f"{path} cannot be read as an array: {why}; expected an NPY file (numpy.save) "
+        f"of shape (n, {len(card.channels)}, 3200), float32 microvolt"
+    )

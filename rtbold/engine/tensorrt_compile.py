@@ -13,6 +13,7 @@ from rtbold.engine.tensorrt_build import build_engine
 from rtbold.engine.tensorrt_cuda import first_device
 from rtbold.engine.tensorrt_files import EngineKey, engine_key, write_engine
 from rtbold.engine.tensorrt_package import (
+    PRECISIONS,
     TensorRt,
     check_gpu,
     check_precision,
@@ -21,7 +22,6 @@ from rtbold.engine.tensorrt_package import (
 )
 from rtbold.errors import ConfigError, EngineError
 
-DEFAULT_PRECISIONS = ("f32", "f16")
 LOG = logging.getLogger(__name__)
 NOT_RUN = "compiled, not run: that needs the GPU"
 
@@ -52,7 +52,7 @@ def compile_for(
     Parameters
     ----------
     gpus : such as "sm_86"; empty for the GPU in this machine.
-    precisions : of "f32", "tf32", "f16"; empty for f32 and f16.
+    precisions : of "f32", "tf32", "f16"; empty for all.
     folder : where engines go; by default the bundle's.
     progress : is told what begins now.
 
@@ -63,7 +63,7 @@ def compile_for(
     """
     package = require()
     targets = _targets(package, gpus)
-    wanted = tuple(dict.fromkeys(precisions)) or DEFAULT_PRECISIONS
+    wanted = tuple(dict.fromkeys(precisions)) or PRECISIONS
     for precision in wanted:
         check_precision(precision)
     target_folder = folder or engines_folder(bundle)

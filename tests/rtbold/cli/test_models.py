@@ -151,8 +151,9 @@ def test_bad_windows_are_refused_and_nothing_is_written(
 ):
     path = saved(tmp_path, array)
     out = tmp_path / "O.npy"
-    with pytest.raises(error, match=words):
+    with pytest.raises(error, match=words) as caught:
         run("predict", tiny_bundle.path, "--windows", path, "--out", out)
+    assert "unsafe" not in str(caught.value)  # numpy's advice on pickled files
     assert not out.exists()
 
 
@@ -162,10 +163,13 @@ def test_files_that_are_no_arrays(run, tiny_bundle, tmp_path):
     text.write_text("hello")
     archive = tmp_path / "a.npz"
     np.savez(archive, a=np.zeros(3))
+    cut = tmp_path / "c.npz"
+    cut.write_bytes(archive.read_bytes()[:-10])
     for path, words in (
         (text, "cannot be read"),
         (tmp_path / "none.npy", "cannot be read"),
         (archive, "several arrays"),
+        (cut, "cut short"),
     ):
         with pytest.raises(DataFileError, match=words):
             run("predict", tiny_bundle.path, "--windows", path, "--out", out)
