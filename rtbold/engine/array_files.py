@@ -22,7 +22,8 @@ def read_windows(path: Path, card: Card) -> Float32Array:
     EngineError : another shape or type than the bundle takes.
     """
     try:
-        windows = np.load(path, allow_pickle=False)
+        with path.open("rb") as file:  # numpy leaves it open where it fails
+            windows = np.load(file, allow_pickle=False)
     except OSError as error:
         raise _unreadable(path, card, error.strerror or "it is cut short") from error
     except (ValueError, EOFError, zipfile.BadZipFile) as error:

@@ -106,12 +106,14 @@ def test_compile_for_writes_engines_beside_the_bundle(tiny_bundle, package):
     )
     assert [(f.gpu, f.precision, f.path is None) for f in done] == [
         ("sm_86", "f32", False),
+        ("sm_86", "tf32", False),
         ("sm_86", "f16", False),
         ("sm_75", "f32", True),
+        ("sm_75", "tf32", True),
         ("sm_75", "f16", False),
     ]
-    assert "use f16" in done[2].note
-    assert len(told) == 4
+    assert "use f16" in done[3].note
+    assert len(told) == 6
     assert done[0].seconds == 1
     again = bundle.load(tiny_bundle.path)  # a bundle with engines is still whole
     for file in done:
