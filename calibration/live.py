@@ -32,7 +32,7 @@ TURN_S: Final = 0.05
 TOLD_EVERY_S: Final = 20.0
 LATE_S: Final = 15.0  # at the end, for volumes that are still exported
 TASK: Final = "calib"
-LEAST_S: Final = 450.0  # both splits can be cut at a TR of 2.1 s
+LEAST_S: Final = 360.0  # below it no strict folds can be cut at a TR of 2.1 s
 
 Say = Callable[[str], None]
 

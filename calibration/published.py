@@ -15,15 +15,23 @@ from rtbold.calibration.split import published_split
 from rtbold.calibration.strategies.protocol import Task
 from rtbold.calibration.subject_ridge import fit_subject_ridge
 from rtbold.calibration.target import TargetSettings, fit_scaling, targets
+from rtbold.errors import DataFileError
 
 
 def published_score(
     session: Session, choice: Choice, options: FitOptions
-) -> PublishedScore:
-    """Return R of each ROI on the last tenth, at horizon 0, drift left in."""
+) -> PublishedScore | None:
+    """Return R of each ROI on the last tenth, at horizon 0, drift left in.
+
+    None for a scan that is too short for this split: it only serves comparison, so a
+    scan that the verdict can judge is calibrated without it.
+    """
     scan = session.measured
     rows = np.arange(len(scan.onsets_s))
-    part = published_split(len(rows), float(np.median(np.diff(scan.onsets_s))))
+    try:
+        part = published_split(len(rows), float(np.median(np.diff(scan.onsets_s))))
+    except DataFileError:
+        return None
     scaling = fit_scaling(scan, rows, TargetSettings(drift_degree=0, method="p95"))
     units = targets(scan, rows, scaling)
     task = Task(units, part.train, part.stop, options.seed)

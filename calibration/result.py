@@ -76,7 +76,7 @@ class CalibrationResult:
     kept: Judged
     beside: Judged  # ridge beside the network; the network where ridge was kept
     intervals: Intervals
-    published: PublishedScore
+    published: PublishedScore | None  # None: too short a scan for that split
     final: FinalFit
     likeness: LikenessReference
     head_inputs: FloatArray  # (windows, features): what the kept model's head reads

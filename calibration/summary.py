@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from rtbold.calibration.inputs.alignment import alignment_lines
-from rtbold.calibration.result import CalibrationResult
+from rtbold.calibration.result import CalibrationResult, PublishedScore
 from rtbold.calibration.settings import NOTHING
 from rtbold.verdict import Gate, Label
 
@@ -55,11 +55,16 @@ def _scores(result: CalibrationResult) -> Iterator[str]:
     if len(ahead) > 1:
         told = ", ".join(f"{h}: {score.r:.3f}" for h, score in sorted(ahead.items()))
         yield f"ahead    R by volumes ahead: {told}; kept: {result.choice.horizon_tr}"
-    published = result.published
-    mean = sum(published.roi_r.values()) / len(published.roi_r)
-    yield (
-        f"paper    mean R {mean:.3f} on the last {published.n_test} volumes (published "
-        "split, for comparison only)"
+    yield f"paper    {_published(result.published)}"
+
+
+def _published(score: PublishedScore | None) -> str:
+    if score is None:
+        return "the published split needs a longer scan (it is for comparison only)"
+    mean = sum(score.roi_r.values()) / len(score.roi_r)
+    return (
+        f"mean R {mean:.3f} on the last {score.n_test} volumes (published split, for "
+        "comparison only)"
     )
 
 

@@ -211,7 +211,11 @@ def published_section(content: ReportContent) -> Markup:
     score = content.published
     title = "The published split, for comparison only"
     if score is None or not score.roi_r:
-        return section("published", title, paragraph("Not computed.", class_="note"))
+        return section(
+            "published",
+            title,
+            paragraph("Not computed: the scan is too short for it.", class_="note"),
+        )
     mean = float(np.mean(list(score.roi_r.values())))
     rows: list[tuple[Piece, ...]] = [(roi, number(r)) for roi, r in score.roi_r.items()]
     rows.append((element("strong", "Mean"), number(mean)))
