@@ -82,7 +82,7 @@ def as_object(result: "CalibrationResult", saved: "Saved") -> str:
         "ridge": msgspec.to_builtins(result.ridge_verdict.gate),
         "horizon_tr": result.choice.horizon_tr,
         "horizon_r": {str(h): s.r for h, s in result.choice.horizons.items()},
-        "published_split_r": dict(result.published.roi_r),
+        "published_split_r": result.published and dict(result.published.roi_r),
         "interrupted": result.interrupted,
     }
     return msgspec.json.encode(found).decode()
