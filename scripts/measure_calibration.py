@@ -19,6 +19,7 @@ from pathlib import Path
 
 import measure_calibration_confound as confound
 import measure_calibration_coverage as coverage
+import measure_calibration_everything as everything
 import measure_calibration_gate as gate
 import measure_calibration_page as page
 import measure_calibration_power as power
@@ -48,6 +49,9 @@ QUESTIONS = {
     "confound": Question(confound.measure, confound.DEFAULT_N, page.confound, "scans"),
     "coverage": Question(coverage.measure, coverage.DEFAULT_N, page.coverage, "scans"),
     "time": Question(timing.measure, timing.DEFAULT_N, page.time, "cases"),
+    "everything": Question(
+        everything.measure, everything.DEFAULT_N, page.everything, "subjects"
+    ),
     "horizon": Question(
         subjects.measure_horizon, subjects.DEFAULT_N, page.horizon, "subjects"
     ),

@@ -8,11 +8,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from measure_calibration_fit import columns, fitted_folds, passes
+from measure_calibration_fit import SERIES, columns, fitted_folds, passes
 from measure_calibration_log import Job, done_or_do
 from measure_calibration_scans import cached_read
 from measure_calibration_stats import clustered_upper, share
 
+from rtbold.calibration.verdict import ALPHA
 from rtbold.sim.seeds import NULL_SEEDS
 
 DEFAULT_N = len(NULL_SEEDS)  # subjects; each one's EEG meets seven others' BOLD
@@ -66,7 +67,21 @@ def summary(lines: Sequence[dict]) -> dict:
                 "clustered_upper": clustered_upper(passed.mean(axis=1), first, second),
             },
         }
+    found["alone"] = {name: _alone(lines, name, first, second) for name in SERIES}
     return found
+
+
+def _alone(
+    lines: Sequence[dict], name: str, first: np.ndarray, second: np.ndarray
+) -> dict[str, float]:
+    """Return how often one candidate passes at 5 % by its phases, over all ROIs."""
+    r = np.array([line[f"{name}_r"] for line in lines])
+    p = np.array([line[f"{name}_p_phase"] for line in lines])
+    passed = (r > 0) & (p <= ALPHA)
+    return {
+        "share": float(passed.mean()),
+        "clustered_upper": clustered_upper(passed.mean(axis=1), first, second),
+    }
 
 
 def turn(n_scans: int, n_rois: int) -> np.ndarray:

@@ -10,15 +10,25 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-# What a result depends on; reports and pages are written from it.
-SOURCES = (
-    "calibration/*.py",
-    "calibration/strategies/*.py",
+# What a simulated scan and its reading depend on, and what a result does.
+READ_SOURCES = (
     "rtbold/sim/*.py",
     "rtbold/conditioning.py",
+    "rtbold/resample.py",
+    "models/*.py",
+    "calibration/base.py",
+    "calibration/dataset.py",
+    "calibration/strategies/reading.py",
+    "calibration/subject_ridge.py",
+)
+SOURCES = (
+    *READ_SOURCES,
+    "calibration/*.py",
+    "calibration/strategies/*.py",
     "scripts/measure_calibration_scans.py",
     "scripts/measure_calibration_fit.py",
 )
+NOT_INVOLVED = ("live", "outcome", "summary", "subject_card", "explain", "demo")
 Work = Callable[[Sequence, Path], dict]
 
 
@@ -78,11 +88,17 @@ def key(item: Sequence) -> str:
 
 def fingerprint(job: Job) -> str:
     """Return a hash of the code that a result depends on."""
-    digest = hashlib.sha256()
     own = f"scripts/{job.work.__module__}.py"
-    for pattern in (*SOURCES, own):
+    return code_hash((*SOURCES, own))
+
+
+def code_hash(patterns: Sequence[str]) -> str:
+    """Return a hash of the files that the patterns name, below the repository."""
+    digest = hashlib.sha256()
+    for pattern in patterns:
         for path in sorted(ROOT.glob(pattern)):
-            digest.update(path.read_bytes())
+            if not path.name.startswith(NOT_INVOLVED):
+                digest.update(path.read_bytes())
     return digest.hexdigest()[:12]
 
 

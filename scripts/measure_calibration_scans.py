@@ -9,7 +9,9 @@ from dataclasses import dataclass
 from functools import cache as cached
 from pathlib import Path
 
+import msgspec
 import numpy as np
+from measure_calibration_log import READ_SOURCES, code_hash
 
 from rtbold import bundle
 from rtbold.calibration.base import Base, adapt_base
@@ -64,10 +66,21 @@ def base() -> Base:
 
 
 def simulated(
-    seed: int, *, level: Level = "hard", minutes: float = MINUTES
+    seed: int,
+    *,
+    level: Level = "hard",
+    minutes: float = MINUTES,
+    channels: Sequence[str] | None = None,
 ) -> Simulated:
-    """Return a session of the subject `seed`; another length is another session."""
+    """Return a session of the subject `seed`; another length is another session.
+
+    Parameters
+    ----------
+    channels : None: those of the shipped base.
+    """
     card = shipped().card
+    if channels is not None:
+        card = msgspec.structs.replace(card, channels=tuple(channels))
     twin = simulate(
         TwinSettings(
             seed=seed,
@@ -105,7 +118,8 @@ def read(session: Simulated, *, live_only: bool = False) -> Read:
 
 def cached_read(seed: int, folder: Path) -> Read:
     """Return the 20 minutes of a `hard` subject, from the cache if they are there."""
-    path = folder / f"hard-{seed}-{MINUTES:g}min-{shipped().sha256[:8]}.npz"
+    of = f"{shipped().sha256[:8]}-{code_hash(READ_SOURCES)}"
+    path = folder / f"hard-{seed}-{MINUTES:g}min-{of}.npz"
     if not path.exists():
         found = read(simulated(seed), live_only=True)
         draft = path.with_suffix(f".{seed}.part.npz")

@@ -36,6 +36,7 @@ DEFAULT_N = len(CASES)
 MINUTES, RATE_HZ = 20.0, 1000.0
 PUBLISHED_EPOCHS = 20
 THREADS = 2
+REPORT = "finding out what the model reads, and the report"
 N_TIMED, N_STOP = 96, 24  # windows; six steps an epoch
 
 
@@ -129,6 +130,11 @@ class Stages:
         if not self._begun or self._begun[-1][1] != progress.stage:
             self.say(progress.stage)
 
+    def explain(self, share: float) -> None:
+        """Begin the report, of which finding out what the model reads is most."""
+        if self._begun[-1][1] != REPORT:
+            self.say(REPORT)
+
     def seconds(self) -> list[tuple[str, float]]:
         """Return each stage with its length; the last one's end is now."""
         ends = [t for t, _ in self._begun[1:]] + [time.monotonic()]
@@ -139,13 +145,14 @@ class Stages:
 
 
 def timed(case: Case) -> dict:
-    """Calibrate and save; return stages, peak of memory, and steps of all weights."""
+    """Calibrate, save, compile; return stages, peak memory, steps of all weights."""
     import datetime
 
     from rtbold.calibration.outcome import save
     from rtbold.calibration.recipe import Hooks, calibrate
     from rtbold.calibration.settings import CalibrationSettings, ScanFiles
     from rtbold.domain import parse_cleaning
+    from rtbold.engine.openvino_compile import CompileSettings, compile_precisions
 
     folder = Path(case.folder)
     settings = CalibrationSettings(
@@ -162,8 +169,10 @@ def timed(case: Case) -> dict:
     stages.say("start")
     hooks = Hooks(say=stages.say, tell=stages.tell, now_s=time.monotonic)
     result = calibrate(settings, hooks)
-    stages.say("writing the model and its report")
-    save(result, datetime.datetime.now(datetime.UTC))
+    stages.say("exporting the model")
+    saved = save(result, datetime.datetime.now(datetime.UTC), stages.explain)
+    stages.say("compiling it for this machine")
+    compile_precisions(saved.bundle, ["f32"], CompileSettings(now_s=time.perf_counter))
     seconds = stages.seconds()
     peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     return {
