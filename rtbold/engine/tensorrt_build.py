@@ -15,7 +15,7 @@ from rtbold.engine.tensorrt_package import (
 )
 from rtbold.errors import EngineError
 
-RECIPE = 1  # goes up when the same graph would be built another way: engines are stale
+RECIPE = 2  # goes up when the same graph would be built another way: engines are stale
 MAX_REASONS = 3
 
 
@@ -26,6 +26,19 @@ class Log(Protocol):
 
 
 ANSWER = "bold"  # of a graph's outputs
+
+
+class _Port(Protocol):
+    name: str
+    shape: tuple[int, ...]
+
+
+class _Network(Protocol):
+    num_outputs: int
+
+    def get_input(self, index: int) -> _Port: ...
+    def get_output(self, index: int) -> _Port: ...
+    def unmark_output(self, output: _Port) -> None: ...
 
 
 class _Config(Protocol):
@@ -73,17 +86,22 @@ def build_engine(
     if not parser.parse(graph):
         said = [parser.get_error(i).desc() for i in range(parser.num_errors)]
         raise _refused(what, package, [*said, *log.errors])
-    for output in [network.get_output(i) for i in range(network.num_outputs)]:
-        if output.name != ANSWER:  # nothing else is bound to memory
-            network.unmark_output(output)
-    eeg = network.get_input(0)
-    eeg.shape = (batch_size, *tuple(eeg.shape)[1:])
+    _fix_ports(network, batch_size)
     config = builder.create_builder_config()
     _configure(config, package, gpu=gpu, precision=precision)
     engine = builder.build_serialized_network(network, config)
     if engine is None:
         raise _refused(what, package, log.errors)
     return bytes(engine)
+
+
+def _fix_ports(network: _Network, batch_size: int) -> None:
+    """Leave one output, since nothing else is bound to memory, and fix the shape."""
+    for output in [network.get_output(i) for i in range(network.num_outputs)]:
+        if output.name != ANSWER:
+            network.unmark_output(output)
+    eeg = network.get_input(0)
+    eeg.shape = (batch_size, *tuple(eeg.shape)[1:])
 
 
 def new_log(package: TensorRt) -> Log:

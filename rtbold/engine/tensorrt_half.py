@@ -46,6 +46,7 @@ def half_products(onnx_model: bytes) -> bytes:
         raise EngineError(
             f"the graph is no ONNX that can be read: {error}; export the model again"
         ) from error
+    _join_constants(model)
     rewriter = _Rewriter(model)
     nodes = [new for node in model.graph.node for new in rewriter.rewritten(node)]
     del model.graph.node[:]
@@ -67,6 +68,23 @@ def _onnx() -> ModuleType:
             "pip install 'rtbold[tensorrt]'"
         ) from error
     return onnx
+
+
+def _join_constants(model: "onnx.ModelProto") -> None:
+    """Concatenate weights beforehand: a Fourier matrix is cosines beside sines."""
+    from onnx import numpy_helper
+
+    graph = model.graph
+    weights = {w.name: w for w in graph.initializer}
+    for node in list(graph.node):
+        if node.op_type != "Concat" or not set(node.input) <= weights.keys():
+            continue
+        parts = [numpy_helper.to_array(weights[name]) for name in node.input]
+        joined = np.concatenate(parts, axis=node.attribute[0].i)  # it has one: the axis
+        made = numpy_helper.from_array(joined, node.output[0])
+        graph.initializer.append(made)
+        weights[made.name] = made
+        graph.node.remove(node)
 
 
 class _Rewriter:

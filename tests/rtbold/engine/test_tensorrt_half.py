@@ -92,7 +92,7 @@ def test_products_are_float16_and_nothing_else_is():
             assert of_inputs == {TensorProto.FLOAT16}, node.name
         elif node.op_type != "Cast":
             assert TensorProto.FLOAT16 not in of_inputs, node.name
-    assert n_products == 35
+    assert n_products == 31
     assert {types["eeg_uv"], types["bold"]} == {TensorProto.FLOAT}
 
 
