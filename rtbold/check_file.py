@@ -38,8 +38,13 @@ class CheckSet:
         """Return at most `n` of the windows, spread over all of them."""
         if n >= len(self):
             return self
-        chosen = np.linspace(0, len(self) - 1, n).round().astype(int)
+        chosen = spread(len(self), n)
         return CheckSet(self.eeg_uv[chosen], self.bold[chosen])
+
+
+def spread(n_all: int, n: int) -> np.ndarray:
+    """Return at most `n` of the places 0 to n_all - 1, evenly spread, (n,)."""
+    return np.linspace(0, n_all - 1, min(n, n_all)).round().astype(int)
 
 
 def pack(

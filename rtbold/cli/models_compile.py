@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 ENGINES = ("openvino", "tensorrt", "all")
 ALL_PRECISIONS = "auto"
-HEADER = "engine    precision  ms/window     worst   rms/sd  verdict"
+HEADER = "engine    precision  ms/window     worst   rms/sd  disturbed  verdict"
 
 
 def export(
@@ -189,13 +189,15 @@ def _cpu_line(tried: "Tried") -> str:
     start = f"{'openvino':<10}{tried.precision:<11}"
     record = tried.record
     if record is None:
-        return f"{start}{'-':>9}  {'-':>8}  {'-':>7}  not compiled: {tried.note}"
+        dashes = f"{'-':>9}  {'-':>8}  {'-':>7}  {'-':>9}"
+        return f"{start}{dashes}  not compiled: {tried.note}"
     verdict = "accepted" if record.accepted else f"refused: {record.reason}"
     if record.remainder not in ("", "f32"):
         verdict += f" (the rest in {record.remainder})"
+    disturbed = f"{record.disturbed:.2g}" if record.disturbance else "-"
     return (
         f"{start}{record.window_ms:>9.2f}  {record.worst:>8.1e}  {record.share:>7.2g}  "
-        f"{verdict}"
+        f"{disturbed:>9}  {verdict}"
     )
 
 

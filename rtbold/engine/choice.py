@@ -10,9 +10,8 @@ from rtbold.engine.record import (
     Machine,
     Record,
     StaleRecord,
+    find_record,
     key_of,
-    read_record,
-    record_path,
 )
 
 LOG = logging.getLogger(__name__)
@@ -35,6 +34,7 @@ def fastest_first(bundle: Bundle) -> tuple[str, ...]:
         for record in found.values()
         if record is not None
         and record.accepted
+        and record.n_threads == exact.n_threads  # or times say nothing
         and record.window_ms <= WORTH * exact.window_ms
     ]
     worth.sort(key=lambda record: record.window_ms)
@@ -42,11 +42,8 @@ def fastest_first(bundle: Bundle) -> tuple[str, ...]:
 
 
 def _record(bundle: Bundle, machine: Machine, precision: str) -> Record | None:
-    folder = engines_folder(bundle)
-    if not record_path(folder, precision).exists():
-        return None  # never compiled: nothing to tell
     try:
-        return read_record(folder, key_of(bundle, machine, precision))
+        return find_record(engines_folder(bundle), key_of(bundle, machine, precision))
     except StaleRecord as stale:
         LOG.warning("precision %s does not count: %s", precision, stale)
         return None

@@ -49,7 +49,7 @@ def open_engine(
     if engine == "torch":
         return _reference(bundle, precision, n_threads=n_threads)
     if engine in ("auto", "tensorrt") and precision not in CPU_PRECISIONS:
-        opened, reason = _on_gpu(bundle, precision)
+        opened, reason = _on_gpu(bundle, precision, n_threads=n_threads)
         if opened is not None:
             return opened
         if engine == "tensorrt":
@@ -69,7 +69,7 @@ def used(engine: Engine, *, n_threads: int = N_THREADS) -> EngineUsed:
         name=engine.name,
         precision=engine.precision,
         n_threads=n_threads,
-        file_sha256=engine.file_sha256 if isinstance(engine, OpenVinoEngine) else "",
+        file_sha256=str(getattr(engine, "file_sha256", "")),  # torch has none
     )
 
 
@@ -84,7 +84,9 @@ def _reference(bundle: Bundle, precision: str, *, n_threads: int) -> Engine:
     return TorchEngine(bundle, n_threads=n_threads)
 
 
-def _on_gpu(bundle: Bundle, precision: str) -> tuple[Engine | None, str]:
+def _on_gpu(
+    bundle: Bundle, precision: str, *, n_threads: int
+) -> tuple[Engine | None, str]:
     """Return the first that opens, or None and why the last did not."""
     from rtbold.engine.tensorrt import TensorRtEngine, why_not
 
@@ -94,7 +96,8 @@ def _on_gpu(bundle: Bundle, precision: str) -> tuple[Engine | None, str]:
         if reason is not None:
             continue
         try:
-            return _verified(TensorRtEngine(bundle, precision=wanted), bundle), ""
+            opened = TensorRtEngine(bundle, precision=wanted)
+            return _verified(opened, bundle, n_threads=n_threads), ""
         except EngineError as error:
             reason = str(error)
             LOG.warning("TensorRT %s cannot be used: %s", wanted, reason)
@@ -115,16 +118,23 @@ def _on_cpu(
                 batch_size=batch_size,
                 precision=wanted[0],
             )
-            return _verified(engine, bundle, n_batch=batch_size or 1)
+            n_batch = batch_size or 1
+            return _verified(engine, bundle, n_threads=n_threads, n_batch=n_batch)
         except EngineError as error:
             if len(wanted) == 1:
                 raise
             LOG.warning("precision %s cannot be used: %s", wanted.pop(0), error)
 
 
-def _verified(engine: Engine, bundle: Bundle, *, n_batch: int = 1) -> Engine:
+def _verified(
+    engine: Engine, bundle: Bundle, *, n_threads: int, n_batch: int = 1
+) -> Engine:
+    def exact() -> Engine:
+        """Return what a reduced precision is compared with, a GPU's as well."""
+        return _on_cpu(bundle, EXACT, n_threads=n_threads, batch_size=1)
+
     try:
-        verify(engine, bundle, n_batch=n_batch)
+        verify(engine, bundle, exact=exact, n_batch=n_batch)
     except BaseException:
         engine.close()
         raise

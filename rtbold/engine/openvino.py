@@ -8,6 +8,7 @@ import numpy as np
 from rtbold.bundle import Bundle
 from rtbold.card import Card
 from rtbold.engine.cache import engines_folder
+from rtbold.engine.check import EXACT
 from rtbold.engine.openvino_cpu import (
     Core,
     Model,
@@ -17,7 +18,15 @@ from rtbold.engine.openvino_cpu import (
     open_core,
     this_machine,
 )
-from rtbold.engine.record import MODEL_FILE, key_of, read_files, read_record
+from rtbold.engine.record import (
+    MODEL_FILE,
+    Machine,
+    Record,
+    StaleRecord,
+    find_record,
+    key_of,
+    read_files,
+)
 from rtbold.engine.windows import check_finite, check_windows
 from rtbold.errors import EngineError
 from rtbold.messages import WINDOW_SAMPLES, Float32Array
@@ -85,8 +94,11 @@ class OpenVinoEngine:
         self.file_sha256 = graph.file_sha256
         self._batch_size = batch_size
         settings = cpu_settings(graph.hint, n_threads)
-        self._request: _Request | None = _compile(core, graph, self._shape, settings)
-        self._distance_at = _place_of(DISTANCE, graph.model)
+        self._request: _Request | None = _compile(
+            core, graph, shape=self._shape, settings=settings
+        )
+        places = _places(graph.model)
+        self._bold_at, self._distance_at = places[OUTPUT], places.get(DISTANCE)
         self.feature_distance: Float32Array | None = None  # (batch,), of the last call
         self._warm_up()
 
@@ -122,7 +134,8 @@ class OpenVinoEngine:
         if self._distance_at is not None:
             distance = np.array(results[self._distance_at], dtype=np.float32)
             self.feature_distance = distance[:, 0]
-        return check_finite(np.array(results[0], dtype=np.float32), self.name)
+        bold = np.array(results[self._bold_at], dtype=np.float32)
+        return check_finite(bold, self.name)
 
     def close(self) -> None:
         """Free the compiled model."""
@@ -138,16 +151,48 @@ def find_graph(core: Core, bundle: Bundle, precision: str) -> Graph:
     """
     machine = this_machine(core)
     check_supported(precision, machine)
+    if precision == EXACT:
+        return read_graph(core, bundle, precision)
+    record = _record_that_accepts(bundle, machine, precision)
     if precision != "int8":
         return read_graph(core, bundle, precision)
+    if record is None:
+        name = bundle.card.name
+        raise EngineError(
+            f"int8 of bundle '{name}' is not compiled yet; run: rtbold models compile "
+            f"{name} --precision int8, or use another precision"
+        )
+    return _read_quantised(core, bundle, record)
+
+
+def _record_that_accepts(
+    bundle: Bundle, machine: Machine, precision: str
+) -> Record | None:
+    """Return what ``models compile`` said here; None where it was not asked."""
+    key = key_of(bundle, machine, precision)
+    try:
+        record = find_record(engines_folder(bundle), key)
+    except StaleRecord:
+        if precision == "int8":  # nothing else says what to run
+            raise
+        return None
+    if record is not None and not record.accepted:
+        raise EngineError(
+            f"openvino {precision} is not to be used for bundle '{bundle.card.name}' "
+            f"on this machine: when it was compiled, it {record.reason}. Use "
+            "--precision f32 or auto."
+        )
+    return record
+
+
+def _read_quantised(core: Core, bundle: Bundle, record: Record) -> Graph:
     folder = engines_folder(bundle)
-    record = read_record(folder, key_of(bundle, machine, precision))
     files = read_files(folder, record)
     xml, weights = f"{QUANTISED}.xml", f"{QUANTISED}.bin"
     if not {xml, weights} <= files.keys():
         raise EngineError(
-            f"{folder} holds no int8 form of bundle '{bundle.card.name}'"
-            f"{f' ({record.reason})' if record.reason else ''}; use --precision auto"
+            f"{folder} holds no int8 form of bundle '{bundle.card.name}'; compile it "
+            "again: rtbold models compile BUNDLE --precision int8"
         )
     model = _read(core, bundle, (files[xml], files[weights]), what=folder / xml)
     sha256 = {entry.path: entry.sha256 for entry in record.files}[weights]
@@ -176,10 +221,7 @@ def _read(
 
 
 def _compile(
-    core: Core,
-    graph: Graph,
-    shape: list[int],
-    settings: dict[str, object],
+    core: Core, graph: Graph, *, shape: list[int], settings: dict[str, object]
 ) -> _Request:
     try:
         graph.model.reshape({INPUT: shape})
@@ -193,10 +235,11 @@ def _compile(
     return request
 
 
-def _place_of(name: str, model: _Model) -> int | None:
-    """Return where an output is; graphs without calibration EEG have one alone."""
-    places = [at for at, port in enumerate(model.outputs) if name in port.get_names()]
-    return places[0] if places else None
+def _places(model: _Model) -> dict[str, int]:
+    """Return where each output is, by name; not every graph gives a distance."""
+    return {
+        name: at for at, port in enumerate(model.outputs) for name in port.get_names()
+    }
 
 
 def _check_signature(model: _Model, card: Card) -> None:
@@ -207,7 +250,7 @@ def _check_signature(model: _Model, card: Card) -> None:
             f"{MODEL_FILE} of '{card.name}' takes {inputs} and gives {outputs}, "
             f"expected {INPUT} and {OUTPUT}; export the model again"
         )
-    n_rois = model.outputs[0].get_partial_shape()[1]
+    n_rois = model.outputs[_places(model)[OUTPUT]].get_partial_shape()[1]
     if str(n_rois) != str(len(card.rois)):
         raise EngineError(
             f"{MODEL_FILE} of '{card.name}' answers {n_rois} values, its card names "

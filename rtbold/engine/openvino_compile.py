@@ -1,7 +1,8 @@
 """``rtbold models compile --engine openvino``: what each precision costs and saves.
 
-Each precision that the CPU has is run on the bundle's check windows. What came out is
-kept as a record beside the bundle; ``--precision auto`` chooses by it.
+Each precision that the CPU has is run on the bundle's check windows, as they are and
+disturbed. What came out is kept as a record beside the bundle; ``--precision auto``
+chooses by it.
 """
 
 from collections.abc import Callable, Sequence
@@ -13,16 +14,19 @@ from rtbold.bundle import Bundle
 from rtbold.check_file import CheckSet, read_check
 from rtbold.engine.cache import engines_folder
 from rtbold.engine.check import (
+    EXACT,
     Deviation,
     answers_of,
     deviation,
+    disturbed_checks,
     no_windows,
     why_refused,
+    with_disturbed,
 )
+from rtbold.engine.disturbed import range_windows
 from rtbold.engine.openvino import Graph, OpenVinoEngine, read_graph
 from rtbold.engine.openvino_cpu import (
     PRECISIONS,
-    Core,
     check_supported,
     open_core,
     supported,
@@ -80,7 +84,7 @@ def compile_precisions(
     check = read_check(bundle)
     if check is None:
         raise EngineError(no_windows(bundle, "a reduced precision"))
-    trial = _Trial(open_core(), bundle, check, settings)
+    trial = _Trial(bundle, check, settings)
     return [trial(precision) for precision in dict.fromkeys(precisions or PRECISIONS)]
 
 
@@ -88,11 +92,12 @@ class _Trial:
     """Tries one precision after the other on one bundle."""
 
     def __init__(
-        self, core: Core, bundle: Bundle, check: CheckSet, settings: CompileSettings
+        self, bundle: Bundle, check: CheckSet, settings: CompileSettings
     ) -> None:
-        self._core, self._bundle = core, bundle
+        self._core, self._bundle = open_core(), bundle
         self._check, self._settings = check, settings
-        self._machine = this_machine(core)
+        self._machine = this_machine(self._core)
+        self._disturbed: dict[str, CheckSet] = {}  # once a reduced precision asks
 
     def __call__(self, precision: str) -> Tried:
         """Open, compare, time, and keep what came out."""
@@ -111,7 +116,7 @@ class _Trial:
 
     def _quantised(self) -> tuple[Record, dict[str, bytes]]:
         """Return the better of int8 with float32 and with bfloat16 in between."""
-        ranges_uv = self._check.eeg_uv[::2]
+        ranges_uv = range_windows(self._check.eeg_uv, self._bundle.card.channels)
         if self._settings.more_uv is not None:
             ranges_uv = np.concatenate([ranges_uv, self._settings.more_uv])
         model = quantise(self._core, self._bundle, ranges_uv)
@@ -137,6 +142,8 @@ class _Trial:
             n_windows=n_windows,
             worst=found.worst,
             share=found.share,
+            disturbed=found.disturbed,
+            disturbance=found.disturbance,
             window_ms=self._window_ms(engine),
             n_threads=self._settings.n_threads,
             accepted=reason is None,
@@ -146,14 +153,26 @@ class _Trial:
         return record
 
     def _deviation(self, engine: OpenVinoEngine) -> tuple[Deviation, int]:
-        """Return the larger of what all windows say and, for int8, the unseen half."""
+        """Return how far it is from torch, and on disturbed windows from float32."""
         reference, sd = self._check.bold, self._check.bold.std(axis=0)
         answers = answers_of(engine, self._check.eeg_uv)
-        everything = deviation(answers, reference, sd=sd)
-        if engine.precision != "int8":
-            return everything, len(reference)
-        unseen = deviation(answers[1::2], reference[1::2], sd=sd)
-        return max(everything, unseen, key=lambda d: d.share), len(reference)
+        found = deviation(answers, reference, sd=sd)
+        if engine.precision == EXACT:
+            return found, len(reference)
+        if engine.precision == "int8":  # its ranges come from the other half
+            unseen = deviation(answers[1::2], reference[1::2], sd=sd)
+            found = max(found, unseen, key=lambda d: d.share)
+        checks = self._disturbed_checks()
+        return with_disturbed(found, engine, checks, sd=sd), len(reference)
+
+    def _disturbed_checks(self) -> dict[str, CheckSet]:
+        if not self._disturbed:
+            n_threads = self._settings.n_threads
+            exact = OpenVinoEngine(self._bundle, n_threads=n_threads, batch_size=1)
+            channels = self._bundle.card.channels
+            self._disturbed = disturbed_checks(exact, self._check, channels)
+            exact.close()
+        return self._disturbed
 
     def _window_ms(self, engine: OpenVinoEngine) -> float:
         took_ms = []

@@ -62,6 +62,7 @@ def quantise(core: Core, bundle: Bundle, eeg_uv: Float32Array) -> Model:
                 model_type=nncf.ModelType.TRANSFORMER,
                 subset_size=len(eeg_uv),
                 ignored_scope=scope,
+                advanced_parameters=_widest_ranges(),
             )
         return quantised
     except Exception as error:  # nncf raises anything, KeyError included
@@ -92,6 +93,17 @@ def to_files(model: Model) -> dict[str, bytes]:
         return {
             file.name: file.read_bytes() for file in (path, path.with_suffix(".bin"))
         }
+
+
+def _widest_ranges() -> object:
+    # By default a range is the mean over windows of each one's least and largest, which
+    # half of them exceed.
+    advanced = import_module("nncf.quantization.advanced_parameters")
+    estimator = import_module("nncf.quantization.range_estimator")
+    found: object = advanced.AdvancedQuantizationParameters(
+        activations_range_estimator_params=estimator.RangeEstimatorParametersSet.MINMAX
+    )
+    return found
 
 
 def _nncf() -> ModuleType:

@@ -18,7 +18,7 @@ from rtbold.bundle import Bundle
 from rtbold.card import FileHash
 from rtbold.errors import ConfigError, EngineError
 
-RECORD_FORMAT = 1
+RECORD_FORMAT = 2  # 1: not judged on disturbed windows
 MAX_RECORD_BYTES = 100_000
 MODEL_FILE = "model.onnx"
 
@@ -32,7 +32,11 @@ class Machine(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
 
 
 class Key(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """What a record is bound to; all of it must be equal for it to count."""
+    """What a record is bound to; all of it must be equal for it to count.
+
+    Not the thread count: it changes the order of sums, which is the last bits of an
+    answer and no verdict. Times of different counts are not compared, though.
+    """
 
     bundle_sha256: str  # of the card, which holds the hashes of all files
     onnx_sha256: str
@@ -50,6 +54,8 @@ class Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     n_windows: int  # that it was judged on
     worst: float  # see `rtbold.engine.check.Deviation`
     share: float
+    disturbed: float = 0.0
+    disturbance: str = ""
     window_ms: float  # median
     n_threads: int
     accepted: bool
@@ -134,6 +140,18 @@ def read_record(folder: Path, key: Key) -> Record:
     if differences:
         raise _stale(path, "was made for something else: " + "; ".join(differences))
     return record
+
+
+def find_record(folder: Path, key: Key) -> Record | None:
+    """Return the record of this key, or None where nothing was ever compiled.
+
+    Raises
+    ------
+    StaleRecord : it cannot be read, or it is of something else.
+    """
+    if not record_path(folder, key.precision).exists():
+        return None
+    return read_record(folder, key)
 
 
 def read_files(folder: Path, record: Record) -> dict[str, bytes]:

@@ -6,6 +6,7 @@ launched as one; where capture is refused they are queued one by one.
 """
 
 import ctypes
+import hashlib
 import logging
 import math
 from collections.abc import Callable
@@ -104,6 +105,7 @@ class TensorRtEngine:
         }
         self._cuda = cuda or CudaRuntime()
         self._graph: int | None = None
+        self.file_sha256 = ""  # of the engine's bytes, once they are loaded
         with ExitStack() as held:  # frees in reverse order, also when opening fails
             self._stream = self._cuda.new_stream()
             held.callback(self._cuda.free_stream, self._stream)
@@ -155,6 +157,7 @@ class TensorRtEngine:
         gpu = first_device().gpu
         check_gpu(gpu, package)
         engine = find_or_compile(bundle, package, gpu=gpu, precision=self.precision)
+        self.file_sha256 = hashlib.sha256(engine).hexdigest()
         return TensorRtProgram(package, engine, shapes=self._shapes)
 
     def _allocate(self, held: ExitStack) -> None:

@@ -88,6 +88,7 @@ def test_compile_prints_a_line_for_each_precision_and_keeps_records(run, checked
     words = [word for p in asked for word in ("--precision", p)]
     lines = run("compile", checked.path, *words).stdout.splitlines()
     assert "16 synthetic windows; 1 CPU thread" in lines[0]
+    assert "disturbed" in lines[1]
     assert [line.split()[1] for line in lines[2:-1]] == asked
     assert all("accepted" in line for line in lines[2:-1])
     folder = engines_folder(checked)

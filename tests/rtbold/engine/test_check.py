@@ -5,14 +5,20 @@ import pytest
 from bundles import tiny_card, write_tiny
 from checked import layered_answer, write_checked
 
+from rtbold.check_file import read_check
 from rtbold.engine.check import (
+    DISTURBED_AT_OPENING,
     SMALLEST_SD,
     WINDOWS_AT_OPENING,
+    Deviation,
     answers_of,
     deviation,
+    disturbed_checks,
     verify,
     why_refused,
+    with_disturbed,
 )
+from rtbold.engine.disturbed import disturbed
 from rtbold.errors import EngineError
 
 
@@ -30,7 +36,22 @@ class Fake:
         return (layered_answer(eeg_uv) + sign * self.error).astype(np.float32)
 
     def close(self):
-        pass
+        self.n_calls = None
+
+
+class Clipped(Fake):
+    """Has ranges, like int8: beyond them it stays where they end."""
+
+    def __init__(self, least, largest):
+        super().__init__("int8")
+        self.least, self.largest = least, largest
+
+    def __call__(self, eeg_uv):
+        return np.clip(super().__call__(eeg_uv), self.least, self.largest)
+
+
+def verified(engine, bundle):
+    return verify(engine, bundle, exact=Fake)
 
 
 def test_deviation_is_relative_to_large_answers_and_to_each_rois_sd():
@@ -100,26 +121,83 @@ def test_the_card_decides(tmp_path):
 def test_float32_is_asked_for_few_windows_others_for_all(tmp_path):
     made = write_checked(tmp_path)
     exact, reduced = Fake("f32"), Fake("bf16")
-    assert verify(exact, made).worst < 1e-6
+    assert verified(exact, made).worst < 1e-6
     assert exact.n_calls == WINDOWS_AT_OPENING
-    verify(reduced, made)
-    assert reduced.n_calls == 16
+    verified(reduced, made)
+    n_disturbances = len(list(disturbed(read_check(made).eeg_uv, made.card.channels)))
+    assert reduced.n_calls == 16 + DISTURBED_AT_OPENING * n_disturbances
+
+
+def test_an_engine_that_is_right_on_the_check_windows_alone_is_refused(tmp_path):
+    made = write_checked(tmp_path)
+    check = read_check(made)
+    clipped = Clipped(check.bold.min(axis=0), check.bold.max(axis=0))
+    found = deviation(answers_of(clipped, check.eeg_uv), check.bold)
+    assert why_refused(found, made.card, "int8") is None
+    with pytest.raises(EngineError, match=r"once the EEG is disturbed \("):
+        verified(clipped, made)
+
+
+def test_the_float32_engine_that_was_asked_is_closed(tmp_path):
+    opened = []
+
+    def exact():
+        opened.append(Fake())
+        return opened[0]
+
+    verify(Fake("bf16"), write_checked(tmp_path), exact=exact)
+    assert [engine.n_calls for engine in opened] == [None]
+
+
+def test_on_disturbed_windows_twice_as_much_is_allowed():
+    card = tiny_card(reduced_tolerance=0.1)
+    for share, refused in ((0.19, False), (0.21, True)):
+        found = Deviation(0.0, 0.0, disturbed=share, disturbance="gain 2")
+        assert (why_refused(found, card, "bf16") is not None) == refused
+        assert why_refused(found, card, "f32") is None
+
+
+def test_the_few_of_the_opening_deviate_by_no_more_than_the_record_says(tmp_path):
+    made = write_checked(tmp_path)
+    check = read_check(made)
+    clipped, sd = Clipped(-0.5, 0.5), check.bold.std(axis=0)
+    perfect = Deviation(0.0, 0.0)
+    recorded, opening = (
+        with_disturbed(
+            perfect,
+            clipped,
+            disturbed_checks(Fake(), check, made.card.channels, n=n),
+            sd=sd,
+        )
+        for n in (None, DISTURBED_AT_OPENING)
+    )
+    assert 0 < opening.disturbed <= recorded.disturbed
+    assert recorded.disturbance
+
+
+def test_a_disturbance_is_judged_by_the_sd_of_undisturbed_answers(tmp_path):
+    made = write_checked(tmp_path)
+    checks = disturbed_checks(Fake(), read_check(made), made.card.channels)
+    off = Fake("bf16", error=0.5)
+    sd = np.array([1.0, 2.0, 4.0], np.float32)
+    found = with_disturbed(Deviation(0.0, 0.0), off, checks, sd=sd)
+    assert found.disturbed == pytest.approx(0.5, rel=1e-4)
 
 
 def test_an_engine_that_errs_is_refused(tmp_path):
     made = write_checked(tmp_path)
     with pytest.raises(EngineError, match=r"fake f32 is not .*--engine torch"):
-        verify(Fake("f32", 0.001), made)
+        verified(Fake("f32", 0.001), made)
     with pytest.raises(EngineError, match=r"of its sd.*--precision f32 or auto"):
-        verify(Fake("int8", 1.0), made)
-    verify(Fake("int8", 0.001), made)
+        verified(Fake("int8", 1.0), made)
+    verified(Fake("int8", 0.001), made)
 
 
 def test_without_check_windows_only_float32(tmp_path):
     made = write_tiny(tmp_path)
-    assert verify(Fake("f32", 1.0), made) is None
+    assert verified(Fake("f32", 1.0), made) is None
     with pytest.raises(EngineError, match=r"no check windows.*--precision f32"):
-        verify(Fake("bf16"), made)
+        verified(Fake("bf16"), made)
 
 
 def test_an_engine_for_larger_batches_sees_each_window_alone():

@@ -121,6 +121,17 @@ def test_a_graph_of_another_card(make_bundle, tiny_bundle, tmp_path):
         open_engine(mixed)
 
 
+def test_the_answer_is_the_output_named_bold(tiny_bundle, tmp_path):
+    graph = onnx.load(tiny_bundle.file("model.onnx"))
+    first = onnx.helper.make_tensor_value_info("negative", 1, ["b", 3])
+    graph.graph.node.append(onnx.helper.make_node("Neg", ["bold"], ["negative"]))
+    graph.graph.output.insert(0, first)
+    contents = {"model.onnx": graph.SerializeToString()}
+    made = bundle.write(tmp_path / "two.rtbold", tiny_bundle.card, contents)
+    x = windows()
+    np.testing.assert_allclose(open_engine(made)(x), expected(made, x), atol=1e-4)
+
+
 @pytest.mark.integration
 def test_the_loop_does_not_import_torch(tiny_bundle):
     code = (

@@ -1,12 +1,15 @@
 """The engine's sequence of calls on a double of CUDA: none of this ran on a GPU."""
 
+import hashlib
 import logging
 
 import numpy as np
 import pytest
+from checked import layered_answer, write_checked
 from cuda_double import CudaDouble, ProgramDouble, failing_program
 
-from rtbold.engine import tensorrt
+from rtbold.engine import open_engine, tensorrt
+from rtbold.engine.opening import used
 from rtbold.engine.tensorrt import TensorRtEngine, why_not
 from rtbold.engine.tensorrt_cuda import CudaDevice, CudaError
 from rtbold.errors import ConfigError, EngineError
@@ -134,6 +137,48 @@ def test_an_engine_that_cannot_be_loaded_frees_the_stream(tiny_bundle):
     assert cuda.held == []
     with pytest.raises(ConfigError, match="f32, tf32, f16"):
         TensorRtEngine(tiny_bundle, precision="int8", cuda=cuda)
+
+
+def test_the_bytes_that_run_are_kept_with_the_recording(tiny_bundle, monkeypatch):
+    cuda = CudaDouble()
+    shapes = ((1, 19, 3200), (1, len(tiny_bundle.card.rois)))
+    device = CudaDevice("of a test", "sm_86")
+    monkeypatch.setattr(tensorrt, "require", lambda: None)
+    monkeypatch.setattr(tensorrt, "first_device", lambda: device)
+    monkeypatch.setattr(tensorrt, "check_gpu", lambda *_: None)
+    monkeypatch.setattr(tensorrt, "find_or_compile", lambda *_, **__: b"an engine")
+    monkeypatch.setattr(
+        tensorrt, "TensorRtProgram", lambda *_, **__: ProgramDouble(cuda, shapes)
+    )
+    ran = used(TensorRtEngine(tiny_bundle, cuda=cuda))
+    assert ran.file_sha256 == hashlib.sha256(b"an engine").hexdigest()
+    assert ran.name == "tensorrt"
+
+
+def test_a_reduced_precision_on_a_gpu_is_compared_with_float32_on_the_cpu(
+    tmp_path, monkeypatch
+):
+    """With a double in the place of the GPU; it answers what the graph says, or not."""
+
+    class Double:
+        name = "tensorrt"
+
+        def __init__(self, _, *, precision):
+            self.precision = precision
+
+        def __call__(self, eeg_uv):
+            overflows = self.precision == "f16" and np.abs(eeg_uv).max() > 400.0
+            return layered_answer(eeg_uv) + np.float32(10.0 * overflows)
+
+        def close(self):
+            pass
+
+    monkeypatch.setattr(tensorrt, "TensorRtEngine", Double)
+    monkeypatch.setattr(tensorrt, "why_not", lambda *_: None)
+    made = write_checked(tmp_path)
+    assert open_engine(made, engine="tensorrt", precision="tf32").name == "tensorrt"
+    clipped = open_engine(made, engine="tensorrt", precision="f16")
+    assert (clipped.name, clipped.precision) == ("openvino", "f32")
 
 
 def test_why_not(tiny_bundle, monkeypatch):
