@@ -93,7 +93,8 @@ def run_tests(python: Path, options: argparse.Namespace) -> bool:
     The ten-minute tests run beside the latter, never beside busy cores.
     """
     pytest = [str(python), "-m", "pytest"]
-    unit = ["-m", UNIT, "-n", "auto", "--dist", "worksteal"]
+    choice = f"{UNIT} and not heavy" if options.fast else UNIT
+    unit = ["-m", choice, "-n", "auto", "--dist", "worksteal"]
     covered = [] if options.fast else ["--cov", "--cov-report="]
     good = [step("unit tests", [*pytest, *unit, *covered, *options.pytest_args])]
     if options.fast:

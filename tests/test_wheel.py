@@ -11,7 +11,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 
-pytestmark = pytest.mark.integration
+pytestmark = pytest.mark.heavy
 
 
 @pytest.fixture(scope="module")

@@ -282,7 +282,7 @@ def test_replay_refuses_before_it_writes(refused, bundle, edf, tmp_path):
     refused(1, r"no marker comes every 2\.1 s.*--tr", *start, *REAL, *out)
     refused(1, r"no marker.*'R128'.*none", *start, *REAL, "--trigger", "R128", *out)
     nowhere = tmp_path / "nowhere" / "out.tsv"
-    refused(1, r"nowhere.*--out", *start, *FREE, *REAL, "--out", nowhere)
+    refused(2, r"nowhere.*--out", *start, *FREE, *REAL, "--out", nowhere)
 
 
 def test_play_of_what_is_not_there(refused, tmp_path):

@@ -43,7 +43,7 @@ def write(model, folder, *, n_rois=3, onnx_file=None):
     return bundle.write(folder / "t.rtbold", card, contents)
 
 
-@pytest.mark.integration
+@pytest.mark.heavy
 @pytest.mark.parametrize("name", sorted(set(VARIANTS) - SAME_GRAPH))
 def test_openvino_agrees_with_torch(name, tmp_path):
     made_bundle = write(made(name), tmp_path)
@@ -60,7 +60,7 @@ def test_openvino_agrees_with_torch(name, tmp_path):
     assert (np.abs(single - reference) <= limit).all()
 
 
-@pytest.mark.integration
+@pytest.mark.heavy
 def test_export_is_reproducible_and_names_no_path():
     model = made("ridge")
     data = export.to_onnx(model, 4)

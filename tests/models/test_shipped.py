@@ -99,7 +99,7 @@ def test_the_card_refuses_real_streams(shipped):
         check_domain(shipped.card, stream)
 
 
-@pytest.mark.integration
+@pytest.mark.heavy
 def test_predicts_a_twin_that_it_has_never_seen(shipped):
     """A sanity check on one subject outside all seed ranges, not a score."""
     pytest.importorskip("torch")

@@ -30,7 +30,7 @@ def written(folder, model, watch):
     return bundle.write(folder / "t.rtbold", card, contents)
 
 
-@pytest.mark.integration
+@pytest.mark.heavy
 @pytest.mark.parametrize("name", ["neurobolt log, tokens, laplacian", "ridge"])
 def test_engine_gives_bold_as_before_and_the_distance_beside_it(name, tmp_path):
     model, x = made(name), windows(6)

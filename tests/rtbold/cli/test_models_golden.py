@@ -19,7 +19,7 @@ from rtbold.engine.tensorrt_half import half_products  # noqa: E402
 from rtbold.models.checkpoints import read_checkpoint  # noqa: E402
 from rtbold.models.neurobolt import NeuroBolt, NeuroBoltConfig  # noqa: E402
 
-pytestmark = pytest.mark.integration
+pytestmark = pytest.mark.heavy
 GOLDEN = np.array(json.loads(files.GOLDEN.with_suffix(".json").read_text())["bold"])
 EAGER = Path(__file__).parents[3] / "scripts" / "eager_neurobolt.py"
 # The subset: places of its electrodes among the published 26, and their rows in

@@ -132,7 +132,7 @@ def test_the_answer_is_the_output_named_bold(tiny_bundle, tmp_path):
     np.testing.assert_allclose(open_engine(made)(x), expected(made, x), atol=1e-4)
 
 
-@pytest.mark.integration
+@pytest.mark.heavy
 def test_the_loop_does_not_import_torch(tiny_bundle):
     code = (
         "import sys\n"

@@ -107,7 +107,7 @@ def test_a_wrong_graph_is_found_out_at_opening(tmp_path):
         open_engine(bundle)
 
 
-@pytest.mark.integration
+@pytest.mark.heavy
 def test_every_precision_of_this_cpu_is_tried_and_told(quantised):
     bundle, tried = quantised
     assert list(tried) == ["f32", "bf16", "f16", "int8"]
@@ -126,7 +126,7 @@ def test_every_precision_of_this_cpu_is_tried_and_told(quantised):
     assert 0 < tried["int8"].record.share < bundle.card.reduced_tolerance
 
 
-@pytest.mark.integration
+@pytest.mark.heavy
 @needs("int8")
 def test_int8_runs_from_its_own_file_without_nncf(quantised):
     bundle, _ = quantised
@@ -142,7 +142,7 @@ def test_int8_runs_from_its_own_file_without_nncf(quantised):
     np.testing.assert_allclose(several, answers, atol=1e-5)
 
 
-@pytest.mark.integration
+@pytest.mark.heavy
 @needs("int8")
 def test_int8_of_another_machine_or_changed_is_never_run(quantised):
     bundle, _ = quantised
