@@ -6,6 +6,7 @@ its own: all weights of the base size take minutes a fold.
 """
 
 from collections.abc import Sequence
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,7 @@ from measure_calibration_stats import effect, mean_with_interval
 
 from rtbold.calibration.base import Base, Start, fresh_base
 from rtbold.calibration.nulls import pairing
-from rtbold.calibration.outoffold import out_of_fold, read_scan
+from rtbold.calibration.outoffold import Session, out_of_fold, read_scan
 from rtbold.calibration.split import strict_folds
 from rtbold.calibration.strategies.head import ClosedFormHead
 from rtbold.calibration.strategies.protocol import Strategy
@@ -47,19 +48,25 @@ def items(n: int) -> list[tuple]:
 def work(item: Sequence, cache: Path) -> dict:
     """Fit one fold and keep what it predicted."""
     size, seed, name, fold = item
-    start = _base(size)
-    session = simulated(seed, channels=start.network.config.channels)
-    material, twin = session.material, session.twin
-    measured = MeasuredScan(twin.bold[material.volume], material.onsets_s, base().rois)
-    strategy: Strategy = ClosedFormHead() if name == "head" else Tuned("all")
-    read = read_scan(material, measured, start, strategy=strategy)
-    part = strict_folds(material.onsets_s)[fold]
+    read = _session(size, seed, name)
+    part = strict_folds(read.material.onsets_s)[fold]
     folded = out_of_fold(read, (part,))
     rows = {series: getattr(folded, series)[part.test] for series in SERIES}
     draft = _path(cache, item).with_suffix(".part.npz")
     np.savez(draft, **rows)
     draft.replace(_path(cache, item))
     return {"notes": folded.folds[0].notes, "errors": list(folded.folds[0].errors)}
+
+
+@lru_cache(maxsize=1)
+def _session(size: str, seed: int, name: str) -> Session:
+    """Return a scan that has been read; the next fold is of the same, mostly."""
+    start = _base(size)
+    session = simulated(seed, channels=start.network.config.channels)
+    material, twin = session.material, session.twin
+    measured = MeasuredScan(twin.bold[material.volume], material.onsets_s, base().rois)
+    strategy: Strategy = ClosedFormHead() if name == "head" else Tuned("all")
+    return read_scan(material, measured, start, strategy=strategy)
 
 
 def _base(size: str) -> Base:
