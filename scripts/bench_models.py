@@ -22,6 +22,7 @@ DRAWN = ROOT / "tests" / "models" / "data" / "neurobolt_golden.py"
 N_ROIS = 64
 TWIN_SEED = 2950  # of the validation range; in none of the ranges that a card reports
 N_WINDOWS = 32
+N_RANGE_WINDOWS = 16  # the half of them, in all their disturbed forms
 CALLS_PER_TURN = 2
 PAUSE_S = 0.01  # torch's threads spin for a while after their work
 AGREEMENT = 1e-4
@@ -146,6 +147,7 @@ class Engines:
     """OpenVINO's engines for one bundle, in every precision that this CPU has."""
 
     def __init__(self, made, windows: np.ndarray) -> None:  # noqa: ANN001
+        from rtbold.engine.disturbed import range_windows
         from rtbold.engine.openvino_cpu import open_core, supported, this_machine
         from rtbold.engine.openvino_int8 import quantise, to_files
 
@@ -154,7 +156,8 @@ class Engines:
         self.hints = [precision for precision in found if precision != "int8"]
         self.int8: dict[str, bytes] = {}
         if "int8" in found:
-            self.int8 = to_files(quantise(self.core, made, windows))
+            seen = range_windows(windows[:N_RANGE_WINDOWS], made.card.channels)
+            self.int8 = to_files(quantise(self.core, made, seen))
 
     def opened(self, n_threads: int) -> dict[str, Call]:
         """Return an engine by label; int8 once with each type for what it leaves."""
