@@ -257,7 +257,9 @@ def live_pairing(
 ) -> Pairing:
     """Return how rows and triggers of the recorded files go together.
 
-    Triggers before the first and after the last measured volume have no row.
+    Triggers before the first and after the last measured volume have no row. A last
+    volume whose trigger came after the EEG's last sample is left out on both sides:
+    the streams of a recording do not end at the same instant.
 
     Raises
     ------
@@ -269,9 +271,11 @@ def live_pairing(
     tr_s = pairing.tr_s or marker.interval_s * every
     runs = trigger_runs(marker.times_s, tr_s, every=every)
     run = runs[choose_run(runs, pairing.run, said=marker.said) - 1]
-    n_scanned = len(run) - pairing.dummy_volumes
+    start, end = (pairing.dummy_volumes + n for n in (scan.first, scan.last + 1))
+    n_late = int((run.onsets_s[start:end] > eeg.last_s).sum())
     return replace(
         pairing,
-        dummy_volumes=pairing.dummy_volumes + scan.first,
-        spare_triggers=max(n_scanned - scan.last - 1, 0),
+        dummy_volumes=start,
+        spare_triggers=max(len(run) - end, 0) + n_late,
+        drop_last_volumes=pairing.drop_last_volumes + n_late,
     )

@@ -1,9 +1,22 @@
 """The guided protocol by a hand-cranked clock: what is said, and when it is over."""
 
+from dataclasses import dataclass
+from pathlib import Path
+
 import numpy as np
 import pytest
 
-from rtbold.calibration.live import LATE_S, LEAST_S, LiveSettings, Scan
+from rtbold.calibration import live
+from rtbold.calibration.inputs.eeg import TimedMarker
+from rtbold.calibration.inputs.pairs import Pairing
+from rtbold.calibration.live import (
+    LATE_S,
+    LEAST_S,
+    LiveScan,
+    LiveSettings,
+    Scan,
+    live_pairing,
+)
 from rtbold.calibration.live_count import parse_phases
 from rtbold.errors import RtboldError
 from rtbold.io.acquisition import AcquisitionSettings
@@ -118,3 +131,24 @@ def test_a_scan_without_triggers_or_measurement_says_which(crank, counts, match)
 def test_a_protocol_that_is_too_short_to_calibrate_on_is_warned_about(crank):
     assert "too short" in crank().said[0]
     assert crank(f"rest:{LEAST_S + 1:g}").said == []
+
+
+@dataclass
+class Recorded:
+    """Ten triggers, and EEG up to `last_s`."""
+
+    last_s: float
+    markers = tuple(TimedMarker("R128", FIRST_S + TR_S * n) for n in range(10))
+
+
+@pytest.mark.parametrize(("after_last_s", "n_late"), [(0.1, 0), (-0.1, 1)])
+def test_a_trigger_after_the_last_sample_costs_that_volume_only(
+    monkeypatch, after_last_s, n_late
+):
+    eeg = Recorded(FIRST_S + 7 * TR_S + after_last_s)
+    monkeypatch.setattr(live, "read_eeg", lambda path, **options: eeg)
+    scan = LiveScan(eeg=Path("a"), bold=Path("b"), first=2, last=7, n_usable=0)
+    found = live_pairing(scan, Pairing(tr_s=TR_S))
+    assert found == Pairing(
+        tr_s=TR_S, dummy_volumes=2, spare_triggers=2 + n_late, drop_last_volumes=n_late
+    )

@@ -1,14 +1,23 @@
 """Scenarios that take a minute of the wall clock each, and little else: all at once.
 
+Their starts are spread: to start a session costs seconds of both cores.
+
 A module lists its own in ``TOGETHER``; those of the selected tests start together with
 the first test that asks for one.
 """
 
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 LIMIT_S = 170.0
+APART_S = 3.0
+
+
+def later(scenario, folder, wait_s):
+    time.sleep(wait_s)
+    return scenario(folder)
 
 
 @pytest.fixture(scope="session")
@@ -18,7 +27,9 @@ def together(request, tmp_path_factory):
     scenarios = dict.fromkeys(s for item in asking for s in item.module.TOGETHER)
     with ThreadPoolExecutor(len(scenarios)) as pool:
         running = {
-            scenario: pool.submit(scenario, tmp_path_factory.mktemp(scenario.__name__))
-            for scenario in scenarios
+            scenario: pool.submit(
+                later, scenario, tmp_path_factory.mktemp(scenario.__name__), n * APART_S
+            )
+            for n, scenario in enumerate(scenarios)
         }
         yield lambda scenario: running[scenario].result(LIMIT_S)
