@@ -9,8 +9,9 @@ the folder can write all of it, and therefore engines are checked again at openi
 import hashlib
 import os
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Protocol, TypeVar
 
 import msgspec
 
@@ -62,17 +63,23 @@ class Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     reason: str = ""  # why not
 
 
+class _Formatted(Protocol):
+    @property
+    def format(self) -> int: ...
+
+
+Formatted = TypeVar("Formatted", bound=_Formatted)
+
+
 class StaleRecord(EngineError):
     """There is no record, or it is of another bundle, version or machine."""
 
 
 def key_of(bundle: Bundle, machine: Machine, precision: str) -> Key:
     """Return what a record of this bundle must be bound to here."""
-    bundle.file(MODEL_FILE)  # raises where the bundle has none
-    hashes = {entry.path: entry.sha256 for entry in bundle.card.files}
     return Key(
         bundle_sha256=bundle.sha256,
-        onnx_sha256=hashes[MODEL_FILE],
+        onnx_sha256=onnx_sha256(bundle),
         machine=machine,
         precision=precision,
     )
@@ -122,24 +129,51 @@ def read_record(folder: Path, key: Key) -> Record:
     StaleRecord : there is none, it cannot be read, or it is of something else.
     """
     path = record_path(folder, key.precision)
+    record = decoded(path, Record, RECORD_FORMAT, stale=_stale)
+    if differences := differing(record.key, key):
+        raise _stale(path, f"was made for something else: {differences}")
+    return record
+
+
+def decoded(
+    path: Path,
+    kind: type[Formatted],
+    wanted_format: int,
+    *,
+    stale: Callable[[Path, str], EngineError],
+) -> Formatted:
+    """Return a record of any kind of engine, read strictly.
+
+    Raises
+    ------
+    EngineError : what `stale` makes of a file and what is wrong with it.
+    """
     try:
         if path.stat().st_size > MAX_RECORD_BYTES:
-            raise _stale(path, f"is larger than {MAX_RECORD_BYTES} bytes")
-        record = msgspec.json.decode(path.read_bytes(), type=Record)
+            raise stale(path, f"is larger than {MAX_RECORD_BYTES} bytes")
+        record = msgspec.json.decode(path.read_bytes(), type=kind)
     except OSError as error:
-        raise _stale(path, f"cannot be read ({error.strerror or error})") from error
+        raise stale(path, f"cannot be read ({error.strerror or error})") from error
     except msgspec.MsgspecError as error:
-        raise _stale(path, f"is no record of an engine ({error})") from error
-    if record.format != RECORD_FORMAT:
-        raise _stale(path, f"has format {record.format}, expected {RECORD_FORMAT}")
-    differences = [
-        f"{name} is {getattr(record.key, name)}, expected {getattr(key, name)}"
-        for name in Key.__struct_fields__
-        if getattr(record.key, name) != getattr(key, name)
-    ]
-    if differences:
-        raise _stale(path, "was made for something else: " + "; ".join(differences))
+        raise stale(path, f"is no record of an engine ({error})") from error
+    if record.format != wanted_format:
+        raise stale(path, f"has format {record.format}, expected {wanted_format}")
     return record
+
+
+def differing(found: msgspec.Struct, wanted: msgspec.Struct) -> str:
+    """Return in which fields two keys of one kind differ; empty where in none."""
+    return "; ".join(
+        f"{name} is {getattr(found, name)}, expected {getattr(wanted, name)}"
+        for name in wanted.__struct_fields__
+        if getattr(found, name) != getattr(wanted, name)
+    )
+
+
+def onnx_sha256(bundle: Bundle) -> str:
+    """Return the hash of the bundle's graph; a BundleError where it has none."""
+    bundle.file(MODEL_FILE)
+    return {entry.path: entry.sha256 for entry in bundle.card.files}[MODEL_FILE]
 
 
 def find_record(folder: Path, key: Key) -> Record | None:

@@ -12,13 +12,12 @@ from pathlib import Path
 import msgspec
 
 from rtbold.bundle import Bundle
-from rtbold.engine.record import MODEL_FILE, replace_file
+from rtbold.engine.record import decoded, differing, onnx_sha256, replace_file
 from rtbold.engine.tensorrt_build import RECIPE
 from rtbold.engine.tensorrt_package import TensorRt
 from rtbold.errors import ConfigError, EngineError
 
 RECORD_FORMAT = 1
-MAX_RECORD_BYTES = 100_000
 
 
 class EngineKey(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -58,11 +57,9 @@ def engine_key(
     bundle: Bundle, package: TensorRt, *, gpu: str, precision: str
 ) -> EngineKey:
     """Return what an engine of this bundle for one window must be bound to."""
-    hashes = {entry.path: entry.sha256 for entry in bundle.card.files}
-    bundle.file(MODEL_FILE)  # raises where the bundle has none
     return EngineKey(
         bundle_sha256=bundle.sha256,
-        onnx_sha256=hashes[MODEL_FILE],
+        onnx_sha256=onnx_sha256(bundle),
         flavour=package.flavour,
         version=package.version,
         gpu=gpu,
@@ -112,14 +109,11 @@ def read_engine(folder: Path, key: EngineKey) -> bytes:
         bytes are not those that were written.
     """
     path = engine_path(folder, key)
-    record = _read_record(path.with_suffix(".json"))
-    differences = [
-        f"{name} is {getattr(record.key, name)}, expected {getattr(key, name)}"
-        for name in EngineKey.__struct_fields__
-        if getattr(record.key, name) != getattr(key, name)
-    ]
-    if differences:
-        raise _stale(path, "; ".join(differences))
+    record = decoded(
+        path.with_suffix(".json"), EngineRecord, RECORD_FORMAT, stale=_stale
+    )
+    if differences := differing(record.key, key):
+        raise _stale(path, differences)
     try:
         engine = path.read_bytes()
     except OSError as error:
@@ -134,20 +128,6 @@ def read_engine(folder: Path, key: EngineKey) -> bytes:
             f"{record.engine_sha256[:12]}...",
         )
     return engine
-
-
-def _read_record(path: Path) -> EngineRecord:
-    try:
-        if path.stat().st_size > MAX_RECORD_BYTES:
-            raise _stale(path, f"is larger than {MAX_RECORD_BYTES} bytes")
-        record = msgspec.json.decode(path.read_bytes(), type=EngineRecord)
-    except OSError as error:
-        raise _stale(path, f"cannot be read ({error.strerror or error})") from error
-    except msgspec.MsgspecError as error:
-        raise _stale(path, f"is no record of an engine ({error})") from error
-    if record.format != RECORD_FORMAT:
-        raise _stale(path, f"has format {record.format}, expected {RECORD_FORMAT}")
-    return record
 
 
 def _stale(path: Path, why: str) -> StaleEngine:
