@@ -77,9 +77,12 @@ def float_products(model: Model) -> set[str]:
     kept = set()
     for node in model.get_ops():
         if _is_product(node) and _is_squared(node):
-            kept |= {found.get_friendly_name() for found in _upstream(node)}
+            kept |= {found.get_friendly_name() for found in _products_before(node)}
     for result in model.get_results():
-        kept |= {found.get_friendly_name() for found in _last_products(result)}
+        kept |= {
+            found.get_friendly_name()
+            for found in _products_before(result, nearest=True)
+        }
     return kept
 
 
@@ -151,8 +154,13 @@ def _sources(node: Node) -> list[Node]:
     return [port.get_source_output().get_node() for port in node.inputs()]
 
 
-def _upstream(node: Node) -> list[Node]:
-    """Return the products that `node` rests on, itself included."""
+def _products_before(node: Node, *, nearest: bool = False) -> list[Node]:
+    """Return the products that `node` rests on, itself included.
+
+    Parameters
+    ----------
+    nearest : stop at the first product on each way up.
+    """
     waiting, seen, found = [node], set(), []
     while waiting:
         here = waiting.pop()
@@ -162,21 +170,7 @@ def _upstream(node: Node) -> list[Node]:
         seen.add(name)
         if _is_product(here):
             found.append(here)
+            if nearest:
+                continue
         waiting += _sources(here)
-    return found
-
-
-def _last_products(result: Node) -> list[Node]:
-    """Return the products nearest to the output."""
-    waiting, seen, found = [result], set(), []
-    while waiting:
-        here = waiting.pop()
-        name = here.get_friendly_name()
-        if name in seen:
-            continue
-        seen.add(name)
-        if _is_product(here):
-            found.append(here)
-        else:
-            waiting += _sources(here)
     return found
