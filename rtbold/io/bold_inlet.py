@@ -80,7 +80,7 @@ class BoldInlet:
                     last_s = self._clock()
                     self._finder.rest()
                     self._pass_on(opened, values, stamp_s)
-                elif self._clock() - last_s > QUIET_S and self._replaced():
+                elif self._clock() - last_s > QUIET_S and self._finder.replaced():
                     self._outbox.send(StateChanged("lost"))
                     return
                 self._outbox.keep_alive()
@@ -99,13 +99,6 @@ class BoldInlet:
         volume = measured_volume(stream, values, now_s=now_s, onset_s=onset_s)
         if volume is not None:
             self._outbox.send(volume)
-
-    def _replaced(self) -> bool:
-        known = self._finder.known
-        if known is None or not self._finder.has_successor():
-            return False
-        self._finder.bury(known.uid)
-        return True
 
 
 def require_bold(stream: StreamDescription, sample_format: str) -> None:

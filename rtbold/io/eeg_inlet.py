@@ -141,7 +141,7 @@ class EegInlet:
                 step = flow.step(now_s, n_samples)
                 if step == "stalled":
                     self._stall(opened)
-                if step == "reopen" or (flow.stalled and self._replaced()):
+                if step == "reopen" or (flow.stalled and self._finder.replaced()):
                     return
                 due_s = max(due_s + self._order.poll_s, now_s)
                 self._outbox.sleep(due_s - now_s)
@@ -184,13 +184,6 @@ class EegInlet:
             self._announce(opened, None)
         self._edges.reset()
         self._set_connected("stalled")
-
-    def _replaced(self) -> bool:
-        known = self._finder.known
-        if known is None or not self._finder.has_successor():
-            return False
-        self._finder.bury(known.uid)
-        return True
 
     def _announce(self, opened: Opened, t_lsl_s: float | None) -> None:
         """Tell of the stream, once it is known which clock its stamps are on."""

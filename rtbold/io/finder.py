@@ -102,6 +102,14 @@ class Finder:
             for stream in fitting(found, self._query)
         )
 
+    def replaced(self) -> bool:
+        """Whether a successor has come; the old outlet is then not taken again."""
+        known = self.known
+        if known is None or not self.has_successor():
+            return False
+        self.bury(known.uid)
+        return True
+
     def rest(self) -> None:
         """Stop asking the network: samples flow again."""
         self._resolver = None

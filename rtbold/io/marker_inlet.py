@@ -80,7 +80,7 @@ class MarkerInlet:
                     last_s = self._clock()
                     self._finder.rest()
                     self._pass_on(opened, *sample)
-                elif self._clock() - last_s > QUIET_S and self._replaced():
+                elif self._clock() - last_s > QUIET_S and self._finder.replaced():
                     self._outbox.send(StateChanged("lost"))
                     return
                 event = offset_event(opened.offsets, opened.description, is_marker=True)
@@ -124,13 +124,6 @@ class MarkerInlet:
         opened.description = replace(stream, foreign_clock=True)
         self._outbox.send(Fault("StreamMismatch", str(refusal), fatal=True))
         raise refusal
-
-    def _replaced(self) -> bool:
-        known = self._finder.known
-        if known is None or not self._finder.has_successor():
-            return False
-        self._finder.bury(known.uid)
-        return True
 
 
 def _pull(inlet: pylsl.StreamInlet) -> tuple[list[str | float], float] | None:
