@@ -1,0 +1,1 @@
+"""What the dashboard does: threads and child processes; no Qt."""

@@ -1,0 +1,1 @@
+"""What the dashboard knows: pure, with time as an argument; no Qt, no threads."""

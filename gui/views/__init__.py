@@ -1,0 +1,1 @@
+"""What the operator and the participant see; the only package with Qt in it."""

@@ -1,0 +1,1 @@
+"""Drawings of the session page, each a widget of its own."""
