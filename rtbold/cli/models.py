@@ -1,7 +1,7 @@
 """``rtbold models list | show | predict``."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -25,20 +25,41 @@ Subjects = Annotated[
 ]
 
 
-def list_models(root: Subjects = None) -> None:
+def list_models(
+    root: Subjects = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="One JSON list, for programs.")
+    ] = False,
+) -> None:
     """List the bundles that a name leads to, and where each was found.
 
     Example: rtbold models list
     """
-    from rtbold.bundle import available, load
+    import json
 
-    for entry in available(subject_root=root):
-        card = load(entry.path).card
-        typer.echo(
-            f"{entry.name}\t{entry.place}\t{card.architecture}\t"
-            f"{len(card.channels)} channels\t{len(card.rois)} ROIs\t"
-            f"{card.origin.kind}\t{entry.path}"
-        )
+    from rtbold.bundle import available
+    from rtbold.cli.bundle_facts import described
+
+    rows = [
+        described(entry.path, name=entry.name, place=entry.place)
+        for entry in available(subject_root=root)
+    ]
+    if as_json:
+        typer.echo(json.dumps(rows, indent=2))
+        return
+    for row in rows:
+        typer.echo(_row(row))
+
+
+def _row(facts: dict[str, Any]) -> str:
+    """Return one line; a bundle that cannot be read is named, and the others shown."""
+    head = f"{facts['name']}\t{facts['place']}"
+    if facts["error"]:
+        return f"{head}\tcannot be read: {facts['error']}"
+    return (
+        f"{head}\t{facts['architecture']}\t{len(facts['channels'])} channels\t"
+        f"{len(facts['rois'])} ROIs\t{facts['origin']}\t{facts['path']}"
+    )
 
 
 def show(

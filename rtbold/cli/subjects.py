@@ -7,10 +7,11 @@ import typer
 from rtbold.cli import options
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from rtbold.bundle import Bundle
+    from rtbold.subjects import Calibrated
 
 Subject = Annotated[str, typer.Argument(help="Code of the subject.")]
 Calibration = Annotated[str, typer.Option("--calibration", help="Its name, or latest.")]
@@ -22,8 +23,9 @@ def list_subjects(
         str | None, typer.Argument(help="Only this subject's calibrations.")
     ] = None,
     root: options.SubjectRoot = None,
+    as_json: AsJson = False,
 ) -> None:
-    """List the calibrations of all subjects, or of one.
+    """List the calibrations of all subjects, or of one, oldest first.
 
     Example: rtbold subjects list
     """
@@ -31,11 +33,14 @@ def list_subjects(
 
     folder = root or default_root()
     codes = (subject,) if subject is not None else subjects(folder)
+    entries = [entry for code in codes for entry in calibrations(folder, code)]
+    if as_json:
+        typer.echo(_as_json(entries))
+        return
     if not codes:
         typer.echo(f"no subjects in {folder}", err=True)
-    for code in codes:
-        for entry in calibrations(folder, code):
-            typer.echo(_row(code, entry.path))
+    for entry in entries:
+        typer.echo(_row(entry.subject, entry.path))
 
 
 def show(
@@ -88,6 +93,17 @@ def compare(
     rois = dict.fromkeys(roi for bundle in bundles for roi in bundle.card.rois)
     for roi in rois:
         typer.echo("\t".join([f"R {roi}", *(_r_of(b, roi) for b in bundles)]))
+
+
+def _as_json(entries: "Sequence[Calibrated]") -> str:
+    import json
+
+    from rtbold.cli.bundle_facts import described
+
+    rows = [
+        described(entry.path, code=entry.subject, name=entry.name) for entry in entries
+    ]
+    return json.dumps(rows, indent=2)
 
 
 def _row(code: str, path: "Path") -> str:
