@@ -1,0 +1,70 @@
+"""Where a session publishes and listens; parsed once, from what a person typed."""
+
+import re
+from dataclasses import dataclass
+
+FEED_PORT, CONTROL_PORT = 5580, 5581
+_FORM = re.compile(r"(?:tcp://)?(\[[0-9A-Fa-f:.%]+\]|[^\s:/\[\]]+)(?::(\d+))?")
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Two sockets of one session, and the files of keys if it is on another machine."""
+
+    feed: str = f"tcp://127.0.0.1:{FEED_PORT}"
+    control: str = f"tcp://127.0.0.1:{CONTROL_PORT}"
+    secret_file: str = ""
+    server_file: str = ""
+
+    @property
+    def here(self) -> bool:
+        """Whether the session runs on this machine."""
+        return _host(self.feed) in ("127.0.0.1", "localhost", "[::1]")
+
+
+def on_this_machine(feed_port: int, control_port: int) -> Address:
+    """Return the address of a session that this machine runs."""
+    return Address(f"tcp://127.0.0.1:{feed_port}", f"tcp://127.0.0.1:{control_port}")
+
+
+def parse_address(
+    feed: str, control: str = "", *, secret_file: str = "", server_file: str = ""
+) -> Address:
+    """Return the address that was typed; what is left out gets its usual value.
+
+    Parameters
+    ----------
+    feed : ``tcp://HOST:PORT``, ``HOST:PORT`` or ``HOST`` (port 5580).
+    control : the same; empty: the feed's host, one port higher.
+    secret_file, server_file : of CURVE keys; both or none.
+
+    Raises
+    ------
+    ValueError : in words.
+    """
+    feed_url = _url(feed, FEED_PORT, "address of the feed")
+    next_port = int(feed_url.rsplit(":", 1)[1]) + 1
+    control_url = _url(control or _host(feed_url), next_port, "control address")
+    if bool(secret_file) != bool(server_file):
+        came = "the secret key alone" if secret_file else "the server's key alone"
+        raise ValueError(
+            f"{came} came, expected both: this client's NAME.key_secret and the "
+            "session's server.key. Give both files, or none for a session on this "
+            "machine."
+        )
+    return Address(feed_url, control_url, secret_file, server_file)
+
+
+def _url(text: str, port: int, what: str) -> str:
+    match = _FORM.fullmatch(text.strip())
+    number = int(match[2]) if match and match[2] else port
+    if match is None or not 0 < number < 65536:
+        raise ValueError(
+            f"{text!r} is no {what}, expected tcp://HOST:PORT such as "
+            f"tcp://192.168.0.5:{port}. rtbold run prints it when it starts."
+        )
+    return f"tcp://{match[1]}:{number}"
+
+
+def _host(url: str) -> str:
+    return url.removeprefix("tcp://").rsplit(":", 1)[0]

@@ -1,0 +1,77 @@
+"""What the participant sees: one level, or nothing. Pure; time is an argument."""
+
+import math
+from collections import deque
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+GLIDE_S = 0.25  # time constant of the optional smoothing: most of a step within 0.6 s
+TRACE_S = 60.0  # on the plain trace
+TRACE_STEP_S = 0.1
+TRACE_POINTS = 1000  # more than 60 s of them
+
+
+class Shown(Protocol):
+    """The part of the operator's `ShownValue` that a participant may see."""
+
+    @property
+    def kind(self) -> Literal["value", "hold", "neutral"]:
+        """By the rule for apps: a value, the last one held for a TR, or nothing."""
+
+    @property
+    def z(self) -> float | None:
+        """Against the model's baseline; None: the model has no scale."""
+
+    @property
+    def flips(self) -> int:
+        """Updates so far."""
+
+
+@dataclass(frozen=True, slots=True)
+class ParticipantView:
+    """What to draw now."""
+
+    level: float | None  # 0 (lowest) to 1; None: neutral
+    lit: bool  # the photodiode's square
+
+
+class ParticipantLevel:
+    """Turns shown values into levels.
+
+    Parameters
+    ----------
+    limit_z : z at the upper end of the scale; minus it at the lower.
+    smooth : glide to a new value; neutral comes at once all the same.
+    """
+
+    def __init__(self, limit_z: float = 3.0, *, smooth: bool = False) -> None:
+        self.limit_z, self.smooth = limit_z, smooth
+        self._level: float | None = None
+        self._last_s = -math.inf
+        self._trace: deque[tuple[float, float | None]] = deque(maxlen=TRACE_POINTS)
+
+    def take(self, shown: Shown, now_s: float) -> ParticipantView:
+        """Return what to draw at `now_s`; call it once per frame."""
+        self._level = self._next(self._wanted(shown), now_s)
+        self._last_s = now_s
+        if not self._trace or now_s - self._trace[-1][0] >= TRACE_STEP_S:
+            self._trace.append((now_s, self._level))
+        while self._trace and now_s - self._trace[0][0] > TRACE_S:
+            self._trace.popleft()
+        return ParticipantView(self._level, shown.flips % 2 == 1)
+
+    def trace(self, now_s: float) -> list[tuple[float, float | None]]:
+        """Return (seconds ago, level) of the last minute, oldest first."""
+        return [(now_s - t_s, level) for t_s, level in self._trace]
+
+    def _wanted(self, shown: Shown) -> float | None:
+        if shown.kind == "neutral" or shown.z is None or not math.isfinite(shown.z):
+            return None
+        clipped = min(self.limit_z, max(-self.limit_z, shown.z))
+        return 0.5 + 0.5 * clipped / self.limit_z
+
+    def _next(self, wanted: float | None, now_s: float) -> float | None:
+        if wanted is None or self._level is None or not self.smooth:
+            return wanted
+        kept = math.exp(-max(0.0, now_s - self._last_s) / GLIDE_S)
+        return wanted + (self._level - wanted) * kept

@@ -1,0 +1,105 @@
+"""What the dashboard remembers between two days."""
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields, replace
+from typing import Any, Literal, get_args
+
+from rtbold.gui.state.theme_colours import ThemeName
+
+ParticipantForm = Literal["thermometer", "circle", "trace"]
+ScopeFilter = Literal["as sent", "1-40 Hz"]
+
+PARTICIPANT_FORMS: tuple[ParticipantForm, ...] = get_args(ParticipantForm)
+SMALLEST_TEXT, LARGEST_TEXT = 0.7, 2.0
+Fits = Callable[[object], bool]
+MOST_REMEMBERED = 40  # choices, and characters of one in thousands
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Preferences:
+    """Choices of the operator; frozen, so a change is another object.
+
+    Parameters
+    ----------
+    text_scale : factor on the system's point size, 0.7 to 2.
+    participant_limit_z : z at the ends of the participant's scale, 0.5 to 10.
+    participant_smooth : glide to a new value instead of jumping.
+    photodiode_px : side of the square that flips, 0 (none) to 400.
+    scope_uv, scope_seconds, scope_filter : of the EEG scope.
+    choices : last choices of the set-up page, by name.
+    layout : sizes of splitters by page, each a blob in hexadecimal.
+    """
+
+    theme: ThemeName = "dark"
+    text_scale: float = 1.0
+    participant: ParticipantForm = "thermometer"
+    participant_limit_z: float = 3.0
+    participant_smooth: bool = False
+    photodiode_px: int = 40
+    scope_uv: float = 100.0
+    scope_seconds: float = 10.0
+    scope_filter: ScopeFilter = "as sent"
+    choices: Mapping[str, str] = field(default_factory=dict)
+    layout: Mapping[str, str] = field(default_factory=dict)
+
+    def with_text_scale(self, factor: float) -> "Preferences":
+        """Return these with the text larger or smaller, within what is readable."""
+        wanted = min(LARGEST_TEXT, max(SMALLEST_TEXT, self.text_scale * factor))
+        return replace(self, text_scale=round(wanted, 3))
+
+
+def as_dict(preferences: Preferences) -> dict[str, Any]:
+    """Return plain values, for JSON."""
+    plain = {f.name: getattr(preferences, f.name) for f in fields(preferences)}
+    return {k: dict(v) if isinstance(v, Mapping) else v for k, v in plain.items()}
+
+
+def from_dict(plain: object) -> Preferences:
+    """Return the preferences in `plain`; what is unknown or bad becomes the default.
+
+    The file is the operator's, perhaps of another version: it never keeps the dashboard
+    from starting.
+    """
+    given = plain if isinstance(plain, Mapping) else {}
+    good = {
+        name: given[name]
+        for name, fits in _FITS.items()
+        if name in given and fits(given[name])
+    }
+    return Preferences(**good)
+
+
+def _within(low: float, high: float, *, whole: bool = False) -> Fits:
+    def fits(value: object) -> bool:
+        if isinstance(value, bool) or not isinstance(
+            value, int if whole else int | float
+        ):
+            return False
+        return math.isfinite(value) and low <= value <= high
+
+    return fits
+
+
+def _texts(value: object) -> bool:
+    return (
+        isinstance(value, Mapping)
+        and len(value) <= MOST_REMEMBERED
+        and all(isinstance(part, str) for item in value.items() for part in item)
+        and all(len(text) <= 1000 * MOST_REMEMBERED for text in value.values())
+    )
+
+
+_FITS: dict[str, Fits] = {
+    "theme": get_args(ThemeName).__contains__,
+    "text_scale": _within(SMALLEST_TEXT, LARGEST_TEXT),
+    "participant": PARTICIPANT_FORMS.__contains__,
+    "participant_limit_z": _within(0.5, 10),
+    "participant_smooth": lambda value: isinstance(value, bool),
+    "photodiode_px": _within(0, 400, whole=True),
+    "scope_uv": _within(1, 10_000),
+    "scope_seconds": _within(1, 60),
+    "scope_filter": get_args(ScopeFilter).__contains__,
+    "choices": _texts,
+    "layout": _texts,
+}

@@ -1,0 +1,83 @@
+"""Dark and light: one palette and one style sheet for all windows."""
+
+from PyQt6.QtGui import QColor, QFont, QPalette
+from PyQt6.QtWidgets import QApplication
+
+from rtbold.gui.state.theme_colours import Colours
+
+Role = QPalette.ColorRole
+
+SHEET = """
+QWidget {{ color: {text}; }}
+QMainWindow, QDialog, QStackedWidget > QWidget {{ background: {background}; }}
+QToolTip {{ color: {text}; background: {panel}; border: 1px solid {border}; }}
+QPushButton {{ background: {panel}; border: 1px solid {border}; border-radius: 4px;
+  padding: 4px 10px; }}
+QPushButton:hover {{ border-color: {accent}; }}
+QPushButton:focus {{ border: 2px solid {accent}; padding: 3px 9px; }}
+QPushButton:checked, QPushButton:default {{ background: {accent}; color: {on_fill}; }}
+QPushButton:disabled {{ color: {muted}; background: {background}; }}
+QLineEdit, QPlainTextEdit, QTextEdit, QTextBrowser, QComboBox, QSpinBox,
+QDoubleSpinBox, QTableView, QTreeView, QListView {{ background: {panel};
+  border: 1px solid {border}; border-radius: 3px; padding: 2px;
+  selection-background-color: {accent}; selection-color: {on_fill}; }}
+QLineEdit:focus, QComboBox:focus, QSpinBox:focus, QDoubleSpinBox:focus,
+QTableView:focus, QListView:focus {{ border: 2px solid {accent}; }}
+QHeaderView::section {{ background: {background}; color: {muted}; border: none;
+  padding: 3px 6px; }}
+QGroupBox {{ border: 1px solid {border}; border-radius: 4px; margin-top: 1.1em; }}
+QGroupBox::title {{ subcontrol-origin: margin; left: 8px; color: {muted}; }}
+QSplitter::handle {{ background: {border}; }}
+QSplitter::handle:horizontal {{ width: 3px; }}
+QSplitter::handle:vertical {{ height: 3px; }}
+QProgressBar {{ background: {panel}; border: 1px solid {border}; border-radius: 3px;
+  text-align: center; }}
+QProgressBar::chunk {{ background: {accent}; }}
+"""
+
+
+def sheet(colours: Colours) -> str:
+    """Return the style sheet of a theme."""
+    names = ("text", "background", "panel", "border", "accent", "on_fill", "muted")
+    return SHEET.format(**{name: getattr(colours, name) for name in names})
+
+
+def palette(colours: Colours) -> QPalette:
+    """Return the palette of a theme, for what the style draws by itself."""
+    chosen = QPalette()
+    roles = {
+        Role.Window: colours.background,
+        Role.WindowText: colours.text,
+        Role.Base: colours.panel,
+        Role.AlternateBase: colours.background,
+        Role.Text: colours.text,
+        Role.Button: colours.panel,
+        Role.ButtonText: colours.text,
+        Role.ToolTipBase: colours.panel,
+        Role.ToolTipText: colours.text,
+        Role.PlaceholderText: colours.muted,
+        Role.Highlight: colours.accent,
+        Role.HighlightedText: colours.on_fill,
+        Role.Link: colours.accent,
+    }
+    for role, colour in roles.items():
+        chosen.setColor(role, QColor(colour))
+    for role in (Role.Text, Role.ButtonText, Role.WindowText):
+        chosen.setColor(QPalette.ColorGroup.Disabled, role, QColor(colours.muted))
+    return chosen
+
+
+def apply(
+    app: QApplication, colours: Colours, *, text_scale: float, base_points: float
+) -> None:
+    """Give all windows these colours and this text size.
+
+    Parameters
+    ----------
+    base_points : size of the system's own font, before any scaling.
+    """
+    font = QFont(app.font())
+    font.setPointSizeF(base_points * text_scale)
+    app.setFont(font)
+    app.setPalette(palette(colours))
+    app.setStyleSheet(sheet(colours))
