@@ -8,12 +8,12 @@ import numpy as np
 
 from rtbold.card import Card
 from rtbold.errors import StreamMismatch
-from rtbold.floats import shortest, shortest_all
 from rtbold.interval import VOID
 from rtbold.io.bold_feed import OpenFeed
 from rtbold.messages import BoldPrediction, FloatArray, MeasuredVolume
-from rtbold.rolling_r import ENOUGH_EFFECTIVE_N, RollingR
+from rtbold.rolling_r import ENOUGH_EFFECTIVE_N
 from rtbold.truth import AfterRun, Truth, TruthSettings, TruthState
+from rtbold.view_messages import target_score, truth_message, truth_scores
 from rtbold.volume_filter import LEAST_ZERO_PHASE
 from rtbold.wire import Truth as TruthMessage
 from rtbold.wire import TruthScore
@@ -110,27 +110,12 @@ class SessionTruth:
         return self._said_score(found)
 
     def _message(self, state: TruthState) -> TruthMessage:
-        scores = _scores(state.rolling)
-        return TruthMessage(
-            volume_index=state.volume_index,
-            t_volume=state.t_volume_s,
-            values=shortest_all(state.measured),
-            rois=state.rois,
-            filtered=shortest_all(state.filtered),
-            predicted=shortest_all(state.predicted),
-            scores=scores[: len(state.rois)],
-            target=self._target,
-            target_score=self._of_target(scores, state.rois),
+        return truth_message(
+            state,
+            self._target,
             lowpass_hz=self._lowpass_hz,
-            enough_n_eff=ENOUGH_EFFECTIVE_N,
+            contrast=self._truth.has_contrast,
         )
-
-    def _of_target(
-        self, scores: tuple[TruthScore, ...], rois: tuple[str, ...]
-    ) -> TruthScore | None:
-        if self._is_contrast:
-            return scores[-1] if self._truth.has_contrast else None
-        return scores[rois.index(self._target)] if self._target in rois else None
 
     def _look_at_onset(self, volume: MeasuredVolume, say: Say) -> None:
         off_s = self._truth.off_by_s(volume)
@@ -158,8 +143,10 @@ class SessionTruth:
         return self._truth.has_contrast if self._is_contrast else self._target in rois
 
     def _said_score(self, found: AfterRun) -> str:
-        scores = _scores(found.score)
-        target = self._of_target(scores, found.rois)
+        scores = truth_scores(found.score)
+        target = target_score(
+            scores, found.rois, self._target, contrast=self._truth.has_contrast
+        )
         of_target = "" if target is None else f"{self._target} {said(target)}, "
         known = [score.r for score in scores[: len(found.rois)] if score.r is not None]
         mean = f"{np.mean(known):+.3f}" if known else "--"
@@ -200,23 +187,3 @@ def said(score: TruthScore) -> str:
     if score.r is None or score.low is None or score.high is None:
         return f"R not enough ({score.n_eff:.1f} of {ENOUGH_EFFECTIVE_N:g} volumes)"
     return f"R {score.r:+.3f} [{score.low:+.3f}, {score.high:+.3f}]"
-
-
-def _scores(rolling: RollingR) -> tuple[TruthScore, ...]:
-    return tuple(
-        TruthScore(
-            r=_rounded(r),
-            low=_rounded(low),
-            high=_rounded(high),
-            n_eff=round(float(n_eff), 1),
-            n=int(n),
-        )
-        for r, low, high, n_eff, n in zip(
-            rolling.r, rolling.low, rolling.high, rolling.n_eff, rolling.n, strict=True
-        )
-    )
-
-
-def _rounded(value: float) -> float | None:
-    number = shortest(float(value))
-    return None if number is None else round(number, 4)

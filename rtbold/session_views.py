@@ -5,16 +5,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from rtbold.bands import BAND_NAMES, BANDS_HZ, SPAN_S, band_powers
+from rtbold.bands import SPAN_S
 from rtbold.card import Card
 from rtbold.channel_quality import ChannelFlag
-from rtbold.codec import pack_samples
 from rtbold.electrodes import canonical
-from rtbold.floats import shortest_all
 from rtbold.intake import Intake
 from rtbold.messages import MODEL_RATE_HZ, Float32Array
 from rtbold.model_window import model_channels
 from rtbold.pipeline import Pipeline
+from rtbold.view_messages import bands_message, eeg_message
 from rtbold.wire import (
     Bands,
     ChannelPart,
@@ -65,14 +64,8 @@ class Views:
         if first == end:
             return None
         data_uv = self._model_channels(intake, intake.samples(end - first, end))
-        message = Eeg(
-            sample_index=self._index,
-            t_first=self._pipeline.clocks.to_local(intake.time_of_conditioned(first)),
-            rate_hz=MODEL_RATE_HZ,
-            n_channels=len(data_uv),
-            n_samples=end - first,
-            data=pack_samples(data_uv),
-        )
+        t_first_s = self._pipeline.clocks.to_local(intake.time_of_conditioned(first))
+        message = eeg_message(data_uv, self._index, t_first_s)
         self._index += end - first
         return message
 
@@ -84,15 +77,8 @@ class Views:
             return None
         end = intake.n_conditioned
         data_uv = self._model_channels(intake, intake.samples(n, end))
-        powers = band_powers(data_uv, MODEL_RATE_HZ).T
         t_end_s = self._pipeline.clocks.to_local(intake.time_of_conditioned(end))
-        return Bands(
-            t_start=t_end_s - SPAN_S,
-            t_end=t_end_s,
-            bands=BAND_NAMES,
-            edges_hz=tuple(BANDS_HZ.values()),
-            power_uv2=tuple(shortest_all(row.astype(np.float32)) for row in powers),
-        )
+        return bands_message(data_uv, t_end_s)
 
     def quality(self, stream: StreamFacts) -> Quality:
         """Return the state of stream and channels."""
