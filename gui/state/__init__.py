@@ -1,1 +1,1 @@
-"""What the dashboard knows: pure, with time as an argument; no Qt, no threads."""
+"""What the dashboard knows: pure, without Qt, threads or a clock."""

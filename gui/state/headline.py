@@ -1,0 +1,164 @@
+"""The one line an operator reads in a second: is what the participant gets real? Pure.
+
+Silence beats everything, then predictions that stay away, then a stream that stands
+still, then what the newest prediction says.
+"""
+
+import math
+from dataclasses import dataclass
+
+from rtbold.gui.state.received_kinds import Beat, Bye, FeedbackValue, Hello, Link
+from rtbold.gui.state.shown import FeedbackFacts, age_s, is_stalled
+from rtbold.gui.state.wording import INFORMING, Level, reason_words, status_words
+
+SILENT_AFTER_S = 1.5  # three heartbeats; said before apps go neutral at 2 s
+LINK_OLD_S = 1.0  # the link reports ten times a second
+
+
+@dataclass(frozen=True, slots=True)
+class Headline:
+    """Level, a word that can be read from two metres, why, and what to do."""
+
+    level: Level
+    word: str
+    why: str = ""
+    do: str = ""
+
+    @property
+    def stale(self) -> bool:
+        """Whether nothing that is drawn may look alive."""
+        return self.level in ("silent", "none")
+
+
+@dataclass(frozen=True, slots=True)
+class SessionFacts:
+    """What the headline is made of; None where nothing of the kind has come."""
+
+    link: Link | None
+    hello: Hello | None
+    beat: Beat | None
+    bye: Bye | None
+    feedback: FeedbackFacts
+
+
+def headline(facts: SessionFacts, *, link_age_s: float) -> Headline:
+    """Return the headline.
+
+    Parameters
+    ----------
+    link_age_s : how long ago the link last said how it is.
+    """
+    found = (
+        _no_session(facts)
+        or _silence(facts, link_age_s)
+        or _stalled(facts)
+        or _no_eeg(facts)
+    )
+    return found or _of_prediction(facts)
+
+
+def _no_session(facts: SessionFacts) -> Headline | None:
+    link, heard = facts.link, not math.isinf(facts.feedback.silent_s)
+    if link is not None and link.error:
+        return Headline("none", "NO CONNECTION", link.error, "Connect to another feed.")
+    if link is not None and link.foreign_schema is not None and _is_silent(facts):
+        return Headline(
+            "none",
+            "OTHER VERSION",
+            f"a feed speaks there as {link.foreign_schema!r}, which this dashboard does "
+            "not read",
+            "Use the dashboard of the same rtbold version as the session.",
+        )
+    if facts.bye is not None:
+        return Headline(
+            "none",
+            "ENDED",
+            _bye_words(facts.bye.reason),
+            "See the summary, or start another session.",
+        )
+    if not heard:
+        return Headline(
+            "none",
+            "NO SESSION",
+            "nothing has been heard from this address",
+            "Start a session on the set-up page, or connect to another address.",
+        )
+    return None
+
+
+def _bye_words(reason: str) -> str:
+    known = {"end": "the session has ended", "failed": "the session ended by a fault"}
+    return known.get(reason, f"the session has ended: {reason}")
+
+
+def _is_silent(facts: SessionFacts) -> bool:
+    return facts.feedback.silent_s > SILENT_AFTER_S
+
+
+def _silence(facts: SessionFacts, link_age_s: float) -> Headline | None:
+    if not _is_silent(facts):
+        return None
+    if link_age_s > LINK_OLD_S:
+        why = "this window's own reader has stopped"
+        do = "Close this window and open it again; the session is not touched by that."
+    else:
+        why = "the session has crashed, was killed, or the network is cut"
+        do = "Look at the session's computer. Apps show their neutral screen."
+    seconds = math.floor(facts.feedback.silent_s)
+    return Headline("silent", f"NO HEARTBEAT for {seconds} s", why, do)
+
+
+def _stalled(facts: SessionFacts) -> Headline | None:
+    if not is_stalled(facts.feedback):
+        return None
+    old_s = age_s(facts.feedback.newest, facts.feedback.lsl_now_s)
+    for_s = "" if math.isinf(old_s) else f" for {math.floor(old_s)} s"
+    return Headline(
+        "silent",
+        f"STALLED{for_s}",
+        "the session lives but sends no predictions",
+        "Stop the session and start it again.",
+    )
+
+
+def _no_eeg(facts: SessionFacts) -> Headline | None:
+    """Say at once that the stream stands still; its volume comes up to a TR later."""
+    beat = facts.beat
+    if beat is None or beat.state != "stalled":
+        return None
+    newest = facts.feedback.newest
+    if newest is not None and newest.status == "paused":
+        return None
+    do = reason_words("no_data").do
+    if beat.stream_age_ms is None:
+        return Headline("warmup", "NO EEG YET", "waiting for the EEG stream", do)
+    age = f"{beat.stream_age_ms / 1000:.0f} s"
+    return Headline("invalid", "NO EEG", f"the newest sample is {age} old", do)
+
+
+def _of_prediction(facts: SessionFacts) -> Headline:
+    fb = facts.feedback.newest
+    if fb is None:
+        return Headline(
+            "warmup", "STARTING", "no prediction yet", "Wait a few seconds."
+        )
+    first = [reason for reason in fb.reasons if reason not in INFORMING]
+    told = [*first, *(reason for reason in fb.reasons if reason in INFORMING)]
+    words = [reason_words(reason) for reason in told]
+    why = [word.short for word in words] + _origins(facts, fb)
+    return Headline(
+        fb.status,
+        status_words(fb.status).word,
+        "; ".join(why),
+        words[0].do if words else "",
+    )
+
+
+def _origins(facts: SessionFacts, fb: FeedbackValue) -> list[str]:
+    """Say what is not real."""
+    found = []
+    if facts.hello is not None and facts.hello.simulated:
+        found.append("SIMULATED EEG")
+    if fb.model_origin == "simulated" and "simulated_model" not in fb.reasons:
+        found.append("model of simulated data")
+    return found

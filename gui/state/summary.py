@@ -1,0 +1,211 @@
+"""What a session came to: numbers for the page after it, for print and for text. Pure."""
+
+import html
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from rtbold.gui.state.counts import Counts
+from rtbold.gui.state.latency import LatencyBook, StageTimes
+from rtbold.gui.state.received_kinds import Hello, Quality, Score, Truth
+from rtbold.gui.state.wording import Level, status_words
+
+SHOWN_STATUSES: Final[tuple[Level, ...]] = (
+    "ok", "degraded", "invalid", "warmup", "paused",
+)  # fmt: skip
+R_NOTE: Final = (
+    "R is causal and so far: both series after the same causal low-pass, over the newest "
+    "150 volumes. The score with the zero-phase target stands in the last lines of "
+    "rtbold run."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class RoiScore:
+    """R of one ROI; None: not enough independent volumes."""
+
+    roi: str
+    score: Score
+
+    @property
+    def words(self) -> str:
+        """R with its interval, or that there is not enough."""
+        found = self.score
+        if found.r is None or found.low is None or found.high is None:
+            return f"not enough ({found.n_eff:.1f} independent volumes)"
+        return (
+            f"R {found.r:+.2f} [{found.low:+.2f}, {found.high:+.2f}], {found.n} volumes"
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunSummary:
+    """The numbers of one session."""
+
+    session: str
+    model_name: str
+    subject: str | None
+    target: str
+    simulated: bool
+    n_runs: int
+    n_volumes: int
+    by_status: Mapping[str, int]  # predictions
+    n_late: int
+    n_lost_volumes: int  # their prediction never came here
+    n_triggers: int | None  # None: no quality message came
+    n_triggers_missed: int | None
+    n_triggers_double: int | None
+    n_gaps: int | None
+    n_missing_samples: int | None
+    n_messages_lost: int
+    age: StageTimes  # end of window to publication, usable predictions
+    infer: StageTimes
+    worst_age_ms: float | None
+    channel_good: Mapping[str, float]  # share of looks
+    target_score: Score | None
+    scores: tuple[RoiScore, ...]
+    ended: str  # reason of the bye; empty: it did not say goodbye
+
+
+def summarise(
+    counts: Counts,
+    latency: LatencyBook,
+    *,
+    hello: Hello | None,
+    quality: Quality | None,
+    truth: Truth | None,
+    n_messages_lost: int = 0,
+    ended: str = "",
+) -> RunSummary:
+    """Return the summary of what came so far."""
+    return RunSummary(
+        session=hello.session if hello else "",
+        model_name=hello.model_name if hello else "",
+        subject=hello.subject if hello else None,
+        target=hello.target if hello else "",
+        simulated=bool(hello and hello.simulated),
+        n_runs=counts.n_runs,
+        n_volumes=counts.n_volumes,
+        by_status=dict(counts.by_status),
+        n_late=counts.n_late,
+        n_lost_volumes=counts.n_lost_volumes,
+        n_triggers=quality.n_triggers if quality else None,
+        n_triggers_missed=quality.n_triggers_missed if quality else None,
+        n_triggers_double=quality.n_triggers_double if quality else None,
+        n_gaps=quality.n_gaps if quality else None,
+        n_missing_samples=quality.n_missing_samples if quality else None,
+        n_messages_lost=n_messages_lost,
+        age=latency.times("age"),
+        infer=latency.times("infer"),
+        worst_age_ms=counts.worst_age_ms,
+        channel_good=counts.channel_share(),
+        target_score=truth.target_score if truth else None,
+        scores=_scores(truth),
+        ended=ended,
+    )
+
+
+def _scores(truth: Truth | None) -> tuple[RoiScore, ...]:
+    if truth is None or len(truth.scores) != len(truth.rois):
+        return ()
+    return tuple(map(RoiScore, truth.rois, truth.scores))
+
+
+def summary_rows(summary: RunSummary) -> tuple[tuple[str, str], ...]:
+    """Return (what, how much) in words, in the order of the page."""
+    shares = summary.channel_good
+    worst = sorted(shares, key=shares.__getitem__)[:5]
+    channels = ", ".join(f"{label} {100 * shares[label]:.0f} %" for label in worst)
+    return (
+        ("model", f"{summary.model_name or 'not said'}{_simulated(summary)}"),
+        ("subject", summary.subject or "none"),
+        ("runs, volumes", f"{summary.n_runs}, {summary.n_volumes}"),
+        ("predictions", _by_status(summary.by_status)),
+        ("late predictions", str(summary.n_late)),
+        ("predictions that did not arrive here", str(summary.n_lost_volumes)),
+        ("triggers", _triggers(summary)),
+        ("gaps in the EEG", _gaps(summary)),
+        ("age when published", _times(summary.age)),
+        ("model's own time", _times(summary.infer)),
+        ("channels, share of time good (worst five)", channels or "not said"),
+        (f"measured against predicted: {summary.target or 'target'}", _target(summary)),
+        ("end", summary.ended or "no goodbye came: crashed, killed or cut off"),
+    )
+
+
+def as_text(summary: RunSummary) -> str:
+    """Return the summary as lines of text."""
+    rows = summary_rows(summary)
+    width = max(len(what) for what, _ in rows)
+    lines = [f"{what:<{width}}  {how}" for what, how in rows]
+    if summary.scores:
+        lines += ["", R_NOTE, *(f"{row.roi}: {row.words}" for row in summary.scores)]
+    return "\n".join(lines)
+
+
+def as_html(summary: RunSummary) -> str:
+    """Return the summary as a page of HTML that Qt and browsers print."""
+    rows = "".join(_html_row(what, how) for what, how in summary_rows(summary))
+    title = f"<h2>Session {html.escape(summary.session[:8]) or '(none)'}</h2>"
+    scores = "".join(_html_row(row.roi, row.words) for row in summary.scores)
+    per_roi = (
+        f"<h3>Measured against predicted, by ROI</h3><p>{html.escape(R_NOTE)}</p>"
+        f"<table>{scores}</table>"
+        if scores
+        else ""
+    )
+    return f"{title}<table>{rows}</table>{per_roi}"
+
+
+def _html_row(what: str, how: str) -> str:
+    return (
+        f"<tr><td><b>{html.escape(what)}</b>&nbsp;&nbsp;</td>"
+        f"<td>{html.escape(how)}</td></tr>"
+    )
+
+
+def _simulated(summary: RunSummary) -> str:
+    return " (SIMULATED EEG)" if summary.simulated else ""
+
+
+def _by_status(by_status: Mapping[str, int]) -> str:
+    total = sum(by_status.values())
+    if not total:
+        return "none"
+    parts = [
+        f"{by_status[status]} {status_words(status).word.lower()} "
+        f"({100 * by_status[status] / total:.0f} %)"
+        for status in SHOWN_STATUSES
+        if by_status.get(status)
+    ]
+    return f"{total}: {', '.join(parts)}"
+
+
+def _triggers(summary: RunSummary) -> str:
+    if summary.n_triggers is None:
+        return "not said"
+    return (
+        f"{summary.n_triggers}, missed {summary.n_triggers_missed}, double "
+        f"{summary.n_triggers_double}"
+    )
+
+
+def _gaps(summary: RunSummary) -> str:
+    if summary.n_gaps is None:
+        return "not said"
+    return f"{summary.n_gaps}, {summary.n_missing_samples} samples missing"
+
+
+def _times(times: StageTimes) -> str:
+    if times.p50 is None:
+        return "none measured"
+    return (
+        f"median {times.p50:.0f} ms, 95 % {times.p95:.0f}, 99 % {times.p99:.0f}, "
+        f"largest {times.most:.0f} (n {times.n})"
+    )
+
+
+def _target(summary: RunSummary) -> str:
+    if summary.target_score is None:
+        return "not measured"
+    return RoiScore(summary.target, summary.target_score).words
