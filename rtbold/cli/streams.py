@@ -1,6 +1,6 @@
 """``rtbold streams``: what is on the network."""
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -29,13 +29,16 @@ def streams(
 
     from rich.console import Console
 
-    from rtbold.io.streams import discover
+    from rtbold.io.streams import SIMULATED, Resolver, discover
 
+    simulated = Resolver(SIMULATED)  # the senders know; a listing has no description
     found = discover(wait)
+    uids = set(simulated.infos())
     if as_json:
-        typer.echo(json.dumps([asdict(stream) for stream in found], indent=2))
+        rows = [asdict(s) | {"simulated": s.uid in uids} for s in found]
+        typer.echo(json.dumps(rows, indent=2))
     elif found:
-        Console().print(_table(found))
+        Console().print(_table(found, uids))
     else:
         typer.echo(
             f"No LSL stream answered within {wait:g} s. Is a sender running, on this "
@@ -43,11 +46,14 @@ def streams(
         )
 
 
-def _table(found: Sequence["FoundStream"]) -> "Table":
+def _table(found: Sequence["FoundStream"], simulated: Set[str]) -> "Table":
     from rich.table import Table
 
-    table = Table("name", "type", "host", "channels", "rate (Hz)", "source id")
+    table = Table("name", "type", "host", "channels", "rate (Hz)", "source id", "")
     for s in found:
         rate = f"{s.rate_hz:g}" if s.rate_hz else "irregular"
-        table.add_row(s.name, s.type, s.host, str(s.n_channels), rate, s.source_id)
+        said = "simulated" if s.uid in simulated else ""
+        table.add_row(
+            s.name, s.type, s.host, str(s.n_channels), rate, s.source_id, said
+        )
     return table

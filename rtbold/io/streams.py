@@ -10,6 +10,7 @@ from rtbold.errors import AmbiguousStream, StreamNotFound
 if TYPE_CHECKING:
     import pylsl
 
+SIMULATED = "desc/rtbold/simulated='true'"  # as rtbold's own senders declare it
 SETTLE_S = 0.6  # after the first answer: long enough for the others on a LAN
 
 
@@ -142,12 +143,17 @@ def _several(fits: Sequence[FoundStream], query: StreamQuery) -> str:
 
 
 class Resolver:
-    """Asks the network continuously; reading the answer never blocks."""
+    """Asks the network continuously; reading the answer never blocks.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    predicate : XPath over the whole description, answered by the senders; None: all.
+    """
+
+    def __init__(self, predicate: str | None = None) -> None:
         import pylsl
 
-        self._resolver = pylsl.ContinuousResolver(forget_after=2.0)
+        self._resolver = pylsl.ContinuousResolver(pred=predicate, forget_after=2.0)
 
     def infos(self) -> dict[str, "pylsl.StreamInfo"]:
         """Return what is visible now, by uid."""

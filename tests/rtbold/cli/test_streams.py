@@ -16,7 +16,20 @@ def invoke(monkeypatch):
     app = typer.Typer()
     app.command()(streams)
 
-    def run(*arguments, found=(CAP,)):
+    class Declared:
+        """Knows which senders declare themselves simulated."""
+
+        uids = ()
+
+        def __init__(self, predicate):
+            assert predicate == io_streams.SIMULATED
+
+        def infos(self):
+            return dict.fromkeys(self.uids)
+
+    def run(*arguments, found=(CAP,), simulated=()):
+        Declared.uids = simulated
+        monkeypatch.setattr(io_streams, "Resolver", Declared)
         monkeypatch.setattr(io_streams, "discover", lambda wait_s: list(found))
         return CliRunner().invoke(app, list(arguments))
 
@@ -33,6 +46,14 @@ def test_programs_get_json(invoke):
 def test_people_get_a_table(invoke):
     assert "cap" in invoke().stdout
     assert "500" in invoke().stdout
+
+
+def test_a_simulated_sender_is_told_apart(invoke):
+    assert json.loads(invoke("--json").stdout)[0]["simulated"] is False
+    said = json.loads(invoke("--json", simulated=("u1",)).stdout)
+    assert said[0]["simulated"] is True
+    assert "simulated" not in invoke().stdout
+    assert "simulated" in invoke(simulated=("u1",)).stdout
 
 
 def test_nothing_found_says_what_to_look_at(invoke):
