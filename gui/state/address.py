@@ -9,10 +9,15 @@ _FORM = re.compile(r"(?:tcp://)?(\[[0-9A-Fa-f:.%]+\]|[^\s:/\[\]]+)(?::(\d+))?")
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """Two sockets of one session, and the files of keys if it is on another machine."""
+    """Two sockets of one session, and the files of keys if it is on another machine.
+
+    Parameters
+    ----------
+    control : where it takes commands; empty: where the session itself says.
+    """
 
     feed: str = f"tcp://127.0.0.1:{FEED_PORT}"
-    control: str = f"tcp://127.0.0.1:{CONTROL_PORT}"
+    control: str = ""
     secret_file: str = ""
     server_file: str = ""
 
@@ -20,6 +25,12 @@ class Address:
     def here(self) -> bool:
         """Whether the session runs on this machine."""
         return _host(self.feed) in ("127.0.0.1", "localhost", "[::1]")
+
+    def command_address(self, port: int | None) -> str | None:
+        """Return where commands go, if the session says `port`; None: nowhere."""
+        if self.control:
+            return self.control
+        return None if port is None else f"tcp://{_host(self.feed)}:{port}"
 
 
 def on_this_machine(feed_port: int, control_port: int) -> Address:
@@ -35,7 +46,7 @@ def parse_address(
     Parameters
     ----------
     feed : ``tcp://HOST:PORT``, ``HOST:PORT`` or ``HOST`` (port 5580).
-    control : the same; empty: the feed's host, one port higher.
+    control : the same; empty: where the session itself says.
     secret_file, server_file : of CURVE keys; both or none.
 
     Raises
@@ -43,8 +54,7 @@ def parse_address(
     ValueError : in words.
     """
     feed_url = _url(feed, FEED_PORT, "address of the feed")
-    next_port = int(feed_url.rsplit(":", 1)[1]) + 1
-    control_url = _url(control or _host(feed_url), next_port, "control address")
+    control_url = control and _url(control, CONTROL_PORT, "control address")
     if bool(secret_file) != bool(server_file):
         came = "the secret key alone" if secret_file else "the server's key alone"
         raise ValueError(

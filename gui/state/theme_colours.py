@@ -8,8 +8,9 @@ a word and a symbol too (`rtbold.gui.state.wording`).
 from dataclasses import dataclass
 from typing import Literal
 
+from rtbold.gui.state.wording import Level
+
 ThemeName = Literal["dark", "light"]
-Level = Literal["ok", "degraded", "invalid", "warmup", "paused", "silent", "none"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

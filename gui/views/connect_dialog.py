@@ -41,7 +41,7 @@ class ConnectDialog(QDialog):
         self.control = named_line(
             address.control,
             name="connect_control",
-            tip="Empty: the same host, one port higher",
+            tip="Empty: where the session itself says",
         )
         self.secret = named_line(
             address.secret_file,

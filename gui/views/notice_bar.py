@@ -3,9 +3,11 @@
 from collections.abc import Callable
 
 from PyQt6.QtCore import Qt
-from PyQt6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
+from PyQt6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
-from rtbold.gui.state.theme_colours import Colours, Level
+from rtbold.gui.state.theme_colours import Colours
+from rtbold.gui.state.wording import Level
+from rtbold.gui.views.plain_widgets import named_button, wrapped_label
 
 MOST_NOTICES = 3
 SYMBOLS: dict[Level, str] = {"ok": "●", "degraded": "▲", "invalid": "■", "silent": "✕"}
@@ -19,12 +21,14 @@ class Notice(QWidget):
         self.key, self._level = key, level
         self.setObjectName(f"notice_{key}")
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
-        self.label = QLabel(wordWrap=True)
-        self.label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-        self.action = QPushButton(objectName=f"notice_{key}_action")
+        self.label = wrapped_label()
+        self.action = named_button("", name=f"notice_{key}_action")
         self.action.hide()
-        self.dismiss = QPushButton("Hide", objectName=f"notice_{key}_hide")
-        self.dismiss.setToolTip("Put this line away; it comes back if it happens again")
+        self.dismiss = named_button(
+            "Hide",
+            name=f"notice_{key}_hide",
+            tip="Put this line away; it comes back if it happens again",
+        )
         row = QHBoxLayout(self)
         row.setContentsMargins(10, 4, 6, 4)
         row.addWidget(self.label, stretch=1)
@@ -77,7 +81,8 @@ class NoticeBar(QWidget):
         if action is not None:
             words, do = action
             notice.action.setText(words)
-            notice.action.clicked.connect(lambda: (self.take_away(key), do()))
+            notice.action.clicked.connect(lambda: self.take_away(key))
+            notice.action.clicked.connect(lambda: do())
             notice.action.show()
         notice.dismiss.clicked.connect(lambda: self.take_away(key))
         self._notices[key] = notice

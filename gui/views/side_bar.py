@@ -5,16 +5,16 @@ from collections.abc import Sequence
 from PyQt6.QtCore import Qt, pyqtSignal
 from PyQt6.QtWidgets import (
     QButtonGroup,
-    QLabel,
     QPushButton,
     QSizePolicy,
     QVBoxLayout,
     QWidget,
 )
 
-from rtbold.gui.state.dashboard import Headline
+from rtbold.gui.state.headline import Headline
 from rtbold.gui.state.theme_colours import Colours
-from rtbold.gui.state.wording import symbol
+from rtbold.gui.state.wording import status_words
+from rtbold.gui.views.plain_widgets import named_button, wrapped_label
 
 PAGES = ("Set-up", "Rehearse", "Session", "Summary")
 SHORTEST_WIDTH = 104
@@ -40,7 +40,7 @@ class SideBar(QWidget):
         self._shown: tuple[str, str, str] | None = None
         self.setSizePolicy(QSizePolicy.Policy.Minimum, QSizePolicy.Policy.Expanding)
         self.setMinimumWidth(SHORTEST_WIDTH)
-        self.status = QLabel("", wordWrap=True, objectName="side_status")
+        self.status = wrapped_label(name="side_status")
         self.status.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self.status.setMaximumWidth(2 * SHORTEST_WIDTH)
         self._group = QButtonGroup(self)
@@ -57,15 +57,15 @@ class SideBar(QWidget):
 
     def _page_button(self, index: int, name: str) -> QPushButton:
         slug = name.lower().replace("-", "")
-        button = QPushButton(name, objectName=f"page_{slug}")
+        button = named_button(
+            name, name=f"page_{slug}", tip=f"{name} (Ctrl+{index + 1})"
+        )
         button.setCheckable(True)
-        button.setToolTip(f"{name} (Ctrl+{index + 1})")
         self._group.addButton(button, index)
         return button
 
     def _action_button(self, object_name: str, words: str, tip: str) -> QPushButton:
-        button = QPushButton(words, objectName=object_name)
-        button.setToolTip(tip)
+        button = named_button(words, name=object_name, tip=tip)
         button.clicked.connect(lambda: self.pressed.emit(object_name))
         return button
 
@@ -82,7 +82,7 @@ class SideBar(QWidget):
             return
         self._shown = now
         colour = self._colours.of_level(headline.level)
-        self.status.setText(f"{symbol(headline.level)}\n{headline.word}")
+        self.status.setText(f"{status_words(headline.level).symbol}\n{headline.word}")
         self.status.setToolTip(f"{headline.why}\n{headline.do}".strip())
         self.status.setStyleSheet(
             f"border: 2px solid {colour}; border-radius: 4px; padding: 6px;"

@@ -4,21 +4,21 @@ from rtbold.gui.state.address import Address, on_this_machine, parse_address
 
 
 @pytest.mark.parametrize(
-    ("typed", "feed", "control"),
+    ("typed", "feed", "commands"),
     [
         ("tcp://10.0.0.5:5580", "tcp://10.0.0.5:5580", "tcp://10.0.0.5:5581"),
-        ("10.0.0.5:6000", "tcp://10.0.0.5:6000", "tcp://10.0.0.5:6001"),
+        ("10.0.0.5:6000", "tcp://10.0.0.5:6000", "tcp://10.0.0.5:5581"),
         (" console ", "tcp://console:5580", "tcp://console:5581"),
         ("tcp://[::1]:5580", "tcp://[::1]:5580", "tcp://[::1]:5581"),
     ],
 )
-def test_what_is_left_out_gets_its_usual_value(typed, feed, control):
+def test_what_is_left_out_gets_its_usual_value(typed, feed, commands):
     address = parse_address(typed)
-    assert (address.feed, address.control) == (feed, control)
+    assert (address.feed, address.command_address(5581)) == (feed, commands)
 
 
 def test_the_control_address_may_be_another():
-    assert parse_address("a", "b:7000").control == "tcp://b:7000"
+    assert parse_address("a", "b:7000").command_address(5581) == "tcp://b:7000"
     assert parse_address("a", "tcp://b").control == "tcp://b:5581"
 
 
@@ -39,5 +39,9 @@ def test_keys_come_in_pairs():
 
 def test_here_is_this_machine():
     assert Address().here
-    assert on_this_machine(6000, 6001) == parse_address("127.0.0.1:6000")
+    assert on_this_machine(6000, 6001) == parse_address("127.0.0.1:6000", "127.0.0.1:6001")
     assert not parse_address("10.0.0.5").here
+
+
+def test_a_session_without_control_takes_no_commands():
+    assert parse_address("a").command_address(None) is None
