@@ -1,6 +1,7 @@
 """All that the dashboard knows: the newest of each kind, and bounded history.
 
-Pure: what came and the time go in, views read. Nothing here waits, draws or asks a clock.
+Pure: what came and the time go in, views read. Nothing here waits, draws or asks a
+clock.
 """
 
 import math
@@ -46,10 +47,10 @@ KINDS = (*_KINDS.values(), "session")
 class DashboardState:
     """The state of the dashboard; one thread writes and reads it.
 
-    The newest of each kind is an attribute, None before the first. A new session empties
-    all but the log and `finished`. `versions` counts what came of each kind, so that a
-    widget draws only what has changed. Sub-objects are replaced with a new session:
-    reach them through the state each time.
+    The newest of each kind is an attribute, None before the first. A new session
+    empties all but the log and `finished`. `versions` counts what came of each kind, so
+    that a widget draws only what has changed. Sub-objects are replaced with a new
+    session: reach them through the state each time.
     """
 
     def __init__(self) -> None:
@@ -167,7 +168,7 @@ class DashboardState:
         self.prediction = prediction
 
     def _meet(self, session: str, now_s: float) -> None:
-        """Begin anew if `session` is another one; the very first one keeps what came."""
+        """Begin anew with another session; the very first one keeps what came."""
         if session == self.session:
             return
         if self.session is not None:
@@ -208,7 +209,7 @@ class DashboardState:
         return frozenset(part.label for part in channels if part.state != "good")
 
     def age_s(self, now_s: float) -> float | None:
-        """Return how old the newest EEG of the newest usable value is; None: unknown."""
+        """Return how old the EEG behind the newest usable value is; None: unknown."""
         lsl_s = self.lsl_now_s(now_s)
         if lsl_s is None or self._usable is None:
             return None

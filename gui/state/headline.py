@@ -65,8 +65,8 @@ def _no_session(facts: SessionFacts) -> Headline | None:
         return Headline(
             "none",
             "OTHER VERSION",
-            f"a feed speaks there as {link.foreign_schema!r}, which this dashboard does "
-            "not read",
+            f"a feed speaks there as {link.foreign_schema!r}, which this dashboard "
+            "does not read",
             "Use the dashboard of the same rtbold version as the session.",
         )
     if facts.bye is not None:

@@ -1,7 +1,7 @@
 """Predicted and measured BOLD by volume, and by nothing else. Pure, bounded.
 
-A row is the volume whose BOLD it is: a prediction that looks ahead by h volumes stands in
-the row of the volume that it is for, beside its measurement.
+A row is the volume whose BOLD it is: a prediction that looks ahead by h volumes stands
+in the row of the volume that it is for, beside its measurement.
 """
 
 import math

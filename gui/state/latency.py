@@ -46,9 +46,9 @@ class BudgetRow:
 class LatencyBook:
     """Times per stage, over the newest usable predictions.
 
-    ``age`` is from the end of the EEG window to publication; ``filter`` is the part of it
-    that no other stage has: waiting for the samples after the window that the filter to
-    200 Hz needs, and for the trigger.
+    ``age`` is from the end of the EEG window to publication; ``filter`` is the part of
+    it that no other stage has: waiting for the samples after the window that the filter
+    to 200 Hz needs.
     """
 
     def __init__(self, most: int = MOST_KEPT) -> None:
@@ -76,7 +76,7 @@ class LatencyBook:
             return
         stages = dict(fb.latency_ms)
         for stage in ("upstream", "arrive", *_OF_AGE):
-            self._note(stage, stages.get(stage))  # type: ignore[arg-type]
+            self._note(stage, stages.get(stage))
         self._note("age", fb.age_ms)
         parts = [stages.get(stage) for stage in _OF_AGE]
         known = None not in parts
@@ -143,7 +143,7 @@ _BUDGET: Final[tuple[tuple[Stage | None, str, tuple[str, str]], ...]] = (
     (
         "filter",
         "filter",
-        ("the filter to 200 Hz waits for later samples (75 ms)", _NOT_YET),
+        ("the filter to 200 Hz waits for samples after the window", _NOT_YET),
     ),
     (
         "acquire",

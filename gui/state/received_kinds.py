@@ -1,7 +1,7 @@
 """What the dashboard receives, one frozen dataclass per topic of the feed.
 
-Times named ``t_*`` are the publisher's LSL clock; ``t_received_s`` and ``now_s`` are this
-machine's monotonic clock. Arrays have nan where the wire has null.
+Times named ``t_*`` are the publisher's LSL clock; ``t_received_s`` and ``now_s`` are
+this machine's monotonic clock. Arrays have nan where the wire has null.
 """
 
 from dataclasses import dataclass

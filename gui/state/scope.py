@@ -43,7 +43,7 @@ class ScopeBuffer:
     @property
     def capacity(self) -> int:
         """How many samples are kept."""
-        return self._ring.shape[1]
+        return int(self._ring.shape[1])
 
     def take(self, block: EegBlock) -> None:
         """Write one block where it belongs; older than what is kept: left out."""

@@ -1,7 +1,7 @@
 """The rule for apps: a usable value, the last one held for one TR, then neutral. Pure.
 
-The same rule as `rtbold.client.Subscriber.feedback`, by the publisher's stamps: a backlog
-is no news, whenever it is read.
+The same rule as `rtbold.client.Subscriber.feedback`, by the publisher's stamps: a
+backlog is no news, whenever it is read.
 """
 
 import math

@@ -1,4 +1,4 @@
-"""What a session came to: numbers for the page after it, for print and for text. Pure."""
+"""What a session came to: numbers for the page after it, for print and text. Pure."""
 
 import html
 from collections.abc import Mapping
@@ -14,7 +14,7 @@ SHOWN_STATUSES: Final[tuple[Level, ...]] = (
     "ok", "degraded", "invalid", "warmup", "paused",
 )  # fmt: skip
 R_NOTE: Final = (
-    "R is causal and so far: both series after the same causal low-pass, over the newest "
+    "R is causal, so far: both series after the same causal low-pass, over the newest "
     "150 volumes. The score with the zero-phase target stands in the last lines of "
     "rtbold run."
 )

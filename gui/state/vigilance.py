@@ -1,9 +1,9 @@
 """Whether the participant may be getting drowsy: an indicator, not a sleep stage. Pure.
 
-The log-ratio of alpha to theta and delta at the back of the head, against its own first
-minutes. As wakefulness fades with eyes closed, alpha gives way to slower rhythms (the first
-Hori stages; Hori, Hayashi and Morikawa 1994). With eyes open there is little alpha, and the
-indicator says little.
+The log-ratio of alpha to theta and delta at the back of the head, against its own
+first minutes. As wakefulness fades with eyes closed, alpha gives way to slower rhythms
+(the first Hori stages; Hori, Hayashi and Morikawa 1994). With eyes open there is little
+alpha, and the indicator says little.
 """
 
 import math

@@ -31,7 +31,7 @@ STATUS_WORDS: Final[dict[Level, StatusWords]] = {
     "warmup": StatusWords("WARM-UP", "◌"),
     "paused": StatusWords("PAUSED", "❚❚"),
     "silent": StatusWords("SILENT", "✕"),
-    "none": StatusWords("NO SESSION", "–"),
+    "none": StatusWords("NO SESSION", "○"),
 }
 
 REASON_WORDS: Final[dict[Reason, Words]] = {
@@ -138,8 +138,10 @@ INFORMING: Final[frozenset[str]] = frozenset({"upstream_delay_unknown"})
 
 def reason_words(reason: str) -> Words:
     """Return a reason in words; one of a newer publisher is named as it came."""
-    known: dict[str, Words] = {**REASON_WORDS}
-    return known.get(reason, Words(reason.replace("_", " "), ""))
+    for known, words in REASON_WORDS.items():
+        if known == reason:
+            return words
+    return Words(reason.replace("_", " "), "")
 
 
 def status_words(status: Status | Level) -> StatusWords:
