@@ -1,0 +1,272 @@
+"""Which session the window looks at: joined, started here, offered, ended. No Qt."""
+
+import itertools
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+from rtbold.client import CurveKeys
+from rtbold.gui.controllers.session import SessionController
+from rtbold.gui.state.address import CONTROL_PORT, FEED_PORT, Address, on_this_machine
+from rtbold.gui.state.dashboard import DashboardState
+from rtbold.gui.state.received import Bye, Hello, Link, Received
+from rtbold.gui.state.wording import Level
+
+OFFER_TOPICS = ("hello",)  # heartbeats come with any topic
+EVERYTHING = ("",)
+
+NewsKind = Literal["started", "joined", "offer", "ended", "died", "trouble", "greeting"]
+
+
+@dataclass(frozen=True, slots=True)
+class News:
+    """Something that the operator has to be told."""
+
+    kind: NewsKind
+    text: str
+    level: Level = "ok"
+
+
+class Feed(Protocol):
+    """A reader of a feed, in a thread of its own."""
+
+    def start(self) -> None:
+        """Begin to read."""
+
+    def drain(self) -> list[Received]:
+        """Return what has come since the last call."""
+
+    def close(self) -> None:
+        """End the thread."""
+
+
+class Child(Protocol):
+    """A session that was started from here and outlives the window."""
+
+    @property
+    def problem(self) -> str:
+        """Why it could not be started; empty: it was."""
+
+    def poll(self) -> int | None:
+        """Return its exit code; None while it runs."""
+
+    def last_words(self) -> str:
+        """Return why it ended, as far as it said so."""
+
+    def let_go(self) -> None:
+        """Leave it to itself."""
+
+
+OpenFeed = Callable[[str, tuple[str, ...], CurveKeys | None], Feed]
+StartSession = Callable[[Sequence[str]], Child]
+
+
+class DashboardController:
+    """Owns the feed's reader, the state made of it, and the child that was started.
+
+    Parameters
+    ----------
+    open_feed : makes a reader; raises ValueError or OSError in words.
+    start_session : starts ``rtbold ARGUMENTS`` so that it outlives the window.
+    commands : where the operator's commands go.
+    offer_at : address that is listened at while nothing is joined; None: nowhere.
+    """
+
+    def __init__(
+        self,
+        *,
+        open_feed: OpenFeed,
+        start_session: StartSession,
+        commands: SessionController,
+        offer_at: Address | None = None,
+    ) -> None:
+        self.state = DashboardState()
+        self.commands = commands
+        self.address: Address | None = None
+        self.child: Child | None = None
+        self._open_feed, self._start_session = open_feed, start_session
+        self._keys: CurveKeys | None = None
+        self._feed: Feed | None = None
+        self._probe: Feed | None = None
+        self._offer_at = offer_at
+        self._news: list[News] = []
+        self._greeted: str | None = None
+        self._ended: str | None = None
+        self._buried = True  # the child's end was told, or there is none
+        self._bye_before: Bye | None = None  # of the session that was left
+        if offer_at is not None:
+            self._listen(offer_at)
+
+    @property
+    def own(self) -> bool:
+        """Whether the session was started from here."""
+        return self.child is not None
+
+    @property
+    def child_runs(self) -> bool:
+        """Whether a session that was started from here has not ended."""
+        return self.child is not None and self.child.poll() is None
+
+    @property
+    def session_alive(self) -> bool:
+        """Whether closing the window leaves a session behind."""
+        link = self.state.link
+        heard = self._feed is not None and link is not None and link.alive
+        return self.child_runs or (heard and not self.said_goodbye)
+
+    @property
+    def said_goodbye(self) -> bool:
+        """Whether the session that is joined has said that it ends."""
+        bye = self.state.bye
+        return bye is not None and bye is not self._bye_before
+
+    def join(self, address: Address) -> bool:
+        """Read another session's feed from now on; False and news if that fails."""
+        try:
+            keys = keys_of(address)
+            feed = self._open_feed(address.feed, EVERYTHING, keys)
+        except (ValueError, OSError) as error:
+            self._tell(
+                "trouble", f"{address.feed} cannot be joined: {error}", "invalid"
+            )
+            return False
+        self._leave()
+        self.address, self._keys, self._feed = address, keys, feed
+        self.commands.connect_to(address.command_address(CONTROL_PORT), keys=keys)
+        feed.start()
+        self._tell("joined", f"Joined {address.feed}.")
+        return True
+
+    def start(self, arguments: Sequence[str]) -> bool:
+        """Start a session and join it; False and news if it cannot be started."""
+        if self.child_runs:
+            self._tell(
+                "trouble",
+                "A session that was started from here still runs. Stop it first.",
+                "degraded",
+            )
+            return False
+        child = self._start_session(arguments)
+        if child.problem:
+            self._tell("trouble", child.problem, "invalid")
+            return False
+        joined = self.join(address_of(arguments))
+        self.child, self._buried = child, False
+        self._tell("started", "The session is starting.")
+        return joined
+
+    def tick(self, now_s: float) -> None:
+        """Take what has come; call it once per frame."""
+        self._hear_offer()
+        for received in self._feed.drain() if self._feed is not None else ():
+            self.state.take(received, now_s)
+        self._greet()
+        self._watch_child()
+
+    def news(self) -> list[News]:
+        """Return what has happened since the last call."""
+        told, self._news = self._news, []
+        return told
+
+    def close(self) -> None:
+        """End the readers and the thread of commands; the session goes on."""
+        self._leave()
+        self.commands.close()
+
+    def _leave(self) -> None:
+        for feed in (self._feed, self._probe):
+            if feed is not None:
+                feed.close()
+        self._feed = self._probe = None
+        if self.child is not None:
+            self.child.let_go()
+        self.child, self._buried = None, True
+        self._bye_before = self.state.bye
+
+    def _listen(self, address: Address) -> None:
+        try:
+            self._probe = self._open_feed(address.feed, OFFER_TOPICS, None)
+        except (ValueError, OSError):
+            return  # an offer is a courtesy; joining says what is wrong
+        self._probe.start()
+
+    def _hear_offer(self) -> None:
+        if self._probe is None or self._offer_at is None:
+            return
+        heard = self._probe.drain()
+        names = [r.model_name for r in heard if isinstance(r, Hello)]
+        if not names and not any(isinstance(r, Link) and r.alive for r in heard):
+            return
+        self._probe.close()
+        self._probe = None
+        what = f" (model {names[-1]})" if names else ""
+        self._tell(
+            "offer", f"A session{what} already runs at {self._offer_at.feed}.", "warmup"
+        )
+
+    def _greet(self) -> None:
+        """Say which session is heard, and when it has ended; each once."""
+        hello, bye = self.state.hello, self.state.bye
+        if hello is None:
+            return
+        if hello.session != self._greeted:
+            again = "Another" if self._greeted else "This"
+            self._greeted = hello.session
+            self._tell("greeting", f"{again} session is heard: {hello.model_name}.")
+            if self.address is not None:
+                where = self.address.command_address(hello.control_port)
+                self.commands.connect_to(where, keys=self._keys)
+        if bye is not None and self.said_goodbye and self._ended != hello.session:
+            self._ended = hello.session
+            self._tell("ended", f"The session has ended ({bye.reason}).")
+
+    def _watch_child(self) -> None:
+        if self._buried or self.child is None:
+            return
+        code = self.child.poll()
+        if code is None:
+            return
+        self._buried = True
+        if code != 0:
+            said = self.child.last_words() or "it said nothing"
+            self._tell(
+                "died",
+                f"The session that was started here ended (exit code {code}): {said}"
+                + self._somebody_else(),
+                "invalid",
+            )
+        elif not self.said_goodbye:
+            self._tell("ended", "The session that was started here has ended.")
+
+    def _somebody_else(self) -> str:
+        link = self.state.link
+        if link is None or not link.alive:
+            return ""
+        return " What is shown now is another session on the same port."
+
+    def _tell(self, kind: NewsKind, text: str, level: Level = "ok") -> None:
+        self._news.append(News(kind, text, level))
+
+
+def address_of(arguments: Sequence[str]) -> Address:
+    """Return where a session with these arguments publishes."""
+    feed = int(_after(arguments, "--port") or FEED_PORT)
+    control = int(_after(arguments, "--control-port") or CONTROL_PORT)
+    return on_this_machine(feed, control)
+
+
+def keys_of(address: Address) -> CurveKeys | None:
+    """Read the keys of an address; None if it needs none.
+
+    Raises
+    ------
+    ValueError, OSError : a file cannot be read, or holds no key.
+    """
+    if not address.secret_file:
+        return None
+    return CurveKeys.load(address.secret_file, address.server_file)
+
+
+def _after(arguments: Sequence[str], option: str) -> str | None:
+    pairs = itertools.pairwise(arguments)
+    return next((value for name, value in pairs if name == option), None)
