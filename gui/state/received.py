@@ -171,8 +171,9 @@ def _score(part: Body) -> Score:
 
 def _eeg(body: Body, t_received_s: float) -> EegBlock:
     n_channels, rate_hz = field.count(body["n_channels"]), field.number(body["rate_hz"])
-    if body["dtype"] != "<f4" or not 0 < n_channels <= MOST_CHANNELS or rate_hz <= 0:
-        raise ValueError(f"{body['dtype']}, {n_channels} channels at {rate_hz} Hz")
+    dtype = body.get("dtype", "<f4")
+    if dtype != "<f4" or not 0 < n_channels <= MOST_CHANNELS or rate_hz <= 0:
+        raise ValueError(f"{dtype}, {n_channels} channels at {rate_hz} Hz")
     flat = np.frombuffer(base64.b64decode(body["data"], validate=True), dtype="<f4")
     data_uv = flat.reshape(n_channels, field.count(body["n_samples"]))
     return EegBlock(
