@@ -45,7 +45,7 @@ def list_models(
         for entry in available(subject_root=root)
     ]
     if as_json:
-        typer.echo(json.dumps(rows, indent=2))
+        typer.echo(json.dumps(rows))
         return
     for row in rows:
         typer.echo(_row(row))

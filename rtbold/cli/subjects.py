@@ -103,7 +103,7 @@ def _as_json(entries: "Sequence[Calibrated]") -> str:
     rows = [
         described(entry.path, code=entry.subject, name=entry.name) for entry in entries
     ]
-    return json.dumps(rows, indent=2)
+    return json.dumps(rows)
 
 
 def _row(code: str, path: "Path") -> str:

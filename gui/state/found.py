@@ -1,0 +1,188 @@
+"""What child processes found: streams on the network, subjects and models. Pure."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from rtbold.gui.state.checks import texts
+
+EEG_TYPE, MARKER_TYPES = "eeg", ("markers", "marker", "stim", "trigger")
+OWN_TYPES = ("prediction",)  # of rtbold itself
+
+
+@dataclass(frozen=True, slots=True)
+class StreamSeen:
+    """One LSL stream that answered."""
+
+    name: str
+    type: str
+    host: str
+    n_channels: int
+    rate_hz: float  # 0: irregular
+    format: str = ""
+    simulated: bool | None = None  # None: nobody said
+
+    @property
+    def rate_words(self) -> str:
+        """Its rate for people."""
+        return f"{self.rate_hz:g} Hz" if self.rate_hz else "irregular"
+
+    @property
+    def may_be_eeg(self) -> bool:
+        """Whether it could be an amplifier's."""
+        return self.rate_hz > 0 and self.type.casefold() not in OWN_TYPES
+
+    @property
+    def may_be_markers(self) -> bool:
+        """Whether it could carry triggers."""
+        return self.rate_hz == 0 or self.type.casefold() in MARKER_TYPES
+
+
+@dataclass(frozen=True, slots=True)
+class BundleSeen:
+    """A subject's calibration, or a model, as it can be chosen."""
+
+    name: str
+    code: str = ""  # of the subject; empty: a model that is nobody's
+    path: str = ""
+    error: str = ""
+    origin: str = ""
+    simulated: bool = False
+    unvalidated: bool = False
+    targets: tuple[str, ...] = ()
+    target: str = ""
+    unfit: Mapping[str, str] = field(default_factory=dict)
+    gate: Mapping[str, Any] = field(default_factory=dict)
+    calibrated: str = ""
+    tr_s: float = 2.1
+    channels: tuple[str, ...] = ()
+    cleaning: str = ""
+    scanner: str = ""
+
+    def facts(self, target: str = "") -> str:
+        """Return in words what it is and what its calibration found."""
+        if self.error:
+            return f"Cannot be read: {self.error}"
+        said = [
+            f"{self.origin_words}, {len(self.channels)} channels, "
+            f"{len(self.targets)} targets, TR {self.tr_s:g} s."
+        ]
+        if self.gate:
+            said.append(_gate_words(self.gate))
+        elif self.origin == "start":
+            said.append("It has no trained head yet: calibrate a subject with it.")
+        else:
+            said.append("Never calibrated on a subject, so it has no verdict.")
+        if why := self.refusal(target):
+            said.append(f"✕ {why}")
+        return "\n".join(said)
+
+    @property
+    def origin_words(self) -> str:
+        """Where the weights come from."""
+        words = {
+            "subject": "this subject's own model",
+            "group": "a group's model",
+            "published": "published weights",
+            "simulated": "SIMULATED: learned from simulated brains",
+            "start": "a start for training",
+        }.get(self.origin, self.origin or "origin unknown")
+        return words + (
+            f", calibrated {self.calibrated[:10]}" if self.calibrated else ""
+        )
+
+    def refusal(self, target: str = "") -> str:
+        """Return why a session would refuse it, and what to do; empty: it would not."""
+        wanted = target or self.target
+        if self.error:
+            return "Its files cannot be read. Copy the bundle again, or choose another."
+        if self.origin == "start":
+            return "It cannot predict yet. Calibrate a subject with it first."
+        if wanted in self.unfit:
+            return (
+                f"{wanted} is not fit for feedback: {self.unfit[wanted]}. Choose "
+                "another target, scan longer and calibrate again, or override after "
+                "the check."
+            )
+        if self.unvalidated:
+            return (
+                "It was made on another conditioning chain and not calibrated since. "
+                "Calibrate it, or override after the check."
+            )
+        return ""
+
+
+def read_streams(text: str) -> tuple[StreamSeen, ...] | None:
+    """Return what ``rtbold streams --json`` printed; None: that was no list."""
+    rows = _rows(text)
+    return None if rows is None else tuple(_stream(row) for row in rows)
+
+
+def read_bundles(text: str) -> tuple[BundleSeen, ...] | None:
+    """Return what ``subjects list --json`` or ``models list --json`` printed."""
+    rows = _rows(text)
+    return None if rows is None else tuple(_bundle(row) for row in rows)
+
+
+def _rows(text: str) -> list[dict[str, Any]] | None:
+    try:
+        rows = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(rows, list):
+        return None
+    return [row for row in rows if isinstance(row, dict) and row.get("name")]
+
+
+def _stream(row: Mapping[str, Any]) -> StreamSeen:
+    simulated = row.get("simulated")
+    return StreamSeen(
+        name=str(row["name"]),
+        type=str(row.get("type", "")),
+        host=str(row.get("host", "")),
+        n_channels=int(_number(row.get("n_channels"), 0)),
+        rate_hz=_number(row.get("rate_hz"), 0),
+        format=str(row.get("format", "")),
+        simulated=simulated if isinstance(simulated, bool) else None,
+    )
+
+
+def _bundle(row: Mapping[str, Any]) -> BundleSeen:
+    unfit, gate = _mapping(row.get("unfit")), _mapping(row.get("gate"))
+    return BundleSeen(
+        name=str(row["name"]),
+        code=str(row.get("code") or ""),
+        path=str(row.get("path", "")),
+        error=str(row.get("error") or ""),
+        origin=str(row.get("origin", "")),
+        simulated=bool(row.get("simulated", False)),
+        unvalidated=bool(row.get("unvalidated", False)),
+        targets=texts(row.get("targets") or row.get("rois")),
+        target=str(row.get("target", "")),
+        unfit={str(k): str(v) for k, v in unfit.items()},
+        gate=gate,
+        calibrated=str(row.get("calibrated") or ""),
+        tr_s=_number(row.get("tr_s"), 2.1),
+        channels=texts(row.get("channels")),
+        cleaning=str(row.get("cleaning") or ""),
+        scanner=str(row.get("scanner") or ""),
+    )
+
+
+def _gate_words(gate: Mapping[str, Any]) -> str:
+    r, low, high = (
+        _number(gate.get(k), float("nan")) for k in ("r", "r_low", "r_high")
+    )
+    return (
+        f"Verdict on {gate.get('target', '?')}: {gate.get('label', '?')}, "
+        f"R {r:.2f} ({low:.2f} to {high:.2f}), p {_number(gate.get('p'), 1):.2g}."
+    )
+
+
+def _number(said: object, otherwise: float) -> float:
+    return float(said) if isinstance(said, int | float) else otherwise
+
+
+def _mapping(said: object) -> Mapping[str, Any]:
+    return said if isinstance(said, dict) else {}

@@ -1,0 +1,223 @@
+"""What the operator chose on the set-up page, and the command line that it makes."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Literal
+
+from rtbold.gui.state.runs import Run, folder_name
+
+TriggerSource = Literal["stream", "channel", "fixed"]
+Value = str | int | float | bool | tuple[str, ...] | None
+NEVER_REMEMBERED = ("flags", "simulated")  # they hold for one session
+LONGEST_NOTE = 1000  # what the control socket takes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetupChoice:
+    """One session as chosen; empty text and None mean that the default holds.
+
+    Parameters
+    ----------
+    subject : its newest calibration runs; else `model`, a bundle's name or folder.
+    target : ROI or contrast that is fed back; empty: the bundle's own.
+    trigger_source : a marker stream, a channel of the EEG stream, or a fixed TR
+        without the scanner's clock.
+    record : folder of the whole session; each run gets one of its own in it.
+    cleaning : ``online:NAME``, ``offline:NAME``, ``none``; empty: not said.
+    truth : source of measured BOLD, as ``rtbold run --truth`` takes it.
+    flags : ``--allow-...`` that the operator gave by overriding a check.
+    simulated : a dry run; its streams come from the twin.
+    """
+
+    stream: str = ""
+    host: str = ""
+    model: str = ""
+    subject: str = ""
+    root: str = ""
+    target: str = ""
+    trigger_source: TriggerSource = "stream"
+    trigger_stream: str = ""
+    trigger: str = "R128"
+    trigger_channel: str = ""
+    trigger_every: int = 1
+    tr_s: float | None = None
+    record: str = ""
+    cleaning: str = ""
+    scanner: str = ""
+    truth: str = ""
+    truth_rois: str = ""  # names, separated by commas
+    truth_first: int = 0
+    unit: str = ""
+    reference: str = ""
+    interpolate: bool = False
+    upstream_delay_ms: float | None = None
+    engine: str = ""
+    precision: str = ""
+    port: int = 5580
+    control_port: int = 5581
+    flags: tuple[str, ...] = ()
+    simulated: bool = False
+
+    @property
+    def feed_address(self) -> str:
+        """Where the session will publish."""
+        return f"tcp://127.0.0.1:{self.port}"
+
+    @property
+    def control_address(self) -> str:
+        """Where the session will take commands."""
+        return f"tcp://127.0.0.1:{self.control_port}"
+
+
+def lacking(choice: SetupChoice) -> tuple[str, ...]:
+    """Return what must be chosen before anything can be checked, in words."""
+    wanted = (
+        (choice.stream, "an EEG stream"),
+        (choice.subject or choice.model, "a subject or a model"),
+        (_has_triggers(choice), _TRIGGERS_WANTED[choice.trigger_source]),
+        (choice.port != choice.control_port, "two different ports"),
+    )
+    return tuple(words for there, words in wanted if not there)
+
+
+def run_arguments(choice: SetupChoice, run: Run) -> tuple[str, ...]:
+    """Return the words after ``rtbold`` that start this run.
+
+    A run is planned for some minutes but goes on until it is stopped: a session that
+    waits for its scanner must not end by itself meanwhile.
+    """
+    return ("run", *_options(choice, run))
+
+
+def preflight_arguments(choice: SetupChoice, run: Run) -> tuple[str, ...]:
+    """Return the words that check this run without starting it."""
+    return ("preflight", *_options(choice, run), "--json")
+
+
+def rehearse_arguments(
+    choice: SetupChoice, run: Run, *, duration_s: float, page: str
+) -> tuple[str, ...]:
+    """Return the words that rehearse this run.
+
+    Parameters
+    ----------
+    page : file that the report is written to.
+    """
+    timed = ("--duration", f"{duration_s:g}", "--page", page, "--json")
+    return ("rehearse", *_options(choice, run, folder="rehearsal"), *timed)
+
+
+def as_choices(choice: SetupChoice) -> dict[str, str]:
+    """Return what differs from the defaults, as texts to be remembered."""
+    return {
+        field.name: str(getattr(choice, field.name))
+        for field in fields(choice)
+        if field.name not in NEVER_REMEMBERED
+        and getattr(choice, field.name) != field.default
+    }
+
+
+def from_choices(texts: Mapping[str, str]) -> SetupChoice:
+    """Return a choice from remembered texts; what cannot be read is the default."""
+    known = {field.name: field.default for field in fields(SetupChoice)}
+    read = {
+        name: value
+        for name, text in texts.items()
+        if name in known
+        and name not in NEVER_REMEMBERED
+        and (value := _read(name, text)) is not None
+    }
+    choice = SetupChoice(**read)  # type: ignore[arg-type]  # checked by _read
+    return choice if choice.trigger_source in _TRIGGERS_WANTED else SetupChoice()
+
+
+_TRIGGERS_WANTED: dict[TriggerSource, str] = {
+    "stream": "a marker stream with the scanner's triggers",
+    "channel": "the trigger channel of the EEG stream",
+    "fixed": "a TR in seconds, for a run without the scanner's clock",
+}
+_SECONDS = ("tr_s", "upstream_delay_ms")
+_WHOLE = ("trigger_every", "truth_first", "port", "control_port")
+
+
+def _has_triggers(choice: SetupChoice) -> bool:
+    return {
+        "stream": bool(choice.trigger_stream),
+        "channel": bool(choice.trigger_channel),
+        "fixed": choice.tr_s is not None,
+    }[choice.trigger_source]
+
+
+def _options(choice: SetupChoice, run: Run, *, folder: str = "") -> list[str]:
+    source = choice.trigger_source
+    given: dict[str, Value] = {
+        "--stream": choice.stream,
+        "--host": choice.host,
+        "--subject": choice.subject,
+        "--model": "" if choice.subject else choice.model,
+        "--root": choice.root,
+        "--target": choice.target,
+        "--trigger-stream": choice.trigger_stream if source == "stream" else "",
+        "--trigger-channel": choice.trigger_channel if source == "channel" else "",
+        "--trigger": choice.trigger if source != "fixed" else "",
+        "--trigger-every": choice.trigger_every if choice.trigger_every != 1 else None,
+        "--tr": choice.tr_s,
+        "--dummy-volumes": run.dummy_volumes or None,
+        "--cleaning": choice.cleaning,
+        "--scanner": choice.scanner,
+        "--unit": choice.unit,
+        "--reference": choice.reference,
+        "--interpolate": choice.interpolate,
+        "--upstream-delay-ms": choice.upstream_delay_ms,
+        "--engine": choice.engine,
+        "--precision": choice.precision,
+        "--port": choice.port,
+        "--control-port": choice.control_port,
+        "--record": _record(choice, folder or folder_name(run)),
+        **_truth(choice),
+    }
+    words = [word for name, value in given.items() for word in _words(name, value)]
+    return words + list(choice.flags)
+
+
+def _truth(choice: SetupChoice) -> dict[str, Value]:
+    if not choice.truth:
+        return {}
+    names = tuple(part.strip() for part in choice.truth_rois.split(",") if part.strip())
+    return {
+        "--truth": choice.truth,
+        "--truth-roi": names,
+        "--truth-first": choice.truth_first or None,
+    }
+
+
+def _record(choice: SetupChoice, folder: str) -> str:
+    """Return the run's own folder; `/` is understood on every system."""
+    if not choice.record:
+        return ""
+    return f"{choice.record.rstrip('/')}/{folder}"
+
+
+def _words(option: str, value: Value) -> tuple[str, ...]:
+    if value is None or value is False or value == "":
+        return ()
+    if value is True:
+        return (option,)
+    if isinstance(value, tuple):
+        return tuple(word for each in value for word in (option, each))
+    return (option, f"{value:g}" if isinstance(value, float) else str(value))
+
+
+def _read(name: str, text: str) -> Value:
+    if name == "interpolate":
+        return text == "True"
+    if name not in (*_SECONDS, *_WHOLE):
+        return text[:LONGEST_NOTE]
+    try:
+        number = float(text)
+    except ValueError:
+        return None
+    if not math.isfinite(number):
+        return None
+    return int(number) if name in _WHOLE else number

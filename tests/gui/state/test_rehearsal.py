@@ -1,0 +1,66 @@
+import json
+
+import pytest
+
+from rtbold.gui.state.rehearsal import Rehearsal, figure_words
+
+
+def read(*said):
+    rehearsal = Rehearsal()
+    for each in said:
+        rehearsal = rehearsal.with_line(json.dumps(each))
+    return rehearsal
+
+
+def stage(name, elapsed_s, remaining_s, text=""):
+    return {
+        "stage": name, "elapsed_s": elapsed_s, "remaining_s": remaining_s, "text": text
+    }  # fmt: skip
+
+
+def test_stages_come_with_time_left():
+    rehearsal = read(stage("session", 60, 240, "volume 28"))
+    assert (rehearsal.stage, rehearsal.elapsed_s, rehearsal.remaining_s) == (
+        "session",
+        60,
+        240,
+    )
+    assert rehearsal.share == pytest.approx(0.2)
+    assert rehearsal.said == ("volume 28",)
+
+
+def test_the_same_words_are_not_repeated():
+    rehearsal = read(*[stage("session", n, 1, "listening") for n in range(1000)])
+    assert rehearsal.said == ("listening",)
+
+
+def test_the_verdict_comes_last():
+    rehearsal = read(
+        stage("preflight", 1, None),
+        {"check": {"name": "triggers", "state": "fail", "found": "none came"}},
+        {
+            "verdict": "no-go",
+            "why": ["no trigger came"],
+            "figures": {"latency_p99_ms": 12.3456, "n_volumes": 0},
+            "page": "/tmp/p.html",
+        },
+    )
+    assert rehearsal.verdict == "no-go"
+    assert rehearsal.why == ("no trigger came",)
+    assert rehearsal.checks[0].found == "none came"
+    assert rehearsal.page == "/tmp/p.html"
+    assert rehearsal.share == 1.0
+
+
+def test_nothing_is_known_at_first():
+    rehearsal = read(stage("preflight", 3, None))
+    assert rehearsal.remaining_s is None
+    assert rehearsal.share == 0.0
+    assert read({"verdict": "maybe"}).verdict is None
+    assert Rehearsal().with_line("rtbold: broken") == Rehearsal()
+
+
+def test_figures_for_people():
+    assert figure_words("latency_p99_ms", 12.3456) == ("latency p99", "12.35 ms")
+    assert figure_words("n_volumes", 12) == ("n volumes", "12")
+    assert figure_words("memory_growth_mb", None) == ("memory growth", "unknown")

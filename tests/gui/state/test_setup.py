@@ -1,0 +1,179 @@
+"""From choices to a command line, and to texts that are remembered."""
+
+from dataclasses import replace
+
+import pytest
+import typer
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rtbold.cli.app import load
+from rtbold.gui.state.runs import Run
+from rtbold.gui.state.setup import (
+    SetupChoice,
+    as_choices,
+    from_choices,
+    lacking,
+    preflight_arguments,
+    rehearse_arguments,
+    run_arguments,
+)
+
+LOCKED = SetupChoice(
+    stream="BrainVision",
+    host="amp",
+    subject="S01",
+    model="demo",
+    target="Putamen",
+    trigger_stream="Markers",
+    record="/data/today/",
+    cleaning="online:RecView",
+    truth="tbv:10.0.0.2:55555",
+    truth_rois="Putamen, Heschl's gyrus,",
+    interpolate=True,
+    upstream_delay_ms=42.5,
+    flags=("--allow-unvalidated",),
+)
+FREE = SetupChoice(stream="X", model="demo", trigger_source="fixed", tr_s=2.1)
+RUN = Run(2, "training", dummy_volumes=4, duration_s=480)
+
+
+def options(words):
+    """Pair options with their values; a flag has none."""
+    found: dict[str, list[str]] = {}
+    for word in words:
+        if word.startswith("--"):
+            name = word
+            found.setdefault(name, [])
+        else:
+            found[name].append(word)
+    return found
+
+
+def test_a_run_gets_all_that_was_chosen():
+    words = run_arguments(LOCKED, RUN)
+    assert words[0] == "run"
+    assert options(words[1:]) == {
+        "--stream": ["BrainVision"],
+        "--host": ["amp"],
+        "--subject": ["S01"],
+        "--target": ["Putamen"],
+        "--trigger-stream": ["Markers"],
+        "--trigger": ["R128"],
+        "--dummy-volumes": ["4"],
+        "--cleaning": ["online:RecView"],
+        "--interpolate": [],
+        "--upstream-delay-ms": ["42.5"],
+        "--port": ["5580"],
+        "--control-port": ["5581"],
+        "--record": ["/data/today/run-02_training"],
+        "--truth": ["tbv:10.0.0.2:55555"],
+        "--truth-roi": ["Putamen", "Heschl's gyrus"],
+        "--allow-unvalidated": [],
+    }
+
+
+def test_a_planned_duration_ends_nothing():
+    assert "--duration" not in run_arguments(LOCKED, RUN)
+
+
+def test_a_free_run_asks_for_no_triggers():
+    given = options(run_arguments(FREE, Run(1))[1:])
+    assert given["--tr"] == ["2.1"]
+    assert not {"--trigger", "--trigger-stream", "--trigger-channel"} & set(given)
+
+
+def test_triggers_in_the_eeg_stream():
+    choice = replace(
+        LOCKED, trigger_source="channel", trigger_channel="TRIG", trigger=""
+    )
+    given = options(run_arguments(choice, RUN)[1:])
+    assert given["--trigger-channel"] == ["TRIG"]
+    assert "--trigger-stream" not in given
+    assert "--trigger" not in given
+
+
+def test_a_rehearsal_records_beside_the_runs_on_the_same_disk():
+    words = rehearse_arguments(LOCKED, RUN, duration_s=300, page="/tmp/p.html")
+    given = options(words[1:])
+    assert words[0] == "rehearse"
+    assert given["--record"] == ["/data/today/rehearsal"]
+    assert given["--duration"] == ["300"]
+    assert given["--page"] == ["/tmp/p.html"]
+    assert given["--json"] == []
+
+
+def test_every_option_is_one_of_rtbold_run():
+    command = typer.main.get_command_from_info(
+        typer.models.CommandInfo(name="run", callback=load("run", "run")),
+        pretty_exceptions_short=True,
+        rich_markup_mode=None,
+    )
+    known = {name for parameter in command.params for name in parameter.opts}
+    everything = replace(
+        LOCKED,
+        trigger_every=3,
+        tr_s=2.1,
+        scanner="inside_running",
+        unit="uV",
+        reference="FCz",
+        engine="torch",
+        precision="f32",
+        truth_first=1,
+        root="/data/subjects",
+    )
+    for choice in (everything, replace(everything, subject="", trigger_source="fixed")):
+        assert set(options(run_arguments(choice, RUN)[1:])) <= known
+    words = preflight_arguments(everything, RUN)
+    assert words[0] == "preflight"
+    assert words[-1] == "--json"
+    assert words[1:-1] == run_arguments(everything, RUN)[1:]
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"stream": ""}, "an EEG stream"),
+        ({"subject": "", "model": ""}, "a subject or a model"),
+        ({"trigger_stream": ""}, "marker stream"),
+        ({"trigger_source": "channel"}, "trigger channel"),
+        ({"trigger_source": "fixed"}, "a TR in seconds"),
+        ({"control_port": 5580}, "two different ports"),
+    ],
+)
+def test_what_lacks_is_said(changes, words):
+    assert not lacking(LOCKED)
+    assert any(words in said for said in lacking(replace(LOCKED, **changes)))
+
+
+def test_addresses_are_of_this_machine():
+    choice = replace(LOCKED, port=6000, control_port=6001)
+    assert choice.feed_address == "tcp://127.0.0.1:6000"
+    assert choice.control_address == "tcp://127.0.0.1:6001"
+
+
+def test_choices_are_remembered_but_overrides_are_not():
+    remembered = as_choices(replace(LOCKED, simulated=True))
+    assert all(isinstance(text, str) for text in remembered.values())
+    assert from_choices(remembered) == replace(LOCKED, flags=(), simulated=False)
+    assert as_choices(SetupChoice()) == {}
+    assert from_choices({}) == SetupChoice()
+
+
+def test_what_cannot_be_read_is_the_default():
+    bad = {
+        "tr_s": "soon", "port": "inf", "trigger_every": "", "unknown": "x",
+        "simulated": "True", "flags": "--allow-unvalidated", "stream": "ok",
+    }  # fmt: skip
+    assert from_choices(bad) == SetupChoice(stream="ok")
+    assert from_choices({"trigger_source": "telepathy"}) == SetupChoice()
+
+
+@given(
+    st.dictionaries(
+        st.sampled_from([*SetupChoice.__dataclass_fields__, "nonsense"]), st.text()
+    )
+)
+def test_any_texts_give_a_choice(texts):
+    choice = from_choices(texts)
+    assert from_choices(as_choices(choice)) == choice
