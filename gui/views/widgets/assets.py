@@ -1,0 +1,50 @@
+"""The tables in gui/assets; scripts/make_gui_assets.py makes them."""
+
+import csv
+from functools import cache
+from importlib.resources import files
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+Side = Literal["right", "back", "top"]
+FloatArray = NDArray[np.float64]
+
+
+def electrode_place(label: str) -> tuple[float, float] | None:
+    """Return x and y of an electrode on the head's disc; None if it is not known."""
+    return _electrodes().get(label.strip().casefold())
+
+
+def roi_dots(roi: str) -> FloatArray | None:
+    """Return (dots, 3) mm, one dot for each hemisphere; None if it is not known."""
+    # One spelling: the atlas writes a typographic apostrophe.
+    return _roi_dots().get(roi.strip().replace("\u2019", "'").casefold())
+
+
+@cache
+def brain_outline(side: Side) -> FloatArray:
+    """Return (points, 2) mm of the brain's outline seen from `side`."""
+    rows = (row for row in _rows("brain_outline.csv") if row["seen_from"] == side)
+    return np.array([(float(row["a_mm"]), float(row["b_mm"])) for row in rows])
+
+
+@cache
+def _electrodes() -> dict[str, tuple[float, float]]:
+    rows = _rows("electrodes.csv")
+    return {row["label"].casefold(): (float(row["x"]), float(row["y"])) for row in rows}
+
+
+@cache
+def _roi_dots() -> dict[str, FloatArray]:
+    found: dict[str, list[tuple[float, ...]]] = {}
+    for row in _rows("roi_centres.csv"):
+        place_mm = tuple(float(row[axis]) for axis in ("x_mm", "y_mm", "z_mm"))
+        found.setdefault(row["name"].casefold(), []).append(place_mm)
+    return {name: np.array(places) for name, places in found.items()}
+
+
+def _rows(name: str) -> list[dict[str, str]]:
+    place = files("rtbold.gui") / "assets" / name
+    return list(csv.DictReader(place.read_text(encoding="utf-8").splitlines()))
