@@ -40,6 +40,9 @@ def jobs(clock):
     yield jobs
     clock.ahead_s += 30
     jobs.close()
+    end_s = time.monotonic() + 5
+    while threading.active_count() > before and time.monotonic() < end_s:
+        time.sleep(0.01)  # a reader ends once the last holder of its pipe is gone
     assert threading.active_count() == before
 
 
