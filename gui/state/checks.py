@@ -171,13 +171,14 @@ def read_check(said: object) -> CheckLine | None:
     if not isinstance(said, dict) or said.get("state") not in CHECK_WORDS:
         return None
     found, advice = str(said.get("found", "")), str(said.get("advice", ""))
-    named = said.get("allow") or said.get("flag") or f"{found} {advice}"
+    must = bool(said.get("must", said["state"] == "fail"))
+    named = said.get("override") or (f"{found} {advice}" if must else "")
     return CheckLine(
         name=str(said.get("name", "check")),
         state=said["state"],
         found=found,
         advice=advice,
-        must=bool(said.get("must", said["state"] == "fail")),
+        must=must,
         flags=tuple(dict.fromkeys(_FLAG.findall(str(named)))),
     )
 
@@ -193,7 +194,13 @@ def _channels(said: Iterable[object]) -> Iterable[ChannelFound]:
             rms = each.get("rms_uv")
             yield ChannelFound(
                 label=str(each["label"]),
-                state=str(each.get("state", "ok")),
+                state=_channel_state(each),
                 found=str(each.get("found") or ""),
                 rms_uv=float(rms) if isinstance(rms, int | float) else None,
             )
+
+
+def _channel_state(said: dict[str, Any]) -> str:
+    """Return its state; one that is well but has another name is an alias."""
+    state = str(said.get("state", "unknown"))
+    return "alias" if said.get("match") == "alias" and state == "good" else state

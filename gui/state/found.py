@@ -1,7 +1,7 @@
 """What child processes found: streams on the network, subjects and models. Pure."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -9,6 +9,45 @@ from rtbold.gui.state.checks import texts
 
 EEG_TYPE, MARKER_TYPES = "eeg", ("markers", "marker", "stim", "trigger")
 OWN_TYPES = ("prediction",)  # of rtbold itself
+
+
+@dataclass(frozen=True, slots=True)
+class Streams:
+    """The streams of the last search that gave an answer.
+
+    Parameters
+    ----------
+    searched_s : when that was, on a monotonic clock; None: not yet.
+    problem : why the last search gave none.
+    """
+
+    found: tuple["StreamSeen", ...] = ()
+    searching: bool = False
+    searched_s: float | None = None
+    problem: str = ""
+
+    def named(self, name: str, host: str = "") -> "StreamSeen | None":
+        """Return the stream of that name, if it is there now."""
+        fits = (s for s in self.found if s.name == name and host in ("", s.host))
+        return next(fits, None)
+
+
+@dataclass(frozen=True, slots=True)
+class Bundles:
+    """Subjects (the newest calibration of each) and models that can be chosen."""
+
+    subjects: tuple["BundleSeen", ...] = ()
+    models: tuple["BundleSeen", ...] = ()
+    searching: bool = False
+    searched: bool = False
+    problem: str = ""
+
+    def chosen(self, subject: str, model: str) -> "BundleSeen | None":
+        """Return the bundle that a choice names; a subject goes over a model."""
+        if subject:
+            return next((b for b in self.subjects if b.code == subject), None)
+        fits = (b for b in self.models if model in (b.name, b.path))
+        return next(fits, None) if model else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +162,11 @@ def read_bundles(text: str) -> tuple[BundleSeen, ...] | None:
     """Return what ``subjects list --json`` or ``models list --json`` printed."""
     rows = _rows(text)
     return None if rows is None else tuple(_bundle(row) for row in rows)
+
+
+def newest(rows: Iterable["BundleSeen"]) -> tuple["BundleSeen", ...]:
+    """Return the last bundle of each subject, as ``rtbold run --subject`` takes it."""
+    return tuple({row.code: row for row in rows}.values())
 
 
 def _rows(text: str) -> list[dict[str, Any]] | None:

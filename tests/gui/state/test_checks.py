@@ -46,16 +46,18 @@ def test_lines_come_one_after_the_other():
 def test_channels_are_read_with_what_is_too_much():
     said = {
         "channels": [
-            {"label": "CZ", "state": "ok", "found": "Cz", "rms_uv": 12.5},
+            {"label": "CZ", "state": "good", "found": "Cz", "rms_uv": 12.5},
             {"label": "T7", "state": "missing", "found": None, "rms_uv": None},
+            {"label": "P7", "state": "good", "found": "T5", "match": "alias"},
             "nonsense",
         ],
         "extra": ["ECG"],
     }
     checks = read(json.dumps(said))
     assert [(c.label, c.state, c.found, c.rms_uv) for c in checks.channels] == [
-        ("CZ", "ok", "Cz", 12.5),
+        ("CZ", "good", "Cz", 12.5),
         ("T7", "missing", "", None),
+        ("P7", "alias", "T5", None),
     ]
     assert checks.extra == ("ECG",)
 
@@ -73,7 +75,7 @@ def test_only_red_must_haves_block():
 def test_an_override_names_reason_and_flags():
     checks = read(
         line("gate", "fail", advice="scan longer, or pass --allow-unvalidated."),
-        line("domain", "fail", allow="--allow-domain-shift"),
+        line("domain", "fail", override="--allow-domain-shift"),
         NOT_READY,
     )
     let_go = overridden(checks, "  pilot,\n no feedback ")
