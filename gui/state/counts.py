@@ -1,10 +1,13 @@
 """What is counted over a session, for the summary. Bounded by its closed lists."""
 
 from collections import Counter
+from typing import get_args
 
 from rtbold.gui.state.received_kinds import FeedbackValue, Quality
+from rtbold.messages import Reason
 
 MOST_CHANNELS = 1024
+KNOWN_REASONS = frozenset(get_args(Reason))
 
 
 class Counts:
@@ -31,7 +34,7 @@ class Counts:
     def take_feedback(self, fb: FeedbackValue) -> None:
         """Count one prediction."""
         self.by_status[fb.status] += 1
-        self.by_reason.update(fb.reasons)
+        self.by_reason.update(KNOWN_REASONS & set(fb.reasons))
         self.n_predictions += 1
         if fb.usable:
             self.n_flips += 1

@@ -34,6 +34,7 @@ from rtbold.gui.state.vigilance import Vigilance, VigilanceIndex
 
 DEFAULT_TR_S = 2.1  # until a message tells
 MOST_FINISHED = 20
+MOST_TOLD = 100
 MOST_EARLY = 8  # predictions kept while their ROIs' names are not known
 
 _KINDS: dict[type, str] = {
@@ -180,7 +181,7 @@ class DashboardState:
 
     def _tell(self, text: str, now_s: float) -> None:
         """Log an error that would come with each message, once per session."""
-        if text not in self._told:
+        if text not in self._told and len(self._told) < MOST_TOLD:
             self._told.add(text)
             self.log.add(text, now_s, level="error")
 

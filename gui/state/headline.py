@@ -7,6 +7,7 @@ still, then what the newest prediction says.
 import math
 from dataclasses import dataclass
 
+from rtbold.client import STALLED_AFTER_TRS
 from rtbold.gui.state.received_kinds import Beat, Bye, FeedbackValue, Hello, Link
 from rtbold.gui.state.shown import FeedbackFacts, age_s, is_stalled
 from rtbold.gui.state.wording import INFORMING, Level, reason_words, status_words
@@ -109,7 +110,7 @@ def _silence(facts: SessionFacts, link_age_s: float) -> Headline | None:
 
 
 def _stalled(facts: SessionFacts) -> Headline | None:
-    if not is_stalled(facts.feedback):
+    if not _outlived_by_heartbeats(facts):
         return None
     old_s = age_s(facts.feedback.newest, facts.feedback.lsl_now_s)
     for_s = "" if math.isinf(old_s) else f" for {math.floor(old_s)} s"
@@ -119,6 +120,17 @@ def _stalled(facts: SessionFacts) -> Headline | None:
         "the session lives but sends no predictions",
         "Stop the session and start it again.",
     )
+
+
+def _outlived_by_heartbeats(facts: SessionFacts) -> bool:
+    """Return whether a heartbeat came after the next prediction was overdue.
+
+    Without one nobody knows yet whether the session stalls or is gone.
+    """
+    newest, beat = facts.feedback.newest, facts.beat
+    if newest is None or beat is None:
+        return is_stalled(facts.feedback)
+    return beat.t_lsl - newest.t_lsl > STALLED_AFTER_TRS * facts.feedback.tr_s
 
 
 def _no_eeg(facts: SessionFacts) -> Headline | None:

@@ -21,6 +21,7 @@ from rtbold.gui.state.received_kinds import (
 
 CAPACITY: Final = 2000  # volumes: more than an hour at TR 2.1 s
 AHEAD_MOST: Final = 20  # volumes by which a measurement may be ahead of its prediction
+SAME_ONSET_S: Final = 0.1  # both messages of a volume name the same trigger
 IntArray = NDArray[np.int64]
 _Source = Literal["roi", "fb"]
 
@@ -162,7 +163,8 @@ class VolumeHistory:
             return None
         self.version += 1
         volume = of.volume_index + of.horizon_tr
-        if volume <= self._last.get(source, volume - 1):
+        stepped_back = volume <= self._last.get(source, volume - 1)
+        if stepped_back or self._has_other_onset(volume, of.t_trigger):
             self._begin_run()
         self._last[source] = volume
         if self._end == self._segment or volume > self._newest_volume():
@@ -171,6 +173,12 @@ class VolumeHistory:
         if row is not None:
             self._rows.t_trigger[row] = _nan(of.t_trigger)
         return row
+
+    def _has_other_onset(self, volume: int, t_trigger_s: float | None) -> bool:
+        row = self._known_row(volume)
+        if row is None or t_trigger_s is None:
+            return False
+        return abs(float(self._rows.t_trigger[row]) - t_trigger_s) > SAME_ONSET_S
 
     def _begin_run(self) -> None:
         self._run += 1
