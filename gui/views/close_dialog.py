@@ -86,7 +86,9 @@ class FarewellDialog(QDialog):
 
     def say_late(self, why: str = "") -> None:
         """Say that it did not end in time, and what can be done."""
-        self.bar.setRange(0, 0)
+        if self.bar.maximum() == 0:
+            return
+        self.bar.setRange(0, 0)  # moves without an end
         said = f" It answered: {why}" if why else ""
         self.words.setText(
             f"The session has not ended within {PATIENCE_S:g} s.{said} It may still be "

@@ -1,0 +1,289 @@
+"""The operator's window: four pages, the status on each, one timer that drives all."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Protocol
+
+from PyQt6.QtCore import Qt, QTimer
+from PyQt6.QtGui import QCloseEvent, QKeySequence, QShortcut
+from PyQt6.QtWidgets import (
+    QApplication,
+    QHBoxLayout,
+    QMainWindow,
+    QStackedWidget,
+    QVBoxLayout,
+    QWidget,
+)
+
+from rtbold.gui.controllers.dashboard import DashboardController
+from rtbold.gui.state.address import Address
+from rtbold.gui.state.dashboard import DashboardState
+from rtbold.gui.state.preferences import Preferences
+from rtbold.gui.state.theme_colours import Colours, ThemeName, colours
+from rtbold.gui.views import theme
+from rtbold.gui.views.closing_view import Closing
+from rtbold.gui.views.connect_dialog import ConnectDialog
+from rtbold.gui.views.failures import Failures
+from rtbold.gui.views.help_dialog import HelpDialog
+from rtbold.gui.views.news_view import NewsView
+from rtbold.gui.views.notice_bar import NoticeBar
+from rtbold.gui.views.participant_host import ParticipantHost
+from rtbold.gui.views.remembered import Remembered
+from rtbold.gui.views.side_bar import PAGES, SideBar
+from rtbold.gui.views.summary_page import SummaryPage
+
+FRAME_MS = 33
+SETUP, REHEARSE, SESSION, SUMMARY = range(len(PAGES))
+TEXT_STEP = 1.1
+SUMMARY_EVERY_S = 5.0
+SIDE_ACTIONS = (
+    ("join", "Join…", "Watch a session that runs, here or elsewhere (Ctrl+J)"),
+    ("participant", "Participant", "The participant's window (Ctrl+P)"),
+    ("theme", "Light / dark", "Other colours (Ctrl+T)"),
+    ("help", "Keys", "What the keys do (F1)"),
+)
+KEYS: tuple[tuple[str, str], ...] = (
+    *((f"Ctrl+{n}", f"page {name}") for n, name in enumerate(PAGES, start=1)),
+    ("Ctrl+J", "join a session that runs"),
+    ("Ctrl+P", "open or close the participant's window"),
+    ("F11, Esc", "on the participant's window: full screen, and back"),
+    ("Ctrl+T", "dark or light"),
+    ("Ctrl++, Ctrl+-, Ctrl+0", "larger, smaller, usual text"),
+    ("Ctrl+Q", "close the dashboard; a session goes on unless you say otherwise"),
+    ("F1", "this list"),
+)
+
+
+class Page(Protocol):
+    """What the window asks of a page, which is a QWidget too."""
+
+    def refresh(self, state: DashboardState, now_s: float) -> None:
+        """Draw the newest state; called 30 times a second while it is seen."""
+
+    def set_colours(self, colours: Colours) -> None:
+        """Take the colours of a theme."""
+
+
+class Ticking(Protocol):
+    """A controller that is called once per frame."""
+
+    def tick(self, now_s: float) -> None:
+        """Take what has come."""
+
+    def close(self) -> None:
+        """End its children and threads."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """What the window is made of.
+
+    Parameters
+    ----------
+    pages : of set-up, rehearsal, session and summary, in this order.
+    workers : further controllers, ended with the window.
+    keys : lines for F1 beside the window's own.
+    base_points : text size of the system, before any scaling.
+    now_s : a monotonic clock.
+    """
+
+    controller: DashboardController
+    pages: tuple[Page, Page, Page, SummaryPage]
+    workers: tuple[Ticking, ...]
+    remembered: Remembered
+    preferences: Preferences
+    base_points: float
+    now_s: Callable[[], float]
+    keys: tuple[tuple[str, str], ...] = ()
+
+
+class MainWindow(QMainWindow):
+    """Pages in a stack, a side bar, a bar of notices; the timer starts with `begin`."""
+
+    def __init__(self, parts: Parts) -> None:
+        super().__init__()
+        self.setObjectName("main_window")
+        self.setWindowTitle("rtbold")
+        self._parts, self.controller = parts, parts.controller
+        self.preferences = parts.preferences
+        self.failures = Failures(self._tell_fault)
+        shown = colours(self.preferences.theme)
+        self.side = SideBar(shown, SIDE_ACTIONS)
+        self.notices = NoticeBar(shown)
+        self.news = NewsView(self.notices, self, now_s=parts.now_s)
+        self.participant = ParticipantHost(self)
+        self.closing = Closing(self, self.controller, parts.now_s)
+        self.stack = QStackedWidget()
+        self._summary_s = parts.now_s()
+        self._lay_out()
+        self._connect()
+        self._timer = QTimer(self)
+        self._timer.setTimerType(Qt.TimerType.PreciseTimer)
+        self._timer.timeout.connect(self.tick)
+        self._dress()
+
+    @property
+    def state(self) -> DashboardState:
+        """What is known now."""
+        return self.controller.state
+
+    def begin(self) -> None:
+        """Restore place and size, show the window, start the timer."""
+        geometry = self._parts.remembered.geometry()
+        if geometry is None or not self.restoreGeometry(geometry):
+            self.resize(1366, 728)  # with the desktop's bar: a 1366 x 768 screen
+        self.show()
+        self._timer.start(FRAME_MS)
+
+    def tick(self) -> None:
+        """Take what has come and draw; a fault in one part stops no other."""
+        now_s, guard = self._parts.now_s(), self.failures.guard
+        guard("the feed", lambda: self.controller.tick(now_s))
+        for worker in self._parts.workers:
+            guard("a worker", partial(worker.tick, now_s))
+        guard("the news", lambda: self.news.show_news(self.controller.news()))
+        headline = self.state.headline(now_s)
+        guard("the status", lambda: self.side.show_headline(headline))
+        shown = self.stack.currentIndex()
+        page: Page = self._parts.pages[shown]
+        guard(f"the page {PAGES[shown]}", lambda: page.refresh(self.state, now_s))
+        guard("the summary", lambda: self._keep_summary(now_s))
+        if not guard(
+            "the participant's window",
+            lambda: self.participant.refresh(self.state, now_s),
+        ):
+            self.participant.neutral()
+        guard("closing", lambda: self.closing.tick(now_s))
+
+    def _keep_summary(self, now_s: float) -> None:
+        """Keep the numbers of a session that may be followed by another at any time."""
+        if now_s - self._summary_s > SUMMARY_EVERY_S:
+            self._summary_s = now_s
+            self._parts.pages[-1].take(self.state)
+
+    def go_to(self, page: int) -> None:
+        """Open a page."""
+        self.stack.setCurrentIndex(page)
+        self.side.mark(page)
+
+    def join(self, address: Address) -> None:
+        """Watch the session at `address`."""
+        if self.controller.join(address):
+            self.go_to(SESSION)
+
+    def start_session(self, arguments: tuple[str, ...]) -> bool:
+        """Start a session, and watch it."""
+        if not self.controller.start(arguments):
+            return False
+        self.go_to(SESSION)
+        return True
+
+    def session_ended(self) -> None:
+        """Show what the session came to, unless the operator is preparing the next."""
+        self._parts.pages[-1].take(self.state)
+        if self.stack.currentIndex() == SESSION:
+            self.go_to(SUMMARY)
+
+    def ask_to_join(self) -> None:
+        """Ask for an address; join it."""
+        dialog = ConnectDialog(self.controller.address or Address(), self)
+        if dialog.exec():
+            self.join(dialog.address)
+
+    def set_preferences(self, preferences: Preferences) -> None:
+        """Take and keep other preferences."""
+        before, self.preferences = self.preferences, preferences
+        if (before.theme, before.text_scale) != (
+            preferences.theme,
+            preferences.text_scale,
+        ):
+            self._dress()
+        self.participant.set_preferences(preferences)
+        self._parts.remembered.keep(preferences)
+
+    def closeEvent(self, event: QCloseEvent | None) -> None:  # noqa: N802 - Qt's name
+        """Ask about a session that runs; end threads and children, never it."""
+        if event is None:
+            return
+        if not self.closing.may_close():
+            event.ignore()
+            return
+        self._timer.stop()
+        self.participant.close()
+        self._parts.remembered.keep(self.preferences)
+        self._parts.remembered.keep_geometry(self.saveGeometry())
+        self._parts.remembered.flush()
+        for worker in self._parts.workers:
+            self.failures.guard("a worker's end", worker.close)
+        self.failures.guard("the link's end", self.controller.close)
+        event.accept()
+
+    def _lay_out(self) -> None:
+        for page in self._parts.pages:
+            assert isinstance(page, QWidget)
+            self.stack.addWidget(page)
+        right = QVBoxLayout()
+        right.setSpacing(0)
+        right.addWidget(self.notices)
+        right.addWidget(self.stack, stretch=1)
+        whole = QWidget()
+        row = QHBoxLayout(whole)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(0)
+        row.addWidget(self.side)
+        row.addLayout(right, stretch=1)
+        self.setCentralWidget(whole)
+        self.go_to(SETUP)
+
+    def _connect(self) -> None:
+        self.side.chosen.connect(self.go_to)
+        actions: dict[str, Callable[[], None]] = {
+            "join": self.ask_to_join,
+            "participant": self.participant.toggle,
+            "theme": self._other_theme,
+            "help": self._show_help,
+        }
+        self.side.pressed.connect(lambda name: actions[name]())
+        shortcuts: dict[str, Callable[[], object]] = {
+            **{f"Ctrl+{n + 1}": partial(self.go_to, n) for n in range(len(PAGES))},
+            "Ctrl+J": self.ask_to_join,
+            "Ctrl+P": self.participant.toggle,
+            "Ctrl+T": self._other_theme,
+            "F1": self._show_help,
+            "Ctrl++": lambda: self._scale_text(TEXT_STEP),
+            "Ctrl+=": lambda: self._scale_text(TEXT_STEP),
+            "Ctrl+-": lambda: self._scale_text(1 / TEXT_STEP),
+            "Ctrl+0": lambda: self._scale_text(1 / self.preferences.text_scale),
+            "Ctrl+Q": self.close,
+        }
+        for keys, action in shortcuts.items():
+            QShortcut(QKeySequence(keys), self).activated.connect(action)
+
+    def _other_theme(self) -> None:
+        other: ThemeName = "light" if self.preferences.theme == "dark" else "dark"
+        self.set_preferences(replace(self.preferences, theme=other))
+
+    def _scale_text(self, factor: float) -> None:
+        self.set_preferences(self.preferences.with_text_scale(factor))
+
+    def _dress(self) -> None:
+        """Give everything the colours and the text size of the preferences."""
+        shown = colours(self.preferences.theme)
+        app = QApplication.instance()
+        if isinstance(app, QApplication):
+            theme.apply(
+                app,
+                shown,
+                text_scale=self.preferences.text_scale,
+                base_points=self._parts.base_points,
+            )
+        for part in (self.side, self.notices, *self._parts.pages):
+            part.set_colours(shown)
+
+    def _show_help(self) -> None:
+        HelpDialog((*KEYS, *self._parts.keys), self).exec()
+
+    def _tell_fault(self, text: str) -> None:
+        self.state.log.add(text, self._parts.now_s(), level="error")
+        self.notices.show_notice("fault", text, level="invalid")

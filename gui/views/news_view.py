@@ -1,0 +1,55 @@
+"""What the controller tells, as notices and as lines of the log."""
+
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+from rtbold.gui.controllers.dashboard import News
+from rtbold.gui.state.address import Address
+from rtbold.gui.state.dashboard import DashboardState
+from rtbold.gui.state.received import LogLevel
+from rtbold.gui.views.notice_bar import NoticeBar
+
+QUIET = ("joined", "started", "greeting")  # in the log only
+
+
+class Window(Protocol):
+    """What a notice's button can ask of the operator's window."""
+
+    @property
+    def state(self) -> DashboardState:
+        """What is known now."""
+
+    def join(self, address: Address) -> None:
+        """Watch the session at `address`."""
+
+    def session_ended(self) -> None:
+        """Show what it came to."""
+
+
+class NewsView:
+    """Shows news; the newest of a kind replaces the one before."""
+
+    def __init__(
+        self, notices: NoticeBar, window: Window, *, now_s: Callable[[], float]
+    ) -> None:
+        self._notices, self._window, self._now_s = notices, window, now_s
+
+    def show_news(self, news: Sequence[News]) -> None:
+        """Show what is new."""
+        for one in news:
+            self._show(one)
+
+    def _show(self, news: News) -> None:
+        level: LogLevel = "error" if news.level == "invalid" else "info"
+        self._window.state.log.add(news.text, self._now_s(), level=level)
+        if news.kind in ("joined", "started"):
+            for kind in ("offer", "died", "trouble", "ended"):
+                self._notices.take_away(kind)
+        elif news.kind == "ended":
+            self._window.session_ended()
+        if news.kind in QUIET:
+            return
+        action = None
+        if news.kind == "offer":
+            action = ("Join it", lambda: self._window.join(Address()))
+        self._notices.show_notice(news.kind, news.text, level=news.level, action=action)
