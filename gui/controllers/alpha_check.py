@@ -6,12 +6,14 @@ of the recording and nothing of the person: some healthy people have little alph
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+
+from rtbold.gui.state.vigilance import POSTERIOR
 
 Stage = Literal["idle", "open", "closed", "done", "stopped"]
 Verdict = Literal["plausible", "weak", "no change", "everything rose", "unknown"]
@@ -25,9 +27,7 @@ ENOUGH_N = 10  # band powers of each stage; they come once a second
 PLAUSIBLE_RATIO = 1.5
 WEAK_RATIO = 1.2
 BROADBAND_SHARE = 0.7  # of alpha's rise, in beta, on a log scale
-POSTERIOR = frozenset(
-    "O1 OZ O2 PO3 PO4 POZ PO7 PO8 P3 P4 PZ P7 P8 P1 P2 P5 P6 T5 T6".split()
-)
+BACK = frozenset(label.upper() for label in POSTERIOR)
 INSTRUCTIONS: dict[Stage, str] = {
     "idle": "Tell the participant: relax, sit still, look at one point.",
     "open": "Eyes OPEN",
@@ -135,8 +135,8 @@ class AlphaCheck:
             self._stage, self._why_stopped = "stopped", why
             self._mark(f"alpha check: stopped, {why}")
 
-    def take(self, powers: Powers) -> None:
-        """Take band powers whose EEG lies in one stage alone."""
+    def take(self, powers: Powers, skip: Collection[str] = ()) -> None:
+        """Take band powers whose EEG lies in one stage alone; `skip` are bad now."""
         if not self.running or powers.t_end <= self._newest_t:
             return
         self._newest_t = powers.t_end
@@ -145,7 +145,9 @@ class AlphaCheck:
         if not fits or not SETTLE_S <= since_s <= self._stage_s:
             return
         wanted = [_band(powers, "alpha"), _band(powers, "beta")]
-        self._powers[self._stage].append(np.stack(wanted))
+        both = np.stack(wanted)  # (alpha and beta, channels)
+        both[:, [label in skip for label in self._channels]] = np.nan
+        self._powers[self._stage].append(both)
 
     def tick(self, t_lsl: float) -> None:
         """Go to the next stage when it is time."""
@@ -176,7 +178,7 @@ class AlphaCheck:
     def ratio(self) -> AlphaRatio:
         """Return closed over open at the posterior channels, in words too."""
         labels = enumerate(self._channels)
-        back = [index for index, label in labels if label.upper() in POSTERIOR]
+        back = [index for index, label in labels if label.upper() in BACK]
         if not back:
             return AlphaRatio("unknown", "No channel over the back of the head.")
         n_open, n_closed = len(self._powers["open"]), len(self._powers["closed"])

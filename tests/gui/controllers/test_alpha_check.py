@@ -153,3 +153,17 @@ def test_stopping_early_concludes_nothing_and_marks_why():
     assert view.result.verdict == "unknown"
     assert "closed by the operator" in view.result.words
     assert marks[-1] == "alpha check: stopped, closed by the operator"
+
+
+def test_a_channel_that_is_bad_now_is_left_out():
+    check = AlphaCheck(lambda _: None, CHANNELS)
+    check.start(T0)
+    for second in range(1, int(2 * STAGE_S) + 2):
+        check.tick(T0 + second)
+        is_open = check.view(T0 + second).stage == "open"
+        table = powers(0, alpha=10 if is_open else 20).power_uv2
+        table[2, 2] = 1 if is_open else 1e6
+        check.take(Powers(T0 + second, table), skip={"O1"})
+    result = check.view(T0 + 61).result
+    assert [label for label, _ in result.by_channel] == ["Pz", "O2"]
+    assert result.alpha == pytest.approx(2)

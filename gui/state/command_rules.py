@@ -1,0 +1,72 @@
+"""Which commands can work now, and why not. Pure."""
+
+from dataclasses import dataclass
+
+from rtbold.gui.state.dashboard import DashboardState
+
+NO_CONTROL = "This session has no control socket; stop it where it was started."
+
+
+@dataclass(frozen=True, slots=True)
+class CommandRules:
+    """Why each command cannot be given; empty: it can."""
+
+    start: str = ""
+    pause: str = ""
+    stop: str = ""
+    mark: str = ""
+    note: str = ""
+    alpha: str = ""
+    resumes: bool = False  # the operator has paused, so the button resumes
+
+
+def command_rules(
+    state: DashboardState, now_s: float, *, has_control: bool, next_run: str
+) -> CommandRules:
+    """Return which commands can work.
+
+    Parameters
+    ----------
+    has_control : whether commands have an address.
+    next_run : the run that Start would start, in words; empty: none is planned.
+    """
+    deaf = _deaf(state, now_s, has_control=has_control)
+    start = "" if next_run else "Plan a run on the set-up page first."
+    if not deaf or _speaks(state, now_s):
+        start = "A session runs. Stop it before the next run."
+    return CommandRules(
+        start=start,
+        pause=deaf,
+        stop=deaf,
+        mark=deaf,
+        note=deaf,
+        alpha=deaf or _no_bands(state),
+        resumes=_resumes(state),
+    )
+
+
+def _resumes(state: DashboardState) -> bool:
+    """Return whether the operator paused; lost triggers pause too and do not resume."""
+    if state.beat is None or state.beat.state != "paused":
+        return False
+    fb = state.fb
+    return fb is None or fb.status != "paused" or "operator_pause" in fb.reasons
+
+
+def _deaf(state: DashboardState, now_s: float, *, has_control: bool) -> str:
+    """Return why no command reaches a session; empty: one listens."""
+    if not _speaks(state, now_s):
+        return "No session is heard."
+    return "" if has_control else NO_CONTROL
+
+
+def _speaks(state: DashboardState, now_s: float) -> bool:
+    return state.headline(now_s).level != "none" and state.link is not None
+
+
+def _no_bands(state: DashboardState) -> str:
+    if state.hello is None:
+        return "The session has not said yet which channels it has."
+    if state.bands is None:
+        return "No band powers have come yet: EEG must flow first."
+    return ""

@@ -1,0 +1,52 @@
+"""Text that is drawn by hand: fitted, elided, in a colour."""
+
+from PyQt6.QtCore import QRectF, Qt
+from PyQt6.QtGui import QColor, QFont, QFontMetricsF, QPainter
+
+LEFT = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
+RIGHT = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
+CENTRE = Qt.AlignmentFlag.AlignCenter
+WRAPPED = (
+    Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignTop | Qt.TextFlag.TextWordWrap
+)
+SMALLEST_PX = 9
+
+
+def sized(font: QFont, pixels: float, *, bold: bool = False) -> QFont:
+    """Return `font` so many pixels tall."""
+    found = QFont(font)
+    found.setPixelSize(max(SMALLEST_PX, round(pixels)))
+    found.setBold(bold)
+    return found
+
+
+def scaled(font: QFont, factor: float, *, bold: bool = False) -> QFont:
+    """Return `font` in so many times its size; it follows the text size chosen."""
+    found = QFont(font)
+    found.setPointSizeF(max(5.0, font.pointSizeF() * factor))
+    found.setBold(bold)
+    return found
+
+
+def fitted(font: QFont, text: str, box: QRectF, *, most_px: float) -> QFont:
+    """Return `font`, bold, as large as fits `text` into `box` and is not too large."""
+    pixels = min(most_px, box.height())
+    width = QFontMetricsF(sized(font, pixels, bold=True)).horizontalAdvance(text)
+    if width > box.width() > 0:
+        pixels *= box.width() / width
+    return sized(font, pixels, bold=True)
+
+
+def draw_line(
+    painter: QPainter,
+    box: QRectF,
+    text: str,
+    *,
+    colour: str,
+    align: Qt.AlignmentFlag = LEFT,
+) -> None:
+    """Draw one line with the painter's font; what does not fit ends with dots."""
+    metrics = QFontMetricsF(painter.font())
+    cut = metrics.elidedText(text, Qt.TextElideMode.ElideRight, box.width())
+    painter.setPen(QColor(colour))
+    painter.drawText(box, int(align), cut)

@@ -1,0 +1,116 @@
+"""Where the milliseconds go, from the brain's event to the pixel."""
+
+from PyQt6.QtCore import QEvent, QRectF
+from PyQt6.QtGui import QColor, QHelpEvent, QPainter, QPaintEvent
+from PyQt6.QtWidgets import QToolTip, QWidget
+
+from rtbold.gui.state.dashboard import DashboardState
+from rtbold.gui.state.latency import BudgetRow
+from rtbold.gui.state.theme_colours import Colours
+from rtbold.gui.views.drawn_text import draw_line, scaled
+
+MARGIN = 8.0
+COLUMNS = 4
+TITLE = "From brain event to pixel (median)"
+
+
+class TimingPanel(QWidget):
+    """One cell per stage and the sum; each says in its tooltip what it is."""
+
+    def __init__(self, colours: Colours, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setObjectName("timing_panel")
+        self.setMinimumSize(300, 104)
+        self._colours = colours
+        self._rows: tuple[BudgetRow, ...] = ()
+        self._drawn: tuple[str | None, int] | None = None
+
+    @property
+    def rows(self) -> tuple[BudgetRow, ...]:
+        """What is shown now, the sum last."""
+        return self._rows
+
+    def set_colours(self, colours: Colours) -> None:
+        """Take the colours of a theme."""
+        self._colours = colours
+        self.update()
+
+    def refresh(self, state: DashboardState, now_s: float) -> None:
+        """Show the newest times; they change once per volume."""
+        drawn = (state.session, state.latency.version)
+        if drawn != self._drawn:
+            self._drawn = drawn
+            self._rows = state.latency.budget()
+            self.setAccessibleName("; ".join(map(_line, self._rows)))
+            self.update()
+
+    def paintEvent(self, event: QPaintEvent | None) -> None:  # noqa: N802 - Qt's name
+        """Draw a table of small cells."""
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        box = QRectF(self.rect()).adjusted(0.5, 0.5, -0.5, -0.5)
+        painter.setPen(QColor(self._colours.border))
+        painter.setBrush(QColor(self._colours.panel))
+        painter.drawRoundedRect(box, 4, 4)
+        painter.setFont(scaled(self.font(), 0.85))
+        title = QRectF(MARGIN, 3, box.width() - 2 * MARGIN, self._title_height())
+        draw_line(painter, title, TITLE, colour=self._colours.muted)
+        for row, cell in zip(self._rows, self._cells(), strict=True):
+            self._draw_cell(painter, row, cell)
+        painter.end()
+
+    def event(self, event: QEvent | None) -> bool:
+        """Explain the cell below the mouse."""
+        if isinstance(event, QHelpEvent):
+            place = event.pos().toPointF()
+            found = [
+                f"{_line(row)}\n{row.note}"
+                for row, cell in zip(self._rows, self._cells(), strict=True)
+                if cell.contains(place)
+            ]
+            QToolTip.showText(event.globalPos(), found[0] if found else TITLE, self)
+            return True
+        return super().event(event)
+
+    def _title_height(self) -> float:
+        return self.fontMetrics().height() + 2.0
+
+    def _cells(self) -> list[QRectF]:
+        top, n_lines = self._title_height() + 3, -(-len(self._rows) // COLUMNS)
+        width = (self.width() - 2 * MARGIN) / COLUMNS
+        height = (self.height() - top - 3) / max(n_lines, 1)
+        return [
+            QRectF(
+                MARGIN + (number % COLUMNS) * width,
+                top + (number // COLUMNS) * height,
+                width - 4,
+                height,
+            )
+            for number in range(len(self._rows))
+        ]
+
+    def _draw_cell(self, painter: QPainter, row: BudgetRow, cell: QRectF) -> None:
+        colours, half = self._colours, cell.height() / 2
+        is_sum = row.stage == "sum"
+        upper = QRectF(cell.left(), cell.top(), cell.width(), half)
+        lower = upper.translated(0, half)
+        painter.setFont(scaled(self.font(), 0.8))
+        draw_line(painter, upper, row.stage, colour=colours.muted)
+        painter.setFont(scaled(self.font(), 0.95, bold=is_sum))
+        unknown = row.ms is None
+        colour = (
+            colours.muted if unknown else colours.accent if is_sum else colours.text
+        )
+        draw_line(painter, lower, _value(row), colour=colour)
+
+
+def _value(row: BudgetRow) -> str:
+    if row.ms is None:
+        return "unknown" if row.note.startswith("unknown") else "see here"
+    least = "at least " if row.note.startswith("at least") else ""
+    digits = 1 if row.ms < 10 else 0
+    return f"{least}{row.ms:.{digits}f} ms"
+
+
+def _line(row: BudgetRow) -> str:
+    return f"{row.stage}: {_value(row)}"

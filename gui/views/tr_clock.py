@@ -1,0 +1,107 @@
+"""The TR clock: a ring that fills until the next volume is due."""
+
+from PyQt6.QtCore import QRectF, Qt
+from PyQt6.QtGui import QColor, QPainter, QPaintEvent, QPen
+from PyQt6.QtWidgets import QWidget
+
+from rtbold.gui.state.clock_words import TrFacts, tr_facts
+from rtbold.gui.state.dashboard import DashboardState
+from rtbold.gui.state.theme_colours import Colours
+from rtbold.gui.views.drawn_text import CENTRE, draw_line, fitted, scaled
+
+MARGIN = 8.0
+RING_PX = 9.0
+OVERDUE = 1.25  # of the TR: a prediction follows its trigger by some 0.1 s
+STEPS = 120  # of the ring; it is drawn again when it moves by one
+TIP = (
+    "The ring fills from one volume trigger to the next. In it: the newest volume "
+    "(from 0, dummies not counted). Beside it: the TR; how the last trigger came "
+    "against the one before it; triggers that were missed (the session goes on for two "
+    "of them) and that came twice (left out)."
+)
+
+
+class TrClock(QWidget):
+    """Ring, volume number, lateness, missed and doubled triggers."""
+
+    def __init__(self, colours: Colours, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setObjectName("tr_clock")
+        self.setToolTip(TIP)
+        self.setMinimumSize(200, 124)
+        self._colours = colours
+        self._facts = TrFacts()
+        self._stale = True
+        self._drawn: tuple[object, ...] = ()
+
+    @property
+    def facts(self) -> TrFacts:
+        """What is shown now."""
+        return self._facts
+
+    def set_colours(self, colours: Colours) -> None:
+        """Take the colours of a theme."""
+        self._colours = colours
+        self.update()
+
+    def refresh(self, state: DashboardState, now_s: float) -> None:
+        """Show where the TR is at `now_s`; the ring is empty while nothing is alive."""
+        facts = tr_facts(state, now_s)
+        self._stale = state.headline(now_s).stale
+        step = None if facts.share is None else int(min(facts.share, 2) * STEPS)
+        drawn = (step, self._stale, facts.volume, facts.tr, facts.step, facts.counts)
+        self._facts = facts
+        if drawn != self._drawn:
+            self._drawn = drawn
+            self.update()
+
+    def paintEvent(self, event: QPaintEvent | None) -> None:  # noqa: N802 - Qt's name
+        """Draw ring and words."""
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        box = QRectF(self.rect()).adjusted(0.5, 0.5, -0.5, -0.5)
+        painter.setPen(QColor(self._colours.border))
+        painter.setBrush(QColor(self._colours.panel))
+        painter.drawRoundedRect(box, 4, 4)
+        side = min(box.height() - 2 * MARGIN, box.width() * 0.42)
+        ring = QRectF(box.left() + MARGIN, 0, side, side)
+        ring.moveCenter(ring.center().__class__(ring.center().x(), box.center().y()))
+        self._draw_ring(painter, ring)
+        words = QRectF(box)
+        words.setLeft(ring.right() + MARGIN)
+        self._draw_words(painter, words.adjusted(0, MARGIN, -4, -MARGIN))
+        painter.end()
+
+    def _draw_ring(self, painter: QPainter, ring: QRectF) -> None:
+        colours, share = self._colours, self._facts.share
+        inner = ring.adjusted(RING_PX / 2, RING_PX / 2, -RING_PX / 2, -RING_PX / 2)
+        painter.setBrush(Qt.BrushStyle.NoBrush)
+        painter.setPen(QPen(QColor(colours.grid), RING_PX))
+        painter.drawEllipse(inner)
+        overdue = share is not None and share > OVERDUE
+        if share is not None and not self._stale:
+            colour = colours.invalid if overdue else colours.accent
+            cap = Qt.PenCapStyle.FlatCap
+            style = Qt.PenStyle.DotLine if overdue else Qt.PenStyle.SolidLine
+            painter.setPen(QPen(QColor(colour), RING_PX, style, cap))
+            painter.drawArc(inner, 90 * 16, -round(min(share, 1.0) * 360 * 16))
+        text = self._facts.volume or "\u2013"
+        room = inner.adjusted(10, 10, -10, -10)
+        painter.setFont(fitted(self.font(), text, room, most_px=34))
+        colour = colours.muted if self._stale else colours.text
+        draw_line(painter, room, text, colour=colour, align=CENTRE)
+
+    def _draw_words(self, painter: QPainter, box: QRectF) -> None:
+        facts, colours = self._facts, self._colours
+        lines = [("volume", colours.muted), (facts.tr, colours.text)]
+        overdue = facts.share is not None and facts.share > OVERDUE and not self._stale
+        if overdue:
+            lines.append(("next volume is overdue", colours.invalid))
+        else:
+            lines.append((facts.step, colours.text))
+        lines.append((facts.counts, colours.muted))
+        height = box.height() / len(lines)
+        for number, (text, colour) in enumerate(lines):
+            line = QRectF(box.left(), box.top() + number * height, box.width(), height)
+            painter.setFont(scaled(self.font(), 0.9))
+            draw_line(painter, line, text, colour=colour)
