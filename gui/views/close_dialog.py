@@ -69,6 +69,8 @@ class FarewellDialog(QDialog):
             tip="The session goes on ending by itself",
         )
         self.wait_on = named_button("&Keep the window", name="farewell_keep")
+        for button in (self.close_now, self.wait_on):
+            button.setAutoDefault(False)
         row = QHBoxLayout()
         row.addWidget(self.close_now)
         row.addWidget(self.wait_on)

@@ -15,7 +15,9 @@ from rtbold.gui.state.preferences import ParticipantForm
 BACKGROUND = QColor("#101214")
 OUTLINE = QColor("#6b7580")
 NEUTRAL = QColor("#4a525b")
+CALM = QColor("#2c3238")
 FILL = QColor("#56b4e9")
+LEAST = 0.04  # of the tube: the lowest level is not an empty one
 LIT, UNLIT = QColor("#ffffff"), QColor("#000000")
 
 Trace = Sequence[tuple[float, float | None]]
@@ -25,16 +27,17 @@ Drawing = Callable[[QPainter, QRectF, float | None, Trace], None]
 def draw_thermometer(
     painter: QPainter, area: QRectF, level: float | None, trace: Trace
 ) -> None:
-    """Draw a tube that fills from below; neutral: an empty tube."""
+    """Draw a tube that fills from below; neutral: the whole tube grey."""
     width = 0.16 * min(area.width(), area.height())
     tube = _centred(area, width, 0.8 * area.height())
+    outline = QPainterPath()
+    outline.addRoundedRect(tube, width / 2, width / 2)
+    painter.fillPath(outline, CALM if level is None else BACKGROUND)
     if level is not None:
-        outline = QPainterPath()
-        outline.addRoundedRect(tube, width / 2, width / 2)
         painter.save()
         painter.setClipPath(outline)
         filled = QRectF(tube)
-        filled.setTop(tube.bottom() - level * tube.height())
+        filled.setTop(tube.bottom() - (LEAST + (1 - LEAST) * level) * tube.height())
         painter.fillRect(filled, FILL)
         painter.restore()
     _pen(painter, NEUTRAL if level is None else OUTLINE, 0.006 * area.height())
@@ -45,13 +48,12 @@ def draw_thermometer(
 def draw_circle(
     painter: QPainter, area: QRectF, level: float | None, trace: Trace
 ) -> None:
-    """Draw a disc that grows; neutral: the ring of the middle alone."""
+    """Draw a disc that grows; neutral: a grey one of middle size."""
     largest = 0.8 * min(area.width(), area.height())
-    if level is not None:
-        side = largest * (0.08 + 0.92 * level)
-        painter.setPen(Qt.PenStyle.NoPen)
-        painter.setBrush(FILL)
-        painter.drawEllipse(_centred(area, side, side))
+    side = largest * (0.08 + 0.92 * (0.5 if level is None else level))
+    painter.setPen(Qt.PenStyle.NoPen)
+    painter.setBrush(CALM if level is None else FILL)
+    painter.drawEllipse(_centred(area, side, side))
     middle = largest * 0.54  # what level 0.5 is drawn at
     _pen(painter, NEUTRAL if level is None else OUTLINE, 0.006 * area.height())
     painter.drawEllipse(_centred(area, middle, middle))

@@ -21,7 +21,7 @@ class ScatterView(QWidget):
         self.setMinimumSize(240, 240)
         self.setToolTip(
             "Each dot is a volume: what was predicted (across) against what was "
-            "measured (up), both after the same causal low-pass"
+            "measured (up, after the causal low-pass)"
         )
         self._colours = colours
         self._pairs: TargetPairs | None = None

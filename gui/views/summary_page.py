@@ -70,7 +70,8 @@ class SummaryPage(QWidget):
 
     def _lay_out(self) -> None:
         row = QHBoxLayout()
-        row.addWidget(self.which, stretch=1)
+        row.addWidget(self.which)
+        row.addStretch(1)
         row.addWidget(self.save)
         split = QSplitter()
         split.addWidget(self.text)
@@ -95,9 +96,10 @@ class SummaryPage(QWidget):
 
     def take(self, state: DashboardState) -> None:
         """Take the numbers as they are now; the window calls it when a session ends."""
-        if state.session is None or state.hello is None:
+        if state.session is None:
             return
-        newest = Kept(state.summary(), target_pairs(state.history, state.hello.target))
+        target = state.hello.target if state.hello else ""
+        newest = Kept(state.summary(), target_pairs(state.history, target))
         if self._now is not None and self._now.summary.session != state.session:
             self._past.appendleft(self._now)
             self._now = newest
