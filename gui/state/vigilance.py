@@ -35,6 +35,7 @@ class Vigilance:
     word: Literal["awake", "drowsy?", "unknown"]
     value: float | None  # log-ratio of the newest seconds against the first minutes
     why: str
+    limit: float | None = None  # of `value`; below it the word is "drowsy?"
 
 
 class VigilanceIndex:
@@ -92,10 +93,10 @@ class VigilanceIndex:
             return Vigilance("unknown", None, why)
         middle, scatter = self._settled
         value = statistics.median(ratio for _, ratio in self._newest) - middle
-        fell = value < -max(FALL, SCATTERS * scatter)
+        limit = -max(FALL, SCATTERS * scatter)
         times = f"{math.exp(value):.2f} times that of the first two minutes"
         why = f"{NAMED_AFTER}: {times}. An indicator, not a sleep stage"
-        return Vigilance("drowsy?" if fell else "awake", value, why)
+        return Vigilance("drowsy?" if value < limit else "awake", value, why, limit)
 
 
 def _log_ratio(

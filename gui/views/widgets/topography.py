@@ -1,0 +1,267 @@
+"""Band power over the head: a map, its colours and what they stand for."""
+
+from typing import Final
+
+import numpy as np
+import pyqtgraph as pg
+from numpy.typing import NDArray
+from PyQt6.QtCore import QEvent, QPointF, QRectF, Qt
+from PyQt6.QtGui import (
+    QColor,
+    QFontMetricsF,
+    QHelpEvent,
+    QImage,
+    QPainter,
+    QPainterPath,
+    QPaintEvent,
+)
+from PyQt6.QtWidgets import (
+    QComboBox,
+    QHBoxLayout,
+    QLabel,
+    QToolTip,
+    QVBoxLayout,
+    QWidget,
+)
+
+from rtbold.gui.state.dashboard import DashboardState
+from rtbold.gui.state.theme_colours import Colours
+from rtbold.gui.views.widgets.head_drawing import HeadFrame, draw_head
+from rtbold.gui.views.widgets.scalp_map import CalmLimit, ScalpMap, relative_db
+
+FloatArray = NDArray[np.float64]
+
+BANDS: Final = ("delta", "theta", "alpha", "beta", "gamma")
+OLD_AFTER_S: Final = 5.0  # one comes each second
+NOTHING: Final = "No band power yet. It comes each second while a session runs."
+TOO_FEW: Final = "Too few channels with a known place for a map."
+TIP: Final = (
+    "Power of one band at each channel, over 4 s, against the median of all channels. "
+    "Between the electrodes it is computed (spherical splines), not measured."
+)
+NEAR_PX: Final = 14.0
+
+
+class Topography(QWidget):
+    """A choice of band above the map."""
+
+    def __init__(self, colours: Colours, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setObjectName("topography")
+        self.setToolTip(TIP)
+        self._colours = colours
+        self._choice = QComboBox(self)
+        self._choice.setObjectName("topography_band")
+        self._choice.setToolTip("Which band is shown")
+        self._choice.addItems(BANDS)
+        self._choice.setCurrentText("alpha")
+        self._choice.activated.connect(self._draw_again)
+        self._caption = QLabel(self)
+        self._caption.setObjectName("topography_caption")
+        self._caption.setMinimumWidth(1)
+        self.map = TopographyMap(colours, self)
+        self._seen: tuple[object, ...] = ()
+        self._lay_out()
+
+    @property
+    def band(self) -> str:
+        """The band that is shown."""
+        return self._choice.currentText()
+
+    def set_band(self, band: str) -> None:
+        """Show another band."""
+        self._choice.setCurrentText(band)
+        self._draw_again()
+
+    def set_colours(self, colours: Colours) -> None:
+        """Draw in another theme."""
+        self._colours = colours
+        self.map.set_colours(colours)
+
+    def refresh(self, state: DashboardState, now_s: float) -> None:
+        """Show the newest band powers."""
+        bands, hello, lsl_s = state.bands, state.hello, state.lsl_now_s(now_s)
+        age_s = 0.0 if bands is None or lsl_s is None else lsl_s - bands.t_end
+        self.map.set_age(age_s if age_s > OLD_AFTER_S else None)
+        labels = hello.channels if hello else ()
+        if (bands, labels) == self._seen:
+            return
+        self._seen = (bands, labels)
+        if bands is None or len(labels) != bands.power_uv2.shape[1]:
+            self.map.clear()
+            return
+        if bands.bands != tuple(
+            self._choice.itemText(k) for k in range(self._choice.count())
+        ):
+            self._offer(bands.bands)
+        row = self._choice.currentIndex()
+        if row < 0:
+            self.map.clear()
+            return
+        low_hz, high_hz = bands.edges_hz[row]
+        self._caption.setText(f"{low_hz:g} to {high_hz:g} Hz")
+        self.map.show_power(labels, bands.power_uv2[row])
+
+    def _offer(self, bands: tuple[str, ...]) -> None:
+        wanted = self.band
+        self._choice.clear()
+        self._choice.addItems(bands)
+        self._choice.setCurrentIndex(max(0, self._choice.findText(wanted)))
+        if not bands:
+            self._choice.setCurrentIndex(-1)
+
+    def _draw_again(self) -> None:
+        self._seen = ()
+        self.map.new_scale()
+
+    def _lay_out(self) -> None:
+        row = QHBoxLayout()
+        row.addWidget(self._choice)
+        row.addWidget(self._caption, 1)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(2)
+        column.addLayout(row)
+        column.addWidget(self.map, 1)
+
+
+class TopographyMap(QWidget):
+    """The map itself, with its colour bar."""
+
+    def __init__(self, colours: Colours, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setObjectName("topography_map")
+        self.setMinimumSize(130, 110)
+        self._colours = colours
+        self._scalp, self._limit = ScalpMap(), CalmLimit()
+        self._image: QImage | None = None
+        self._values: dict[str, tuple[float, float]] = {}  # dB, uV^2
+        self._age_s: float | None = None
+        self.text = NOTHING
+
+    def set_colours(self, colours: Colours) -> None:
+        """Draw in another theme."""
+        self._colours = colours
+        self.update()
+
+    def set_age(self, age_s: float | None) -> None:
+        """Say that what is shown is old; None: it is not."""
+        rounded = None if age_s is None else float(round(age_s))
+        if rounded != self._age_s:
+            self._age_s = rounded
+            self.update()
+
+    def new_scale(self) -> None:
+        """Begin with the colours anew: another band has another range."""
+        self._limit = CalmLimit()
+
+    def clear(self) -> None:
+        """Show that there is nothing to show."""
+        self._image, self._values, self.text = None, {}, NOTHING
+        self.update()
+
+    def show_power(self, labels: tuple[str, ...], power_uv2: FloatArray) -> None:
+        """Show (channels,) powers."""
+        values_db = relative_db(power_uv2)
+        limit_db = self._limit.take(values_db)
+        found = self._scalp.image(labels, values_db)
+        self._image = None if found is None else _coloured(found / limit_db)
+        self.text = TOO_FEW if found is None else ""
+        both = zip(
+            labels,
+            zip(values_db.tolist(), power_uv2.tolist(), strict=True),
+            strict=True,
+        )
+        self._values = {
+            label: pair for label, pair in both if label in self._scalp.places
+        }
+        self.update()
+
+    def words_at(self, position: QPointF) -> str:
+        """Return what there is to say of the electrode at `position`."""
+        frame, near = HeadFrame.inside(self._head()), []
+        for label, place in self._scalp.places.items():
+            near.append(((frame.at(*place) - position).manhattanLength(), label))
+        distance, label = min(near, default=(NEAR_PX, ""))
+        if distance >= NEAR_PX or label not in self._values:
+            return TIP
+        db, uv2 = self._values[label]
+        return f"{label}: {db:+.1f} dB against the median ({uv2:.3g} µV²)"
+
+    def event(self, event: QEvent | None) -> bool:
+        """Say what is under the mouse."""
+        if isinstance(event, QHelpEvent):
+            words = self.words_at(QPointF(event.pos()))
+            QToolTip.showText(event.globalPos(), words, self)
+            return True
+        return super().event(event)
+
+    def paintEvent(self, event: QPaintEvent | None) -> None:  # noqa: N802 (Qt's)
+        """Draw map, head, electrodes and colour bar."""
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
+        painter.fillRect(self.rect(), QColor(self._colours.panel))
+        frame = HeadFrame.inside(self._head())
+        if self._image is not None:
+            self._draw_map(painter, frame)
+            self._draw_bar(painter)
+        draw_head(painter, frame, self._colours)
+        words = self.text
+        if self._age_s is not None and self._image is not None:
+            veil = QColor(self._colours.panel)
+            veil.setAlpha(170)
+            painter.fillRect(self.rect(), veil)
+            words = f"{self._age_s:.0f} s old"
+        painter.setPen(QColor(self._colours.text))
+        flags = int(Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap)
+        painter.drawText(self._head().adjusted(16, 0, -16, 0), flags, words)
+
+    def _bar_width(self) -> float:
+        return QFontMetricsF(self.font()).horizontalAdvance("+30 dB") + 18
+
+    def _head(self) -> QRectF:
+        return QRectF(self.rect()).adjusted(2, 2, -self._bar_width(), -2)
+
+    def _draw_map(self, painter: QPainter, frame: HeadFrame) -> None:
+        if self._image is None:
+            return
+        circle = QPainterPath()
+        circle.addEllipse(frame.outline())
+        painter.save()
+        painter.setClipPath(circle)
+        painter.drawImage(frame.outline(), self._image)
+        painter.restore()
+        painter.setPen(QColor("#000000"))
+        painter.setBrush(QColor("#ffffff"))
+        for place in self._scalp.places.values():
+            painter.drawEllipse(frame.at(*place), 1.8, 1.8)
+
+    def _draw_bar(self, painter: QPainter) -> None:
+        font_height = QFontMetricsF(self.font()).height()
+        left = self.width() - self._bar_width() + 4
+        box = QRectF(left, font_height, 10, max(8.0, self.height() - 2 * font_height))
+        ramp = np.linspace(1, -1, 64)[:, None]
+        painter.drawImage(box, _coloured(ramp))
+        painter.setPen(QColor(self._colours.text))
+        limit_db = self._limit.limit_db
+        for share, words in (
+            (0, f"+{limit_db:g} dB"),
+            (0.5, "median"),
+            (1, f"\u2212{limit_db:g}"),
+        ):
+            y = box.top() + share * box.height()
+            room = QRectF(left + 13, y - font_height / 2, 100, font_height)
+            painter.drawText(room, Qt.AlignmentFlag.AlignVCenter.value, words)
+
+
+def _coloured(share: FloatArray) -> QImage:
+    """Return the picture of (rows, columns) values from -1 to 1, in viridis."""
+    table = pg.colormap.get("viridis").getLookupTable(nPts=256)  # (256, 3)
+    index = np.clip(np.round((share + 1) * 127.5), 0, 255).astype(np.int64)
+    pixels = np.ascontiguousarray(table[index], np.uint8)  # (rows, columns, 3)
+    rows, columns = index.shape
+    kept = QImage(
+        pixels.tobytes(), columns, rows, 3 * columns, QImage.Format.Format_RGB888
+    )
+    return kept.copy()  # of its own, not a view of `pixels`
