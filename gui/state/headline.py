@@ -157,7 +157,9 @@ def _of_prediction(facts: SessionFacts) -> Headline:
     first = [reason for reason in fb.reasons if reason not in INFORMING]
     told = [*first, *(reason for reason in fb.reasons if reason in INFORMING)]
     words = [reason_words(reason) for reason in told]
-    why = [word.short for word in words] + _origins(facts, fb)
+    why, unreal = [word.short for word in words], _origins(facts, fb)
+    # where all is well, that it is not real is what matters; else the trouble is
+    why = [*unreal, *why] if fb.status == "ok" else [*why, *unreal]
     return Headline(
         fb.status,
         status_words(fb.status).word,
