@@ -10,6 +10,7 @@ import typer
 COMMANDS: dict[str, tuple[str, str]] = {
     "demo": ("demo", "demo"),
     "calibrate": ("calibrate", "calibrate"),
+    "preflight": ("preflight", "preflight"),
     "run": ("run", "run"),
     "simulate": ("simulate", "simulate"),
     "play": ("play", "play"),
