@@ -15,12 +15,19 @@ if TYPE_CHECKING:
     from rtbold.sim.demo import DemoData, DemoProcesses, DemoSettings
 
 SILENCE_S = 45.0  # a session that says nothing for so long has hung
+VIEWS = ("dashboard", "terminal", "lines")
 
 
 def demo(
     headless: Annotated[
-        bool, typer.Option("--headless", help="A line per TR instead of a live view.")
+        bool, typer.Option("--headless", help="A line per TR: --view lines.")
     ] = False,
+    view: Annotated[
+        str | None,
+        typer.Option(
+            help="dashboard, terminal or lines [the first that is possible here]."
+        ),
+    ] = None,
     duration: Annotated[
         float, typer.Option(help="Seconds of the session.", min=20, max=3600)
     ] = 300.0,
@@ -49,6 +56,8 @@ def demo(
     from rtbold.sim.demo import DemoProcesses, DemoSettings, card_of
     from rtbold.sim.seeds import DEMO_SEED
 
+    console = Console()
+    shown = choose_view("lines" if headless else view, terminal=console.is_terminal)
     RunSettings.build({"engine": engine, "precision": precision})
     card_of(model)  # what is wrong is said before anything is started
     settings = DemoSettings(
@@ -61,28 +70,54 @@ def demo(
         port=port,
         control_port=control_port,
     )
-    console = Console()
-    if not headless and not console.is_terminal:
-        headless = True
-        typer.echo("no terminal to redraw: running headless, one line per TR")
     typer.echo(
         f"rtbold demo: {duration:g} s of simulated EEG and BOLD (seed "
         f"{settings.seed}, level {level}), model {model!r}; other programs can "
         f"subscribe to tcp://127.0.0.1:{port}"
     )
     with DemoProcesses(settings) as processes:
-        data = (_lines if headless else _screen)(settings, processes, console)
+        follow = {"dashboard": _window, "terminal": _screen, "lines": _lines}[shown]
+        data = follow(settings, processes, console)
     _summarise(data, console)
     if picture is not None:
         _keep(data, picture)
+
+
+def choose_view(wanted: str | None, *, terminal: bool) -> str:
+    """Return the view that is wanted, or the best that is possible; say why not.
+
+    Raises
+    ------
+    ConfigError : there is no such view.
+    RtboldError : the dashboard was asked for and cannot open.
+    """
+    from rtbold.cli.display import unseen, why_no_window
+    from rtbold.errors import ConfigError, RtboldError
+
+    if wanted is not None and wanted not in VIEWS:
+        raise ConfigError(f"--view is {wanted!r}, expected one of {', '.join(VIEWS)}.")
+    trouble = why_no_window() if wanted in (None, "dashboard") else None
+    if wanted is None and unseen():
+        trouble = "QT_QPA_PLATFORM draws on no screen (--view dashboard does so anyway)"
+    if wanted == "dashboard" and trouble:
+        raise RtboldError(trouble)
+    if wanted in (None, "dashboard") and not trouble:
+        return "dashboard"
+    if trouble:
+        typer.echo(f"no dashboard: {trouble}")
+    if wanted != "lines" and not terminal:
+        typer.echo("no terminal to redraw: running headless, one line per TR")
+    return "terminal" if terminal and wanted != "lines" else "lines"
 
 
 def _follow(
     settings: "DemoSettings",
     processes: "DemoProcesses",
     show: "Callable[[DemoData], None]",
+    *,
+    go_on: "Callable[[], bool]" = lambda: True,
 ) -> "DemoData":
-    """Subscribe until the session ends; `show` each prediction."""
+    """Subscribe until the session ends or nobody looks; `show` each prediction."""
     import time
 
     from rtbold.errors import RtboldError
@@ -91,7 +126,7 @@ def _follow(
     data = DemoData()
     with subscriber(settings) as feed:
         heard_s = time.monotonic()
-        while processes.running:
+        while processes.running and go_on():
             messages = feed.poll(0.25)
             if any([data.take(message) for message in messages]):
                 show(data)
@@ -103,6 +138,27 @@ def _follow(
                     "expected a heartbeat twice a second. Run rtbold doctor."
                 )
     return data
+
+
+def _window(
+    settings: "DemoSettings", processes: "DemoProcesses", console: "Console"
+) -> "DemoData":
+    """Show the dashboard until it is closed; then the demo ends."""
+    from rtbold.cli.demo_window import DemoWindow
+    from rtbold.sim.demo import feed_address
+
+    control = f"tcp://127.0.0.1:{settings.control_port}"
+    typer.echo("the dashboard opens; close its window to end the demo")
+    with DemoWindow(feed_address(settings), control) as window:
+        data = _follow(settings, processes, lambda _: None, go_on=lambda: window.open)
+        if window.open:
+            typer.echo("the session has ended; close the window to end the demo")
+            window.wait()
+        if not window.failed:
+            return data
+    typer.echo("the dashboard failed; going on in the terminal")
+    follow = _screen if console.is_terminal else _lines
+    return follow(settings, processes, console)
 
 
 def _lines(

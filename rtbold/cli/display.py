@@ -12,6 +12,11 @@ INSTALL = 'pip install "rtbold[gui]"'
 WAY_OUT = "QT_QPA_PLATFORM=offscreen draws without a display (for tests and pictures)"
 
 
+def unseen(environ: Mapping[str, str] = os.environ) -> bool:
+    """Return whether windows open but nobody sees them."""
+    return environ.get("QT_QPA_PLATFORM") in ("offscreen", "minimal")
+
+
 def installed() -> bool:
     """Return whether the packages of the dashboard are there."""
     needed = ("PyQt6", "pyqtgraph")
@@ -50,7 +55,7 @@ def why_no_window(
     """
     if not installed():
         return f"the dashboard needs PyQt6 and pyqtgraph. Install them: {INSTALL}"
-    if environ.get("QT_QPA_PLATFORM") == "offscreen" or platform in ("win32", "darwin"):
+    if unseen(environ) or platform in ("win32", "darwin"):
         return None
     names = ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM")
     if not any(environ.get(name) for name in names):
