@@ -27,7 +27,9 @@ class ExplainSettings:
     method: Method = "integrated-gradients"
     n_partners: int = 4  # of each window; occlusion takes one
     n_steps: int = 16  # of the integral
-    at_once: int = 16  # mixtures per call of the network
+    # Mixtures per call of the network. More are no faster; of NeuroBOLT base each needs
+    # 150 MB of gradients' memory.
+    at_once: int = 4
     n_draws: int = 1000  # for the intervals
     block_n: int = 1  # neighbouring windows that overlap, resampled together
 

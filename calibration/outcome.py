@@ -25,7 +25,7 @@ from rtbold.errors import RtboldError
 from rtbold.messages import Float32Array
 from rtbold.models.checks import check_file
 from rtbold.models.export import to_onnx, to_safetensors
-from rtbold.subjects import next_folder
+from rtbold.subjects import reserved_folder
 
 SERIES_NAME: Final = "out_of_fold.npz"
 REPORT_NAME: Final = "report.html"
@@ -62,20 +62,24 @@ def save(
     RtboldError : it cannot be written, as on a full disk; nothing is left behind.
     """
     settings = result.settings
-    folder = next_folder(settings.root, settings.subject, now)
-    card = card_of(result, now)
-    module = result.module()
-    check_uv = check_windows(result.windows)
-    scale = FeatureScale.of(result.head_inputs)
-    contents: dict[str, bytes | Path] = {
-        CHECK_NAME: check_file(module, check_uv),
-        "model.onnx": to_onnx(module, len(card.channels), watch=(scale.mean, scale.sd)),
-        "weights.safetensors": to_safetensors(module),
-        SERIES_NAME: series_file(result),
-    }
-    contents[REPORT_NAME] = _report(result, card, folder, now, told)
-    written = _write(folder, card, contents)
+    with reserved_folder(settings.root, settings.subject, now) as folder:
+        card = card_of(result, now)
+        contents = _model(result, len(card.channels))
+        contents[SERIES_NAME] = series_file(result)
+        contents[REPORT_NAME] = _report(result, card, folder, now, told)
+        written = _write(folder, card, contents)
     return Saved(written, written.path / REPORT_NAME, log_line(result, written, now))
+
+
+def _model(result: CalibrationResult, n_channels: int) -> dict[str, bytes | Path]:
+    """Return the model's files: its graph, its weights, windows to check engines on."""
+    module = result.module()
+    scale = FeatureScale.of(result.head_inputs)
+    return {
+        CHECK_NAME: check_file(module, check_windows(result.windows)),
+        "model.onnx": to_onnx(module, n_channels, watch=(scale.mean, scale.sd)),
+        "weights.safetensors": to_safetensors(module),
+    }
 
 
 def _report(
@@ -105,25 +109,15 @@ def _sha256(path: Path) -> str:
 
 
 def _write(folder: Path, card: Card, contents: dict[str, bytes | Path]) -> Bundle:
-    parent_was_there = folder.parent.exists()
     try:
         return bundles.write(folder, card, contents)
     except OSError as error:
-        if not parent_was_there:
-            _remove_if_empty(folder.parent)
         what = "the disk is full" if error.errno in _FULL else error.strerror or error
         raise RtboldError(
             f"the model could not be written to {folder}: {what}. Nothing of it was "
             "left behind, and earlier models are as they were. Make room or choose "
             "another folder with --root, and calibrate again."
         ) from error
-
-
-def _remove_if_empty(folder: Path) -> None:
-    try:
-        folder.rmdir()
-    except OSError:
-        return  # not empty, or never made: either way not ours to remove
 
 
 def check_windows(windows: Float32Array, n: int = N_CHECK_WINDOWS) -> Float32Array:

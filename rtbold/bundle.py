@@ -147,7 +147,7 @@ def write(
         )
         write_file(draft / CARD_NAME, text)
         draft.chmod(0o755)
-        move_into_place(draft, folder)
+        move_into_place(draft, folder, replace=replace)
     finally:
         shutil.rmtree(draft, ignore_errors=True)
     return load(folder)

@@ -1,5 +1,6 @@
 """The files of a bundle: names that stay inside, hashes, all or nothing on disk."""
 
+import errno
 import hashlib
 import os
 import re
@@ -61,10 +62,22 @@ def write_file(target: Path, data: bytes) -> None:
         os.fsync(stream.fileno())
 
 
-def move_into_place(draft: Path, folder: Path) -> None:
-    """Rename the finished `draft`; an earlier `folder` goes only if that worked."""
-    if not folder.exists():
-        draft.rename(folder)
+def move_into_place(draft: Path, folder: Path, *, replace: bool) -> None:
+    """Rename the finished `draft`; an earlier `folder` goes only if that worked.
+
+    Raises
+    ------
+    BundleError : it is there, not to be replaced; another process may have been faster.
+    """
+    if not (replace and folder.exists()):
+        try:
+            draft.rename(folder)
+        except OSError as error:
+            if error.errno not in (errno.EEXIST, errno.ENOTEMPTY, errno.ENOTDIR):
+                raise
+            raise BundleError(
+                f"{folder} exists already; choose another name or remove it"
+            ) from error
         return
     retired = draft.with_name(f"{draft.name}.old")
     folder.rename(retired)

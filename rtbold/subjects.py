@@ -2,12 +2,15 @@
 
 ``ROOT/S01/20261123-101500.rtbold``: the name is the moment, UTC, at which it was saved,
 so that the newest is the last; a second one of the same second gets ``-2``. Nothing is
-ever overwritten.
+ever overwritten, by another process neither: a name is reserved before it is written.
 """
 
 import datetime
+import os
 import re
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -97,8 +100,12 @@ def one_of(root: Path, subject: str, name: str) -> Path:
     return found[name]
 
 
-def next_folder(root: Path, subject: str, now: datetime.datetime) -> Path:
-    """Return the path of a new calibration; nothing is made.
+@contextmanager
+def reserved_folder(root: Path, subject: str, now: datetime.datetime) -> Iterator[Path]:
+    """Reserve the path of a new calibration while it is made; the path is not made.
+
+    A file of the reservation, hidden, lies beside it until the end. A subject's folder
+    that was not there before, and in which nothing was written, goes again.
 
     Parameters
     ----------
@@ -107,16 +114,46 @@ def next_folder(root: Path, subject: str, now: datetime.datetime) -> Path:
     Raises
     ------
     ConfigError : the subject's code is none.
+    RtboldError : the subject's folder cannot be made or written to.
     """
     check_label("subject", subject)
+    parent = root / subject
+    made = [path for path in (parent, *parent.parents) if not path.exists()]
+    try:
+        try:
+            parent.mkdir(parents=True, exist_ok=True)
+            folder, reservation = _reserve(parent, now)
+        except OSError as error:
+            raise RtboldError(
+                f"{parent} cannot be written to: {error.strerror or error}. Choose "
+                "another folder with --root."
+            ) from error
+        try:
+            yield folder
+        finally:
+            reservation.unlink(missing_ok=True)
+    finally:
+        with suppress(OSError):  # not empty: then it stays, as do those above
+            for path in made:
+                path.rmdir()
+
+
+def _reserve(parent: Path, now: datetime.datetime) -> tuple[Path, Path]:
+    """Return a free path, and the file that keeps others from it."""
     stamp = now.astimezone(datetime.UTC).strftime("%Y%m%d-%H%M%S")
     for n in range(1, _MOST_PER_SECOND):
         name = stamp if n == 1 else f"{stamp}-{n}"
-        path = root / subject / f"{name}{SUFFIX}"
-        if not path.exists():
-            return path
+        folder, reservation = parent / f"{name}{SUFFIX}", parent / f".{name}.reserved"
+        try:
+            reservation.touch(exist_ok=False)
+        except FileExistsError:
+            continue
+        # Looked for only now: whoever held the name before has written it by then
+        if not folder.exists():
+            return folder, reservation
+        reservation.unlink()
     raise RtboldError(
-        f"{root / subject} holds {_MOST_PER_SECOND} calibrations of one second, "
+        f"{parent} holds {_MOST_PER_SECOND} calibrations of one second, "
         "expected a free name. Is the clock standing still?"
     )
 
@@ -126,13 +163,18 @@ def check_room(root: Path, n_bytes: int = ROOM_BYTES) -> None:
 
     Raises
     ------
-    RtboldError : too little space on that disk, or the root is a file.
+    RtboldError : too little space on that disk, or the root is a file or another's.
     """
     there = next(path for path in (root, *root.absolute().parents) if path.exists())
     if not there.is_dir():
         raise RtboldError(
             f"{there} is a file, expected the folder of all subjects. Choose another "
             "with --root."
+        )
+    if not os.access(there, os.W_OK | os.X_OK):
+        raise RtboldError(
+            f"{there} may not be written to, expected a folder of yours. Choose "
+            "another with --root."
         )
     free = shutil.disk_usage(there).free
     if free < n_bytes:

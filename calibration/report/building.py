@@ -1,5 +1,6 @@
 """From what a calibration found to what its report says."""
 
+import copy
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -165,7 +166,8 @@ def _explained(
     result: CalibrationResult, progress: Progress
 ) -> tuple[tuple[Attribution, ...], str]:
     """Explain the target's ROIs on a few windows; or say why that was not possible."""
-    network = result.module().eval()
+    # A copy without gradients of weights: those are never asked for, and need memory
+    network = copy.deepcopy(result.module()).eval().requires_grad_(False)
     n_windows, n_partners, n_steps = _effort(network)
     rows = np.linspace(0, len(result.windows) - 1, n_windows).round().astype(int)
     scan, weights = result.gathered.scan, result.verdict.gate.weights

@@ -8,6 +8,7 @@ from verdicts import make_verdict
 
 from rtbold import bundle
 from rtbold.bundle import card_schema, check_domain, load, parse_card, write
+from rtbold.bundle_files import move_into_place
 from rtbold.card import Card, Conditioning, Origin
 from rtbold.errors import BundleError, DomainRefused
 from rtbold.messages import Channel, StreamDescription
@@ -136,6 +137,16 @@ def test_existing_bundle_is_replaced_only_when_told(tiny_bundle):
     contents = {"model.onnx": tiny_bundle.file("model.onnx").read_bytes()}
     assert write(tiny_bundle.path, changed, contents, replace=True).card.note == "new"
     assert [p.name for p in tiny_bundle.path.parent.iterdir()] == ["tiny.rtbold"]
+
+
+def test_what_another_process_wrote_meanwhile_is_not_replaced(tiny_bundle, tmp_path):
+    draft = tmp_path / "draft"
+    draft.mkdir()
+    (draft / "model.onnx").write_bytes(b"x")
+    with pytest.raises(BundleError, match="exists already"):
+        move_into_place(draft, tiny_bundle.path, replace=False)
+    assert load(tiny_bundle.path).sha256 == tiny_bundle.sha256
+    assert [path.name for path in draft.iterdir()] == ["model.onnx"]
 
 
 def test_moved_bundle_still_loads(tiny_bundle, tmp_path):
