@@ -218,7 +218,8 @@ class DashboardController:
                 self.commands.connect_to(where, keys=self._keys)
         if bye is not None and self.said_goodbye and self._ended != hello.session:
             self._ended = hello.session
-            self._tell("ended", f"The session has ended ({bye.reason}).")
+            level: Level = "invalid" if bye.reason == "failed" else "ok"
+            self._tell("ended", f"The session has ended ({bye.reason}).", level)
 
     def _watch_child(self) -> None:
         if self._buried or self.child is None:

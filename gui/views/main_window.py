@@ -1,11 +1,10 @@
 """The operator's window: four pages, the status on each, one timer that drives all."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
-from typing import Protocol
 
-from PyQt6.QtCore import Qt, QTimer
+from PyQt6.QtCore import Qt, QTimer, pyqtSignal
 from PyQt6.QtGui import QCloseEvent, QKeySequence, QShortcut
 from PyQt6.QtWidgets import (
     QApplication,
@@ -16,11 +15,10 @@ from PyQt6.QtWidgets import (
     QWidget,
 )
 
-from rtbold.gui.controllers.dashboard import DashboardController
 from rtbold.gui.state.address import Address
 from rtbold.gui.state.dashboard import DashboardState
 from rtbold.gui.state.preferences import Preferences
-from rtbold.gui.state.theme_colours import Colours, ThemeName, colours
+from rtbold.gui.state.theme_colours import ThemeName, colours
 from rtbold.gui.views import theme
 from rtbold.gui.views.closing_view import Closing
 from rtbold.gui.views.connect_dialog import ConnectDialog
@@ -31,75 +29,25 @@ from rtbold.gui.views.notice_bar import NoticeBar
 from rtbold.gui.views.participant_host import ParticipantHost
 from rtbold.gui.views.remembered import Remembered
 from rtbold.gui.views.side_bar import PAGES, SideBar
-from rtbold.gui.views.summary_page import SummaryPage
+from rtbold.gui.views.window_parts import (
+    KEYS,
+    SESSION,
+    SETUP,
+    SIDE_ACTIONS,
+    SUMMARY,
+    Page,
+    Parts,
+)
 
 FRAME_MS = 33
-SETUP, REHEARSE, SESSION, SUMMARY = range(len(PAGES))
 TEXT_STEP = 1.1
 SUMMARY_EVERY_S = 5.0
-SIDE_ACTIONS = (
-    ("join", "Join…", "Watch a session that runs, here or elsewhere (Ctrl+J)"),
-    ("participant", "Participant", "The participant's window (Ctrl+P)"),
-    ("theme", "Light / dark", "Other colours (Ctrl+T)"),
-    ("help", "Keys", "What the keys do (F1)"),
-)
-KEYS: tuple[tuple[str, str], ...] = (
-    *((f"Ctrl+{n}", f"page {name}") for n, name in enumerate(PAGES, start=1)),
-    ("Ctrl+J", "join a session that runs"),
-    ("Ctrl+P", "open or close the participant's window"),
-    ("F11, Esc", "on the participant's window: full screen, and back"),
-    ("Ctrl+T", "dark or light"),
-    ("Ctrl++, Ctrl+-, Ctrl+0", "larger, smaller, usual text"),
-    ("Ctrl+Q", "close the dashboard; a session goes on unless you say otherwise"),
-    ("F1", "this list"),
-)
-
-
-class Page(Protocol):
-    """What the window asks of a page, which is a QWidget too."""
-
-    def refresh(self, state: DashboardState, now_s: float) -> None:
-        """Draw the newest state; called 30 times a second while it is seen."""
-
-    def set_colours(self, colours: Colours) -> None:
-        """Take the colours of a theme."""
-
-
-class Ticking(Protocol):
-    """A controller that is called once per frame."""
-
-    def tick(self, now_s: float) -> None:
-        """Take what has come."""
-
-    def close(self) -> None:
-        """End its children and threads."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Parts:
-    """What the window is made of.
-
-    Parameters
-    ----------
-    pages : of set-up, rehearsal, session and summary, in this order.
-    workers : further controllers, ended with the window.
-    keys : lines for F1 beside the window's own.
-    base_points : text size of the system, before any scaling.
-    now_s : a monotonic clock.
-    """
-
-    controller: DashboardController
-    pages: tuple[Page, Page, Page, SummaryPage]
-    workers: tuple[Ticking, ...]
-    remembered: Remembered
-    preferences: Preferences
-    base_points: float
-    now_s: Callable[[], float]
-    keys: tuple[tuple[str, str], ...] = ()
 
 
 class MainWindow(QMainWindow):
     """Pages in a stack, a side bar, a bar of notices; the timer starts with `begin`."""
+
+    told = pyqtSignal(object)  # News
 
     def __init__(self, parts: Parts) -> None:
         super().__init__()
@@ -124,6 +72,11 @@ class MainWindow(QMainWindow):
         self._dress()
 
     @property
+    def remembered(self) -> Remembered:
+        """Where preferences are kept."""
+        return self._parts.remembered
+
+    @property
     def state(self) -> DashboardState:
         """What is known now."""
         return self.controller.state
@@ -142,7 +95,7 @@ class MainWindow(QMainWindow):
         guard("the feed", lambda: self.controller.tick(now_s))
         for worker in self._parts.workers:
             guard("a worker", partial(worker.tick, now_s))
-        guard("the news", lambda: self.news.show_news(self.controller.news()))
+        guard("the news", self._tell_news)
         headline = self.state.headline(now_s)
         guard("the status", lambda: self.side.show_headline(headline))
         shown = self.stack.currentIndex()
@@ -155,6 +108,11 @@ class MainWindow(QMainWindow):
         ):
             self.participant.neutral()
         guard("closing", lambda: self.closing.tick(now_s))
+
+    def _tell_news(self) -> None:
+        for news in self.controller.news():
+            self.news.show(news)
+            self.told.emit(news)
 
     def _keep_summary(self, now_s: float) -> None:
         """Keep the numbers of a session that may be followed by another at any time."""
@@ -211,13 +169,20 @@ class MainWindow(QMainWindow):
             return
         self._timer.stop()
         self.participant.close()
-        self._parts.remembered.keep(self.preferences)
+        self._keep_preferences()
         self._parts.remembered.keep_geometry(self.saveGeometry())
         self._parts.remembered.flush()
         for worker in self._parts.workers:
             self.failures.guard("a worker's end", worker.close)
         self.failures.guard("the link's end", self.controller.close)
         event.accept()
+
+    def _keep_preferences(self) -> None:
+        """Keep them with what the pages add; without that if a page has a fault."""
+        kept = self._parts.remembered.keep
+        self.failures.guard(
+            "what is remembered", lambda: kept(self._parts.gathered(self.preferences))
+        )
 
     def _lay_out(self) -> None:
         for page in self._parts.pages:

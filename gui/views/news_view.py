@@ -1,6 +1,6 @@
 """What the controller tells, as notices and as lines of the log."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Protocol
 
 from rtbold.gui.controllers.dashboard import News
@@ -34,12 +34,8 @@ class NewsView:
     ) -> None:
         self._notices, self._window, self._now_s = notices, window, now_s
 
-    def show_news(self, news: Sequence[News]) -> None:
-        """Show what is new."""
-        for one in news:
-            self._show(one)
-
-    def _show(self, news: News) -> None:
+    def show(self, news: News) -> None:
+        """Log it; show it, unless it is only for the log."""
         level: LogLevel = "error" if news.level == "invalid" else "info"
         self._window.state.log.add(news.text, self._now_s(), level=level)
         if news.kind in ("joined", "started"):

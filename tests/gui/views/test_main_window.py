@@ -7,7 +7,7 @@ from PyQt6.QtWidgets import QPushButton
 from rtbold.gui.state.address import Address
 from rtbold.gui.state.preferences import Preferences
 from rtbold.gui.state.theme_colours import DARK, LIGHT
-from rtbold.gui.views.main_window import SESSION, SETUP, SUMMARY
+from rtbold.gui.views.window_parts import SESSION, SETUP, SUMMARY
 
 
 @pytest.fixture
