@@ -15,7 +15,7 @@ CHECK_WORDS: dict[CheckState, tuple[str, str]] = {
 OVERRIDE_WORD = "OVERRIDE"
 SHORTEST_REASON = 4
 MOST_LINES = 200
-_FLAG = re.compile(r"--allow-[a-z-]*[a-z]")
+_FLAG = re.compile(r"--[a-z][a-z-]*[a-z]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,14 +172,13 @@ def read_check(said: object) -> CheckLine | None:
         return None
     found, advice = str(said.get("found", "")), str(said.get("advice", ""))
     must = bool(said.get("must", said["state"] == "fail"))
-    named = said.get("override") or (f"{found} {advice}" if must else "")
     return CheckLine(
         name=str(said.get("name", "check")),
         state=said["state"],
         found=found,
         advice=advice,
         must=must,
-        flags=tuple(dict.fromkeys(_FLAG.findall(str(named)))),
+        flags=tuple(dict.fromkeys(_FLAG.findall(str(said.get("override", ""))))),
     )
 
 

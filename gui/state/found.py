@@ -99,7 +99,7 @@ class BundleSeen:
     cleaning: str = ""
     scanner: str = ""
 
-    def facts(self, target: str = "") -> str:
+    def facts(self) -> str:
         """Return in words what it is and what its calibration found."""
         if self.error:
             return f"Cannot be read: {self.error}"
@@ -113,8 +113,6 @@ class BundleSeen:
             said.append("It has no trained head yet: calibrate a subject with it.")
         else:
             said.append("Never calibrated on a subject, so it has no verdict.")
-        if why := self.refusal(target):
-            said.append(f"✕ {why}")
         return "\n".join(said)
 
     @property

@@ -74,20 +74,22 @@ def test_only_red_must_haves_block():
 
 def test_an_override_names_reason_and_flags():
     checks = read(
-        line("gate", "fail", advice="scan longer, or pass --allow-unvalidated."),
-        line("domain", "fail", override="--allow-domain-shift"),
+        line("gate", "fail", override="--allow-unvalidated"),
+        line("channels", "fail", override="--interpolate"),
+        line("stream", "fail", advice="give it longer (--wait)"),
         NOT_READY,
     )
     let_go = overridden(checks, "  pilot,\n no feedback ")
     assert let_go.overrides == (
         Override("gate", "pilot, no feedback", ("--allow-unvalidated",)),
-        Override("domain", "pilot, no feedback", ("--allow-domain-shift",)),
+        Override("channels", "pilot, no feedback", ("--interpolate",)),
+        Override("stream", "pilot, no feedback"),
     )
-    assert let_go.flags == ("--allow-unvalidated", "--allow-domain-shift")
+    assert let_go.flags == ("--allow-unvalidated", "--interpolate")
     assert may_start(let_go, WANTED) == ""
     assert "gate" in str(let_go.overrides[0])
     assert "pilot" in str(let_go.overrides[0])
-    assert summary_words(let_go) == "0 ready, 2 to mend, 2 overridden."
+    assert summary_words(let_go) == "0 ready, 3 to mend, 3 overridden."
 
 
 @pytest.mark.parametrize("reason", ["", "  ", "ok"])

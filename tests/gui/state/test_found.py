@@ -55,7 +55,7 @@ def test_facts_say_verdict_and_refusal_in_words():
     facts = one().facts()
     for words in ("own model", "2026-11-23", "undecided", "R 0.10 (-0.10 to 0.30)"):
         assert words in facts
-    assert "Putamen is not fit for feedback: weak" in facts
+    assert "Putamen is not fit for feedback: weak" in one().refusal()
     assert one().refusal("Cuneus") == ""
 
 

@@ -1,0 +1,215 @@
+"""Fields of a form that all answer alike: `value`, `set_value`, `edited`."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from PyQt6.QtCore import QLocale, pyqtBoundSignal, pyqtSignal
+from PyQt6.QtGui import QDoubleValidator, QWheelEvent
+from PyQt6.QtWidgets import QCheckBox, QComboBox, QLineEdit, QSizePolicy, QSpinBox
+
+from rtbold.gui.state.setup import LONGEST_NOTE, Value
+
+GONE = "✕ {} (gone)"
+SHORTEST = 8  # characters that a closed list has room for at least
+
+
+class Field(Protocol):
+    """A widget that holds one value."""
+
+    @property
+    def edited(self) -> pyqtBoundSignal:
+        """Emitted when a person changed it, not by `set_value`."""
+
+    def value(self) -> Value:
+        """Return what it holds."""
+
+    def set_value(self, value: Value) -> None:
+        """Show another value; says nothing."""
+
+
+class TextField(QLineEdit):
+    """One line of text."""
+
+    edited = pyqtSignal()
+
+    def __init__(self, name: str, tip: str, *, hint: str = "") -> None:
+        super().__init__()
+        self.setObjectName(name)
+        self.setToolTip(tip)
+        self.setPlaceholderText(hint)
+        self.setMaxLength(LONGEST_NOTE)
+        self.textEdited.connect(lambda: self.edited.emit())
+
+    def value(self) -> str:
+        """Return the text."""
+        return self.text().strip()
+
+    def set_value(self, value: Value) -> None:
+        """Show another text."""
+        self.setText(str(value or ""))
+
+
+class NumberField(QLineEdit):
+    """A number or nothing; a point, in every country."""
+
+    edited = pyqtSignal()
+
+    def __init__(
+        self, name: str, tip: str, *, within: tuple[float, float], hint: str = ""
+    ) -> None:
+        super().__init__()
+        self.setObjectName(name)
+        self.setToolTip(tip)
+        self.setPlaceholderText(hint)
+        check = QDoubleValidator(*within, 6, self)
+        check.setLocale(QLocale.c())
+        check.setNotation(QDoubleValidator.Notation.StandardNotation)
+        self.setValidator(check)
+        self.expected = f"{within[0]:g} to {within[1]:g}"
+        self.textEdited.connect(lambda: self.edited.emit())
+        self.textChanged.connect(self._judge)
+
+    @property
+    def wrong(self) -> bool:
+        """Whether there is something in it that is no such number."""
+        return bool(self.text()) and not self.hasAcceptableInput()
+
+    def value(self) -> float | None:
+        """Return the number; None while there is none, or only the start of one."""
+        return float(self.text()) if self.text() and self.hasAcceptableInput() else None
+
+    def set_value(self, value: Value) -> None:
+        """Show another number."""
+        self.setText(f"{value:g}" if isinstance(value, int | float) else "")
+
+    def _judge(self) -> None:
+        font = self.font()
+        font.setStrikeOut(self.wrong)
+        self.setFont(font)
+
+
+class WholeField(QSpinBox):
+    """A whole number."""
+
+    edited = pyqtSignal()
+
+    def __init__(self, name: str, tip: str, *, within: tuple[int, int]) -> None:
+        super().__init__()
+        self.setObjectName(name)
+        self.setToolTip(tip)
+        self.setRange(*within)
+        self.setButtonSymbols(QSpinBox.ButtonSymbols.NoButtons)
+        self._telling = True
+        self.valueChanged.connect(self._tell)
+
+    def set_value(self, value: Value) -> None:
+        """Show another number."""
+        self._telling = False
+        self.setValue(value if isinstance(value, int) else self.minimum())
+        self._telling = True
+
+    def wheelEvent(self, event: QWheelEvent | None) -> None:  # noqa: N802 - Qt's name
+        """Leave the wheel to the page: nobody sets a port by scrolling past it."""
+        if event is not None:
+            event.ignore()
+
+    def _tell(self) -> None:
+        if self._telling:
+            self.edited.emit()
+
+
+class TickField(QCheckBox):
+    """Yes or no."""
+
+    edited = pyqtSignal()
+
+    def __init__(self, words: str, name: str, tip: str) -> None:
+        super().__init__(words)
+        self.setObjectName(name)
+        self.setToolTip(tip)
+        self.clicked.connect(lambda: self.edited.emit())
+
+    def value(self) -> bool:
+        """Return whether it is ticked."""
+        return self.isChecked()
+
+    def set_value(self, value: Value) -> None:
+        """Tick it or not."""
+        self.setChecked(value is True)
+
+
+class ListField(QComboBox):
+    """One of some texts; a chosen one that vanishes stays and is marked as gone.
+
+    Parameters
+    ----------
+    nothing : words for the empty choice, which comes first; None: there is none.
+    """
+
+    edited = pyqtSignal()
+
+    def __init__(self, name: str, tip: str, *, nothing: str | None = None) -> None:
+        super().__init__()
+        self.setObjectName(name)
+        self.setToolTip(tip)
+        self.setMinimumContentsLength(SHORTEST)
+        self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+        self._nothing = nothing
+        self._offered: tuple[tuple[str, str], ...] = ()
+        self._shown: object = None
+        self._chosen = ""
+        self.activated.connect(self._choose)
+        self._fill()
+
+    @property
+    def gone(self) -> bool:
+        """Whether what is chosen is not among what can be chosen now."""
+        return bool(self._chosen) and all(v != self._chosen for v, _ in self._offered)
+
+    def value(self) -> str:
+        """Return what is chosen."""
+        return self._chosen
+
+    def set_value(self, value: Value) -> None:
+        """Choose something, whether it is offered or not."""
+        self._chosen = str(value or "")
+        self._fill()
+
+    def offer(self, entries: Sequence[tuple[str, str]]) -> None:
+        """Offer other entries.
+
+        Parameters
+        ----------
+        entries : (value, words for people).
+        """
+        self._offered = tuple(entries)
+        view = self.view()
+        if view is None or not view.isVisible():  # not under somebody's mouse
+            self._fill()
+
+    def wheelEvent(self, event: QWheelEvent | None) -> None:  # noqa: N802 - Qt's name
+        """Leave the wheel to the page: nobody chooses by scrolling past."""
+        if event is not None:
+            event.ignore()
+
+    def _fill(self) -> None:
+        entries = [*([("", self._nothing)] if self._nothing is not None else [])]
+        entries += self._offered
+        if self.gone:
+            entries.append((self._chosen, self.words_when_gone()))
+        if (entries, self._chosen) == self._shown:
+            return
+        self._shown = (entries, self._chosen)
+        self.clear()
+        for value, words in entries:
+            self.addItem(words, value)
+        self.setCurrentIndex(self.findData(self._chosen))
+
+    def words_when_gone(self) -> str:
+        """Return how a choice is shown that is not there any more."""
+        return GONE.format(self._chosen)
+
+    def _choose(self, index: int) -> None:
+        self._chosen = str(self.itemData(index) or "")
+        self._fill()
+        self.edited.emit()

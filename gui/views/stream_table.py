@@ -1,0 +1,156 @@
+"""The streams of the network, as a table and as choices."""
+
+from collections import Counter
+from collections.abc import Callable
+
+from PyQt6.QtCore import Qt, pyqtSignal
+from PyQt6.QtWidgets import (
+    QAbstractItemView,
+    QHBoxLayout,
+    QHeaderView,
+    QTableWidget,
+    QTableWidgetItem,
+    QVBoxLayout,
+    QWidget,
+)
+
+from rtbold.gui.state.found import Streams, StreamSeen
+from rtbold.gui.views.fields import GONE, ListField
+from rtbold.gui.views.plain_widgets import named_button, wrapped_label
+
+HEADS = ("name", "type", "channels", "computer")
+SPLIT = "\t"  # between name and computer in a choice; no stream's name holds it
+NONE_YET = "No stream answered. Is the sender running, on this network?"
+
+
+class StreamField(ListField):
+    """One of the streams that may serve; says what it is beside its name."""
+
+    def __init__(
+        self, name: str, tip: str, *, fits: Callable[[StreamSeen], bool]
+    ) -> None:
+        super().__init__(name, tip, nothing="choose…")
+        self._fits = fits
+
+    @property
+    def stream(self) -> str:
+        """The name that is chosen."""
+        return self.value().partition(SPLIT)[0]
+
+    @property
+    def host(self) -> str:
+        """Its computer, if the name alone does not say it."""
+        return self.value().partition(SPLIT)[2]
+
+    def choose(self, stream: str, host: str = "") -> None:
+        """Choose a stream by name."""
+        self.set_value(f"{stream}{SPLIT}{host}" if host else stream)
+
+    def show_streams(self, streams: Streams) -> None:
+        """Offer what is there now."""
+        self.offer(entries(tuple(s for s in streams.found if self._fits(s))))
+
+    def words_when_gone(self) -> str:
+        """Return how a stream is shown that is not there any more."""
+        return GONE.format(self.stream)
+
+
+def entries(found: tuple[StreamSeen, ...]) -> list[tuple[str, str]]:
+    """Return (choice, words); a name that two computers send needs its computer."""
+    often = Counter(stream.name for stream in found)
+    listed: dict[str, str] = {}
+    for stream in found:
+        twice = often[stream.name] > 1
+        choice = f"{stream.name}{SPLIT}{stream.host}" if twice else stream.name
+        said = f"{stream.name}: {stream.n_channels} ch., {stream.rate_words}"
+        said += f", {stream.host}" if twice else ""
+        listed[choice] = said + (", SIMULATED" if stream.simulated else "")
+    return list(listed.items())
+
+
+class StreamTable(QWidget):
+    """What answered on the network; searched again while the page is seen."""
+
+    refreshed = pyqtSignal()  # somebody asked to search now
+    taken = pyqtSignal(object)  # StreamSeen, by Enter or a double click
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._shown: object = None
+        self._found: tuple[StreamSeen, ...] = ()
+        self.table = _empty_table()
+        self.words = wrapped_label(name="streams_words")
+        self.button = named_button(
+            "&Look again",
+            name="streams_refresh",
+            tip="Search the network for LSL streams now (F5); every 5 s by itself",
+        )
+        foot = QHBoxLayout()
+        foot.addWidget(self.words, stretch=1)
+        foot.addWidget(self.button)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.addWidget(self.table)
+        column.addLayout(foot)
+        self.button.clicked.connect(self.refreshed)
+        self.table.itemActivated.connect(self._take)
+
+    def show_streams(self, streams: Streams) -> None:
+        """Show them; the table is only touched when they changed."""
+        self.words.setText(_words(streams))
+        if streams.found == self._shown:
+            return
+        self._shown, self._found = streams.found, streams.found
+        self.table.setRowCount(len(streams.found))
+        for row, stream in enumerate(streams.found):
+            for column, text in enumerate(_cells(stream)):
+                item = QTableWidgetItem(text)
+                item.setToolTip(f"{stream.name}: double click, or Enter, to choose it")
+                self.table.setItem(row, column, item)
+
+    def _take(self, item: QTableWidgetItem) -> None:
+        if 0 <= item.row() < len(self._found):
+            self.taken.emit(self._found[item.row()])
+
+
+def _cells(stream: StreamSeen) -> tuple[str, ...]:
+    simulated = ", SIMULATED" if stream.simulated else ""
+    return (
+        stream.name,
+        stream.type + simulated,
+        f"{stream.n_channels}, {stream.rate_words}",
+        stream.host,
+    )
+
+
+def _words(streams: Streams) -> str:
+    if streams.problem:
+        return f"✕ {streams.problem}"
+    if streams.searched_s is None:
+        return "Looking for streams …"
+    if not streams.found:
+        return NONE_YET
+    n = len(streams.found)
+    return f"{n} stream{'s' if n > 1 else ''} on the network."
+
+
+def _empty_table() -> QTableWidget:
+    table = QTableWidget(0, len(HEADS))
+    table.setObjectName("streams")
+    table.setToolTip("LSL streams that answer now; Enter chooses the one marked")
+    table.setHorizontalHeaderLabels(HEADS)
+    table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
+    table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
+    table.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
+    table.setTabKeyNavigation(False)
+    table.setShowGrid(False)
+    table.setTextElideMode(Qt.TextElideMode.ElideMiddle)
+    rows, heads = table.verticalHeader(), table.horizontalHeader()
+    assert rows is not None
+    assert heads is not None
+    rows.hide()
+    rows.setDefaultSectionSize(22)
+    heads.setHighlightSections(False)
+    heads.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
+    heads.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
+    return table
