@@ -92,7 +92,4 @@ def _counts(state: DashboardState) -> str:
     quality = state.quality
     if quality is None:
         return ""
-    return (
-        f"{quality.n_triggers_missed} missed, {quality.n_triggers_double} double of "
-        f"{quality.n_triggers}"
-    )
+    return f"{quality.n_triggers_missed} missed, {quality.n_triggers_double} double"

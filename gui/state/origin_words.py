@@ -1,4 +1,4 @@
-"""What must never be taken for real, in one line. Pure."""
+"""What must never be taken for real, and what predicts; in words. Pure."""
 
 from rtbold.gui.state.dashboard import DashboardState
 
@@ -18,3 +18,14 @@ def origin_words(state: DashboardState) -> str:
     if "unvalidated" in reasons:
         return "UNVALIDATED: this model was not shown to predict this subject"
     return ""
+
+
+def model_words(state: DashboardState) -> str:
+    """Return what predicts, for whom, and by what; empty: the session has not said."""
+    hello = state.hello
+    if hello is None:
+        return ""
+    whose = f" for {hello.subject}" if hello.subject else ""
+    engine = " ".join(part for part in (hello.engine, hello.precision) if part)
+    by = f", {engine}" if engine else ""
+    return f"Model {hello.model_name}{whose}{by}"

@@ -26,7 +26,8 @@ class TargetWords:
     @property
     def spoken(self) -> str:
         """All of it in one line, for screen readers."""
-        parts = (self.name, self.mark, self.value, self.z, self.interval, self.volume)
+        z = f"z {self.z}" if self.z else ""
+        parts = (self.name, self.mark, self.value, z, self.interval, self.volume)
         return ", ".join(part for part in parts if part)
 
 
@@ -44,7 +45,7 @@ def target_words(state: DashboardState, now_s: float) -> TargetWords:
         name,
         mark,
         signed(shown.value),
-        f"z {signed(shown.z)}" if shown.z is not None else "no z",
+        signed(shown.z),
         interval_words(shown),
         volume_words(state, fb) if fb is not None and shown.kind == "value" else "",
     )

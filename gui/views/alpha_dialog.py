@@ -146,6 +146,7 @@ class AlphaDialog(QDialog):
 
     def _begin(self, state: DashboardState, lsl_s: float | None) -> None:
         if lsl_s is None or state.hello is None:
+            self.words.setText("No session is heard: there is no EEG to look at.")
             return
         self.stop("begun again")
         self._session = state.session

@@ -105,7 +105,7 @@ class CommandBar(QWidget):
     def _button(self, name: str) -> QPushButton:
         button = QPushButton()
         button.setObjectName(f"command_{name}")
-        button.setFocusPolicy(Qt.FocusPolicy.TabFocus)  # a click leaves Space alone
+        button.setFocusPolicy(Qt.FocusPolicy.NoFocus)  # or Space would press it
         button.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
         does = {
             "start": self.start_requested.emit,

@@ -1,5 +1,7 @@
 """Text that is drawn by hand: fitted, elided, in a colour."""
 
+import math
+
 from PyQt6.QtCore import QRectF, Qt
 from PyQt6.QtGui import QColor, QFont, QFontMetricsF, QPainter
 
@@ -30,11 +32,18 @@ def scaled(font: QFont, factor: float, *, bold: bool = False) -> QFont:
 
 def fitted(font: QFont, text: str, box: QRectF, *, most_px: float) -> QFont:
     """Return `font`, bold, as large as fits `text` into `box` and is not too large."""
-    pixels = min(most_px, box.height())
-    width = QFontMetricsF(sized(font, pixels, bold=True)).horizontalAdvance(text)
+    pixels = math.floor(min(most_px, box.height()))
+    found = sized(font, pixels, bold=True)
+    width = QFontMetricsF(found).horizontalAdvance(text)
     if width > box.width() > 0:
-        pixels *= box.width() / width
-    return sized(font, pixels, bold=True)
+        pixels = math.floor(pixels * box.width() / width)
+        found = sized(font, pixels, bold=True)
+    while pixels > SMALLEST_PX and (
+        QFontMetricsF(found).horizontalAdvance(text) > box.width()
+    ):
+        pixels -= 1
+        found = sized(font, pixels, bold=True)
+    return found
 
 
 def draw_line(

@@ -4,9 +4,9 @@ import html
 
 import numpy as np
 import pyqtgraph as pg
-from PyQt6.QtCore import QPointF, Qt
-from PyQt6.QtGui import QColor, QPainterPath, QPolygonF
-from PyQt6.QtWidgets import QGraphicsPathItem
+from PyQt6.QtCore import Qt
+from PyQt6.QtGui import QColor, QPainterPath
+from PyQt6.QtWidgets import QGraphicsPathItem, QGraphicsTextItem
 
 from rtbold.gui.state.clock_words import span_words, wall_words
 from rtbold.gui.state.received_kinds import FloatArray
@@ -19,7 +19,9 @@ STEPS_S = (
 )  # fmt: skip
 LABEL_PX = 90  # that a time on the axis needs
 END_TRS = 0.4  # an interval reaches so far beyond its stretch: a lone one is seen
-DOTS_MOST = 200  # more volumes on the screen would run into one another
+PADDING = 0.16  # of the heights: room for the words above and for the ends of the axis
+SMOOTH_MOST = 400  # volumes; smooth lines of more take too long to draw
+DOTS_MOST = 90  # more volumes on the screen would run into one another
 
 
 class TimeAxis(pg.AxisItem):  # type: ignore[misc] # pyqtgraph has no types
@@ -66,8 +68,7 @@ class RoiLane:
         self._range: tuple[float, float] | None = None
         self._title = ""
         self._bands = [self._band(colours.band95), self._band(colours.band80)]
-        self._measured = self._curve(colours.measured, 1.5)
-        self._value = self._curve(colours.prediction, 2.0)
+        self._value, self._measured = self._curve(), self._curve()
         self._dots = pg.ScatterPlotItem(
             size=5, pen=None, brush=colours.prediction, antialias=True
         )
@@ -79,6 +80,7 @@ class RoiLane:
         )
         for item in (self._dots, self._open):
             plot.addItem(item)
+        self._words = QGraphicsTextItem()
         self._dress()
 
     @property
@@ -103,8 +105,7 @@ class RoiLane:
             (self._bands[1], trace.low_80, trace.high_80),
         ):
             band.setPath(band_path(x_s, low, high, end_s=END_TRS * tr_s))
-        self._value.setData(x_s, trace.value, connect="finite")
-        self._measured.setData(x_s, trace.measured, connect="finite")
+        self._draw_lines(x_s, trace)
         valid = np.isfinite(trace.value)
         plain = valid & ~trace.degraded
         if np.count_nonzero(plain) > DOTS_MOST:
@@ -115,20 +116,20 @@ class RoiLane:
         y_range = stable_range(self._range, trace.limits())
         if y_range != self._range:
             self._range = y_range
-            self.plot.setYRange(*y_range, padding=0.04)
+            self.plot.setYRange(*y_range, padding=PADDING)
+            self.plot.getAxis("left").setTicks([_ticks(*y_range)])
 
     def say(self, score: str) -> None:
-        """Show name and R above the lane."""
+        """Show name and R at the top of the lane."""
         called = f"{self.name} (target)" if self.is_target else self.name
         title = "   ".join(part for part in (called, score) if part)
         if title != self._title:
             self._title = title
-            name = html.escape(called)
-            self.plot.setTitle(
-                f"<b>{name}</b>&nbsp;&nbsp; {html.escape(score)}",
-                color=self._colours.text,
-                size="9pt",
-                justify="left",
+            ground = QColor(self._colours.panel)
+            shade = f"rgba({ground.red()},{ground.green()},{ground.blue()},0.7)"
+            self._words.setHtml(
+                f"<span style='background-color: {shade}'>"
+                f"<b>{html.escape(called)}</b> &nbsp; {html.escape(score)}</span>"
             )
 
     def _band(self, colour: str) -> QGraphicsPathItem:
@@ -138,12 +139,21 @@ class RoiLane:
         self.plot.addItem(item)
         return item
 
-    def _curve(self, colour: str, width: float) -> pg.PlotCurveItem:
-        curve = pg.PlotCurveItem(
-            pen=pg.mkPen(colour, width=width), antialias=True, connect="finite"
-        )
+    def _curve(self) -> pg.PlotCurveItem:
+        curve = pg.PlotCurveItem(connect="finite")
         self.plot.addItem(curve)
         return curve
+
+    def _draw_lines(self, x_s: FloatArray, trace: RoiTrace) -> None:
+        """Draw prediction and measurement; thin and plain where there are many."""
+        smooth = len(x_s) <= SMOOTH_MOST
+        colours = self._colours
+        for curve, y, colour, width in (
+            (self._value, trace.value, colours.prediction, 2.0),
+            (self._measured, trace.measured, colours.measured, 1.5),
+        ):
+            pen = pg.mkPen(colour, width=width if smooth else 1)
+            curve.setData(x_s, y, pen=pen, connect="finite", antialias=smooth)
 
     def _dress(self) -> None:
         plot, colours = self.plot, self._colours
@@ -151,7 +161,7 @@ class RoiLane:
         plot.hideButtons()
         plot.setMouseEnabled(x=True, y=False)
         plot.enableAutoRange(x=False, y=False)
-        plot.setYRange(-1, 1, padding=0.04)
+        plot.setYRange(-1, 1, padding=PADDING)
         plot.getViewBox().setBackgroundColor(colours.panel)
         plot.addLine(y=0, pen=pg.mkPen(colours.grid, width=1))
         for side in ("left", "bottom"):
@@ -160,8 +170,17 @@ class RoiLane:
             axis.setTextPen(colours.muted)
         left = plot.getAxis("left")
         left.setWidth(AXIS_WIDTH)
-        left.setStyle(tickLength=-4, maxTickLevel=0)
+        left.setStyle(tickLength=-4)
+        left.setTicks([_ticks(-1, 1)])
         plot.layout.setContentsMargins(0, 0, 4, 0)
+        self._words.setParentItem(plot.getViewBox())  # stays while the data move
+        self._words.setPos(2, -3)
+        self._words.setDefaultTextColor(QColor(colours.text))
+        self._words.setZValue(100)
+
+
+def _ticks(low: float, high: float) -> list[tuple[float, str]]:
+    return [(low, f"{low:g}"), (0.0, "0"), (high, f"{high:g}")]
 
 
 def band_path(
@@ -173,12 +192,10 @@ def band_path(
         x = x_s[stretch]
         x = np.concatenate(([x[0] - end_s], x, [x[-1] + end_s]))
         lower, upper = _held(low[stretch]), _held(high[stretch])
-        around = zip(
-            np.concatenate((x, x[::-1])).tolist(),
-            np.concatenate((lower, upper[::-1])).tolist(),
-            strict=True,
+        around = np.concatenate((lower, upper[::-1]))
+        path.addPolygon(
+            pg.functions.arrayToQPolygonF(np.concatenate((x, x[::-1])), around)
         )
-        path.addPolygon(QPolygonF([QPointF(*point) for point in around]))
         path.closeSubpath()
     path.setFillRule(Qt.FillRule.WindingFill)
     return path

@@ -290,9 +290,9 @@ def _legend(colours: Colours) -> str:
         (colours.band80, "█"),
         (colours.text, "80 %"),
         (colours.band95, "█"),
-        (colours.text, "95 % interval"),
-        (colours.measured, "━ measured, scaled to the prediction"),
-        (colours.muted, "hole: not valid. Model units"),
+        (colours.text, "95 %"),
+        (colours.measured, "━ measured (scaled)"),
+        (colours.muted, "holes: not valid; model units"),
     )
     return " &nbsp;".join(
         f"<span style='color:{colour}'>{words}</span>" for colour, words in parts

@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable
 
 from PyQt6.QtCore import Qt, pyqtSignal
+from PyQt6.QtGui import QHideEvent
 from PyQt6.QtWidgets import QHBoxLayout, QSplitter, QTabWidget, QVBoxLayout, QWidget
 
 from rtbold.gui.controllers.session import SessionController
@@ -33,7 +34,7 @@ KEY_LINES: tuple[tuple[str, str], ...] = (
     ("Up, Down", "On the EEG: larger and smaller traces"),
 )
 TABS = ("EEG", "Electrodes", "Brain")
-TOP_STRETCH = (30, 32, 23, 34)  # status, value, clock, commands
+TOP_STRETCH = (30, 38, 23, 32)  # status, value, clock, commands
 UPPER, BOTTOM, ROWS = (620, 580), (700, 500), (420, 130)  # first sizes, then kept
 
 
@@ -102,8 +103,14 @@ class SessionPage(QWidget):
             self.alpha.refresh(state, now_s)
         words = stale_words(state, now_s)
         self._veils[0].say(words)
-        self._veils[1].say(words and "old")
+        self._veils[1].say(words and ("old" if state.fb else "no data"))
         self._name_tabs(state)
+
+    def hideEvent(self, event: QHideEvent | None) -> None:  # noqa: N802 - Qt's name
+        """Stop an alpha check: without refreshes it would miss what it measures."""
+        if self.alpha is not None and event is not None and not event.spontaneous():
+            self.alpha.stop("another page was opened")
+        super().hideEvent(event)
 
     def save_layout(self) -> bytes:
         """Return sizes and choices, for `restore_layout` another day."""

@@ -1,14 +1,14 @@
 """The veil over plots whose data are old: nothing that stands still may look alive."""
 
 from PyQt6.QtCore import QEvent, QObject, QRectF, Qt
-from PyQt6.QtGui import QColor, QPainter, QPaintEvent
+from PyQt6.QtGui import QColor, QFont, QPainter, QPaintEvent
 from PyQt6.QtWidgets import QWidget
 
 from rtbold.gui.state.theme_colours import Colours
-from rtbold.gui.views.drawn_text import sized
+from rtbold.gui.views.drawn_text import fitted
 
 VEIL_ALPHA = 190
-TEXT_PX = 22.0
+TEXT_PX = 30.0
 WORDS = int(Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap)
 
 
@@ -64,7 +64,7 @@ class StaleOverlay(QWidget):
         veil = QColor(self._colours.background)
         veil.setAlpha(VEIL_ALPHA)
         painter.fillRect(self.rect(), veil)
-        painter.setFont(sized(self.font(), TEXT_PX, bold=True))
+        painter.setFont(self._font())
         room = QRectF(self.rect()).adjusted(24, 16, -24, -16)
         box = painter.boundingRect(room, WORDS, self._words).adjusted(-14, -8, 14, 8)
         painter.setPen(QColor(self._colours.silent))
@@ -72,6 +72,11 @@ class StaleOverlay(QWidget):
         painter.drawRoundedRect(box, 6, 6)
         painter.drawText(room, WORDS, self._words)
         painter.end()
+
+    def _font(self) -> QFont:
+        longest = max(self._words.splitlines(), key=len, default="")
+        room = QRectF(self.rect()).adjusted(40, 0, -40, 0)
+        return fitted(self.font(), longest, room, most_px=TEXT_PX)
 
     def _follow(self) -> None:
         if (over := self.parentWidget()) is not None:

@@ -6,7 +6,7 @@ from PyQt6.QtWidgets import QLabel, QSizePolicy, QWidget
 
 from rtbold.gui.state.dashboard import DashboardState
 from rtbold.gui.state.headline import Headline
-from rtbold.gui.state.origin_words import origin_words
+from rtbold.gui.state.origin_words import model_words, origin_words
 from rtbold.gui.state.theme_colours import Colours
 from rtbold.gui.state.wording import status_words
 from rtbold.gui.views.drawn_text import LEFT, WRAPPED, draw_line, fitted, scaled
@@ -23,9 +23,9 @@ class StatusPanel(QWidget):
     def __init__(self, colours: Colours, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setObjectName("status_panel")
-        self.setMinimumSize(250, 124)
+        self.setMinimumSize(230, 128)
         self._colours = colours
-        self._headline = NOTHING
+        self._headline, self._facts = NOTHING, ""
 
     @property
     def headline(self) -> Headline:
@@ -39,6 +39,10 @@ class StatusPanel(QWidget):
 
     def refresh(self, state: DashboardState, now_s: float) -> None:
         """Show the headline at `now_s`."""
+        facts = model_words(state)
+        if facts != self._facts:
+            self._facts = facts
+            self.update()
         self.show_headline(state.headline(now_s))
 
     def show_headline(self, headline: Headline) -> None:
@@ -84,6 +88,8 @@ class StatusPanel(QWidget):
         told = [(headline.why, self._colours.text, False)]
         if headline.do:
             told.append((headline.do, self._colours.accent, True))
+        elif self._facts:
+            told.append((self._facts, self._colours.muted, False))
         factor = 1.0
         while factor > 0.75 and self._height(painter, told, box, factor) > box.height():
             factor -= 0.05

@@ -5,17 +5,18 @@ import time
 from collections.abc import Callable
 
 from PyQt6.QtCore import QRectF
-from PyQt6.QtGui import QColor, QPainter, QPaintEvent, QPen
+from PyQt6.QtGui import QColor, QFontMetricsF, QPainter, QPaintEvent, QPen
 from PyQt6.QtWidgets import QWidget
 
 from rtbold.gui.state.dashboard import DashboardState
-from rtbold.gui.state.roi_traces import signed
 from rtbold.gui.state.target_words import TargetWords, target_words
 from rtbold.gui.state.theme_colours import Colours
-from rtbold.gui.views.drawn_text import LEFT, RIGHT, draw_line, fitted, scaled
+from rtbold.gui.views.drawn_text import RIGHT, draw_line, fitted, scaled
 
-BIG_PX = 60.0  # text of 48 px and more is read from two metres
+BIG_PX = 64.0  # text of 48 px and more is read from two metres
 MARGIN = 8.0
+Z_PX = 16.0
+USUAL = "+0.00+0.00"  # shorter ones are not drawn larger
 HIDDEN_S = 0.5  # without a refresh: the page was not on the screen
 TIP = (
     "What is fed back now. Value: model units (the filtered BOLD, z-scored when the "
@@ -43,7 +44,7 @@ class TargetPanel(QWidget):
         super().__init__(parent)
         self.setObjectName("target_panel")
         self.setToolTip(TIP)
-        self.setMinimumSize(300, 124)
+        self.setMinimumSize(320, 128)
         self._colours, self._clock_s = colours, clock_s
         self._words = TargetWords()
         self._timed: tuple[int, Callable[[int, float], None]] | None = None
@@ -117,11 +118,19 @@ class TargetPanel(QWidget):
         self._draw_numbers(painter, big)
 
     def _draw_numbers(self, painter: QPainter, box: QRectF) -> None:
+        """Draw value and z, equally large; they share the room as they need it."""
         words = self._words
         colour = self._colours.text if words.kind == "value" else self._colours.muted
-        half = box.width() / 2
-        for number, text in enumerate((words.value, words.z)):
-            part = QRectF(box.left() + number * half, box.top(), half - 6, box.height())
-            widest = max(text, ("" if number == 0 else "z ") + signed(-8.88), key=len)
-            painter.setFont(fitted(self.font(), widest, part, most_px=BIG_PX))
-            draw_line(painter, part, text, colour=colour, align=LEFT)
+        both = words.value + words.z
+        room = box.adjusted(0, 0, -Z_PX - 2 * MARGIN, 0)
+        font = fitted(self.font(), max(both, USUAL, key=len), room, most_px=BIG_PX)
+        width = QFontMetricsF(font).horizontalAdvance
+        value = QRectF(box.left(), box.top(), width(words.value) + 4, box.height())
+        z = QRectF(value.right() + MARGIN, box.top(), Z_PX, box.height())
+        number = QRectF(z.right(), box.top(), width(words.z) + 4, box.height())
+        painter.setFont(font)
+        draw_line(painter, value, words.value, colour=colour)
+        draw_line(painter, number, words.z, colour=colour)
+        if words.kind != "neutral":
+            painter.setFont(scaled(self.font(), 1.2, bold=True))
+            draw_line(painter, z, "z", colour=self._colours.muted)

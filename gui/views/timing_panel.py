@@ -106,7 +106,7 @@ class TimingPanel(QWidget):
 
 def _value(row: BudgetRow) -> str:
     if row.ms is None:
-        return "unknown" if row.note.startswith("unknown") else "see here"
+        return "not a delay" if row.stage == "BOLD itself" else "unknown"
     least = "at least " if row.note.startswith("at least") else ""
     digits = 1 if row.ms < 10 else 0
     return f"{least}{row.ms:.{digits}f} ms"

@@ -28,7 +28,7 @@ class TrClock(QWidget):
         super().__init__(parent)
         self.setObjectName("tr_clock")
         self.setToolTip(TIP)
-        self.setMinimumSize(200, 124)
+        self.setMinimumSize(200, 128)
         self._colours = colours
         self._facts = TrFacts()
         self._stale = True
@@ -65,7 +65,7 @@ class TrClock(QWidget):
         painter.drawRoundedRect(box, 4, 4)
         side = min(box.height() - 2 * MARGIN, box.width() * 0.42)
         ring = QRectF(box.left() + MARGIN, 0, side, side)
-        ring.moveCenter(ring.center().__class__(ring.center().x(), box.center().y()))
+        ring.moveTop(box.center().y() - side / 2)
         self._draw_ring(painter, ring)
         words = QRectF(box)
         words.setLeft(ring.right() + MARGIN)
@@ -90,10 +90,13 @@ class TrClock(QWidget):
         painter.setFont(fitted(self.font(), text, room, most_px=34))
         colour = colours.muted if self._stale else colours.text
         draw_line(painter, room, text, colour=colour, align=CENTRE)
+        painter.setFont(scaled(self.font(), 0.75))
+        below = room.translated(0, room.height() * 0.32)
+        draw_line(painter, below, "volume", colour=colours.muted, align=CENTRE)
 
     def _draw_words(self, painter: QPainter, box: QRectF) -> None:
         facts, colours = self._facts, self._colours
-        lines = [("volume", colours.muted), (facts.tr, colours.text)]
+        lines = [(facts.tr, colours.text)]
         overdue = facts.share is not None and facts.share > OVERDUE and not self._stale
         if overdue:
             lines.append(("next volume is overdue", colours.invalid))

@@ -1,0 +1,74 @@
+import pytest
+from feed_messages import Played
+
+from rtbold.gui.state.dashboard import DashboardState
+from rtbold.gui.state.target_words import NOTHING, target_words
+
+
+@pytest.fixture
+def session():
+    made = Played(DashboardState())
+    made.hello()
+    return made
+
+
+def words(session, later_s=0.1):
+    return target_words(session.state, session.now_s + later_s)
+
+
+def test_a_value_with_its_interval_and_volume(session):
+    session.tick(value=0.42, low_80=None)
+    found = words(session)
+    assert (found.kind, found.name, found.value, found.z) == (
+        "value", "dmn", "+0.42", "+0.42",
+    )  # fmt: skip
+    assert found.interval == "95 %: \u22120.58 to +1.42"
+    assert found.volume == "BOLD of volume 0, from the EEG before it"
+    assert found.mark == ""
+    assert "z +0.42" in found.spoken
+
+
+def test_a_prediction_that_looks_ahead_names_its_volume(session):
+    session.tick(horizon_tr=1)
+    assert words(session).volume == "BOLD of volume 1, 2.1 s from volume 0"
+
+
+def test_a_volume_without_a_trigger_is_told(session):
+    session.tick(trigger_locked=False)
+    assert words(session).volume.endswith("(timed without a trigger)")
+
+
+def test_an_invalid_volume_holds_the_last_value_for_a_tr_and_then_shows_a_dash(session):
+    session.tick(value=0.42)
+    session.tick("invalid", ("gap",))
+    held = words(session)
+    assert held.kind == "hold"
+    assert held.mark.startswith("HELD")
+    assert held.value == "+0.42"
+    session.tick("invalid", ("gap",))
+    neutral = words(session)
+    assert neutral.kind == "neutral"
+    assert (neutral.value, neutral.z, neutral.interval) == (NOTHING, "", "")
+    assert neutral.mark == "nothing may be shown"
+
+
+def test_without_a_session_there_is_a_dash():
+    found = target_words(DashboardState(), 3.0)
+    assert found.value == NOTHING
+    assert found.name == "target"
+
+
+def test_the_target_is_named_before_the_first_prediction(session):
+    assert words(session).name == "dmn"
+
+
+def test_no_z_and_no_interval_are_said(session):
+    session.tick()
+    from dataclasses import replace
+
+    fb = replace(session.state.fb, z=None, low=None, high=None, clipped=True)
+    session.state.take(fb, session.now_s)
+    found = words(session)
+    assert found.z == "\u2013"
+    assert found.interval.startswith("no interval")
+    assert found.mark == "clipped to its range"
