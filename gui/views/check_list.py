@@ -31,7 +31,9 @@ class CheckList(QScrollArea):
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self._colours = colours
         self._shown: object = None
-        self._again: tuple[Sequence[CheckLine], frozenset[str], bool] | None = None
+        self._stale = False
+        self._again: tuple[tuple[CheckLine, ...], frozenset[str], bool, bool] | None
+        self._again = None
         self._rows: list[QLabel] = []
         inside = QWidget()
         self._column = QVBoxLayout(inside)
@@ -47,6 +49,7 @@ class CheckList(QScrollArea):
         *,
         overridden: frozenset[str] = frozenset(),
         done: bool = True,
+        stale: bool = False,
     ) -> None:
         """Show these lines.
 
@@ -54,11 +57,13 @@ class CheckList(QScrollArea):
         ----------
         overridden : names of the checks that were.
         done : the worst come first; else they stay as they came.
+        stale : they are of other settings, and drawn pale.
         """
-        self._again = (lines, overridden, done)
-        if (tuple(lines), overridden, done) == self._shown:
+        what = (tuple(lines), overridden, done, stale)
+        if what == self._shown:
             return
-        self._shown = (tuple(lines), overridden, done)
+        self._shown = self._again = what
+        self._stale = stale
         ordered = sorted(lines, key=_rank) if done else lines
         while len(self._rows) < len(ordered):
             row = _row(len(self._rows))
@@ -80,26 +85,33 @@ class CheckList(QScrollArea):
         """Take the colours of a theme."""
         self._colours, self._shown = colours, None
         if self._again is not None:
-            lines, names, done = self._again
-            self.show_lines(lines, overridden=names, done=done)
+            lines, names, done, stale = self._again
+            self.show_lines(lines, overridden=names, done=done, stale=stale)
 
     def _html(self, line: CheckLine, *, overridden: bool) -> str:
         symbol, word = CHECK_WORDS[line.state]
-        colour = getattr(self._colours, ROLES[line.state])
+        colour, ink = self._colour(line), self._ink()
         word = "overridden" if overridden else word
         text = (
             f'<span style="color:{colour}">{symbol} <b>{escape(line.name)}</b>: '
             f"{word}</span>"
         )
         if line.found:
-            text += f'<br><span style="color:{self._colours.text}">{_lines(line.found)}'
-            text += "</span>"
+            text += f'<br><span style="color:{ink}">{_lines(line.found)}</span>'
         if line.advice and line.state != "ok":
-            text += f"<br>→ {_lines(line.advice)}"
+            text += f'<br><span style="color:{ink}">→ {_lines(line.advice)}</span>'
         return text
 
+    def _colour(self, line: CheckLine) -> str:
+        role = "muted" if self._stale else ROLES[line.state]
+        found: str = getattr(self._colours, role)
+        return found
+
+    def _ink(self) -> str:
+        return self._colours.muted if self._stale else self._colours.text
+
     def _edge(self, line: CheckLine) -> str:
-        colour = getattr(self._colours, ROLES[line.state])
+        colour = self._colour(line)
         return (
             f"QLabel {{ background: {self._colours.panel}; padding: 3px 6px;"
             f"border-left: 4px solid {colour}; }}"

@@ -59,11 +59,11 @@ class CheckPanel(QWidget):
         self.check.setText("Checking …" if checking else "&Check")
         self.words.setText(summary_words(checks))
         self.stale.setVisible(stale and not checking)
-        self.list.setEnabled(not stale)
         self.list.show_lines(
             checks.lines,
             overridden=frozenset(o.name for o in checks.overrides),
             done=checks.ready is not None,
+            stale=stale,
         )
         self.override.setEnabled(bool(checks.blocking) and not checking and not stale)
         self._show_channels(checks)

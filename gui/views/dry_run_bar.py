@@ -36,6 +36,8 @@ class DryRunBar(QObject):
         dry_run = self._controller.dry_run
         if dry_run.state == "ended":
             self._put_back()
+        coming = dry_run.name if dry_run.state == "starting" else ""
+        self._form.await_streams(coming)
         words = dry_run.words()
         if words != self.banner.text():
             self.banner.setText(words)

@@ -110,6 +110,12 @@ class SetupForm(QWidget):
         self.triggers.show_streams(streams)
         self._show_gone()
 
+    def await_streams(self, prefix: str) -> None:
+        """Streams whose names begin so are on their way; empty: none are."""
+        self.stream.await_streams(prefix)
+        self.triggers.stream.await_streams(prefix)
+        self._show_gone()
+
     def show_bundles(self, bundles: Bundles) -> None:
         """Offer the subjects and models that there are."""
         self.bundle.show_bundles(bundles)
@@ -128,10 +134,10 @@ class SetupForm(QWidget):
         names = [
             field.stream
             for field, counts in zip(fields, (True, locked), strict=True)
-            if searched and counts and field.gone
+            if searched and counts and field.lost
         ]
         words = (
-            f"✕ Not on the network any more: {', '.join(names)}. The choice stays: "
+            f"✕ Not on the network now: {', '.join(names)}. The choice stays: "
             "start its sender again, or choose another."
         )
         self.gone.setText(words if names else "")

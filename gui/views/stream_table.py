@@ -19,6 +19,7 @@ from rtbold.gui.views.fields import GONE, ListField
 from rtbold.gui.views.plain_widgets import named_button, wrapped_label
 
 HEADS = ("name", "type", "channels", "computer")
+COMING = "… {} (coming)"
 SPLIT = "\t"  # between name and computer in a choice; no stream's name holds it
 NONE_YET = "No stream answered. Is the sender running, on this network?"
 
@@ -29,8 +30,8 @@ class StreamField(ListField):
     def __init__(
         self, name: str, tip: str, *, fits: Callable[[StreamSeen], bool]
     ) -> None:
+        self._fits, self._coming = fits, ""
         super().__init__(name, tip, nothing="choose…")
-        self._fits = fits
 
     @property
     def stream(self) -> str:
@@ -42,6 +43,20 @@ class StreamField(ListField):
         """Its computer, if the name alone does not say it."""
         return self.value().partition(SPLIT)[2]
 
+    @property
+    def lost(self) -> bool:
+        """Whether what is chosen is neither there nor about to come."""
+        return self.gone and not self._is_coming()
+
+    def await_streams(self, prefix: str) -> None:
+        """Streams whose names begin so are on their way; empty: none are."""
+        if prefix != self._coming:
+            self._coming = prefix
+            self.set_value(self.value())
+
+    def _is_coming(self) -> bool:
+        return bool(self._coming) and self.stream.startswith(self._coming)
+
     def choose(self, stream: str, host: str = "") -> None:
         """Choose a stream by name."""
         self.set_value(f"{stream}{SPLIT}{host}" if host else stream)
@@ -52,7 +67,7 @@ class StreamField(ListField):
 
     def words_when_gone(self) -> str:
         """Return how a stream is shown that is not there any more."""
-        return GONE.format(self.stream)
+        return (COMING if self._is_coming() else GONE).format(self.stream)
 
 
 def entries(found: tuple[StreamSeen, ...]) -> list[tuple[str, str]]:

@@ -1,0 +1,251 @@
+"""The rehearsal: how far it is, then GO or NO-GO with its evidence, to be printed."""
+
+from datetime import datetime
+from html import escape
+from pathlib import Path
+
+from PyQt6.QtCore import Qt
+from PyQt6.QtGui import QTextDocument
+from PyQt6.QtPrintSupport import QPrintDialog, QPrinter
+from PyQt6.QtWidgets import (
+    QFileDialog,
+    QHBoxLayout,
+    QLabel,
+    QProgressBar,
+    QTextBrowser,
+    QVBoxLayout,
+    QWidget,
+)
+
+from rtbold.gui.controllers.setup import SetupController
+from rtbold.gui.state.dashboard import DashboardState
+from rtbold.gui.state.rehearsal import Rehearsal, figure_words
+from rtbold.gui.state.rehearsal_html import as_html, verdict_words
+from rtbold.gui.state.runs import Run, duration_words
+from rtbold.gui.state.setup import SetupChoice
+from rtbold.gui.state.theme_colours import Colours
+from rtbold.gui.views.boxes import GAP, boxed, label_of
+from rtbold.gui.views.check_list import CheckList
+from rtbold.gui.views.fields import WholeField
+from rtbold.gui.views.plain_widgets import named_button, wrapped_label
+
+USUAL_MINUTES = 5
+NOTHING_YET = (
+    "A rehearsal runs the real path for some minutes: streams, triggers, model, "
+    "recording, feed. Choose everything on the Set-up page and press Rehearse there."
+)
+VERDICT_SCALE = 4.0
+
+
+class RehearsalPage(QWidget):
+    """Shows the controller's rehearsal."""
+
+    def __init__(
+        self,
+        colours: Colours,
+        controller: SetupController,
+        parent: QWidget | None = None,
+    ) -> None:
+        super().__init__(parent)
+        self.setObjectName("rehearsal_page")
+        self._colours, self._controller = colours, controller
+        self._shown: object = None
+        self._wanted: tuple[SetupChoice, Run] | None = None
+        self._begun_at = ""
+        self.verdict = QLabel()
+        self.verdict.setObjectName("rehearsal_verdict")
+        self.verdict.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        self.verdict.setToolTip("Whether a session with these settings would work")
+        self.why = wrapped_label(NOTHING_YET, name="rehearsal_why")
+        self.progress = QProgressBar()
+        self.progress.setObjectName("rehearsal_progress")
+        self.progress.setToolTip("How much of the rehearsal is done")
+        self.progress.setRange(0, 1000)
+        self.said = QTextBrowser()
+        self.said.setObjectName("rehearsal_said")
+        self.said.setToolTip("What the rehearsal says as it goes")
+        self.figures = QTextBrowser()
+        self.figures.setObjectName("rehearsal_figures")
+        self.figures.setToolTip("What was measured")
+        self.checks = CheckList(colours)
+        self._make_buttons()
+        self._lay_out()
+        self.set_colours(colours)
+
+    def rehearse(self, choice: SetupChoice, run: Run) -> None:
+        """Begin a rehearsal of this run, unless one is under way."""
+        self._wanted = (choice, run)
+        if not self._controller.rehearsal.running:
+            self._begun_at = datetime.now().strftime("%Y-%m-%d %H:%M")
+            seconds = 60.0 * self.minutes.value()
+            self._controller.rehearse(choice, run, duration_s=seconds)
+
+    def refresh(self, state: DashboardState, now_s: float) -> None:
+        """Show the newest; called 30 times a second while the page is seen."""
+        rehearsal = self._controller.rehearsal
+        if rehearsal is self._shown:
+            return
+        self._shown = rehearsal
+        self._show(rehearsal)
+
+    def set_colours(self, colours: Colours) -> None:
+        """Take the colours of a theme."""
+        self._colours = colours
+        self.checks.set_colours(colours)
+        self._show(self._controller.rehearsal)
+
+    def title(self) -> str:
+        """Return what was rehearsed, and when."""
+        if self._wanted is None:
+            return self._begun_at
+        choice, _ = self._wanted
+        simulated = ", SIMULATED" if choice.simulated else ""
+        return f"{choice.subject or choice.model}{simulated}, {self._begun_at}"
+
+    def html(self) -> str:
+        """Return the page that is printed: the rehearsal's own, if it wrote one."""
+        rehearsal = self._controller.rehearsal
+        if rehearsal.page:
+            try:
+                return Path(rehearsal.page).read_text(encoding="utf-8")
+            except OSError:
+                pass  # it could not be written; what is known is printed
+        return as_html(rehearsal, title=self.title())
+
+    def _show(self, rehearsal: Rehearsal) -> None:
+        ended = bool(rehearsal.verdict or rehearsal.problem)
+        self.again.setEnabled(not rehearsal.running and self._wanted is not None)
+        self.stop.setEnabled(rehearsal.running)
+        for button in (self.print, self.save):
+            button.setEnabled(ended)
+        self.progress.setVisible(rehearsal.running)
+        self.progress.setValue(round(1000 * rehearsal.share))
+        self.progress.setFormat(_left_words(rehearsal))
+        self._show_verdict(rehearsal, ended=ended)
+        self.why.setText(_why_words(rehearsal))
+        self.said.setPlainText("\n".join(rehearsal.said))
+        end = self.said.verticalScrollBar()
+        assert end is not None
+        end.setValue(end.maximum())
+        self.checks.show_lines(rehearsal.checks, done=ended)
+        self.figures.setHtml(_figures_html(rehearsal))
+
+    def _show_verdict(self, rehearsal: Rehearsal, *, ended: bool) -> None:
+        colour, text = self._colours.muted, "◌"
+        if ended:
+            symbol, word = verdict_words(rehearsal)
+            text = f"{symbol} {word}"
+            go = rehearsal.verdict == "go"
+            colour = self._colours.ok if go else self._colours.invalid
+        elif rehearsal.running:
+            text = "◌ rehearsing"
+        points = VERDICT_SCALE * self.font().pointSizeF()
+        self.verdict.setStyleSheet(
+            f"color: {colour}; font-size: {points:.0f}pt; font-weight: bold"
+        )
+        self.verdict.setText(text)
+
+    def _again(self) -> None:
+        if self._wanted is not None:
+            self.rehearse(*self._wanted)
+
+    def _print(self) -> None:
+        printer = QPrinter(QPrinter.PrinterMode.HighResolution)
+        dialog = QPrintDialog(printer, self)
+        if dialog.exec():
+            self.print_to(printer)
+        dialog.deleteLater()
+
+    def print_to(self, printer: QPrinter) -> None:
+        """Print the page; a printer may be a PDF file."""
+        document = QTextDocument()
+        document.setHtml(self.html())
+        document.print(printer)
+
+    def _save(self) -> None:
+        name, _ = QFileDialog.getSaveFileName(
+            self, "Save the page", "rehearsal.html", "Page (*.html)"
+        )
+        if name:
+            self.save_to(Path(name))
+
+    def save_to(self, file: Path) -> None:
+        """Save the page; says so, or why not."""
+        try:
+            file.write_text(self.html(), encoding="utf-8")
+        except OSError as error:
+            words = f"✕ {file} cannot be written: {error.strerror}. Choose another."
+            self.saved.setText(words)
+        else:
+            self.saved.setText(f"✓ saved as {file}")
+
+    def _make_buttons(self) -> None:
+        self.minutes = WholeField(
+            "rehearsal_minutes", "How long its session runs", within=(1, 60)
+        )
+        self.minutes.set_value(USUAL_MINUTES)
+        self.minutes.setSuffix(" min")
+        self.again = named_button(
+            "&Rehearse again", name="rehearse_again", tip="With the same settings"
+        )
+        self.stop = named_button(
+            "S&top", name="rehearsal_stop", tip="End it in order; it is NO-GO then"
+        )
+        self.print = named_button(
+            "&Print…", name="rehearsal_print", tip="On one page, or into a PDF"
+        )
+        self.save = named_button(
+            "Save as &HTML…", name="rehearsal_save", tip="The page as a file"
+        )
+        self.saved = wrapped_label(name="rehearsal_saved")
+        self.again.clicked.connect(self._again)
+        self.stop.clicked.connect(self._controller.stop_rehearsal)
+        self.print.clicked.connect(self._print)
+        self.save.clicked.connect(self._save)
+
+    def _lay_out(self) -> None:
+        buttons = QHBoxLayout()
+        buttons.addWidget(label_of("&Length", self.minutes, wide=False))
+        for button in (self.minutes, self.again, self.stop):
+            buttons.addWidget(button)
+        buttons.addWidget(self.saved, stretch=1)
+        buttons.addWidget(self.print)
+        buttons.addWidget(self.save)
+        right = QVBoxLayout()
+        right.addWidget(boxed("As it goes", self.said), stretch=1)
+        right.addWidget(boxed("Figures", self.figures), stretch=1)
+        columns = QHBoxLayout()
+        columns.addWidget(boxed("Evidence", self.checks), stretch=3)
+        columns.addLayout(right, stretch=2)
+        whole = QVBoxLayout(self)
+        whole.setContentsMargins(GAP, GAP // 2, GAP, GAP)
+        whole.addWidget(self.verdict)
+        whole.addWidget(self.why)
+        whole.addWidget(self.progress)
+        whole.addLayout(columns, stretch=1)
+        whole.addLayout(buttons)
+
+
+def _left_words(rehearsal: Rehearsal) -> str:
+    if rehearsal.remaining_s is None:
+        return f"{rehearsal.stage or 'starting'} …"
+    return f"{rehearsal.stage}: {duration_words(rehearsal.remaining_s)} left"
+
+
+def _why_words(rehearsal: Rehearsal) -> str:
+    if rehearsal.problem:
+        return f"It ended without a verdict, so it is no GO: {rehearsal.problem}"
+    if rehearsal.verdict == "go" and not rehearsal.why:
+        return "Everything that a session needs worked for the whole rehearsal."
+    if rehearsal.verdict:
+        return "\n".join(f"• {each}" for each in rehearsal.why)
+    return "" if rehearsal.running else NOTHING_YET
+
+
+def _figures_html(rehearsal: Rehearsal) -> str:
+    rows = [figure_words(*item) for item in rehearsal.figures.items()]
+    cells = "".join(
+        f"<tr><td>{escape(name)}&nbsp;&nbsp;</td><td>{escape(value)}</td></tr>"
+        for name, value in rows
+    )
+    return f"<table cellspacing='3'>{cells}</table>"
