@@ -78,49 +78,69 @@ def calibrate(
     hooks = hooks or Hooks()
     if settings.n_threads is not None:
         torch.set_num_threads(settings.n_threads)
-    start = open_base(settings)
-    gathered = gather(settings, start.card if start else None, hooks.say)
+    work = _read(settings, hooks)
+    folded = {horizon: _folded(work, horizon) for horizon in _horizons(settings)}
+    choice = choose(
+        Candidates(settings, work.declared, work.base, folded, work.gathered.scan)
+    )
+    hooks.say("judging the predictions")
+    kept = folded[choice.horizon_tr]
+    judgement = Judgement(settings, work.gathered, work.declared, work.others)
+    nuisances = judgement.nuisances(kept)
+    verdicts = judgement.both(kept, choice, nuisances)
+    hooks.say("fitting the model that is kept, on the whole scan")
+    final = _final(work, choice)
+    read = _head_inputs(work.session, choice, final)
+    return CalibrationResult(
+        settings=settings,
+        gathered=work.gathered,
+        base=work.base,
+        measured=work.session.measured,
+        folded=kept,
+        choice=choice,
+        declared=work.declared,
+        nuisances=nuisances,
+        kept=verdicts[0],
+        beside=verdicts[1],
+        intervals=conformal_intervals(getattr(kept, choice.kept), kept.target),
+        published=published_score(work.session, choice, work.options),
+        final=final,
+        likeness=_likeness(work.gathered, read),
+        head_inputs=read,
+    )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Work:
+    """One scan, read and split, before anything was learned from it."""
+
+    base: Bundle | None  # None: from nothing
+    gathered: Gathered
+    declared: Declared
+    parts: tuple[Part, ...]
+    session: Session
+    others: OtherAnswers
+    options: FitOptions
+
+
+def _read(settings: CalibrationSettings, hooks: Hooks) -> _Work:
+    """Gather the scan, split it, let network and ridge read its windows."""
+    base = open_base(settings)
+    gathered = gather(settings, base.card if base else None, hooks.say)
     declared = _declared(settings, gathered)
     measured = measured_scan(gathered)
     parts = strict_folds(measured.onsets_s, StrictSettings(n_folds=settings.n_folds))
     options = _options(settings, hooks)
     hooks.say(f"{len(measured.onsets_s)} volumes in {len(parts)} folds")
-    session = _session(settings, gathered, measured, start, options)
-    others = OtherAnswers(gathered)
-    folded = {
-        horizon: _folded(session, parts, options, horizon, others)
-        for horizon in _horizons(settings)
-    }
-    choice = choose(Candidates(settings, declared, start, folded, gathered.scan))
-    hooks.say("judging the predictions")
-    kept = folded[choice.horizon_tr]
-    judgement = Judgement(settings, gathered, declared, others)
-    nuisances = judgement.nuisances(kept)
-    verdicts = judgement.both(kept, choice, nuisances)
-    intervals = conformal_intervals(getattr(kept, choice.kept), kept.target)
-    hooks.say("fitting the model that is kept, on the whole scan")
-    final = fit_all(
-        session,
-        final_part(measured.onsets_s),
-        replace(options, horizon_tr=choice.horizon_tr),
-    )
-    read = _head_inputs(session, choice, final)
-    return CalibrationResult(
-        settings=settings,
+    session = _session(settings, gathered, measured, base, options)
+    return _Work(
+        base=base,
         gathered=gathered,
-        base=start,
-        measured=measured,
-        folded=kept,
-        choice=choice,
         declared=declared,
-        nuisances=nuisances,
-        kept=verdicts[0],
-        beside=verdicts[1],
-        intervals=intervals,
-        published=published_score(session, choice, options),
-        final=final,
-        likeness=_likeness(gathered, read),
-        head_inputs=read,
+        parts=parts,
+        session=session,
+        others=OtherAnswers(gathered),
+        options=options,
     )
 
 
@@ -217,17 +237,17 @@ def _horizons(settings: CalibrationSettings) -> tuple[int, ...]:
     return (settings.horizon,)
 
 
-def _folded(
-    session: Session,
-    parts: tuple[Part, ...],
-    options: FitOptions,
-    horizon_tr: int,
-    others: OtherAnswers,
-) -> FoldedScan:
-    at_horizon = replace(
-        options, horizon_tr=horizon_tr, each=others.listener(horizon_tr)
-    )
-    return out_of_fold(session, parts, at_horizon)
+def _folded(work: _Work, horizon_tr: int) -> FoldedScan:
+    listener = work.others.listener(horizon_tr)
+    at_horizon = replace(work.options, horizon_tr=horizon_tr, each=listener)
+    return out_of_fold(work.session, work.parts, at_horizon)
+
+
+def _final(work: _Work, choice: Choice) -> FinalFit:
+    """Fit on all volumes what is kept."""
+    part = final_part(work.session.measured.onsets_s)
+    options = replace(work.options, horizon_tr=choice.horizon_tr)
+    return fit_all(work.session, part, options)
 
 
 def _head_inputs(session: Session, choice: Choice, final: FinalFit) -> FloatArray:

@@ -1,12 +1,13 @@
 """``rtbold models explain``: what a bundle's predictions rest on."""
 
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Protocol
 
 import typer
 
-from rtbold.cli import options
+from rtbold.cli import options, threads
 from rtbold.cli.models import Subjects
 
 if TYPE_CHECKING:
@@ -66,6 +67,8 @@ def explain(
 
     Example: rtbold models explain S01 rest.vhdr --roi Cuneus --out cuneus.png
     """
+    threads.settle(os.environ, None)
+
     from rtbold.bundle import load
     from rtbold.config import RunSettings
 
