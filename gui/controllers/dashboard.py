@@ -90,6 +90,7 @@ class DashboardController:
         self._probe: Feed | None = None
         self._offer_at = offer_at
         self._news: list[News] = []
+        self.trouble = ""  # why the last start or join did not work
         self._greeted: str | None = None
         self._ended: str | None = None
         self._buried = True  # the child's end was told, or there is none
@@ -155,6 +156,12 @@ class DashboardController:
         self._tell("started", "The session is starting.")
         return joined
 
+    def offer_nothing(self) -> None:
+        """Listen no more whether a session runs already."""
+        if self._probe is not None:
+            self._probe.close()
+            self._probe = None
+
     def tick(self, now_s: float) -> None:
         """Take what has come; call it once per frame."""
         self._hear_offer()
@@ -174,10 +181,10 @@ class DashboardController:
         self.commands.close()
 
     def _leave(self) -> None:
-        for feed in (self._feed, self._probe):
-            if feed is not None:
-                feed.close()
-        self._feed = self._probe = None
+        self.offer_nothing()
+        if self._feed is not None:
+            self._feed.close()
+            self._feed = None
         if self.child is not None:
             self.child.let_go()
         self.child, self._buried = None, True
@@ -197,8 +204,7 @@ class DashboardController:
         names = [r.model_name for r in heard if isinstance(r, Hello)]
         if not names and not any(isinstance(r, Link) and r.alive for r in heard):
             return
-        self._probe.close()
-        self._probe = None
+        self.offer_nothing()
         what = f" (model {names[-1]})" if names else ""
         self._tell(
             "offer", f"A session{what} already runs at {self._offer_at.feed}.", "warmup"
@@ -246,6 +252,7 @@ class DashboardController:
         return " What is shown now is another session on the same port."
 
     def _tell(self, kind: NewsKind, text: str, level: Level = "ok") -> None:
+        self.trouble = text if kind == "trouble" else ""
         self._news.append(News(kind, text, level))
 
 

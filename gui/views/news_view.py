@@ -37,7 +37,8 @@ class NewsView:
     def show(self, news: News) -> None:
         """Log it; show it, unless it is only for the log."""
         level: LogLevel = "error" if news.level == "invalid" else "info"
-        self._window.state.log.add(news.text, self._now_s(), level=level)
+        if news.kind != "greeting":  # the state itself logs whom it hears
+            self._window.state.log.add(news.text, self._now_s(), level=level)
         if news.kind in ("joined", "started"):
             for kind in ("offer", "died", "trouble", "ended"):
                 self._notices.take_away(kind)

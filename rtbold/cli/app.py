@@ -15,6 +15,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "simulate": ("simulate", "simulate"),
     "play": ("play", "play"),
     "replay": ("replay", "replay"),
+    "gui": ("gui", "gui"),
     "monitor": ("monitor", "monitor"),
     "fake": ("fake", "fake"),
     "streams": ("streams", "streams"),

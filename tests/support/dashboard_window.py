@@ -48,10 +48,8 @@ class ScriptedFeed:
 class ScriptedChild:
     """A session that was started from here."""
 
-    problem = ""
-
     def __init__(self):
-        self.code, self.words = None, ""
+        self.problem, self.code, self.words = "", None, ""
 
     def poll(self):
         return self.code

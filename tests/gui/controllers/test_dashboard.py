@@ -142,6 +142,13 @@ def test_a_session_on_the_usual_port_is_offered_once():
     assert not rig.controller.session_alive
 
 
+def test_nothing_is_offered_any_more_if_it_is_not_wanted():
+    rig = Rig(offer_at=Address())
+    rig.controller.offer_nothing()
+    assert rig.feeds[0].closed
+    assert rig.hear(hello()) == []
+
+
 def test_a_started_session_is_joined_on_its_own_ports():
     rig = Rig(offer_at=Address())
     arguments = ("run", "--model", "demo", "--port", "6000", "--control-port", "6001")

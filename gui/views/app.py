@@ -1,0 +1,219 @@
+"""Start the dashboard: one application, one window, its controllers."""
+
+import logging
+import signal
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from logging.handlers import RotatingFileHandler
+from pathlib import Path
+from types import FrameType
+
+from PyQt6.QtCore import QMessageLogContext, QtMsgType, qInstallMessageHandler
+from PyQt6.QtWidgets import QApplication
+
+from rtbold.client import CurveKeys
+from rtbold.gui.controllers.child_process import SessionChild
+from rtbold.gui.controllers.dashboard import DashboardController
+from rtbold.gui.controllers.jobs import ChildJobs, Jobs
+from rtbold.gui.controllers.link import FeedLink
+from rtbold.gui.controllers.session import SessionController
+from rtbold.gui.controllers.setup import SetupController
+from rtbold.gui.state.address import Address
+from rtbold.gui.state.preferences import Preferences, as_dict, from_dict
+from rtbold.gui.state.theme_colours import colours
+from rtbold.gui.views import session_page, setup_page
+from rtbold.gui.views.main_window import MainWindow
+from rtbold.gui.views.rehearsal_page import RehearsalPage
+from rtbold.gui.views.remembered import Remembered
+from rtbold.gui.views.run_starter import RunStarter
+from rtbold.gui.views.session_page import SessionPage
+from rtbold.gui.views.setup_page import SetupPage
+from rtbold.gui.views.summary_page import SummaryPage
+from rtbold.gui.views.window_parts import Parts
+
+LOG = logging.getLogger("rtbold.gui")
+LOG_BYTES = 500_000
+USUAL_POINTS = 10.0  # where the system's font has a size in pixels only
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AppOptions:
+    """What the command line said; None: as last time.
+
+    Parameters
+    ----------
+    address : session to join; None: the set-up page.
+    close_quietly : whoever started the window ends the session; closing asks nothing.
+    settings_file : ini file; None: the operator's own.
+    offer : listen whether a session runs on this machine already.
+    """
+
+    address: Address | None = None
+    theme: str | None = None
+    text_scale: float | None = None
+    participant: str | None = None
+    close_quietly: bool = False
+    settings_file: str | None = None
+    offer: bool = True
+
+
+def run(options: AppOptions) -> int:
+    """Show the dashboard until it is closed; return the exit code."""
+    app = application()
+    window = build(app, options)
+    _keep_log(Path(window.remembered.file).with_name("dashboard.log"))
+    undo = window.failures.install()
+    _close_on_signals(window)
+    window.begin()
+    if options.address is not None:
+        window.join(options.address)
+    if options.participant is not None:
+        window.participant.open()
+    try:
+        return app.exec()
+    finally:
+        undo()
+
+
+def application() -> QApplication:
+    """Return the one application of this process."""
+    found = QApplication.instance()
+    if isinstance(found, QApplication):
+        return found
+    app = QApplication(sys.argv[:1])
+    app.setApplicationName("rtbold")
+    app.setStyle("Fusion")
+    return app
+
+
+def build(
+    app: QApplication,
+    options: AppOptions,
+    *,
+    jobs: Jobs | None = None,
+    now_s: Callable[[], float] = time.monotonic,
+) -> MainWindow:
+    """Make the window, its pages and its controllers; nothing is shown yet."""
+    remembered = Remembered(options.settings_file)
+    preferences = overridden(remembered.preferences(), options)
+    jobs = jobs or ChildJobs()
+    commands, setup = SessionController(None), SetupController(jobs)
+    shown = colours(preferences.theme)
+    pages = (
+        SetupPage(shown, setup, preferences.choices),
+        RehearsalPage(shown, setup),
+        SessionPage(shown, commands),
+        SummaryPage(shown),
+    )
+    _restore(pages[2], preferences)
+    window = MainWindow(
+        Parts(
+            controller=DashboardController(
+                open_feed=_open_feed,
+                start_session=lambda words: start_session(jobs, words),
+                commands=commands,
+                offer_at=Address() if options.offer and not options.address else None,
+            ),
+            pages=pages,
+            workers=(setup,),
+            remembered=remembered,
+            preferences=preferences,
+            base_points=_points(app),
+            now_s=now_s,
+            keys=(*setup_page.KEYS, *session_page.KEY_LINES),
+            gathered=lambda kept: gathered(kept, pages[0], pages[2]),
+        )
+    )
+    RunStarter(
+        window, setup=pages[0], rehearsal=pages[1], session=pages[2], now_s=now_s
+    )
+    if options.close_quietly:
+        window.closing.without_asking()
+    return window
+
+
+def overridden(preferences: Preferences, options: AppOptions) -> Preferences:
+    """Return the preferences with what the command line said instead."""
+    said = {
+        "theme": options.theme,
+        "text_scale": options.text_scale,
+        "participant": options.participant,
+    }
+    given = {name: value for name, value in said.items() if value is not None}
+    return from_dict({**as_dict(preferences), **given})
+
+
+def gathered(
+    preferences: Preferences, setup: SetupPage, session: SessionPage
+) -> Preferences:
+    """Return the preferences with the pages' last choices and sizes."""
+    layout = {"session": session.save_layout().hex()}
+    return replace(preferences, choices=setup.choices(), layout=layout)
+
+
+def start_session(jobs: Jobs, arguments: Sequence[str]) -> SessionChild:
+    """Start a session; its output goes beside its recording, or to a temporary one."""
+    stamp = time.strftime("%Y%m%d-%H%M%S")
+    return jobs.start_session(arguments, log_file(arguments, stamp))
+
+
+def log_file(arguments: Sequence[str], stamp: str) -> Path:
+    """Return where the output of a session with these arguments goes."""
+    words = list(arguments)
+    if "--record" in words[:-1]:
+        folder = Path(words[words.index("--record") + 1])
+    else:
+        folder = Path(tempfile.gettempdir())
+    return folder / f"rtbold-run-{stamp}.log"
+
+
+def _open_feed(
+    address: str, topics: tuple[str, ...], keys: CurveKeys | None
+) -> FeedLink:
+    return FeedLink(address, topics=topics, keys=keys)
+
+
+def _restore(page: SessionPage, preferences: Preferences) -> None:
+    try:
+        page.restore_layout(bytes.fromhex(preferences.layout.get("session", "")))
+    except ValueError:
+        LOG.warning("the kept sizes of the session page cannot be read")
+
+
+def _points(app: QApplication) -> float:
+    found = app.font().pointSizeF()
+    return found if found > 0 else USUAL_POINTS
+
+
+def _close_on_signals(window: MainWindow) -> None:
+    """Let Ctrl+C and a polite kill close the view; the session goes on."""
+
+    def close(number: int, frame: FrameType | None) -> None:
+        window.closing.without_asking()
+        window.close()
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, close)
+
+
+def _keep_log(path: Path) -> None:
+    """Write the dashboard's own faults and Qt's complaints to a small file."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        to_file = RotatingFileHandler(
+            path, maxBytes=LOG_BYTES, backupCount=1, encoding="utf-8"
+        )
+    except OSError as error:
+        LOG.warning("no log of the dashboard: %s", error)
+        return
+    to_file.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    LOG.addHandler(to_file)
+    LOG.propagate = False
+    qInstallMessageHandler(_log_qt)
+
+
+def _log_qt(kind: QtMsgType, context: QMessageLogContext, text: str | None) -> None:
+    LOG.log(logging.INFO if kind == QtMsgType.QtInfoMsg else logging.WARNING, text)
