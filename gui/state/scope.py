@@ -17,10 +17,10 @@ class ScopeBuffer:
 
     Parameters
     ----------
-    seconds : that are kept.
+    seconds : that are kept; the scope draws up to 20 s anew when it is resized.
     """
 
-    def __init__(self, seconds: float = 12.0) -> None:
+    def __init__(self, seconds: float = 22.0) -> None:
         self.seconds = min(seconds, MOST_SECONDS)
         self.n_restarts = 0
         self.clear()

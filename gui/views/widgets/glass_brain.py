@@ -69,7 +69,7 @@ class GlassBrain(QWidget):
         nearest, words = NEAR_PX, TIP
         # The last one drawn is on top.
         for dot in self.content.dots:
-            for view in self._views():
+            for view in self.views():
                 for x, y in view.dots(dot.places_mm):
                     distance = (QPointF(x, y) - position).manhattanLength()
                     if distance <= nearest:
@@ -92,7 +92,7 @@ class GlassBrain(QWidget):
         font = QFont(self.font())
         font.setPointSizeF(SMALL * font.pointSizeF())
         painter.setFont(font)
-        views = self._views()
+        views = self.views()
         for view in views:
             self._draw_outline(painter, view)
         # Dot by dot, not view by view: the strongest is on top in all of them.
@@ -106,7 +106,8 @@ class GlassBrain(QWidget):
     def _line_height(self) -> float:
         return SMALL * QFontMetricsF(self.font()).height()
 
-    def _views(self) -> list[BrainView]:
+    def views(self) -> list[BrainView]:
+        """Return where the three views are."""
         below = 3.4 * self._line_height()  # scale, and two lines of caption
         return views_in(self.width(), max(40.0, self.height() - below))
 

@@ -104,12 +104,15 @@ class HeadMap(QWidget):
             found.append((None, f"{NO_PLACE}: {_named(lost)}"))
         return found
 
+    def place_of(self, label: str) -> QPointF:
+        """Return where the electrode `label` is drawn; it must have a place."""
+        return HeadFrame.inside(self._boxes()[0]).at(*self._places[label])
+
     def words_at(self, position: QPointF) -> str:
         """Return what there is to say of the electrode at `position`."""
-        frame = HeadFrame.inside(self._boxes()[0])
         near = [
-            ((frame.at(*place) - position).manhattanLength(), label)
-            for label, place in self._places.items()
+            ((self.place_of(label) - position).manhattanLength(), label)
+            for label in self._places
         ]
         distance, label = min(near, default=(NEAR_PX, ""))
         if distance >= NEAR_PX:

@@ -15,7 +15,7 @@ FloatArray = NDArray[np.float64]
 
 STIFFNESS: Final = 4
 TERMS: Final = 30
-SMOOTHING: Final = 1e-5  # lets two electrodes at one place differ
+SMOOTHING: Final = 1e-7  # lets two electrodes at one place differ
 
 
 def spline_matrix(electrodes: FloatArray, wanted: FloatArray) -> FloatArray:

@@ -136,7 +136,7 @@ class TopographyMap(QWidget):
         self._scalp, self._limit = ScalpMap(), CalmLimit()
         self._image: QImage | None = None
         self._values: dict[str, tuple[float, float]] = {}  # dB, uV^2
-        self._age_s: float | None = None
+        self.age_s: float | None = None
         self.text = NOTHING
 
     def set_colours(self, colours: Colours) -> None:
@@ -147,8 +147,8 @@ class TopographyMap(QWidget):
     def set_age(self, age_s: float | None) -> None:
         """Say that what is shown is old; None: it is not."""
         rounded = None if age_s is None else float(round(age_s))
-        if rounded != self._age_s:
-            self._age_s = rounded
+        if rounded != self.age_s:
+            self.age_s = rounded
             self.update()
 
     def new_scale(self) -> None:
@@ -177,11 +177,20 @@ class TopographyMap(QWidget):
         }
         self.update()
 
+    def values_db(self) -> dict[str, float]:
+        """Return what is shown at each electrode."""
+        return {label: db for label, (db, _) in self._values.items()}
+
+    def place_of(self, label: str) -> QPointF:
+        """Return where the electrode `label` is drawn; it must be on the map."""
+        return HeadFrame.inside(self._head()).at(*self._scalp.places[label])
+
     def words_at(self, position: QPointF) -> str:
         """Return what there is to say of the electrode at `position`."""
-        frame, near = HeadFrame.inside(self._head()), []
-        for label, place in self._scalp.places.items():
-            near.append(((frame.at(*place) - position).manhattanLength(), label))
+        near = [
+            ((self.place_of(label) - position).manhattanLength(), label)
+            for label in self._scalp.places
+        ]
         distance, label = min(near, default=(NEAR_PX, ""))
         if distance >= NEAR_PX or label not in self._values:
             return TIP
@@ -208,11 +217,11 @@ class TopographyMap(QWidget):
             self._draw_bar(painter)
         draw_head(painter, frame, self._colours)
         words = self.text
-        if self._age_s is not None and self._image is not None:
+        if self.age_s is not None and self._image is not None:
             veil = QColor(self._colours.panel)
             veil.setAlpha(170)
             painter.fillRect(self.rect(), veil)
-            words = f"{self._age_s:.0f} s old"
+            words = f"{self.age_s:.0f} s old"
         painter.setPen(QColor(self._colours.text))
         flags = int(Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap)
         painter.drawText(self._head().adjusted(16, 0, -16, 0), flags, words)
