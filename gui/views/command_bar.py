@@ -1,6 +1,9 @@
 """What the operator can do with a session: buttons, each with its key."""
 
+from collections.abc import Callable
+
 from PyQt6.QtCore import Qt, pyqtSignal
+from PyQt6.QtGui import QKeySequence, QShortcut
 from PyQt6.QtWidgets import (
     QGridLayout,
     QLabel,
@@ -64,6 +67,15 @@ class CommandBar(QWidget):
         self._rules = CommandRules()
         self._next_run, self._n_marks = "", 0
         self._question: QMessageBox | None = None
+        self._does: dict[str, Callable[[], object]] = {
+            "start": self.start_requested.emit,
+            "pause": self._pause,
+            "stop": self._ask_to_stop,
+            "mark": self._mark,
+            "note": self._note,
+            "alpha": self.alpha_requested.emit,
+            "participant": self.participant_requested.emit,
+        }
         self.buttons = {name: self._button(name) for name in KEYS}
         self.text = named_line("", name="command_text", tip="Text of a mark or a note.")
         self.text.setPlaceholderText("text for a mark or a note")
@@ -107,17 +119,19 @@ class CommandBar(QWidget):
         button.setObjectName(f"command_{name}")
         button.setFocusPolicy(Qt.FocusPolicy.NoFocus)  # or Space would press it
         button.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
-        does = {
-            "start": self.start_requested.emit,
-            "pause": self._pause,
-            "stop": self._ask_to_stop,
-            "mark": self._mark,
-            "note": self._note,
-            "alpha": self.alpha_requested.emit,
-            "participant": self.participant_requested.emit,
-        }
-        button.clicked.connect(lambda: does[name]())
+        button.clicked.connect(lambda: self._does[name]())
+        if name != "participant":  # the window's own key, on every page
+            # a button's own shortcut would click 0.1 s late, which a mark cannot bear
+            key = QShortcut(QKeySequence(KEYS[name][0]), self)
+            key.activated.connect(lambda: self._press(name))
         return button
+
+    def _press(self, name: str) -> None:
+        """Do what a key asks for, or say why not."""
+        if self.buttons[name].isEnabled():
+            self._does[name]()
+        else:
+            self.answer.setText(f"✕ {getattr(self._rules, name)}")
 
     def _lay_out(self) -> None:
         grid = QGridLayout(self)
@@ -185,10 +199,7 @@ class CommandBar(QWidget):
             key, tip = KEYS[name]
             words = "Resume" if name == "pause" and resumes else WORDS[name]
             shown = key.replace("Shift+", "⇧")
-            if button.text() != f"{words}  {shown}":
-                button.setText(f"{words}  {shown}")
-                if name != "participant":  # the window's own key, on every page
-                    button.setShortcut(key)
+            button.setText(f"{words}  {shown}")
             button.setEnabled(not why_not)
             button.setToolTip(f"{why_not or tip} ({key})")
 

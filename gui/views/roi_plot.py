@@ -8,10 +8,7 @@ import numpy as np
 import pyqtgraph as pg
 from PyQt6.QtCore import Qt
 from PyQt6.QtWidgets import (
-    QComboBox,
-    QHBoxLayout,
     QLabel,
-    QPushButton,
     QSizePolicy,
     QVBoxLayout,
     QWidget,
@@ -28,9 +25,9 @@ from rtbold.gui.state.roi_traces import (
 )
 from rtbold.gui.state.theme_colours import Colours
 from rtbold.gui.views.roi_choice import RoiChoice
+from rtbold.gui.views.roi_head import RoiHead, legend
 from rtbold.gui.views.roi_lane import RoiLane, TimeAxis
 
-SPANS_MIN = (2, 5, 10, 20, 60, 120)
 AHEAD_SHARE = 0.02  # of the span, free at the right edge
 TIP = (
     "Each lane is one ROI, the target first. Line and dots: predictions; open circles: "
@@ -66,7 +63,7 @@ class RoiPlot(QWidget):
         self._drawn: tuple[object, ...] = ()
         self._session: str | None = None
         self._wish: tuple[str, ...] = ()  # remembered from another session
-        self._follows, self._moved = True, False
+        self._moved, self._sharing = False, False
         self.choice = RoiChoice(self)
         self.choice.changed.connect(self._look_again)
         self.graphics = pg.GraphicsLayoutWidget()
@@ -74,7 +71,10 @@ class RoiPlot(QWidget):
         self.graphics.ci.layout.setSpacing(0)
         self.graphics.ci.layout.setContentsMargins(0, 0, 0, 0)
         self.graphics.setToolTip(TIP)
-        self._make_head()
+        self.head = RoiHead()
+        self.head.rois.clicked.connect(self._open_choice)
+        self.head.fit.clicked.connect(self._fit)
+        self.head.changed.connect(self._look_again)
         self._caption = QLabel()
         self._caption.setObjectName("roi_caption")
         self._caption.setSizePolicy(
@@ -83,48 +83,16 @@ class RoiPlot(QWidget):
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(2)
-        column.addLayout(self._head)
+        column.addWidget(self.head)
         column.addWidget(self.graphics, 1)
         column.addWidget(self._caption)
         self.set_colours(colours)
-
-    def _make_head(self) -> None:
-        self.rois = QPushButton("ROIs")
-        self.rois.setObjectName("roi_button")
-        self.rois.setToolTip("Choose what is plotted (Ctrl+F)")
-        self.rois.setShortcut("Ctrl+F")
-        self.rois.clicked.connect(self._open_choice)
-        self.span = QComboBox()
-        self.span.setObjectName("roi_span")
-        self.span.setToolTip("How much time is shown")
-        self.span.addItems([f"{minutes} min" for minutes in SPANS_MIN])
-        self.span.setCurrentIndex(SPANS_MIN.index(10))
-        self.axis = QComboBox()
-        self.axis.setObjectName("roi_axis")
-        self.axis.setToolTip("What the time axis counts")
-        self.axis.addItems(["since the first volume", "time of day"])
-        for box in (self.span, self.axis):
-            box.currentIndexChanged.connect(self._look_again)
-        self.follow = QPushButton("Follow")
-        self.follow.setObjectName("roi_follow")
-        self.follow.setToolTip("Stay at the newest volume")
-        self.follow.setCheckable(True)
-        self.follow.setChecked(True)
-        self.follow.toggled.connect(self._set_follow)
-        self.fit = QPushButton("Fit heights")
-        self.fit.setObjectName("roi_fit")
-        self.fit.setToolTip("Heights only grow by themselves; this fits them afresh")
-        self.fit.clicked.connect(self._fit)
-        self._head = QHBoxLayout()
-        for part in (self.rois, self.span, self.axis, self.follow, self.fit):
-            self._head.addWidget(part)
-        self._head.addStretch(1)
 
     def set_colours(self, colours: Colours) -> None:
         """Take the colours of a theme; the lanes are made anew."""
         self._colours = colours
         self.graphics.setBackground(colours.panel)
-        self._caption.setText(_legend(colours))
+        self._caption.setText(legend(colours))
         self._names = ()
         self._look_again()
 
@@ -145,21 +113,14 @@ class RoiPlot(QWidget):
 
     def choices(self) -> dict[str, object]:
         """Return what the operator chose, to be kept."""
-        return {
-            "rois": list(self.chosen),
-            "span": self.span.currentIndex(),
-            "axis": self.axis.currentIndex(),
-        }
+        return {"rois": list(self.chosen), **self.head.choices()}
 
     def take_choices(self, choices: Mapping[str, object]) -> None:
         """Take choices that were kept; what does not fit is left out."""
         rois = choices.get("rois")
         if isinstance(rois, list):
             self.choose([name for name in rois if isinstance(name, str)])
-        for name, box in (("span", self.span), ("axis", self.axis)):
-            place = choices.get(name)
-            if isinstance(place, int) and 0 <= place < box.count():
-                box.setCurrentIndex(place)
+        self.head.take_choices(choices)
 
     def refresh(self, state: DashboardState, now_s: float) -> None:
         """Draw what has changed since the last time."""
@@ -196,7 +157,7 @@ class RoiPlot(QWidget):
         )
         others = [name for name in self.choice.chosen if name != target]
         names = (target, *others) if target else tuple(others)
-        self.rois.setText(f"ROIs ({len(names)} of {len(state.history.rois)})")
+        self.head.say_count(len(names), len(state.history.rois))
         if names == self._names:
             return
         self.graphics.clear()
@@ -206,11 +167,9 @@ class RoiPlot(QWidget):
             plot = self.graphics.addPlot(row=number, col=0, axisItems={"bottom": axis})
             lane = RoiLane(plot, self._colours, name=name, is_target=name == target)
             self._lanes.append(lane)
-            if number:
-                plot.setXLink(self._lanes[0].plot)
-            else:
-                plot.getViewBox().sigRangeChangedManually.connect(self._panned)
-                plot.getViewBox().sigXRangeChanged.connect(self._look_again)
+            box = plot.getViewBox()
+            box.sigRangeChangedManually.connect(self._panned)
+            box.sigXRangeChanged.connect(self._share_span)
             self._axis = axis
 
     def _draw(
@@ -223,7 +182,7 @@ class RoiPlot(QWidget):
             self._origin_s = float(times[0])
         origin_s = 0.0 if math.isnan(self._origin_s) else self._origin_s
         if self._axis is not None:
-            clock = self.axis.currentIndex() == 1 and unix_s is not None
+            clock = self.head.by_wall_clock and unix_s is not None
             self._axis.unix_s = origin_s + (unix_s or 0.0) if clock else None
             self._axis.picture = None  # draw its words again
             self._axis.update()
@@ -240,8 +199,8 @@ class RoiPlot(QWidget):
     def _span(self, newest_s: float) -> Span:
         """Return what the time axis shows, after having moved it to the newest."""
         plot = self._lanes[0].plot
-        if self._follows:
-            span_s = 60.0 * SPANS_MIN[self.span.currentIndex()]
+        if self.head.follows:
+            span_s = self.head.span_s
             last_s = max(newest_s + AHEAD_SHARE * span_s, span_s * (1 - AHEAD_SHARE))
             plot.setXRange(last_s - span_s, last_s, padding=0)
         first_s, last_s = plot.viewRange()[0]
@@ -268,10 +227,17 @@ class RoiPlot(QWidget):
         self.choice.search.setFocus(Qt.FocusReason.OtherFocusReason)
 
     def _panned(self) -> None:
-        self.follow.setChecked(False)
+        self.head.follow.setChecked(False)
 
-    def _set_follow(self, on: bool) -> None:
-        self._follows = on
+    def _share_span(self, moved: object, span: Span) -> None:
+        """Give all lanes the time axis of one; pyqtgraph's link needs equal sizes."""
+        if self._sharing:
+            return
+        self._sharing = True
+        for lane in self._lanes:
+            if lane.plot.getViewBox() is not moved:
+                lane.plot.setXRange(*span, padding=0)
+        self._sharing = False
         self._look_again()
 
     def _fit(self) -> None:
@@ -281,19 +247,3 @@ class RoiPlot(QWidget):
 
     def _look_again(self) -> None:
         self._moved = True
-
-
-def _legend(colours: Colours) -> str:
-    parts = (
-        (colours.prediction, "●━ predicted"),
-        (colours.degraded, "○ degraded"),
-        (colours.band80, "█"),
-        (colours.text, "80 %"),
-        (colours.band95, "█"),
-        (colours.text, "95 %"),
-        (colours.measured, "━ measured (scaled)"),
-        (colours.muted, "holes: not valid; model units"),
-    )
-    return " &nbsp;".join(
-        f"<span style='color:{colour}'>{words}</span>" for colour, words in parts
-    )
