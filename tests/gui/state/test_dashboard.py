@@ -194,7 +194,7 @@ def test_an_hour_with_64_channels_keeps_every_buffer_at_its_size(state):
     assert sizes[0] == sizes[1]
     assert len(state.history) == 2000
     assert sizes[0]["log"] == 500
-    assert sizes[0]["scope"] == 64 * 2400 * 4
+    assert sizes[0]["scope"] == 64 * 4400 * 4
 
 
 def _sizes(state):

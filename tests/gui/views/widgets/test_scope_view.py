@@ -48,8 +48,8 @@ class Scope:
     def colours(self):
         """Return the set of colours on the canvas."""
         image = self.view.canvas.grab().toImage()
-        seen = {image.pixel(x, y) for x in range(image.width()) for y in range(0, 260, 2)
-                if image.valid(x, y)}  # fmt: skip
+        rows, columns = range(0, image.height(), 2), range(image.width())
+        seen = {image.pixel(x, y) for y in rows for x in columns}
         return {QColor.fromRgb(pixel).name() for pixel in seen}
 
 

@@ -1,3 +1,5 @@
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -50,7 +52,7 @@ class TestColumnRanges:
 
         pieces = [
             column_ranges(read, first, end, samples_per_column=per_column)
-            for first, end in zip(bounds[:-1], bounds[1:], strict=True)
+            for first, end in pairwise(bounds)
         ]
 
         for k in (0, 1):
