@@ -249,7 +249,9 @@ class TopographyMap(QWidget):
     def _draw_bar(self, painter: QPainter) -> None:
         font_height = QFontMetricsF(self.font()).height()
         left = self.width() - self._bar_width() + 4
-        box = QRectF(left, font_height, 10, max(8.0, self.height() - 2 * font_height))
+        head = HeadFrame.inside(self._head()).outline()
+        tall = max(8.0, min(self.height() - 2 * font_height, head.height()))
+        box = QRectF(left, head.center().y() - tall / 2, 10, tall)
         ramp = np.linspace(1, -1, 64)[:, None]
         painter.drawImage(box, _coloured(ramp))
         painter.setPen(QColor(self._colours.text))
