@@ -1,6 +1,7 @@
 """Which session the window looks at: joined, started here, offered, ended. No Qt."""
 
 import itertools
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
@@ -14,6 +15,7 @@ from rtbold.gui.state.wording import Level
 
 OFFER_TOPICS = ("hello",)  # heartbeats come with any topic
 EVERYTHING = ("",)
+SURELY_SILENT_S = 3.0  # after its death; a link is taken for alive for 2 s
 
 NewsKind = Literal["started", "joined", "offer", "ended", "died", "trouble", "greeting"]
 
@@ -95,6 +97,7 @@ class DashboardController:
         self._ended: str | None = None
         self._buried = True  # the child's end was told, or there is none
         self._bye_before: Bye | None = None  # of the session that was left
+        self._died_s = math.inf
         if offer_at is not None:
             self._listen(offer_at)
 
@@ -168,7 +171,8 @@ class DashboardController:
         for received in self._feed.drain() if self._feed is not None else ():
             self.state.take(received, now_s)
         self._greet()
-        self._watch_child()
+        self._watch_child(now_s)
+        self._look_for_another(now_s)
 
     def news(self) -> list[News]:
         """Return what has happened since the last call."""
@@ -189,6 +193,7 @@ class DashboardController:
             self.child.let_go()
         self.child, self._buried = None, True
         self._bye_before = self.state.bye
+        self._died_s = math.inf
 
     def _listen(self, address: Address) -> None:
         try:
@@ -227,7 +232,7 @@ class DashboardController:
             level: Level = "invalid" if bye.reason == "failed" else "ok"
             self._tell("ended", f"The session has ended ({bye.reason}).", level)
 
-    def _watch_child(self) -> None:
+    def _watch_child(self, now_s: float) -> None:
         if self._buried or self.child is None:
             return
         code = self.child.poll()
@@ -235,21 +240,29 @@ class DashboardController:
             return
         self._buried = True
         if code != 0:
-            said = self.child.last_words() or "it said nothing"
+            said = self.child.last_words() or "nothing"
             self._tell(
                 "died",
-                f"The session that was started here ended (exit code {code}): {said}"
-                + self._somebody_else(),
+                f"The session that was started here {_ending(code)}. It said: {said}",
                 "invalid",
             )
+            self._died_s = now_s
         elif not self.said_goodbye:
             self._tell("ended", "The session that was started here has ended.")
 
-    def _somebody_else(self) -> str:
+    def _look_for_another(self, now_s: float) -> None:
+        """Say it if heartbeats go on long after the session here has died."""
+        if now_s - self._died_s < SURELY_SILENT_S:
+            return
+        self._died_s = math.inf
         link = self.state.link
-        if link is None or not link.alive:
-            return ""
-        return " What is shown now is another session on the same port."
+        if link is not None and link.alive:
+            self._tell(
+                "trouble",
+                "What is shown now is another session on the same port, not the one "
+                "that was started here.",
+                "invalid",
+            )
 
     def _tell(self, kind: NewsKind, text: str, level: Level = "ok") -> None:
         self.trouble = text if kind == "trouble" else ""
@@ -273,6 +286,11 @@ def keys_of(address: Address) -> CurveKeys | None:
     if not address.secret_file:
         return None
     return CurveKeys.load(address.secret_file, address.server_file)
+
+
+def _ending(code: int) -> str:
+    """Return how a process ended; below 0 it was a signal, on POSIX."""
+    return f"was killed (signal {-code})" if code < 0 else f"ended (exit code {code})"
 
 
 def _after(arguments: Sequence[str], option: str) -> str | None:

@@ -10,6 +10,7 @@ from rtbold.gui.state.wording import Level
 from rtbold.gui.views.plain_widgets import named_button, wrapped_label
 
 MOST_NOTICES = 3
+MOST_LINES = 3  # of one notice
 SYMBOLS: dict[Level, str] = {"ok": "●", "degraded": "▲", "invalid": "■", "silent": "✕"}
 
 
@@ -37,8 +38,12 @@ class Notice(QWidget):
         self.set_colours(colours)
 
     def say(self, text: str) -> None:
-        """Show `text`, with the symbol of its level."""
-        self.label.setText(f"{SYMBOLS.get(self._level, '●')}  {text}")
+        """Show the first lines of `text`, with the symbol of its level."""
+        lines = text.splitlines()
+        shown = "\n".join(lines[:MOST_LINES])
+        more = " … (all of it: Events, on the Session page)" * (len(lines) > MOST_LINES)
+        self.label.setText(f"{SYMBOLS.get(self._level, '●')}  {shown}{more}")
+        self.label.setToolTip(text)
 
     def set_colours(self, colours: Colours) -> None:
         """Take the colours of a theme."""

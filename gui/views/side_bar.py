@@ -42,7 +42,8 @@ class SideBar(QWidget):
         self.setMinimumWidth(SHORTEST_WIDTH)
         self.status = wrapped_label(name="side_status")
         self.status.setAlignment(Qt.AlignmentFlag.AlignCenter)
-        self.status.setMaximumWidth(2 * SHORTEST_WIDTH)
+        ignored = QSizePolicy.Policy.Ignored  # its words make the bar no wider
+        self.status.setSizePolicy(ignored, QSizePolicy.Policy.Preferred)
         self._group = QButtonGroup(self)
         column = QVBoxLayout(self)
         column.setContentsMargins(6, 6, 6, 6)

@@ -41,6 +41,15 @@ def test_its_button_acts_once_and_takes_the_notice_away(qtbot):
     assert bar.texts() == {}
 
 
+def test_a_long_story_is_cut_and_whole_in_the_tooltip(qtbot):
+    bar = bar_of(qtbot)
+    story = "\n".join(f"line {n}" for n in range(9))
+    bar.show_notice("died", story)
+    assert "line 2 …" in bar.texts()["died"]
+    assert "line 3" not in bar.texts()["died"]
+    assert bar._notices["died"].label.toolTip() == story
+
+
 def test_words_from_elsewhere_are_no_markup(qtbot):
     bar = bar_of(qtbot)
     bar.show_notice("died", "<img src=x> <b>bold</b>")
