@@ -199,7 +199,7 @@ def test_another_session_on_the_port_is_not_taken_for_ones_own():
     rig.next_child.code = 1
     assert [kind for kind, _ in rig.hear(link(session="s9"), hello())][-1] == "died"
     assert rig.hear(link(session="s9"), now_s=3.0) == []
-    [(kind, text)] = rig.hear(link(session="s9"), now_s=4.1)
+    [(_, text)] = rig.hear(link(session="s9"), now_s=4.1)
     assert "another session on the same port" in text
     assert rig.hear(now_s=9.0) == []
 
@@ -209,7 +209,7 @@ def test_a_killed_session_is_not_taken_for_another():
     rig.controller.start(("run",))
     rig.hear(link(session="s1"), hello())
     rig.next_child.code = -9
-    [(kind, text)] = rig.hear(now_s=2.0)
+    [(_, text)] = rig.hear(now_s=2.0)
     assert "was killed (signal 9)" in text
     assert rig.hear(link(alive=False, silent_s=3.1), now_s=5.1) == []
 
