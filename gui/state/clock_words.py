@@ -83,9 +83,9 @@ def _step(state: DashboardState) -> str:
     if step_ms is None:
         return ""
     if abs(step_ms) < SHARP_MS:
-        return "last trigger on time"
+        return "trigger on time"
     side = "late" if step_ms > 0 else "early"
-    return f"last trigger {abs(step_ms):.0f} ms {side}"
+    return f"trigger {abs(step_ms):.0f} ms {side}"
 
 
 def _counts(state: DashboardState) -> str:

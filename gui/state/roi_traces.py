@@ -179,7 +179,8 @@ def signed(value: float | None) -> str:
         return "\u2013"
     digits = 2 if abs(value) < 99.995 else 0
     text = f"{abs(value):.{digits}f}" if abs(value) < 1e6 else f"{abs(value):.2g}"
-    sign = "+" if value > 0 else "\u2212" if value < 0 else ""
+    is_zero = float(text) == 0
+    sign = "" if is_zero else "+" if value > 0 else "\u2212"
     return f"{sign}{text}"
 
 

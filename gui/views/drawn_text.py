@@ -12,6 +12,7 @@ WRAPPED = (
     Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignTop | Qt.TextFlag.TextWordWrap
 )
 SMALLEST_PX = 9
+LEAST_SHARE = 0.75  # of its size, for a line that is too long
 
 
 def sized(font: QFont, pixels: float, *, bold: bool = False) -> QFont:
@@ -25,6 +26,8 @@ def sized(font: QFont, pixels: float, *, bold: bool = False) -> QFont:
 def scaled(font: QFont, factor: float, *, bold: bool = False) -> QFont:
     """Return `font` in so many times its size; it follows the text size chosen."""
     found = QFont(font)
+    if font.pixelSize() > 0:  # sized in pixels: it has no points
+        return sized(font, font.pixelSize() * factor, bold=bold)
     found.setPointSizeF(max(5.0, font.pointSizeF() * factor))
     found.setBold(bold)
     return found
@@ -54,8 +57,16 @@ def draw_line(
     colour: str,
     align: Qt.AlignmentFlag = LEFT,
 ) -> None:
-    """Draw one line with the painter's font; what does not fit ends with dots."""
+    """Draw one line with the painter's font, or a somewhat smaller one if it is long.
+
+    What does not fit even so ends with dots.
+    """
     metrics = QFontMetricsF(painter.font())
+    width = metrics.horizontalAdvance(text)
+    if width > box.width() > 0:
+        share = max(LEAST_SHARE, 0.98 * box.width() / width)
+        painter.setFont(scaled(painter.font(), share, bold=painter.font().bold()))
+        metrics = QFontMetricsF(painter.font())
     cut = metrics.elidedText(text, Qt.TextElideMode.ElideRight, box.width())
     painter.setPen(QColor(colour))
     painter.drawText(box, int(align), cut)
