@@ -210,8 +210,10 @@ def _keep_log(path: Path) -> None:
         LOG.warning("no log of the dashboard: %s", error)
         return
     to_file.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
-    LOG.addHandler(to_file)
-    LOG.propagate = False
+    logging.captureWarnings(True)
+    for logger in (LOG, logging.getLogger("py.warnings")):
+        logger.addHandler(to_file)
+        logger.propagate = False
     qInstallMessageHandler(_log_qt)
 
 
