@@ -51,6 +51,7 @@ class BundleField(QWidget):
         self.bundle.edited.connect(self._other_bundle)
         self.target.edited.connect(self._tell)
         self.browse.clicked.connect(self._browse)
+        self._show()
 
     @property
     def subject(self) -> str:

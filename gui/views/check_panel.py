@@ -25,7 +25,7 @@ class CheckPanel(QWidget):
             "&Check",
             name="check",
             tip="Open all that a session needs, listen for some seconds, and say what "
-            "is wrong; nothing is published or written (Ctrl+K)",
+            "is wrong; nothing is published or written (F6)",
         )
         self.override = named_button(
             "&Override…",

@@ -251,6 +251,7 @@ def _table() -> QTableWidget:
     table.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
     table.setTabKeyNavigation(False)
     table.setShowGrid(False)
+    table.setWordWrap(False)
     rows, heads = table.verticalHeader(), table.horizontalHeader()
     assert rows is not None
     assert heads is not None

@@ -24,7 +24,7 @@ from rtbold.gui.views.setup_form import SetupForm
 
 KEYS: tuple[tuple[str, str], ...] = (
     ("F5", "set-up: look for streams again"),
-    ("Ctrl+K", "set-up: check"),
+    ("F6", "set-up: check"),
     ("Ctrl+Return", "set-up: start the run that is marked"),
     ("Ctrl+R", "set-up: rehearse"),
 )
@@ -249,7 +249,7 @@ class SetupPage(QWidget):
         self.rehearse.clicked.connect(self._rehearse)
         for keys, action in (
             ("F5", self._look_again),
-            ("Ctrl+K", self._check),
+            ("F6", self._check),
             ("Ctrl+Return", self._start),
             ("Ctrl+R", self._rehearse),
         ):

@@ -159,6 +159,7 @@ def _empty_table() -> QTableWidget:
     table.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
     table.setTabKeyNavigation(False)
     table.setShowGrid(False)
+    table.setWordWrap(False)
     table.setTextElideMode(Qt.TextElideMode.ElideMiddle)
     rows, heads = table.verticalHeader(), table.horizontalHeader()
     assert rows is not None

@@ -183,7 +183,8 @@ def test_a_dry_run_plays_the_twin_under_a_name_of_its_own(setup, jobs):
     assert "SIMULATED" in setup.dry_run.words()
     choice = on_the_twin(CHOICE, twin.name)
     assert choice.stream == "rtbold-dryrun-7-1-eeg"
-    assert choice.record == "/data"
+    assert choice.record == "/data/dry-run"
+    assert on_the_twin(replace(CHOICE, record=""), twin.name).record == ""
     assert choice.simulated
     player = jobs.last
     setup.find_streams()

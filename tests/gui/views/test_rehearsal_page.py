@@ -1,0 +1,123 @@
+import json
+
+import pytest
+from PyQt6.QtPrintSupport import QPrinter
+from scripted_jobs import ScriptedJobs
+
+from rtbold.gui.controllers.setup import SetupController
+from rtbold.gui.state.dashboard import DashboardState
+from rtbold.gui.state.runs import Run
+from rtbold.gui.state.setup import SetupChoice
+from rtbold.gui.state.theme_colours import DARK, LIGHT
+from rtbold.gui.views.rehearsal_page import RehearsalPage
+
+CHOICE = SetupChoice(stream="cap", model="demo", trigger_stream="m", record="/data")
+
+
+class Rig:
+    def __init__(self, qtbot):
+        self.jobs = ScriptedJobs()
+        self.controller = SetupController(self.jobs, pid=7)
+        self.page = RehearsalPage(DARK, self.controller)
+        self.page.resize(1254, 728)
+        qtbot.addWidget(self.page)
+
+    def step(self, *said, code=None, **more):
+        self.jobs.last.say(*(json.dumps(each) for each in said))
+        if code is not None:
+            self.jobs.last.end(code, **more)
+        self.controller.tick(0.0)
+        self.page.refresh(DashboardState(), 0.0)
+
+
+@pytest.fixture
+def rig(qtbot):
+    rig = Rig(qtbot)
+    yield rig
+    rig.controller.close()
+
+
+def go(page=""):
+    return {
+        "verdict": "go", "why": [], "figures": {"latency_p99_ms": 41.2}, "page": page
+    }  # fmt: skip
+
+
+def test_before_the_first_it_says_where_to_begin(rig):
+    assert "Set-up page" in rig.page.why.text()
+    assert not rig.page.print.isEnabled()
+    assert not rig.page.again.isEnabled()
+
+
+def test_progress_with_time_left_and_lines_as_they_come(rig):
+    rig.page.minutes.setValue(2)
+    rig.page.rehearse(CHOICE, Run(1))
+    assert "--duration" in rig.jobs.last.arguments
+    assert "120" in rig.jobs.last.arguments
+    rig.step({"stage": "session", "elapsed_s": 30, "remaining_s": 90, "text": "vol 14"})
+    assert rig.page.progress.value() == 250
+    assert rig.page.progress.format() == "session: 1:30 min left"
+    assert "vol 14" in rig.page.said.toPlainText()
+    assert rig.page.stop.isEnabled()
+    rig.page.stop.click()
+    assert rig.jobs.last.asked_to_stop
+    rig.page.rehearse(CHOICE, Run(2))  # one at a time
+    assert len(rig.jobs.started) == 1
+
+
+def test_go_is_huge_and_has_evidence(rig):
+    rig.page.rehearse(CHOICE, Run(1))
+    check = {"check": {"name": "triggers", "state": "ok", "found": "143 of 143"}}
+    rig.step(check, go(), code=0)
+    assert rig.page.verdict.text() == "● GO"
+    assert DARK.ok in rig.page.verdict.styleSheet()
+    assert "143 of 143" in rig.page.checks.texts()[0]
+    assert "41.2 ms" in rig.page.figures.toPlainText()
+    assert rig.page.print.isEnabled()
+    rig.page.set_colours(LIGHT)
+    assert LIGHT.ok in rig.page.verdict.styleSheet()
+    rig.page.again.click()
+    assert len(rig.jobs.started) == 2
+    assert rig.page.title().startswith("demo, 20")
+
+
+def test_no_go_says_why(rig):
+    rig.page.rehearse(CHOICE, Run(1))
+    rig.step({"verdict": "no-go", "why": ["no trigger came"]}, code=1)
+    assert rig.page.verdict.text() == "■ NO-GO"
+    assert "no trigger came" in rig.page.why.text()
+
+
+def test_an_end_without_a_verdict_is_no_go(rig):
+    rig.page.rehearse(CHOICE, Run(1))
+    rig.step(code=1, last_words="no LSL stream fits")
+    assert rig.page.verdict.text() == "■ NO-GO"
+    assert "no LSL stream fits" in rig.page.why.text()
+
+
+def test_the_page_is_saved_and_printed(rig, tmp_path):
+    own = tmp_path / "own.html"
+    own.write_text("<html><body><h1>GO</h1> S01</body></html>", encoding="utf-8")
+    rig.page.rehearse(CHOICE, Run(1))
+    rig.step(go(str(own)), code=0)
+    saved = tmp_path / "saved.html"
+    rig.page.save_to(saved)
+    assert saved.read_text(encoding="utf-8") == own.read_text(encoding="utf-8")
+    assert "✓ saved" in rig.page.saved.text()
+    rig.page.save_to(tmp_path / "not" / "there.html")
+    assert "cannot be written" in rig.page.saved.text()
+    printer = QPrinter()
+    printer.setOutputFormat(QPrinter.OutputFormat.PdfFormat)
+    printer.setOutputFileName(str(tmp_path / "page.pdf"))
+    rig.page.print_to(printer)
+    assert (tmp_path / "page.pdf").read_bytes().startswith(b"%PDF")
+
+
+def test_without_a_page_of_its_own_what_is_known_is_printed(rig):
+    rig.page.rehearse(CHOICE, Run(1))
+    check = {"check": {"name": "<disk>", "state": "fail", "found": "full"}}
+    rig.step(check, {"verdict": "no-go", "why": ["disk"], "page": "/gone"}, code=1)
+    html = rig.page.html()
+    assert "NO-GO" in html
+    assert "&lt;disk&gt;" in html
+    assert "demo" in html

@@ -1,0 +1,207 @@
+"""Fields of the form: what they hold, and what they say of what is gone."""
+
+import pytest
+
+from rtbold.gui.state.found import Bundles, BundleSeen, Streams, StreamSeen
+from rtbold.gui.state.setup import SetupChoice
+from rtbold.gui.state.theme_colours import DARK
+from rtbold.gui.views.bundle_field import BundleField
+from rtbold.gui.views.fields import ListField, NumberField, TickField, WholeField
+from rtbold.gui.views.setup_form import SetupForm
+from rtbold.gui.views.stream_table import StreamTable, entries
+
+CAP = StreamSeen("cap", "EEG", "amp", 32, 500.0)
+TWIN = StreamSeen("twin", "EEG", "lab", 27, 200.0, simulated=True)
+MARKS = StreamSeen("marks", "Markers", "amp", 1, 0.0)
+ALL = Streams((CAP, TWIN, MARKS), searched_s=1.0)
+OWN = BundleSeen(
+    "2026", code="S01", origin="subject", targets=("Putamen", "Cuneus"),
+    target="Putamen", unfit={"Putamen": "weak"},
+)  # fmt: skip
+DEMO = BundleSeen("demo", origin="simulated", simulated=True, targets=("Cuneus",),
+                  target="Cuneus")  # fmt: skip
+
+
+@pytest.fixture
+def form(qtbot):
+    form = SetupForm(DARK)
+    qtbot.addWidget(form)
+    return form
+
+
+def choose(field, value):
+    """Choose as a person does."""
+    index = field.findData(value)
+    assert index >= 0, [field.itemText(i) for i in range(field.count())]
+    field.activated.emit(index)
+
+
+def test_a_choice_that_vanishes_stays_and_is_marked(qtbot):
+    field = ListField("x", "", nothing="choose…")
+    qtbot.addWidget(field)
+    field.offer([("a", "A"), ("b", "B")])
+    choose(field, "a")
+    field.offer([("b", "B")])
+    assert field.value() == "a"
+    assert field.gone
+    assert field.currentText() == "✕ a (gone)"
+    field.offer([("a", "A")])
+    assert not field.gone
+    assert field.currentText() == "A"
+
+
+def test_numbers_out_of_range_count_as_wrong_and_not_as_nothing(qtbot):
+    field = NumberField("tr", "TR", within=(0.1, 10))
+    qtbot.addWidget(field)
+    field.setText("2.1")
+    assert field.value() == 2.1
+    assert not field.wrong
+    field.setText("21")
+    assert field.value() is None
+    assert field.wrong
+    assert field.font().strikeOut()
+    field.set_value(None)
+    assert not field.wrong
+
+
+def test_setting_a_value_is_no_edit(qtbot):
+    whole = WholeField("p", "", within=(1, 9))
+    tick = TickField("x", "t", "")
+    for field, value in ((whole, 5), (tick, True)):
+        qtbot.addWidget(field)
+        with qtbot.assertNotEmitted(field.edited):
+            field.set_value(value)
+        assert field.value() == value
+    with qtbot.waitSignal(whole.edited):
+        whole.setValue(6)
+    with qtbot.waitSignal(tick.edited):
+        tick.click()
+
+
+def test_streams_become_a_choice(form):
+    form.show_streams(ALL)
+    choose(form.stream, "cap")
+    choose(form.triggers.stream, "marks")
+    assert (form.choice.stream, form.choice.trigger_stream) == ("cap", "marks")
+    assert form.choice.host == ""
+    assert form.gone.isHidden()
+
+
+def test_a_stream_that_vanishes_while_it_is_chosen_is_said_in_words(form):
+    form.show_streams(ALL)
+    choose(form.stream, "cap")
+    form.show_streams(Streams((TWIN, MARKS), searched_s=2.0))
+    assert form.choice.stream == "cap"
+    assert form.stream.currentText() == "✕ cap (gone)"
+    assert "Not on the network now: cap" in form.gone.text()
+    form.show_streams(ALL)
+    assert form.gone.isHidden()
+
+
+def test_streams_that_are_on_their_way_are_not_called_gone(form):
+    form.show_streams(Streams((), searched_s=1.0))
+    form.set_choice(SetupChoice(stream="twin-eeg", trigger_stream="twin-markers"))
+    assert "twin-eeg, twin-markers" in form.gone.text()
+    form.await_streams("twin")
+    assert form.gone.isHidden()
+    assert form.stream.currentText() == "… twin-eeg (coming)"
+
+
+def test_a_name_that_two_computers_send_needs_its_computer(form):
+    other = StreamSeen("cap", "EEG", "spare", 32, 500.0)
+    form.show_streams(Streams((CAP, other), searched_s=1.0))
+    assert entries((CAP, other)) == [
+        ("cap\tamp", "cap: 32 ch., 500 Hz, amp"),
+        ("cap\tspare", "cap: 32 ch., 500 Hz, spare"),
+    ]
+    choose(form.stream, "cap\tspare")
+    assert (form.choice.stream, form.choice.host) == ("cap", "spare")
+
+
+def test_enter_in_the_table_chooses_a_stream_for_what_it_is(form):
+    form.show_streams(ALL)
+    for row in (0, 2):
+        form.table.table.itemActivated.emit(form.table.table.item(row, 0))
+    assert (form.choice.stream, form.choice.trigger_stream) == ("cap", "marks")
+
+
+def test_the_table_says_what_is_simulated_and_why_it_is_empty(qtbot):
+    table = StreamTable()
+    qtbot.addWidget(table)
+    table.show_streams(Streams())
+    assert "Looking" in table.words.text()
+    table.show_streams(ALL)
+    assert table.table.item(1, 1).text() == "EEG, SIMULATED"
+    table.show_streams(Streams((), searched_s=1.0))
+    assert "sender running" in table.words.text()
+    table.show_streams(Streams(problem="ended after 20 s"))
+    assert "ended after 20 s" in table.words.text()
+
+
+def test_only_the_fields_of_the_trigger_source_are_there(form):
+    triggers = form.triggers
+    choose(triggers.source, "fixed")
+    assert triggers.stream.isHidden()
+    assert triggers.label.isHidden()
+    choose(triggers.source, "channel")
+    triggers.channel.setText("TRIG")
+    triggers.channel.textEdited.emit("TRIG")
+    assert not triggers.channel.isHidden()
+    assert form.choice.trigger_source == "channel"
+    assert form.choice.trigger_channel == "TRIG"
+
+
+def test_a_wrong_number_is_a_problem_of_the_form(form):
+    form.triggers.repetition.setText("99")
+    assert any("'99', expected 0.1 to 10" in words for words in form.problems)
+    form.triggers.repetition.setText("")
+    assert not form.problems
+
+
+def test_a_bundle_that_fails_its_gate_says_why_and_what_to_do(qtbot):
+    field = BundleField(DARK)
+    qtbot.addWidget(field)
+    field.show_bundles(Bundles((OWN,), (DEMO,), searched=True))
+    choose(field.bundle, "subject:S01")
+    assert field.subject == "S01"
+    assert "Putamen is not fit for feedback: weak" in field.refusal.text()
+    assert field.target.itemText(1) == "✕ Putamen (not fit)"
+    choose(field.target, "Cuneus")
+    assert field.refusal.isHidden()
+    choose(field.bundle, "model:demo")
+    assert (field.subject, field.model) == ("", "demo")
+    assert field.target.value() == ""  # the last bundle's target is not this one's
+    assert "SIMULATED" in field.facts.text()
+
+
+def test_without_bundles_there_are_words(qtbot):
+    field = BundleField(DARK)
+    qtbot.addWidget(field)
+    assert "Looking" in field.facts.text()
+    field.show_bundles(Bundles(searched=True))
+    assert "No subject is calibrated" in field.facts.text()
+    field.choose(subject="S09", model="", target="")
+    assert "S09 has no model here" in field.facts.text()
+    field.choose(subject="", model="/data/x.rtbold", target="")
+    assert "the check will read it" in field.facts.text()
+    field.show_bundles(Bundles(searched=True, problem="no permission"))
+    assert "no permission" in field.facts.text()
+
+
+def test_every_entry_of_a_choice_is_shown_and_read_again(form):
+    choice = SetupChoice(
+        stream="cap", host="amp", model="demo", target="Cuneus",
+        trigger_source="channel", trigger_stream="marks", trigger="S1",
+        trigger_channel="TRIG", trigger_every=2, tr_s=2.0, record="/data",
+        cleaning="none", scanner="outside", truth="lsl:b", truth_rois="A,B",
+        truth_first=1, unit="uV", reference="FCz", interpolate=True,
+        upstream_delay_ms=12.5, engine="torch", precision="f32", port=6000,
+        control_port=6001, root="/subjects",
+    )  # fmt: skip
+    form.set_choice(choice)
+    form.stream.edited.emit()
+    assert form.choice == choice
+    assert "(12 not usual)" in form.advanced.fold.text()
+    assert form.advanced.inside.isHidden()
+    form.advanced.fold.click()
+    assert not form.advanced.inside.isHidden()
