@@ -78,6 +78,8 @@ def test_data_files_travel(wheel):
         "rtbold/schemas/card.1.json",
         "rtbold/sim/leadfield.npz",
         "rtbold/sim/difumo64.csv",
+        "rtbold/gui/assets/electrodes.csv",
+        "rtbold/gui/assets/roi_centres.csv",
         "rtbold/models/labram_positions.json",
         "rtbold/models/demo.rtbold/card.json",
         "rtbold/models/demo.rtbold/check.npz",

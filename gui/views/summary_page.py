@@ -1,7 +1,7 @@
 """After a run: what it came to, in numbers and one picture; to be saved or printed."""
 
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from PyQt6.QtWidgets import (
@@ -23,6 +23,7 @@ from rtbold.gui.views.scatter import ScatterView
 
 MOST_KEPT = 20
 REDRAW_S = 2.0
+RUNNING = "not yet: it is running"
 EMPTY = (
     "<h2>No session yet</h2><p>Start one on the set-up page (Ctrl+1), or join one that "
     "runs (Ctrl+J). Its summary stands here while it runs and after it has ended.</p>"
@@ -99,9 +100,12 @@ class SummaryPage(QWidget):
         if state.session is None:
             return
         target = state.hello.target if state.hello else ""
-        newest = Kept(state.summary(), target_pairs(state.history, target))
+        summary = state.summary()
+        if state.bye is None and state.link is not None and state.link.alive:
+            summary = replace(summary, ended=RUNNING)
+        newest = Kept(summary, target_pairs(state.history, target))
         if self._now is not None and self._now.summary.session != state.session:
-            self._past.appendleft(self._now)
+            self._past.appendleft(_over(self._now))
             self._now = newest
             self._offer()
         elif self._now is None:
@@ -175,3 +179,10 @@ class SummaryPage(QWidget):
     def _say(self, text: str) -> None:
         self.said.setText(text)
         self.said.show()
+
+
+def _over(kept: Kept) -> Kept:
+    """Return a session that another has followed; it was not heard to end."""
+    if kept.summary.ended != RUNNING:
+        return kept
+    return replace(kept, summary=replace(kept.summary, ended=""))

@@ -46,6 +46,16 @@ def test_the_numbers_of_the_session_are_there(qtbot):
     text = page.text.toPlainText()
     assert "late predictions" in text
     assert "40" in text
+    assert "it is running" in text
+
+
+def test_the_end_is_told_as_it_was(qtbot):
+    state, played = a_session(3)
+    page = page_of(qtbot, state)
+    played.send("bye")
+    page.take(state)
+    assert "running" not in page.text.toPlainText()
+    assert "goodbye" not in page.text.toPlainText()
 
 
 def test_it_is_drawn_every_two_seconds_and_not_each_frame(qtbot):
@@ -68,6 +78,7 @@ def test_a_session_before_stays_to_be_looked_at(qtbot):
     assert "S02" in page.text.toPlainText()
     page.which.setCurrentIndex(1)
     assert "S02" not in page.text.toPlainText()
+    assert "no goodbye" in page.text.toPlainText()
     page.refresh(state, 300.0)
     assert page.which.currentIndex() == 1
 
