@@ -30,6 +30,13 @@ class CheckLine:
     flags: tuple[str, ...] = ()  # options of the run that let it start all the same
 
     @property
+    def word(self) -> str:
+        """Its state in words."""
+        if self.state == "fail" and not self.must:
+            return "should be mended"
+        return CHECK_WORDS[self.state][1]
+
+    @property
     def blocks(self) -> bool:
         """Whether nothing starts before this is mended or overridden."""
         return self.must and self.state == "fail"

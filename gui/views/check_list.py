@@ -89,9 +89,9 @@ class CheckList(QScrollArea):
             self.show_lines(lines, overridden=names, done=done, stale=stale)
 
     def _html(self, line: CheckLine, *, overridden: bool) -> str:
-        symbol, word = CHECK_WORDS[line.state]
+        symbol = CHECK_WORDS[line.state][0]
         colour, ink = self._colour(line), self._ink()
-        word = "overridden" if overridden else word
+        word = "overridden" if overridden else line.word
         text = (
             f'<span style="color:{colour}">{symbol} <b>{escape(line.name)}</b>: '
             f"{word}</span>"

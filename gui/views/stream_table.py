@@ -20,6 +20,7 @@ from rtbold.gui.views.plain_widgets import named_button, wrapped_label
 
 HEADS = ("name", "type", "channels", "computer")
 COMING = "… {} (coming)"
+MOST_PX = 210  # of a column; a longer name is cut in its middle, and in its tip
 SPLIT = "\t"  # between name and computer in a choice; no stream's name holds it
 NONE_YET = "No stream answered. Is the sender running, on this network?"
 
@@ -120,7 +121,7 @@ class StreamTable(QWidget):
         for row, stream in enumerate(streams.found):
             for column, text in enumerate(_cells(stream)):
                 item = QTableWidgetItem(text)
-                item.setToolTip(f"{stream.name}: double click, or Enter, to choose it")
+                item.setToolTip(f"{stream.name}: double click, or Enter, chooses it")
                 self.table.setItem(row, column, item)
 
     def _take(self, item: QTableWidgetItem) -> None:
@@ -168,5 +169,6 @@ def _empty_table() -> QTableWidget:
     rows.setDefaultSectionSize(22)
     heads.setHighlightSections(False)
     heads.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
-    heads.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
+    heads.setMaximumSectionSize(MOST_PX)
+    heads.setStretchLastSection(True)
     return table

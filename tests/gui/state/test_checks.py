@@ -67,6 +67,7 @@ def test_only_red_must_haves_block():
         line("a", "ok"), line("b", "warn"), line("c", "fail", must=False), READY
     )
     assert may_start(checks, WANTED) == ""
+    assert [c.word for c in checks.lines] == ["ready", "look", "should be mended"]
     blocked = read(line("a", "ok"), line("channels", "fail"), NOT_READY)
     assert [b.name for b in blocked.blocking] == ["channels"]
     assert "channels" in may_start(blocked, WANTED)
