@@ -5,17 +5,36 @@ from typing import Annotated
 
 import typer
 
+SCENES = "ok, degraded, invalid, warmup, waiting, paused, stalled, silent, drowsy"
+
 
 def fake(
     script: Annotated[
         Path | None,
-        typer.Option(help="CSV with t_s,value,status; default: a slow sine."),
+        typer.Option(help="CSV with t_s,value,status; default: a slow wave."),
     ] = None,
+    scene: Annotated[
+        str | None, typer.Option(help=f"Hold one state instead: {SCENES}.")
+    ] = None,
+    scene_after: Annotated[
+        float | None,
+        typer.Option(help="Seconds of the script that are well before the scene."),
+    ] = None,
+    rois: Annotated[int, typer.Option(help="Number of ROIs, 1 to 64.")] = 64,
+    channels: Annotated[int, typer.Option(help="Size of the cap: 19, 26, 64.")] = 19,
+    target: Annotated[
+        str | None, typer.Option(help="ROI that is fed back [the first].")
+    ] = None,
+    truth: Annotated[
+        bool, typer.Option("--truth/--no-truth", help="Measured BOLD, one TR late.")
+    ] = True,
+    seed: Annotated[int, typer.Option(help="Another seed: other waves, EEG.")] = 0,
     bind: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="Port of the feed; 0: any.")] = 5580,
     control_port: Annotated[
         int, typer.Option(help="Port of the control socket; 0: any.")
     ] = 5581,
+    encoding: Annotated[str, typer.Option(help="json or msgpack.")] = "json",
     speed: Annotated[float, typer.Option(help="60 plays an hour in a minute.")] = 1.0,
     duration: Annotated[
         float | None, typer.Option(help="Seconds until the end; default: the script's.")
@@ -31,16 +50,26 @@ def fake(
 
     check_range("--speed", speed, 0.01, 1000)
     check_range("--duration", duration, 0, 7 * 86400)
+    check_range("--scene-after", scene_after, 0, 7 * 86400)
+    check_range("--seed", seed, 0, 2**31)
     check_range("--port", port, 0, 65535)
     check_range("--control-port", control_port, 0, 65535)
     settings = FakeSettings(
         script=script,
+        scene=scene,
+        scene_after_s=scene_after,
+        n_rois=rois,
+        n_channels=channels,
+        target=target,
+        truth=truth,
+        seed=seed,
         bind=bind,
         port=port,
         control_port=control_port,
+        encoding=encoding,
         speed=speed,
         duration_s=duration,
         loop=loop,
     )
-    n_played = run_fake(settings, say=lambda text: typer.echo(text, err=True))
-    typer.echo(f"published {n_played} predictions", err=True)
+    played = run_fake(settings, say=lambda text: typer.echo(text, err=True))
+    typer.echo(str(played), err=True)

@@ -1,55 +1,82 @@
-"""A feed without EEG, model or scanner, for people who write apps.
+"""A feed without EEG, model or scanner, for people who write apps or dashboards.
 
 Every message is built and sent by the same code as in a session; only the values come
 from a script. ``hello`` says that the stream and the model are simulated.
 """
 
+import itertools
+import queue
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Final, Protocol
 
-import numpy as np
-
-from rtbold.card import Baseline, Card, Origin
+from rtbold.card import Card
 from rtbold.clock import Clock
-from rtbold.errors import RtboldError
 from rtbold.feedback import FeedbackSettings
 from rtbold.io.control import ControlCommand
-from rtbold.messages import WINDOW_S, BoldPrediction, Reason, Status, Tick
-from rtbold.publication import Moments, SessionFacts, hello, pred_fb, pred_roi
+from rtbold.messages import BoldPrediction, MeasuredVolume, Reason, Status
+from rtbold.publication import pred_fb, pred_roi
+from rtbold.sim.fake_bold import FakeBold
+from rtbold.sim.fake_eeg import FakeEeg
+from rtbold.sim.fake_prediction import FakeTick, fake_moments, fake_prediction
 from rtbold.sim.fake_script import ScriptRow
-from rtbold.wire import Hello, Message, Ports, Quality, Trigger
+from rtbold.sim.fake_timeline import Due, timeline
+from rtbold.sim.fake_views import FakeViews, ScriptTime
+from rtbold.truth import Truth, TruthSettings
+from rtbold.view_messages import truth_message
+from rtbold.wire import ChannelState, Log, Message, SessionState, Topic
 
-FAKE_ROI = "fake_target"
-_REASONS: dict[Status, tuple[Reason, ...]] = {
-    "ok": (),
-    "degraded": ("interpolated",),
-    "invalid": ("no_data",),
-    "warmup": ("warmup",),
-    "paused": ("operator_pause",),
-}
+TOO_LATE_S: Final = 0.25  # behind by more, EEG is left out, so that the rest keeps up
+OBEYS_EVERY_S: Final = 0.1
 
 
-def fake_card(tr_s: float) -> Card:
-    """Return the card of a bundle that does not exist: one ROI, baseline N(0, 1)."""
-    return Card(
-        name="fake",
-        architecture="none",
-        channels=("Cz",),
-        reference="average",
-        tr_s=tr_s,
-        rois=(FAKE_ROI,),
-        baseline=Baseline(name="fake", mean=(0.0,), sd=(1.0,), n=100),
-        scanner="simulated",
-        origin=Origin(kind="simulated", simulated_lineage=True),
-        note="scripted values; there is no model",
-    )
+class Outlet(Protocol):
+    """What a fake session needs of a feed."""
+
+    def publish(self, message: Message) -> None:
+        """Send one message."""
+        ...
+
+    def wants(self, topic: Topic) -> bool:
+        """Return whether anybody subscribes to `topic`."""
+        ...
+
+    def set_state(self, state: SessionState, t_stream_s: float | None) -> None:
+        """Say what heartbeats tell."""
+        ...
 
 
-def fake_hello(card: Card, ports: Ports) -> Hello:
-    """Return the hello of a fake session."""
-    facts = SessionFacts(
-        model_sha256="0" * 64, simulated_stream=True, ports=ports, tr_s=card.tr_s
-    )
-    return hello(card, facts, settings=FeedbackSettings(FAKE_ROI))
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FakePlan:
+    """What is played.
+
+    Parameters
+    ----------
+    card : from `fake_card`; its TR is the one that the feed declares.
+    speed : 60 plays an hour in a minute; the card's TR has shrunk likewise.
+    truth : whether measured BOLD is published, one TR late.
+    """
+
+    card: Card
+    target: FeedbackSettings
+    speed: float = 1.0
+    seed: int = 0
+    truth: bool = True
+
+
+@dataclass(slots=True)
+class Played:
+    """What went out."""
+
+    n_predictions: int = 0
+    n_eeg_left_out: int = 0  # to keep up
+
+    def __str__(self) -> str:
+        """Return it in words."""
+        said = f"published {self.n_predictions} predictions"
+        if not self.n_eeg_left_out:
+            return said
+        return f"{said}; left out {self.n_eeg_left_out} eeg messages to keep up"
 
 
 class FakeSession:
@@ -57,82 +84,177 @@ class FakeSession:
 
     Parameters
     ----------
-    card : from `fake_card`.
     clock : LSL's clock, or any; it paces by absolute deadline.
-    publish : `Feed.publish`.
-    speed : 60 plays an hour in a minute; the TR that is declared shrinks likewise.
+    hang : makes the feed stand still, heartbeats too, for the scene "silent".
     """
 
     def __init__(
         self,
-        card: Card,
-        *,
+        plan: FakePlan,
+        outlet: Outlet,
         clock: Clock,
-        publish: Callable[[Message], None],
-        speed: float = 1.0,
+        *,
+        hang: Callable[[], None] = lambda: None,
     ) -> None:
-        self._card = card
+        card = plan.card
+        self._plan = plan
+        self._outlet = outlet
         self._clock = clock
-        self._publish = publish
-        self._speed = speed
-        self._stopped = False
+        self._hang = hang
+        self._commands: queue.SimpleQueue[ControlCommand] = queue.SimpleQueue()
+        self._stopped = self._paused = self._hung = False
+        eeg = FakeEeg(card.channels, seed=plan.seed)
+        target = card.rois.index(plan.target.target)
+        self._bold = FakeBold(len(card.rois), target, seed=plan.seed)
+        self._time = ScriptTime(clock.now_s(), plan.speed)
+        self._views = FakeViews(card, eeg, self._time)
+        self._truth = Truth(
+            TruthSettings(
+                rois=card.rois,
+                tr_s=card.tr_s * plan.speed,
+                lowpass_hz=card.normalisation.lowpass_hz,
+            )
+        )
+        self._last_value: float | None = None
+        self._told: tuple[Status, tuple[Reason, ...]] | None = None
+        self._told_bad: dict[str, ChannelState] = {}
+        self.played = Played()
 
     def play(self, rows: Iterable[ScriptRow], duration_s: float | None = None) -> int:
-        """Publish `rows` when they are due; return how many.
+        """Publish `rows` when they are due; return how many predictions that made.
 
         Ends with the script, after `duration_s` of the clock, or by STOP.
         """
-        start_s = self._clock.now_s()
-        n_played = 0
-        for index, row in enumerate(rows):
-            due_s = start_s + row.t_s / self._speed
-            if duration_s is not None and due_s - start_s >= duration_s:
+        self._say("info", f"model {self._plan.card.name!r} runs on a script")
+        longest_s = float("inf") if duration_s is None else duration_s
+        some = itertools.takewhile(
+            lambda row: row.t_s / self._plan.speed < longest_s, rows
+        )
+        for due in timeline(some):
+            self._wait_until(self._time.at(due.t_s))
+            if self._stopped or due.what == "end":
                 break
-            self._clock.sleep_until(due_s)
-            if self._stopped:
-                break
-            for message in self._messages(row, index, due_s):
-                self._publish(message)
-            n_played += 1
-        return n_played
+            self._do(due)
+        return self.played.n_predictions
 
     def on_command(self, command: ControlCommand) -> None:
-        """Obey STOP, at the next row; refuse what a script cannot do."""
-        if command.op != "stop":
-            raise RtboldError(
-                f"a fake session plays a script and cannot {command.op}; it takes "
-                "STOP, HELLO, LATEST and TIME."
-            )
-        self._stopped = True
+        """Take a command; it is obeyed within a tenth of a second."""
+        self._commands.put(command)
 
-    def _messages(self, row: ScriptRow, index: int, due_s: float) -> list[Message]:
-        prediction = self._prediction(row, index, due_s)
-        now_s = self._clock.now_s()
-        moments = Moments(t_pipeline_s=due_s, t_predicted_s=now_s, t_publish_s=now_s)
-        target = FeedbackSettings(FAKE_ROI)
-        return [
-            Trigger(kind="volume", volume_index=index, t_trigger=due_s, label="fake"),
-            pred_roi(prediction, self._card, moments),
-            pred_fb(prediction, self._card, moments, settings=target),
-            Quality(
-                stream_state="running",
-                stream_age_ms=0.0,
-                rate_hz_nominal=None,
-                rate_hz_effective=None,
-                channels=(),
-                n_triggers=index + 1,
-            ),
-        ]
+    def _wait_until(self, due_s: float) -> None:
+        self._obey()
+        while not self._stopped and (now_s := self._clock.now_s()) < due_s:
+            self._clock.sleep_until(min(due_s, now_s + OBEYS_EVERY_S))
+            self._obey()
 
-    def _prediction(self, row: ScriptRow, index: int, due_s: float) -> BoldPrediction:
-        value = None if row.value is None else np.array([row.value], np.float32)
-        return BoldPrediction(
-            tick=Tick(volume_index=index, t_trigger_s=due_s, trigger_locked=True),
-            t_start_s=due_s - WINDOW_S,
-            t_end_s=due_s,
-            bold_time_s=due_s,
-            status=row.status,
-            reasons=_REASONS[row.status],
-            values=value,
-            next_due_s=due_s + self._card.tr_s,
+    def _obey(self) -> None:
+        while not self._commands.empty():
+            command = self._commands.get()
+            self._say("info", f"operator: {command.op} {command.text}".strip())
+            if command.op == "stop":
+                self._stopped = True
+            elif command.op in ("pause", "start", "resume"):
+                self._paused = command.op == "pause"
+
+    def _do(self, due: Due) -> None:
+        due_s = self._time.at(due.t_s)
+        if due.what == "row":
+            self._begin(due.row, due.index, due_s)
+        elif self._views.around.silent != "no":
+            return
+        elif due.what == "prediction":
+            self._predict(due.row, due.index)
+        elif due.what == "eeg":
+            self._show_eeg(due.t_s, due_s)
+        else:
+            self._show(due.t_s)
+
+    def _begin(self, row: ScriptRow, index: int, due_s: float) -> None:
+        triggers = self._views.begin(row, index, due_s)
+        if row.around.silent == "all" and not self._hung:
+            self._hung = True
+            self._hang()
+        if row.around.silent != "no":
+            return
+        for trigger in triggers:
+            self._outlet.publish(trigger)
+        if row.around.n_lost:
+            self._say("warning", f"gap: {row.around.n_lost} samples are missing")
+        if self._told_bad != (bad := self._views.bad):
+            self._told_bad = bad
+            names = ", ".join(bad) or "none"
+            text = "reference and interpolation recomputed; interpolated channels:"
+            self._say("info", f"{text} {names}")
+
+    def _predict(self, row: ScriptRow, index: int) -> None:
+        plan = self._plan
+        at = FakeTick(
+            index=index,
+            t_s=self._time.at(row.t_s),
+            tr_s=plan.card.tr_s,
+            speed=plan.speed,
+            paused=self._paused,
         )
+        values = self._bold.predicted(index, row.value)
+        prediction = fake_prediction(row, at, values)
+        moments = fake_moments(at, self._clock.now_s())
+        fb = pred_fb(prediction, plan.card, moments, settings=plan.target)
+        self._outlet.publish(fb)
+        self._outlet.publish(pred_roi(prediction, plan.card, moments))
+        self.played.n_predictions += 1
+        self._note(prediction)
+        if plan.truth and row.around.trigger != "waiting":
+            self._measure(prediction, index - 1)
+        self._last_value = row.value
+
+    def _measure(self, prediction: BoldPrediction, volume: int) -> None:
+        """Publish the volume before the one that was just predicted."""
+        self._truth.predicted(prediction)
+        if volume < 0:
+            return
+        values = self._bold.measured(volume, self._last_value)
+        rois = self._plan.card.rois
+        measured = MeasuredVolume(
+            volume, rois, tuple(values.tolist()), self._clock.now_s()
+        )
+        state = self._truth.measured(measured)
+        if state is None:
+            return
+        lowpass_hz = self._plan.card.normalisation.lowpass_hz
+        target = self._plan.target.target
+        self._outlet.publish(truth_message(state, target, lowpass_hz=lowpass_hz))
+
+    def _note(self, prediction: BoldPrediction) -> None:
+        """Say when the status has changed."""
+        status = prediction.status, prediction.reasons
+        if status != self._told:
+            self._told = status
+            self._say("info", f"status {status[0]}: {', '.join(status[1]) or 'well'}")
+
+    def _show_eeg(self, t_s: float, due_s: float) -> None:
+        wanted = self._outlet.wants("eeg")
+        too_late = self._clock.now_s() - due_s > TOO_LATE_S
+        eeg = self._views.eeg(t_s, wanted=wanted and not too_late)
+        self.played.n_eeg_left_out += wanted and too_late
+        if eeg is not None:
+            self._outlet.publish(eeg)
+        self._outlet.set_state(self._state(), self._views.newest_s)
+
+    def _show(self, t_s: float) -> None:
+        self._outlet.publish(self._views.quality(self._clock.now_s()))
+        bands = self._views.bands() if self._outlet.wants("bands") else None
+        for message in (bands, self._views.phase(t_s)):
+            if message is not None:
+                self._outlet.publish(message)
+
+    def _state(self) -> SessionState:
+        around = self._views.around
+        if self._paused or around.reasons == ("operator_pause",):
+            return "paused"
+        if around.stream != "running":
+            return "stalled"
+        return "waiting" if around.trigger == "waiting" else "running"
+
+    def _say(self, level: str, text: str) -> None:
+        if not self._hung:
+            self._outlet.publish(Log(level=level, text=text))  # type: ignore[arg-type]

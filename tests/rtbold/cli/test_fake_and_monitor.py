@@ -29,6 +29,22 @@ def test_help_has_an_example(command):
         (["fake", "--speed", "-1"], ConfigError, "--speed is -1.0"),
         (["fake", "--duration", "-5"], ConfigError, "--duration is -5.0"),
         (["fake", "--port", "99999"], ConfigError, "--port is 99999"),
+        (["fake", "--scene", "asleep"], ConfigError, "--scene is 'asleep'"),
+        (["fake", "--scene-after", "3"], ConfigError, "without a --scene"),
+        (
+            ["fake", "--scene", "ok", "--script", "x.csv"],
+            ConfigError,
+            "--script and --scene ok were both given",
+        ),
+        (["fake", "--channels", "20"], ConfigError, "--channels is 20"),
+        (["fake", "--rois", "65"], ConfigError, "--rois is 65"),
+        (["fake", "--seed", "-1"], ConfigError, "--seed is -1"),
+        (["fake", "--encoding", "xml"], ConfigError, "--encoding is 'xml'"),
+        (
+            ["fake", "--rois", "1", "--target", "Nose"],
+            ConfigError,
+            "--target is 'Nose'",
+        ),
         (["fake", "--script", "missing.csv"], DataFileError, "cannot read the script"),
         (
             ["fake", "--bind", "0.0.0.0", "--port", "0"],
