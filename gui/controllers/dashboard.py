@@ -1,23 +1,33 @@
 """Which session the window looks at: joined, started here, offered, ended. No Qt."""
 
-import itertools
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Literal
 
 from rtbold.client import CurveKeys
+from rtbold.gui.controllers.dashboard_edges import (
+    Child,
+    Feed,
+    OpenFeed,
+    StartSession,
+    keys_of,
+)
 from rtbold.gui.controllers.session import SessionController
-from rtbold.gui.state.address import CONTROL_PORT, FEED_PORT, Address, on_this_machine
+from rtbold.gui.state.address import CONTROL_PORT, Address, address_of
 from rtbold.gui.state.dashboard import DashboardState
-from rtbold.gui.state.received import Bye, Hello, Link, Received
+from rtbold.gui.state.link_words import doubt
+from rtbold.gui.state.received import Bye, Hello, Link
 from rtbold.gui.state.wording import Level
 
 OFFER_TOPICS = ("hello",)  # heartbeats come with any topic
 EVERYTHING = ("",)
+PATIENCE_S = 3.0  # with an address, before it is doubted
 SURELY_SILENT_S = 3.0  # after its death; a link is taken for alive for 2 s
 
-NewsKind = Literal["started", "joined", "offer", "ended", "died", "trouble", "greeting"]
+NewsKind = Literal[
+    "started", "joined", "offer", "ended", "died", "trouble", "greeting", "doubt"
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,40 +37,6 @@ class News:
     kind: NewsKind
     text: str
     level: Level = "ok"
-
-
-class Feed(Protocol):
-    """A reader of a feed, in a thread of its own."""
-
-    def start(self) -> None:
-        """Begin to read."""
-
-    def drain(self) -> list[Received]:
-        """Return what has come since the last call."""
-
-    def close(self) -> None:
-        """End the thread."""
-
-
-class Child(Protocol):
-    """A session that was started from here and outlives the window."""
-
-    @property
-    def problem(self) -> str:
-        """Why it could not be started; empty: it was."""
-
-    def poll(self) -> int | None:
-        """Return its exit code; None while it runs."""
-
-    def last_words(self) -> str:
-        """Return why it ended, as far as it said so."""
-
-    def let_go(self) -> None:
-        """Leave it to itself."""
-
-
-OpenFeed = Callable[[str, tuple[str, ...], CurveKeys | None], Feed]
-StartSession = Callable[[Sequence[str]], Child]
 
 
 class DashboardController:
@@ -97,7 +73,8 @@ class DashboardController:
         self._ended: str | None = None
         self._buried = True  # the child's end was told, or there is none
         self._bye_before: Bye | None = None  # of the session that was left
-        self._died_s = math.inf
+        self._died_s = self._joined_s = math.inf
+        self._doubted = True  # nothing is joined
         if offer_at is not None:
             self._listen(offer_at)
 
@@ -173,6 +150,7 @@ class DashboardController:
         self._greet()
         self._watch_child(now_s)
         self._look_for_another(now_s)
+        self._doubt(now_s)
 
     def news(self) -> list[News]:
         """Return what has happened since the last call."""
@@ -193,7 +171,8 @@ class DashboardController:
             self.child.let_go()
         self.child, self._buried = None, True
         self._bye_before = self.state.bye
-        self._died_s = math.inf
+        self._died_s = self._joined_s = math.inf
+        self._doubted = False
 
     def _listen(self, address: Address) -> None:
         try:
@@ -220,6 +199,9 @@ class DashboardController:
         hello, bye = self.state.hello, self.state.bye
         if hello is None:
             return
+        link = self.state.link
+        if link is not None and link.alive and not self._doubted:
+            self._doubted = True  # a session is there
         if hello.session != self._greeted:
             again = "Another" if self._greeted else "This"
             self._greeted = hello.session
@@ -264,35 +246,21 @@ class DashboardController:
                 "invalid",
             )
 
+    def _doubt(self, now_s: float) -> None:
+        """Say once what is wrong with an address where no session is heard."""
+        if self.address is None or self._doubted:
+            return
+        self._joined_s = min(self._joined_s, now_s)
+        if self.child_runs or now_s - self._joined_s < PATIENCE_S:
+            return
+        self._doubted = True
+        self._tell("doubt", doubt(self.state.link, self.address.feed), "degraded")
+
     def _tell(self, kind: NewsKind, text: str, level: Level = "ok") -> None:
         self.trouble = text if kind == "trouble" else ""
         self._news.append(News(kind, text, level))
 
 
-def address_of(arguments: Sequence[str]) -> Address:
-    """Return where a session with these arguments publishes."""
-    feed = int(_after(arguments, "--port") or FEED_PORT)
-    control = int(_after(arguments, "--control-port") or CONTROL_PORT)
-    return on_this_machine(feed, control)
-
-
-def keys_of(address: Address) -> CurveKeys | None:
-    """Read the keys of an address; None if it needs none.
-
-    Raises
-    ------
-    ValueError, OSError : a file cannot be read, or holds no key.
-    """
-    if not address.secret_file:
-        return None
-    return CurveKeys.load(address.secret_file, address.server_file)
-
-
 def _ending(code: int) -> str:
     """Return how a process ended; below 0 it was a signal, on POSIX."""
     return f"was killed (signal {-code})" if code < 0 else f"ended (exit code {code})"
-
-
-def _after(arguments: Sequence[str], option: str) -> str | None:
-    pairs = itertools.pairwise(arguments)
-    return next((value for name, value in pairs if name == option), None)

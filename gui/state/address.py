@@ -1,6 +1,8 @@
 """Where a session publishes and listens; parsed once, from what a person typed."""
 
+import itertools
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 FEED_PORT, CONTROL_PORT = 5580, 5581
@@ -65,6 +67,13 @@ def parse_address(
     return Address(feed_url, control_url, secret_file, server_file)
 
 
+def address_of(arguments: Sequence[str]) -> Address:
+    """Return where a session with these arguments publishes."""
+    feed = int(_after(arguments, "--port") or FEED_PORT)
+    control = int(_after(arguments, "--control-port") or CONTROL_PORT)
+    return on_this_machine(feed, control)
+
+
 def _url(text: str, port: int, what: str) -> str:
     match = _FORM.fullmatch(text.strip())
     number = int(match[2]) if match and match[2] else port
@@ -78,3 +87,8 @@ def _url(text: str, port: int, what: str) -> str:
 
 def _host(url: str) -> str:
     return url.removeprefix("tcp://").rsplit(":", 1)[0]
+
+
+def _after(arguments: Sequence[str], option: str) -> str | None:
+    pairs = itertools.pairwise(arguments)
+    return next((value for name, value in pairs if name == option), None)

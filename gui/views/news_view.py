@@ -40,10 +40,12 @@ class NewsView:
         if news.kind != "greeting":  # the state itself logs whom it hears
             self._window.state.log.add(news.text, self._now_s(), level=level)
         if news.kind in ("joined", "started"):
-            for kind in ("offer", "died", "trouble", "ended"):
+            for kind in ("offer", "died", "trouble", "ended", "doubt"):
                 self._notices.take_away(kind)
         elif news.kind == "ended":
             self._window.session_ended()
+        if news.kind == "greeting":
+            self._notices.take_away("doubt")
         if news.kind in QUIET:
             return
         action = None

@@ -1,8 +1,6 @@
 import math
 
-import pytest
-
-from rtbold.gui.controllers.dashboard import DashboardController, address_of
+from rtbold.gui.controllers.dashboard import DashboardController
 from rtbold.gui.controllers.session import SessionController
 from rtbold.gui.state.address import Address
 from rtbold.gui.state.received import Bye, Hello, Link
@@ -253,14 +251,27 @@ def test_closing_ends_the_reader_and_leaves_the_session():
     assert rig.next_child.code is None
 
 
-@pytest.mark.parametrize(
-    ("arguments", "feed", "control"),
-    [
-        (("run",), "tcp://127.0.0.1:5580", "tcp://127.0.0.1:5581"),
-        (("run", "--port", "7"), "tcp://127.0.0.1:7", "tcp://127.0.0.1:5581"),
-        (("run", "--control-port", "8"), "tcp://127.0.0.1:5580", "tcp://127.0.0.1:8"),
-    ],
-)
-def test_ports_are_read_from_the_arguments(arguments, feed, control):
-    address = address_of(arguments)
-    assert (address.feed, address.command_address(1)) == (feed, control)
+def test_an_address_where_nothing_speaks_is_doubted_once():
+    rig = Rig()
+    rig.controller.join(Address("tcp://10.0.0.5:5580"))
+    nothing = link(heard=False, alive=False, silent_s=math.inf)
+    rig.hear(nothing, now_s=1.0)
+    assert rig.hear(nothing, now_s=3.9) == []
+    [(kind, text)] = rig.hear(nothing, now_s=4.1)
+    assert kind == "doubt"
+    assert "Nothing is heard from tcp://10.0.0.5:5580" in text
+    assert rig.hear(nothing, now_s=99.0) == []
+
+
+def test_a_session_that_is_heard_is_not_doubted_when_it_falls_silent():
+    rig = Rig()
+    rig.controller.join(Address())
+    rig.hear(link(session="s1"), hello(), now_s=1.0)
+    assert rig.hear(link(alive=False, silent_s=30.0), now_s=31.0) == []
+
+
+def test_a_session_that_is_starting_here_is_not_doubted():
+    rig = Rig()
+    rig.controller.start(("run",))
+    rig.hear(now_s=1.0)
+    assert rig.hear(now_s=30.0) == []

@@ -1,6 +1,6 @@
 import pytest
 
-from rtbold.gui.state.address import Address, on_this_machine, parse_address
+from rtbold.gui.state.address import Address, address_of, on_this_machine, parse_address
 
 
 @pytest.mark.parametrize(
@@ -39,9 +39,24 @@ def test_keys_come_in_pairs():
 
 def test_here_is_this_machine():
     assert Address().here
-    assert on_this_machine(6000, 6001) == parse_address("127.0.0.1:6000", "127.0.0.1:6001")
+    assert on_this_machine(6000, 6001) == parse_address(
+        "127.0.0.1:6000", "127.0.0.1:6001"
+    )
     assert not parse_address("10.0.0.5").here
 
 
 def test_a_session_without_control_takes_no_commands():
     assert parse_address("a").command_address(None) is None
+
+
+@pytest.mark.parametrize(
+    ("arguments", "feed", "control"),
+    [
+        (("run",), "tcp://127.0.0.1:5580", "tcp://127.0.0.1:5581"),
+        (("run", "--port", "7"), "tcp://127.0.0.1:7", "tcp://127.0.0.1:5581"),
+        (("run", "--control-port", "8"), "tcp://127.0.0.1:5580", "tcp://127.0.0.1:8"),
+    ],
+)
+def test_ports_are_read_from_the_arguments(arguments, feed, control):
+    address = address_of(arguments)
+    assert (address.feed, address.command_address(1)) == (feed, control)
