@@ -104,7 +104,14 @@ class SetupController:
         """Return the words that start a run, with what was overridden."""
         return run_arguments(replace(choice, flags=self.checks.flags), run)
 
-    def rehearse(self, choice: SetupChoice, run: Run, *, duration_s: float) -> None:
+    def rehearse(
+        self,
+        choice: SetupChoice,
+        run: Run,
+        *,
+        duration_s: float,
+        without_scanner: bool = False,
+    ) -> None:
         """Begin a rehearsal of this run."""
         if self._rehearsal_job is not None:
             return
@@ -114,6 +121,7 @@ class SetupController:
             run,
             duration_s=duration_s,
             page=str(self._page()),
+            without_scanner=without_scanner,
         )
         self._rehearsal_job = self._jobs.start(
             "The rehearsal",

@@ -96,15 +96,22 @@ def preflight_arguments(choice: SetupChoice, run: Run) -> tuple[str, ...]:
 
 
 def rehearse_arguments(
-    choice: SetupChoice, run: Run, *, duration_s: float, page: str
+    choice: SetupChoice,
+    run: Run,
+    *,
+    duration_s: float,
+    page: str,
+    without_scanner: bool = False,
 ) -> tuple[str, ...]:
     """Return the words that rehearse this run.
 
     Parameters
     ----------
     page : file that the report is written to.
+    without_scanner : judge all but the triggers.
     """
-    timed = ("--duration", f"{duration_s:g}", "--page", page, "--json")
+    timed = ["--duration", f"{duration_s:g}", "--page", page, "--json"]
+    timed += ["--without-scanner"] if without_scanner else []
     return ("rehearse", *_options(choice, run, folder="rehearsal"), *timed)
 
 

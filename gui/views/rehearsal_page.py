@@ -26,7 +26,7 @@ from rtbold.gui.state.setup import SetupChoice
 from rtbold.gui.state.theme_colours import Colours
 from rtbold.gui.views.boxes import GAP, boxed, label_of
 from rtbold.gui.views.check_list import CheckList
-from rtbold.gui.views.fields import WholeField
+from rtbold.gui.views.fields import TickField, WholeField
 from rtbold.gui.views.plain_widgets import named_button, wrapped_label
 
 USUAL_MINUTES = 5
@@ -78,7 +78,12 @@ class RehearsalPage(QWidget):
         if not self._controller.rehearsal.running:
             self._begun_at = datetime.now().strftime("%Y-%m-%d %H:%M")
             seconds = 60.0 * self.minutes.value()
-            self._controller.rehearse(choice, run, duration_s=seconds)
+            self._controller.rehearse(
+                choice,
+                run,
+                duration_s=seconds,
+                without_scanner=self.without.value(),
+            )
 
     def refresh(self, state: DashboardState, now_s: float) -> None:
         """Show the newest; called 30 times a second while the page is seen."""
@@ -185,6 +190,11 @@ class RehearsalPage(QWidget):
         )
         self.minutes.set_value(USUAL_MINUTES)
         self.minutes.setSuffix(" min")
+        self.without = TickField(
+            "&Without the scanner",
+            "without_scanner",
+            "Judge all but the triggers; the page says that they were not rehearsed",
+        )
         self.again = named_button(
             "&Rehearse again", name="rehearse_again", tip="With the same settings"
         )
@@ -206,7 +216,7 @@ class RehearsalPage(QWidget):
     def _lay_out(self) -> None:
         buttons = QHBoxLayout()
         buttons.addWidget(label_of("&Length", self.minutes, wide=False))
-        for button in (self.minutes, self.again, self.stop):
+        for button in (self.minutes, self.without, self.again, self.stop):
             buttons.addWidget(button)
         buttons.addWidget(self.saved, stretch=1)
         buttons.addWidget(self.print)

@@ -62,5 +62,9 @@ def test_nothing_is_known_at_first():
 
 def test_figures_for_people():
     assert figure_words("latency_p99_ms", 12.3456) == ("latency p99", "12.35 ms")
+    statuses = {"ok": 12, "invalid": 1}
+    assert figure_words("n_by_status", statuses)[1] == "ok 12, invalid 1"
+    assert figure_words("gaps_s", [0.5, 1]) == ("gaps", "0.5, 1 s")
+    assert figure_words("triggers", True) == ("triggers", "yes")
     assert figure_words("n_volumes", 12) == ("n volumes", "12")
     assert figure_words("memory_growth_mb", None) == ("memory growth", "unknown")

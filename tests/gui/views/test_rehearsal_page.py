@@ -76,8 +76,11 @@ def test_go_is_huge_and_has_evidence(rig):
     assert rig.page.print.isEnabled()
     rig.page.set_colours(LIGHT)
     assert LIGHT.ok in rig.page.verdict.styleSheet()
+    assert "--without-scanner" not in rig.jobs.last.arguments
+    rig.page.without.click()
     rig.page.again.click()
     assert len(rig.jobs.started) == 2
+    assert "--without-scanner" in rig.jobs.last.arguments
     assert rig.page.title().startswith("demo, 20")
 
 
