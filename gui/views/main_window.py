@@ -87,6 +87,7 @@ class MainWindow(QMainWindow):
         if geometry is None or not self.restoreGeometry(geometry):
             self.resize(1366, 728)  # with the desktop's bar: a 1366 x 768 screen
         self.show()
+        self.stack.setFocus()  # no button is one press of Space away
         self._timer.start(FRAME_MS)
 
     def tick(self) -> None:

@@ -62,11 +62,13 @@ class SideBar(QWidget):
             name, name=f"page_{slug}", tip=f"{name} (Ctrl+{index + 1})"
         )
         button.setCheckable(True)
+        button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self._group.addButton(button, index)
         return button
 
     def _action_button(self, object_name: str, words: str, tip: str) -> QPushButton:
         button = named_button(words, name=object_name, tip=tip)
+        button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         button.clicked.connect(lambda: self.pressed.emit(object_name))
         return button
 
