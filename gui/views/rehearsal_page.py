@@ -5,7 +5,7 @@ from html import escape
 from pathlib import Path
 
 from PyQt6.QtCore import Qt
-from PyQt6.QtGui import QTextDocument
+from PyQt6.QtGui import QPainter, QTextDocument
 from PyQt6.QtPrintSupport import QPrintDialog, QPrinter
 from PyQt6.QtWidgets import (
     QFileDialog,
@@ -35,6 +35,7 @@ NOTHING_YET = (
     "recording, feed. Choose everything on the Set-up page and press Rehearse there."
 )
 VERDICT_SCALE = 4.0
+SHEET_PX = 720  # of text, as a screen counts; a long page is made smaller
 
 
 class RehearsalPage(QWidget):
@@ -162,10 +163,16 @@ class RehearsalPage(QWidget):
         dialog.deleteLater()
 
     def print_to(self, printer: QPrinter) -> None:
-        """Print the page; a printer may be a PDF file."""
+        """Print the page on one sheet; a printer may be a PDF file."""
         document = QTextDocument()
         document.setHtml(self.html())
-        document.print(printer)
+        document.setTextWidth(SHEET_PX)
+        room, size = printer.pageRect(QPrinter.Unit.DevicePixel), document.size()
+        painter = QPainter(printer)
+        scale = min(room.width() / SHEET_PX, room.height() / size.height())
+        painter.scale(scale, scale)
+        document.drawContents(painter)
+        painter.end()
 
     def _save(self) -> None:
         name, _ = QFileDialog.getSaveFileName(
