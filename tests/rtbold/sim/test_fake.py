@@ -277,6 +277,13 @@ def test_eeg_is_left_out_and_counted_where_the_session_falls_behind():
     assert f"left out {left_out} eeg messages" in str(rig.session.played)
 
 
+def test_duration_ends_a_session_that_falls_behind():
+    rig = Rig(clock=Slow(100.0), speed=1000.0)
+    rig.play(default_script(), duration_s=5.0)
+    assert rig.session.played.n_predictions < 2300  # it would be 2381
+    assert 105 <= rig.clock.now_s() < 106
+
+
 def test_scene_stalled_has_heartbeats_and_no_predictions():
     rows = list(itertools.islice(scene_script("stalled"), 30))
     rig = Rig()
