@@ -11,6 +11,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "demo": ("demo", "demo"),
     "calibrate": ("calibrate", "calibrate"),
     "preflight": ("preflight", "preflight"),
+    "rehearse": ("rehearse", "rehearse"),
     "run": ("run", "run"),
     "simulate": ("simulate", "simulate"),
     "play": ("play", "play"),

@@ -1,0 +1,214 @@
+"""``rtbold rehearse``: minutes of the real path, and a go or a no-go."""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from rtbold.cli.run_options import AskedRun, takes_run_options
+
+if TYPE_CHECKING:
+    from rtbold.errors import RtboldError
+    from rtbold.preflight import Finding
+    from rtbold.session_rehearsal import Outcome, Stage
+
+COLOURS = {"ok": "green", "warn": "yellow", "fail": "bold red"}
+
+
+@takes_run_options
+def rehearse(
+    asked: AskedRun,
+    duration: Annotated[
+        float, typer.Option(help="Seconds that the session runs, 20 to 3600.")
+    ] = 300.0,
+    without_scanner: Annotated[
+        bool,
+        typer.Option(
+            "--without-scanner", help="Judge all but the triggers; the session is free."
+        ),
+    ] = False,
+    page: Annotated[
+        Path | None, typer.Option(help="Write the result as HTML for one A4 sheet.")
+    ] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="A JSON object a line, as things come.")
+    ] = False,
+) -> None:
+    """Run a session with these options for five minutes, and say GO or NO-GO.
+
+    It resolves the streams, waits for triggers, predicts, publishes and records as
+    `rtbold run` does, and subscribes as an app would. Exit code 1 is a NO-GO.
+
+    Example: rtbold rehearse --model S01 --stream BrainVision --trigger-stream
+    BrainVision-Markers --trigger R128 --page rehearsal.html
+    """
+    from rtbold.config import check_range
+    from rtbold.io.lsl_clock import LslClock
+    from rtbold.session_rehearsal import Outcome, Rehearsal, RehearsalSettings
+    from rtbold.subjects import default_root
+
+    check_range("--duration", duration, 20, 3600)
+    if page is not None:
+        _check_page(page)
+    settings = RehearsalSettings(
+        run=asked.settings,
+        arguments=lambda run: AskedRun(run, asked.root).arguments(),
+        subject_root=asked.root or default_root(),
+        duration_s=duration,
+        without_scanner=without_scanner,
+    )
+    outcome = None
+    with _interrupts() as pressed:
+        rehearsal = Rehearsal(settings, LslClock(), stopping=lambda: bool(pressed))
+        show = _say_json if as_json else _Lines()
+        for told in rehearsal.steps():
+            if isinstance(told, Outcome):
+                outcome = told
+                _end(told, page=page, root=asked.root, as_json=as_json)
+            else:
+                show(told)
+    if outcome is None or outcome.verdict != "go":
+        raise typer.Exit(1)
+
+
+@contextmanager
+def _interrupts() -> Iterator[list[int]]:
+    """Note Ctrl-C and a polite end from outside, instead of breaking off."""
+    import signal
+
+    pressed: list[int] = []
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    before = [signal.signal(n, lambda n, _: pressed.append(n)) for n in numbers]
+    try:
+        yield pressed
+    finally:
+        for number, handler in zip(numbers, before, strict=True):
+            signal.signal(number, handler)
+
+
+def _check_page(page: Path) -> None:
+    from rtbold.errors import ConfigError
+
+    if not page.absolute().parent.is_dir() or page.is_dir():
+        raise ConfigError(
+            f"--page is {str(page)!r}, expected a file in a folder that is there, such "
+            "as rehearsal.html."
+        )
+
+
+def _say_json(told: "Finding | Stage") -> None:
+    from rtbold.preflight import Finding
+
+    said = asdict(told)
+    typer.echo(json.dumps({"check": said} if isinstance(told, Finding) else said))
+
+
+class _Lines:
+    """Tells what is not well at once, and the stages on one line or a few."""
+
+    def __init__(self) -> None:
+        self._stage = ""
+
+    def __call__(self, told: "Finding | Stage") -> None:
+        import sys
+
+        from rtbold.preflight import Finding
+
+        if isinstance(told, Finding):
+            if told.state != "ok":
+                typer.echo(f"\r{told.state:<4} {told.name}: {told.found}", err=True)
+            return
+        text = f"{told.stage}, {told.remaining_s:.0f} s left: {told.text}"
+        if sys.stderr.isatty():
+            typer.echo(f"\r{text:<78.78}", err=True, nl=False)
+        elif told.stage != self._stage:
+            typer.echo(text, err=True)
+        self._stage = told.stage
+
+
+def _end(
+    outcome: "Outcome", *, page: Path | None, root: Path | None, as_json: bool
+) -> None:
+    """Print the verdict, whatever becomes of the page."""
+    problem = None if page is None else _write_page(outcome, page, root)
+    written = None if problem or page is None else str(page)
+    if as_json:
+        end = {
+            "verdict": outcome.verdict,
+            "why": list(outcome.why),
+            "figures": _figures(outcome),
+            "page": written,
+        }
+        typer.echo(json.dumps(end))
+    else:
+        typer.echo("", err=True)
+        _show(outcome)
+    if problem:
+        raise problem
+
+
+def _figures(outcome: "Outcome") -> dict[str, object]:
+    if outcome.figures is None:
+        return {}
+    figures = asdict(outcome.figures)
+    recording = figures.pop("recording") or {}
+    return figures | {f"recording_{name}": value for name, value in recording.items()}
+
+
+def _show(outcome: "Outcome") -> None:
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.table import Table
+
+    table = Table("rehearsed", "state", "found, and what to do")
+    for finding in (*_not_well(outcome.before), *outcome.rehearsed):
+        lines = escape(finding.found)
+        if finding.advice:
+            lines += f"\n[bold]-> {escape(finding.advice)}[/bold]"
+        state = f"[{COLOURS[finding.state]}]{finding.state}[/]"
+        table.add_row(finding.name, state, lines)
+    console = Console()
+    console.print(table)
+    if outcome.verdict == "no-go" and outcome.figures and outcome.figures.recording:
+        console.print(f"the recording is kept: {outcome.figures.recording.path}")
+    console.print("GO" if outcome.verdict == "go" else "NO-GO", style="bold")
+    for why in outcome.why:
+        console.print(f"- {escape(why)}")
+
+
+def _not_well(findings: "tuple[Finding, ...]") -> "list[Finding]":
+    return [finding for finding in findings if finding.state != "ok"]
+
+
+def _write_page(
+    outcome: "Outcome", page: Path, root: Path | None
+) -> "RtboldError | None":
+    """Write the page; return why that cannot be done."""
+    import datetime
+    import platform
+    import shlex
+    from importlib.metadata import version
+
+    from rtbold.cli.rehearse_page import PageFacts, rehearsal_page
+    from rtbold.errors import RtboldError
+
+    now = datetime.datetime.now().astimezone()
+    words = ["rtbold", "run", *AskedRun(outcome.run, root).arguments()]
+    facts = PageFacts(
+        date=now.strftime("%Y-%m-%d %H:%M %Z"),
+        machine=f"{platform.node()}, {platform.system()} {platform.release()}",
+        software=f"rtbold {version('rtbold')}, Python {platform.python_version()}",
+        command=shlex.join(words),
+    )
+    try:
+        page.write_text(rehearsal_page(outcome, facts), encoding="utf-8")
+    except OSError as error:
+        return RtboldError(
+            f"the page cannot be written to {page}: {error.strerror}. Expected a file "
+            "that can be written; the verdict stands all the same."
+        )
+    return None

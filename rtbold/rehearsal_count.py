@@ -1,0 +1,209 @@
+"""Count what a rehearsed session publishes, as an app would see it. Pure."""
+
+from collections import Counter
+from itertools import pairwise
+from statistics import median
+from typing import Any
+
+import numpy as np
+
+from rtbold.client import Body, Message
+from rtbold.rehearsal_figures import Figures
+
+USABLE = ("ok", "degraded")
+OF_THE_LOOP = ("quality", "pred.fb", "pred.roi", "trigger", "truth")
+NEW_TRAIN_S = 30.0  # between two triggers: the scanner was stopped
+KEPT = 20_000  # of each series: more than ten hours of volumes
+
+
+class RehearsalCount:
+    """Takes the messages of one session.
+
+    Parameters
+    ----------
+    slices : triggers per volume; with more than one, only volumes are told apart.
+    """
+
+    def __init__(self, *, slices: int = 1) -> None:
+        self._kinds = (
+            ("volume", "dummy", "late") if slices == 1 else ("volume", "dummy")
+        )
+        self.tr_s = 0.0
+        self.newest = ""  # of what was answered, in words
+        self._t_begun_s: float | None = None  # publisher's clock, as all of these
+        self._t_last_s = 0.0
+        self._t_beat_s: float | None = None
+        self._silence_s = 0.0
+        self._t_triggers_s: list[float] = []
+        self._newest_quality: Body = {}
+        self._stream_lost = False
+        self._volume: int | None = None
+        self._n: Counter[str] = Counter()
+        self._statuses: Counter[str] = Counter()
+        self._reasons: Counter[str] = Counter()
+        self._ages_ms: list[float] = []
+        self._infer_ms: list[float] = []
+        self._feed_ms: list[float] = []
+        self._memory_mb: list[float] = []
+
+    def take(self, message: Message, *, age_s: float) -> None:
+        """Take one message.
+
+        Parameters
+        ----------
+        age_s : how long it was under way; infinite: not known yet.
+        """
+        body, t_lsl_s = message.body, float(message.body["t_lsl"])
+        if message.topic == "hb":
+            self._beat(body, t_lsl_s)
+        elif message.topic == "hello":
+            self.tr_s = float(body["tr_s"])
+        elif message.topic == "trigger":
+            self._trigger(body)
+        elif message.topic == "quality":
+            self._quality(body)
+        elif message.topic == "pred.fb" and not body["replayed"]:
+            self._answer(body)
+            if np.isfinite(age_s) and len(self._feed_ms) < KEPT:
+                self._feed_ms.append(1000 * age_s)
+        if message.topic in OF_THE_LOOP:  # heartbeats go on while parts are closed
+            self._t_last_s = max(self._t_last_s, t_lsl_s)
+
+    def memory(self, mb: float) -> None:
+        """Take how much memory the session's processes have now."""
+        if len(self._memory_mb) < KEPT:
+            self._memory_mb.append(mb)
+
+    def _beat(self, body: Body, t_lsl_s: float) -> None:
+        if self._t_beat_s is not None and self._t_begun_s is not None:
+            self._silence_s = max(self._silence_s, t_lsl_s - self._t_beat_s)
+        self._t_beat_s = t_lsl_s
+        if self._t_begun_s is None and body["state"] != "starting":
+            self._t_begun_s = t_lsl_s
+
+    def _quality(self, body: Body) -> None:
+        self._newest_quality = body
+        self._stream_lost |= body["stream_state"] in ("stalled", "lost")
+
+    def _trigger(self, body: Body) -> None:
+        if body["kind"] in self._kinds and len(self._t_triggers_s) < KEPT:
+            self._t_triggers_s.append(float(body["t_trigger"]))
+
+    def _answer(self, body: Body) -> None:
+        status, reasons = str(body["status"]), tuple(body["reasons"])
+        self._statuses[status] += 1
+        self._reasons.update(reasons)
+        self._n["late"] += "late" in reasons
+        self._n["usable"] += status in USABLE
+        self._n["after"] += self._n["usable"] > 0
+        self._number(body["volume_index"])
+        value = body["value"]
+        self.newest = f"volume {body['volume_index']}: {status}" + (
+            "" if value is None else f", {value:+.3f}"
+        )
+        if value is not None and len(self._ages_ms) < KEPT:
+            self._ages_ms.append(float(body["age_ms"]))
+            infer_ms: Any = body["latency_ms"].get("infer")
+            if infer_ms is not None:
+                self._infer_ms.append(float(infer_ms))
+
+    def _number(self, index: int | None) -> None:
+        """Count volumes; a smaller number than the last begins another run."""
+        if index is None:
+            return
+        self._n["volumes"] += 1
+        last, self._volume = self._volume, index
+        if last is not None:
+            self._n["missed"] += max(index - last - 1, 0)
+            self._n["double"] += index == last
+
+    @property
+    def n_answers(self) -> int:
+        """How many answers came."""
+        return self._statuses.total()
+
+    @property
+    def n_triggers(self) -> int:
+        """How many volume triggers came."""
+        return len(self._t_triggers_s)
+
+    @property
+    def ran_s(self) -> float:
+        """How long the session's loop has run."""
+        if self._t_begun_s is None:
+            return 0.0
+        return max(self._t_last_s - self._t_begun_s, 0.0)
+
+    def figures(self, *, asked_s: float, locked: bool, n_gaps: int) -> Figures:
+        """Return all figures that come from the feed.
+
+        Parameters
+        ----------
+        n_gaps : messages that the subscriber missed.
+        """
+        n, quality = self._n, self._newest_quality
+        begin_mb, end_mb = self._memory()
+        return Figures(
+            asked_s=asked_s,
+            tr_s=self.tr_s,
+            locked=locked,
+            ran_s=self.ran_s,
+            n_triggers=self.n_triggers,
+            trigger_every_s=self._every_s(),
+            n_triggers_missed=self._n_missed_triggers(),
+            n_triggers_double=int(quality.get("n_triggers_double", 0)),
+            since_trigger_s=self._since_trigger_s(),
+            n_gaps=int(quality.get("n_gaps", 0)),
+            n_missing_samples=int(quality.get("n_missing_samples", 0)),
+            stream_lost=self._stream_lost,
+            rate_hz=quality.get("rate_hz_effective"),
+            n_answers=self.n_answers,
+            n_volumes=n["volumes"],
+            n_volumes_missed=n["missed"],
+            n_volumes_double=n["double"],
+            n_late=n["late"],
+            n_after_usable=n["after"],
+            n_usable=n["usable"],
+            by_status=dict(self._statuses.most_common()),
+            by_reason=dict(self._reasons.most_common()),
+            n_sequence_gaps=n_gaps,
+            longest_silence_s=self._silence_s,
+            age_p50_ms=_percentile(self._ages_ms, 50),
+            age_p99_ms=_percentile(self._ages_ms, 99),
+            age_max_ms=_percentile(self._ages_ms, 100),
+            infer_p99_ms=_percentile(self._infer_ms, 99),
+            feed_p99_ms=_percentile(self._feed_ms, 99),
+            memory_begin_mb=begin_mb,
+            memory_end_mb=end_mb,
+        )
+
+    def _steps_s(self) -> list[float]:
+        steps_s = (b - a for a, b in pairwise(self._t_triggers_s))
+        return [step_s for step_s in steps_s if step_s < NEW_TRAIN_S]
+
+    def _every_s(self) -> float | None:
+        steps_s = self._steps_s()
+        return median(steps_s) if steps_s else None
+
+    def _n_missed_triggers(self) -> int:
+        if not self.tr_s:
+            return 0
+        return sum(max(round(step_s / self.tr_s) - 1, 0) for step_s in self._steps_s())
+
+    def _since_trigger_s(self) -> float:
+        if not self._t_triggers_s:
+            return 0.0
+        return max(self._t_last_s - self._t_triggers_s[-1], 0.0)
+
+    def _memory(self) -> tuple[float | None, float | None]:
+        """Return the medians at the end of the first third and at the end."""
+        n = len(self._memory_mb)
+        if n < 9:
+            return None, None
+        third, few = n // 3, max(n // 10, 1)
+        begin = self._memory_mb[third : third + few]
+        return median(begin), median(self._memory_mb[-few:])
+
+
+def _percentile(values: list[float], share: float) -> float | None:
+    return float(np.percentile(values, share)) if values else None
