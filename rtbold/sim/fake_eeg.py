@@ -16,7 +16,7 @@ from rtbold.sim.noise import generator, narrow_band, power_law
 LOOP_SAMPLES: Final = 12_000  # 60 s; a good length for an FFT, so the ends meet
 NOISE_UV: Final = 7.0
 ALPHA_UV: Final = (2.0, 16.0)  # asleep, awake
-THETA_UV: Final = (14.0, 3.0)
+THETA_UV: Final = (24.0, 5.0)
 ALPHA_HZ: Final = 10.2
 THETA_HZ: Final = 5.6
 NEIGHBOURS: Final = 4
@@ -74,7 +74,7 @@ class FakeEeg:
 def _maps(xyz: FloatArray) -> FloatArray:
     """Return the share of each channel in alpha and theta, (channels, 2)."""
     _, nose, up = xyz.T
-    alpha = np.clip(-nose, 0, 1) ** 2
+    alpha = np.clip(-nose, 0, 1)
     theta = 0.4 + 0.6 * np.clip(up, 0, 1)
     maps = np.stack([alpha, theta], axis=1)
     return np.asarray(maps - maps.mean(axis=0))

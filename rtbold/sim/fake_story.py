@@ -122,7 +122,7 @@ def _value(wave: tuple[float, ...], index: int, status: Status) -> float | None:
 
 
 def _alertness(t_s: float) -> float:
-    return 0.8 + 0.2 * math.sin(2 * math.pi * t_s / ALERTNESS_PERIOD_S)
+    return 0.85 + 0.1 * math.sin(2 * math.pi * t_s / ALERTNESS_PERIOD_S)
 
 
 def _default_status(index: int) -> Status:
