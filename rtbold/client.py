@@ -29,6 +29,7 @@ MOST_PER_POLL = 1000  # a backlog must not freeze the frame that drains it
 
 Body = dict[str, Any]
 _USABLE = ("ok", "degraded")
+_NUMBERS = {"hello": ("tr_s",), "pred.fb": ("next_due_lsl", "t_trigger", "value")}
 
 
 @dataclass(frozen=True)
@@ -156,13 +157,13 @@ class Subscriber:
             return Feedback("neutral", None, None, ("no_heartbeat",))
         newest, usable, stalled = self.latest.get("pred.fb"), self._usable, self.stalled
         if newest is None or usable is None:
-            why = newest.body.get("reasons", ()) if newest else ("no_prediction",)
+            why = (newest.body.get("reasons") or ()) if newest else ("no_prediction",)
             return Feedback("neutral", None, None, tuple(why))
         value, z = usable.body["value"], usable.body.get("z")
         if newest is usable and not stalled:
             ends: Any = usable.body.get("low"), usable.body.get("high")
             return Feedback("value", value, z, (), None if None in ends else ends)
-        reasons = ("stalled",) if stalled else tuple(newest.body.get("reasons", ()))
+        reasons = ("stalled",) if stalled else tuple(newest.body.get("reasons") or ())
         if self.age_s(usable) > NEUTRAL_AFTER_TRS * self.tr_s:
             return Feedback("neutral", None, None, reasons)
         return Feedback("hold", value, z, reasons)
@@ -182,13 +183,14 @@ class Subscriber:
         """Return the message, or None if it is foreign, old or a duplicate."""
         try:
             topic, body = frames[0].decode(), self._decode(frames[1])
-            schema, session, seq = body["schema"], body["session"], body["seq"]
-            float(body["t_lsl"])
+            if body["schema"] != f"rtbold.{topic}/{SCHEMA_VERSION}":
+                self.foreign_schema = str(body["schema"])
+                return None
+            session, seq = str(body["session"]), int(body["seq"])
+            for key in ("t_lsl", *_NUMBERS.get(topic, ())):  # one bad body spoils none
+                float(body.get(key) or 0)
         except (ValueError, LookupError, TypeError, RecursionError):
             self.n_bad += 1
-            return None
-        if schema != f"rtbold.{topic}/{SCHEMA_VERSION}":
-            self.foreign_schema = schema
             return None
         if session != self.session and session not in self._ended:
             self._begin(session)
@@ -229,12 +231,11 @@ class Subscriber:
             self._offset_s = min(now_s - float(body["t_lsl"]), leaked_s)
             self._offset_at_s = now_s
         elif message.topic == "hello":
-            self.tr_s = float(body["tr_s"])
+            self.tr_s = float(body.get("tr_s") or self.tr_s)
         elif message.topic == "pred.fb":
-            due_s: float | None = body.get("next_due_lsl")
-            onset_s: float | None = body.get("t_trigger")
+            due_s, onset_s = body.get("next_due_lsl"), body.get("t_trigger")
             if due_s is not None and onset_s is not None:
-                self.tr_s = due_s - onset_s
+                self.tr_s = float(due_s) - float(onset_s)
             if body.get("status") in _USABLE and body.get("value") is not None:
                 self._usable = message
 
@@ -271,8 +272,7 @@ def request(
 
 
 def _decode_json(payload: bytes) -> Body:
-    # NaN and Infinity are no JSON; whoever sends them meant "no value"
-    body: Body = json.loads(payload, parse_constant=lambda _: None)
+    body: Body = json.loads(payload, parse_constant=lambda _: None)  # NaN: no value
     return body
 
 
@@ -288,11 +288,11 @@ def _connect(
     socket.set(zmq.HEARTBEAT_TIMEOUT, 3000)
     socket.set(zmq.TCP_KEEPALIVE, 1)
     socket.set(zmq.RECONNECT_IVL_MAX, 500)  # a restarted publisher is found at once
-    if keys is not None:
-        socket.curve_publickey = keys.public
-        socket.curve_secretkey = keys.secret
-        socket.curve_serverkey = keys.server
     try:
+        if keys is not None:
+            socket.curve_publickey = keys.public
+            socket.curve_secretkey = keys.secret
+            socket.curve_serverkey = keys.server
         socket.connect(address)
     except zmq.ZMQError as error:
         context.destroy(linger=0)

@@ -253,6 +253,37 @@ def test_what_is_no_message_is_counted_not_raised(feed, publisher, text):
     assert feed.n_bad == 1
 
 
+@pytest.mark.parametrize(
+    ("topic", "changes"),
+    [
+        ("hello", {"tr_s": "soon"}),
+        ("hb", {"t_lsl": "never"}),
+        ("pred.fb", {"next_due_lsl": "later"}),
+        ("pred.fb", {"value": [1]}),
+        ("pred.fb", {"t_trigger": {}, "next_due_lsl": [0]}),
+    ],
+)
+def test_nonsense_in_a_known_schema_is_counted_and_spoils_nothing(
+    feed, publisher, topic, changes
+):
+    publisher.beat()
+    publisher.send("pred.fb")
+    assert publisher.send(topic, **changes) is None
+    assert feed.n_bad == 1
+    assert feed.feedback().show == "value"
+
+
+def test_a_tr_that_is_null_leaves_the_known_one(feed, publisher):
+    publisher.send("hello", tr_s=None)
+    assert feed.tr_s == TR_S
+
+
+def test_reasons_that_are_null_are_none(feed, publisher):
+    publisher.beat()
+    publisher.send("pred.fb", status="invalid", value=None, reasons=None)
+    assert feed.feedback().reasons == ()
+
+
 def test_single_frame_is_counted(feed):
     assert feed._accept([b"hb"]) is None
     assert feed.n_bad == 1
