@@ -32,11 +32,12 @@ NewsKind = Literal[
 
 @dataclass(frozen=True, slots=True)
 class News:
-    """Something that the operator has to be told."""
+    """Something that the operator has to be told; an offer says where to join."""
 
     kind: NewsKind
     text: str
     level: Level = "ok"
+    where: Address | None = None
 
 
 class DashboardController:
@@ -190,9 +191,8 @@ class DashboardController:
             return
         self.offer_nothing()
         what = f" (model {names[-1]})" if names else ""
-        self._tell(
-            "offer", f"A session{what} already runs at {self._offer_at.feed}.", "warmup"
-        )
+        text = f"A session{what} already runs at {self._offer_at.feed}."
+        self._news.append(News("offer", text, "warmup", self._offer_at))
 
     def _greet(self) -> None:
         """Say which session is heard, and when it has ended; each once."""

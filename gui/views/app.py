@@ -23,6 +23,7 @@ from rtbold.gui.controllers.session import SessionController
 from rtbold.gui.controllers.setup import SetupController
 from rtbold.gui.state.address import Address
 from rtbold.gui.state.preferences import Preferences, as_dict, from_dict
+from rtbold.gui.state.setup import from_choices
 from rtbold.gui.state.theme_colours import colours
 from rtbold.gui.views import session_page, setup_page
 from rtbold.gui.views.main_window import MainWindow
@@ -115,7 +116,7 @@ def build(
                 open_feed=_open_feed,
                 start_session=lambda words: start_session(jobs, words),
                 commands=commands,
-                offer_at=Address() if options.offer and not options.address else None,
+                offer_at=_offer_at(options, preferences),
             ),
             pages=pages,
             workers=(setup,),
@@ -174,6 +175,13 @@ def _open_feed(
     address: str, topics: tuple[str, ...], keys: CurveKeys | None
 ) -> FeedLink:
     return FeedLink(address, topics=topics, keys=keys)
+
+
+def _offer_at(options: AppOptions, preferences: Preferences) -> Address | None:
+    """Return where a session of this machine would run: on the port of last time."""
+    if not options.offer or options.address is not None:
+        return None
+    return Address(from_choices(preferences.choices).feed_address)
 
 
 def _restore(page: SessionPage, preferences: Preferences) -> None:

@@ -49,6 +49,6 @@ class NewsView:
         if news.kind in QUIET:
             return
         action = None
-        if news.kind == "offer":
-            action = ("Join it", lambda: self._window.join(Address()))
+        if (where := news.where) is not None:
+            action = ("Join it", lambda: self._window.join(where))
         self._notices.show_notice(news.kind, news.text, level=news.level, action=action)

@@ -2,6 +2,7 @@ import gc
 import threading
 
 import pytest
+from dashboard_window import ScriptedFeed
 from PyQt6.QtWidgets import QApplication
 from scripted_jobs import ScriptedJobs
 
@@ -107,6 +108,21 @@ def test_a_window_that_was_closed_leaves_no_thread_and_no_widget(qapp, file):
     gc.collect()
     assert set(threading.enumerate()) <= before
     assert len(QApplication.allWidgets()) <= n_before
+
+
+def test_a_session_is_looked_for_on_the_port_that_was_chosen_last(
+    qtbot, qapp, file, monkeypatch
+):
+    feeds = []
+
+    def open_feed(address, topics, keys):
+        feeds.append(ScriptedFeed(address))
+        return feeds[-1]
+
+    monkeypatch.setattr(dashboard, "_open_feed", open_feed)
+    Remembered(file).keep(Preferences(choices={"port": "6100"}))
+    qtbot.addWidget(build(qapp, AppOptions(settings_file=file), jobs=ScriptedJobs()))
+    assert [feed.address for feed in feeds] == ["tcp://127.0.0.1:6100"]
 
 
 def test_a_quiet_window_asks_nothing_when_it_is_closed(qtbot, qapp, file):

@@ -87,14 +87,14 @@ def test_a_fault_of_a_page_is_a_line_and_stops_nothing_else(rig):
 
 
 def test_a_running_session_is_offered_and_joined_by_a_click(qtbot, tmp_path):
-    rig = WindowRig(tmp_path, offer_at=Address())
+    rig = WindowRig(tmp_path, offer_at=Address("tcp://127.0.0.1:6100"))
     qtbot.addWidget(rig.window)
     rig.window.show()
     rig.hear(link(rig.now_s), received("hello"))
     assert "already runs" in rig.window.notices.texts()["offer"]
     press(qtbot, rig, "notice_offer_action")
     assert rig.window.stack.currentIndex() == SESSION
-    assert rig.feeds[-1].address == "tcp://127.0.0.1:5580"
+    assert rig.feeds[-1].address == "tcp://127.0.0.1:6100"
     rig.window.tick()
     assert "offer" not in rig.window.notices.texts()
 
