@@ -188,7 +188,7 @@ class Subscriber:
                 return None
             session, seq = str(body["session"]), int(body["seq"])
             for key in ("t_lsl", *_NUMBERS.get(topic, ())):  # one bad body spoils none
-                float(body.get(key) or 0)
+                float(0 if body.get(key) is None else body[key])
         except (ValueError, LookupError, TypeError, RecursionError):
             self.n_bad += 1
             return None
