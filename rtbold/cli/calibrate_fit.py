@@ -6,9 +6,10 @@ import typer
 
 if TYPE_CHECKING:
     from rtbold.bundle import Bundle
-    from rtbold.calibration.outcome import Saved
+    from rtbold.calibration.outcome import Saved, Told
     from rtbold.calibration.result import CalibrationResult
     from rtbold.calibration.settings import CalibrationSettings
+    from rtbold.cli.progress_lines import ProgressLines
 
 
 def fit_and_save(settings: "CalibrationSettings", *, as_json: bool) -> None:
@@ -26,7 +27,7 @@ def fit_and_save(settings: "CalibrationSettings", *, as_json: bool) -> None:
     hooks = Hooks(say=lines.say, tell=lines.tell, now_s=time.monotonic)
     result = calibrate(settings, hooks)
     lines.say("writing the model and its report")
-    saved = save(result, datetime.datetime.now(datetime.UTC))
+    saved = save(result, datetime.datetime.now(datetime.UTC), _onto(lines))
     lines.say("compiling it for this machine")
     compiled = _compiled(saved.bundle)
     lines.end()
@@ -34,6 +35,13 @@ def fit_and_save(settings: "CalibrationSettings", *, as_json: bool) -> None:
         typer.echo(line, err=as_json)
     if as_json:
         typer.echo(as_object(result, saved))
+
+
+def _onto(lines: "ProgressLines") -> "Told":
+    """Return what shows how much of the report is done."""
+    from rtbold.calibration.progress import Progress
+
+    return lambda share: lines.tell(Progress("report", round(100 * share), 100, None))
 
 
 def summary_lines(result: "CalibrationResult", saved: "Saved") -> list[str]:

@@ -1,9 +1,7 @@
 """`rtbold calibrate` as a user runs it: files in, a bundle and a verdict out."""
 
-import contextlib
 import datetime
 import errno
-import io
 import json
 import re
 from dataclasses import replace
@@ -12,6 +10,7 @@ import jsonschema
 import msgspec
 import numpy as np
 import pytest
+from calibration_run import Ran
 from twin_scans import make_scan, write_scan
 
 pytest.importorskip("torch")
@@ -36,40 +35,6 @@ ROIS = ("Cuneus", "Putamen", "Heschl's gyrus")
 NOW = datetime.datetime(2026, 11, 23, 12, 0, tzinfo=datetime.UTC)
 STREAM = StreamDescription(name="s", type="EEG", rate_hz=200, channels=(),
                            simulated=True)  # fmt: skip
-
-
-class Ran:
-    """One calibration through the command line, and what it left."""
-
-    def __init__(self, root, *words):
-        self.root, self.results = root, []
-        whole = recipe.calibrate
-
-        def kept(*arguments):
-            self.results.append(whole(*arguments))
-            return self.results[-1]
-
-        out, err = io.StringIO(), io.StringIO()
-        with (
-            pytest.MonkeyPatch.context() as patch,
-            contextlib.redirect_stdout(out),
-            contextlib.redirect_stderr(err),
-        ):
-            patch.setattr(recipe, "calibrate", kept)
-            self.code = main(["calibrate", "--root", str(root), *map(str, words)])
-        self.out, self.err = out.getvalue(), err.getvalue()
-
-    @property
-    def found(self):
-        return json.loads(self.out)
-
-    @property
-    def result(self):
-        return self.results[0]
-
-    @property
-    def bundle(self):
-        return bundle.load(self.found["bundle"])
 
 
 @pytest.fixture(scope="module")
@@ -256,6 +221,27 @@ def test_a_second_one_never_overwrites_the_first(first, tmp_path):
     assert contents(one.bundle.path) == before
     assert one.log_line.count("\t") == 8
     assert "S01 SIMULATED" in one.log_line
+
+
+@pytest.mark.usefixtures("quick")
+def test_one_that_is_saved_while_another_of_that_second_is_has_its_own_name(
+    first, tmp_path, monkeypatch
+):
+    result, inner = moved(first.result, tmp_path), []
+
+    def report(*_):
+        if not inner:
+            inner.append(None)
+            inner[0] = outcome.save(result, NOW)  # another process, meanwhile
+        return b"report"
+
+    monkeypatch.setattr(outcome, "_report", report)
+    outer = outcome.save(result, NOW)
+    assert outer.bundle.path.name == "20261123-120000.rtbold"
+    assert inner[0].bundle.path.name == "20261123-120000-2.rtbold"
+    paths = {outer.bundle.path, inner[0].bundle.path}
+    assert set((tmp_path / "S01").iterdir()) == paths
+    assert all(bundle.load(path).card.name == "S01" for path in paths)
 
 
 @pytest.mark.usefixtures("quick")
