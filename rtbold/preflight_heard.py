@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from statistics import median
 
 from rtbold.messages import StreamDescription
@@ -185,7 +186,12 @@ def check_triggers(
     found = f"{source}: {n} in {seconds}, labelled {wanted or others}"
     if n == 1:
         return Finding("triggers", "ok", f"{found}; one says nothing of the TR")
-    steps_s = [b - a for a, b in zip(heard.stamps_s, heard.stamps_s[1:], strict=False)]
+    return _spacing(found, heard.stamps_s, every_s)
+
+
+def _spacing(found: str, stamps_s: Sequence[float], every_s: float | None) -> Finding:
+    """Compare the triggers' intervals with the TR."""
+    steps_s = [b - a for a, b in pairwise(stamps_s)]
     found += f", every {median(steps_s):.3f} s"
     if every_s is None:
         return Finding("triggers", "warn", f"{found}; the TR to compare is not known")

@@ -14,7 +14,7 @@ from rtbold.cli.run_options import AskedRun, takes_run_options
 if TYPE_CHECKING:
     from rtbold.errors import RtboldError
     from rtbold.preflight import Finding
-    from rtbold.session_rehearsal import Outcome, Stage
+    from rtbold.session_rehearsal import Outcome, RehearsalSettings, Stage
 
 COLOURS = {"ok": "green", "warn": "yellow", "fail": "bold red"}
 
@@ -47,8 +47,7 @@ def rehearse(
     BrainVision-Markers --trigger R128 --page rehearsal.html
     """
     from rtbold.config import check_range
-    from rtbold.io.lsl_clock import LslClock
-    from rtbold.session_rehearsal import Outcome, Rehearsal, RehearsalSettings
+    from rtbold.session_rehearsal import RehearsalSettings
     from rtbold.subjects import default_root
 
     check_range("--duration", duration, 20, 3600)
@@ -61,18 +60,32 @@ def rehearse(
         duration_s=duration,
         without_scanner=without_scanner,
     )
-    outcome = None
+    outcome = _told(settings, page=page, root=asked.root, as_json=as_json)
+    if outcome is None or outcome.verdict != "go":
+        raise typer.Exit(1)
+
+
+def _told(
+    settings: "RehearsalSettings",
+    *,
+    page: Path | None,
+    root: Path | None,
+    as_json: bool,
+) -> "Outcome | None":
+    """Rehearse, and tell each thing as it comes; return how it ended."""
+    from rtbold.io.lsl_clock import LslClock
+    from rtbold.session_rehearsal import Outcome, Rehearsal
+
+    outcome, show = None, _say_json if as_json else _Lines()
     with _interrupts() as pressed:
         rehearsal = Rehearsal(settings, LslClock(), stopping=lambda: bool(pressed))
-        show = _say_json if as_json else _Lines()
         for told in rehearsal.steps():
             if isinstance(told, Outcome):
                 outcome = told
-                _end(told, page=page, root=asked.root, as_json=as_json)
+                _end(told, page=page, root=root, as_json=as_json)
             else:
                 show(told)
-    if outcome is None or outcome.verdict != "go":
-        raise typer.Exit(1)
+    return outcome
 
 
 @contextmanager
