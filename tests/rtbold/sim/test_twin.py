@@ -1,3 +1,6 @@
+import hashlib
+import json
+from dataclasses import asdict
 from functools import cache
 
 import numpy as np
@@ -10,7 +13,12 @@ from rtbold.sim.haemodynamics import filtered_target
 from rtbold.sim.latents import DECLARED, draw_brain
 from rtbold.sim.rhythms import SourceActivity
 from rtbold.sim.seeds import DEMO_SEED, TEST_SEEDS, TRAIN_SEEDS, VALIDATION_SEEDS
-from rtbold.sim.settings import LEVEL_NAMES, NEUROBOLT_CHANNELS, TwinSettings
+from rtbold.sim.settings import (
+    LEVEL_NAMES,
+    LEVELS,
+    NEUROBOLT_CHANNELS,
+    TwinSettings,
+)
 from rtbold.sim.twin import simulate
 
 
@@ -231,16 +239,35 @@ def test_an_electrode_that_is_not_there_is_refused():
         simulate(settings)
 
 
-@pytest.mark.parametrize(
-    ("level", "eeg_sd_uv", "bold_sd"),
-    [
-        ("easy", 14.1973, 1.0311),
-        ("hard", 15.1594, 1.2635),
-        ("confound", 16.4980, 1.5954),
-    ],
-)
-def test_the_levels_are_frozen(level, eeg_sd_uv, bold_sd):
+def test_the_settings_of_the_levels_are_frozen():
     # A change here is a new twin: every figure measured on the old one is void.
+    text = json.dumps({name: asdict(LEVELS[name]) for name in LEVELS}, sort_keys=True)
+    assert hashlib.sha256(text.encode()).hexdigest() == (
+        "c00e5e1f7c28e8a9fc1a9547dfc9b2620a62fd75cbb713501da2e086d01962c3"
+    )
+
+
+FROZEN = {  # seed 1000: sd of EEG and BOLD; EEG, BOLD, its neural part at some places
+    "easy": (14.1973, 1.0311, (3.425, 6.702, 0.401), (0.0977, 0.7061, 0.2945),
+             (0.1712, 0.9312)),
+    "hard": (15.1594, 1.2635, (0.951, 36.211, 2.452), (-0.0793, 1.602, 0.97),
+             (0.2388, 0.9315)),
+    "confound": (16.4980, 1.5954, (0.068, 50.694, 2.999), (0.3833, 1.3212, 1.7414),
+                 (0.2247, 0.8574)),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("level", LEVEL_NAMES)
+def test_what_the_levels_make_is_frozen(level):
+    # To a tolerance: linear algebra rounds differently from one machine to the next.
     recording = session(level)
+    eeg_sd_uv, bold_sd, eeg_uv, bold, neural = FROZEN[level]
     assert recording.eeg_uv.std() == pytest.approx(eeg_sd_uv, rel=1e-3)
     assert recording.bold.std() == pytest.approx(bold_sd, rel=1e-3)
+    seen = recording.eeg_uv[[0, 8, 17], [2000, 5000, 9000]]
+    np.testing.assert_allclose(seen, eeg_uv, atol=0.02)
+    np.testing.assert_allclose(
+        recording.bold[[3, 14, 25], [0, 30, 60]], bold, atol=2e-3
+    )
+    truth = recording.bold_truth[[3, 14], [0, 30]]
+    np.testing.assert_allclose(truth, neural, atol=2e-3)
