@@ -106,7 +106,7 @@ class RoiLane:
         ):
             band.setPath(band_path(x_s, low, high, end_s=END_TRS * tr_s))
         self._draw_lines(x_s, trace)
-        valid = np.isfinite(trace.value)
+        valid = np.isfinite(trace.value) & np.isfinite(x_s)
         plain = valid & ~trace.degraded
         if np.count_nonzero(plain) > DOTS_MOST:
             plain = lonely(valid) & plain

@@ -86,6 +86,15 @@ def test_many_volumes_lose_their_dots_but_lone_ones_stay(plot):
     assert len(plot.lanes[0]._dots.data) == 1
 
 
+def test_a_value_whose_moment_is_not_known_is_no_dot(plot):
+    scene = Scene()  # joined late: the last value is sent again, its ROIs are not
+    scene.send("pred.fb", volume=0, value=0.3, target=ROIS[0], status="ok", reasons=())
+    scene.volumes(2, status="invalid", reasons=("gap",))
+    refresh(plot, scene)
+    assert not plot.grab().isNull()
+    assert len(plot.lanes[0]._dots.data) == 0
+
+
 def test_it_is_drawn_once_per_volume_and_not_per_frame(plot, scene, monkeypatch):
     refresh(plot, scene)
     calls = []
