@@ -160,12 +160,19 @@ def _of_prediction(facts: SessionFacts) -> Headline:
     why, unreal = [word.short for word in words], _origins(facts, fb)
     # where all is well, that it is not real is what matters; else the trouble is
     why = [*unreal, *why] if fb.status == "ok" else [*why, *unreal]
+    waits = fb.status == "paused" and "waiting_for_scanner" in fb.reasons
     return Headline(
         fb.status,
-        status_words(fb.status).word,
+        "WAITING" if waits else status_words(fb.status).word,
         "; ".join(why),
-        words[0].do if words else "",
+        words[0].do if words and not _needless(facts, fb, told[0]) else "",
     )
+
+
+def _needless(facts: SessionFacts, fb: FeedbackValue, reason: str) -> bool:
+    """Return whether advice would help nobody, as on the delay of a dry run."""
+    simulated = facts.hello is not None and facts.hello.simulated
+    return reason in INFORMING and simulated and fb.model_origin == "simulated"
 
 
 def _origins(facts: SessionFacts, fb: FeedbackValue) -> list[str]:

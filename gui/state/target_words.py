@@ -8,6 +8,7 @@ from rtbold.gui.state.received_kinds import FeedbackValue
 from rtbold.gui.state.roi_traces import signed
 from rtbold.gui.state.shown import ShownValue
 
+NEUTRAL_WORDS: Final = "apps show their neutral screen"
 NOTHING: Final = "\u2014"  # a dash that is wide enough to be seen
 
 
@@ -36,7 +37,11 @@ def target_words(state: DashboardState, now_s: float) -> TargetWords:
     shown, fb = state.shown(now_s), state.fb
     name = fb.target if fb else state.hello.target if state.hello else "target"
     if shown.kind == "neutral":
-        return TargetWords(name=name, mark="nothing may be shown")
+        return TargetWords(
+            name=name,
+            mark="nothing may be shown",
+            volume=NEUTRAL_WORDS,
+        )
     mark = "HELD: the last value" if shown.kind == "hold" else ""
     if shown.kind == "value" and fb is not None and fb.clipped:
         mark = "clipped to its range"

@@ -66,6 +66,7 @@ class AlphaDialog(QDialog):
         self.bar.setRange(0, 1000)
         self.bar.setTextVisible(False)
         self.words = wrapped_label(ABOUT, name="alpha_words")
+        self.words.setFont(scaled(self.font(), 1.25))
         self.numbers = wrapped_label(name="alpha_numbers")
         self.begin = QPushButton("Begin")
         self.begin.setObjectName("alpha_begin")
@@ -87,7 +88,7 @@ class AlphaDialog(QDialog):
             column.addWidget(part)
         column.addStretch(1)
         column.addLayout(foot)
-        self.resize(620, 420)
+        self.resize(620, 360)
 
     def _big(self, name: str, factor: float) -> QLabel:
         label = QLabel("")

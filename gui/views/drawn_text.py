@@ -12,7 +12,7 @@ WRAPPED = (
     Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignTop | Qt.TextFlag.TextWordWrap
 )
 SMALLEST_PX = 9
-LEAST_SHARE = 0.75  # of its size, for a line that is too long
+LEAST_SHARE = 0.65  # of its size, for a line that is too long
 
 
 def sized(font: QFont, pixels: float, *, bold: bool = False) -> QFont:

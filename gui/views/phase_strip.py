@@ -50,6 +50,8 @@ class PhaseStrip(QWidget):
     def refresh(self, state: DashboardState, now_s: float) -> None:
         """Show the phase at `now_s`, if there is one."""
         phase, lsl_s = state.phase, state.lsl_now_s(now_s)
+        if state.headline(now_s).stale:
+            lsl_s = None  # what nobody confirms does not run on
         if self.isHidden() is (phase is not None):
             self.setVisible(phase is not None)
         if phase is None:

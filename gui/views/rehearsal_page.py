@@ -34,6 +34,7 @@ NOTHING_YET = (
     "A rehearsal runs the real path for some minutes: streams, triggers, model, "
     "recording, feed. Choose everything on the Set-up page and press Rehearse there."
 )
+NO_FIGURES = "They come with the verdict."
 VERDICT_SCALE = 4.0
 SHEET_PX = 720  # of text, as a screen counts; a long page is made smaller
 
@@ -260,6 +261,8 @@ def _why_words(rehearsal: Rehearsal) -> str:
 
 
 def _figures_html(rehearsal: Rehearsal) -> str:
+    if not rehearsal.figures:
+        return NO_FIGURES if rehearsal.running else ""
     rows = [figure_words(*item) for item in rehearsal.figures.items()]
     cells = "".join(
         f"<tr><td>{escape(name)}&nbsp;&nbsp;</td><td>{escape(value)}</td></tr>"

@@ -22,6 +22,7 @@ END_TRS = 0.4  # an interval reaches so far beyond its stretch: a lone one is se
 PADDING = 0.16  # of the heights: room for the words above and for the ends of the axis
 SMOOTH_MOST = 400  # volumes; smooth lines of more take too long to draw
 DOTS_MOST = 90  # more volumes on the screen would run into one another
+BAND_MOST = 400  # corners of each edge of an interval; with more they are too slow
 
 
 class TimeAxis(pg.AxisItem):  # type: ignore[misc] # pyqtgraph has no types
@@ -100,6 +101,7 @@ class RoiLane:
     def show(self, trace: RoiTrace, origin_s: float, *, tr_s: float) -> None:
         """Draw `trace`; x is seconds since `origin_s`."""
         x_s = trace.t_s - origin_s
+        self._words.setTextWidth(self.plot.getViewBox().width() - 4)
         for band, low, high in (
             (self._bands[0], trace.low, trace.high),
             (self._bands[1], trace.low_80, trace.high_80),
@@ -141,6 +143,7 @@ class RoiLane:
 
     def _curve(self) -> pg.PlotCurveItem:
         curve = pg.PlotCurveItem(connect="finite")
+        curve.setSegmentedLineMode("on")  # one wide path takes twice as long to paint
         self.plot.addItem(curve)
         return curve
 
@@ -189,16 +192,27 @@ def band_path(
     """Return the area between `low` and `high`, in one piece per stretch."""
     path = QPainterPath()
     for stretch in stretches(np.isfinite(low) & np.isfinite(high) & np.isfinite(x_s)):
-        x = x_s[stretch]
+        x, lower, upper = outline(x_s[stretch], low[stretch], high[stretch])
         x = np.concatenate(([x[0] - end_s], x, [x[-1] + end_s]))
-        lower, upper = _held(low[stretch]), _held(high[stretch])
-        around = np.concatenate((lower, upper[::-1]))
+        around = np.concatenate((_held(lower), _held(upper)[::-1]))
         path.addPolygon(
             pg.functions.arrayToQPolygonF(np.concatenate((x, x[::-1])), around)
         )
         path.closeSubpath()
     path.setFillRule(Qt.FillRule.WindingFill)
     return path
+
+
+def outline(
+    x_s: FloatArray, low: FloatArray, high: FloatArray, most: int = BAND_MOST
+) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Return at most `most` corners of an area, (n,) each, that holds all of it."""
+    n = len(x_s)
+    if n <= most:
+        return x_s, low, high
+    starts = np.arange(most) * n // most
+    thinner = np.append(x_s[starts[:-1]], x_s[-1])
+    return thinner, np.minimum.reduceat(low, starts), np.maximum.reduceat(high, starts)
 
 
 def lonely(valid: BoolArray) -> BoolArray:

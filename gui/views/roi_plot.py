@@ -28,7 +28,10 @@ from rtbold.gui.views.roi_choice import RoiChoice
 from rtbold.gui.views.roi_head import RoiHead, legend
 from rtbold.gui.views.roi_lane import RoiLane, TimeAxis
 
+SHORTEST_S = 180.0  # is shown from the beginning; then it grows to what was chosen
+GROWS_BY = 1.3
 AHEAD_SHARE = 0.02  # of the span, free at the right edge
+LANES_A_FRAME = 2  # all of nine would take most of a frame
 TIP = (
     "Each lane is one ROI, the target first. Line and dots: predictions; open circles: "
     "degraded; a hole: no valid prediction. Shaded: where measured BOLD is expected "
@@ -40,6 +43,9 @@ TIP = (
 
 class RoiPlot(QWidget):
     """Up to nine lanes with one time axis; drawn again once per volume.
+
+    What comes is drawn lane by lane over the next frames, the target first; what the
+    operator does, at once.
 
     Parameters
     ----------
@@ -57,6 +63,7 @@ class RoiPlot(QWidget):
         self.setObjectName("roi_plot")
         self._colours, self._unix_s = colours, unix_s
         self._lanes: list[RoiLane] = []
+        self._waiting: list[RoiLane] = []  # to be drawn again
         self._names: tuple[str, ...] = ()  # of the lanes
         self._axis: TimeAxis | None = None
         self._origin_s = math.nan  # LSL clock
@@ -77,6 +84,7 @@ class RoiPlot(QWidget):
         self.head.changed.connect(self._look_again)
         self._caption = QLabel()
         self._caption.setObjectName("roi_caption")
+        self._caption.setWordWrap(True)
         self._caption.setSizePolicy(
             QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred
         )
@@ -125,15 +133,12 @@ class RoiPlot(QWidget):
     def refresh(self, state: DashboardState, now_s: float) -> None:
         """Draw what has changed since the last time."""
         self._meet(state)
-        drawn = (state.session, state.history.version, state.versions["truth"])
-        if drawn == self._drawn and not self._moved:
+        due = self._due(state)
+        if not due:
             return
-        self._drawn, self._moved = drawn, False
-        self._make_lanes(state)
-        view = state.history.view()
         lsl_s = state.lsl_now_s(now_s)
         unix_s = None if lsl_s is None else self._unix_s() - lsl_s
-        self._draw(state, view, unix_s)
+        self._draw(state, due, unix_s)
 
     # What is drawn
 
@@ -151,7 +156,21 @@ class RoiPlot(QWidget):
         self.choice.choose(kept)
         self._look_again()
 
-    def _make_lanes(self, state: DashboardState) -> None:
+    def _due(self, state: DashboardState) -> list[RoiLane]:
+        """Return the lanes to draw now; the others keep their place in the queue."""
+        drawn = (state.session, state.history.version, state.versions["truth"])
+        at_once = self._moved
+        if drawn != self._drawn or self._moved:
+            self._drawn, self._moved = drawn, False
+            at_once |= self._make_lanes(state)
+            waiting = self._waiting
+            waiting += [lane for lane in self._lanes if lane not in waiting]
+        n = len(self._waiting) if at_once else LANES_A_FRAME
+        due, self._waiting = self._waiting[:n], self._waiting[n:]
+        return due
+
+    def _make_lanes(self, state: DashboardState) -> bool:
+        """Return whether the lanes are others than before, and empty."""
         target = (
             state.fb.target if state.fb else state.hello.target if state.hello else ""
         )
@@ -159,9 +178,9 @@ class RoiPlot(QWidget):
         names = (target, *others) if target else tuple(others)
         self.head.say_count(len(names), len(state.history.rois))
         if names == self._names:
-            return
+            return False
         self.graphics.clear()
-        self._lanes, self._names = [], names
+        self._lanes, self._waiting, self._names = [], [], names
         for number, name in enumerate(names):
             axis = TimeAxis(labels=number == len(names) - 1)
             plot = self.graphics.addPlot(row=number, col=0, axisItems={"bottom": axis})
@@ -171,13 +190,13 @@ class RoiPlot(QWidget):
             box.sigRangeChangedManually.connect(self._panned)
             box.sigXRangeChanged.connect(self._share_span)
             self._axis = axis
+        return True
 
     def _draw(
-        self, state: DashboardState, view: HistoryView, unix_s: float | None
+        self, state: DashboardState, due: Sequence[RoiLane], unix_s: float | None
     ) -> None:
+        view = state.history.view()
         times = view.bold_time[np.isfinite(view.bold_time)]
-        if not self._lanes:
-            return
         if math.isnan(self._origin_s) and len(times):
             self._origin_s = float(times[0])
         origin_s = 0.0 if math.isnan(self._origin_s) else self._origin_s
@@ -187,23 +206,25 @@ class RoiPlot(QWidget):
             self._axis.picture = None  # draw its words again
             self._axis.update()
         newest_s = float(times[-1]) if len(times) else origin_s
-        first_s, last_s = self._span(newest_s - origin_s)
-        for lane in self._lanes:
+        for lane in due:
+            first_s, last_s = self._span(lane, newest_s - origin_s)
             trace = self._trace(
                 state, view, lane, (first_s + origin_s, last_s + origin_s)
             )
             lane.show(trace, origin_s, tr_s=state.tr_s)
             lane.say(score_words(state.truth, lane.name))
-        self._moved = False  # by this drawing itself
+        # else items move while they are painted, and all is painted a second time
+        self.graphics.scene().prepareForPaint()
 
-    def _span(self, newest_s: float) -> Span:
+    def _span(self, lane: RoiLane, newest_s: float) -> Span:
         """Return what the time axis shows, after having moved it to the newest."""
-        plot = self._lanes[0].plot
         if self.head.follows:
-            span_s = self.head.span_s
+            span_s = min(self.head.span_s, max(SHORTEST_S, GROWS_BY * newest_s))
             last_s = max(newest_s + AHEAD_SHARE * span_s, span_s * (1 - AHEAD_SHARE))
-            plot.setXRange(last_s - span_s, last_s, padding=0)
-        first_s, last_s = plot.viewRange()[0]
+            self._sharing = True  # each lane moves when its turn comes
+            lane.plot.setXRange(last_s - span_s, last_s, padding=0)
+            self._sharing = False
+        first_s, last_s = lane.plot.viewRange()[0]
         return first_s, last_s
 
     def _trace(

@@ -1,5 +1,7 @@
 """Predicted against measured, one dot a volume."""
 
+import math
+
 import numpy as np
 from PyQt6.QtCore import QPointF, QRectF, Qt
 from PyQt6.QtGui import QColor, QPainter, QPaintEvent, QPen
@@ -8,7 +10,10 @@ from PyQt6.QtWidgets import QWidget
 from rtbold.gui.state.pairs import TargetPairs
 from rtbold.gui.state.theme_colours import Colours
 
-MARGIN = 0.12  # of the smaller side, for the words on the axes
+MARGIN = 0.15  # of the smaller side, for the words on the axes
+EDGE = 0.03  # of a side, free of dots
+STEPS = (2.0, 1.0, 0.5, 0.2)
+FEWEST_TICKS = 3
 Align = Qt.AlignmentFlag
 
 
@@ -59,6 +64,7 @@ class ScatterView(QWidget):
         box = QRectF(self.rect()).adjusted(margin, margin / 2, -margin / 2, -margin)
         painter.setPen(QPen(QColor(self._colours.grid), 1))
         painter.drawRect(box)
+        self._draw_scale(painter, box, pairs)
         x, y = _unit(pairs.predicted), _unit(pairs.measured)
         painter.setPen(Qt.PenStyle.NoPen)
         dot = QColor(self._colours.prediction)
@@ -71,22 +77,63 @@ class ScatterView(QWidget):
             painter.drawEllipse(centre, 3.0, 3.0)
         self._write(painter, box, pairs)
 
+    def _draw_scale(self, painter: QPainter, box: QRectF, pairs: TargetPairs) -> None:
+        """Draw lines at round numbers, and the numbers."""
+        muted = QColor(self._colours.muted)
+        for number in ticks(pairs.predicted):
+            x = box.left() + _place(number, pairs.predicted) * box.width()
+            painter.setPen(QPen(QColor(self._colours.grid), 1))
+            painter.drawLine(QPointF(x, box.top()), QPointF(x, box.bottom()))
+            painter.setPen(muted)
+            below = QRectF(x - 40, box.bottom() + 3, 80, 20)
+            painter.drawText(below, Align.AlignHCenter | Align.AlignTop, _text(number))
+        for number in ticks(pairs.measured):
+            y = box.bottom() - _place(number, pairs.measured) * box.height()
+            painter.setPen(QPen(QColor(self._colours.grid), 1))
+            painter.drawLine(QPointF(box.left(), y), QPointF(box.right(), y))
+            painter.setPen(muted)
+            beside = QRectF(box.left() - 84, y - 10, 80, 20)
+            painter.drawText(
+                beside, Align.AlignRight | Align.AlignVCenter, _text(number)
+            )
+
     def _write(self, painter: QPainter, box: QRectF, pairs: TargetPairs) -> None:
         painter.setPen(QColor(self._colours.text))
-        below = QRectF(box.left(), box.bottom() + 2, box.width(), self.height())
+        below = QRectF(box.left(), box.bottom() + 22, box.width(), self.height())
         words = f"predicted {pairs.target} ({len(pairs.predicted)} volumes)"
         painter.drawText(below, Align.AlignHCenter | Align.AlignTop, words)
         painter.save()
-        painter.translate(box.left() - 4, box.center().y())
+        painter.translate(box.left() - 46, box.center().y())
         painter.rotate(-90)
         beside = QRectF(-box.height() / 2, -40, box.height(), 40)
         painter.drawText(beside, Align.AlignHCenter | Align.AlignBottom, "measured")
         painter.restore()
 
 
+def ticks(values: np.ndarray) -> list[float]:
+    """Return three to six round numbers within the range of `values`."""
+    low, high = float(values.min()), float(values.max())
+    if not high > low:
+        return [low]
+    step = 10.0 ** math.floor(math.log10(high - low))
+    factor = next(f for f in STEPS if (high - low) / (f * step) >= FEWEST_TICKS)
+    step *= factor
+    first = math.ceil(low / step)
+    return [step * k for k in range(first, math.floor(high / step) + 1)]
+
+
+def _text(number: float) -> str:
+    return f"{number:.6g}".replace("-", "\u2212")
+
+
+def _place(value: float, values: np.ndarray) -> float:
+    """Return where `value` lies, 0 to 1, with a little room at both ends."""
+    low, high = float(values.min()), float(values.max())
+    return EDGE + (1 - 2 * EDGE) * (value - low) / ((high - low) or 1.0)
+
+
 def _unit(values: np.ndarray) -> np.ndarray:
     """Scale to 0..1 with a little room."""
     low, high = float(values.min()), float(values.max())
-    span = (high - low) or 1.0
-    scaled: np.ndarray = 0.03 + 0.94 * (values - low) / span
+    scaled: np.ndarray = EDGE + (1 - 2 * EDGE) * (values - low) / ((high - low) or 1.0)
     return scaled

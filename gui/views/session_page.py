@@ -29,9 +29,13 @@ from rtbold.gui.views.widgets.scope_view import ScopeView
 from rtbold.gui.views.widgets.topography import Topography
 
 KEY_LINES: tuple[tuple[str, str], ...] = (
-    *((key, tip) for key, tip in KEYS.values()),
-    ("Ctrl+F", "Choose the ROIs of the plot"),
-    ("Up, Down", "On the EEG: larger and smaller traces"),
+    *(
+        (key, f"session: {tip[0].lower()}{tip[1:]}")
+        for key, tip in KEYS.values()
+        if key != "Ctrl+P"  # the window's own
+    ),
+    ("Ctrl+F", "session: choose the ROIs of the plot"),
+    ("Up, Down", "session: larger and smaller traces, on the EEG"),
 )
 TABS = ("EEG", "Electrodes", "Brain")
 TOP_STRETCH = (30, 38, 23, 32)  # status, value, clock, commands

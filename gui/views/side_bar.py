@@ -88,7 +88,7 @@ class SideBar(QWidget):
         self.status.setText(f"{status_words(headline.level).symbol}\n{headline.word}")
         self.status.setToolTip(f"{headline.why}\n{headline.do}".strip())
         self.status.setStyleSheet(
-            f"border: 2px solid {colour}; border-radius: 4px; padding: 6px;"
+            f"border: 2px solid {colour}; border-radius: 4px; padding: 6px 0px;"
             f"color: {colour}; font-weight: bold;"
         )
 

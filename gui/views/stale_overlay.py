@@ -9,6 +9,7 @@ from rtbold.gui.views.drawn_text import fitted
 
 VEIL_ALPHA = 190
 TEXT_PX = 30.0
+HEIGHT_SHARE = 0.7
 WORDS = int(Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap)
 
 
@@ -66,6 +67,7 @@ class StaleOverlay(QWidget):
         painter.fillRect(self.rect(), veil)
         painter.setFont(self._font())
         room = QRectF(self.rect()).adjusted(24, 16, -24, -16)
+        room.setHeight(room.height() * HEIGHT_SHARE)  # plots say "no data" below it
         box = painter.boundingRect(room, WORDS, self._words).adjusted(-14, -8, 14, 8)
         painter.setPen(QColor(self._colours.silent))
         painter.setBrush(QColor(self._colours.panel))

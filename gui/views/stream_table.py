@@ -78,7 +78,9 @@ def entries(found: tuple[StreamSeen, ...]) -> list[tuple[str, str]]:
     for stream in found:
         twice = often[stream.name] > 1
         choice = f"{stream.name}{SPLIT}{stream.host}" if twice else stream.name
-        said = f"{stream.name}: {stream.n_channels} ch., {stream.rate_words}"
+        said = stream.name
+        if not stream.may_be_markers:  # which have no rate
+            said += f": {stream.n_channels} ch., {stream.rate_words}"
         said += f", {stream.host}" if twice else ""
         listed[choice] = said + (", SIMULATED" if stream.simulated else "")
     return list(listed.items())

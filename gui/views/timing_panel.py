@@ -11,6 +11,7 @@ from rtbold.gui.views.drawn_text import draw_line, scaled
 
 MARGIN = 8.0
 COLUMNS = 4
+LINE_SHARE = 0.44  # of a cell; the rest parts it from the one below
 TITLE = "From brain event to pixel (median)"
 
 
@@ -90,7 +91,7 @@ class TimingPanel(QWidget):
         ]
 
     def _draw_cell(self, painter: QPainter, row: BudgetRow, cell: QRectF) -> None:
-        colours, half = self._colours, cell.height() / 2
+        colours, half = self._colours, LINE_SHARE * cell.height()
         is_sum = row.stage == "sum"
         upper = QRectF(cell.left(), cell.top(), cell.width(), half)
         lower = upper.translated(0, half)
@@ -101,13 +102,13 @@ class TimingPanel(QWidget):
         colour = (
             colours.muted if unknown else colours.accent if is_sum else colours.text
         )
-        draw_line(painter, lower, _value(row), colour=colour)
+        draw_line(painter, lower, _value(row, "≥ "), colour=colour)
 
 
-def _value(row: BudgetRow) -> str:
+def _value(row: BudgetRow, at_least: str = "at least ") -> str:
     if row.ms is None:
         return "not a delay" if row.stage == "BOLD itself" else "unknown"
-    least = "at least " if row.note.startswith("at least") else ""
+    least = at_least if row.note.startswith("at least") else ""
     digits = 1 if row.ms < 10 else 0
     return f"{least}{row.ms:.{digits}f} ms"
 

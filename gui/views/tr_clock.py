@@ -1,7 +1,7 @@
 """The TR clock: a ring that fills until the next volume is due."""
 
 from PyQt6.QtCore import QRectF, Qt
-from PyQt6.QtGui import QColor, QPainter, QPaintEvent, QPen
+from PyQt6.QtGui import QColor, QFontMetricsF, QPainter, QPaintEvent, QPen
 from PyQt6.QtWidgets import QWidget
 
 from rtbold.gui.state.clock_words import TrFacts, tr_facts
@@ -11,6 +11,9 @@ from rtbold.gui.views.drawn_text import CENTRE, draw_line, fitted, scaled
 
 MARGIN = 8.0
 RING_PX = 9.0
+SMALLEST_RING_PX = 68.0
+WORDS_SHARE = 0.9  # of the text's size
+USUAL_WORDS = "trigger on time"  # kept free, so that the ring does not jump
 OVERDUE = 1.25  # of the TR: a prediction follows its trigger by some 0.1 s
 STEPS = 120  # of the ring; it is drawn again when it moves by one
 TIP = (
@@ -63,7 +66,8 @@ class TrClock(QWidget):
         painter.setPen(QColor(self._colours.border))
         painter.setBrush(QColor(self._colours.panel))
         painter.drawRoundedRect(box, 4, 4)
-        side = min(box.height() - 2 * MARGIN, box.width() * 0.42)
+        room = box.width() - 3 * MARGIN - self._words_width()
+        side = max(SMALLEST_RING_PX, min(box.height() - 2 * MARGIN, room))
         ring = QRectF(box.left() + MARGIN, 0, side, side)
         ring.moveTop(box.center().y() - side / 2)
         self._draw_ring(painter, ring)
@@ -94,17 +98,28 @@ class TrClock(QWidget):
         below = room.translated(0, room.height() * 0.32)
         draw_line(painter, below, "volume", colour=colours.muted, align=CENTRE)
 
-    def _draw_words(self, painter: QPainter, box: QRectF) -> None:
+    def _lines(self) -> list[tuple[str, str]]:
+        """Return the words beside the ring with their colours."""
         facts, colours = self._facts, self._colours
-        lines = [(facts.tr, colours.text)]
+        usual = colours.muted if self._stale else colours.text
         overdue = facts.share is not None and facts.share > OVERDUE and not self._stale
+        step = (facts.step, usual)
         if overdue:
-            lines.append(("next volume is overdue", colours.invalid))
-        else:
-            lines.append((facts.step, colours.text))
-        lines.append((facts.counts, colours.muted))
+            step = ("next is overdue", colours.invalid)
+        counts = [(part, colours.muted) for part in facts.counts.split(", ")]
+        return [(facts.tr, usual), step, *counts]
+
+    def _words_width(self) -> float:
+        font = scaled(self.font(), WORDS_SHARE)
+        width = QFontMetricsF(font).horizontalAdvance
+        return max(
+            width(text) for text in (USUAL_WORDS, *(t for t, _ in self._lines()))
+        )
+
+    def _draw_words(self, painter: QPainter, box: QRectF) -> None:
+        lines = self._lines()
         height = box.height() / len(lines)
         for number, (text, colour) in enumerate(lines):
             line = QRectF(box.left(), box.top() + number * height, box.width(), height)
-            painter.setFont(scaled(self.font(), 0.9))
+            painter.setFont(scaled(self.font(), WORDS_SHARE))
             draw_line(painter, line, text, colour=colour)

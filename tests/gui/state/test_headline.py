@@ -29,7 +29,7 @@ def texts(state, level):
         ("degraded", ("interpolated",), "DEGRADED", "filled in", "head map"),
         ("invalid", ("no_data",), "INVALID", "no EEG", "amplifier"),
         ("warmup", ("warmup",), "WARM-UP", "16 s", "Wait"),
-        ("paused", ("waiting_for_scanner",), "PAUSED", "first volume", "Start"),
+        ("paused", ("waiting_for_scanner",), "WAITING", "first volume", "Start"),
     ],
 )
 def test_headline_of_each_status(state, played, status, reasons, word, why, do):

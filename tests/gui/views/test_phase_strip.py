@@ -27,7 +27,8 @@ def test_it_is_hidden_while_no_protocol_speaks(strip, session):
 
 def test_name_and_time_left(strip, session):
     session.send("phase")
-    strip.refresh(session.state, session.now_s + 8)
+    session.wait(8)
+    strip.refresh(session.state, session.now_s)
     assert not strip.isHidden()
     assert strip.name.text() == "Run 2 (training), block 5: regulate"
     assert strip.left.text() == "0:22 left"
@@ -49,3 +50,10 @@ def test_an_endless_phase_has_an_empty_bar(strip, session):
     session.send("phase", t_off_planned=None)
     strip.refresh(session.state, session.now_s + 8)
     assert strip._bar.value() == 0
+
+
+def test_a_silent_session_counts_no_phase_down(strip, session):
+    session.send("phase")
+    strip.refresh(session.state, session.now_s + 8)
+    assert not strip.isHidden()
+    assert strip.left.text() == ""

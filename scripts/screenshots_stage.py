@@ -1,0 +1,203 @@
+"""What a picture of the dashboard needs: children, windows, time that passes, PNG."""
+
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from io import BytesIO
+from pathlib import Path
+
+from PIL import Image
+from PyQt6.QtCore import QBuffer, QPoint, QRect, Qt
+from PyQt6.QtGui import QColor, QPainter, QPen, QPixmap
+from PyQt6.QtWidgets import QWidget
+
+from rtbold.gui.state.address import Address, on_this_machine
+from rtbold.gui.state.theme_colours import ThemeName, colours
+from rtbold.gui.views.app import AppOptions, application, build
+from rtbold.gui.views.main_window import MainWindow
+
+SIZE = (1366, 768)
+FRAME_S = 0.033
+THEMES: tuple[ThemeName, ...] = ("dark", "light")
+PALETTE = 256
+TITLE_PX = 26
+FEED_LINE = re.compile(r"feed on tcp://[^:]+:(\d+), control on port (\d+)")
+
+
+def private_lsl(folder: Path) -> None:
+    """Let this process and its children see no streams but their own."""
+    file = folder / "lsl_api.cfg"
+    file.write_text(
+        f"[lab]\nSessionID = screenshots-{os.getpid()}\n[log]\nlevel = -3\n",
+        encoding="utf-8",
+    )
+    os.environ["LSLAPICFG"] = str(file)
+
+
+class Stage:
+    """Children, windows and their clock; a context manager that ends them all.
+
+    Parameters
+    ----------
+    out : folder of the pictures.
+    """
+
+    def __init__(self, out: Path) -> None:
+        self.out = out
+        self.folder = Path(tempfile.mkdtemp(prefix="rtbold-screenshots-"))
+        os.chdir(self.folder)  # recordings go there, and no private path is shown
+        private_lsl(self.folder)
+        self.app = application()
+        self._children: list[subprocess.Popen[str]] = []
+        self._windows: list[MainWindow] = []
+        self._seen: dict[int, object] = {}
+
+    def __enter__(self) -> "Stage":
+        """Return the stage."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """End windows and children."""
+        for window in self._windows:
+            window.closing.without_asking()
+            window.close()
+        for child in self._children:
+            self.end(child)
+
+    def rtbold(self, *words: str) -> subprocess.Popen[str]:
+        """Start a child of the command line."""
+        child = subprocess.Popen(
+            [sys.executable, "-m", "rtbold", *words],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+            cwd=self.folder,
+        )
+        self._children.append(child)
+        return child
+
+    def end(self, child: subprocess.Popen[str]) -> None:
+        """End one child."""
+        child.kill()
+        child.wait(10)
+        if child.stderr is not None:
+            child.stderr.close()
+
+    def fake(self, *words: str) -> Address:
+        """Start a fake session; return where it publishes."""
+        child = self.rtbold("fake", "--port", "0", "--control-port", "0", *words)
+        assert child.stderr is not None
+        line = child.stderr.readline()
+        found = FEED_LINE.search(line)
+        if found is None:
+            raise SystemExit(f"rtbold fake {' '.join(words)} said {line!r}")
+        return on_this_machine(int(found[1]), int(found[2]))
+
+    def window(
+        self, address: Address | None = None, *, text_scale: float = 1.0
+    ) -> MainWindow:
+        """Open a window on a session, or on none."""
+        number = len(self._windows)
+        options = AppOptions(
+            theme="dark",
+            text_scale=text_scale,
+            settings_file=str(self.folder / f"dashboard-{number}.ini"),
+            offer=False,
+        )
+        window = build(self.app, options)
+        window.resize(*SIZE)
+        window.show()
+        if address is not None:
+            window.join(address)
+        self._windows.append(window)
+        return window
+
+    def pass_time(
+        self, seconds: float, *, until: Callable[[], bool] = lambda: False
+    ) -> bool:
+        """Let time pass; each window is drawn when it has news, as many are open."""
+        end_s = time.monotonic() + seconds
+        while time.monotonic() < end_s and not until():
+            for window in self._windows:
+                window.controller.tick(time.monotonic())
+                news = window.state.fb
+                if self._seen.get(id(window)) is not news:
+                    self._seen[id(window)] = news
+                    window.tick()
+            self.app.processEvents()
+            time.sleep(FRAME_S)
+        return until()
+
+    def live(
+        self,
+        window: MainWindow,
+        seconds: float,
+        *,
+        until: Callable[[], bool] = lambda: False,
+    ) -> bool:
+        """Let time pass with one window drawn as often as on a screen."""
+        end_s = time.monotonic() + seconds
+        while time.monotonic() < end_s and not until():
+            begun_s = time.monotonic()
+            window.tick()
+            self.app.processEvents()
+            time.sleep(max(0.002, FRAME_S - (time.monotonic() - begun_s)))
+        return until()
+
+    def shoot(
+        self,
+        name: str,
+        window: MainWindow,
+        *,
+        over: Callable[[], QWidget] | None = None,
+        themes: tuple[ThemeName, ...] = THEMES,
+        settle_s: float = 0.4,
+    ) -> None:
+        """Save the window in both themes; `over` returns a dialog to lie over it."""
+        for theme in themes:
+            window.set_preferences(replace(window.preferences, theme=theme))
+            self.live(window, settle_s)
+            shown = window.grab()
+            if over is not None:
+                _lay_over(shown, over(), theme)
+            self.save(shown, f"{name}-{theme}")
+        window.set_preferences(replace(window.preferences, theme="dark"))
+
+    def save(self, shown: QPixmap, name: str) -> None:
+        """Write a small PNG."""
+        buffer = QBuffer()
+        buffer.open(QBuffer.OpenModeFlag.WriteOnly)
+        shown.save(buffer, "PNG")
+        picture = Image.open(BytesIO(bytes(buffer.data()))).convert("RGB")
+        small = picture.quantize(
+            PALETTE, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE
+        )
+        file = self.out / f"{name}.png"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        small.save(file, optimize=True)
+        print(f"{file.name}: {file.stat().st_size / 1024:.0f} KB", flush=True)
+
+
+def _lay_over(shown: QPixmap, dialog: QWidget, theme: ThemeName) -> None:
+    """Draw a dialog over its window, with a plain frame as a desktop would."""
+    palette = colours(theme)
+    face = dialog.grab()
+    painter = QPainter(shown)
+    painter.fillRect(shown.rect(), QColor(0, 0, 0, 110))
+    ratio = shown.devicePixelRatio()
+    width, height = shown.width() / ratio, shown.height() / ratio
+    box = QRect(QPoint(0, 0), dialog.size())
+    box.moveCenter(QPoint(round(width / 2), round(height / 2)))
+    title = QRect(box.left(), box.top() - TITLE_PX, box.width(), TITLE_PX)
+    painter.fillRect(title, QColor(palette.border))
+    painter.setPen(QColor(palette.text))
+    painter.drawText(title, Qt.AlignmentFlag.AlignCenter, dialog.windowTitle())
+    painter.drawPixmap(box.topLeft(), face)
+    painter.setPen(QPen(QColor(palette.border), 1))
+    painter.drawRect(title.united(box))
+    painter.end()
