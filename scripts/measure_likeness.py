@@ -3,8 +3,9 @@
     python scripts/measure_likeness.py --cache CACHE
 
 Each subject is calibrated on 16 minutes; then come half an hour of another session of
-the same subject, the same with something wrong, and another subject. Seeds are in none
-of the ranges that a model learns from.
+the same subject, the same with something wrong, and another subject. Last, the first 16
+minutes by the reference that `demo` carries, of other subjects. Seeds are in none of
+the ranges that a model learns from.
 """
 
 import argparse
@@ -27,8 +28,9 @@ from rtbold.calibration.likeness import (
 from rtbold.calibration.twin_data import TwinScans
 from rtbold.card import Card
 from rtbold.channel_choice import spatial_matrix, usable_channels
+from rtbold.engine.openvino import OpenVinoEngine
 from rtbold.engine.torch import load_network
-from rtbold.likeness import LikenessMonitor
+from rtbold.likeness import Likeness, LikenessMonitor
 from rtbold.likeness_reference import LikenessReference
 from rtbold.messages import Channel, Float32Array, StreamDescription
 
@@ -74,16 +76,23 @@ def main() -> None:
     """Measure and print a table."""
     options = parse()
     torch.set_num_threads(1)
-    network = load_network(bundle.load("demo"))
     card = demo.demo_card()
     seeds = range(FIRST_SEED, FIRST_SEED + options.subjects)
-    scans = [
-        TwinScans("hard", s, card, options.cache) for s in (CALIBRATION_S, SESSION_S)
-    ]
-    first, later = (each.make(seeds, n_processes=1) for each in scans)
+    first, later = (
+        TwinScans("hard", duration_s, card, options.cache)
+        for duration_s in (CALIBRATION_S, SESSION_S)
+    )
+    scans = first.make(seeds, n_processes=1)
+    if not options.only_demo:
+        by_own_reference(scans, later.make(seeds, n_processes=1), card)
+    by_demo(scans)
+
+
+def by_own_reference(first: Sequence[Scan], later: Sequence[Scan], card: Card) -> None:
+    """Print how sessions fare by the reference of their subject's calibration."""
+    network, tr_s = load_network(bundle.load("demo")), card.tr_s
     subjects = [calibrated(scan, network) for scan in first]
-    tr_s = card.tr_s
-    hours = SESSION_S / 3600 * len(seeds)
+    hours = SESSION_S / 3600 * len(subjects)
     same = [
         judge(s, scan, network, tr_s=tr_s)
         for s, scan in zip(subjects, later, strict=True)
@@ -103,6 +112,22 @@ def main() -> None:
         for s, scan in zip(subjects, others, strict=True)
     ]
     print(f"another subject: {row(found)}", flush=True)
+
+
+def by_demo(scans: Sequence[Scan]) -> None:
+    """Print how subjects whom `demo` never saw fare by its own reference."""
+    model = bundle.load("demo")
+    engine = OpenVinoEngine(model, n_threads=1, batch_size=1)
+    reference, found = model.card.likeness, []
+    for scan in scans:
+        monitor, judged = LikenessMonitor(reference, tr_s=model.card.tr_s), []
+        for window in (window for batch in in_batches(scan) for window in batch):
+            engine(window[None])
+            judged.append(monitor(window, features=float(engine.feature_distance[0])))
+        found.append(found_of(judged))
+    shares = 100 * np.array([each.beyond.mean() for each in found])
+    by_subject = f"; {shares.min():.1f} to {shares.max():.1f} % by subject"
+    print(f"by demo's own reference: {row(found)}{by_subject}", flush=True)
 
 
 def calibrated(scan: Scan, network: torch.nn.Module) -> Subject:
@@ -129,9 +154,14 @@ def judge(
         distance = subject.scale.distance(head_inputs(network, [batch]))
         for window, features in zip(batch, distance, strict=True):
             found.append(monitor(window, features=float(features), skip=skip))
+    return found_of(found)
+
+
+def found_of(judged: Sequence[Likeness]) -> Found:
+    """Return what the monitor said of each window."""
     return Found(
-        np.array([(f.unlikeness or 0) > 1 for f in found]),
-        np.array([f.status == "invalid" for f in found]),
+        np.array([(f.unlikeness or 0) > 1 for f in judged]),
+        np.array([f.status == "invalid" for f in judged]),
     )
 
 
@@ -221,6 +251,9 @@ def parse() -> argparse.Namespace:
         "--cache", type=Path, required=True, help="about 40 MB a subject"
     )
     parser.add_argument("--subjects", type=int, default=12)
+    parser.add_argument(
+        "--only-demo", action="store_true", help="by the reference of demo alone"
+    )
     return parser.parse_args()
 
 
