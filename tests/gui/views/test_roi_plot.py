@@ -5,7 +5,7 @@ from session_scene import ROIS, Scene
 
 from rtbold.gui.state.dashboard import DashboardState
 from rtbold.gui.state.theme_colours import DARK, LIGHT
-from rtbold.gui.views.roi_lane import band_path, lonely
+from rtbold.gui.views.roi_lane import band_path, lonely, outline
 from rtbold.gui.views.roi_plot import RoiPlot
 
 
@@ -108,6 +108,56 @@ def test_it_is_drawn_once_per_volume_and_not_per_frame(plot, scene, monkeypatch)
     refresh(plot, scene)
     refresh(plot, scene)
     assert len(calls) == 1
+
+
+def test_nine_lanes_share_the_work_over_frames_the_target_first(plot, scene):
+    refresh(plot, scene)
+    plot.choose(ROIS[1:9])
+    refresh(plot, scene)
+    scene.volumes(1)
+    counts = []
+    for _ in range(6):
+        refresh(plot, scene)
+        counts.append(sum(len(drawn(lane)[0]) == 31 for lane in plot.lanes))
+        assert len(drawn(plot.lanes[0])[0]) == 31
+    assert counts == [2, 4, 6, 8, 9, 9]
+    ends = [lane.plot.viewRange()[0] for lane in plot.lanes]
+    assert ends == [ends[0]] * 9
+
+
+def test_volumes_that_come_at_every_frame_leave_no_lane_out(plot, scene):
+    refresh(plot, scene)
+    plot.choose(ROIS[1:9])
+    refresh(plot, scene)
+    for _ in range(10):
+        scene.volumes(1)
+        refresh(plot, scene)
+    assert all(len(drawn(lane)[0]) >= 35 for lane in plot.lanes)
+
+
+def test_what_the_operator_does_is_drawn_at_once(plot, scene):
+    scene.volumes(70)
+    refresh(plot, scene)
+    plot.choose(ROIS[1:9])
+    refresh(plot, scene)
+    plot.head.span.setCurrentIndex(0)
+    refresh(plot, scene)
+    assert all(len(drawn(lane)[0]) < 65 for lane in plot.lanes)
+
+
+def test_a_volume_is_painted_once(plot, scene, qapp, monkeypatch):
+    refresh(plot, scene)
+    for _ in range(3):
+        qapp.processEvents()
+    painted, paint = [], plot.graphics.paintEvent
+    monkeypatch.setattr(
+        plot.graphics, "paintEvent", lambda event: (painted.append(1), paint(event))[1]
+    )
+    scene.volumes(1)
+    refresh(plot, scene)
+    for _ in range(3):
+        qapp.processEvents()
+    assert len(painted) == 1
 
 
 def test_it_follows_the_newest_until_the_operator_looks_back(plot, scene):
@@ -230,3 +280,17 @@ def test_a_lone_interval_is_seen():
     assert lonely(np.array([True, False, True, True])).tolist() == [
         True, False, False, False,
     ]  # fmt: skip
+
+
+def test_a_long_interval_has_fewer_corners_and_leaves_nothing_out():
+    rng = np.random.default_rng(1)
+    x = np.arange(1715.0)
+    low = rng.normal(size=len(x))
+    around = outline(x, low, low + 2, most=400)
+    assert [len(part) for part in around] == [400] * 3
+    assert (around[0][0], around[0][-1]) == (0, 1714)
+    starts = np.arange(400) * 1715 // 400
+    place = np.searchsorted(starts, np.arange(1715), side="right") - 1
+    assert (around[1][place] <= low).all()
+    assert (around[2][place] >= low + 2).all()
+    assert outline(x[:9], low[:9], low[:9], most=9)[1].tolist() == low[:9].tolist()
