@@ -186,7 +186,7 @@ class Subscriber:
             if body["schema"] != f"rtbold.{topic}/{SCHEMA_VERSION}":
                 self.foreign_schema = str(body["schema"])
                 return None
-            session, seq = str(body["session"]), int(body["seq"])
+            session, seq = body["session"] + "", int(body["seq"])  # text, or an error
             for key in ("t_lsl", *_NUMBERS.get(topic, ())):  # one bad body spoils none
                 float(0 if body.get(key) is None else body[key])
         except (ValueError, LookupError, TypeError, RecursionError):

@@ -28,9 +28,10 @@ class Inbox:
     def __init__(self, most_eeg: int = MOST_EEG, most_other: int = MOST_OTHER) -> None:
         self._eeg: deque[tuple[int, Received]] = deque(maxlen=most_eeg)
         self._other: deque[tuple[int, Received]] = deque(maxlen=most_other)
+        self._link: deque[tuple[int, Received]] = deque(maxlen=1)
         self._number = itertools.count()
-        self._link: Link | None = None
-        self._taken_link: Link | None = None  # the drainer's own
+        # or a link of the session before could be drained after the next one's hello
+        self._lock = threading.Lock()
         self.n_dropped = 0
 
     def __len__(self) -> int:
@@ -39,27 +40,24 @@ class Inbox:
     def put(self, received: Received) -> None:
         """Queue one thing."""
         queue = self._eeg if isinstance(received, EegBlock) else self._other
-        self.n_dropped += len(queue) == queue.maxlen
-        queue.append((next(self._number), received))
+        with self._lock:
+            self.n_dropped += len(queue) == queue.maxlen
+            queue.append((next(self._number), received))
 
     def put_link(self, link: Link) -> None:
         """Say how the connection is; only the newest is kept."""
-        self._link = link
+        with self._lock:
+            self._link.append((next(self._number), link))
 
     def drain(self) -> list[Received]:
-        """Return what has come, in order, and how the connection is at the end."""
-        link = self._link
-        taken = [
-            queue.popleft()
-            for queue in (self._eeg, self._other)
-            for _ in range(len(queue))
-        ]
+        """Return what has come, in order."""
+        queues = (self._eeg, self._other, self._link)
+        with self._lock:
+            taken = [numbered for queue in queues for numbered in queue]
+            for queue in queues:
+                queue.clear()
         taken.sort(key=lambda numbered: numbered[0])
-        found = [received for _, received in taken]
-        if link is None or link is self._taken_link:
-            return found
-        self._taken_link = link
-        return [*found, link]
+        return [received for _, received in taken]
 
 
 class Reading(Protocol):

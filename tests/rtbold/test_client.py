@@ -261,6 +261,8 @@ def test_what_is_no_message_is_counted_not_raised(feed, publisher, text):
         ("pred.fb", {"next_due_lsl": "later"}),
         ("pred.fb", {"value": [1]}),
         ("pred.fb", {"t_trigger": {}}),
+        ("pred.fb", {"session": ["a"]}),
+        ("hb", {"session": None}),
     ],
 )
 def test_nonsense_in_a_known_schema_is_counted_and_spoils_nothing(

@@ -3,6 +3,7 @@ import math
 
 import pytest
 from feed_messages import LAG_S, SESSION, body, received
+from feed_messages import link as a_link
 
 from rtbold.client import Subscriber
 from rtbold.clock import HandCrankedClock
@@ -187,6 +188,20 @@ def test_a_full_inbox_drops_the_oldest():
         inbox.put(received("log", text=str(k)))
     assert [one.text for one in inbox.drain()] == ["2", "3", "4"]
     assert (inbox.n_dropped, len(inbox)) == (2, 0)
+
+
+def test_a_link_of_the_session_before_does_not_come_after_the_next_ones_words(rig):
+    state = DashboardState()
+    rig.send("hb")
+    rig.step()
+    rig.inbox.put_link(a_link(rig.clock.now_s(), session=SESSION))
+    rig.session = "s2"
+    rig.send("hello")
+    for one in rig.step():
+        state.take(one, rig.clock.now_s())
+    assert state.session == "s2"
+    assert state.hello is not None
+    assert len(state.finished) == 1
 
 
 def test_the_same_link_is_given_once(rig):
