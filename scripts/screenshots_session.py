@@ -66,10 +66,10 @@ def _dialogs(stage: Stage, window: MainWindow) -> None:
     page.commands.buttons["alpha"].click()
     page.alpha.begin.click()
     stage.live(window, 12)
-    stage.shoot("alpha-check", window, over=lambda: page.alpha)
+    stage.shoot("alpha-check", window, dialog=lambda: page.alpha)
     stage.live(window, 60, until=lambda: not page.alpha.running)
     stage.live(window, 1)
-    stage.shoot("alpha-result", window, over=lambda: page.alpha)
+    stage.shoot("alpha-result", window, dialog=lambda: page.alpha)
     page.alpha.close()
     close = CloseDialog(window, own=True, here=True)
     keys = HelpDialog((*KEYS, *SETUP_KEYS, *KEY_LINES), window)
@@ -77,7 +77,7 @@ def _dialogs(stage: Stage, window: MainWindow) -> None:
     wrong.feed.setText("tcp://scanner-pc:55800000")
     for name, dialog in (("close", close), ("keys", keys), ("connect", wrong)):
         dialog.show()
-        stage.shoot(name, window, over=lambda dialog=dialog: dialog)
+        stage.shoot(name, window, dialog=lambda dialog=dialog: dialog)
         dialog.close()
 
 
@@ -161,7 +161,9 @@ def participant(stage: Stage, history_s: float) -> None:
     stage.save(shown["thermometer"].grab(), "participant-neutral")
     window.participant.toggle()
     stage.live(window, 1)
-    stage.shoot("participant-settings", window, over=lambda: window.participant.dialog)
+    stage.shoot(
+        "participant-settings", window, dialog=lambda: window.participant.dialog
+    )
     for each in shown.values():
         each.close()
 

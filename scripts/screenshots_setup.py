@@ -51,9 +51,11 @@ class Amplifier:
     def _send(self) -> None:
         random = np.random.default_rng(0)
         shape = (round(AMPLIFIER_HZ * CHUNK_S), self._n)
-        while not self._ends.wait(CHUNK_S):
+        due_s = pylsl.local_clock()
+        while not self._ends.wait(max(0.0, due_s - pylsl.local_clock())):
             block = (NOISE_UV * random.standard_normal(shape)).astype(np.float32)
-            self._outlet.push_block(block, pylsl.local_clock())
+            self._outlet.push_block(block, due_s)
+            due_s += CHUNK_S
 
     def close(self) -> None:
         """Fall silent."""
@@ -100,7 +102,7 @@ def setup(stage: Stage, history_s: float) -> None:
     dialog = OverrideDialog(there.checks.blocking, window)
     dialog.reason.setText(REASON)
     dialog.show()
-    stage.shoot("setup-override", window, over=lambda: dialog)
+    stage.shoot("setup-override", window, dialog=lambda: dialog)
     dialog.close()
     amplifier.close()
     page.form.set_choice(usual())

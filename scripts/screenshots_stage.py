@@ -12,7 +12,7 @@ from io import BytesIO
 from pathlib import Path
 
 from PIL import Image
-from PyQt6.QtCore import QBuffer, QPoint, QRect, Qt
+from PyQt6.QtCore import QBuffer, QRect, Qt
 from PyQt6.QtGui import QColor, QPainter, QPen, QPixmap
 from PyQt6.QtWidgets import QWidget
 
@@ -24,7 +24,7 @@ from rtbold.gui.views.main_window import MainWindow
 SIZE = (1366, 768)
 FRAME_S = 0.033
 THEMES: tuple[ThemeName, ...] = ("dark", "light")
-PALETTE = 256
+PALETTE = 96
 TITLE_PX = 26
 FEED_LINE = re.compile(r"feed on tcp://[^:]+:(\d+), control on port (\d+)")
 
@@ -154,17 +154,15 @@ class Stage:
         name: str,
         window: MainWindow,
         *,
-        over: Callable[[], QWidget] | None = None,
+        dialog: Callable[[], QWidget] | None = None,
         themes: tuple[ThemeName, ...] = THEMES,
         settle_s: float = 0.4,
     ) -> None:
-        """Save the window in both themes; `over` returns a dialog to lie over it."""
+        """Save the window in both themes, or what `dialog` returns."""
         for theme in themes:
             window.set_preferences(replace(window.preferences, theme=theme))
             self.live(window, settle_s)
-            shown = window.grab()
-            if over is not None:
-                _lay_over(shown, over(), theme)
+            shown = window.grab() if dialog is None else _framed(dialog(), theme)
             self.save(shown, f"{name}-{theme}")
         window.set_preferences(replace(window.preferences, theme="dark"))
 
@@ -175,7 +173,10 @@ class Stage:
         shown.save(buffer, "PNG")
         picture = Image.open(BytesIO(bytes(buffer.data()))).convert("RGB")
         small = picture.quantize(
-            PALETTE, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE
+            PALETTE,
+            method=Image.Quantize.MEDIANCUT,
+            kmeans=2,  # or rare colours, as of a warning, come out wrong
+            dither=Image.Dither.NONE,
         )
         file = self.out / f"{name}.png"
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -183,21 +184,18 @@ class Stage:
         print(f"{file.name}: {file.stat().st_size / 1024:.0f} KB", flush=True)
 
 
-def _lay_over(shown: QPixmap, dialog: QWidget, theme: ThemeName) -> None:
-    """Draw a dialog over its window, with a plain frame as a desktop would."""
-    palette = colours(theme)
-    face = dialog.grab()
-    painter = QPainter(shown)
-    painter.fillRect(shown.rect(), QColor(0, 0, 0, 110))
-    ratio = shown.devicePixelRatio()
-    width, height = shown.width() / ratio, shown.height() / ratio
-    box = QRect(QPoint(0, 0), dialog.size())
-    box.moveCenter(QPoint(round(width / 2), round(height / 2)))
-    title = QRect(box.left(), box.top() - TITLE_PX, box.width(), TITLE_PX)
-    painter.fillRect(title, QColor(palette.border))
+def _framed(dialog: QWidget, theme: ThemeName) -> QPixmap:
+    """Return a dialog with a plain title bar, as a desktop would give it."""
+    palette, face = colours(theme), dialog.grab()
+    box = QRect(0, TITLE_PX, dialog.width(), dialog.height())
+    whole = QPixmap(box.width(), box.bottom() + 1)
+    whole.fill(QColor(palette.border))
+    painter = QPainter(whole)
+    title = QRect(0, 0, box.width(), TITLE_PX)
     painter.setPen(QColor(palette.text))
     painter.drawText(title, Qt.AlignmentFlag.AlignCenter, dialog.windowTitle())
     painter.drawPixmap(box.topLeft(), face)
     painter.setPen(QPen(QColor(palette.border), 1))
-    painter.drawRect(title.united(box))
+    painter.drawRect(whole.rect().adjusted(0, 0, -1, -1))
     painter.end()
+    return whole

@@ -212,7 +212,8 @@ class DashboardController:
         if bye is not None and self.said_goodbye and self._ended != hello.session:
             self._ended = hello.session
             level: Level = "invalid" if bye.reason == "failed" else "ok"
-            self._tell("ended", f"The session has ended ({bye.reason}).", level)
+            why = "" if bye.reason == "end" else f" ({bye.reason})"
+            self._tell("ended", f"The session has ended{why}.", level)
 
     def _watch_child(self, now_s: float) -> None:
         if self._buried or self.child is None:

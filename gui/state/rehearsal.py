@@ -64,26 +64,6 @@ class Rehearsal:
         return self.elapsed_s / whole_s if self.remaining_s and whole_s else 0.0
 
 
-def figure_words(name: str, value: object) -> tuple[str, str]:
-    """Return a figure's name and value for people: ``latency_p99_ms`` -> with unit."""
-    stem, _, unit = name.rpartition("_")
-    units = {"s": "s", "ms": "ms", "hz": "Hz", "mb": "MB", "gb": "GB", "uv": "µV"}
-    if not stem or unit not in units:
-        stem, unit = name, ""
-    said = "unknown" if value is None else f"{_text(value)} {units.get(unit, '')}"
-    return stem.replace("_", " "), said.strip()
-
-
-def _text(value: object) -> str:
-    if isinstance(value, Mapping):
-        return ", ".join(f"{name} {_text(each)}" for name, each in value.items())
-    if isinstance(value, list):
-        return ", ".join(_text(each) for each in value)
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
-
-
 def _at_stage(rehearsal: Rehearsal, said: Mapping[str, Any]) -> Rehearsal:
     words, known = str(said.get("text") or ""), rehearsal.said
     news = bool(words) and known[-1:] != (words,)

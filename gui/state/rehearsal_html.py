@@ -3,7 +3,8 @@
 from html import escape
 
 from rtbold.gui.state.checks import CHECK_WORDS, CheckLine
-from rtbold.gui.state.rehearsal import VERDICT_WORDS, Rehearsal, figure_words
+from rtbold.gui.state.rehearsal import VERDICT_WORDS, Rehearsal
+from rtbold.gui.state.rehearsal_figures import figure_rows
 
 
 def as_html(rehearsal: Rehearsal, *, title: str) -> str:
@@ -18,7 +19,7 @@ def as_html(rehearsal: Rehearsal, *, title: str) -> str:
     checks = "".join(_row(line) for line in rehearsal.checks)
     figures = "".join(
         f"<tr><td>{escape(name)}</td><td>{escape(value)}</td></tr>"
-        for name, value in (figure_words(*item) for item in rehearsal.figures.items())
+        for name, value in figure_rows(rehearsal.figures)
     )
     return (
         f"<html><head><meta charset='utf-8'><title>{escape(title)}</title></head>"

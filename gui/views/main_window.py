@@ -125,6 +125,8 @@ class MainWindow(QMainWindow):
         """Open a page."""
         self.stack.setCurrentIndex(page)
         self.side.mark(page)
+        if (shown := self.stack.currentWidget()) is not None:
+            shown.setFocus()  # else the first button of the side bar looks chosen
 
     def join(self, address: Address) -> None:
         """Watch the session at `address`."""

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from PyQt6.QtCore import pyqtSignal
 from PyQt6.QtWidgets import (
+    QAbstractSpinBox,
     QCheckBox,
     QComboBox,
     QDialog,
@@ -62,6 +63,9 @@ class ParticipantDialog(QDialog):
         self.square.setSpecialValueText("none")
         self.square.setValue(preferences.photodiode_px)
         self.square.setToolTip("A square that flips with each update, lower left")
+
+        for box in (self.limit, self.square):  # the style's arrows are not drawn well
+            box.setButtonSymbols(QAbstractSpinBox.ButtonSymbols.PlusMinus)
 
     def _lay_out(self) -> None:
         form = QFormLayout()

@@ -19,7 +19,8 @@ from PyQt6.QtWidgets import (
 
 from rtbold.gui.controllers.setup import SetupController
 from rtbold.gui.state.dashboard import DashboardState
-from rtbold.gui.state.rehearsal import Rehearsal, figure_words
+from rtbold.gui.state.rehearsal import Rehearsal
+from rtbold.gui.state.rehearsal_figures import figure_rows
 from rtbold.gui.state.rehearsal_html import as_html, verdict_words
 from rtbold.gui.state.runs import Run, duration_words
 from rtbold.gui.state.setup import SetupChoice
@@ -263,7 +264,7 @@ def _why_words(rehearsal: Rehearsal) -> str:
 def _figures_html(rehearsal: Rehearsal) -> str:
     if not rehearsal.figures:
         return NO_FIGURES if rehearsal.running else ""
-    rows = [figure_words(*item) for item in rehearsal.figures.items()]
+    rows = figure_rows(rehearsal.figures)
     cells = "".join(
         f"<tr><td>{escape(name)}&nbsp;&nbsp;</td><td>{escape(value)}</td></tr>"
         for name, value in rows

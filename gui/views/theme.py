@@ -23,6 +23,9 @@ QDoubleSpinBox, QTableView, QTreeView, QListView {{ background: {panel};
   selection-background-color: {accent}; selection-color: {on_fill}; }}
 QLineEdit:focus, QComboBox:focus, QSpinBox:focus, QDoubleSpinBox:focus,
 QTableView:focus, QListView:focus {{ border: 2px solid {accent}; }}
+QCheckBox::indicator {{ width: 12px; height: 12px; border: 1px solid {muted};
+  border-radius: 2px; background: {panel}; }}
+QCheckBox::indicator:checked {{ background: {accent}; border-color: {accent}; }}
 QHeaderView::section {{ background: {background}; color: {muted}; border: none;
   padding: 3px 6px; }}
 QGroupBox {{ border: 1px solid {border}; border-radius: 4px; margin-top: 1.1em; }}

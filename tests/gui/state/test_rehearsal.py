@@ -1,8 +1,16 @@
 import json
+from dataclasses import fields
 
 import pytest
 
-from rtbold.gui.state.rehearsal import Rehearsal, figure_words
+from rtbold.gui.state.rehearsal import Rehearsal
+from rtbold.gui.state.rehearsal_figures import (
+    KNOWN,
+    LEFT_OUT,
+    figure_rows,
+    figure_words,
+)
+from rtbold.rehearsal_figures import Figures
 
 
 def read(*said):
@@ -63,8 +71,28 @@ def test_nothing_is_known_at_first():
 def test_figures_for_people():
     assert figure_words("latency_p99_ms", 12.3456) == ("latency p99", "12.35 ms")
     statuses = {"ok": 12, "invalid": 1}
-    assert figure_words("n_by_status", statuses)[1] == "ok 12, invalid 1"
+    assert figure_words("n_by_status", statuses)[1] == "12 ok, 1 invalid"
     assert figure_words("gaps_s", [0.5, 1]) == ("gaps", "0.5, 1 s")
     assert figure_words("triggers", True) == ("triggers", "yes")
     assert figure_words("n_volumes", 12) == ("n volumes", "12")
     assert figure_words("memory_growth_mb", None) == ("memory growth", "unknown")
+
+
+def test_every_figure_of_a_rehearsal_has_words():
+    names = {field.name for field in fields(Figures)}
+    assert names == set(KNOWN) | LEFT_OUT
+    assert not set(KNOWN) & LEFT_OUT
+
+
+def test_figures_come_in_reading_order_and_the_unknown_last():
+    recording = {"path": "here", "problem": "", "n_samples": 5, "n_markers": 2,
+                 "n_bytes": 2_000_000}  # fmt: skip
+    given = {"news": 3, "recording": recording, "locked": True, "n_volumes": 28,
+             "by_reason": {"no_data": 2}, "said": ""}  # fmt: skip
+    assert figure_rows(given) == [
+        ("volumes", "28"),
+        ("reasons", "2 no data"),
+        ("recording", "5 samples, 2 markers, 2.0 MB, in here"),
+        ("news", "3"),
+    ]
+    assert figure_words("recording", {"problem": "gone"})[1] == "gone"
