@@ -189,6 +189,26 @@ def _other(
 ) -> OtherEeg:
     """Return the windows of another subject's EEG; its volumes need no BOLD."""
     eeg = _eeg(settings.scan, path)
+    theirs = _at_equal_time(eeg, alignment)
+    scan = scan_of(eeg, theirs, card, settings=settings.scan.windows)
+    place = {int(volume): row for row, volume in enumerate(own.volume)}
+    shared = [(at, place[int(v)]) for at, v in enumerate(scan.volume) if v in place]
+    if not shared:
+        raise DataFileError(
+            f"{eeg.name} (--other-eeg) has no window at a volume where the subject's "
+            "own EEG has one, expected a recording of a scan of about the same length."
+        )
+    at, rows = np.array(shared, dtype=np.int64).T
+    if np.array_equal(scan.windows[at[0]], own.windows[rows[0]]):
+        raise ConfigError(
+            f"{eeg.name} (--other-eeg) is the same EEG as the subject's own, so it can "
+            "be no null. Name recordings of other subjects."
+        )
+    return OtherEeg(eeg.name, scan.windows[at], rows)
+
+
+def _at_equal_time(eeg: EegRecording, alignment: Alignment) -> Alignment:
+    """Return the alignment of another subject's EEG, by its own volume markers."""
     label = alignment.marker.label
     times_s = np.array([m.t_s for m in eeg.markers if same_label(m.label, label)])
     if len(times_s) < 2:
@@ -200,7 +220,7 @@ def _other(
     runs = trigger_runs(times_s, alignment.tr_s, every=alignment.every)
     run = max(runs, key=len)
     volumes = np.arange(alignment.volume[0], min(len(run), alignment.volume[-1] + 1))
-    theirs = replace(
+    return replace(
         alignment,
         marker=replace(alignment.marker, times_s=times_s),
         volume=volumes,
@@ -209,8 +229,3 @@ def _other(
         bold=np.zeros((len(volumes), len(alignment.rois))),
         confounds={},
     )
-    scan = scan_of(eeg, theirs, card, settings=settings.scan.windows)
-    place = {int(volume): row for row, volume in enumerate(own.volume)}
-    shared = [(at, place[int(v)]) for at, v in enumerate(scan.volume) if v in place]
-    at, rows = np.array(shared, dtype=np.int64).reshape(-1, 2).T
-    return OtherEeg(eeg.name, scan.windows[at], rows)

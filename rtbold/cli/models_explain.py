@@ -65,7 +65,7 @@ def explain(
     Windows come from the live session's own pipeline. What this shows is what the
     model uses, not where brain activity is.
 
-    Example: rtbold models explain S01 rest.vhdr --roi Cuneus --out cuneus.png
+    Example: rtbold models explain S01/20261123-101500 rest.vhdr --roi Cuneus
     """
     threads.settle(os.environ, None)
 

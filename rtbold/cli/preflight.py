@@ -30,7 +30,7 @@ def preflight(
     Model, streams, channels, units, triggers, clock, disk, engine and ports; nothing
     is published and nothing is written. Exit code 1 if any check failed.
 
-    Example: rtbold preflight --model S01 --stream BrainVision --trigger-stream
+    Example: rtbold preflight --subject S01 --stream BrainVision --trigger-stream
     BrainVision-Markers --trigger R128 --record recordings
     """
     from rich.console import Console

@@ -43,7 +43,7 @@ def rehearse(
     It resolves the streams, waits for triggers, predicts, publishes and records as
     `rtbold run` does, and subscribes as an app would. Exit code 1 is a NO-GO.
 
-    Example: rtbold rehearse --model S01 --stream BrainVision --trigger-stream
+    Example: rtbold rehearse --subject S01 --stream BrainVision --trigger-stream
     BrainVision-Markers --trigger R128 --page rehearsal.html
     """
     from rtbold.config import check_range

@@ -45,7 +45,7 @@ def replay(
     the last bit, with the settings and the engine that it had, unless others are asked
     for. Nothing published is read.
 
-    Example: rtbold replay rest.vhdr --model S01 --trigger R128 --out bold.tsv
+    Example: rtbold replay rest.vhdr --model demo --trigger R128 --out bold.tsv
     """
     from rtbold.bundle import load
     from rtbold.config import RunSettings

@@ -17,7 +17,7 @@ TERMINATED = 128 + 15  # as a shell reports SIGTERM
 def run(asked: AskedRun) -> None:
     """Run a session: EEG over LSL in, one BOLD prediction per TR out.
 
-    Example: rtbold run --model S01 --stream BrainVision --trigger-stream
+    Example: rtbold run --subject S01 --stream BrainVision --trigger-stream
     BrainVision-Markers --trigger R128 --record recordings
     """
     import time

@@ -176,3 +176,18 @@ def test_another_subjects_eeg_without_the_marker(refused, tmp_path, twin):
     xdf, _ = write_scan(tmp_path / "bare", twin, markers=(), name="other")
     refused(1, r"other\.xdf \(--other-eeg\) has the volume marker 'R128' 0 times",
             "--other-eeg", xdf)  # fmt: skip
+
+
+def test_the_subjects_own_eeg_is_no_null(refused, files):
+    refused(2, r"S\.xdf \(--other-eeg\) is the same EEG as the subject's own",
+            "--other-eeg", files[0])  # fmt: skip
+
+
+def test_another_subjects_eeg_at_no_equal_time(refused, tmp_path, twin):
+    # Four volumes, before the filters have settled: none of them has a window
+    cut = int((twin.volume_onsets_s[3] + 1.0) * 200)
+    xdf, _ = write_scan(
+        tmp_path / "short", twin, eeg_uv=twin.eeg_uv[:, :cut],
+        markers=twin.volume_onsets_s[:4], name="other",
+    )  # fmt: skip
+    refused(1, r"not one of the 4 volumes of other\.xdf", "--other-eeg", xdf)
