@@ -17,6 +17,7 @@ from rtbold.gui.state.received_kinds import (
 from rtbold.messages import Status
 
 MOST_VALUES = 100_000  # in a row; more is a fault
+LARGEST_COUNT = 2**53  # as JSON itself can be trusted with
 
 
 def text(value: object) -> str:
@@ -49,6 +50,8 @@ def count(value: object) -> int:
     """Return a whole number."""
     if isinstance(value, bool) or not isinstance(value, int):
         raise TypeError(f"{value!r} is no whole number")
+    if abs(value) > LARGEST_COUNT:
+        raise ValueError(f"{value} is no number of anything that is counted")
     return value
 
 

@@ -6,6 +6,7 @@ clock.
 
 import math
 
+from rtbold.client import STALLED_AFTER_TRS
 from rtbold.gui.state.counts import Counts
 from rtbold.gui.state.event_log import EventLog
 from rtbold.gui.state.headline import Headline, SessionFacts, headline
@@ -61,6 +62,7 @@ class DashboardState:
         self.link: Link | None = None
         self.session: str | None = None
         self._told: set[str] = set()
+        self._n_flips = 0  # of the sessions before
         self._forget()
 
     def _forget(self) -> None:
@@ -140,16 +142,20 @@ class DashboardState:
                 text = "the session names other ROIs than before; the history is empty"
                 self.log.add(text, now_s, level="warning")
             self.history.begin(hello.rois, hello.roi_hash)
+            self.prediction = None  # its columns have other names
         early, self._early = self._early, []
         for prediction in early:
             self._write_history(prediction, now_s)
 
     def _take_feedback(self, fb: FeedbackValue) -> None:
+        if fb.replayed and self.fb is not None and fb.seq <= self.fb.seq:
+            return  # joined once more: it has been here
         self.fb = fb
         if fb.usable:
             self._usable = fb
         if fb.next_due_lsl is not None and fb.t_trigger is not None:
-            self._tr_s = fb.next_due_lsl - fb.t_trigger
+            tr_s = fb.next_due_lsl - fb.t_trigger
+            self._tr_s = tr_s if tr_s > 0 else self._tr_s
         self.counts.take_feedback(fb)
         self.latency.take(fb, self.link.offset_s if self.link else math.inf)
         self.history.take_feedback(fb)
@@ -174,6 +180,7 @@ class DashboardState:
             return
         if self.session is not None:
             self.finished = (*self.finished, self.summary())[-MOST_FINISHED:]
+            self._n_flips += self.counts.n_flips
             self._forget()
         self.session = session
         self.versions["session"] += 1
@@ -184,6 +191,11 @@ class DashboardState:
         if text not in self._told and len(self._told) < MOST_TOLD:
             self._told.add(text)
             self.log.add(text, now_s, level="error")
+
+    def disconnect(self) -> None:
+        """Take nothing of before as current: another feed is going to be read."""
+        self.link = None
+        self.versions["link"] += 1
 
     # What is asked
 
@@ -215,6 +227,17 @@ class DashboardState:
         if lsl_s is None or self._usable is None:
             return None
         return lsl_s - self._usable.t_end
+
+    def current_prediction(self, now_s: float) -> Prediction | None:
+        """Return the newest prediction of all ROIs; None if it is not of this volume.
+
+        The feedback value may come and this one not: what it said stays no truth.
+        """
+        newest, lsl_s = self.prediction, self.lsl_now_s(now_s)
+        if newest is None or lsl_s is None:
+            return None
+        old = lsl_s - newest.t_lsl > STALLED_AFTER_TRS * self.tr_s
+        return None if old else newest
 
     def shown(self, now_s: float) -> ShownValue:
         """Return what an app may show now."""
@@ -253,5 +276,5 @@ class DashboardState:
             lsl_now_s=self.lsl_now_s(now_s),
             tr_s=self.tr_s,
             stalled=bool(self.link and self.link.stalled),
-            flips=self.counts.n_flips,
+            flips=self._n_flips + self.counts.n_flips,
         )

@@ -14,6 +14,8 @@ from rtbold.gui.state.wording import INFORMING, Level, reason_words, status_word
 
 SILENT_AFTER_S = 1.5  # three heartbeats; said before apps go neutral at 2 s
 LINK_OLD_S = 1.0  # the link reports ten times a second
+NO_VALUE = "the newest prediction came without a value; apps show none"
+NO_VALUE_DO = "Stop the session, and tell who made this publisher."
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,8 +112,9 @@ def _silence(facts: SessionFacts, link_age_s: float) -> Headline | None:
 
 
 def _stalled(facts: SessionFacts) -> Headline | None:
-    if not _outlived_by_heartbeats(facts):
-        return None
+    starting = facts.beat is not None and facts.beat.state == "starting"
+    if starting or not _outlived_by_heartbeats(facts):
+        return None  # an engine may take minutes to be opened
     old_s = age_s(facts.feedback.newest, facts.feedback.lsl_now_s)
     for_s = "" if math.isinf(old_s) else f" for {math.floor(old_s)} s"
     return Headline(
@@ -154,6 +157,8 @@ def _of_prediction(facts: SessionFacts) -> Headline:
         return Headline(
             "warmup", "STARTING", "no prediction yet", "Wait a few seconds."
         )
+    if fb.status in ("ok", "degraded") and not fb.usable:
+        return Headline("invalid", status_words("invalid").word, NO_VALUE, NO_VALUE_DO)
     first = [reason for reason in fb.reasons if reason not in INFORMING]
     told = [*first, *(reason for reason in fb.reasons if reason in INFORMING)]
     words = [reason_words(reason) for reason in told]

@@ -75,6 +75,7 @@ class VolumeHistory:
         self._start = self._end = 0
         self._segment = 0  # first row from which volumes follow one by one
         self._run = 0
+        self._begun_s = math.inf  # first onset of this run; LSL clock
         self._last: dict[_Source, int] = {}
         self._ahead: dict[int, Truth] = {}
         self.n_unpaired = 0  # measurements without a row
@@ -138,6 +139,9 @@ class VolumeHistory:
     def take_truth(self, truth: Truth) -> None:
         """Write one measured volume beside its prediction, now or when that comes."""
         self.version += 1
+        if self._is_of_an_earlier_run(truth):
+            self.n_unpaired += 1
+            return
         row = self._known_row(truth.volume_index)
         if row is not None:
             self._write_truth(row, truth)
@@ -166,6 +170,8 @@ class VolumeHistory:
         stepped_back = volume <= self._last.get(source, volume - 1)
         if stepped_back or self._has_other_onset(volume, of.t_trigger):
             self._begin_run()
+        if of.t_trigger is not None:
+            self._begun_s = min(self._begun_s, of.t_trigger)
         self._last[source] = volume
         if self._end == self._segment or volume > self._newest_volume():
             self._append_up_to(volume)
@@ -180,8 +186,15 @@ class VolumeHistory:
             return False
         return abs(float(self._rows.t_trigger[row]) - t_trigger_s) > SAME_ONSET_S
 
+    def _is_of_an_earlier_run(self, truth: Truth) -> bool:
+        """Return whether a straggler comes after numbers have begun anew."""
+        if truth.t_volume is None or math.isinf(self._begun_s):
+            return False
+        return truth.t_volume < self._begun_s - SAME_ONSET_S
+
     def _begin_run(self) -> None:
         self._run += 1
+        self._begun_s = math.inf
         self._segment = self._end
         self._last.clear()
         self._ahead.clear()

@@ -8,6 +8,7 @@ from typing import Literal, Protocol
 GLIDE_S = 0.25  # time constant of the optional smoothing: most of a step within 0.6 s
 TRACE_S = 60.0  # on the plain trace
 TRACE_STEP_S = 0.1
+HOLE_S = 1.0  # without a frame
 TRACE_POINTS = 1000  # more than 60 s of them
 
 
@@ -46,23 +47,50 @@ class ParticipantLevel:
 
     def __init__(self, limit_z: float = 3.0, *, smooth: bool = False) -> None:
         self.limit_z, self.smooth = limit_z, smooth
+        self._flips, self._lit = 0, False
         self._level: float | None = None
         self._last_s = -math.inf
         self._trace: deque[tuple[float, float | None]] = deque(maxlen=TRACE_POINTS)
 
+    def set_scale(self, limit_z: float, *, smooth: bool) -> None:
+        """Take another range; what was drawn on the old one is forgotten."""
+        if limit_z != self.limit_z:
+            self._level = None
+            self._trace.clear()
+        self.limit_z, self.smooth = limit_z, smooth
+
+    def neutral(self) -> ParticipantView:
+        """Return what to draw where nothing is known; the past is forgotten."""
+        self._level = None
+        self._trace.clear()
+        return ParticipantView(None, self._lit)
+
     def take(self, shown: Shown, now_s: float) -> ParticipantView:
-        """Return what to draw at `now_s`; call it once per frame."""
+        """Return what to draw at `now_s`; call it once per frame.
+
+        The square flips once for each frame in which an update is shown for the first
+        time: two that came between two frames are one change of the screen.
+        """
+        if shown.kind != "neutral" and shown.flips != self._flips:
+            self._flips, self._lit = shown.flips, not self._lit
         self._level = self._next(self._wanted(shown), now_s)
         self._last_s = now_s
         if not self._trace or now_s - self._trace[-1][0] >= TRACE_STEP_S:
             self._trace.append((now_s, self._level))
         while self._trace and now_s - self._trace[0][0] > TRACE_S:
             self._trace.popleft()
-        return ParticipantView(self._level, shown.flips % 2 == 1)
+        return ParticipantView(self._level, self._lit)
 
     def trace(self, now_s: float) -> list[tuple[float, float | None]]:
         """Return (seconds ago, level) of the last minute, oldest first."""
-        return [(now_s - t_s, level) for t_s, level in self._trace]
+        points: list[tuple[float, float | None]] = []
+        last_s = math.inf
+        for t_s, level in self._trace:
+            if t_s - last_s > HOLE_S:  # the window stood still: nobody saw a line there
+                points.append((now_s - last_s, None))
+            points.append((now_s - t_s, level))
+            last_s = t_s
+        return points
 
     def _wanted(self, shown: Shown) -> float | None:
         if shown.kind == "neutral" or shown.z is None or not math.isfinite(shown.z):

@@ -62,13 +62,16 @@ def draw_circle(
 def draw_trace(
     painter: QPainter, area: QRectF, level: float | None, trace: Trace
 ) -> None:
-    """Draw the last minute from left to right; neutral times stay empty."""
+    """Draw the last minute from left to right; neutral times stay empty.
+
+    While nothing may be shown the past is grey, and moves on out of sight.
+    """
     box = _centred(area, 0.86 * area.width(), 0.7 * area.height())
     _pen(painter, NEUTRAL, 0.004 * area.height())
     painter.drawLine(
         QPointF(box.left(), box.center().y()), QPointF(box.right(), box.center().y())
     )
-    _pen(painter, FILL, 0.008 * area.height())
+    _pen(painter, NEUTRAL if level is None else FILL, 0.008 * area.height())
     painter.drawPath(_path(trace, box))
     if level is not None:
         painter.setBrush(FILL)

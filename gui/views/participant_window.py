@@ -44,12 +44,13 @@ class ParticipantWindow(QWidget):
         self.resize(800, 600)
         self.setCursor(Qt.CursorShape.BlankCursor)
         self._view, self._now_s = NOTHING, 0.0
+        self._level = ParticipantLevel()
         self.set_preferences(preferences)
 
     def set_preferences(self, preferences: Preferences) -> None:
         """Take another form, range or square."""
         self.preferences = preferences
-        self._level = ParticipantLevel(
+        self._level.set_scale(
             preferences.participant_limit_z, smooth=preferences.participant_smooth
         )
         self.update()
@@ -60,11 +61,7 @@ class ParticipantWindow(QWidget):
 
     def neutral(self) -> None:
         """Show nothing; for when the dashboard itself has a fault."""
-        self._level = ParticipantLevel(
-            self.preferences.participant_limit_z,
-            smooth=self.preferences.participant_smooth,
-        )
-        self._show(NOTHING, self._now_s)
+        self._show(self._level.neutral(), self._now_s)
 
     @property
     def view(self) -> ParticipantView:
@@ -72,7 +69,7 @@ class ParticipantWindow(QWidget):
         return self._view
 
     def _show(self, view: ParticipantView, now_s: float) -> None:
-        moves = self.preferences.participant == "trace" and view.level is not None
+        moves = self.preferences.participant == "trace"
         due = moves and now_s - self._now_s >= TRACE_STEP_S
         if view != self._view or due:
             self._view, self._now_s = view, now_s

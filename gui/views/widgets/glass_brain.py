@@ -58,10 +58,11 @@ class GlassBrain(QWidget):
 
     def refresh(self, state: DashboardState, now_s: float) -> None:
         """Show the newest prediction."""
-        seen = (state.hello, state.prediction)
+        current = state.current_prediction(now_s) is not None
+        seen = (state.hello, state.prediction, current)
         if seen != self._seen:
             self._seen = seen
-            self.content = content_of(state)
+            self.content = content_of(state, now_s)
             self.update()
 
     def words_at(self, position: QPointF) -> str:

@@ -24,6 +24,7 @@ _ENDS: Final = {
     "light": ("#0072b2", "#aab3bc", "#d55e00"),
 }
 NO_SESSION: Final = "No predictions yet."
+OLD: Final = "The newest values are old: hollow dots."
 CAPTION: Final = "Dots at ROI centres, not maps; z against the model's own baseline."
 
 
@@ -59,11 +60,11 @@ class BrainContent:
     caption: str
 
 
-def content_of(state: DashboardState) -> BrainContent:
+def content_of(state: DashboardState, now_s: float) -> BrainContent:
     """Return what the newest prediction says, and in words what it does not."""
     if state.hello is None:
         return BrainContent((), NO_SESSION)
-    rois, prediction = state.hello.rois, state.prediction
+    rois, prediction = state.hello.rois, state.current_prediction(now_s)
     values = _column(prediction.values if prediction else None, len(rois))
     scores = _column(prediction.values_z if prediction else None, len(rois))
     found, lost = [], []
@@ -77,7 +78,11 @@ def content_of(state: DashboardState) -> BrainContent:
         is_target = roi == state.hello.target
         found.append(RoiDot(roi, places_mm, kept, value, is_target))
     found.sort(key=lambda dot: (dot.is_target, abs(dot.z or 0.0)))
-    notes = [CAPTION, *_lost_words(lost), *_status_words(prediction, scores)]
+    notes = [CAPTION, *_lost_words(lost)]
+    if prediction is None and state.prediction is not None:
+        notes.append(OLD)
+    else:
+        notes += _status_words(prediction, scores)
     return BrainContent(tuple(found), " ".join(notes))
 
 

@@ -1,7 +1,7 @@
 import re
 
 import pytest
-from feed_messages import Played
+from feed_messages import TR_S, Played
 
 from rtbold.gui.state.clock_words import span_words, stale_words, tr_facts, wall_words
 from rtbold.gui.state.dashboard import DashboardState
@@ -92,3 +92,12 @@ def test_before_anything_came():
     facts = tr_facts(DashboardState(), 1.0)
     assert facts.share is None
     assert facts.volume == facts.counts == ""
+
+
+def test_a_tr_of_nothing_stops_no_clock():
+    session = Played(DashboardState())
+    session.hello()
+    session.tick()
+    session.send("pred.fb", volume=1, t_trigger=1000.0, next_due_lsl=1000.0)
+    assert session.state.tr_s == pytest.approx(TR_S)
+    assert tr_facts(session.state, session.now_s).share is not None

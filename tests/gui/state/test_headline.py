@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 from feed_messages import LAG_S, TR_S, Played, received
 
@@ -212,3 +214,37 @@ def test_paused_by_the_operator_beats_a_stream_that_stands_still(state, played):
     played.tick("paused", ("operator_pause",))
     played.send("hb", state="stalled", stream_age_ms=5000.0)
     assert state.headline(played.now_s).level == "paused"
+
+
+def test_a_session_that_still_opens_its_parts_is_not_stalled(state):
+    starting = Played(state)
+    starting.link()
+    for _ in range(5):
+        starting.now_s += 1.0
+        starting.send("hb", state="starting", stream_age_ms=None)
+        starting.link(stalled=True)
+    found = state.headline(starting.now_s)
+    assert (found.level, found.word) == ("warmup", "STARTING")
+
+
+def test_a_prediction_without_a_value_is_not_ok(state, played):
+    played.tick()
+    state.take(replace(state.fb, value=None, seq=1), played.now_s)
+    found = state.headline(played.now_s)
+    assert (found.level, found.word) == ("invalid", "INVALID")
+    assert "without a value" in found.why
+
+
+def test_the_count_of_updates_goes_on_with_another_session(state, played):
+    played.tick()
+    played.link(session="other")
+    assert state.shown(played.now_s).flips == 1
+
+
+def test_a_value_that_is_sent_once_more_is_no_update(state, played):
+    played.tick()
+    again = replace(state.fb, replayed=True)
+    state.take(again, played.now_s)
+    assert state.shown(played.now_s).flips == 1
+    assert state.history.run == 0
+    assert state.counts.n_predictions == 1

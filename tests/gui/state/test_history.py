@@ -32,7 +32,7 @@ def feed_back(history, volume, **changes):
 
 
 def measure(history, volume, **changes):
-    given = {"rois": history.rois, "volume": volume, **changes}
+    given = {"rois": history.rois, "volume": volume, "t_volume": None, **changes}
     history.take_truth(received("truth", **given))
 
 
@@ -243,3 +243,18 @@ def test_each_row_holds_what_came_for_its_volume_and_run_only(steps, capacity):
         np.testing.assert_array_equal(column[known], marks[known])
     steps_on = np.diff(rows.volume_index)[np.diff(rows.run) == 0]
     assert np.all((steps_on == 1) | (steps_on > capacity))
+
+
+def test_a_straggler_of_the_run_before_is_not_measured_in_this_one():
+    history = begun()
+    for volume in range(3):
+        predict(history, volume, t_trigger=1000.0 + 2 * volume)
+    predict(history, 0, t_trigger=1060.0)
+    measure(history, 3, t_volume=1006.0)  # expected soon, by its number
+    measure(history, 0, t_volume=1000.0)
+    predict(history, 3, t_trigger=1066.0)
+    rows = history.view()
+    assert np.isnan(rows.measured_raw).all()
+    assert history.n_unpaired == 2
+    measure(history, 3, t_volume=1066.0)
+    assert history.view().measured_raw[-1, 0] == 103.0

@@ -76,3 +76,33 @@ def test_the_trace_is_the_last_minute_and_bounded():
     assert 0 <= trace[-1][0] < 0.2
     assert TRACE_S - 1 < trace[0][0] <= TRACE_S
     assert len(trace) <= TRACE_POINTS
+
+
+def test_the_square_stands_still_while_nothing_is_shown():
+    level = ParticipantLevel()
+    assert level.take(Shown(flips=1), 0.0).lit
+    assert level.take(Shown("neutral", None, flips=2), 1.0).lit
+    assert level.take(Shown("neutral", None, flips=0), 2.0).lit
+    assert not level.take(Shown(flips=2), 3.0).lit
+
+
+def test_two_updates_between_two_frames_are_one_flip():
+    level = ParticipantLevel()
+    assert level.take(Shown(flips=1), 0.0).lit
+    assert not level.take(Shown(flips=3), 10.0).lit
+
+
+def test_another_range_or_a_fault_flips_nothing():
+    level = ParticipantLevel()
+    level.take(Shown(flips=1), 0.0)
+    level.set_scale(2.0, smooth=True)
+    assert level.take(Shown(flips=1), 1.0).lit
+    assert level.neutral().lit
+    assert level.take(Shown(flips=1), 2.0).lit
+
+
+def test_where_the_window_stood_still_there_is_no_line():
+    level = ParticipantLevel()
+    level.take(Shown(z=0.0), 0.0)
+    level.take(Shown(z=3.0), 10.0)
+    assert level.trace(10.0) == [(10.0, 0.5), (10.0, None), (0.0, 1.0)]

@@ -176,3 +176,7 @@ def test_fields_that_the_wire_may_leave_out_may_be_missing(topic):
 def test_the_bodies_of_these_tests_are_those_of_the_wire():
     assert message("pred.fb").body["schema"] == "rtbold.pred.fb/1"
     assert wire("hb").topic == "hb"
+
+
+def test_a_count_beyond_what_numbers_can_hold_is_nonsense():
+    assert parse(message("pred.fb", volume=2**53 + 1)) is None

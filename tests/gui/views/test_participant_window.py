@@ -34,6 +34,12 @@ def show(window, level, *, lit=False, now_s=1.0):
     window._show(ParticipantView(level, lit), now_s)
 
 
+def watch(window, state, from_s, seconds):
+    """Let frames go by; more of them would change nothing."""
+    for k in range(1 + round(seconds / 0.5)):
+        window.refresh(state, from_s + 0.5 * k)
+
+
 class ShownAt:
     flips = 0
 
@@ -122,3 +128,30 @@ def test_nothing_is_repainted_while_nothing_changes(window, monkeypatch):
     for frame in range(10):
         window.refresh(state, played.now_s + 0.03 * frame)
     assert updates == []
+
+
+def test_the_past_is_grey_and_moves_on_while_nothing_may_be_shown(window):
+    window.set_preferences(Preferences(participant="trace"))
+    state = DashboardState()
+    played = Played(state)
+    played.tick()
+    watch(window, state, played.now_s, 1.5)
+    assert count(window, FILL) > 0
+    watch(window, state, played.now_s, 2.5)
+    assert window.view.level is None
+    assert count(window, FILL) == 0
+    before = window.grab().toImage()
+    watch(window, state, played.now_s + 2.5, 10.0)
+    assert window.grab().toImage() != before
+
+
+def test_another_theme_changes_nothing_that_is_seen(window):
+    window.set_preferences(Preferences(participant="trace"))
+    state = DashboardState()
+    played = Played(state)
+    played.tick()
+    watch(window, state, played.now_s, 1.5)
+    before = window.grab().toImage()
+    window.set_preferences(Preferences(participant="trace", theme="light"))
+    window.refresh(state, played.now_s + 1.5)
+    assert window.grab().toImage() == before

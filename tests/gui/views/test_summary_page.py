@@ -30,6 +30,7 @@ def a_session(n_volumes=40):
             values=(value + 1,) * 3,
             filtered=(100 + 2 * value,) * 3,
             predicted=(value,) * 3,
+            t_volume=played.lsl_s - 0.1,
         )
     return state, played
 

@@ -24,7 +24,7 @@ def brain(qtbot):
 @pytest.fixture
 def played():
     played = Played(DashboardState(), rois=ROIS)
-    played.send("hello", rois=ROIS, target="Cuneus")
+    played.hello(target="Cuneus")
     return played
 
 
