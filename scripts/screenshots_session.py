@@ -18,6 +18,8 @@ from rtbold.gui.views.setup_page import KEYS as SETUP_KEYS
 from rtbold.gui.views.window_parts import KEYS, SESSION, SUMMARY
 
 CAP = ("--channels", "26", "--target", "Putamen")
+OTHER_ROIS = ("Insula antero-superior", "Calcarine cortex posterior")
+DOUBLE_COLOURS = 24  # four times the points of the others
 FRESH_S = 9.0  # warm-up, waiting: they are over soon
 LIVE_S = 13.0  # the scope's sweep is full
 EEG, ELECTRODES, BRAIN = range(3)
@@ -36,10 +38,12 @@ def good(stage: Stage, history_s: float) -> None:
     page = page_of(window)
     stage.live(window, LIVE_S)
     stage.shoot("session-ok", window)
+    page.plot.choose(OTHER_ROIS)
     page.tabs.setCurrentIndex(ELECTRODES)
-    stage.shoot("session-electrodes", window)
+    stage.shoot("session-electrodes", window, settle_s=1.0)
     page.tabs.setCurrentIndex(BRAIN)
     stage.shoot("session-brain", window)
+    page.plot.choose(())
     page.tabs.setCurrentIndex(EEG)
     _dialogs(stage, window)
     window.set_preferences(window.preferences.with_text_scale(EEG_TEXT))
@@ -61,7 +65,7 @@ def _dialogs(stage: Stage, window: MainWindow) -> None:
     page.commands.buttons["note"].click()
     stage.live(window, 3)
     page.commands.text.setText("eyes closed by himself")
-    stage.shoot("session-note", window)
+    stage.shoot("session-note", window, themes=("dark",))
     page.commands.text.clear()
     page.commands.buttons["alpha"].click()
     page.alpha.begin.click()
@@ -113,7 +117,7 @@ def _nothing(stage: Stage) -> None:
     other = OtherVersion()
     window = stage.window(on_this_machine(other.port, 10))
     stage.live(window, 4)
-    stage.shoot("session-other-version", window)
+    stage.shoot("session-other-version", window, themes=("dark",))
     other.close()
 
 
@@ -173,4 +177,4 @@ def double(stage: Stage, history_s: float) -> None:
     window = stage.window(stage.fake("--scene", "ok", "--channels", "64"))
     stage.pass_time(min(history_s, 90))
     stage.live(window, LIVE_S)
-    stage.shoot("session-double", window, themes=("dark",))
+    stage.shoot("session-double", window, themes=("dark",), n_colours=DOUBLE_COLOURS)

@@ -110,7 +110,7 @@ def setup(stage: Stage, history_s: float) -> None:
     page.start.click()
     stage.live(window, PATIENCE_S, until=lambda: window.state.fb is not None)
     stage.live(window, 30)
-    stage.shoot("session-twin", window)
+    stage.shoot("session-twin", window, themes=("dark",))
     window.go_to(SETUP)
     stage.shoot("setup-running", window, themes=("dark",))
     window.controller.commands.stop()

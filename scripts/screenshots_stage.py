@@ -24,7 +24,7 @@ from rtbold.gui.views.main_window import MainWindow
 SIZE = (1366, 768)
 FRAME_S = 0.033
 THEMES: tuple[ThemeName, ...] = ("dark", "light")
-PALETTE = 96
+PALETTE = 64
 TITLE_PX = 26
 FEED_LINE = re.compile(r"feed on tcp://[^:]+:(\d+), control on port (\d+)")
 
@@ -157,23 +157,24 @@ class Stage:
         dialog: Callable[[], QWidget] | None = None,
         themes: tuple[ThemeName, ...] = THEMES,
         settle_s: float = 0.4,
+        n_colours: int = PALETTE,
     ) -> None:
         """Save the window in both themes, or what `dialog` returns."""
         for theme in themes:
             window.set_preferences(replace(window.preferences, theme=theme))
             self.live(window, settle_s)
             shown = window.grab() if dialog is None else _framed(dialog(), theme)
-            self.save(shown, f"{name}-{theme}")
+            self.save(shown, f"{name}-{theme}", n_colours)
         window.set_preferences(replace(window.preferences, theme="dark"))
 
-    def save(self, shown: QPixmap, name: str) -> None:
+    def save(self, shown: QPixmap, name: str, n_colours: int = PALETTE) -> None:
         """Write a small PNG."""
         buffer = QBuffer()
         buffer.open(QBuffer.OpenModeFlag.WriteOnly)
         shown.save(buffer, "PNG")
         picture = Image.open(BytesIO(bytes(buffer.data()))).convert("RGB")
         small = picture.quantize(
-            PALETTE,
+            n_colours,
             method=Image.Quantize.MEDIANCUT,
             kmeans=2,  # or rare colours, as of a warning, come out wrong
             dither=Image.Dither.NONE,

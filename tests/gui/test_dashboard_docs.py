@@ -1,0 +1,37 @@
+"""The page that operators read names what the window says."""
+
+import re
+from pathlib import Path
+
+from rtbold.gui.state.wording import REASON_WORDS, STATUS_WORDS
+from rtbold.gui.views import session_page, setup_page
+from rtbold.gui.views.window_parts import KEYS
+
+ROOT = Path(__file__).parents[2]
+PAGE = (ROOT / "docs" / "dashboard.md").read_text(encoding="utf-8")
+
+
+def test_every_reason_is_explained_in_the_window_s_words():
+    for reason, words in REASON_WORDS.items():
+        assert f"| `{reason}` | {words.short} | {words.do} |" in PAGE
+
+
+def test_every_symbol_is_explained():
+    for level, words in STATUS_WORDS.items():
+        assert f"| {words.symbol} |" in PAGE
+        if level != "silent":  # the headline says NO HEARTBEAT or STALLED instead
+            assert words.word in PAGE
+
+
+def test_every_key_is_listed():
+    for key, what in (*KEYS, *setup_page.KEYS, *session_page.KEY_LINES):
+        assert f"| `{key}` | {what} |" in PAGE
+
+
+def test_every_picture_exists_and_is_small():
+    named = re.findall(r"\((img/dashboard/[^)]+)\)", PAGE)
+    assert len(named) > 20
+    for name in named:
+        assert 1_000 < (ROOT / "docs" / name).stat().st_size < 150_000
+    folder = ROOT / "docs" / "img" / "dashboard"
+    assert sum(file.stat().st_size for file in folder.iterdir()) < 4_000_000
