@@ -98,7 +98,9 @@ class RehearsalCount:
         self._n["after"] += self._n["usable"] > 0
         self._number(body["volume_index"])
         value = body["value"]
-        self.newest = f"volume {body['volume_index']}: {status}" + (
+        index = body["volume_index"]
+        which = "no volume" if index is None else f"volume {index}"
+        self.newest = f"{which}: {status}" + (
             "" if value is None else f", {value:+.3f}"
         )
         if value is not None and len(self._ages_ms) < KEPT:

@@ -160,8 +160,8 @@ def score_words(truth: Truth | None, name: str) -> str:
     if score.low is not None and score.high is not None:
         interval = f" ({signed(score.low)} to {signed(score.high)})"
     return (
-        f"R {signed(score.r)}{interval}, causal, so far ({score.n_eff:.0f} independent "
-        f"of {score.n} volumes)"
+        f"R {signed(score.r)}{interval}, causal, so far; "
+        f"n {score.n_eff:.0f} of {score.n}"
     )
 
 

@@ -37,7 +37,8 @@ TIP = (
     "degraded; a hole: no valid prediction. Shaded: where measured BOLD is expected "
     "in 80 and in 95 of 100 volumes. Measured BOLD is brought to the mean and the "
     "spread of the prediction, for the scanner has no fixed unit; R does not change by "
-    "that. Drag to look back, wheel to zoom; Follow comes back to the newest."
+    "that. n: how many independent volumes they are worth, of how many with both. "
+    "Drag to look back, wheel to zoom; Follow comes back to the newest."
 )
 
 

@@ -124,9 +124,7 @@ def test_words_of_r():
     assert score_words(None, "dmn") == ""
     truth = session.send("truth")
     words = score_words(truth, "dmn")
-    assert words.startswith(
-        "R +0.41 (+0.20 to +0.58), causal, so far (44 independent of"
-    )
+    assert words.startswith("R +0.41 (+0.20 to +0.58), causal, so far; n 44 of 120")
     assert score_words(truth, "another") == ""
 
 
