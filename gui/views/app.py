@@ -1,5 +1,6 @@
 """Start the dashboard: one application, one window, its controllers."""
 
+import gc
 import logging
 import signal
 import sys
@@ -73,9 +74,12 @@ def run(options: AppOptions) -> int:
         window.join(options.address)
     if options.participant is not None:
         window.participant.open()
+    gc.collect()
+    gc.freeze()  # what is there now stays: looking through it takes a whole frame
     try:
         return app.exec()
     finally:
+        gc.unfreeze()
         undo()
 
 

@@ -1,6 +1,6 @@
 """The TR clock: a ring that fills until the next volume is due."""
 
-from PyQt6.QtCore import QRectF, Qt
+from PyQt6.QtCore import QRect, QRectF, Qt
 from PyQt6.QtGui import QColor, QFontMetricsF, QPainter, QPaintEvent, QPen
 from PyQt6.QtWidgets import QWidget
 
@@ -35,7 +35,9 @@ class TrClock(QWidget):
         self._colours = colours
         self._facts = TrFacts()
         self._stale = True
-        self._drawn: tuple[object, ...] = ()
+        self._step: int | None = None  # of the ring
+        self._said: tuple[object, ...] = ()
+        self._ring = QRect()  # where it was drawn
 
     @property
     def facts(self) -> TrFacts:
@@ -52,11 +54,13 @@ class TrClock(QWidget):
         facts = tr_facts(state, now_s)
         self._stale = state.headline(now_s).stale
         step = None if facts.share is None else int(min(facts.share, 2) * STEPS)
-        drawn = (step, self._stale, facts.volume, facts.tr, facts.step, facts.counts)
         self._facts = facts
-        if drawn != self._drawn:
-            self._drawn = drawn
+        said = (facts.volume, self._stale, *self._lines())
+        if said != self._said:
             self.update()
+        elif step != self._step:
+            self.update(self._ring)  # words take longer than the ring
+        self._step, self._said = step, said
 
     def paintEvent(self, event: QPaintEvent | None) -> None:  # noqa: N802 - Qt's name
         """Draw ring and words."""
@@ -71,9 +75,11 @@ class TrClock(QWidget):
         ring = QRectF(box.left() + MARGIN, 0, side, side)
         ring.moveTop(box.center().y() - side / 2)
         self._draw_ring(painter, ring)
-        words = QRectF(box)
-        words.setLeft(ring.right() + MARGIN)
-        self._draw_words(painter, words.adjusted(0, MARGIN, -4, -MARGIN))
+        self._ring = ring.toAlignedRect()
+        if event is None or not self._ring.contains(event.rect()):
+            words = QRectF(box)
+            words.setLeft(ring.right() + MARGIN)
+            self._draw_words(painter, words.adjusted(0, MARGIN, -4, -MARGIN))
         painter.end()
 
     def _draw_ring(self, painter: QPainter, ring: QRectF) -> None:

@@ -88,12 +88,12 @@ def content_of(state: DashboardState, now_s: float) -> BrainContent:
 
 def dot_colour(share: float, colours: Colours) -> tuple[int, int, int]:
     """Return red, green, blue of a place on the scale, -1 to 1."""
-    ends = [np.array([int(c[k : k + 2], 16) for k in (1, 3, 5)])
-            for c in _ENDS[colours.name]]  # fmt: skip
-    low, middle, high = ends
-    other = high if share > 0 else low
-    red, green, blue = np.round(middle + (other - middle) * abs(share)).astype(int)
-    return int(red), int(green), int(blue)
+    low, middle, high = (bytes.fromhex(end[1:]) for end in _ENDS[colours.name])
+    red, green, blue = (
+        round(near + (far - near) * abs(share))
+        for near, far in zip(middle, high if share > 0 else low, strict=True)
+    )
+    return red, green, blue
 
 
 def _column(values: FloatArray | None, n: int) -> list[float | None]:

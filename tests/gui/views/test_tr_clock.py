@@ -34,6 +34,20 @@ def test_the_ring_fills(clock, session):
     assert clock.facts.volume == "0"
 
 
+def test_the_ring_alone_is_painted_while_the_words_stay(clock, session, qapp):
+    painted, paint = [], clock.paintEvent
+    clock.paintEvent = lambda event: (painted.append(event.rect()), paint(event))[1]
+    clock.show()
+    for later_s in (0.1, 0.2, 0.21, 2.9):
+        clock.refresh(session.state, session.now_s + later_s)
+        qapp.processEvents()
+    whole = clock.rect()
+    first, ring, overdue = painted[0], painted[-2], painted[-1]
+    assert first == overdue == whole, "the words changed"
+    assert ring.width() < whole.width() / 2
+    assert len(painted) <= 4
+
+
 def test_an_overdue_volume_is_said(clock, session):
     session.wait(2.9, silent_s=0.1)
     before, after = clock.facts, picture(clock, session, 0.0)
