@@ -7,10 +7,11 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import astuple, replace
 from io import BytesIO
 from pathlib import Path
 
+import numpy as np
 from PIL import Image
 from PyQt6.QtCore import QBuffer, QRect, Qt
 from PyQt6.QtGui import QColor, QPainter, QPen, QPixmap
@@ -24,7 +25,7 @@ from rtbold.gui.views.main_window import MainWindow
 SIZE = (1366, 768)
 FRAME_S = 0.033
 THEMES: tuple[ThemeName, ...] = ("dark", "light")
-PALETTE = 64
+PALETTE = 80  # beside the themes' own
 TITLE_PX = 26
 FEED_LINE = re.compile(r"feed on tcp://[^:]+:(\d+), control on port (\d+)")
 
@@ -173,16 +174,34 @@ class Stage:
         buffer.open(QBuffer.OpenModeFlag.WriteOnly)
         shown.save(buffer, "PNG")
         picture = Image.open(BytesIO(bytes(buffer.data()))).convert("RGB")
-        small = picture.quantize(
-            n_colours,
-            method=Image.Quantize.MEDIANCUT,
-            kmeans=2,  # or rare colours, as of a warning, come out wrong
-            dither=Image.Dither.NONE,
-        )
+        small = few_colours(picture, n_colours)
         file = self.out / f"{name}.png"
         file.parent.mkdir(parents=True, exist_ok=True)
         small.save(file, optimize=True)
         print(f"{file.name}: {file.stat().st_size / 1024:.0f} KB", flush=True)
+
+
+def few_colours(picture: Image.Image, n_colours: int) -> Image.Image:
+    """Return `picture` with a palette that has all colours of the themes.
+
+    Rare ones, such as that of a warning, would else be taken for their neighbours; the
+    square root of how often a colour is seen is what it counts.
+    """
+    pixels = np.asarray(picture.convert("RGB"))
+    seen, place, n = np.unique(
+        pixels.reshape(-1, 3), axis=0, return_inverse=True, return_counts=True
+    )
+    often = np.repeat(seen, np.ceil(np.sqrt(n)).astype(int), axis=0)
+    chosen = Image.fromarray(often[None]).quantize(n_colours, kmeans=1).getpalette()
+    usual = np.array(chosen or [0, 0, 0], dtype=int).reshape(-1, 3)
+    known = [field for theme in THEMES for field in astuple(colours(theme))]
+    exact = [QColor(name).getRgb()[:3] for name in known if name.startswith("#")]
+    palette = np.concatenate((np.array(exact, dtype=int), usual))
+    off = seen.astype(int)[:, None] - palette[None]  # (seen, palette, RGB)
+    nearest = np.argmin((off**2).sum(axis=2), axis=1).astype(np.uint8)
+    small = Image.fromarray(nearest[place].reshape(pixels.shape[:2]), mode="P")
+    small.putpalette(palette.astype(np.uint8).tobytes())
+    return small
 
 
 def _framed(dialog: QWidget, theme: ThemeName) -> QPixmap:
