@@ -12,6 +12,7 @@ WRAPPED = (
     Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignTop | Qt.TextFlag.TextWordWrap
 )
 SMALLEST_PX = 9
+SHARE_STEP = 0.05
 LEAST_SHARE = 0.65  # of its size, for a line that is too long
 
 
@@ -61,11 +62,11 @@ def draw_line(
 
     What does not fit even so ends with dots.
     """
-    metrics = QFontMetricsF(painter.font())
-    width = metrics.horizontalAdvance(text)
-    if width > box.width() > 0:
-        share = max(LEAST_SHARE, 0.98 * box.width() / width)
-        painter.setFont(scaled(painter.font(), share, bold=painter.font().bold()))
+    whole, share = QFont(painter.font()), 1.0
+    metrics = QFontMetricsF(whole)
+    while metrics.horizontalAdvance(text) > box.width() > 0 and share > LEAST_SHARE:
+        share = max(LEAST_SHARE, share - SHARE_STEP)  # widths follow sizes in steps
+        painter.setFont(scaled(whole, share, bold=whole.bold()))
         metrics = QFontMetricsF(painter.font())
     cut = metrics.elidedText(text, Qt.TextElideMode.ElideRight, box.width())
     painter.setPen(QColor(colour))

@@ -12,6 +12,7 @@ from rtbold.gui.views.drawn_text import CENTRE, draw_line, fitted, scaled
 MARGIN = 8.0
 RING_PX = 9.0
 SMALLEST_RING_PX = 68.0
+NAMED_RING_PX = 88.0
 WORDS_SHARE = 0.9  # of the text's size
 USUAL_WORDS = "trigger on time"  # kept free, so that the ring does not jump
 OVERDUE = 1.25  # of the TR: a prediction follows its trigger by some 0.1 s
@@ -100,6 +101,8 @@ class TrClock(QWidget):
         painter.setFont(fitted(self.font(), text, room, most_px=34))
         colour = colours.muted if self._stale else colours.text
         draw_line(painter, room, text, colour=colour, align=CENTRE)
+        if ring.height() < NAMED_RING_PX:
+            return  # no room for the word
         painter.setFont(scaled(self.font(), 0.75))
         below = room.translated(0, room.height() * 0.32)
         draw_line(painter, below, "volume", colour=colours.muted, align=CENTRE)
