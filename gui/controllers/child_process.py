@@ -3,6 +3,7 @@
 import contextlib
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -16,6 +17,7 @@ LONGEST_LINE = 4_000_000  # a list of all models comes as one line
 MOST_LAST_WORDS = 8
 LOG_TAIL_BYTES = 20_000
 NEVER_STARTED = -1
+LISTENER_S = 0.2  # one on this machine answers at once, or refuses at once
 
 
 def popen(command: Sequence[str]) -> "subprocess.Popen[str]":
@@ -135,6 +137,13 @@ class SessionChild:
             )
         return child
 
+    @classmethod
+    def refused(cls, log_file: Path, words: str) -> "SessionChild":
+        """Return one that was not started, and why."""
+        child = cls(log_file)
+        child.problem = words
+        return child
+
     @property
     def pid(self) -> int | None:
         """Of its process; None: it never started."""
@@ -161,6 +170,13 @@ class SessionChild:
         if self._process is not None and self._process.poll() is None:
             self._process.returncode = 0  # or Popen warns that a child still runs
         self._process = None
+
+
+def somebody_listens(port: int) -> bool:
+    """Return whether a program of this machine takes connections on `port`."""
+    with socket.socket() as probe:
+        probe.settimeout(LISTENER_S)
+        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 def last_words(lines: Sequence[str]) -> str:

@@ -14,7 +14,7 @@ from rtbold.gui.controllers.dashboard_edges import (
     keys_of,
 )
 from rtbold.gui.controllers.session import SessionController
-from rtbold.gui.state.address import CONTROL_PORT, Address, address_of
+from rtbold.gui.state.address import Address, address_of
 from rtbold.gui.state.dashboard import DashboardState
 from rtbold.gui.state.link_words import doubt
 from rtbold.gui.state.received import Bye, Hello, Link
@@ -74,6 +74,7 @@ class DashboardController:
         self._ended: str | None = None
         self._buried = True  # the child's end was told, or there is none
         self._bye_before: Bye | None = None  # of the session that was left
+        self._hello_before: Hello | None = None
         self._died_s = self._joined_s = math.inf
         self._doubted = True  # nothing is joined
         if offer_at is not None:
@@ -114,7 +115,7 @@ class DashboardController:
             return False
         self._leave()
         self.address, self._keys, self._feed = address, keys, feed
-        self.commands.connect_to(address.command_address(CONTROL_PORT), keys=keys)
+        self.commands.connect_to(address.command_address(None), keys=keys)
         feed.start()
         self._tell("joined", f"Joined {address.feed}.")
         return True
@@ -146,12 +147,14 @@ class DashboardController:
     def tick(self, now_s: float) -> None:
         """Take what has come; call it once per frame."""
         self._hear_offer()
-        for received in self._feed.drain() if self._feed is not None else ():
-            self.state.take(received, now_s)
+        fault = self._take(now_s)
+        self._aim()
         self._greet()
         self._watch_child(now_s)
         self._look_for_another(now_s)
         self._doubt(now_s)
+        if fault is not None:
+            raise fault
 
     def news(self) -> list[News]:
         """Return what has happened since the last call."""
@@ -163,6 +166,33 @@ class DashboardController:
         self._leave()
         self.commands.close()
 
+    def _take(self, now_s: float) -> Exception | None:
+        """Take all that has come; return the last fault in that, for the caller."""
+        fault = None
+        for received in self._feed.drain() if self._feed is not None else ():
+            try:
+                self.state.take(received, now_s)
+            except Exception as error:  # of one message: the others are not lost by it
+                fault = error
+        return fault
+
+    def _aim(self) -> None:
+        """Send commands to the session that is heard, as soon as it has said where.
+
+        The usual port may be another session's, which nobody here wants to stop.
+        """
+        if self.address is None:
+            return
+        hello = self._hello()
+        where = self.address.command_address(hello.control_port if hello else None)
+        if where != self.commands.address:
+            self.commands.connect_to(where, keys=self._keys)
+
+    def _hello(self) -> Hello | None:
+        """Return what the session that is joined has said; not the one before."""
+        hello = self.state.hello
+        return None if hello is self._hello_before else hello
+
     def _leave(self) -> None:
         self.offer_nothing()
         if self._feed is not None:
@@ -171,7 +201,8 @@ class DashboardController:
         if self.child is not None:
             self.child.let_go()
         self.child, self._buried = None, True
-        self._bye_before = self.state.bye
+        self._bye_before, self._hello_before = self.state.bye, self.state.hello
+        self.state.disconnect()
         self._died_s = self._joined_s = math.inf
         self._doubted = False
 
@@ -196,7 +227,7 @@ class DashboardController:
 
     def _greet(self) -> None:
         """Say which session is heard, and when it has ended; each once."""
-        hello, bye = self.state.hello, self.state.bye
+        hello, bye = self._hello(), self.state.bye
         if hello is None:
             return
         link = self.state.link
@@ -206,9 +237,6 @@ class DashboardController:
             again = "Another" if self._greeted else "This"
             self._greeted = hello.session
             self._tell("greeting", f"{again} session is heard: {hello.model_name}.")
-            if self.address is not None:
-                where = self.address.command_address(hello.control_port)
-                self.commands.connect_to(where, keys=self._keys)
         if bye is not None and self.said_goodbye and self._ended != hello.session:
             self._ended = hello.session
             level: Level = "invalid" if bye.reason == "failed" else "ok"
@@ -230,7 +258,8 @@ class DashboardController:
                 "invalid",
             )
             self._died_s = now_s
-        elif not self.said_goodbye:
+        elif self._ended is None or self._ended != self.state.session:
+            self._ended = self.state.session
             self._tell("ended", "The session that was started here has ended.")
 
     def _look_for_another(self, now_s: float) -> None:

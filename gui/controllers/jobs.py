@@ -17,14 +17,20 @@ from rtbold.gui.controllers.child_process import (
     end_now,
     interrupt,
     popen,
+    somebody_listens,
     terminate,
 )
+from rtbold.gui.state.address import named_ports
 
 OnLine = Callable[[str], None]
-POLITE_S = 6.0  # a rehearsal ends its own session in order meanwhile
+POLITE_S = 15.0  # a rehearsal ends its own session, which takes it some 9 s
 FORCED_S = 3.0
 LEFT_BEHIND_S = 2.0  # for what a dead child's own children still say
 MOST_JOBS = 12
+PORT_TAKEN = (
+    "Port {} is taken: a session, or another program, runs there already. Join it "
+    "(Ctrl+J), wait for its end, or choose another port under Advanced."
+)
 
 
 class Job(Protocol):
@@ -119,11 +125,18 @@ class ChildJobs:
         return job
 
     def start_session(self, arguments: Sequence[str], log_file: Path) -> SessionChild:
-        """Start ``rtbold ARGUMENTS`` so that it outlives this process."""
+        """Start ``rtbold ARGUMENTS`` so that it outlives this process.
+
+        Not on a port where somebody listens: the window would show, and command,
+        whoever that is until the new session has found out and ended.
+        """
+        taken = next(filter(somebody_listens, named_ports(arguments)), None)
+        if taken is not None:
+            return SessionChild.refused(log_file, PORT_TAKEN.format(taken))
         return SessionChild.start((*self._command, *arguments), log_file)
 
     def close(self) -> None:
-        """End all jobs; returns when they are gone, after 9 s at the latest."""
+        """End all jobs; returns when they are gone, after 18 s at the latest."""
         for job in self._jobs:
             job.stop()
         running = [job for job in self._jobs if job.returncode is None]

@@ -82,6 +82,7 @@ class SessionController:
         self._results: queue.SimpleQueue[CommandResult] = queue.SimpleQueue()
         self._lock = threading.Lock()
         self._n_pending = 0
+        self.stop_answer: CommandResult | None = None  # to the newest stop
         self._closed = False
         self._thread: threading.Thread | None = None
 
@@ -109,6 +110,7 @@ class SessionController:
 
     def stop(self) -> None:
         """Ask the session to end."""
+        self.stop_answer = None
         self._send("stop")
 
     def mark(self, text: str) -> None:
@@ -140,7 +142,7 @@ class SessionController:
     def _send(self, command: Command, text: str = "") -> None:
         why_not = self._refusal(command, text)
         if why_not:
-            self._results.put(CommandResult(command, text, ok=False, words=why_not))
+            self._tell(CommandResult(command, text, ok=False, words=why_not))
             return
         assert self._address is not None
         with self._lock:
@@ -170,7 +172,12 @@ class SessionController:
             result = self._ask(order)
             with self._lock:
                 self._n_pending -= 1
-            self._results.put(result)
+            self._tell(result)
+
+    def _tell(self, result: CommandResult) -> None:
+        if result.command == "stop":
+            self.stop_answer = result
+        self._results.put(result)
 
     def _ask(self, order: _Order) -> CommandResult:
         fields = {"text": order.text} if order.text else {}

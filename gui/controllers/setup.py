@@ -102,7 +102,11 @@ class SetupController:
 
     def start_arguments(self, choice: SetupChoice, run: Run) -> tuple[str, ...]:
         """Return the words that start a run, with what was overridden."""
-        return run_arguments(replace(choice, flags=self.checks.flags), run)
+        return run_arguments(replace(choice, flags=self._flags_for(choice)), run)
+
+    def _flags_for(self, choice: SetupChoice) -> tuple[str, ...]:
+        """Return what was overridden for these settings; for others nothing was."""
+        return () if self.checks.stale(wanted(choice)) else self.checks.flags
 
     def rehearse(
         self,
@@ -117,7 +121,7 @@ class SetupController:
             return
         self.rehearsal = Rehearsal(made_for=wanted(choice), running=True)
         words = rehearse_arguments(
-            replace(choice, flags=self.checks.flags),
+            replace(choice, flags=self._flags_for(choice)),
             run,
             duration_s=duration_s,
             page=str(self._page()),

@@ -74,6 +74,12 @@ def address_of(arguments: Sequence[str]) -> Address:
     return on_this_machine(feed, control)
 
 
+def named_ports(arguments: Sequence[str]) -> tuple[int, ...]:
+    """Return the ports that these arguments name."""
+    said = (_after(arguments, option) for option in ("--port", "--control-port"))
+    return tuple(int(port) for port in said if port is not None and port != "0")
+
+
 def _url(text: str, port: int, what: str) -> str:
     match = _FORM.fullmatch(text.strip())
     number = int(match[2]) if match and match[2] else port

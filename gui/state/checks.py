@@ -131,6 +131,8 @@ def may_start(checks: Checks, wanted: object) -> str:
         return f"Must be mended or overridden first: {names}."
     if checks.ready is None:
         return checks.problem or "The check is not done yet."
+    if not checks.ready and all(line.state != "fail" for line in checks.lines):
+        return "The check says no, but not why. Press Check again."
     return ""
 
 

@@ -112,8 +112,8 @@ def _silence(facts: SessionFacts, link_age_s: float) -> Headline | None:
 
 
 def _stalled(facts: SessionFacts) -> Headline | None:
-    starting = facts.beat is not None and facts.beat.state == "starting"
-    if starting or not _outlived_by_heartbeats(facts):
+    begins = facts.beat is not None and facts.beat.state == "starting"
+    if (begins and facts.hello is None) or not _outlived_by_heartbeats(facts):
         return None  # an engine may take minutes to be opened
     old_s = age_s(facts.feedback.newest, facts.feedback.lsl_now_s)
     for_s = "" if math.isinf(old_s) else f" for {math.floor(old_s)} s"

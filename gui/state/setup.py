@@ -1,6 +1,7 @@
 """What the operator chose on the set-up page, and the command line that it makes."""
 
 import math
+import os.path
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Literal
@@ -163,7 +164,7 @@ def _options(choice: SetupChoice, run: Run, *, folder: str = "") -> list[str]:
         "--host": choice.host,
         "--subject": choice.subject,
         "--model": "" if choice.subject else choice.model,
-        "--root": choice.root,
+        "--root": _at_home(choice.root),
         "--target": choice.target,
         "--trigger-stream": choice.trigger_stream if source == "stream" else "",
         "--trigger-channel": choice.trigger_channel if source == "channel" else "",
@@ -203,7 +204,12 @@ def _record(choice: SetupChoice, folder: str) -> str:
     """Return the run's own folder; `/` is understood on every system."""
     if not choice.record:
         return ""
-    return f"{choice.record.rstrip('/')}/{folder}"
+    return f"{_at_home(choice.record).rstrip('/')}/{folder}"
+
+
+def _at_home(folder: str) -> str:
+    """Return a folder with ``~`` replaced, as a shell would before rtbold sees it."""
+    return os.path.expanduser(folder)
 
 
 def _words(option: str, value: Value) -> tuple[str, ...]:
@@ -213,7 +219,7 @@ def _words(option: str, value: Value) -> tuple[str, ...]:
         return (option,)
     if isinstance(value, tuple):
         return tuple(word for each in value for word in (option, each))
-    return (option, f"{value:g}" if isinstance(value, float) else str(value))
+    return (option, f"{value:.12g}" if isinstance(value, float) else str(value))
 
 
 def _read(name: str, text: str) -> Value:

@@ -14,6 +14,7 @@ def hindrance(
     missing: Sequence[str] = (),
     running: Run | None = None,
     heard: bool = False,
+    rehearsing: bool = False,
 ) -> str:
     """Return why `run` cannot be started, and what to do; empty: it can.
 
@@ -24,9 +25,12 @@ def hindrance(
     missing : what was not chosen yet.
     running : the run of this plan that is under way.
     heard : a session lives on the feed that this window shows, whoever started it.
+    rehearsing : a rehearsal has the streams and the ports.
     """
     if running is not None:
         return f"Run {running.number} is running. Stop it on the Session page first."
+    if rehearsing:
+        return "A rehearsal is running. Wait for its end, or stop it there."
     if heard:
         return "A session runs already on the feed that this window shows."
     if missing:

@@ -66,7 +66,7 @@ class FarewellDialog(QDialog):
         self.close_now = named_button(
             "Close the &window now",
             name="farewell_close",
-            tip="The session goes on ending by itself",
+            tip="Closes this window only, whatever the session does",
         )
         self.wait_on = named_button("&Keep the window", name="farewell_keep")
         for button in (self.close_now, self.wait_on):
@@ -91,8 +91,10 @@ class FarewellDialog(QDialog):
         if self.bar.maximum() == 0:
             return
         self.bar.setRange(0, 0)  # moves without an end
-        said = f" It answered: {why}" if why else ""
         self.words.setText(
-            f"The session has not ended within {PATIENCE_S:g} s.{said} It may still be "
+            f"The session was not stopped within {PATIENCE_S:g} s: {why} It is asked "
+            "again while this stands here. Close the window, and the session goes on."
+            if why
+            else f"The session has not ended within {PATIENCE_S:g} s. It may still be "
             "closing its recording. Close the window, or keep it and watch."
         )

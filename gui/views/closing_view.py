@@ -1,5 +1,6 @@
 """Closing the operator's window while a session runs, without blocking it."""
 
+import math
 from collections.abc import Callable
 
 from PyQt6.QtWidgets import QWidget
@@ -7,6 +8,8 @@ from PyQt6.QtWidgets import QWidget
 from rtbold.gui.controllers.dashboard import DashboardController
 from rtbold.gui.state.closing import Choice, Farewell
 from rtbold.gui.views.close_dialog import CloseDialog, FarewellDialog
+
+AGAIN_S = 3.0  # between two requests to stop, longer than an answer may take
 
 
 class Closing:
@@ -29,6 +32,7 @@ class Closing:
         self.ask = ask or self._ask
         self._agreed = False
         self._farewell: Farewell | None = None
+        self._asked_s = -math.inf
         self.dialog: FarewellDialog | None = None
 
     def without_asking(self) -> None:
@@ -50,6 +54,7 @@ class Closing:
         """Look whether the session has ended; then close."""
         if self._farewell is None or self.dialog is None:
             return
+        self._ask_again(now_s)
         verdict = self._farewell.judge(
             now_s,
             bye=self._controller.said_goodbye,
@@ -58,9 +63,18 @@ class Closing:
         if verdict == "waiting":
             self.dialog.set_left(self._farewell.seconds_left(now_s))
         elif verdict == "late":
-            self.dialog.say_late()
+            answer = self._controller.commands.stop_answer
+            self.dialog.say_late("" if answer is None or answer.ok else answer.words)
         else:
             self._close()
+
+    def _ask_again(self, now_s: float) -> None:
+        """Repeat a stop that did not arrive: a session that starts hears none yet."""
+        answer = self._controller.commands.stop_answer
+        refused = answer is not None and not answer.ok
+        if refused and now_s - self._asked_s >= AGAIN_S:
+            self._asked_s = now_s
+            self._controller.commands.stop()
 
     def _ask(self) -> Choice:
         address = self._controller.address
@@ -71,8 +85,9 @@ class Closing:
         return dialog.choice
 
     def _begin_farewell(self) -> None:
+        self._asked_s = self._now_s()
         self._controller.commands.stop()
-        self._farewell = Farewell(self._now_s())
+        self._farewell = Farewell(self._asked_s)
         self.dialog = FarewellDialog(self._window)
         self.dialog.close_now.clicked.connect(self._close)
         self.dialog.wait_on.clicked.connect(self._stay)

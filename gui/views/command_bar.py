@@ -67,6 +67,7 @@ class CommandBar(QWidget):
         self._rules = CommandRules()
         self._next_run, self._n_marks = "", 0
         self._question: QMessageBox | None = None
+        self._session: str | None = None
         self._does: dict[str, Callable[[], object]] = {
             "start": self.start_requested.emit,
             "pause": self._pause,
@@ -102,6 +103,9 @@ class CommandBar(QWidget):
         """Enable what can work, and tell what has been answered."""
         for result in self._controller.results():
             self._tell(result, state, now_s)
+        if state.session != self._session:
+            self._session = state.session
+            self._withdraw_question()
         rules = command_rules(
             state,
             now_s,
@@ -189,6 +193,12 @@ class CommandBar(QWidget):
             box.deleteLater()
         if agreed:
             self._controller.stop()
+
+    def _withdraw_question(self) -> None:
+        """Take back a question that was asked about another session."""
+        if self._question is not None:
+            self._question.done(0)
+            self.answer.setText("✕ Not stopped: another session is heard now.")
 
     # What they look like
 

@@ -62,7 +62,9 @@ class NumberField(QLineEdit):
         self.setToolTip(tip)
         self.setPlaceholderText(hint)
         check = QDoubleValidator(*within, 6, self)
-        check.setLocale(QLocale.c())
+        point = QLocale.c()
+        point.setNumberOptions(QLocale.NumberOption.RejectGroupSeparator)
+        check.setLocale(point)
         check.setNotation(QDoubleValidator.Notation.StandardNotation)
         self.setValidator(check)
         self.expected = f"{within[0]:g} to {within[1]:g}"
@@ -80,7 +82,7 @@ class NumberField(QLineEdit):
 
     def set_value(self, value: Value) -> None:
         """Show another number."""
-        self.setText(f"{value:g}" if isinstance(value, int | float) else "")
+        self.setText(f"{value:.12g}" if isinstance(value, int | float) else "")
 
     def _judge(self) -> None:
         font = self.font()

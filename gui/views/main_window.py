@@ -97,8 +97,10 @@ class MainWindow(QMainWindow):
         for worker in self._parts.workers:
             guard("a worker", partial(worker.tick, now_s))
         guard("the news", self._tell_news)
-        headline = self.state.headline(now_s)
-        guard("the status", lambda: self.side.show_headline(headline))
+        guard(
+            "the status",
+            lambda: self.side.show_headline(self.state.headline(now_s)),
+        )
         shown = self.stack.currentIndex()
         page: Page = self._parts.pages[shown]
         guard(f"the page {PAGES[shown]}", lambda: page.refresh(self.state, now_s))
@@ -175,6 +177,7 @@ class MainWindow(QMainWindow):
         self._keep_preferences()
         self._parts.remembered.keep_geometry(self.saveGeometry())
         self._parts.remembered.flush()
+        self.hide()  # children may take seconds to end in order
         for worker in self._parts.workers:
             self.failures.guard("a worker's end", worker.close)
         self.failures.guard("the link's end", self.controller.close)

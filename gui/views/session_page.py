@@ -15,6 +15,7 @@ from rtbold.gui.views.alpha_dialog import AlphaDialog
 from rtbold.gui.views.command_bar import KEYS, CommandBar
 from rtbold.gui.views.event_log_view import EventLogView
 from rtbold.gui.views.page_layout import Panel, as_bytes, from_bytes, row_of, split
+from rtbold.gui.views.parts_drawn import PartsDrawn
 from rtbold.gui.views.phase_strip import PhaseStrip
 from rtbold.gui.views.roi_plot import RoiPlot
 from rtbold.gui.views.stale_overlay import StaleOverlay
@@ -77,6 +78,7 @@ class SessionPage(QWidget):
         self.heads, self.powers = HeadMap(colours), Topography(colours)
         self.timing, self.gauges = TimingPanel(colours), Gauges(colours)
         self.log = EventLogView(colours, unix_s=unix_s)
+        self._drawn = PartsDrawn(colours)
         self._lay_out(colours)
         self.commands.start_requested.connect(self.start_requested)
         self.commands.participant_requested.connect(self.participant_requested)
@@ -92,23 +94,23 @@ class SessionPage(QWidget):
         self._colours = colours
         for part in (*self._always(), *self._parts_of_tabs()):
             part.set_colours(colours)
-        for veil in self._veils:
+        for veil in (*self._veils, self._drawn):
             veil.set_colours(colours)
         if self.alpha is not None:
             self.alpha.set_colours(colours)
 
     def refresh(self, state: DashboardState, now_s: float) -> None:
         """Draw the newest state."""
-        for part in self._always():
-            part.refresh(state, now_s)
-        for part in self._tab_parts[self.tabs.currentIndex()]:
-            part.refresh(state, now_s)
-        if self.alpha is not None:
-            self.alpha.refresh(state, now_s)
+        parts = (*self._always(), *self._tab_parts[self.tabs.currentIndex()])
+        fault = self._drawn.refresh(parts, state, now_s)
         words = stale_words(state, now_s)
         self._veils[0].say(words)
         self._veils[1].say(words and ("old" if state.fb else "no data"))
         self._name_tabs(state)
+        if self.alpha is not None:
+            self.alpha.refresh(state, now_s)
+        if fault is not None:
+            raise fault
 
     def hideEvent(self, event: QHideEvent | None) -> None:  # noqa: N802 - Qt's name
         """Stop an alpha check: without refreshes it would miss what it measures."""

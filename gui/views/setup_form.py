@@ -98,6 +98,8 @@ class SetupForm(QWidget):
         for name in ("cleaning", "scanner", "truth", "record"):
             getattr(self, name).set_value(getattr(choice, name))
         self.advanced.set_choice(choice)
+        # a remembered number beyond its range: what is shown is what is meant
+        self._choice = replace(choice, **self.advanced.choice())  # type: ignore[arg-type]
         self._show_gone()
 
     def show_streams(self, streams: Streams) -> None:
@@ -146,7 +148,8 @@ class SetupForm(QWidget):
     def _take(self, stream: StreamSeen) -> None:
         """Choose a stream of the table for what it can serve."""
         if stream.may_be_eeg:
-            self.stream.choose(stream.name)
+            twice = sum(s.name == stream.name for s in self._streams.found) > 1
+            self.stream.choose(stream.name, stream.host if twice else "")
             self._tell()
         elif stream.may_be_markers:
             self.triggers.take(stream)

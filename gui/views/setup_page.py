@@ -169,6 +169,9 @@ class SetupPage(QWidget):
         self.startRequested.emit(words, run)
 
     def _rehearse(self) -> None:
+        if self._heard:  # a rehearsal would take the time of the session
+            self._say_failure("A session is running. Rehearse after it.")
+            return
         missing = self._missing()
         if missing:
             self._say_failure(f"Nothing to rehearse. Missing: {', '.join(missing)}.")
@@ -187,6 +190,7 @@ class SetupPage(QWidget):
             missing=self._missing(),
             running=self.runs.plan.running,
             heard=self._heard,
+            rehearsing=self._controller.rehearsal.running,
         )
 
     def _judge(self) -> None:

@@ -1,5 +1,6 @@
 """Real child processes: small Python programs in place of rtbold."""
 
+import socket
 import sys
 import threading
 import time
@@ -7,7 +8,7 @@ import time
 import pytest
 
 from rtbold.gui.controllers.child_process import last_words
-from rtbold.gui.controllers.jobs import MOST_JOBS, ChildJobs
+from rtbold.gui.controllers.jobs import MOST_JOBS, POLITE_S, ChildJobs
 
 pytestmark = pytest.mark.integration
 
@@ -200,3 +201,23 @@ def test_last_words_are_the_message_and_not_the_chatter():
     assert last_words(said) == "no stream fits. There:\n  name 'x'"
     box = ["╭─ Error ──╮", "│ No such option: --x │", "╰──────╯"]
     assert "No such option: --x" in last_words(box)
+
+
+def test_a_session_is_not_started_on_a_port_where_somebody_listens(jobs, tmp_path):
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        words = ["print()", "--port", "0", "--control-port", str(port)]
+        child = jobs.start_session(words, tmp_path / "log")
+    assert f"Port {port} is taken" in child.problem
+    assert child.poll() is not None
+    assert not (tmp_path / "log").exists()
+    child = jobs.start_session(words, tmp_path / "log")
+    assert child.problem == ""
+    end_s = time.monotonic() + 20
+    while child.poll() is None and time.monotonic() < end_s:
+        time.sleep(0.01)
+    assert child.poll() == 0
+
+
+def test_a_rehearsal_has_time_to_end_its_own_session():
+    assert POLITE_S >= 12.0

@@ -169,3 +169,16 @@ def test_closing_ends_the_thread_and_refuses_what_comes_later(controller_of):
     controller.pause()
     assert [r.ok for r in controller.results()] == [True, False]
     assert "rtbold-gui-commands" not in {t.name for t in threading.enumerate()}
+
+
+def test_the_answer_to_the_newest_stop_is_kept(controller_of):
+    session = FakeSession({"ok": False, "error": "not now"})
+    controller = controller_of(session)
+    controller.stop()
+    controller.mark("a mark")
+    controller.close()
+    assert "not now" in controller.stop_answer.words
+    deaf = controller_of(FakeSession())
+    deaf.connect_to(None)
+    deaf.stop()
+    assert not deaf.stop_answer.ok

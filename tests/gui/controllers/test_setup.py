@@ -204,3 +204,25 @@ def test_closing_ends_the_jobs(setup, jobs):
     setup.start_dry_run()
     setup.close()
     assert jobs.closed
+
+
+def test_what_was_overridden_for_other_settings_is_not_rehearsed(setup, jobs):
+    setup.check(CHOICE, RUN)
+    jobs.last.say(json.dumps({"check": RED}), json.dumps({"ready": False})).end(1)
+    setup.tick(0.0)
+    setup.override("a pilot")
+    other = replace(CHOICE, model="another")
+    setup.rehearse(other, RUN, duration_s=60)
+    assert "--allow-unvalidated" not in jobs.last.arguments
+    assert "--allow-unvalidated" not in setup.start_arguments(other, RUN)
+    assert "--allow-unvalidated" in setup.start_arguments(CHOICE, RUN)
+
+
+def test_an_override_may_be_any_option(setup, jobs):
+    setup.check(CHOICE, RUN)
+    red = {**RED, "name": "channels", "override": "--interpolate"}
+    jobs.last.say(json.dumps({"check": red}), json.dumps({"ready": False})).end(1)
+    setup.tick(0.0)
+    setup.override("one is broken")
+    assert may_start(setup.checks, wanted(CHOICE)) == ""
+    assert setup.start_arguments(CHOICE, RUN)[-1] == "--interpolate"

@@ -143,3 +143,8 @@ JSON = st.recursive(
 @given(JSON)
 def test_any_json_is_read_without_complaint(said):
     assert isinstance(read(json.dumps(said)), Checks)
+
+
+def test_a_no_without_a_red_line_starts_nothing():
+    checks = read(line("stream", "ok"), line("disk", "sad"), NOT_READY)
+    assert "not why" in may_start(checks, WANTED)

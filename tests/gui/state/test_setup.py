@@ -177,3 +177,19 @@ def test_what_cannot_be_read_is_the_default():
 def test_any_texts_give_a_choice(texts):
     choice = from_choices(texts)
     assert from_choices(as_choices(choice)) == choice
+
+
+def test_numbers_are_given_as_they_were_typed():
+    words = run_arguments(
+        SetupChoice(tr_s=2.083333, upstream_delay_ms=12345.678), Run(1)
+    )
+    assert words[words.index("--tr") + 1] == "2.083333"
+    assert words[words.index("--upstream-delay-ms") + 1] == "12345.678"
+
+
+def test_the_home_folder_is_the_operators(monkeypatch):
+    monkeypatch.setenv("HOME", "/home/op")
+    monkeypatch.setenv("USERPROFILE", "/home/op")
+    words = run_arguments(SetupChoice(record="~/my data", root="~/subjects"), Run(1))
+    assert words[words.index("--record") + 1] == "/home/op/my data/run-01_training"
+    assert words[words.index("--root") + 1] == "/home/op/subjects"

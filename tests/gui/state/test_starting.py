@@ -43,3 +43,7 @@ def test_the_session_is_told_run_notes_and_overrides():
 def test_notes_are_as_long_as_the_session_takes_them():
     notes = SessionNotes(free="x" * 5000)
     assert all(len(t) <= LONGEST_NOTE for t in notes_of_start(RUN, notes, ()))
+
+
+def test_nothing_starts_during_a_rehearsal():
+    assert "rehearsal is running" in why(rehearsing=True)

@@ -1,5 +1,6 @@
 import pytest
 from PyQt6.QtCore import Qt
+from PyQt6.QtWidgets import QMessageBox
 from session_scene import Scene
 
 from rtbold.gui.controllers.session import CommandResult
@@ -172,3 +173,16 @@ def test_alpha_and_participant_are_asked_of_others(qtbot, bar, scene):
         press(qtbot, bar, "alpha")
     with qtbot.waitSignal(bar.participant_requested):
         press(qtbot, bar, "participant")
+
+
+def test_a_stop_is_not_given_to_another_session_than_was_asked_of(
+    qtbot, bar, controller, scene
+):
+    refresh(bar, scene)
+    bar.buttons["stop"].click()
+    box = bar.findChild(QMessageBox, "stop_question")
+    scene.link(session="another")
+    refresh(bar, scene)
+    assert not box.isVisible()
+    assert controller.asked == []
+    assert "another session" in bar.answer.text()

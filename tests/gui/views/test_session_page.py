@@ -7,7 +7,9 @@ from rtbold.gui.controllers.session import SessionController
 from rtbold.gui.state.dashboard import DashboardState
 from rtbold.gui.state.theme_colours import DARK, LIGHT
 from rtbold.gui.views import theme
+from rtbold.gui.views.parts_drawn import FAULT
 from rtbold.gui.views.session_page import KEY_LINES, SessionPage
+from rtbold.gui.views.stale_overlay import StaleOverlay
 
 PAGE = (1210, 690)  # what side bar and title leave of a screen of 1366 x 768
 
@@ -228,3 +230,27 @@ def test_keys_are_listed_for_help():
     keys = [key for key, _ in KEY_LINES]
     assert len(set(keys)) == len(keys)
     assert "Space" not in keys
+
+
+def test_a_fault_in_one_part_covers_it_and_stops_no_other(page, scene, monkeypatch):
+    refresh(page, scene)
+
+    def fails(state, now_s):
+        raise ZeroDivisionError("float division by zero")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(page.phase, "refresh", fails)
+        broken.setattr(page.target, "refresh", fails)
+        scene.volumes(1, status="invalid", reasons=("gap",))
+        with pytest.raises(ZeroDivisionError):
+            refresh(page, scene)
+        assert page.status.headline.word == "INVALID"
+        assert page.clock.facts.volume == "20"
+        (veil,) = page.target.findChildren(StaleOverlay)
+        assert veil.words == FAULT
+        with pytest.raises(ZeroDivisionError):
+            refresh(page, scene, later_s=5.0)
+        assert any("NO HEARTBEAT" in v.words for v in page.findChildren(StaleOverlay))
+    refresh(page, scene)
+    assert veil.words == ""
+    assert not veil.isVisible()

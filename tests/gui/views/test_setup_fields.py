@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 """Fields of the form: what they hold, and what they say of what is gone."""
 
 import pytest
@@ -205,3 +207,30 @@ def test_every_entry_of_a_choice_is_shown_and_read_again(form):
     assert form.advanced.inside.isHidden()
     form.advanced.fold.click()
     assert not form.advanced.inside.isHidden()
+
+
+def test_a_comma_is_no_number_wherever_the_computer_stands(qtbot):
+    field = NumberField("delay", "delay", within=(0, 60_000))
+    qtbot.addWidget(field)
+    for typed in ("1,000", "2,5", "1 000"):
+        field.setText(typed)
+        assert field.wrong
+        assert field.value() is None
+    field.set_value(12345.678)
+    assert field.value() == 12345.678
+
+
+def test_a_remembered_number_beyond_its_range_is_used_as_it_is_shown(form):
+    form.set_choice(replace(form.choice, port=99999, trigger_every=0))
+    assert (form.choice.port, form.choice.trigger_every) == (65535, 1)
+
+
+def test_the_table_chooses_the_computer_where_two_send_one_name(form):
+    twins = tuple(
+        StreamSeen("cap", "EEG", host, n_channels=32, rate_hz=500.0)
+        for host in ("amp1", "amp2")
+    )
+    form.show_streams(Streams(twins, searched_s=1.0))
+    form.table.taken.emit(twins[1])
+    assert (form.choice.stream, form.choice.host) == ("cap", "amp2")
+    assert not form.stream.gone

@@ -293,3 +293,13 @@ def test_the_override_dialog_takes_reason_and_word_and_no_accident(qtbot):
     dialog.go.click()
     assert dialog.result() == 1
     assert dialog.reason_text == "pilot session"
+
+
+def test_nothing_is_rehearsed_beside_a_session(rig, qtbot):
+    rig.state.take(link(rig.now_s), rig.now_s)
+    rig.step(0.0)
+    asked = []
+    rig.page.rehearseRequested.connect(lambda *what: asked.append(what))
+    rig.page._rehearse()
+    assert asked == []
+    assert "after it" in rig.page.failure.text()
