@@ -1,6 +1,6 @@
-from dataclasses import replace
-
 """Fields of the form: what they hold, and what they say of what is gone."""
+
+from dataclasses import replace
 
 import pytest
 
