@@ -12,7 +12,13 @@ from logging.handlers import RotatingFileHandler
 from pathlib import Path
 from types import FrameType
 
-from PyQt6.QtCore import QMessageLogContext, QtMsgType, qInstallMessageHandler
+from PyQt6.QtCore import (
+    QCoreApplication,
+    QMessageLogContext,
+    QTimer,
+    QtMsgType,
+    qInstallMessageHandler,
+)
 from PyQt6.QtWidgets import QApplication
 
 from rtbold.client import CurveKeys
@@ -206,6 +212,8 @@ def _close_on_signals(window: MainWindow) -> None:
     def close(number: int, frame: FrameType | None) -> None:
         window.closing.without_asking()
         window.close()
+        # the loop may not have begun, and would wait for a window that is gone
+        QTimer.singleShot(0, QCoreApplication.quit)
 
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, close)
