@@ -1,8 +1,9 @@
 """A calibration in a few lines of plain words. Pure."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from rtbold.calibration.inputs.alignment import alignment_lines
+from rtbold.calibration.inputs.scan import CalibrationScan
 from rtbold.calibration.result import CalibrationResult, PublishedScore
 from rtbold.calibration.settings import NOTHING
 from rtbold.verdict import Gate, Label
@@ -34,10 +35,20 @@ def _warnings(result: CalibrationResult) -> Iterator[str]:
         yield "interrupted: the best so far was kept"
     if warning := result.gathered.lag.warning:
         yield f"warning  {warning}"
-    left_out = result.gathered.scan.why_left_out
-    if left_out:
-        listed = ", ".join(f"{reason} {n}" for reason, n in left_out.items())
-        yield f"         volumes without a window: {listed}"
+    yield from _volumes(result.gathered.scan)
+
+
+def _volumes(scan: CalibrationScan) -> Iterator[str]:
+    """Tell what was left out or is degraded; a volume may have several reasons."""
+    n = len(scan.bold)
+    if why := _listed(scan.why_left_out):
+        yield f"         {n - len(scan)} of {n} volumes have no window: {why}"
+    if why := _listed({str(reason): k for reason, k in scan.degraded.items()}):
+        yield f"         of {len(scan)} windows that are used some are degraded: {why}"
+
+
+def _listed(reasons: Mapping[str, int]) -> str:
+    return ", ".join(f"{reason} {n}" for reason, n in reasons.items())
 
 
 def _scores(result: CalibrationResult) -> Iterator[str]:

@@ -97,6 +97,21 @@ def test_the_bundle_says_what_it_is(first):
     assert card.likeness.n_windows == card.fitting.n_volumes
 
 
+def test_the_summary_counts_volumes_once(first):
+    scan = first.result.gathered.scan
+    n = len(scan.bold)
+    assert f"{n - len(scan)} of {n} volumes have no window: warmup" in first.err
+    poor = replace(scan, degraded={"channel_missing": 7, "interpolated": 9})
+    gathered = replace(first.result.gathered, scan=poor)
+    told = summary(replace(first.result, gathered=gathered))
+    assert (
+        "         of "
+        + f"{len(scan)} windows that are used some are degraded: "
+        + ("channel_missing 7, interpolated 9")
+        in told
+    )
+
+
 def test_baseline_is_of_the_out_of_fold_predictions(first):
     baseline, predicted = first.bundle.card.baseline, first.result.folded.ridge_live
     np.testing.assert_allclose(baseline.mean, np.nanmean(predicted, axis=0))
