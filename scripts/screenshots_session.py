@@ -5,7 +5,7 @@ import time
 from dataclasses import replace
 
 import zmq
-from screenshots_stage import Stage
+from screenshots_stage import MAP_PALETTE, PALETTE, Stage
 
 from rtbold.gui.state.address import Address, on_this_machine
 from rtbold.gui.views.close_dialog import CloseDialog
@@ -19,7 +19,17 @@ from rtbold.gui.views.window_parts import KEYS, SESSION, SUMMARY
 
 CAP = ("--channels", "26", "--target", "Putamen")
 OTHER_ROIS = ("Insula antero-superior", "Calcarine cortex posterior")
-DOUBLE_COLOURS = 24  # four times the points of the others
+DOUBLE_COLOURS = 12  # four times the points of the others
+HELD = {  # scene of the fake session -> level of the headline
+    "silent": "silent",
+    "stalled": "silent",
+    "invalid": "invalid",
+    "degraded": "degraded",
+    "paused": "paused",
+}
+FRESH = {"warmup": "warmup", "waiting": "paused"}
+PATIENCE_S = 60.0
+SETTLED_S = 3.0
 FRESH_S = 9.0  # warm-up, waiting: they are over soon
 LIVE_S = 13.0  # the scope's sweep is full
 EEG, ELECTRODES, BRAIN = range(3)
@@ -40,9 +50,9 @@ def good(stage: Stage, history_s: float) -> None:
     stage.shoot("session-ok", window)
     page.plot.choose(OTHER_ROIS)
     page.tabs.setCurrentIndex(ELECTRODES)
-    stage.shoot("session-electrodes", window, settle_s=1.0)
+    stage.shoot("session-electrodes", window, settle_s=1.0, n_colours=MAP_PALETTE)
     page.tabs.setCurrentIndex(BRAIN)
-    stage.shoot("session-brain", window)
+    stage.shoot("session-brain", window, n_colours=MAP_PALETTE)
     page.plot.choose(())
     page.tabs.setCurrentIndex(EEG)
     _dialogs(stage, window)
@@ -85,21 +95,34 @@ def _dialogs(stage: Stage, window: MainWindow) -> None:
         dialog.close()
 
 
+def _await(stage: Stage, window: MainWindow, level: str) -> None:
+    """Wait until the window says so; no picture may show another state."""
+
+    def said() -> bool:
+        return window.state.headline(time.monotonic()).level == level
+
+    if not stage.live(window, PATIENCE_S, until=said):
+        raise SystemExit(f"no headline {level!r} within {PATIENCE_S:g} s")
+    stage.live(window, SETTLED_S)
+
+
 def states(stage: Stage, history_s: float) -> None:
     """Draw every state that is not well."""
     after = ("--scene-after", f"{history_s:.0f}")
-    held = ("degraded", "invalid", "paused", "stalled", "silent", "drowsy")
+    held = (*HELD, "drowsy")
     begun_s = time.monotonic()
     windows = {s: stage.window(stage.fake("--scene", s, *after, *CAP)) for s in held}
     windows["script"] = stage.window(stage.fake(*CAP))
     page_of(windows["degraded"]).tabs.setCurrentIndex(ELECTRODES)
     stage.pass_time(history_s + FRESH_S - (time.monotonic() - begun_s))
-    for name in ("invalid", "silent", "stalled", "degraded", "paused"):
-        stage.live(windows[name], 2.0)
-        stage.shoot(f"session-{name}", windows[name])
-    for scene in ("warmup", "waiting"):
+    for name, level in HELD.items():
+        _await(stage, windows[name], level)
+        n_colours = MAP_PALETTE if name == "degraded" else PALETTE
+        stage.shoot(f"session-{name}", windows[name], n_colours=n_colours)
+    for scene in FRESH:
         fresh = stage.window(stage.fake("--scene", scene, *CAP))
         stage.live(fresh, FRESH_S)
+        _await(stage, fresh, FRESH[scene])
         stage.shoot(f"session-{scene}", fresh)
     stage.live(windows["drowsy"], LIVE_S)
     stage.shoot("session-drowsy", windows["drowsy"], themes=("dark",))

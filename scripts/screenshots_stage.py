@@ -25,7 +25,8 @@ from rtbold.gui.views.main_window import MainWindow
 SIZE = (1366, 768)
 FRAME_S = 0.033
 THEMES: tuple[ThemeName, ...] = ("dark", "light")
-PALETTE = 80  # beside the themes' own
+PALETTE = 24  # beside the themes' own
+MAP_PALETTE = 80  # where a topography or see-through dots are in the picture
 TITLE_PX = 26
 FEED_LINE = re.compile(r"feed on tcp://[^:]+:(\d+), control on port (\d+)")
 
