@@ -185,7 +185,7 @@ def check_triggers(
         return Finding("triggers", "warn", found, "normal before the scanner starts")
     found = f"{source}: {n} in {seconds}, labelled {wanted or others}"
     if n == 1:
-        return Finding("triggers", "ok", f"{found}; one says nothing of the TR")
+        return Finding("triggers", "warn", f"{found}; one says nothing of the TR")
     return _spacing(found, heard.stamps_s, every_s)
 
 

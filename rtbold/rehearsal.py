@@ -46,6 +46,7 @@ def judge(figures: Figures, *, without_scanner: bool = False) -> tuple[Finding, 
         _latency(figures),
         _memory(figures),
         *_recording(figures),
+        *_measured(figures),
     )
 
 
@@ -95,6 +96,9 @@ def _stream(figures: Figures) -> Finding:
         f"{rate}, {figures.n_gaps} gaps, {figures.n_missing_samples} samples missing"
     )
     advice = "look at the sender, its cable and the network"
+    if figures.rate_hz is None:
+        found = f"nothing was said of it in the end; {found}"
+        return _finding(name, "fail", found, advice)
     if figures.stream_lost:
         return _finding(name, "fail", f"it stalled or was lost; {found}", advice)
     return _finding(name, "warn" if figures.n_gaps else "ok", found, advice)
@@ -152,7 +156,8 @@ def _one_per_tr(figures: Figures) -> Finding:
 def _on_time(figures: Figures) -> Finding:
     found = f"{figures.n_late} of {figures.n_answers} late"
     advice = "close other programs; a smaller model or a faster machine; rehearse again"
-    return _finding("on time", "fail" if figures.n_late else "ok", found, advice)
+    late = figures.n_late or not figures.n_answers
+    return _finding("on time", "fail" if late else "ok", found, advice)
 
 
 def _answers(figures: Figures) -> Finding:
@@ -163,9 +168,11 @@ def _answers(figures: Figures) -> Finding:
     if figures.n_usable == 0:
         advice = "see the reasons; a rehearsal shorter than the warm-up proves nothing"
         return _finding(name, "fail", f"none was usable ({found})", advice)
-    n_not = figures.n_after_usable - figures.n_usable
-    share = n_not / figures.n_after_usable
-    found = f"{figures.n_usable} usable, {n_not} not after the first of them ({found})"
+    # warm-up and waiting come first by nature; what is invalid then is no part of them
+    n_after = figures.n_after_usable - figures.n_usable
+    n_not = max(n_after, figures.by_status.get("invalid", 0))
+    share = n_not / (figures.n_usable + n_not)
+    found = f"{figures.n_usable} usable, {n_not} not ({found})"
     if share > NOT_USABLE_SHARE:
         return _finding(name, "fail", found, "see the reasons: mend what can be mended")
     if n_not or figures.by_status.get("degraded"):
@@ -234,11 +241,25 @@ def _recording(figures: Figures) -> list[Finding]:
     short = recorded.n_samples + figures.n_missing_samples < WHOLE_SHARE * expected_n
     if short or recorded.n_samples == 0:
         found += f"; expected at least {expected_n:.0f} samples"
+    unmarked = figures.locked and recorded.n_markers < figures.n_triggers
+    if unmarked:
+        found += f"; expected at least the {figures.n_triggers} triggers as markers"
     if recorded.n_parts > 1:
         found += f"; in {recorded.n_parts} parts, because a stream or LabRecorder went"
-    bad = short or recorded.n_samples == 0 or recorded.n_parts > 1
+    bad = short or unmarked or recorded.n_samples == 0 or recorded.n_parts > 1
     advice = "look at the disk, and at streams that came back under another name"
     return [_finding(name, "fail" if bad else "ok", found, advice), _room(figures)]
+
+
+def _measured(figures: Figures) -> list[Finding]:
+    """Say whether measured BOLD came, where it was asked for."""
+    n, name = figures.n_measured, "measured BOLD"
+    if n is None:
+        return []
+    if n == 0:
+        found = "NOT REHEARSED: none came"
+        return [_finding(name, "warn", found, "look at its source: --truth")]
+    return [_finding(name, "ok", f"{n} volumes came")]
 
 
 def _room(figures: Figures) -> Finding:

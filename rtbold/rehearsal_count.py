@@ -62,6 +62,8 @@ class RehearsalCount:
             self._trigger(body)
         elif message.topic == "quality":
             self._quality(body)
+        elif message.topic == "truth":
+            self._n["measured"] += 1
         elif message.topic == "pred.fb" and not body["replayed"]:
             self._answer(body)
             if np.isfinite(age_s) and len(self._feed_ms) < KEPT:
@@ -136,11 +138,14 @@ class RehearsalCount:
             return 0.0
         return max(self._t_last_s - self._t_begun_s, 0.0)
 
-    def figures(self, *, asked_s: float, locked: bool, n_gaps: int) -> Figures:
+    def figures(
+        self, *, asked_s: float, locked: bool, n_gaps: int, measures: bool = False
+    ) -> Figures:
         """Return all figures that come from the feed.
 
         Parameters
         ----------
+        measures : measured BOLD was asked for.
         n_gaps : messages that the subscriber missed.
         """
         n, quality = self._n, self._newest_quality
@@ -168,8 +173,9 @@ class RehearsalCount:
             n_usable=n["usable"],
             by_status=dict(self._statuses.most_common()),
             by_reason=dict(self._reasons.most_common()),
+            n_measured=n["measured"] if measures else None,
             n_sequence_gaps=n_gaps,
-            longest_silence_s=self._silence_s,
+            longest_silence_s=max(self._silence_s, self._since_beat_s()),
             age_p50_ms=_percentile(self._ages_ms, 50),
             age_p99_ms=_percentile(self._ages_ms, 99),
             age_max_ms=_percentile(self._ages_ms, 100),
@@ -196,6 +202,10 @@ class RehearsalCount:
         if not self._t_triggers_s:
             return 0.0
         return max(self._t_last_s - self._t_triggers_s[-1], 0.0)
+
+    def _since_beat_s(self) -> float:
+        """Return for how long the loop went on without a heartbeat in the end."""
+        return 0.0 if self._t_beat_s is None else self._t_last_s - self._t_beat_s
 
     def _memory(self) -> tuple[float | None, float | None]:
         """Return the medians at the end of the first third and at the end."""

@@ -46,6 +46,7 @@ class Figures:
     n_usable: int = 0
     by_status: Mapping[str, int] = field(default_factory=dict)
     by_reason: Mapping[str, int] = field(default_factory=dict)
+    n_measured: int | None = None  # volumes of measured BOLD; None: not asked for
     n_sequence_gaps: int = 0
     longest_silence_s: float = 0.0  # between two heartbeats
     age_p50_ms: float | None = None  # from the window's end to publication

@@ -170,6 +170,7 @@ class Rehearsal:
             asked_s=self._settings.duration_s,
             locked=bool(run.trigger_stream or run.trigger or run.trigger_channel),
             n_gaps=feed.n_gaps.total(),
+            measures=run.truth is not None,
         )
 
     def _stage(self, stage: str, text: str) -> Stage:

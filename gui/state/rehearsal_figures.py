@@ -36,7 +36,7 @@ KNOWN: Final[dict[str, str]] = {
 LEFT_OUT: Final = frozenset(  # told by a check or by the verdict, or no news
     {
         "asked_s", "locked", "returncode", "interrupted", "since_trigger_s",
-        "stream_lost", "n_answers", "n_after_usable", "n_usable",
+        "stream_lost", "n_answers", "n_after_usable", "n_usable", "n_measured",
     }
 )  # fmt: skip
 

@@ -255,10 +255,18 @@ def _why_words(rehearsal: Rehearsal) -> str:
     if rehearsal.problem:
         return f"It ended without a verdict, so it is no GO: {rehearsal.problem}"
     if rehearsal.verdict == "go" and not rehearsal.why:
-        return "Everything that a session needs worked for the whole rehearsal."
+        return _go_words(rehearsal)
     if rehearsal.verdict:
         return "\n".join(f"• {each}" for each in rehearsal.why)
     return "" if rehearsal.running else NOTHING_YET
+
+
+def _go_words(rehearsal: Rehearsal) -> str:
+    """Return what a GO means; what was not rehearsed is not said to have worked."""
+    look = dict.fromkeys(c.name for c in rehearsal.checks if c.state != "ok")
+    if not look:
+        return "Everything that a session needs worked for the whole rehearsal."
+    return f"Nothing failed. Not rehearsed, or to be looked at: {', '.join(look)}."
 
 
 def _figures_html(rehearsal: Rehearsal) -> str:

@@ -58,8 +58,22 @@ def test_a_good_session_is_a_go():
         ({"n_answers": 100}, "one answer per TR", "fail", "100 answers"),
         ({"n_late": 1}, "on time", "fail", "1 of 143"),
         ({"n_usable": 0}, "usable answers", "fail", "none was usable"),
-        ({"n_usable": 100}, "usable answers", "fail", "34 not after"),
-        ({"n_usable": 132}, "usable answers", "warn", "2 not after"),
+        ({"n_usable": 100}, "usable answers", "fail", "34 not ("),
+        ({"n_usable": 132}, "usable answers", "warn", "2 not ("),
+        (
+            {"by_status": {"ok": 9, "invalid": 60}, "n_usable": 9, "n_after_usable": 9},
+            "usable answers",
+            "fail",
+            "60 not (",
+        ),
+        ({"rate_hz": None}, "EEG stream", "fail", "nothing was said"),
+        (
+            {"recording": replace(RECORDED, n_markers=20)},
+            "recording",
+            "fail",
+            "142 triggers as markers",
+        ),
+        ({"n_measured": 0}, "measured BOLD", "warn", "NOT REHEARSED"),
         ({"by_status": {"degraded": 9}}, "usable answers", "warn", "9 degraded"),
         ({"longest_silence_s": 2.3}, "heartbeat", "fail", "2.3 s"),
         ({"n_sequence_gaps": 3}, "sequence", "fail", "3 messages"),
@@ -125,3 +139,14 @@ def test_an_interrupted_session_is_a_no_go_and_nothing_else():
     (only,) = judge(replace(GOOD, interrupted=True))
     assert only.state == "fail"
     assert "interrupted" in only.found
+
+
+def test_nothing_is_on_time_where_nothing_came():
+    odd, _ = states(replace(GOOD, n_answers=0))
+    assert odd["on time"] == "fail"
+
+
+def test_measured_bold_that_came_is_well():
+    odd, found = states(replace(GOOD, n_measured=130))
+    assert odd == {}
+    assert found[-1].found == "130 volumes came"

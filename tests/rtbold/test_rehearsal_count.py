@@ -133,3 +133,15 @@ def test_memory_is_compared_between_the_first_third_and_the_end():
 def test_nothing_at_all_is_counted_too():
     found = figures()
     assert (found.n_answers, found.ran_s, found.trigger_every_s) == (0, 0.0, None)
+
+
+def test_a_silence_that_lasts_to_the_end_is_one():
+    found = figures(beat(1.0), beat(1.5), answer(6.0, 1), answer(8.0, 2))
+    assert found.longest_silence_s == 6.5
+
+
+def test_measured_volumes_are_counted_where_they_were_asked_for():
+    count = counted(message("truth", 2.0), message("truth", 4.0))
+    told = {"asked_s": 60.0, "locked": True, "n_gaps": 0}
+    assert count.figures(**told).n_measured is None
+    assert count.figures(**told, measures=True).n_measured == 2

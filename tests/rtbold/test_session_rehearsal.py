@@ -83,7 +83,7 @@ class World:
         self.problem = None
         self.stop_at = None
         self.recording = RecordingFigures(
-            path="x", n_samples=12_000, n_bytes=1000, free_bytes=10**12
+            path="x", n_samples=12_000, n_markers=31, n_bytes=1000, free_bytes=10**12
         )
         self.can_record = True
         self.records = []

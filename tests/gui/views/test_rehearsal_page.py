@@ -126,3 +126,13 @@ def test_without_a_page_of_its_own_what_is_known_is_printed(rig):
     assert "NO-GO" in html
     assert "&lt;disk&gt;" in html
     assert "demo" in html
+
+
+def test_a_go_does_not_claim_what_was_not_rehearsed(rig):
+    rig.page.rehearse(CHOICE, Run(1))
+    check = {"name": "volume triggers", "state": "warn", "found": "NOT REHEARSED"}
+    rig.step({"check": check}, go(), code=0)
+    words = rig.page.why.text()
+    assert "Not rehearsed" in words
+    assert "volume triggers" in words
+    assert "Everything" not in words
