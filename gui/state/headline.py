@@ -79,6 +79,13 @@ def _no_session(facts: SessionFacts) -> Headline | None:
             _bye_words(facts.bye.reason),
             "See the summary, or start another session.",
         )
+    if not heard and link is not None and link.n_bad:
+        return Headline(
+            "none",
+            "NOT READABLE",
+            f"{link.n_bad} messages came from this address, none that can be read",
+            "Start the session without --encoding msgpack, or join another address.",
+        )
     if not heard:
         return Headline(
             "none",

@@ -248,3 +248,10 @@ def test_a_value_that_is_sent_once_more_is_no_update(state, played):
     assert state.shown(played.now_s).flips == 1
     assert state.history.run == 0
     assert state.counts.n_predictions == 1
+
+
+def test_what_cannot_be_read_is_not_called_nothing(state):
+    state.take(Link(t_s=5.0, n_bad=40), 5.0)
+    found = state.headline(5.0)
+    assert (found.level, found.word) == ("none", "NOT READABLE")
+    assert "msgpack" in found.do
