@@ -52,8 +52,7 @@ class Dashboard:
             kept.flush()
         options = {"offer": False, **options}
         self.window = build(qapp, AppOptions(settings_file=file, **options))
-        self.failures = self.window.failures
-        self.closed = False
+        self.faults = {}
         self.window.begin()
 
     # What is seen
@@ -116,7 +115,7 @@ class Dashboard:
             "start": (self.text("why_not_start"), self.text("start_failure")),
             "check": self.text("check_words"),
             "events": self.events[:12],
-            "faults": self.failures.counts,
+            "faults": self.window.failures.counts,
         }
 
     # What is done
@@ -185,19 +184,17 @@ class Dashboard:
 
     def close(self):
         """Close without a question and take the window's objects away."""
-        if not self.closed:
-            self.closed = True
-            self.window.closing.without_asking()
-            self.window.close()
-            bury(self.window)
-
-
-def bury(window):
-    """Delete a closed window as the end of its process would."""
-    window.deleteLater()
-    QApplication.processEvents()
-    QApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete.value)
-    gc.collect()
+        if self.window is not None:
+            window, self.window = self.window, None
+            self.faults = window.failures.counts
+            window.closing.without_asking()
+            window.close()
+            window.deleteLater()
+            del window  # or its Python half stays
+            for _ in range(3):  # widgets, what PyQt kept for their signals, the rest
+                QApplication.processEvents()
+                QApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete.value)
+                gc.collect()
 
 
 class Publisher(Rtbold):

@@ -18,7 +18,7 @@ def dashboards(qtbot, qapp, tmp_path_factory):
     yield open_one
     for dashboard in opened:
         dashboard.close()
-    assert [dashboard.failures.counts for dashboard in opened] == [{}] * len(opened)
+    assert [dashboard.faults for dashboard in opened] == [{}] * len(opened)
 
 
 @pytest.fixture

@@ -22,7 +22,7 @@ pytestmark = pytest.mark.integration
 SILENT_S = 2.0  # after the last heartbeat, says the requirement
 
 
-def test_no_session_at_theon_this_machine(dashboards):
+def test_no_session_at_the_address(dashboards):
     window = dashboards()
     port, control_port = free_ports()
     window.window.join(on_this_machine(port, control_port))
