@@ -37,8 +37,10 @@ def test_its_end_and_last_words_are_known(monkeypatch):
 
 @pytest.mark.integration
 def test_it_is_asked_to_end_and_ends(monkeypatch):
-    code = "import time; time.sleep(60)"
+    code = "import time; print('up', flush=True); time.sleep(60)"
     with stand_in(monkeypatch, code) as session:
+        while session.last_words() != "up":  # what has just been forked has no memory
+            pass
         assert session.running
         assert session.memory_mb() > 1
     assert session.returncode not in (0, None)
