@@ -2,23 +2,23 @@
 
 from typing import Final
 
-from PyQt6.QtCore import QEvent, QPointF, QRectF, QSize, Qt
+from PyQt6.QtCore import QPointF, QRectF, QSize, Qt
 from PyQt6.QtGui import (
     QBrush,
     QColor,
     QFont,
     QFontMetricsF,
-    QHelpEvent,
     QPainter,
     QPaintEvent,
     QPen,
     QPolygonF,
 )
-from PyQt6.QtWidgets import QToolTip, QWidget
+from PyQt6.QtWidgets import QWidget
 
 from rtbold.gui.state.dashboard import DashboardState
 from rtbold.gui.state.theme_colours import Colours
 from rtbold.gui.state.vigilance import Vigilance
+from rtbold.gui.views.widgets.drawn import Drawn
 from rtbold.gui.views.widgets.gauge_reading import (
     SYMBOLS,
     GaugeReading,
@@ -36,20 +36,14 @@ BAR_PX: Final = 8.0
 MARGIN_PX: Final = 6.0
 
 
-class Gauges(QWidget):
+class Gauges(Drawn):
     """Each bar with its limit, a sign and a word."""
 
     def __init__(self, colours: Colours, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+        super().__init__(colours, parent)
         self.setObjectName("gauges")
-        self._colours = colours
         unknown = Vigilance("unknown", None, "no session yet")
         self.readings = (vigilance_reading(unknown), likeness_reading(None))
-
-    def set_colours(self, colours: Colours) -> None:
-        """Draw in another theme."""
-        self._colours = colours
-        self.update()
 
     def refresh(self, state: DashboardState, now_s: float) -> None:
         """Show the newest of both; a silent session says nothing."""
@@ -79,19 +73,9 @@ class Gauges(QWidget):
         reading = self.readings[k]
         return f"{reading.title}: {reading.word}\n{reading.why}\n\n{TIPS[k]}"
 
-    def event(self, event: QEvent | None) -> bool:
-        """Say what is under the mouse."""
-        if isinstance(event, QHelpEvent):
-            words = self.words_at(QPointF(event.pos()))
-            QToolTip.showText(event.globalPos(), words, self)
-            return True
-        return super().event(event)
-
     def paintEvent(self, event: QPaintEvent | None) -> None:  # noqa: N802 (Qt's)
         """Draw both."""
-        painter = QPainter(self)
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        painter.fillRect(self.rect(), QColor(self._colours.panel))
+        painter = self.painter()
         for reading, box in zip(self.readings, self._boxes(), strict=True):
             self._draw(painter, reading, box)
 

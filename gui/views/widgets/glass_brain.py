@@ -3,22 +3,22 @@
 from typing import Final
 
 import numpy as np
-from PyQt6.QtCore import QEvent, QPointF, QRectF, Qt
+from PyQt6.QtCore import QPointF, QRectF, Qt
 from PyQt6.QtGui import (
     QColor,
     QFont,
     QFontMetricsF,
-    QHelpEvent,
     QPainter,
     QPaintEvent,
     QPen,
     QPolygonF,
 )
-from PyQt6.QtWidgets import QToolTip, QWidget
+from PyQt6.QtWidgets import QWidget
 
 from rtbold.gui.state.dashboard import DashboardState
 from rtbold.gui.state.theme_colours import Colours
 from rtbold.gui.views.widgets.brain_layout import SEEN, BrainView, views_in
+from rtbold.gui.views.widgets.drawn import Drawn
 from rtbold.gui.views.widgets.roi_dots import (
     LIMIT_Z,
     NO_SESSION,
@@ -40,21 +40,15 @@ NEAR_PX: Final = 10.0
 SMALL: Final = 0.85  # of the usual letters
 
 
-class GlassBrain(QWidget):
+class GlassBrain(Drawn):
     """Outlines, dots, a colour scale and what the dots are."""
 
     def __init__(self, colours: Colours, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+        super().__init__(colours, parent)
         self.setObjectName("glass_brain")
         self.setMinimumSize(200, 130)
-        self._colours = colours
         self._seen: tuple[object, ...] = ()
         self.content = BrainContent((), NO_SESSION)
-
-    def set_colours(self, colours: Colours) -> None:
-        """Draw in another theme."""
-        self._colours = colours
-        self.update()
 
     def refresh(self, state: DashboardState, now_s: float) -> None:
         """Show the newest prediction."""
@@ -77,19 +71,9 @@ class GlassBrain(QWidget):
                         nearest, words = distance, dot.words()
         return words
 
-    def event(self, event: QEvent | None) -> bool:
-        """Say what is under the mouse."""
-        if isinstance(event, QHelpEvent):
-            words = self.words_at(QPointF(event.pos()))
-            QToolTip.showText(event.globalPos(), words, self)
-            return True
-        return super().event(event)
-
     def paintEvent(self, event: QPaintEvent | None) -> None:  # noqa: N802 (Qt's)
         """Draw everything: it changes once per volume."""
-        painter = QPainter(self)
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        painter.fillRect(self.rect(), QColor(self._colours.panel))
+        painter = self.painter()
         font = QFont(self.font())
         font.setPointSizeF(SMALL * font.pointSizeF())
         painter.setFont(font)

@@ -5,17 +5,16 @@ from itertools import combinations
 from math import hypot
 from typing import Final
 
-from PyQt6.QtCore import QEvent, QPointF, QRectF, Qt
+from PyQt6.QtCore import QPointF, QRectF, Qt
 from PyQt6.QtGui import (
     QColor,
     QFont,
     QFontMetricsF,
-    QHelpEvent,
     QPainter,
     QPaintEvent,
     QPen,
 )
-from PyQt6.QtWidgets import QToolTip, QWidget
+from PyQt6.QtWidgets import QWidget
 
 from rtbold.gui.state.dashboard import DashboardState
 from rtbold.gui.state.theme_colours import Colours
@@ -28,6 +27,7 @@ from rtbold.gui.views.widgets.channel_looks import (
     look_of,
     path_of,
 )
+from rtbold.gui.views.widgets.drawn import Drawn
 from rtbold.gui.views.widgets.head_drawing import HeadFrame, draw_head
 
 NOTHING: Final = "Nothing is known of the channels yet."
@@ -42,25 +42,19 @@ WRAPPED: Final = (Qt.AlignmentFlag.AlignLeft | Qt.TextFlag.TextWordWrap).value
 Line = tuple[str | None, str]  # state (None: no sign), words
 
 
-class HeadMap(QWidget):
+class HeadMap(Drawn):
     """Electrodes on a head, beside them what the signs mean and who is concerned."""
 
     def __init__(self, colours: Colours, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+        super().__init__(colours, parent)
         self.setObjectName("head_map")
         self.setMinimumSize(150, 120)
         self.setMouseTracking(True)
-        self._colours = colours
         self._states: dict[str, str] = {}
         self._interpolated: frozenset[str] = frozenset()
         self._places: dict[str, tuple[float, float]] = {}
         self._shown: object = None
         self._nothing = NOTHING
-
-    def set_colours(self, colours: Colours) -> None:
-        """Draw in another theme."""
-        self._colours = colours
-        self.update()
 
     def show_states(
         self, states: Mapping[str, str], interpolated: Collection[str] = ()
@@ -121,19 +115,9 @@ class HeadMap(QWidget):
         more = f"\nNow {INTERPOLATED}." if label in self._interpolated else ""
         return f"{label}: {channel_words(state)}\n{look_of(state).explained}{more}"
 
-    def event(self, event: QEvent | None) -> bool:
-        """Say what is under the mouse."""
-        if isinstance(event, QHelpEvent):
-            words = self.words_at(QPointF(event.pos()))
-            QToolTip.showText(event.globalPos(), words, self)
-            return True
-        return super().event(event)
-
     def paintEvent(self, event: QPaintEvent | None) -> None:  # noqa: N802 (Qt's)
         """Draw the head and the words."""
-        painter = QPainter(self)
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        painter.fillRect(self.rect(), QColor(self._colours.panel))
+        painter = self.painter()
         head, words = self._boxes()
         frame = HeadFrame.inside(head)
         draw_head(painter, frame, self._colours)

@@ -5,11 +5,10 @@ from typing import Final
 import numpy as np
 import pyqtgraph as pg
 from numpy.typing import NDArray
-from PyQt6.QtCore import QEvent, QPointF, QRectF, Qt
+from PyQt6.QtCore import QPointF, QRectF, Qt
 from PyQt6.QtGui import (
     QColor,
     QFontMetricsF,
-    QHelpEvent,
     QImage,
     QPainter,
     QPainterPath,
@@ -19,13 +18,13 @@ from PyQt6.QtWidgets import (
     QComboBox,
     QHBoxLayout,
     QLabel,
-    QToolTip,
     QVBoxLayout,
     QWidget,
 )
 
 from rtbold.gui.state.dashboard import DashboardState
 from rtbold.gui.state.theme_colours import Colours
+from rtbold.gui.views.widgets.drawn import Drawn
 from rtbold.gui.views.widgets.head_drawing import HeadFrame, draw_head
 from rtbold.gui.views.widgets.scalp_map import CalmLimit, ScalpMap, relative_db
 
@@ -125,24 +124,18 @@ class Topography(QWidget):
         column.addWidget(self.map, 1)
 
 
-class TopographyMap(QWidget):
+class TopographyMap(Drawn):
     """The map itself, with its colour bar."""
 
     def __init__(self, colours: Colours, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+        super().__init__(colours, parent)
         self.setObjectName("topography_map")
         self.setMinimumSize(130, 110)
-        self._colours = colours
         self._scalp, self._limit = ScalpMap(), CalmLimit()
         self._image: QImage | None = None
         self._values: dict[str, tuple[float, float]] = {}  # dB, uV^2
         self.age_s: float | None = None
         self.text = NOTHING
-
-    def set_colours(self, colours: Colours) -> None:
-        """Draw in another theme."""
-        self._colours = colours
-        self.update()
 
     def set_age(self, age_s: float | None) -> None:
         """Say that what is shown is old; None: it is not."""
@@ -197,20 +190,10 @@ class TopographyMap(QWidget):
         db, uv2 = self._values[label]
         return f"{label}: {db:+.1f} dB against the median ({uv2:.3g} µV²)"
 
-    def event(self, event: QEvent | None) -> bool:
-        """Say what is under the mouse."""
-        if isinstance(event, QHelpEvent):
-            words = self.words_at(QPointF(event.pos()))
-            QToolTip.showText(event.globalPos(), words, self)
-            return True
-        return super().event(event)
-
     def paintEvent(self, event: QPaintEvent | None) -> None:  # noqa: N802 (Qt's)
         """Draw map, head, electrodes and colour bar."""
-        painter = QPainter(self)
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter = self.painter()
         painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
-        painter.fillRect(self.rect(), QColor(self._colours.panel))
         frame = HeadFrame.inside(self._head())
         if self._image is not None:
             self._draw_map(painter, frame)
