@@ -17,6 +17,8 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import bench_cpu
+import bench_gui
+import bench_gui_report
 import bench_latency
 import bench_micro
 import bench_models
@@ -24,7 +26,7 @@ import bench_precision
 import bench_report
 import bench_sizes
 
-NAMES = ("latency", "cpu", "ring", "engine", "stages", "models")
+NAMES = ("latency", "cpu", "ring", "engine", "stages", "models", "gui")
 
 
 def latency(arguments: argparse.Namespace) -> str:
@@ -90,6 +92,15 @@ def models(arguments: argparse.Namespace) -> str:
     return "### Models\n\n" + "\n\n".join(parts)
 
 
+def gui(arguments: argparse.Namespace) -> str:
+    """Time the dashboard's frames, and see what the loop notices of it."""
+    load, plan = os.getloadavg(), bench_gui.GuiPlan()
+    figures = bench_gui.measure(plan)
+    if arguments.write:
+        bench_gui.store(figures, bench_report.facts(load))
+    return bench_gui_report.text(plan, figures)
+
+
 BENCHES: dict[str, Callable[[argparse.Namespace], str]] = {
     "latency": latency,
     "cpu": cpu,
@@ -97,6 +108,7 @@ BENCHES: dict[str, Callable[[argparse.Namespace], str]] = {
     "engine": engine,
     "stages": stages,
     "models": models,
+    "gui": gui,
 }
 
 

@@ -102,14 +102,14 @@ def run(plan: LatencyPlan) -> Session:
     """Run twin, session and subscriber, each a process; return what was seen."""
     seen, name = Session(), f"bench-{uuid.uuid4().hex[:12]}"
     duration_s = 60 * plan.minutes + HEAD_S
-    port, control_port = _free_ports()
+    port, control_port = free_ports()
     with ExitStack() as stack:
-        twin, twin_log = _start(stack, [
+        twin, twin_log = start(stack, [
             "simulate", "--seed", str(plan.seed), "--rate", f"{plan.rate_hz:g}",
             "--duration", str(duration_s + SPARE_S), "--name", name,
             "--wait-for-consumers", "60",
         ])  # fmt: skip
-        loop, loop_log = _start(stack, [
+        loop, loop_log = start(stack, [
             "run", "--model", plan.model, "--stream", f"{name}-eeg",
             "--trigger-stream", f"{name}-markers", "--trigger", "R128",
             "--duration", str(duration_s), "--wait", "240",
@@ -169,9 +169,10 @@ def _look(pid: int) -> Seen:
     return found
 
 
-def _start(
+def start(
     stack: ExitStack, arguments: list[str]
 ) -> tuple["subprocess.Popen[bytes]", IO[bytes]]:
+    """Start a child of the command line; it ends with `stack`."""
     log = stack.enter_context(tempfile.TemporaryFile())
     process = subprocess.Popen(
         [sys.executable, "-m", "rtbold", *arguments],
@@ -196,7 +197,8 @@ def _last_line(log: IO[bytes]) -> str:
     return lines[-1] if lines else "it said nothing"
 
 
-def _free_ports() -> tuple[int, int]:
+def free_ports() -> tuple[int, int]:
+    """Return two ports that nobody listens on."""
     with socket.socket() as a, socket.socket() as b:
         a.bind(("127.0.0.1", 0))
         b.bind(("127.0.0.1", 0))

@@ -15,8 +15,10 @@ from rtbold.io.acquisition import AcquisitionSettings
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs" / "benchmarks.md"
+SOURCES = ("rtbold", "models", "gui")
 PACKAGES = (
     "numpy", "scipy", "pylsl", "pyzmq", "openvino", "torch", "mne-lsl", "psutil",
+    "PyQt6", "pyqtgraph",
 )  # fmt: skip
 SETTLED_S = 60.0  # what start-up took has been given back by then
 EDGE_S = 300.0  # memory at the start and at the end is that of five minutes
@@ -59,7 +61,7 @@ def _commit() -> str:
         )
         return done.stdout.strip()
 
-    changed = git("status", "--porcelain", "--untracked-files=no", "--", "rtbold")
+    changed = git("status", "--porcelain", "--untracked-files=no", "--", *SOURCES)
     return git("rev-parse", "--short", "HEAD") + (" with changes" if changed else "")
 
 
