@@ -70,6 +70,7 @@ class SetupForm(QWidget):
         self.browse = named_button("…", name="record_browse", tip="Choose the folder")
         self.browse.setMaximumWidth(34)
         self._lay_out()
+        self._numbers = tuple(self.findChildren(NumberField))
         self._connect()
         self.set_choice(self._choice)
 
@@ -83,7 +84,7 @@ class SetupForm(QWidget):
         """What was typed and cannot be."""
         return tuple(
             f"{field.toolTip()}: {field.text()!r}, expected {field.expected}"
-            for field in self.findChildren(NumberField)
+            for field in self._numbers
             if field.wrong
         )
 
