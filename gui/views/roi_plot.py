@@ -31,7 +31,7 @@ from rtbold.gui.views.roi_lane import RoiLane, TimeAxis
 SHORTEST_S = 180.0  # is shown from the beginning; then it grows to what was chosen
 GROWS_BY = 1.3
 AHEAD_SHARE = 0.02  # of the span, free at the right edge
-LANES_A_FRAME = 2  # all of nine would take most of a frame
+LANES_A_FRAME = 1  # all of nine would take most of a frame
 TIP = (
     "Each lane is one ROI, the target first. Line and dots: predictions; open circles: "
     "degraded; a hole: no valid prediction. Shaded: where measured BOLD is expected "

@@ -116,11 +116,11 @@ def test_nine_lanes_share_the_work_over_frames_the_target_first(plot, scene):
     refresh(plot, scene)
     scene.volumes(1)
     counts = []
-    for _ in range(6):
+    for _ in range(10):
         refresh(plot, scene)
         counts.append(sum(len(drawn(lane)[0]) == 31 for lane in plot.lanes))
         assert len(drawn(plot.lanes[0])[0]) == 31
-    assert counts == [2, 4, 6, 8, 9, 9]
+    assert counts == [1, 2, 3, 4, 5, 6, 7, 8, 9, 9]
     ends = [lane.plot.viewRange()[0] for lane in plot.lanes]
     assert ends == [ends[0]] * 9
 
@@ -129,7 +129,7 @@ def test_volumes_that_come_at_every_frame_leave_no_lane_out(plot, scene):
     refresh(plot, scene)
     plot.choose(ROIS[1:9])
     refresh(plot, scene)
-    for _ in range(10):
+    for _ in range(18):
         scene.volumes(1)
         refresh(plot, scene)
     assert all(len(drawn(lane)[0]) >= 35 for lane in plot.lanes)
