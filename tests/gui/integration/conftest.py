@@ -45,4 +45,6 @@ def nothing_is_left_running():
     yield
     left = [c for c in own.children(recursive=True) if c.pid not in before]
     _, alive = psutil.wait_procs(left, timeout=10)
-    assert [" ".join(child.cmdline()) for child in alive] == []
+    said = [" ".join(child.cmdline()) for child in alive]
+    # The interpreter keeps one of its own for shared memory, until it ends.
+    assert [words for words in said if "resource_tracker" not in words] == []
