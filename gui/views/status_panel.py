@@ -10,6 +10,7 @@ from rtbold.gui.state.origin_words import model_words, origin_words
 from rtbold.gui.state.theme_colours import Colours
 from rtbold.gui.state.wording import status_words
 from rtbold.gui.views.drawn_text import LEFT, WRAPPED, draw_line, fitted, scaled
+from rtbold.gui.views.panel_ground import draw_ground
 
 MARGIN = 8.0
 WORD_SHARE = 0.46  # of the height
@@ -58,11 +59,7 @@ class StatusPanel(QWidget):
     def paintEvent(self, event: QPaintEvent | None) -> None:  # noqa: N802 - Qt's name
         """Draw the headline."""
         painter = QPainter(self)
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        box = QRectF(self.rect()).adjusted(0.5, 0.5, -0.5, -0.5)
-        painter.setPen(QColor(self._colours.border))
-        painter.setBrush(QColor(self._colours.panel))
-        painter.drawRoundedRect(box, 4, 4)
+        box = draw_ground(painter, self, self._colours)
         word = QRectF(box.left(), box.top(), box.width(), box.height() * WORD_SHARE)
         self._draw_word(painter, word)
         rest = QRectF(

@@ -5,13 +5,14 @@ import time
 from collections.abc import Callable
 
 from PyQt6.QtCore import QRectF
-from PyQt6.QtGui import QColor, QFontMetricsF, QPainter, QPaintEvent, QPen
+from PyQt6.QtGui import QFontMetricsF, QPainter, QPaintEvent
 from PyQt6.QtWidgets import QWidget
 
 from rtbold.gui.state.dashboard import DashboardState
 from rtbold.gui.state.target_words import TargetWords, target_words
 from rtbold.gui.state.theme_colours import Colours
 from rtbold.gui.views.drawn_text import RIGHT, draw_line, fitted, scaled
+from rtbold.gui.views.panel_ground import draw_ground
 
 BIG_PX = 64.0  # text of 48 px and more is read from two metres
 MARGIN = 8.0
@@ -84,12 +85,7 @@ class TargetPanel(QWidget):
     def paintEvent(self, event: QPaintEvent | None) -> None:  # noqa: N802 - Qt's name
         """Draw the words, and tell when that was done."""
         painter = QPainter(self)
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        painter.setPen(QPen(QColor(self._colours.border)))
-        painter.setBrush(QColor(self._colours.panel))
-        painter.drawRoundedRect(
-            QRectF(self.rect()).adjusted(0.5, 0.5, -0.5, -0.5), 4, 4
-        )
+        draw_ground(painter, self, self._colours)
         self._draw(painter)
         painter.end()
         if self._timed is not None:

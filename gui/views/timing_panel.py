@@ -1,13 +1,14 @@
 """Where the milliseconds go, from the brain's event to the pixel."""
 
 from PyQt6.QtCore import QEvent, QRectF
-from PyQt6.QtGui import QColor, QHelpEvent, QPainter, QPaintEvent
+from PyQt6.QtGui import QHelpEvent, QPainter, QPaintEvent
 from PyQt6.QtWidgets import QToolTip, QWidget
 
 from rtbold.gui.state.dashboard import DashboardState
 from rtbold.gui.state.latency import BudgetRow
 from rtbold.gui.state.theme_colours import Colours
 from rtbold.gui.views.drawn_text import draw_line, scaled
+from rtbold.gui.views.panel_ground import draw_ground
 
 MARGIN = 8.0
 COLUMNS = 4
@@ -48,11 +49,7 @@ class TimingPanel(QWidget):
     def paintEvent(self, event: QPaintEvent | None) -> None:  # noqa: N802 - Qt's name
         """Draw a table of small cells."""
         painter = QPainter(self)
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        box = QRectF(self.rect()).adjusted(0.5, 0.5, -0.5, -0.5)
-        painter.setPen(QColor(self._colours.border))
-        painter.setBrush(QColor(self._colours.panel))
-        painter.drawRoundedRect(box, 4, 4)
+        box = draw_ground(painter, self, self._colours)
         painter.setFont(scaled(self.font(), 0.85))
         title = QRectF(MARGIN, 3, box.width() - 2 * MARGIN, self._title_height())
         draw_line(painter, title, TITLE, colour=self._colours.muted)

@@ -8,6 +8,7 @@ from rtbold.gui.state.clock_words import TrFacts, tr_facts
 from rtbold.gui.state.dashboard import DashboardState
 from rtbold.gui.state.theme_colours import Colours
 from rtbold.gui.views.drawn_text import CENTRE, draw_line, fitted, scaled
+from rtbold.gui.views.panel_ground import draw_ground
 
 MARGIN = 8.0
 RING_PX = 9.0
@@ -66,11 +67,7 @@ class TrClock(QWidget):
     def paintEvent(self, event: QPaintEvent | None) -> None:  # noqa: N802 - Qt's name
         """Draw ring and words."""
         painter = QPainter(self)
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        box = QRectF(self.rect()).adjusted(0.5, 0.5, -0.5, -0.5)
-        painter.setPen(QColor(self._colours.border))
-        painter.setBrush(QColor(self._colours.panel))
-        painter.drawRoundedRect(box, 4, 4)
+        box = draw_ground(painter, self, self._colours)
         room = box.width() - 3 * MARGIN - self._words_width()
         side = max(SMALLEST_RING_PX, min(box.height() - 2 * MARGIN, room))
         ring = QRectF(box.left() + MARGIN, 0, side, side)

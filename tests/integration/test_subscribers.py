@@ -8,35 +8,12 @@ import time
 from pathlib import Path
 
 import pytest
+from fake_publisher import PATIENCE_S, FakePublisher
 
 from rtbold.client import Subscriber, request
 
 pytestmark = pytest.mark.integration
 ROOT = Path(__file__).resolve().parents[2]
-PATIENCE_S = 15.0
-FAKE = (
-    "import sys; from rtbold.sim.fake_run import FakeSettings, run_fake;"
-    "run_fake(FakeSettings(port=int(sys.argv[1]), control_port=int(sys.argv[2]),"
-    "speed=20), say=lambda text: print(text, flush=True))"
-)
-
-
-class Publisher:
-    """`rtbold fake` in a child process, on free ports."""
-
-    def __init__(self, port=0, control_port=0):
-        command = [sys.executable, "-c", FAKE, str(port), str(control_port)]
-        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-        said = self.process.stdout.readline()
-        self.port, self.control_port = map(
-            int, re.findall(r"(\d+)(?=,|$)", said.strip())
-        )
-        self.address = f"tcp://127.0.0.1:{self.port}"
-
-    def kill(self):
-        self.process.kill()
-        self.process.wait(PATIENCE_S)
-        self.process.stdout.close()
 
 
 @pytest.fixture
@@ -44,7 +21,7 @@ def publishers():
     started = []
 
     def start(**ports):
-        started.append(Publisher(**ports))
+        started.append(FakePublisher(**ports))
         return started[-1]
 
     yield start

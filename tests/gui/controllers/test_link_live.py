@@ -1,14 +1,12 @@
 """The dashboard's link against real publishers: found, lost, replaced."""
 
 import json
-import re
-import subprocess
-import sys
 import threading
 import time
 
 import pytest
 import zmq
+from fake_publisher import PATIENCE_S, FakePublisher
 from feed_messages import body, wire
 
 from rtbold.gui.controllers.link import FeedLink
@@ -17,29 +15,6 @@ from rtbold.io.binding import FeedSettings
 from rtbold.io.feed import Feed
 
 pytestmark = pytest.mark.integration
-PATIENCE_S = 15.0
-FAKE = (
-    "import sys; from rtbold.sim.fake_run import FakeSettings, run_fake;"
-    "run_fake(FakeSettings(port=int(sys.argv[1]), control_port=int(sys.argv[2]),"
-    "speed=20), say=lambda text: print(text, flush=True))"
-)
-
-
-class Publisher:
-    """`rtbold fake` in a child process, on free ports."""
-
-    def __init__(self, port=0, control_port=0):
-        command = [sys.executable, "-c", FAKE, str(port), str(control_port)]
-        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-        said = self.process.stdout.readline()
-        ports = map(int, re.findall(r"(\d+)(?=,|$)", said.strip()))
-        self.port, self.control_port = ports
-        self.address = f"tcp://127.0.0.1:{self.port}"
-
-    def kill(self):
-        self.process.kill()
-        self.process.wait(PATIENCE_S)
-        self.process.stdout.close()
 
 
 @pytest.fixture
@@ -47,7 +22,7 @@ def publishers():
     started = []
 
     def start(**ports):
-        started.append(Publisher(**ports))
+        started.append(FakePublisher(**ports))
         return started[-1]
 
     yield start
