@@ -1,6 +1,5 @@
 """A session that is rehearsed: a child process, and a subscriber that counts."""
 
-import os
 import subprocess
 import sys
 import tempfile
@@ -22,6 +21,7 @@ from rtbold.rehearsal_count import RehearsalCount
 START_S = 120.0  # for engine, streams and LabRecorder, beside the wait for streams
 END_S = 60.0  # LabRecorder alone takes six seconds
 POLL_S = 0.25
+TAIL_BYTES = 4000  # of its log, for its last words
 SAMPLE_EVERY_S = 1.0  # of the memory
 WATCHED = ("hello", "pred.", "trigger", "quality", "truth", "log", "bye")
 _MB = 1e6
@@ -36,20 +36,30 @@ class RehearsedSession:
     ----------
     arguments : of ``rtbold run``.
     control : address of its control socket.
+
+    Attributes
+    ----------
+    log_file : everything that it said; gone with the ``with`` block.
     """
 
     def __init__(self, arguments: Sequence[str], *, control: str) -> None:
-        self._log = tempfile.TemporaryFile(prefix="rtbold-rehearsed-")
+        # Two open files: one would have one place for both to write and read at, and
+        # looking for its last words would move the child's.
+        self._folder = tempfile.TemporaryDirectory(
+            prefix="rtbold-rehearsed-", ignore_cleanup_errors=True
+        )
+        self.log_file = Path(self._folder.name) / "session.log"
         apart: dict[str, Any] = {"start_new_session": True}
         if sys.platform == "win32":  # not run here
             apart = {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP}
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "rtbold", "run", *arguments],
-            stdin=subprocess.DEVNULL,
-            stdout=self._log,
-            stderr=self._log,
-            **apart,
-        )
+        with self.log_file.open("ab") as log:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "rtbold", "run", *arguments],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                **apart,
+            )
         self._control = control
         self._asked = self._killed = False
 
@@ -65,10 +75,9 @@ class RehearsedSession:
 
     def last_words(self) -> str:
         """Return its last line."""
-        self._log.flush()
-        size = os.fstat(self._log.fileno()).st_size
-        self._log.seek(max(0, size - 4000))
-        lines = self._log.read().decode(errors="replace").strip().splitlines()
+        with self.log_file.open("rb") as log:
+            log.seek(max(0, self.log_file.stat().st_size - TAIL_BYTES))
+            lines = log.read().decode(errors="replace").strip().splitlines()
         return lines[-1].removeprefix("rtbold: ") if lines else ""
 
     def memory_mb(self) -> float | None:
@@ -108,7 +117,7 @@ class RehearsedSession:
     def __exit__(self, *error: object) -> None:
         self.ask_to_end()
         self.wait()
-        self._log.close()
+        self._folder.cleanup()
 
 
 def address_here(run: RunSettings, port: int) -> str:

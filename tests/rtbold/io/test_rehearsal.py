@@ -36,11 +36,23 @@ def test_its_end_and_last_words_are_known(monkeypatch):
 
 
 @pytest.mark.integration
+def test_looking_at_its_words_while_it_speaks_changes_none(monkeypatch):
+    code = "for k in range(3000): print(k, flush=True)"
+    with stand_in(monkeypatch, code) as session:
+        seen = []
+        while session.running:
+            seen.append(session.last_words())
+        assert session.last_words() == "2999"
+        assert session.log_file.read_text().split() == [str(k) for k in range(3000)]
+    assert len(seen) > 1
+
+
+@pytest.mark.integration
 def test_it_is_asked_to_end_and_ends(monkeypatch):
     code = "import time; print('up', flush=True); time.sleep(60)"
     with stand_in(monkeypatch, code) as session:
         while session.last_words() != "up":  # what has just been forked has no memory
-            pass
+            assert session.running
         assert session.running
         assert session.memory_mb() > 1
     assert session.returncode not in (0, None)
@@ -54,7 +66,7 @@ def test_one_that_does_not_end_is_killed(monkeypatch):
     )
     with stand_in(monkeypatch, code) as session:
         while session.last_words() != "deaf":
-            pass
+            assert session.running
         session.ask_to_end()
         session.wait(timeout_s=0.1)
         assert session.returncode is None
