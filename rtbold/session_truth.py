@@ -15,11 +15,18 @@ from rtbold.rolling_r import ENOUGH_EFFECTIVE_N
 from rtbold.truth import AfterRun, Truth, TruthSettings, TruthState
 from rtbold.view_messages import target_score, truth_message, truth_scores
 from rtbold.volume_filter import LEAST_ZERO_PHASE
+from rtbold.volume_number import Misnumbered
 from rtbold.wire import Truth as TruthMessage
 from rtbold.wire import TruthScore
 
 VOID_KEPT = 200  # volumes; the measurement is two late
-OFF_BY_TR = 0.5  # a source's onset further than this from the trigger is another volume
+AHEAD_MOST = 1  # volumes; its trigger may be on its way
+_FIRST = "the number that the source gives to the first volume after the dummies"
+_ANOTHER_VOLUME = (
+    "it is another volume, and is not compared with that number's prediction. If the "
+    "session came after the scan's first triggers, start it before the scan; else say "
+    f"with --truth-first {_FIRST}"
+)
 
 Say = Callable[[str, str], None]  # level, text
 Learn = Callable[[FloatArray, FloatArray], None]  # predicted, measured: model units
@@ -84,7 +91,7 @@ class SessionTruth:
             return None
         if state is None:
             return None
-        self._look_at_onset(volume, say)
+        self._look_at_number(volume, say)
         self._tell("rois", say, self._said_rois(volume, state), level="info")
         if learn is not None:
             self._learn(state, learn)
@@ -117,18 +124,33 @@ class SessionTruth:
             contrast=self._truth.has_contrast,
         )
 
-    def _look_at_onset(self, volume: MeasuredVolume, say: Say) -> None:
-        off_s = self._truth.off_by_s(volume)
-        if off_s is None or abs(off_s) <= OFF_BY_TR * self._tr_s:
-            return
-        self._tell(
-            "onset",
-            say,
-            f"measured volume {volume.volume_index} began {off_s:+.2f} s from the "
-            "trigger of that number, expected the same moment. If the source stamps "
-            "onsets, prediction and measurement are paired wrongly: say with "
-            "--truth-first which number it gives to the first volume after the dummies "
-            f"(it looks like {self._first - round(off_s / self._tr_s)}).",
+    def _look_at_number(self, volume: MeasuredVolume, say: Say) -> None:
+        number = volume.volume_index
+        if (found := self._truth.misnumbered) is not None:
+            self._tell("number", say, self._said_misnumbered(found))
+        elif self._truth.n_ahead > AHEAD_MOST:
+            what = (
+                f"measured volume {number} came {self._truth.n_ahead} volumes before "
+                "the trigger of that number, expected it after that"
+            )
+            self._tell("number", say, f"{what}: {_ANOTHER_VOLUME}.")
+        elif self._truth.came_soon:
+            what = (
+                f"measured volume {number} came less than half a TR after the trigger "
+                "of that number, expected a TR or more, for so long a volume is scanned"
+            )
+            text = f"{what}: look whether --truth-first is right"
+            self._tell("soon", say, f"{text} ({_FIRST}).", level="warning")
+
+    def _said_misnumbered(self, found: Misnumbered) -> str:
+        what = "began" if found.by_onset else "arrived"
+        expected = "the same moment" if found.by_onset else "a TR later or more"
+        first = self._first - round(found.off_s / self._tr_s)
+        looks = f" (it looks like {first})" if found.by_onset else ""
+        return (
+            f"measured volume {found.source_index} {what} {found.off_s:+.2f} s from "
+            f"the trigger of that number, expected {expected}: "
+            f"{_ANOTHER_VOLUME}{looks}."
         )
 
     def _said_rois(self, volume: MeasuredVolume, state: TruthState) -> str:

@@ -1,7 +1,8 @@
 """Predicted and measured BOLD, paired by volume index and nothing else. Pure.
 
 The measurement arrives one or two TRs late; pairing it wrongly by one TR costs a tenth
-of R.
+of R. So a volume waits for the trigger of its number, and is no pair if it cannot be
+that trigger's.
 """
 
 from collections import deque
@@ -15,8 +16,9 @@ from rtbold.errors import StreamMismatch
 from rtbold.messages import BoldPrediction, FloatArray, MeasuredVolume
 from rtbold.pair_history import WINDOW_VOLUMES, Pair, PairHistory
 from rtbold.rolling_r import RollingR
+from rtbold.volume_number import Misnumbered, came_soon, misnumbered, onset_s
 
-_WAITING_MOST: Final = 20  # measured volumes whose prediction has not come
+_WAITING_MOST: Final = 20  # measured volumes whose trigger has not come
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +56,15 @@ class AfterRun:
     n_volumes: int
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Waiting:
+    """A measured volume whose trigger has not been seen."""
+
+    index: int  # of the session
+    measured: FloatArray  # (columns,)
+    volume: MeasuredVolume
+
+
 class Truth:
     """Pairs the two series of one session and keeps their rolling correlation.
 
@@ -70,10 +81,13 @@ class Truth:
         self._onsets_s: dict[int, float] = {}
         self._newest_tick = -1
         self._run_began = False  # by the predictions, the measurement not yet
-        self._waiting: deque[Pair] = deque(maxlen=_WAITING_MOST)
+        self._waiting: deque[_Waiting] = deque(maxlen=_WAITING_MOST)
         self._newest_measured = -1
         self._history = PairHistory(settings.lowpass_hz, settings.tr_s)
         self.n_out_of_order = 0
+        self.misnumbered: Misnumbered | None = None  # the newest that was found
+        self.came_soon = False  # the newest volume, for one of its number
+        self.n_ahead = 0  # volumes by which the newest was before the newest trigger
 
     # Predictions
 
@@ -122,27 +136,27 @@ class Truth:
             self.n_out_of_order += 1
             return None
         self._newest_measured = index
+        self.n_ahead = 0 if self._newest_tick < 0 else index - self._newest_tick
         values = self._columns_of_source(volume)
-        self._waiting.append(Pair(index, np.empty(0), values))
-        filtered = self._take_waiting()
+        self._waiting.append(_Waiting(index, values, volume))
+        paired, filtered = self._take_waiting(index)
         n = len(self._measured_columns)
-        missing = np.full(n, np.nan)
         return TruthState(
             volume_index=index,
-            t_volume_s=self._onsets_s.get(index, volume.t_volume_s),
+            t_volume_s=self._began_s(index, volume),
             rois=self.rois,
             measured=values[:n],
-            filtered=missing if filtered is None else filtered.measured[:n],
-            predicted=self._prediction_for(index)[:n],
+            filtered=filtered.measured[:n],
+            predicted=paired.predicted[:n],
             rolling=self._history.rolling(self._n_columns),
         )
 
-    def off_by_s(self, volume: MeasuredVolume) -> float | None:
-        """Return how far the source's onset is from the trigger of that number."""
-        onset_s = self._onsets_s.get(volume.volume_index - self._settings.first)
-        if onset_s is None or volume.t_volume_s is None:
-            return None
-        return volume.t_volume_s - onset_s
+    def _began_s(self, index: int, volume: MeasuredVolume) -> float | None:
+        """Return the volume's onset: the source's, else that of its trigger."""
+        tr_s, trigger_s = self._settings.tr_s, self._onsets_s.get(index)
+        if trigger_s is None or misnumbered(volume, trigger_s, tr_s):
+            return onset_s(volume, tr_s)
+        return trigger_s
 
     @property
     def rois(self) -> tuple[str, ...]:
@@ -222,18 +236,31 @@ class Truth:
 
     # Pairs
 
-    def _take_waiting(self) -> Pair | None:
-        """Pair what can be paired, in order; return the newest, filtered."""
-        newest = None
-        while self._waiting:
-            row = self._waiting[0]
-            due = row.volume - self._settings.horizon_tr > self._newest_tick
-            if due and row.volume not in self._predictions:
-                break  # its prediction is still to come
-            self._waiting.popleft()
-            predicted = self._prediction_for(row.volume)
-            newest = self._history.add(Pair(row.volume, predicted, row.measured))
+    def _take_waiting(self, index: int = -1) -> tuple[Pair, Pair]:
+        """Pair what can be paired, in order; return volume `index` and it filtered.
+
+        Both are nan where it has to wait.
+        """
+        nothing = np.full(self._n_columns, np.nan)
+        newest = Pair(index, nothing, nothing), Pair(index, nothing, nothing)
+        while self._waiting and self._waiting[0].index <= self._newest_tick:
+            pair = self._pair(self._waiting.popleft())
+            filtered = self._history.add(pair)
+            if pair.volume == index:
+                newest = pair, filtered
         return newest
+
+    def _pair(self, waiting: _Waiting) -> Pair:
+        """Return the pair of a volume; its prediction is nan if they do not belong."""
+        predicted = self._prediction_for(waiting.index)
+        trigger_s = self._onsets_s.get(waiting.index)
+        if trigger_s is not None:
+            found = misnumbered(waiting.volume, trigger_s, self._settings.tr_s)
+            self.came_soon = came_soon(waiting.volume, trigger_s, self._settings.tr_s)
+            if found is not None:
+                self.misnumbered = found
+                predicted = np.full_like(predicted, np.nan)
+        return Pair(waiting.index, predicted, waiting.measured)
 
     def newest_in_units(self) -> Pair | None:
         """Return the newest pair, both (model's ROIs,) in model units; nan: none.

@@ -1,7 +1,7 @@
 """``rtbold play``: a recording on LSL, in real time."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
     from rtbold.io.recording import Recording
     from rtbold.messages import Channel
-    from rtbold.sim.player import PlayReport
+    from rtbold.sim.player import PlayReport, Track
 
 _LINGER_S = 0.5
 
@@ -104,35 +104,42 @@ def _play(
             note=note,
         )
     )
-    tracks = []
-    if part.markers:
-        marker_outlet = outlets.open_marker_outlet(
-            f"{name}-markers", simulated=part.simulated, note=note
-        )
-        labels, times_s = zip(*((m.label, m.t_s) for m in part.markers), strict=True)
-        events = player.marker_events(labels, times_s)
-        tracks.append(player.Track(marker_outlet, events))
+    track = _markers(part, f"{name}-markers", note=note) if part.markers else None
     length = "for ever" if loop else f"for {part.duration_s:.1f} s"
     typer.echo(
         f"playing {len(part.channels)} channels at {part.rate_hz:g} Hz as {name!r} "
         f"{length}, with {len(part.markers)} markers; Ctrl-C ends it"
     )
-    if wait_s > 0 and not eeg.wait_for_consumers(wait_s):
-        typer.echo(f"nobody listens after {wait_s:g} s; playing all the same", err=True)
+    if wait_s > 0:
+        waited: dict[str, tuple[Any, float]] = {"": (eeg, wait_s)}
+        if track is not None:
+            waited[" to the markers"] = (track.outlet, outlets.MARKERS_WAIT_S)
+        _wait_for_listeners(waited)
     clock = outlets.LslClock()
     report = player.play(
-        part.data_uv,
-        part.rate_hz,
-        eeg,
-        clock,
+        part.data_uv, part.rate_hz, eeg, clock,
         start_s=clock.now_s() + 0.2,
-        markers=tracks,
-        loop=loop,
-        stop=_stop_on_signals(),
-    )
+        markers=(track,) if track else (), loop=loop, stop=_stop_on_signals(),
+    )  # fmt: skip
     # An outlet that is closed at once takes the last chunks with it.
     clock.sleep_until(clock.now_s() + _LINGER_S)
     return report
+
+
+def _markers(part: "Recording", name: str, *, note: str) -> "Track":
+    from rtbold.sim import outlets, player
+
+    outlet = outlets.open_marker_outlet(name, simulated=part.simulated, note=note)
+    labels, times_s = zip(*((m.label, m.t_s) for m in part.markers), strict=True)
+    return player.Track(outlet, player.marker_events(labels, times_s))
+
+
+def _wait_for_listeners(waited: "dict[str, tuple[Any, float]]") -> None:
+    """Wait for each outlet's listener in turn, so that the first triggers have one."""
+    for where, (outlet, longest_s) in waited.items():
+        if not outlet.wait_for_consumers(longest_s):
+            text = f"nobody listens{where} after {longest_s:g} s; playing all the same"
+            typer.echo(text, err=True)
 
 
 def _described(part: "Recording") -> "tuple[Channel, ...]":

@@ -36,7 +36,10 @@ def simulate(
         str, typer.Option(help="Streams are NAME-eeg, NAME-markers, NAME-bold.")
     ] = "rtbold-twin",
     wait_for_consumers: Annotated[
-        float, typer.Option(help="Wait up to so many seconds for a listener.")
+        float,
+        typer.Option(
+            help="Wait up to so many seconds for a listener, then 10 for the markers'."
+        ),
     ] = 0.0,
     save: Annotated[
         Path | None,

@@ -8,6 +8,7 @@ import numpy as np
 
 from rtbold.clock import Clock
 from rtbold.sim.outlets import (
+    MARKERS_WAIT_S,
     EegOutletSettings,
     LslEventOutlet,
     LslSampleOutlet,
@@ -106,8 +107,8 @@ def broadcast(
         Track(outlets.bold, bold_events(recording)),
     )
     say(_on_air(recording, settings.name))
-    if not _wait_for_consumers(outlets.eeg, settings.wait_for_consumers_s, stop):
-        say("nobody listens yet; playing all the same")
+    if settings.wait_for_consumers_s > 0:
+        _wait_for_both(outlets, settings.wait_for_consumers_s, stop, say)
     report = play(
         stream_blocks(recording),
         recording.settings.rate_hz,
@@ -123,15 +124,26 @@ def broadcast(
     return report
 
 
-def _wait_for_consumers(
-    outlet: LslSampleOutlet, timeout_s: float, stop: threading.Event
+def _wait_for_both(
+    outlets: TwinOutlets,
+    timeout_s: float,
+    stop: threading.Event,
+    say: Callable[[str], None],
+) -> None:
+    if not _has_consumers(outlets.eeg, timeout_s, stop):
+        say("nobody listens yet; playing all the same")
+    elif not _has_consumers(outlets.markers, MARKERS_WAIT_S, stop):
+        say("nobody listens to the markers; playing all the same")
+
+
+def _has_consumers(
+    outlet: LslSampleOutlet | LslEventOutlet, timeout_s: float, stop: threading.Event
 ) -> bool:
-    """Wait in slices, so that a signal is heard; True if none had to come."""
-    n_slices = int(np.ceil(timeout_s / WAIT_SLICE_S))
-    for _ in range(n_slices):
+    """Wait in slices, so that a signal is heard; True if somebody came, or `stop`."""
+    for _ in range(int(np.ceil(timeout_s / WAIT_SLICE_S))):
         if stop.is_set() or outlet.wait_for_consumers(WAIT_SLICE_S):
             return True
-    return n_slices == 0
+    return False
 
 
 def _on_air(recording: TwinRecording, name: str) -> str:

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 _LSL_UNITS = {"uV": "microvolts"}  # the spelling of the XDF specification
 _LSL_TYPES = {"misc": "Misc", "motion": "Motion", "trigger": "Trigger"}
 
+MARKERS_WAIT_S = 10.0  # for their listener once the EEG has one: no trigger is lost
+
 
 @dataclass(frozen=True, slots=True)
 class EegOutletSettings:
@@ -60,6 +62,10 @@ class LslEventOutlet:
     ) -> None:
         """Send one sample, stamped `t_s`."""
         self._outlet.push_sample(list(values), t_s)
+
+    def wait_for_consumers(self, timeout_s: float) -> bool:
+        """Wait for a subscriber; return whether one came."""
+        return bool(self._outlet.wait_for_consumers(timeout_s))
 
 
 def open_eeg_outlet(settings: EegOutletSettings) -> LslSampleOutlet:

@@ -35,8 +35,10 @@ def prediction(index, values, reasons=()):
     )
 
 
-def volume(index, values, *, rois=ROIS, t_volume_s=None):
-    return MeasuredVolume(index, rois, tuple(values), 0.0, t_volume_s)
+def volume(index, values, *, rois=ROIS, began_s=None, stamped=False, late_s=TR_S):
+    began_s = 1000 + TR_S * index if began_s is None else began_s
+    told_s = began_s if stamped else None
+    return MeasuredVolume(index, rois, tuple(values), began_s + late_s, told_s)
 
 
 def run(card, target, n, *, first=0, reasons=lambda k: (), seed=0):
@@ -46,7 +48,7 @@ def run(card, target, n, *, first=0, reasons=lambda k: (), seed=0):
     for k in range(n):
         values = rng.standard_normal(3)
         truth.predicted(prediction(k, values, reasons(k)))
-        measured = volume(k + first, 500 + 40 * values)
+        measured = volume(k + first, 500 + 40 * values, began_s=1000 + TR_S * k)
         messages.append(truth.measured(measured, say=heard.say, learn=heard.learn))
     return truth, heard, messages
 
@@ -124,15 +126,51 @@ def test_an_onset_that_does_not_fit_says_which_first_number_would(first):
         truth.predicted(prediction(k, (0, 0, 0)))
     # the source's volume `first` began with trigger 1
     late_s = 1000 + TR_S
-    truth.measured(volume(first, (1, 2, 3), t_volume_s=late_s), say=heard.say)
+    truth.measured(
+        volume(first, (1, 2, 3), began_s=late_s, stamped=True), say=heard.say
+    )
     (text,) = [text for level, text in heard.said if level == "error"]
     assert f"it looks like {first - 1}" in text
     again = SessionTruth(tiny_card(), ROIS[0], tr_s=TR_S, first=first - 1)
     right = Heard()
     for k in range(5):
         again.predicted(prediction(k, (0, 0, 0)))
-    again.measured(volume(first, (1, 2, 3), t_volume_s=late_s), say=right.say)
+    again.measured(
+        volume(first, (1, 2, 3), began_s=late_s, stamped=True), say=right.say
+    )
     assert [level for level, _ in right.said] == ["info"]
+
+
+def told(volumes, *, paired=False):
+    truth, heard = SessionTruth(tiny_card(), ROIS[0], tr_s=TR_S), Heard()
+    for k in range(5):
+        truth.predicted(prediction(k, (0, 0, 0)))
+    for each in volumes:
+        message = truth.measured(each, say=heard.say)
+        assert message.predicted == (0.0 if paired else None,) * 3
+    return [said for said in heard.said if said[0] != "info"]
+
+
+def test_a_volume_that_came_before_its_trigger_is_told_once():
+    early = [volume(k, (1, 2, 3), began_s=1000 + TR_S * (k - 3)) for k in (2, 3)]
+    ((level, text),) = told(early)
+    assert level == "error"
+    assert "measured volume 2 arrived -4.20 s from the trigger" in text
+    assert "is not compared" in text
+    assert "start it before the scan" in text
+
+
+def test_a_source_that_is_far_ahead_is_told_before_its_trigger_comes():
+    ((level, text),) = told([volume(112, (1, 2, 3), began_s=1005.0)])
+    assert level == "error"
+    assert "measured volume 112 came 108 volumes before the trigger" in text
+
+
+def test_a_volume_that_came_too_soon_is_a_warning():
+    soon = volume(3, (1, 2, 3), late_s=0.2)
+    ((level, text),) = told([soon], paired=True)
+    assert level == "warning"
+    assert "less than half a TR" in text
 
 
 def test_the_score_after_the_run_is_named_zero_phase():

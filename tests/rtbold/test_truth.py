@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -28,8 +30,11 @@ def prediction(index, values, status="ok"):
     )
 
 
-def volume(index, values, *, rois=ROIS, t_volume_s=None):
-    return MeasuredVolume(index, rois, tuple(values), T0_S, t_volume_s)
+def volume(index, values, *, rois=ROIS, began=None, late=1.0, first=0, stamped=True):
+    """One that `began` with another volume's trigger, and came `late` volumes after."""
+    t_s = T0_S + TR_S * (index - first if began is None else began)
+    told_s = t_s if stamped else None
+    return MeasuredVolume(index, rois, tuple(values), t_s + late * TR_S, told_s)
 
 
 def series(n, seed=0):
@@ -40,14 +45,15 @@ def series(n, seed=0):
     return both, 100 + 7 * both + rng.standard_normal((n, 3))
 
 
-def run(found, predicted, measured, *, late=1):
+def run(found, predicted, measured, *, late=1, stamped=True):
     """Predictions as they come, each measurement `late` volumes after its volume."""
     states = []
     for k in range(len(predicted) + late):
         if k < len(predicted):
             found.predicted(prediction(k, predicted[k]))
         if 0 <= k - late < len(measured):
-            states.append(found.measured(volume(k - late, measured[k - late])))
+            about = volume(k - late, measured[k - late], late=late, stamped=stamped)
+            states.append(found.measured(about))
     return states
 
 
@@ -87,7 +93,8 @@ def test_pairing_one_volume_off_costs_r():
     rng = np.random.default_rng(1)
     predicted = rng.standard_normal((150, 3))
     right = run(truth(lowpass_hz=None), predicted, predicted)[-1].rolling.r
-    wrong = run(truth(lowpass_hz=None, first=1), predicted, predicted)[-1].rolling.r
+    off = truth(lowpass_hz=None, first=1)
+    wrong = run(off, predicted, predicted, stamped=False)[-1].rolling.r
     assert (right > 0.999).all()
     assert (np.abs(wrong) < 0.3).all()
 
@@ -185,14 +192,87 @@ def test_a_contrast_has_a_column_of_its_own():
     assert run(partial, predicted, measured)[-1].rolling.r.shape == (3,)
 
 
-def test_the_onset_that_a_source_tells_shows_a_wrong_number():
+def mispaired(off, *, stamped, late=1.0, n=8):
+    """A source whose volume k began with the session's trigger k + off."""
     found = truth()
-    found.predicted(prediction(4, [1, 2, 3]))
-    assert found.off_by_s(volume(4, (1, 2, 3), t_volume_s=T0_S + 5 * TR_S)) == (
-        pytest.approx(TR_S)
-    )
-    assert found.off_by_s(volume(4, (1, 2, 3))) is None
-    assert found.off_by_s(volume(9, (1, 2, 3), t_volume_s=T0_S)) is None
+    states = []
+    for k in range(n):
+        for tick in (k, k + 1) if k == 0 else (k + 1,):
+            found.predicted(prediction(tick, [1.0, 2.0, 3.0]))
+        about = volume(k, (1, 2, 3), began=k + off, late=late, stamped=stamped)
+        states.append(found.measured(about))
+    return found, states
+
+
+@pytest.mark.parametrize("off", [-2, -1, 1, 2])
+def test_a_volume_that_began_with_another_trigger_is_no_pair(off):
+    """The session counts the triggers that it heard, the source its own volumes."""
+    found, states = mispaired(off, stamped=True)
+    assert found.misnumbered.by_onset
+    assert found.misnumbered.off_s == pytest.approx(off * TR_S)
+    assert found.misnumbered.source_index == 7
+    for k, state in enumerate(states):
+        assert np.isnan(state.predicted).all()
+        assert state.measured.tolist() == [1, 2, 3]
+        assert state.t_volume_s == pytest.approx(T0_S + TR_S * (k + off))
+    assert states[-1].rolling.n.tolist() == [0, 0, 0]
+
+
+def test_what_came_before_its_trigger_is_no_pair_whatever_the_source_tells():
+    found, states = mispaired(-2, stamped=False)
+    assert not found.misnumbered.by_onset
+    assert found.misnumbered.off_s == pytest.approx(-TR_S)
+    assert all(np.isnan(state.predicted).all() for state in states)
+    assert states[-1].t_volume_s is None
+    right, states = mispaired(0, stamped=False)
+    assert right.misnumbered is None
+    assert not right.came_soon
+    assert states[-1].predicted.tolist() == [1, 2, 3]
+    soon, states = mispaired(-1, stamped=False, late=1.1)
+    assert soon.misnumbered is None
+    assert soon.came_soon
+
+
+def test_a_volume_that_comes_before_its_trigger_waits_and_is_then_judged():
+    """A session that missed the scan's first two triggers is two volumes behind."""
+    found = truth()
+    for k in range(30):
+        if k >= 2:
+            found.predicted(prediction(k - 2, [1.0, 2.0, 3.0]))
+        # began with the trigger that the session calls k - 2, and came with the next
+        about = volume(k, (1, 2, 3), began=k - 2)
+        state = found.measured(about)
+        assert np.isnan(state.predicted).all()
+    assert found.misnumbered.off_s == pytest.approx(-2 * TR_S)
+    assert found.n_ahead == 2
+    assert state.rolling.n.tolist() == [0, 0, 0]
+
+
+def test_a_stamp_of_the_sending_is_no_onset():
+    """As a sender stamps that tells no time of its own."""
+    found = truth()
+    found.predicted(prediction(0, [1, 2, 3]))
+    about = MeasuredVolume(0, ROIS, (1, 2, 3), T0_S + 1.2 * TR_S, T0_S + 1.2 * TR_S)
+    state = found.measured(about)
+    assert found.misnumbered is None
+    assert state.predicted.tolist() == [1, 2, 3]
+    assert state.t_volume_s == T0_S
+
+
+def test_a_late_volume_of_the_last_run_is_no_pair_of_this_one():
+    predicted, measured = series(30)
+    found = truth()
+    run(found, predicted, measured[:25])
+    again_s = 200.0  # later
+    for k in range(28):
+        late = prediction(k, predicted[k])
+        found.predicted(
+            replace(late, tick=Tick(k, late.tick.t_trigger_s + again_s, True))
+        )
+        if k == 10:
+            state = found.measured(volume(26, measured[26]))
+    assert np.isnan(state.predicted).all()
+    assert found.misnumbered.source_index == 26
 
 
 def test_in_model_units_the_measurement_has_the_sessions_own_scale():

@@ -11,6 +11,7 @@ from rtbold.sim.broadcast import (
     bold_events,
     broadcast,
 )
+from rtbold.sim.outlets import MARKERS_WAIT_S
 from rtbold.sim.settings import TwinSettings
 from rtbold.sim.twin import simulate, simulate_base
 
@@ -38,10 +39,10 @@ def settings():
     )
 
 
-def on_air(monkeypatch, settings, *, listeners=True, wait_s=0.0):
+def on_air(monkeypatch, settings, *, listeners=True, to_markers=True, wait_s=0.0):
     clock = HandCrankedClock(50.0)
     sinks = TwinOutlets(
-        eeg=Sink(clock, listeners), markers=Sink(clock), bold=Sink(clock)
+        eeg=Sink(clock, listeners), markers=Sink(clock, to_markers), bold=Sink(clock)
     )
     monkeypatch.setattr(module, "open_outlets", lambda *_: sinks)
     said = []
@@ -94,6 +95,16 @@ def test_nobody_listening_is_said_and_it_plays_all_the_same(monkeypatch, setting
     _, said, report = on_air(monkeypatch, settings, listeners=False, wait_s=3.0)
     assert any("nobody listens" in text for text in said)
     assert report.n_samples == 20 * 500
+
+
+def test_the_first_triggers_wait_for_a_listener_of_the_markers(monkeypatch, settings):
+    sinks, said, _ = on_air(monkeypatch, settings, to_markers=False, wait_s=3.0)
+    assert "nobody listens to the markers" in said[-1]
+    first_s = sinks.eeg.blocks[0][1]
+    assert first_s > 50.0 + MARKERS_WAIT_S
+    sinks, said, _ = on_air(monkeypatch, settings, wait_s=3.0)
+    assert sinks.eeg.blocks[0][1] < first_s - MARKERS_WAIT_S / 2
+    assert len(said) == 1
 
 
 def test_what_is_on_the_air_is_called_simulated(monkeypatch, settings):
