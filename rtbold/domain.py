@@ -90,18 +90,21 @@ def _cleaning(card: Card, stream: StreamDescription, said: SessionDomain) -> lis
             []
             if stream.simulated
             else [
-                f"the model was made on EEG cleaned by {_named(known)}, and nothing "
-                f"says what this stream comes through: give --cleaning {_option(known)}"
+                f"the model was made on EEG that {_treated(known)}, and nothing says "
+                f"what this stream comes through: give --cleaning {_option(known)}"
                 f"what it is ({HOW})"
             ]
         )
     try:
         here = parse_cleaning(told)
     except ConfigError:  # of the stream; the command line's was read before
-        return [f"the stream says that it comes through {told!r}, expected {HOW}"]
+        return [
+            f"the stream says that it comes through {told!r}, expected {HOW}: give "
+            "--cleaning, which goes over it"
+        ]
     if _same(here, known):
         return []
-    return [f"it was made on EEG cleaned by {_named(known)}, this is {_named(here)}"]
+    return [f"it was made on EEG that {_treated(known)}, this EEG {_treated(here)}"]
 
 
 def _scanner(
@@ -131,19 +134,19 @@ def _same(a: Cleaning, b: Cleaning) -> bool:
     )  # fmt: skip
 
 
-def _named(cleaning: Cleaning) -> str:
+def _treated(cleaning: Cleaning) -> str:
     if cleaning.mode == "none":
-        return "nothing"
-    return f"{cleaning.software or 'something without a name'} ({cleaning.mode})"
+        return "was not cleaned"
+    name = cleaning.software or "something without a name"
+    return f"was cleaned by {name} ({cleaning.mode})"
 
 
 def _option(cleaning: Cleaning) -> str:
-    if cleaning.mode != "none" and not cleaning.software:
+    if cleaning.mode == "none":
+        return "none if it was not cleaned either, or "
+    if not cleaning.software:
         return ""  # as published weights have it: no name that could be the same
-    chain = (
-        "none" if cleaning.mode == "none" else f"{cleaning.mode}:{cleaning.software}"
-    )
-    return f"{chain} if it is the same, or "
+    return f"{cleaning.mode}:{cleaning.software} if it is the same, or "
 
 
 def _where(state: str) -> str:

@@ -50,6 +50,34 @@ def test_a_chain_without_a_name_as_published_weights_have_it():
         reasons(SessionDomain(cleaning="offline:EEGLAB"), model=model)
 
 
+UNCLEANED = replace(SUBJECT, cleaning=Cleaning(mode="none"))
+
+
+@pytest.mark.parametrize(
+    ("model", "said", "told"),
+    [
+        (SUBJECT, "none", "was cleaned by RecView (online), this EEG was not cleaned"),
+        (SUBJECT, "offline:FASTER",
+         "was cleaned by RecView (online), this EEG was cleaned by FASTER (offline)"),
+        (UNCLEANED, "online:RecView",
+         "EEG that was not cleaned, this EEG was cleaned by RecView (online)"),
+        (UNCLEANED, None,
+         "EEG that was not cleaned, and nothing says what this stream comes through: "
+         "give --cleaning none if it was not cleaned either, or what it is"),
+        (SUBJECT, None, "give --cleaning online:RecView if it is the same, or what it"),
+    ],
+)  # fmt: skip
+def test_each_case_is_said_as_it_is(model, said, told):
+    with pytest.raises(DomainRefused) as caught:
+        reasons(SessionDomain(cleaning=said), model=model)
+    assert told in str(caught.value)
+    assert "by nothing" not in str(caught.value)
+
+
+def test_eeg_that_nobody_cleaned_fits_a_model_of_such_eeg():
+    assert reasons(SessionDomain(cleaning="none"), model=UNCLEANED) == ()
+
+
 def test_a_stream_that_says_nonsense_is_not_believed():
     with pytest.raises(DomainRefused, match="'RecView', expected online:NAME"):
         reasons(on=stream(500.0, simulated=False, cleaning="RecView"))
