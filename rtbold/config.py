@@ -38,6 +38,7 @@ class RunSettings:
     reference: str | None = None
     interpolate: bool = False
     trigger_stream: str | None = None
+    trigger_host: str | None = None
     trigger: str | None = None
     trigger_channel: str | None = None
     trigger_every: int = 1
@@ -83,6 +84,17 @@ class RunSettings:
                 "control socket need a port each."
             )
         _check_choices({name: getattr(self, name) for name in CHOICES})
+        self._check_beside()
+
+    def _check_beside(self) -> None:
+        """Refuse what says something of a thing that was not asked for."""
+        marker_stream = self.trigger_stream or self.trigger
+        if self.trigger_host and (self.trigger_channel or not marker_stream):
+            raise ConfigError(
+                f"--trigger-host {self.trigger_host} names the computer of a marker "
+                "stream, but no such stream was asked for. Expected --trigger-stream "
+                "NAME or --trigger LABEL beside it, and no --trigger-channel."
+            )
         if self.truth is None and self.truth_roi:
             raise ConfigError(
                 "--truth-roi names the ROIs of measured BOLD, but no source was given. "

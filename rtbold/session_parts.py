@@ -57,7 +57,13 @@ def trigger_source(run: RunSettings) -> TriggerSource | None:
     if run.trigger_stream or run.trigger:
         delay_ms = run.upstream_delay_ms
         return TriggerStream(
-            StreamQuery(name=run.trigger_stream, type="Markers"),
+            StreamQuery(
+                name=run.trigger_stream,
+                type="Markers",
+                host=run.trigger_host,
+                name_option="--trigger-stream",
+                host_option="--trigger-host",
+            ),
             run.trigger,
             None if delay_ms is None else delay_ms / 1000,
         )

@@ -95,8 +95,8 @@ class Streams:
             return acquisition_settings(run)
         except ConfigError as error:
             bare = replace(
-                run, trigger_stream=None, trigger_channel=None, trigger=None,
-                tr_s=run.tr_s or ANY_TR_S,
+                run, trigger_stream=None, trigger_host=None, trigger_channel=None,
+                trigger=None, tr_s=run.tr_s or ANY_TR_S,
             )  # fmt: skip
             settings = acquisition_settings(bare)  # raises if it was the unit
             self._trigger_problem = error

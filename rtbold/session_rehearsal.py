@@ -220,6 +220,7 @@ def rehearsed_run(settings: RehearsalSettings) -> RunSettings:
     return replace(
         run,
         trigger_stream=None,
+        trigger_host=None,
         trigger=None,
         trigger_channel=None,
         trigger_every=1,

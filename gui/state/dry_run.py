@@ -71,6 +71,7 @@ def on_the_twin(choice: SetupChoice, name: str) -> SetupChoice:
         target="",
         trigger_source="stream",
         trigger_stream=f"{name}-markers",
+        trigger_host="",
         trigger=TWIN_TRIGGER,
         trigger_every=1,
         tr_s=None,

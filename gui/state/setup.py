@@ -39,6 +39,7 @@ class SetupChoice:
     target: str = ""
     trigger_source: TriggerSource = "stream"
     trigger_stream: str = ""
+    trigger_host: str = ""
     trigger: str = "R128"
     trigger_channel: str = ""
     trigger_every: int = 1
@@ -159,6 +160,7 @@ def _has_triggers(choice: SetupChoice) -> bool:
 
 def _options(choice: SetupChoice, run: Run, *, folder: str = "") -> list[str]:
     source = choice.trigger_source
+    markers = choice.trigger_stream if source == "stream" else ""
     given: dict[str, Value] = {
         "--stream": choice.stream,
         "--host": choice.host,
@@ -166,7 +168,8 @@ def _options(choice: SetupChoice, run: Run, *, folder: str = "") -> list[str]:
         "--model": "" if choice.subject else choice.model,
         "--root": _at_home(choice.root),
         "--target": choice.target,
-        "--trigger-stream": choice.trigger_stream if source == "stream" else "",
+        "--trigger-stream": markers,
+        "--trigger-host": choice.trigger_host if markers else "",
         "--trigger-channel": choice.trigger_channel if source == "channel" else "",
         "--trigger": choice.trigger if source != "fixed" else "",
         "--trigger-every": choice.trigger_every if choice.trigger_every != 1 else None,

@@ -149,8 +149,7 @@ class SetupForm(QWidget):
     def _take(self, stream: StreamSeen) -> None:
         """Choose a stream of the table for what it can serve."""
         if stream.may_be_eeg:
-            twice = sum(s.name == stream.name for s in self._streams.found) > 1
-            self.stream.choose(stream.name, stream.host if twice else "")
+            self.stream.take(stream)
             self._tell()
         elif stream.may_be_markers:
             self.triggers.take(stream)

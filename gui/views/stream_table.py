@@ -32,6 +32,7 @@ class StreamField(ListField):
         self, name: str, tip: str, *, fits: Callable[[StreamSeen], bool]
     ) -> None:
         self._fits, self._coming = fits, ""
+        self._found: tuple[StreamSeen, ...] = ()
         super().__init__(name, tip, nothing="choose…")
 
     @property
@@ -62,22 +63,36 @@ class StreamField(ListField):
         """Choose a stream by name."""
         self.set_value(f"{stream}{SPLIT}{host}" if host else stream)
 
+    def take(self, stream: StreamSeen) -> None:
+        """Choose a stream that was found."""
+        twice = sum(s.name == stream.name for s in self._found) > 1
+        self.choose(stream.name, stream.host if twice else "")
+
     def show_streams(self, streams: Streams) -> None:
         """Offer what is there now."""
-        self.offer(entries(tuple(s for s in streams.found if self._fits(s))))
+        self._found = tuple(s for s in streams.found if self._fits(s))
+        self.offer(entries(self._found, chosen=self.value()))
 
     def words_when_gone(self) -> str:
         """Return how a stream is shown that is not there any more."""
         return (COMING if self._is_coming() else GONE).format(self.stream)
 
 
-def entries(found: tuple[StreamSeen, ...]) -> list[tuple[str, str]]:
-    """Return (choice, words); a name that two computers send needs its computer."""
+def entries(
+    found: tuple[StreamSeen, ...], *, chosen: str = ""
+) -> list[tuple[str, str]]:
+    """Return (choice, words); a name that two computers send needs its computer.
+
+    Parameters
+    ----------
+    chosen : what is chosen; it stays so when the other computer stops sending.
+    """
     often = Counter(stream.name for stream in found)
     listed: dict[str, str] = {}
     for stream in found:
-        twice = often[stream.name] > 1
-        choice = f"{stream.name}{SPLIT}{stream.host}" if twice else stream.name
+        full = f"{stream.name}{SPLIT}{stream.host}"
+        twice = often[stream.name] > 1 or full == chosen
+        choice = full if twice else stream.name
         said = stream.name
         if not stream.may_be_markers:  # which have no rate
             said += f": {stream.n_channels} ch., {stream.rate_words}"

@@ -67,6 +67,7 @@ class TriggerField(QWidget):
         return {
             "trigger_source": self.source.value() or choice.trigger_source,
             "trigger_stream": self.stream.stream,
+            "trigger_host": self.stream.host,
             "trigger_channel": self.channel.value(),
             "trigger": self.label.value(),
             "tr_s": self.repetition.value(),
@@ -75,7 +76,7 @@ class TriggerField(QWidget):
     def set_choice(self, choice: SetupChoice) -> None:
         """Show a choice."""
         self.source.set_value(choice.trigger_source)
-        self.stream.choose(choice.trigger_stream)
+        self.stream.choose(choice.trigger_stream, choice.trigger_host)
         self.channel.set_value(choice.trigger_channel)
         self.label.set_value(choice.trigger)
         self.repetition.set_value(choice.tr_s)
@@ -84,7 +85,7 @@ class TriggerField(QWidget):
     def take(self, stream: StreamSeen) -> None:
         """Choose this stream."""
         self.source.set_value("stream")
-        self.stream.choose(stream.name)
+        self.stream.take(stream)
         self._tell()
 
     def show_streams(self, streams: Streams) -> None:

@@ -36,6 +36,9 @@ class RunOptions(TypedDict):
     trigger_stream: Annotated[
         Text, typer.Option(help="Name of the marker stream of the scanner.")
     ]
+    trigger_host: Annotated[
+        Text, typer.Option(help="Computer that sends the markers, if two have one.")
+    ]
     trigger: options.Trigger
     trigger_channel: Annotated[
         Text, typer.Option(help="Trigger channel inside the EEG stream.")

@@ -34,11 +34,17 @@ class StreamQuery:
 
     With a name, the type only decides between streams of that name: a stream that
     was asked for by name is not refused because its sender wrote another type.
+
+    Parameters
+    ----------
+    name_option, host_option : what to advise where several streams fit.
     """
 
     name: str | None = None
     type: str | None = "EEG"
     host: str | None = None
+    name_option: str = "--stream"
+    host_option: str = "--host"
 
     def __str__(self) -> str:
         """Say it as the options that were given."""
@@ -131,9 +137,9 @@ def _several(fits: Sequence[FoundStream], query: StreamQuery) -> str:
     names = {s.name for s in fits}
     hosts = {s.host for s in fits}
     if len(names) > 1:
-        hint = "Pick one by name (--stream NAME)."
+        hint = f"Pick one by name ({query.name_option} NAME)."
     elif len(hosts) > 1:
-        hint = "Pick one by its computer (--host HOST)."
+        hint = f"Pick one by its computer ({query.host_option} HOST)."
     else:
         hint = "They share name and host: stop one of them, or rename it."
     return (

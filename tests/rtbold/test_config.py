@@ -52,6 +52,15 @@ def test_nothing_given_is_the_default():
     assert RunSettings.build({}) == RunSettings()
 
 
+@pytest.mark.parametrize(
+    "options", [{}, {"tr_s": 2.1}, {"trigger_channel": "STI", "trigger": "1"}]
+)
+def test_a_computer_of_markers_is_named_with_its_markers(options):
+    with pytest.raises(ConfigError, match=r"--trigger-host stim-pc.*--trigger-stream"):
+        RunSettings(trigger_host="stim-pc", **options)
+    assert RunSettings(trigger_host="stim-pc", trigger="R128").host is None
+
+
 def test_measured_bold_is_named_with_its_source():
     with pytest.raises(ConfigError, match="no source was given"):
         RunSettings(truth_roi=("A",))

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pipeline_rig as rig
 import pytest
@@ -5,7 +7,13 @@ from bundles import write_tiny
 
 from rtbold.card import Cleaning, Origin
 from rtbold.config import RunSettings
-from rtbold.errors import ConfigError, DomainRefused, StreamMismatch
+from rtbold.errors import (
+    AmbiguousStream,
+    ConfigError,
+    DomainRefused,
+    StreamMismatch,
+)
+from rtbold.io.streams import FoundStream, StreamQuery, choose
 from rtbold.io.triggers import TriggerChannel, TriggerStream
 from rtbold.session_parts import (
     acquisition_settings,
@@ -42,6 +50,22 @@ def test_the_sources_are_what_was_named():
     assert isinstance(stream, TriggerStream)
     assert (stream.query.name, stream.query.type) == (None, "Markers")
     assert (stream.label, stream.upstream_delay_s) == ("R128", 0.04)
+
+
+def test_two_marker_streams_of_one_name_are_told_apart_by_their_computers():
+    run = RunSettings(trigger_stream="M", trigger_host="LAB-a")
+    on = [
+        FoundStream("M", "Markers", h, h, h, 0.0, 1, "string") for h in ("lab-a", "b")
+    ]
+    assert choose(on, trigger_source(run).query).host == "lab-a"
+    unsaid = trigger_source(RunSettings(trigger_stream="M"))
+    with pytest.raises(AmbiguousStream, match=r"--trigger-host HOST"):
+        choose(on, unsaid.query)
+    with pytest.raises(AmbiguousStream, match=r"--trigger-stream NAME"):
+        choose(
+            [on[0], replace(on[1], name="N")],
+            StreamQuery(type="Markers", name_option="--trigger-stream"),
+        )
 
 
 @pytest.mark.parametrize(

@@ -271,5 +271,7 @@ def test_without_a_scanner_the_session_runs_free_at_the_models_tr(tmp_path):
         model=str(bundle.path), record=Path("rec"), tr_s=1.5, duration_s=300.0,
         scanner="inside_running",
     )  # fmt: skip
+    markers = replace(RUN, trigger_host="stim-pc")
+    assert rehearsed_run(replace(settings, run=markers)).trigger_host is None
     lost = replace(settings, run=replace(asked, model="no such"))
     assert rehearsed_run(lost).tr_s is None

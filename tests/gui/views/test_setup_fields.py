@@ -120,6 +120,30 @@ def test_a_name_that_two_computers_send_needs_its_computer(form):
     assert (form.choice.stream, form.choice.host) == ("cap", "spare")
 
 
+def test_markers_that_two_computers_send_need_their_computer(form):
+    here, there = (StreamSeen("marks", "Markers", h, 1, 0.0) for h in ("pc1", "pc2"))
+    form.show_streams(Streams((CAP, here, there), searched_s=1.0))
+    choose(form.triggers.stream, "marks\tpc2")
+    assert (form.choice.trigger_stream, form.choice.trigger_host) == ("marks", "pc2")
+    assert form.choice.host == ""
+    form.table.table.itemActivated.emit(form.table.table.item(1, 0))
+    assert form.choice.trigger_host == "pc1"
+    form.show_streams(Streams((CAP, here), searched_s=2.0))  # the other one ended
+    assert form.gone.isHidden()
+    assert form.triggers.stream.currentText() == "marks, pc1"
+    form.show_streams(Streams((CAP, there), searched_s=3.0))
+    assert "Not on the network now: marks" in form.gone.text()
+
+
+def test_eeg_and_markers_of_one_name_need_no_computer(form):
+    marks = StreamSeen("cap", "Markers", "amp", 1, 0.0)
+    form.show_streams(Streams((CAP, marks), searched_s=1.0))
+    for row in (0, 1):
+        form.table.table.itemActivated.emit(form.table.table.item(row, 0))
+    assert (form.choice.stream, form.choice.host) == ("cap", "")
+    assert (form.choice.trigger_stream, form.choice.trigger_host) == ("cap", "")
+
+
 def test_enter_in_the_table_chooses_a_stream_for_what_it_is(form):
     form.show_streams(ALL)
     for row in (0, 2):
@@ -193,8 +217,8 @@ def test_without_bundles_there_are_words(qtbot):
 def test_every_entry_of_a_choice_is_shown_and_read_again(form):
     choice = SetupChoice(
         stream="cap", host="amp", model="demo", target="Cuneus",
-        trigger_source="channel", trigger_stream="marks", trigger="S1",
-        trigger_channel="TRIG", trigger_every=2, tr_s=2.0, record="/data",
+        trigger_source="channel", trigger_stream="marks", trigger_host="pc2",
+        trigger="S1", trigger_channel="TRIG", trigger_every=2, tr_s=2.0, record="/data",
         cleaning="none", scanner="outside", truth="lsl:b", truth_rois="A,B",
         truth_first=1, unit="uV", reference="FCz", interpolate=True,
         upstream_delay_ms=12.5, engine="torch", precision="f32", port=6000,

@@ -12,7 +12,8 @@ from rtbold.errors import ConfigError
 
 EVERYTHING = RunSettings(
     model="demo", stream="Brain Vision", host="eeg-pc", type="Signal", wait_s=7.5,
-    unit="uV", reference="FCz", interpolate=True, trigger_stream="M", trigger="R128",
+    unit="uV", reference="FCz", interpolate=True, trigger_stream="M",
+    trigger_host="stim-pc", trigger="R128",
     trigger_every=36, dummy_volumes=4, upstream_delay_ms=37.0,
     cleaning="online:RecView", scanner="inside_running", tr_s=2.5, target="Putamen",
     engine="openvino", precision="int8", bind="127.0.0.2", port=5590,
