@@ -20,10 +20,9 @@ from rtbold.wire import Truth as TruthMessage
 from rtbold.wire import TruthScore
 
 VOID_KEPT = 200  # volumes; the measurement is two late
-AHEAD_MOST = 1  # volumes; its trigger may be on its way
 _FIRST = "the number that the source gives to the first volume after the dummies"
 _ANOTHER_VOLUME = (
-    "it is another volume, and is not compared with that number's prediction. If the "
+    "it is another volume, and is neither published nor compared. If the "
     "session came after the scan's first triggers, start it before the scan; else say "
     f"with --truth-first {_FIRST}"
 )
@@ -77,7 +76,8 @@ class SessionTruth:
     ) -> TruthMessage | None:
         """Take one measured volume; return what subscribers get.
 
-        A volume that cannot be used is told once and makes no message.
+        A volume that cannot be used, or is not the one of its number, is told once and
+        makes no message.
 
         Parameters
         ----------
@@ -89,9 +89,9 @@ class SessionTruth:
         except StreamMismatch as error:
             self._tell("names", say, f"measured BOLD cannot be used: {error}")
             return None
-        if state is None:
-            return None
         self._look_at_number(volume, say)
+        if state is None or self._truth.in_doubt:
+            return None
         self._tell("rois", say, self._said_rois(volume, state), level="info")
         if learn is not None:
             self._learn(state, learn)
@@ -112,9 +112,9 @@ class SessionTruth:
         if found is None:
             return (
                 "measured BOLD: the run was too short for a score after it, expected "
-                f"{LEAST_ZERO_PHASE} measured volumes or more"
+                f"{LEAST_ZERO_PHASE} measured volumes or more{self._said_left_out()}"
             )
-        return self._said_score(found)
+        return self._said_score(found) + self._said_left_out()
 
     def _message(self, state: TruthState) -> TruthMessage:
         return truth_message(
@@ -124,23 +124,21 @@ class SessionTruth:
             contrast=self._truth.has_contrast,
         )
 
+    def _said_left_out(self) -> str:
+        n = self._truth.n_misnumbered
+        return f"; {n} volumes were not those of their number" if n else ""
+
     def _look_at_number(self, volume: MeasuredVolume, say: Say) -> None:
-        number = volume.volume_index
         if (found := self._truth.misnumbered) is not None:
             self._tell("number", say, self._said_misnumbered(found))
-        elif self._truth.n_ahead > AHEAD_MOST:
-            what = (
-                f"measured volume {number} came {self._truth.n_ahead} volumes before "
-                "the trigger of that number, expected it after that"
-            )
-            self._tell("number", say, f"{what}: {_ANOTHER_VOLUME}.")
         elif self._truth.came_soon:
             what = (
-                f"measured volume {number} came less than half a TR after the trigger "
-                "of that number, expected a TR or more, for so long a volume is scanned"
+                f"measured volume {volume.volume_index} came less than half a TR after "
+                "the trigger of that number, expected a TR or more, for so long a "
+                "volume is scanned"
             )
-            text = f"{what}: look whether --truth-first is right"
-            self._tell("soon", say, f"{text} ({_FIRST}).", level="warning")
+            text = f"{what}: look whether --truth-first is right ({_FIRST})."
+            self._tell("soon", say, text, level="warning")
 
     def _said_misnumbered(self, found: Misnumbered) -> str:
         what = "began" if found.by_onset else "arrived"

@@ -12,11 +12,17 @@ from typing import Final
 
 import numpy as np
 
-from rtbold.errors import StreamMismatch
 from rtbold.messages import BoldPrediction, FloatArray, MeasuredVolume
 from rtbold.pair_history import WINDOW_VOLUMES, Pair, PairHistory
+from rtbold.roi_columns import RoiColumns
 from rtbold.rolling_r import RollingR
-from rtbold.volume_number import Misnumbered, came_soon, misnumbered, onset_s
+from rtbold.volume_number import (
+    AHEAD_MOST,
+    Misnumbered,
+    came_soon,
+    misnumbered,
+    onset_s,
+)
 
 _WAITING_MOST: Final = 20  # measured volumes whose trigger has not come
 
@@ -74,9 +80,7 @@ class Truth:
 
     def __init__(self, settings: TruthSettings) -> None:
         self._settings = settings
-        self._columns: list[int] | None = None  # of the model's ROIs; None: none yet
-        self._source_rois: tuple[str, ...] = ()
-        self._source_columns: list[int] = []
+        self._columns = RoiColumns(settings.rois)
         self._predictions: dict[int, FloatArray] = {}  # volume that they are for
         self._onsets_s: dict[int, float] = {}
         self._newest_tick = -1
@@ -86,8 +90,9 @@ class Truth:
         self._history = PairHistory(settings.lowpass_hz, settings.tr_s)
         self.n_out_of_order = 0
         self.misnumbered: Misnumbered | None = None  # the newest that was found
+        self.n_misnumbered = 0
+        self._newest_fits = True  # of those whose trigger has come
         self.came_soon = False  # the newest volume, for one of its number
-        self.n_ahead = 0  # volumes by which the newest was before the newest trigger
 
     # Predictions
 
@@ -121,7 +126,7 @@ class Truth:
     # Measurements
 
     def measured(self, volume: MeasuredVolume) -> TruthState | None:
-        """Take one measured volume; None if its number has been or is of no volume.
+        """Take one measured volume; None if its number has been or is of no volume yet.
 
         Raises
         ------
@@ -132,15 +137,16 @@ class Truth:
         if index < 0:
             return None  # a dummy, before the session's volume 0
         self._know_rois(volume)
+        if self._is_far_ahead(index, volume):
+            return None
         if index <= self._newest_measured and not self._is_new_run(index):
             self.n_out_of_order += 1
             return None
         self._newest_measured = index
-        self.n_ahead = 0 if self._newest_tick < 0 else index - self._newest_tick
         values = self._columns_of_source(volume)
         self._waiting.append(_Waiting(index, values, volume))
         paired, filtered = self._take_waiting(index)
-        n = len(self._measured_columns)
+        n = len(self._columns.of_model)
         return TruthState(
             volume_index=index,
             t_volume_s=self._began_s(index, volume),
@@ -150,6 +156,30 @@ class Truth:
             predicted=paired.predicted[:n],
             rolling=self._history.rolling(self._n_columns),
         )
+
+    @property
+    def in_doubt(self) -> bool:
+        """Whether the newest volume is hardly the one that its number says.
+
+        Of one whose trigger has not come, whether the one before it was not.
+        """
+        return not self._newest_fits
+
+    def _is_far_ahead(self, index: int, volume: MeasuredVolume) -> bool:
+        """Whether a volume came so long before its trigger that it is another one."""
+        newest_s = self._onsets_s.get(self._newest_tick)
+        n_ahead = index - self._newest_tick
+        if newest_s is None or n_ahead <= AHEAD_MOST:
+            return False
+        tr_s = self._settings.tr_s
+        self._judge(misnumbered(volume, newest_s + n_ahead * tr_s, tr_s))
+        return not self._newest_fits
+
+    def _judge(self, found: Misnumbered | None) -> None:
+        self._newest_fits = found is None
+        if found is not None:
+            self.misnumbered = found
+            self.n_misnumbered += 1
 
     def _began_s(self, index: int, volume: MeasuredVolume) -> float | None:
         """Return the volume's onset: the source's, else that of its trigger."""
@@ -161,7 +191,7 @@ class Truth:
     @property
     def rois(self) -> tuple[str, ...]:
         """The model's ROIs that are measured; empty before the first volume."""
-        return tuple(self._settings.rois[k] for k in self._measured_columns)
+        return self._columns.names
 
     @property
     def has_contrast(self) -> bool:
@@ -173,54 +203,31 @@ class Truth:
     def _n_columns(self) -> int:
         return len(self.rois) + self.has_contrast
 
-    @property
-    def _measured_columns(self) -> list[int]:
-        return self._columns or []
-
     def _is_new_run(self, index: int) -> bool:
         """Whether a number that steps back is another run's and no straggler's."""
         if not self._run_began and index > 0:
             return False
         self._run_began = False
+        self._newest_fits = True
         self._waiting.clear()  # of the last run; their predictions are forgotten
         self._history.begin_run()
         return True
 
     def _know_rois(self, volume: MeasuredVolume) -> None:
-        if len(volume.values) != len(volume.rois):
-            raise StreamMismatch(
-                f"measured volume {volume.volume_index} has {len(volume.values)} "
-                f"values for {len(volume.rois)} ROIs, expected one each."
-            )
-        if volume.rois == self._source_rois:
-            return
-        places = {plain(name): k for k, name in enumerate(volume.rois)}
-        columns = [
-            k for k, roi in enumerate(self._settings.rois) if plain(roi) in places
-        ]
-        if not columns:
-            raise StreamMismatch(
-                f"the source measures {', '.join(volume.rois[:8]) or 'no ROI'}, and "
-                f"the model predicts {', '.join(self._settings.rois[:8])}: expected "
-                "names in common. Name the source's ROIs as the bundle does "
-                "(rtbold models show), for bare numbers with --truth-roi."
-            )
-        if self._columns is not None and columns != self._columns:
+        before = self._columns.of_model
+        self._columns.take(volume)
+        if before and before != self._columns.of_model:
             self._waiting.clear()
             self._history.forget()
-        self._columns, self._source_rois = columns, volume.rois
-        self._source_columns = [places[plain(roi)] for roi in self.rois]
 
     def _columns_of_source(self, volume: MeasuredVolume) -> FloatArray:
-        given = [volume.values[k] for k in self._source_columns]
-        values = np.array([np.nan if v is None else v for v in given], dtype=np.float64)
-        return self._with_contrast(values, 0)
+        return self._with_contrast(self._columns.values(volume), 0)
 
     def _prediction_for(self, index: int) -> FloatArray:
         values = self._predictions.get(index)
         if values is None:
             return np.full(self._n_columns, np.nan)
-        return self._with_contrast(values[self._measured_columns], 1)
+        return self._with_contrast(values[self._columns.of_model], 1)
 
     def _with_contrast(self, values: FloatArray, side: int) -> FloatArray:
         """Return (columns,) of (rois,); `side` 0 weighs measured, 1 predicted BOLD."""
@@ -257,8 +264,8 @@ class Truth:
         if trigger_s is not None:
             found = misnumbered(waiting.volume, trigger_s, self._settings.tr_s)
             self.came_soon = came_soon(waiting.volume, trigger_s, self._settings.tr_s)
+            self._judge(found)
             if found is not None:
-                self.misnumbered = found
                 predicted = np.full_like(predicted, np.nan)
         return Pair(waiting.index, predicted, waiting.measured)
 
@@ -275,7 +282,7 @@ class Truth:
 
     def _spread(self, columns: FloatArray) -> FloatArray:
         spread = np.full(len(self._settings.rois), np.nan)
-        spread[self._measured_columns] = columns[: len(self.rois)]
+        spread[self._columns.of_model] = columns[: len(self.rois)]
         return spread
 
     def after_run(self) -> AfterRun | None:
@@ -284,8 +291,3 @@ class Truth:
         if score is None:
             return None
         return AfterRun(self.rois, score, int(score.n.max(initial=0)))
-
-
-def plain(roi: str) -> str:
-    """Return an ROI's name with a plain apostrophe, whoever wrote it."""
-    return roi.strip().replace("\u2019", "'")

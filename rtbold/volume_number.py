@@ -12,6 +12,7 @@ from rtbold.messages import MeasuredVolume
 
 ANOTHER_TR: Final = 0.5  # an onset further than this from the trigger is another volume
 BEFORE_TR: Final = 0.25  # so long before its trigger nothing of a volume can come
+AHEAD_MOST: Final = 1  # volumes before its trigger, which may be on its way
 SOON_TR: Final = 0.5  # a measurement sooner after its trigger is hardly of that volume
 
 

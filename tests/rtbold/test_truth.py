@@ -5,7 +5,7 @@ import pytest
 
 from rtbold.errors import StreamMismatch
 from rtbold.messages import BoldPrediction, MeasuredVolume, Tick
-from rtbold.truth import Truth, TruthSettings, plain
+from rtbold.truth import Truth, TruthSettings
 
 ROIS = ("Heschl\u2019s gyrus", "Putamen", "Cuneus")
 TR_S = 2.1
@@ -160,8 +160,7 @@ def test_another_run_is_never_paired_with_the_last_one():
     run(found, predicted, measured)
     for k in range(5):
         found.predicted(prediction(k, predicted[k]))
-    straggler = found.measured(volume(80, measured[0]))
-    assert np.isnan(straggler.predicted).all()
+    assert found.measured(volume(80, measured[0], began=-5)) is None
     again = found.measured(volume(0, measured[0]))
     np.testing.assert_allclose(again.predicted, predicted[0], rtol=1e-6)
     assert found.after_run() is None  # the new run is short
@@ -211,6 +210,7 @@ def test_a_volume_that_began_with_another_trigger_is_no_pair(off):
     assert found.misnumbered.by_onset
     assert found.misnumbered.off_s == pytest.approx(off * TR_S)
     assert found.misnumbered.source_index == 7
+    assert found.in_doubt
     for k, state in enumerate(states):
         assert np.isnan(state.predicted).all()
         assert state.measured.tolist() == [1, 2, 3]
@@ -242,10 +242,23 @@ def test_a_volume_that_comes_before_its_trigger_waits_and_is_then_judged():
         # began with the trigger that the session calls k - 2, and came with the next
         about = volume(k, (1, 2, 3), began=k - 2)
         state = found.measured(about)
-        assert np.isnan(state.predicted).all()
+        assert state is None or np.isnan(state.predicted).all()
+        assert found.in_doubt or k < 3
+    assert found.n_misnumbered == 30
     assert found.misnumbered.off_s == pytest.approx(-2 * TR_S)
-    assert found.n_ahead == 2
-    assert state.rolling.n.tolist() == [0, 0, 0]
+    assert found.after_run() is None
+
+
+def test_a_volume_that_came_just_before_its_trigger_is_judged_when_that_comes():
+    found = truth()
+    for k in range(10):
+        if k >= 1:
+            found.predicted(prediction(k - 1, [1.0, 2.0, 3.0]))
+        state = found.measured(volume(k, (1, 2, 3), began=k - 1, late=0.9))
+        assert np.isnan(state.predicted).all()
+        assert found.in_doubt == (k >= 1)
+    assert found.misnumbered.off_s == pytest.approx(-TR_S)
+    assert found.n_misnumbered == 9
 
 
 def test_a_stamp_of_the_sending_is_no_onset():
@@ -269,10 +282,12 @@ def test_a_late_volume_of_the_last_run_is_no_pair_of_this_one():
         found.predicted(
             replace(late, tick=Tick(k, late.tick.t_trigger_s + again_s, True))
         )
-        if k == 10:
-            state = found.measured(volume(26, measured[26]))
-    assert np.isnan(state.predicted).all()
-    assert found.misnumbered.source_index == 26
+        if k == 2:
+            assert found.measured(volume(25, measured[25])) is None
+        about = volume(k, measured[k])
+        about = replace(about, t_volume_s=None, t_arrived_s=about.t_arrived_s + again_s)
+        state = found.measured(about)
+        np.testing.assert_allclose(state.predicted, predicted[k], rtol=1e-6)
 
 
 def test_in_model_units_the_measurement_has_the_sessions_own_scale():
@@ -302,7 +317,3 @@ def test_the_score_after_the_run_filters_only_the_measurement():
     assert (after.score.r > 0.9).all()
     assert np.isfinite(states[-1].rolling.r).all()
     assert truth().after_run() is None
-
-
-def test_plain_apostrophes():
-    assert plain(" Heschl\u2019s gyrus ") == "Heschl's gyrus"
