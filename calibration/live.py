@@ -16,6 +16,7 @@ from rtbold.calibration.inputs.pairs import Pairing
 from rtbold.calibration.inputs.runs import choose_run, trigger_runs
 from rtbold.calibration.inputs.volume_marker import find_volume_marker
 from rtbold.calibration.live_count import Phase, VolumeCount, phase_at
+from rtbold.calibration.live_numbers import LiveNumbers
 from rtbold.clock import Clock
 from rtbold.errors import RtboldError
 from rtbold.event_gate import EventGate
@@ -166,6 +167,7 @@ class Scan:
         self._ended_s: float | None = None
         self._n_at_end = 0  # volumes that had begun then
         self._told_s = -np.inf
+        self._numbers = LiveNumbers(settings.first)
         total_s = sum(phase.duration_s for phase in settings.phases)
         if total_s < LEAST_S:
             say(
@@ -183,6 +185,7 @@ class Scan:
             index = self._writer.write(event)
             if index is not None:
                 self.count.volume(index)
+                self._numbers.tell(event, self.count, self._say)
 
     def over(self, now_s: float, stopping: bool) -> bool:
         """Say where the protocol is; return whether nothing more is to come."""
@@ -233,7 +236,8 @@ class Scan:
 
         Raises
         ------
-        RtboldError : no trigger came, or no volume was measured.
+        RtboldError : no trigger came, no volume was measured, or the measured volumes
+            are not those of the triggers.
         """
         indices = self._writer.indices
         if not indices or self.count.begun_s is None:
@@ -243,6 +247,7 @@ class Scan:
                 "at --bold-source and --trigger-stream (rtbold streams lists what is "
                 "there)."
             )
+        self._numbers.require(self.count, paths.folder)
         return LiveScan(
             eeg=paths.xdf(),
             bold=self._writer.path,

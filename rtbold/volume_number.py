@@ -21,9 +21,7 @@ class Misnumbered:
     """A measured volume that began at another time than the trigger of its number."""
 
     source_index: int  # the source's own number
-    off_s: (
-        float  # its onset less the trigger; of no onset: its arrival less the trigger
-    )
+    off_s: float  # onset less the trigger; arrival, where no onset is told
     by_onset: bool
 
 

@@ -46,7 +46,9 @@ class Crank:
         self.scan = Scan(settings, self.writer, self.said.append)
         self.paths = SessionPaths(folder, "sub-S01_ses-01_task-calib_run-01")
 
-    def run(self, *, until_s, triggers=1000, measured=1000, late_s=TR_S, stop_s=1e9):
+    def run(
+        self, *, until_s, triggers=1000, measured=1000, late_s=TR_S, stop_s=1e9, ahead=0
+    ):
         """Crank until it is over; return when that was."""
         nothing = np.zeros((1, 0), np.float32), np.zeros(0)
         for tenth in range(1000, round(10 * until_s)):
@@ -57,7 +59,8 @@ class Crank:
                 self.scan.take(Marker("R128", now_s, now_s))
             k, phase = divmod(round(now_s - FIRST_S - late_s, 1), TR_S)
             if phase == 0 and 0 <= k < measured:
-                self.scan.take(MeasuredVolume(int(k), ("A",), (k,), now_s))
+                number = int(k) + ahead
+                self.scan.take(MeasuredVolume(number, ("A",), (k,), now_s))
             if self.scan.over(now_s, now_s >= stop_s):
                 return now_s
         return None
@@ -112,6 +115,16 @@ def test_ctrl_c_ends_the_scan_and_keeps_what_there_is(crank):
     over_s = crank.run(until_s=300, stop_s=160.0)
     assert 160 <= over_s < 163
     assert crank.scan.result(crank.paths).last == 15
+
+
+def test_a_recording_that_came_after_the_first_triggers_is_told_and_not_fitted(crank):
+    """The source is three volumes ahead of the triggers that were heard."""
+    crank = crank()
+    crank.run(until_s=300, ahead=3)
+    (told,) = [text for text in crank.said if text.startswith("NUMBERS")]
+    assert "missed the scan's first triggers" in told
+    with pytest.raises(RtboldError, match=r"not those of their number.*--drop-volumes"):
+        crank.scan.result(crank.paths)
 
 
 @pytest.mark.parametrize(
