@@ -3,11 +3,14 @@
 import os
 import shutil
 import tempfile
+import time
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 from rtbold.gui.controllers.jobs import Job, Jobs
 from rtbold.gui.controllers.searches import BundleSearch, StreamSearch
+from rtbold.gui.state.check_age import CheckAge, age_of
 from rtbold.gui.state.checks import Checks, overridden
 from rtbold.gui.state.dry_run import DryRun, twin_arguments
 from rtbold.gui.state.found import Bundles, Streams
@@ -36,13 +39,21 @@ class SetupController:
     ----------
     jobs : starts the children.
     pid : keeps apart the twins of two dashboards.
+    now_unix_s : time of day, for the age of a check.
     """
 
-    def __init__(self, jobs: Jobs, *, pid: int | None = None) -> None:
+    def __init__(
+        self,
+        jobs: Jobs,
+        *,
+        pid: int | None = None,
+        now_unix_s: Callable[[], float] = time.time,
+    ) -> None:
         self.checks = Checks()
         self.rehearsal = Rehearsal()
         self.dry_run = DryRun()
         self._jobs = jobs
+        self._now_unix_s = now_unix_s
         self._pid = os.getpid() if pid is None else pid
         self._streams, self._bundles = StreamSearch(jobs), BundleSearch(jobs)
         self._check_job: Job | None = None
@@ -89,6 +100,10 @@ class SetupController:
             on_line=self._take_check,
             limit_s=CHECK_LIMIT_S,
         )
+
+    def check_age(self, choice: SetupChoice) -> CheckAge:
+        """Return how old the check is, and whether it is one of these settings."""
+        return age_of(self.checks, wanted(choice), self._now_unix_s())
 
     def override(self, reason: str) -> Checks:
         """Override what blocks.
@@ -174,6 +189,7 @@ class SetupController:
         if job is None or job.poll() is None:
             return
         self._check_job = None
+        self.checks = replace(self.checks, done_unix_s=self._now_unix_s())
         if self.checks.ready is None:
             words = job.problem or job.last_words
             problem = words or "The check ended without a verdict. Check again."

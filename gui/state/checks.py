@@ -73,6 +73,7 @@ class Checks:
     ----------
     made_for : the settings that were checked, whatever they are; compared by value.
     ready : its verdict; None while it runs, or if it ended without one.
+    done_unix_s : when it ended, by the clock on the wall.
     """
 
     made_for: object = None
@@ -82,6 +83,7 @@ class Checks:
     ready: bool | None = None
     overrides: tuple[Override, ...] = ()
     problem: str = ""  # why it ended without a verdict
+    done_unix_s: float | None = None
 
     def with_line(self, text: str) -> "Checks":
         """Return these with one line of ``preflight --json``; others change nothing."""

@@ -55,6 +55,10 @@ class Rehearsal:
             changed = _ended(changed, said)
         return changed
 
+    def stale(self, wanted: object) -> bool:
+        """Whether other settings were rehearsed than those that are wanted now."""
+        return self.made_for is not None and self.made_for != wanted
+
     @property
     def share(self) -> float:
         """How much of it is done, 0 to 1."""

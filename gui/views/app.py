@@ -113,9 +113,10 @@ def build(
     jobs = jobs or ChildJobs()
     commands, setup = SessionController(None), SetupController(jobs)
     shown = colours(preferences.theme)
+    first = SetupPage(shown, setup, preferences.choices)
     pages = (
-        SetupPage(shown, setup, preferences.choices),
-        RehearsalPage(shown, setup),
+        first,
+        RehearsalPage(shown, setup, lambda: first.choice),
         SessionPage(shown, commands),
         SummaryPage(shown),
     )

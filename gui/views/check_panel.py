@@ -4,13 +4,14 @@ from collections.abc import Sequence
 
 from PyQt6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
+from rtbold.gui.state.check_age import AgeLevel, CheckAge
 from rtbold.gui.state.checks import ChannelFound, Checks, summary_words
 from rtbold.gui.state.theme_colours import Colours
 from rtbold.gui.views.check_list import CheckList
 from rtbold.gui.views.plain_widgets import named_button, wrapped_label
 from rtbold.gui.views.widgets.head_map import HeadMap
 
-STALE = "▲ The settings changed since this check. Check again before Start."
+ROLES = {"none": "muted", "fresh": "muted", "old": "degraded", "changed": "degraded"}
 MOST_NAMES = 12
 
 
@@ -21,6 +22,7 @@ class CheckPanel(QWidget):
         super().__init__()
         self._colours = colours
         self._shown: object = None
+        self._age_level: AgeLevel = "none"
         self.check = named_button(
             "&Check",
             name="check",
@@ -34,7 +36,7 @@ class CheckPanel(QWidget):
             "logged",
         )
         self.words = wrapped_label(name="check_words")
-        self.stale = wrapped_label(STALE, name="check_stale")
+        self.age = wrapped_label(name="check_age")
         self.list = CheckList(colours)
         self.head = HeadMap(colours)
         self.channels = wrapped_label(name="channel_words")
@@ -45,20 +47,24 @@ class CheckPanel(QWidget):
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.addLayout(row)
-        column.addWidget(self.stale)
+        column.addWidget(self.age)
         column.addWidget(self.list, stretch=3)
         column.addWidget(self.head, stretch=2)
         column.addWidget(self.channels)
 
-    def show_checks(self, checks: Checks, *, checking: bool, stale: bool) -> None:
+    def show_checks(self, checks: Checks, *, checking: bool, age: CheckAge) -> None:
         """Show how far the check is; does nothing while nothing changes."""
-        if (checks, checking, stale) == self._shown:
+        if (checks, checking, age) == self._shown:
             return
-        self._shown = (checks, checking, stale)
+        self._shown = (checks, checking, age)
+        stale = age.level == "changed"
         self.check.setEnabled(not checking)
         self.check.setText("Checking …" if checking else "&Check")
         self.words.setText(summary_words(checks))
-        self.stale.setVisible(stale and not checking)
+        self.age.setText(age.words)
+        self.age.setVisible(bool(age.words) and not checking)
+        self._age_level = age.level
+        self._colour_age()
         self.list.show_lines(
             checks.lines,
             overridden=frozenset(o.name for o in checks.overrides),
@@ -73,7 +79,12 @@ class CheckPanel(QWidget):
         self._colours = colours
         self.list.set_colours(colours)
         self.head.set_colours(colours)
-        self.stale.setStyleSheet(f"color: {colours.degraded}; font-weight: bold")
+        self._colour_age()
+
+    def _colour_age(self) -> None:
+        colour = getattr(self._colours, ROLES[self._age_level])
+        weight = "bold" if ROLES[self._age_level] == "degraded" else "normal"
+        self.age.setStyleSheet(f"color: {colour}; font-weight: {weight}")
 
     def _show_channels(self, checks: Checks) -> None:
         # On the head an alias is as good as the same name; below it is named.

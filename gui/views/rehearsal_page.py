@@ -1,5 +1,6 @@
 """The rehearsal: how far it is, then GO or NO-GO with its evidence, to be printed."""
 
+from collections.abc import Callable
 from datetime import datetime
 from html import escape
 from pathlib import Path
@@ -17,12 +18,18 @@ from PyQt6.QtWidgets import (
     QWidget,
 )
 
-from rtbold.gui.controllers.setup import SetupController
+from rtbold.gui.controllers.setup import SetupController, wanted
 from rtbold.gui.state.dashboard import DashboardState
 from rtbold.gui.state.rehearsal import Rehearsal
 from rtbold.gui.state.rehearsal_figures import figure_rows
 from rtbold.gui.state.rehearsal_html import as_html, verdict_words
-from rtbold.gui.state.runs import Run, duration_words
+from rtbold.gui.state.rehearsal_words import (
+    NOTHING_YET,
+    left_words,
+    stale_words,
+    why_words,
+)
+from rtbold.gui.state.runs import Run
 from rtbold.gui.state.setup import SetupChoice
 from rtbold.gui.state.theme_colours import Colours
 from rtbold.gui.views.boxes import GAP, boxed, label_of
@@ -31,27 +38,31 @@ from rtbold.gui.views.fields import TickField, WholeField
 from rtbold.gui.views.plain_widgets import named_button, wrapped_label
 
 USUAL_MINUTES = 5
-NOTHING_YET = (
-    "A rehearsal runs the real path for some minutes: streams, triggers, model, "
-    "recording, feed. Choose everything on the Set-up page and press Rehearse there."
-)
+NO_LONGER = "◌ for other settings"
 NO_FIGURES = "They come with the verdict."
 VERDICT_SCALE = 4.0
 SHEET_PX = 720  # of text, as a screen counts; a long page is made smaller
 
 
 class RehearsalPage(QWidget):
-    """Shows the controller's rehearsal."""
+    """Shows the controller's rehearsal.
+
+    Parameters
+    ----------
+    chosen : asked for the settings of now; a verdict on others is no verdict.
+    """
 
     def __init__(
         self,
         colours: Colours,
         controller: SetupController,
+        chosen: Callable[[], SetupChoice],
         parent: QWidget | None = None,
     ) -> None:
         super().__init__(parent)
         self.setObjectName("rehearsal_page")
         self._colours, self._controller = colours, controller
+        self._chosen = chosen
         self._shown: object = None
         self._wanted: tuple[SetupChoice, Run] | None = None
         self._begun_at = ""
@@ -90,17 +101,17 @@ class RehearsalPage(QWidget):
 
     def refresh(self, state: DashboardState, now_s: float) -> None:
         """Show the newest; called 30 times a second while the page is seen."""
-        rehearsal = self._controller.rehearsal
-        if rehearsal is self._shown:
+        newest = (self._controller.rehearsal, wanted(self._chosen()))
+        if newest == self._shown:
             return
-        self._shown = rehearsal
-        self._show(rehearsal)
+        self._shown = newest
+        self._show(*newest)
 
     def set_colours(self, colours: Colours) -> None:
         """Take the colours of a theme."""
         self._colours = colours
         self.checks.set_colours(colours)
-        self._show(self._controller.rehearsal)
+        self._show(self._controller.rehearsal, wanted(self._chosen()))
 
     def title(self) -> str:
         """Return what was rehearsed, and when."""
@@ -120,25 +131,32 @@ class RehearsalPage(QWidget):
                 pass  # it could not be written; what is known is printed
         return as_html(rehearsal, title=self.title())
 
-    def _show(self, rehearsal: Rehearsal) -> None:
-        ended = bool(rehearsal.verdict or rehearsal.problem)
-        self.again.setEnabled(not rehearsal.running and self._wanted is not None)
+    def _show(self, rehearsal: Rehearsal, now: tuple[str, ...]) -> None:
+        stale = rehearsal.stale(now)
+        ended = bool(rehearsal.verdict or rehearsal.problem) and not stale
+        rested = not rehearsal.running and self._wanted is not None
+        self.again.setEnabled(rested and not stale)
         self.stop.setEnabled(rehearsal.running)
         for button in (self.print, self.save):
             button.setEnabled(ended)
         self.progress.setVisible(rehearsal.running)
         self.progress.setValue(round(1000 * rehearsal.share))
-        self.progress.setFormat(_left_words(rehearsal))
-        self._show_verdict(rehearsal, ended=ended)
-        self.why.setText(_why_words(rehearsal))
+        self.progress.setFormat(left_words(rehearsal))
+        self._show_verdict(rehearsal, ended=ended, stale=stale)
+        self.why.setText(
+            stale_words(rehearsal, now, begun_at=self._begun_at)
+            if stale
+            else why_words(rehearsal)
+        )
         self.said.setPlainText("\n".join(rehearsal.said))
         end = self.said.verticalScrollBar()
         assert end is not None
         end.setValue(end.maximum())
-        self.checks.show_lines(rehearsal.checks, done=ended)
+        over = bool(rehearsal.verdict or rehearsal.problem)
+        self.checks.show_lines(rehearsal.checks, done=over, stale=stale)
         self.figures.setHtml(_figures_html(rehearsal))
 
-    def _show_verdict(self, rehearsal: Rehearsal, *, ended: bool) -> None:
+    def _show_verdict(self, rehearsal: Rehearsal, *, ended: bool, stale: bool) -> None:
         colour, text = self._colours.muted, "◌"
         if ended:
             symbol, word = verdict_words(rehearsal)
@@ -147,6 +165,8 @@ class RehearsalPage(QWidget):
             colour = self._colours.ok if go else self._colours.invalid
         elif rehearsal.running:
             text = "◌ rehearsing"
+        elif stale:
+            text = NO_LONGER
         points = VERDICT_SCALE * self.font().pointSizeF()
         self.verdict.setStyleSheet(
             f"color: {colour}; font-size: {points:.0f}pt; font-weight: bold"
@@ -243,30 +263,6 @@ class RehearsalPage(QWidget):
         whole.addWidget(self.progress)
         whole.addLayout(columns, stretch=1)
         whole.addLayout(buttons)
-
-
-def _left_words(rehearsal: Rehearsal) -> str:
-    if rehearsal.remaining_s is None:
-        return f"{rehearsal.stage or 'starting'} …"
-    return f"{rehearsal.stage}: {duration_words(rehearsal.remaining_s)} left"
-
-
-def _why_words(rehearsal: Rehearsal) -> str:
-    if rehearsal.problem:
-        return f"It ended without a verdict, so it is no GO: {rehearsal.problem}"
-    if rehearsal.verdict == "go" and not rehearsal.why:
-        return _go_words(rehearsal)
-    if rehearsal.verdict:
-        return "\n".join(f"• {each}" for each in rehearsal.why)
-    return "" if rehearsal.running else NOTHING_YET
-
-
-def _go_words(rehearsal: Rehearsal) -> str:
-    """Return what a GO means; what was not rehearsed is not said to have worked."""
-    look = dict.fromkeys(c.name for c in rehearsal.checks if c.state != "ok")
-    if not look:
-        return "Everything that a session needs worked for the whole rehearsal."
-    return f"Nothing failed. Not rehearsed, or to be looked at: {', '.join(look)}."
 
 
 def _figures_html(rehearsal: Rehearsal) -> str:

@@ -122,11 +122,10 @@ class SetupPage(QWidget):
         self.form.show_streams(controller.streams)
         self.form.show_bundles(controller.bundles)
         self.twin.refresh()
-        checks = controller.checks
         self.checks.show_checks(
-            checks,
+            controller.checks,
             checking=controller.checking,
-            stale=checks.stale(wanted(self.choice)),
+            age=controller.check_age(self.choice),
         )
         self._judge()
 

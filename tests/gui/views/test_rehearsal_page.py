@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 import pytest
 from PyQt6.QtPrintSupport import QPrinter
@@ -18,7 +19,8 @@ class Rig:
     def __init__(self, qtbot):
         self.jobs = ScriptedJobs()
         self.controller = SetupController(self.jobs, pid=7)
-        self.page = RehearsalPage(DARK, self.controller)
+        self.choice = CHOICE
+        self.page = RehearsalPage(DARK, self.controller, lambda: self.choice)
         self.page.resize(1254, 728)
         qtbot.addWidget(self.page)
 
@@ -82,6 +84,38 @@ def test_go_is_huge_and_has_evidence(rig):
     assert len(rig.jobs.started) == 2
     assert "--without-scanner" in rig.jobs.last.arguments
     assert rig.page.title().startswith("demo, 20")
+
+
+def test_a_go_is_none_any_more_once_the_settings_changed(rig):
+    rig.page.rehearse(CHOICE, Run(1))
+    check = {"check": {"name": "triggers", "state": "ok", "found": "143 of 143"}}
+    rig.step(check, go(), code=0)
+    rig.choice = replace(CHOICE, model="", subject="S02", trigger="S 1")
+    rig.page.refresh(DashboardState(), 1.0)
+    assert rig.page.verdict.text() == "◌ for other settings"
+    assert DARK.ok not in rig.page.verdict.styleSheet()
+    words = rig.page.why.text()
+    assert "You changed the subject or model and the trigger's label since" in words
+    assert "Rehearse again from the Set-up page" in words
+    assert "GO" not in words
+    assert not any(b.isEnabled() for b in (rig.page.print, rig.page.again))
+    assert DARK.ok not in rig.page.checks.texts()[0]
+    rig.page.set_colours(LIGHT)
+    assert rig.page.verdict.text() == "◌ for other settings"
+    rig.choice = CHOICE
+    rig.page.refresh(DashboardState(), 1.1)
+    assert rig.page.verdict.text() == "● GO"
+    assert rig.page.again.isEnabled()
+
+
+def test_a_change_in_the_middle_is_said_and_no_verdict_follows(rig):
+    rig.page.rehearse(CHOICE, Run(1))
+    rig.choice = replace(CHOICE, stream="other")
+    rig.page.refresh(DashboardState(), 0.0)
+    assert rig.page.verdict.text() == "◌ rehearsing"
+    assert "changed the EEG stream since it began" in rig.page.why.text()
+    rig.step(go(), code=0)
+    assert rig.page.verdict.text() == "◌ for other settings"
 
 
 def test_no_go_says_why(rig):

@@ -15,7 +15,7 @@ from rtbold.gui.state.dashboard import DashboardState
 from rtbold.gui.state.runs import Run
 from rtbold.gui.state.setup import SetupChoice, as_choices
 from rtbold.gui.state.theme_colours import DARK, LIGHT
-from rtbold.gui.views.check_panel import STALE, channel_words
+from rtbold.gui.views.check_panel import channel_words
 from rtbold.gui.views.override_dialog import OverrideDialog
 from rtbold.gui.views.setup_page import SetupPage
 
@@ -34,7 +34,9 @@ class Rig:
 
     def __init__(self, qtbot, choice=CHOICE):
         self.jobs, self.state, self.now_s = ScriptedJobs(), DashboardState(), 0.0
-        self.controller = SetupController(self.jobs, pid=7)
+        self.controller = SetupController(
+            self.jobs, pid=7, now_unix_s=lambda: 1.8e9 + self.now_s
+        )
         self.page = SetupPage(DARK, self.controller, as_choices(choice))
         qtbot.addWidget(self.page)
         self.page.resize(1254, 728)
@@ -129,13 +131,35 @@ def test_a_change_makes_the_check_stale(rig):
     rig.check(GREEN, ready=True)
     rig.page.form.set_choice(replace(CHOICE, stream="other"))
     rig.step()
-    assert not rig.page.checks.stale.isHidden()
-    assert rig.page.checks.stale.text() == STALE
+    age = rig.page.checks.age
+    assert not age.isHidden()
+    assert "Not checked since you changed the EEG stream." in age.text()
+    assert DARK.degraded in age.styleSheet()
     assert "Press Check again" in rig.page.why_not.text()
     rig.page.form.set_choice(CHOICE)
     rig.step()
-    assert rig.page.checks.stale.isHidden()
+    assert age.text().startswith("Checked ")
     assert rig.page.start.isEnabled()
+
+
+def test_a_check_has_an_age_and_an_old_one_does_not_look_fresh(rig):
+    age = rig.page.checks.age
+    assert age.isHidden()
+    rig.check(GREEN, ready=True)
+    assert "(less than a minute ago)" in age.text()
+    assert DARK.muted in age.styleSheet()
+    rig.step(by_s=245.0)
+    assert "(4 min ago)" in age.text()
+    rig.step(by_s=360.0)
+    assert age.text().startswith("▲ Checked ")
+    assert "(10 min ago): that is old" in age.text()
+    assert DARK.degraded in age.styleSheet()
+    rig.page.set_colours(LIGHT)
+    assert LIGHT.degraded in age.styleSheet()
+    assert rig.page.start.isEnabled()  # it warns; the operator decides
+    rig.page.checks.check.click()
+    rig.step()
+    assert age.isHidden()
 
 
 def test_another_run_needs_no_other_check(rig):
