@@ -14,6 +14,7 @@ Verdict = Literal["go", "no-go"]
 SILENCE_S = 2.0  # after so long without a heartbeat, apps go neutral
 ENOUGH_TRIGGERS = 3
 TR_TOLERANCE = 0.01
+CONTROL_WARN_MS = 500.0
 SHORT_OF = 0.95  # of the time that was asked for
 NOT_USABLE_SHARE = 0.05  # of the answers after the first usable one
 MEMORY_WARN_MB, MEMORY_FAIL_MB = 10.0, 30.0
@@ -43,6 +44,7 @@ def judge(figures: Figures, *, without_scanner: bool = False) -> tuple[Finding, 
         _answers(figures),
         _heartbeat(figures),
         _sequence(figures),
+        _control(figures),
         _latency(figures),
         _memory(figures),
         *_recording(figures),
@@ -193,6 +195,19 @@ def _sequence(figures: Figures) -> Finding:
     found = f"{n} messages missing for the subscriber"
     advice = "look at the network, or at what keeps this machine busy"
     return _finding("sequence", "fail" if n else "ok", found, advice)
+
+
+def _control(figures: Figures) -> Finding:
+    name, ms = "control socket", figures.control_ms
+    if figures.control_problem:
+        advice = "without it nobody can pause or mark: look at --control-port"
+        return _finding(name, "fail", figures.control_problem, advice)
+    if ms is None:
+        found = "NOT REHEARSED: the session ended before it was asked"
+        return _finding(name, "warn", found, "rehearse it again")
+    found = f"asked who it is, the session answered within {ms:.0f} ms"
+    advice = "buttons act late: see what keeps this machine busy"
+    return _finding(name, "warn" if ms > CONTROL_WARN_MS else "ok", found, advice)
 
 
 def _latency(figures: Figures) -> Finding:

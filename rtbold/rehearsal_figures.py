@@ -49,6 +49,8 @@ class Figures:
     n_measured: int | None = None  # volumes of measured BOLD; None: not asked for
     n_sequence_gaps: int = 0
     longest_silence_s: float = 0.0  # between two heartbeats
+    control_ms: float | None = None  # from a request to its answer; None: not asked
+    control_problem: str = ""  # why there was no answer of this session
     age_p50_ms: float | None = None  # from the window's end to publication
     age_p99_ms: float | None = None
     age_max_ms: float | None = None

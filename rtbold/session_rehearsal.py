@@ -16,6 +16,7 @@ from rtbold.io.labrecorder import find_labrecorder
 from rtbold.io.rehearsal import (
     RehearsedSession,
     address_here,
+    ask_control,
     follow,
     open_subscriber,
 )
@@ -85,6 +86,7 @@ class Rehearsal:
         self._stopping = stopping
         self._begun_s = clock.now_s()
         self._before: list[Finding] = []
+        self._control: tuple[float | None, str] | None = None  # None: not asked yet
         self._count = RehearsalCount(slices=settings.run.trigger_every)
 
     def steps(self) -> Iterator[Told]:
@@ -132,7 +134,7 @@ class Rehearsal:
         yield self._stage("starting", "the session opens its parts")
         with open_subscriber(run) as feed:
             try:
-                yield from self._listen(session, feed)
+                yield from self._listen(session, feed, run)
             except RtboldError as error:
                 problem = str(error)
             figures = self._counted(feed, run)
@@ -146,12 +148,16 @@ class Rehearsal:
             interrupted=self._stopping(),
         )
 
-    def _listen(self, session: RehearsedSession, feed: Subscriber) -> Iterator[Stage]:
+    def _listen(
+        self, session: RehearsedSession, feed: Subscriber, run: RunSettings
+    ) -> Iterator[Stage]:
         due_s = self._clock.now_s()
         wait_s = self._settings.run.wait_s + self._settings.duration_s
         for _ in follow(session, feed, self._count, limit_s=wait_s):
             if self._stopping():
                 return
+            if self._control is None and self._count.ran_s:
+                self._control = ask_control(run, feed.session)
             if self._clock.now_s() >= due_s:
                 due_s = self._clock.now_s() + TELL_EVERY_S
                 yield self._running()
@@ -166,12 +172,14 @@ class Rehearsal:
         return self._stage("running", f"{newest}; {count.n_triggers} triggers")
 
     def _counted(self, feed: Subscriber, run: RunSettings) -> Figures:
-        return self._count.figures(
+        figures = self._count.figures(
             asked_s=self._settings.duration_s,
             locked=bool(run.trigger_stream or run.trigger or run.trigger_channel),
             n_gaps=feed.n_gaps.total(),
             measures=run.truth is not None,
         )
+        took_ms, problem = self._control or (None, "")
+        return replace(figures, control_ms=took_ms, control_problem=problem)
 
     def _stage(self, stage: str, text: str) -> Stage:
         left_s = {

@@ -28,6 +28,7 @@ KNOWN: Final[dict[str, str]] = {
     "feed_p99_ms": "feed to subscriber, 99 %",
     "n_sequence_gaps": "messages lost on the feed",
     "longest_silence_s": "longest silence of the feed",
+    "control_ms": "answer of the control socket",
     "memory_begin_mb": "memory at the start",
     "memory_end_mb": "memory at the end",
     "recording": "recording",
@@ -37,6 +38,7 @@ LEFT_OUT: Final = frozenset(  # told by a check or by the verdict, or no news
     {
         "asked_s", "locked", "returncode", "interrupted", "since_trigger_s",
         "stream_lost", "n_answers", "n_after_usable", "n_usable", "n_measured",
+        "control_problem",
     }
 )  # fmt: skip
 

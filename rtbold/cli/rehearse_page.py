@@ -148,6 +148,7 @@ def _figures(figures: Figures | None) -> Markup:
         ("age, largest", _known(figures.age_max_ms, "{:.0f} ms")),
         ("model p99", _known(figures.infer_p99_ms, "{:.1f} ms")),
         ("feed p99", _known(figures.feed_p99_ms, "{:.1f} ms")),
+        ("control socket", _known(figures.control_ms, "{:.0f} ms")),
         ("longest silence", f"{figures.longest_silence_s:.1f} s"),
         ("EEG rate", _known(figures.rate_hz, "{:.2f} Hz")),
         ("EEG gaps", str(figures.n_gaps)),

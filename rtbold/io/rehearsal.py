@@ -11,6 +11,7 @@ from typing import Any, Self
 
 import msgspec
 import psutil
+import zmq
 
 from rtbold.client import CurveKeys, Subscriber, request
 from rtbold.config import RunSettings
@@ -23,6 +24,7 @@ END_S = 60.0  # LabRecorder alone takes six seconds
 POLL_S = 0.25
 TAIL_BYTES = 4000  # of its log, for its last words
 SAMPLE_EVERY_S = 1.0  # of the memory
+ASK_S = 2.0  # as long as an operator's window waits for an answer
 WATCHED = ("hello", "pred.", "trigger", "quality", "truth", "log", "bye")
 _MB = 1e6
 
@@ -134,12 +136,50 @@ def open_subscriber(run: RunSettings) -> Subscriber:
     ------
     ConfigError : the feed is encrypted, and no client's secret key is at hand.
     """
-    keys = None if run.curve_keys is None else _client_keys(run.curve_keys)
     decode = msgspec.msgpack.decode if run.encoding == "msgpack" else None
-    return Subscriber(address_here(run, run.port), WATCHED, keys=keys, decode=decode)
+    where = address_here(run, run.port)
+    return Subscriber(where, WATCHED, keys=_client_keys(run), decode=decode)
 
 
-def _client_keys(folder: Path) -> CurveKeys:
+def ask_control(run: RunSettings, session: str | None) -> tuple[float | None, str]:
+    """Ask the control socket who it is, which changes nothing in the session.
+
+    Parameters
+    ----------
+    session : the one that the feed is of.
+
+    Returns
+    -------
+    Milliseconds from the request, its connection too, to the answer, and why that is
+    none of this session; with such words the time is None.
+    """
+    where, begun_s = address_here(run, run.control_port), time.monotonic()
+    try:
+        keys = _client_keys(run)
+        reply = request("HELLO", address=where, timeout_s=ASK_S, keys=keys)
+    except (TimeoutError, ValueError, zmq.ZMQError) as error:
+        return None, str(error)
+    took_ms = 1000 * (time.monotonic() - begun_s)
+    problem = _no_answer(reply, session, where)
+    return (None, problem) if problem else (took_ms, "")
+
+
+def _no_answer(reply: object, session: str | None, where: str) -> str:
+    """Return why a reply is not what this session would say; empty: it is."""
+    if not isinstance(reply, dict) or not reply.get("ok"):
+        said = reply.get("error") if isinstance(reply, dict) else reply
+        return f"{where} refused a request: {said or 'it did not say why'}"
+    message = reply.get("message")
+    told = message.get("session") if isinstance(message, dict) else None
+    if told != session:
+        return f"{where} answers for session {told}, the feed is of session {session}"
+    return ""
+
+
+def _client_keys(run: RunSettings) -> CurveKeys | None:
+    folder = run.curve_keys
+    if folder is None:
+        return None
     secrets = sorted((folder / CLIENTS_FOLDER).glob("*.key_secret"))
     if not secrets or not (folder / "server.key").is_file():
         raise ConfigError(

@@ -73,6 +73,7 @@ def test_the_twin_is_a_go(together):
     assert figures["n_usable"] >= 2
     assert figures["n_triggers"] >= SECONDS / 2.1 - 2
     assert (figures["n_volumes_missed"], figures["n_sequence_gaps"]) == (0, 0)
+    assert 0 < figures["control_ms"] < 2000
     assert figures["recording_n_samples"] > (SECONDS - 3) * 200
     stages = dict.fromkeys(line["stage"] for line in lines if "stage" in line)
     assert list(stages)[:3] == ["preflight", "starting", "running"]

@@ -1,4 +1,5 @@
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -14,13 +15,14 @@ GOOD = Figures(
     trigger_every_s=2.1, rate_hz=200.0, n_answers=143, n_volumes=142,
     n_after_usable=134, n_usable=134,
     by_status={"ok": 134, "warmup": 8, "paused": 1}, by_reason={"warmup": 8},
-    longest_silence_s=0.6, age_p50_ms=131.0, age_p99_ms=140.0, age_max_ms=150.0,
+    longest_silence_s=0.6, control_ms=3.0,
+    age_p50_ms=131.0, age_p99_ms=140.0, age_max_ms=150.0,
     memory_begin_mb=340.0, memory_end_mb=341.0, recording=RECORDED,
 )  # fmt: skip
 ALL = [
     "session", "run time", "EEG stream", "volume triggers", "one answer per TR",
-    "on time", "usable answers", "heartbeat", "sequence", "latency", "memory",
-    "recording", "disk room",
+    "on time", "usable answers", "heartbeat", "sequence", "control socket",
+    "latency", "memory", "recording", "disk room",
 ]  # fmt: skip
 
 
@@ -57,6 +59,9 @@ def test_a_good_session_is_a_go():
         ({"n_volumes_double": 1}, "one answer per TR", "fail", "1 with two"),
         ({"n_answers": 100}, "one answer per TR", "fail", "100 answers"),
         ({"n_late": 1}, "on time", "fail", "1 of 143"),
+        ({"control_ms": None}, "control socket", "warn", "NOT REHEARSED"),
+        ({"control_ms": 700.0}, "control socket", "warn", "within 700 ms"),
+        ({"control_problem": "no answer"}, "control socket", "fail", "no answer"),
         ({"n_usable": 0}, "usable answers", "fail", "none was usable"),
         ({"n_usable": 100}, "usable answers", "fail", "34 not ("),
         ({"n_usable": 132}, "usable answers", "warn", "2 not ("),
@@ -150,3 +155,31 @@ def test_measured_bold_that_came_is_well():
     odd, found = states(replace(GOOD, n_measured=130))
     assert odd == {}
     assert found[-1].found == "130 volumes came"
+
+
+def test_the_page_has_a_row_for_each_check_and_says_what_it_can_do():
+    rows = table("| check | NO-GO | warns | why |")
+    assert list(rows) == [*ALL, "measured BOLD"]
+    tried = {
+        (name, state)
+        for test in (test_what_is_not_well, test_what_is_not_well_with_the_recording)
+        for _, name, state, _ in test.pytestmark[0].args[1]
+    }
+    said = {
+        (name, state)
+        for name, cells in rows.items()
+        for state, cell in zip(("fail", "warn"), cells, strict=False)
+        if cell
+    }
+    assert said == tried | {("on time", "fail")}
+
+
+def table(head):
+    """Return the cells of each row of a table in the docs by its first one."""
+    page = Path(__file__).parents[2] / "docs" / "rehearse.md"
+    text = page.read_text("utf-8").partition(f"{head}\n")[2].partition("\n\n")[0]
+    cells = [
+        [cell.strip() for cell in line.strip("|").split("|")]
+        for line in text.splitlines()[1:]
+    ]
+    return {name: rest for name, *rest in cells}

@@ -86,6 +86,7 @@ class World:
             path="x", n_samples=12_000, n_markers=31, n_bytes=1000, free_bytes=10**12
         )
         self.can_record = True
+        self.asked, self.control_answer = [], (4.0, "")
         self.records = []
 
     def now_s(self):
@@ -114,7 +115,11 @@ class World:
 
     @contextmanager
     def subscriber(self, run):
-        yield SimpleNamespace(n_gaps=Counter())
+        yield SimpleNamespace(n_gaps=Counter(), session="s1")
+
+    def ask_control(self, run, session):
+        self.asked.append((run.control_port, session))
+        return self.control_answer
 
     def look_at(self, folder, before):
         self.records.append(folder)
@@ -130,6 +135,7 @@ def world(monkeypatch, tmp_path):
         "RehearsedSession": world.start,
         "follow": world.follow,
         "open_subscriber": world.subscriber,
+        "ask_control": world.ask_control,
         "look_at": world.look_at,
         "end_recorders": lambda *_: world.events.append("recorders ended"),
         "_can_record": lambda: world.can_record,
@@ -221,6 +227,15 @@ def test_a_session_that_fails_is_quoted(world):
     world.returncode = 1
     outcome, _ = rehearse(world)
     assert outcome.why == ("session: ended with exit code 1: its last words",)
+
+
+def test_the_control_socket_is_asked_once_while_the_loop_runs(world):
+    outcome, _ = rehearse(world)
+    assert world.asked == [(5581, "s1")]
+    assert outcome.figures.control_ms == 4.0
+    world.control_answer = (None, "no answer to HELLO")
+    outcome, _ = rehearse(world)
+    assert outcome.why == ("control socket: no answer to HELLO",)
 
 
 def test_a_session_that_hangs_is_quoted_and_ended(world):

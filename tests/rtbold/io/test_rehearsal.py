@@ -8,7 +8,13 @@ from rtbold.config import RunSettings
 from rtbold.errors import ConfigError, RtboldError
 from rtbold.io import rehearsal
 from rtbold.io.curve import create_keys
-from rtbold.io.rehearsal import RehearsedSession, address_here, follow, open_subscriber
+from rtbold.io.rehearsal import (
+    RehearsedSession,
+    address_here,
+    ask_control,
+    follow,
+    open_subscriber,
+)
 from rtbold.rehearsal_count import RehearsalCount
 
 
@@ -130,6 +136,36 @@ def test_the_address_of_a_session_that_listens_everywhere():
     run = RunSettings(bind="0.0.0.0", port=5590, control_port=5591)
     assert address_here(run, run.port) == "tcp://127.0.0.1:5590"
     assert address_here(RunSettings(bind="10.0.0.2"), 7) == "tcp://10.0.0.2:7"
+
+
+HELLO = {"ok": True, "message": {"session": "s1"}}
+
+
+@pytest.mark.parametrize(
+    ("reply", "problem"),
+    [
+        (HELLO, ""),
+        (HELLO | {"message": {"session": "s2"}}, "answers for session s2"),
+        ({"ok": False, "error": "there is no hello yet"}, "there is no hello yet"),
+        ({"ok": True}, "session None"),
+        (["nonsense"], "nonsense"),
+        (TimeoutError("no answer to HELLO"), "no answer to HELLO"),
+    ],
+)
+def test_the_answer_of_the_control_socket_is_judged(monkeypatch, reply, problem):
+    asked = []
+
+    def request(op, **options):
+        asked.append((op, options["address"]))
+        if isinstance(reply, Exception):
+            raise reply
+        return reply
+
+    monkeypatch.setattr(rehearsal, "request", request)
+    took_ms, said = ask_control(RunSettings(control_port=5591), "s1")
+    assert asked == [("HELLO", "tcp://127.0.0.1:5591")]
+    assert problem in said
+    assert (took_ms is None, said != "") == (bool(problem), bool(problem))
 
 
 def test_an_encrypted_feed_needs_a_clients_key(tmp_path):
