@@ -20,6 +20,7 @@ from rtbold.gui.controllers.child_process import (
     somebody_listens,
     terminate,
 )
+from rtbold.gui.controllers.priority import Starting, at_once
 from rtbold.gui.state.address import named_ports
 
 OnLine = Callable[[str], None]
@@ -94,6 +95,7 @@ class ChildJobs:
     ----------
     command : what runs rtbold; None: this interpreter.
     now_s : a monotonic clock.
+    starting : starts each child, at a priority that is not this thread's.
     """
 
     def __init__(
@@ -101,9 +103,10 @@ class ChildJobs:
         command: Sequence[str] | None = None,
         *,
         now_s: Callable[[], float] = time.monotonic,
+        starting: Starting = at_once,
     ) -> None:
         self._command = tuple(command or (sys.executable, "-m", "rtbold"))
-        self._now_s = now_s
+        self._now_s, self._starting = now_s, starting
         self._jobs: list[ChildJob] = []
 
     def start(
@@ -120,7 +123,7 @@ class ChildJobs:
         if len(self._jobs) >= MOST_JOBS:
             job.refuse(f"{name}: {MOST_JOBS} child processes run already; wait")
             return job
-        job.begin((*self._command, *arguments))
+        job.begin((*self._command, *arguments), self._starting)
         self._jobs.append(job)
         return job
 
@@ -133,7 +136,8 @@ class ChildJobs:
         taken = next(filter(somebody_listens, named_ports(arguments)), None)
         if taken is not None:
             return SessionChild.refused(log_file, PORT_TAKEN.format(taken))
-        return SessionChild.start((*self._command, *arguments), log_file)
+        command = (*self._command, *arguments)
+        return self._starting(lambda: SessionChild.start(command, log_file))
 
     def close(self) -> None:
         """End all jobs; returns when they are gone, after 18 s at the latest."""
@@ -169,10 +173,10 @@ class ChildJob:
         self._asked = 0  # how often it was asked to end, each time more firmly
         self._gone_s: float | None = None  # since when the process itself is gone
 
-    def begin(self, command: Sequence[str]) -> None:
+    def begin(self, command: Sequence[str], starting: Starting) -> None:
         """Start it."""
         try:
-            self._process = popen(command)
+            self._process = starting(lambda: popen(command))
         except OSError as error:
             self.refuse(f"{self.name} cannot start: {error.strerror}")
             return

@@ -26,6 +26,7 @@ from rtbold.gui.controllers.child_process import SessionChild
 from rtbold.gui.controllers.dashboard import DashboardController
 from rtbold.gui.controllers.jobs import ChildJobs, Jobs
 from rtbold.gui.controllers.link import FeedLink
+from rtbold.gui.controllers.priority import Starter, give_way
 from rtbold.gui.controllers.session import SessionController
 from rtbold.gui.controllers.setup import SetupController
 from rtbold.gui.state.address import Address
@@ -69,9 +70,18 @@ class AppOptions:
 
 
 def run(options: AppOptions) -> int:
-    """Show the dashboard until it is closed; return the exit code."""
+    """Show the dashboard until it is closed; return the exit code.
+
+    It lowers the priority of this process, and it cannot be given back.
+    """
+    with Starter() as starter:
+        give_way()  # before Qt makes its threads, after the starter has made its own
+        return _run(options, ChildJobs(starting=starter))
+
+
+def _run(options: AppOptions, jobs: Jobs) -> int:
     app = application()
-    window = build(app, options)
+    window = build(app, options, jobs=jobs)
     _keep_log(Path(window.remembered.file).with_name("dashboard.log"))
     undo = window.failures.install()
     _close_on_signals(window)

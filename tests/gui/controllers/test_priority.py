@@ -1,0 +1,161 @@
+"""Who gives way: the thread that says so and what it makes, and nothing else.
+
+On Linux priority belongs to a thread, so the tests lower threads that end with them.
+"""
+
+import os
+import subprocess
+import sys
+import threading
+import time
+
+import pytest
+
+from rtbold.gui.controllers import priority
+from rtbold.gui.controllers.jobs import ChildJobs
+from rtbold.gui.controllers.priority import NICER, Starter, at_once, give_way
+
+PROGRAM = (
+    "import os; print(os.getpriority(os.PRIO_PROCESS, 0), os.sched_getscheduler(0))"
+)
+# as a session starts its inlets
+WITH_CHILD = (
+    f"import subprocess, sys; subprocess.run([sys.executable, '-c', {PROGRAM!r}])"
+)
+
+linux = pytest.mark.skipif(sys.platform != "linux", reason="threads have priorities")
+
+
+def mine():
+    return os.getpriority(os.PRIO_PROCESS, 0), os.sched_getscheduler(0)
+
+
+def lowered():
+    niceness, _ = mine()
+    return min(niceness + NICER, 19), os.SCHED_BATCH
+
+
+def in_a_thread(work):
+    """Return what `work` returns in a thread that has given way."""
+    found = []
+
+    def run():
+        give_way()
+        found.append(work())
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    thread.join()
+    return found[0]
+
+
+@linux
+def test_a_thread_gives_way_and_the_others_do_not():
+    usual = mine()
+    assert in_a_thread(mine) == lowered()
+    assert mine() == usual
+
+
+@linux
+def test_a_thread_hands_it_down_to_the_threads_that_it_makes():
+    def ask():
+        found = []
+        thread = threading.Thread(target=lambda: found.append(mine()))
+        thread.start()
+        thread.join()
+        return found[0]
+
+    assert in_a_thread(ask) == lowered()
+
+
+@linux
+def test_it_is_never_idle():
+    """A window at the idle policy says nothing on a machine that is full."""
+    (niceness, policy), (usual, _) = in_a_thread(mine), mine()
+    assert policy != os.SCHED_IDLE
+    assert niceness - usual <= NICER <= 5
+
+
+@linux
+def test_a_policy_that_somebody_chose_stays():
+    def run():
+        os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
+        give_way()
+        found.append(mine())
+
+    found = []
+    thread = threading.Thread(target=run)
+    thread.start()
+    thread.join()
+    assert found[0][1] == os.SCHED_IDLE
+
+
+def test_where_it_is_forbidden_the_window_opens_all_the_same(monkeypatch):
+    def forbid(*given):
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr(priority.os, "sched_setscheduler", forbid, raising=False)
+    monkeypatch.setattr(priority.os, "nice", forbid, raising=False)
+    usual = os.getpriority(os.PRIO_PROCESS, 0) if sys.platform != "win32" else None
+    give_way()
+    if usual is not None:
+        assert os.getpriority(os.PRIO_PROCESS, 0) == usual
+
+
+@linux
+def test_what_a_starter_starts_keeps_the_priority_of_before():
+    with Starter() as starter:
+        assert in_a_thread(lambda: starter(mine)) == mine()
+        assert in_a_thread(lambda: at_once(mine)) == lowered()
+
+
+def test_a_starter_uses_one_thread_and_ends_it():
+    before = set(threading.enumerate())
+    with Starter() as starter:
+        who = {starter(threading.get_ident) for _ in range(5)}
+        assert len(who) == 1
+        assert len(set(threading.enumerate()) - before) == 1
+    assert set(threading.enumerate()) <= before
+
+
+def test_what_a_child_cannot_do_is_raised_where_it_was_asked_for():
+    with Starter() as starter, pytest.raises(FileNotFoundError):
+        starter(lambda: subprocess.Popen(["/nowhere/python"]))
+
+
+@linux
+@pytest.mark.integration
+@pytest.mark.parametrize("program", [PROGRAM, WITH_CHILD], ids=["child", "its child"])
+def test_jobs_and_sessions_run_at_the_usual_priority(program, tmp_path):
+    log = tmp_path / "log"
+    with Starter() as starter:
+        jobs = ChildJobs((sys.executable, "-c"), starting=starter)
+
+        def start():
+            job = jobs.start("probe", [program])
+            session = jobs.start_session([program], log)
+            assert session._process.wait(20) == 0
+            end_s = time.monotonic() + 20
+            while job.poll() is None and time.monotonic() < end_s:
+                time.sleep(0.01)
+            return job.lines
+
+        said = in_a_thread(start)
+    usual = " ".join(str(int(number)) for number in mine())
+    assert said == (usual,)
+    assert log.read_text().strip() == usual
+
+
+@linux
+@pytest.mark.integration
+def test_without_a_starter_a_child_would_give_way_too(tmp_path):
+    """The reason why there is one."""
+    jobs = ChildJobs((sys.executable, "-c"))
+
+    def start():
+        session = jobs.start_session([PROGRAM], tmp_path / "log")
+        return session._process.wait(20)
+
+    assert in_a_thread(start) == 0
+    usual = " ".join(str(int(number)) for number in lowered())
+    assert (tmp_path / "log").read_text().strip() == usual
