@@ -15,6 +15,7 @@ from rtbold.errors import RtboldError
 from rtbold.feedback import FeedbackSettings
 from rtbold.io.preflight import (
     check_engine,
+    check_own_priority,
     check_ports,
     check_recorder,
     check_recording_folder,
@@ -54,6 +55,7 @@ def examine(settings: PreflightSettings, clock: Clock) -> Iterator[Found]:
     bundle, findings = _model(settings)
     yield from findings
     yield from check_ports(run)
+    yield check_own_priority()
     yield from _recording(run, bundle)
     with ExitStack() as stack:
         if bundle is not None:

@@ -175,6 +175,36 @@ def check_cpu() -> Check:
     return Check("cpu", "ok", found)
 
 
+def check_priority() -> Check:
+    """Report the priority that a session started from here would have."""
+    return judge_priority(_lowered())
+
+
+def judge_priority(lowered: Sequence[str]) -> Check:
+    """Say whether other programs come before a session; `lowered` is by what."""
+    if not lowered:
+        return Check("priority", "ok", "not below the usual")
+    return Check(
+        "priority",
+        "warn",
+        f"{', '.join(lowered)}: other programs come before a session started from here",
+        "start it from a terminal that was not lowered: without nice, chrt, or a queue",
+    )
+
+
+def _lowered() -> list[str]:
+    niceness = psutil.Process().nice()
+    if sys.platform == "win32":  # not run here
+        low = (psutil.BELOW_NORMAL_PRIORITY_CLASS, psutil.IDLE_PRIORITY_CLASS)
+        return ["priority class below normal"] if niceness in low else []
+    found = [f"niceness {niceness}"] if niceness > 0 else []
+    if sys.platform == "linux":
+        names = {os.SCHED_BATCH: "policy batch", os.SCHED_IDLE: "policy idle"}
+        policy = names.get(os.sched_getscheduler(0))
+        found += [policy] if policy else []
+    return found
+
+
 def check_memory() -> Check:
     """Report free memory."""
     free_gb = psutil.virtual_memory().available / 1e9

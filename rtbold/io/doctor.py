@@ -22,6 +22,7 @@ from rtbold.io.checks import (
     check_memory,
     check_packages,
     check_port,
+    check_priority,
     check_python,
     check_timer,
 )
@@ -50,6 +51,7 @@ def examine(
     yield check_python()
     yield from check_packages()
     yield check_cpu()
+    yield check_priority()
     yield check_memory()
     yield check_timer()
     yield check_disk(record)

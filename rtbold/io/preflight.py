@@ -13,7 +13,7 @@ from rtbold.client import request
 from rtbold.config import RunSettings
 from rtbold.engine.protocol import Engine
 from rtbold.errors import RtboldError
-from rtbold.io.checks import check_disk, check_port
+from rtbold.io.checks import check_disk, check_port, check_priority
 from rtbold.io.curve import ServerKeys, check_bind
 from rtbold.io.doctor import time_engine
 from rtbold.io.labrecorder import find_labrecorder
@@ -24,6 +24,12 @@ ASK_S = 1.0  # for whoever holds the control port
 BYTES_PER_VALUE = 4  # as LabRecorder writes float32; double is twice as much
 LOG_BYTES_H = 0.2e9  # of the event log, at most as measured
 HOUR_S = 3600
+
+
+def check_own_priority() -> Finding:
+    """Say whether a session would run below the usual priority."""
+    check = check_priority()
+    return Finding("priority", check.state, check.found, check.advice)
 
 
 def check_ports(run: RunSettings) -> list[Finding]:

@@ -9,7 +9,10 @@ CHECKS = (
     "session_preflight_streams.py", "io/preflight.py",
 )  # fmt: skip
 # whose state is a variable: the doctor's
-FROM_DOCTOR = {("engine", "fail"), ("engine", "warn"), ("disk", "warn")}
+FROM_DOCTOR = {
+    ("engine", "fail"), ("engine", "warn"), ("disk", "warn"),
+    ("priority", "warn"),
+}  # fmt: skip
 ON_ONE_ROW = {"recorder"}  # beside another that warns
 
 

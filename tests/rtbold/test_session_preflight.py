@@ -1,6 +1,9 @@
 """Everything that is opened, with streams that are made up and a clock that is told."""
 
 import itertools
+import os
+import sys
+import threading
 from dataclasses import replace
 
 import numpy as np
@@ -128,6 +131,20 @@ def test_all_is_well(world, root):
     assert [line.state for line in report.lines] == ["good"] * len(CHANNELS)
     assert checks["recording folder"].state == "warn"
     assert "feedback from Heschl's gyrus" in checks["target"].found
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="threads have priorities")
+def test_a_session_that_would_give_way_is_told(world, root):
+    def lowered():
+        os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
+        found.append(look(world, root)[0]["priority"])
+
+    found = []
+    thread = threading.Thread(target=lowered)  # which alone has it, and ends with it
+    thread.start()
+    thread.join()
+    assert (found[0].state, found[0].must) == ("warn", False)
+    assert "policy batch" in found[0].found
 
 
 def test_without_a_model_the_streams_are_looked_at_all_the_same(world, root):

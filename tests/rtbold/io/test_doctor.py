@@ -1,7 +1,9 @@
 import json
+import os
 import socket
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -193,6 +195,28 @@ def test_the_machine_itself_is_described():
     assert "cores" in checks.check_cpu().found
     assert "GB" in checks.check_memory().found
     assert "ms late" in checks.check_timer(n=3).found
+
+
+def test_a_lowered_priority_is_a_warning_that_says_by_what():
+    check = checks.judge_priority(["niceness 5", "policy batch"])
+    assert (check.name, check.state) == ("priority", "warn")
+    assert "niceness 5, policy batch" in check.found
+    assert "nice" in check.advice
+    assert checks.judge_priority([]).state == "ok"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="threads have priorities")
+def test_the_priority_is_looked_at():
+    def lower():
+        os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
+        found.append(checks.check_priority())
+
+    found = []
+    thread = threading.Thread(target=lower)  # which alone has it, and ends with it
+    thread.start()
+    thread.join()
+    assert found[0].state == "warn"
+    assert "policy batch" in found[0].found
 
 
 def test_the_worst_check_counts():
