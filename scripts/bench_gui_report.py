@@ -100,11 +100,12 @@ def _loop(plan: GuiPlan, loop: Figures) -> str:
             f"| {name} the dashboard | {ms['n']} | {ms['p50']:.1f} | {ms['p95']:.1f} "
             f"| {ms['p99']:.1f} | {ms['max']:.1f} |"
         )
-    ratio = loop["ratio"]
+    ratio, between = loop["ratio"], _each(loop["p99_ratio_interval"], " to ")
     lines += [
         "",
         f"With over without: p50 {ratio['p50']:.2f}, p95 {ratio['p95']:.2f}, p99 "
-        f"**{ratio['p99']:.2f}**; of each pair of turns, p99 "
+        f"**{ratio['p99']:.2f}** (90 % lie in {between}, were "
+        "other pairs drawn of these); of each pair of turns, p99 "
         f"{_each(loop['p99_ratio_of_each_pair'])} and p50 "
         f"{_each(loop['p50_ratio_of_each_pair'])}. (A turn's p99 is nearly its worst "
         "prediction.)",
@@ -112,5 +113,5 @@ def _loop(plan: GuiPlan, loop: Figures) -> str:
     return "\n".join(lines)
 
 
-def _each(ratios: list[float]) -> str:
-    return ", ".join(f"{ratio:.2f}" for ratio in ratios)
+def _each(ratios: list[float], between: str = ", ") -> str:
+    return between.join(f"{ratio:.2f}" for ratio in ratios)

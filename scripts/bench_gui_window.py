@@ -24,6 +24,7 @@ from PyQt6 import sip
 from PyQt6.QtCore import QEvent, QObject, QTimer
 from PyQt6.QtWidgets import QApplication, QWidget
 
+from rtbold.gui.controllers.priority import give_way
 from rtbold.gui.state.address import Address
 from rtbold.gui.state.dashboard import DashboardState
 from rtbold.gui.state.latency import LatencyBook
@@ -70,6 +71,7 @@ class TimedApplication(QApplication):
 def main(given: list[str]) -> int:
     """Play one role; print its figures."""
     options = _parse(given)
+    give_way()  # as `rtbold gui` does
     app = TimedApplication() if options.role == "parts" else application()
     app.setStyle("Fusion")
     with tempfile.TemporaryDirectory() as folder:

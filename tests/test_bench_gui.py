@@ -60,6 +60,18 @@ def test_with_is_held_against_without(bench):
     assert found["blocks"][1]["with_dashboard"]
 
 
+def test_the_interval_of_a_ratio_is_that_of_its_pairs(bench):
+    loop = bench.bench_gui_loop
+    usual = [10.0] * 99 + [20.0]
+    pairs = [
+        (loop.Block(False, usual), loop.Block(True, [factor * ms for ms in usual]))
+        for factor in (1.0, 1.0, 1.2, 1.2)
+    ]
+    low, high = loop.p99_interval(pairs)
+    assert 1.0 <= low < 1.2 == pytest.approx(high)
+    assert loop.p99_interval(pairs[:2]) == [1.0, 1.0]
+
+
 def test_the_section_says_everything_in_tables(bench):
     text = bench.bench_gui_report.text(bench.bench_gui.GuiPlan(), figures(bench))
     assert text.startswith("### Dashboard")
@@ -68,7 +80,8 @@ def test_the_section_says_everything_in_tables(bench):
         "| EEG scope, 64 channels | 0.50 | 2.00 | 4.0 |",
         "| 64 | session | **0.071** |",
         "p50 12.0 ms, p95 **24.0 ms**",
-        "p99 **1.10**; of each pair of turns, p99 1.10, 1.10",
+        "p99 **1.10** (90 % lie in 1.10 to 1.10",
+        "of each pair of turns, p99 1.10, 1.10",
     ):
         assert words in text
     widths = {}
@@ -90,6 +103,7 @@ def test_figures_are_kept_with_day_and_machine(bench, tmp_path):
 def test_turns_are_in_pairs_and_triggers_on_the_twins_chunks(bench):
     plan = bench.bench_gui_loop.LoopPlan()
     assert plan.n_blocks % 2 == 0
+    assert plan.n_blocks / 2 * plan.block_s / plan.tr_s >= 500, "for a p99"
     assert plan.tr_s / 0.05 == pytest.approx(round(plan.tr_s / 0.05))
 
 
