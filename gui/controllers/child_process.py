@@ -17,14 +17,19 @@ LONGEST_LINE = 4_000_000  # a list of all models comes as one line
 MOST_LAST_WORDS = 8
 LOG_TAIL_BYTES = 20_000
 NEVER_STARTED = -1
+END_WITH_STDIN = "--end-with-stdin"
 LISTENER_S = 0.2  # one on this machine answers at once, or refuses at once
 
 
 def popen(command: Sequence[str]) -> "subprocess.Popen[str]":
-    """Start a child with its output in pipes, in a process group of its own."""
+    """Start a child with its output in pipes, in a process group of its own.
+
+    Nothing is ever written to its input. That pipe is closed when this process is gone,
+    in whatever way, and `END_WITH_STDIN` lets the child heed that.
+    """
     return subprocess.Popen(
-        command,
-        stdin=subprocess.DEVNULL,
+        (*command, END_WITH_STDIN),
+        stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         encoding="utf-8",

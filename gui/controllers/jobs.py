@@ -1,7 +1,8 @@
 """Child processes of the command line, so that nothing hanging freezes a window.
 
 ``rtbold streams``, ``preflight`` and the like run as jobs: read by threads, ended at
-their limit, ended with the dashboard. A session is started apart and never ended by us.
+their limit, ended with the dashboard, even with one that is killed. A session is
+started apart and never ended by us.
 """
 
 import subprocess
@@ -266,6 +267,8 @@ class ChildJob:
 
     def _end(self, process: "subprocess.Popen[str]") -> None:
         self._returncode = process.returncode
+        if process.stdin is not None:
+            process.stdin.close()
         if self._problem or self.stopped or self._returncode == 0:
             return
         said = self._output.last_words()

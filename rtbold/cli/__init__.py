@@ -15,13 +15,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code.
 
     Every deliberate error becomes one message on standard error; ``--debug``, anywhere
-    on the line, shows the traceback too.
+    on the line, shows the traceback too. With ``--end-with-stdin`` it ends as by Ctrl-C
+    once its standard input is closed.
     """
     given = list(sys.argv[1:] if arguments is None else arguments)
     debug = "--debug" in given
-    given = [word for word in given if word != "--debug"]
     from rtbold.cli.app import build_app
     from rtbold.cli.lsl_config import quieten
+    from rtbold.cli.stdin_watch import OPTION, end_with_stdin
+
+    if OPTION in given:
+        end_with_stdin()
+    given = [word for word in given if word not in ("--debug", OPTION)]
 
     quieten(os.environ, Path.cwd())
 
