@@ -272,8 +272,12 @@ def _measured(figures: Figures) -> list[Finding]:
     if n is None:
         return []
     if n == 0:
-        found = "NOT REHEARSED: none came"
-        return [_finding(name, "warn", found, "look at its source: --truth")]
+        found = "NOT REHEARSED: none came that is a volume of this session"
+        advice = (
+            "look at its source (--truth); where it came, the scan began before the "
+            "session, which counts from the first trigger that it hears"
+        )
+        return [_finding(name, "warn", found, advice)]
     return [_finding(name, "ok", f"{n} volumes came")]
 
 

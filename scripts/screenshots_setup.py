@@ -144,7 +144,8 @@ def rehearsal(stage: Stage, history_s: float) -> None:
     page = window.stack.widget(SETUP)
     results = window.stack.widget(REHEARSE)
     results.minutes.set_value(MINUTES)
-    page.form.set_choice(usual())
+    # the twin's scan runs already, so its BOLD would be of other volumes
+    page.form.set_choice(replace(usual(), truth=""))
     there = page._controller  # noqa: SLF001 - how far it is
     stage.live(
         window, PATIENCE_S, until=lambda: there.streams.named(f"{TWIN}-eeg") is not None
@@ -155,6 +156,11 @@ def rehearsal(stage: Stage, history_s: float) -> None:
     stage.live(window, PATIENCE_S, until=lambda: not there.rehearsal.running)
     stage.live(window, 1)
     stage.shoot("rehearsal-go", window)
+    page.form.set_choice(replace(usual(), truth="", tr_s=2.1))
+    stage.live(window, 1)
+    stage.shoot("rehearsal-changed", window)
+    page.form.set_choice(replace(usual(), truth=""))
+    stage.live(window, 1)
     results.again.click()
     stage.live(window, 40)
     stage.end(twin)

@@ -78,7 +78,7 @@ def test_a_good_session_is_a_go():
             "fail",
             "142 triggers as markers",
         ),
-        ({"n_measured": 0}, "measured BOLD", "warn", "NOT REHEARSED"),
+        ({"n_measured": 0}, "measured BOLD", "warn", "a volume of this session"),
         ({"by_status": {"degraded": 9}}, "usable answers", "warn", "9 degraded"),
         ({"longest_silence_s": 2.3}, "heartbeat", "fail", "2.3 s"),
         ({"n_sequence_gaps": 3}, "sequence", "fail", "3 messages"),
