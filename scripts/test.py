@@ -2,7 +2,7 @@
 
     python scripts/test.py                # lint, types, tests
     python scripts/test.py --fast         # unit tests only
-    python scripts/test.py --long         # the ten-minute tests too (CI sets this)
+    python scripts/test.py --long         # every test, and coverage (CI sets this)
     python scripts/test.py -- -k ring     # what follows -- goes to pytest
 
 torch: on Linux the plain wheel from PyPI brings several GB of CUDA libraries. For the
@@ -23,9 +23,11 @@ from pathlib import Path
 from environment import ROOT, prepare, python_of, require_python
 
 EXTRAS = "files,gui,calibration,tensorrt,record,docs,test"
-UNIT = "not integration and not realtime and not long"
 NOTHING_SELECTED = 5  # pytest: no test fits the choice; -k may well pick one kind only
+UNIT = "not integration and not realtime"
 CLOCKED = "(integration or realtime) and not long"  # one at a time: they watch a clock
+LONG_IDLE = "(integration or realtime) and long and not heavy"
+LONG_BUSY = "(integration or realtime) and long and heavy"
 SIZE_NOTE = """\
 The full test environment takes about 1.1 GB to fetch and 2.3 GB on disk with the CPU
 build of torch. On Linux the plain torch wheel adds several GB of CUDA libraries; how to
@@ -43,7 +45,7 @@ def parse() -> argparse.Namespace:
         "--long",
         action="store_true",
         default=os.environ.get("CI") == "true",
-        help="also the tests of ten minutes (default when CI=true)",
+        help="also the long tests, and coverage (default when CI=true)",
     )
     parser.add_argument("pytest_args", nargs="*", help="passed on to pytest")
     return parser.parse_args()
@@ -90,30 +92,37 @@ def checks(python: Path) -> list[bool]:
 def run_tests(python: Path, options: argparse.Namespace) -> bool:
     """Run pytest: unit tests on every core, then what watches a clock, one by one.
 
-    The ten-minute tests run beside the latter, never beside busy cores.
+    Coverage doubles the time of many unit tests, so it comes with the long ones only.
     """
     pytest = [str(python), "-m", "pytest"]
-    choice = f"{UNIT} and not heavy" if options.fast else UNIT
-    unit = ["-m", choice, "-n", "auto", "--dist", "worksteal"]
-    covered = [] if options.fast else ["--cov", "--cov-report="]
+    left_out = " and not heavy" if options.fast else ""
+    left_out += "" if options.long else " and not long"
+    unit = ["-m", UNIT + left_out, "-n", "auto", "--dist", "worksteal"]
+    covered = ["--cov", "--cov-report="] if options.long else []
     good = [step("unit tests", [*pytest, *unit, *covered, *options.pytest_args])]
     if options.fast:
         return all(good)
     beside = start_long(pytest) if options.long else None
-    clocked = [*pytest, "-m", CLOCKED, *covered, "--cov-append", *options.pytest_args]
+    more = [*(["--cov-append"] if options.long else []), *options.pytest_args]
+    clocked = [*pytest, "-m", CLOCKED, *covered, *more]
     good.append(step("tests with sockets, windows and child processes", clocked))
     if beside:
         good.append(finish_long(beside))
-    report = [str(python), "-m", "coverage", "report", "--skip-covered"]
-    good.append(step("coverage", report))
+        good.append(step("long tests, busy", [*pytest, "-m", LONG_BUSY]))
+        report = [str(python), "-m", "coverage", "report", "--skip-covered"]
+        good.append(step("coverage", report))
     return all(good)
 
 
 def start_long(pytest: list[str]) -> subprocess.Popen[str]:
-    """Start the ten-minute tests in the background, output kept for later."""
+    """Start the ten-minute tests in the background, output kept for later.
+
+    They mostly wait, so they run beside those that watch a clock; never beside busy
+    cores.
+    """
     print("== long tests: started beside the others", flush=True)
     return subprocess.Popen(
-        [*pytest, "-m", "long", "-p", "no:cacheprovider"],
+        [*pytest, "-m", LONG_IDLE, "-p", "no:cacheprovider"],
         cwd=ROOT,
         env=quiet_env(),
         stdout=subprocess.PIPE,

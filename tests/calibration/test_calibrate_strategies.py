@@ -27,7 +27,11 @@ def files(tmp_path_factory):
     return ["--subject", "S01", "--eeg", xdf, "--bold", tsv, "--cleaning", "none"]
 
 
-@pytest.mark.parametrize("strategy", ["last", "adapters", "all"])
+# Five fits of a network each, a minute with coverage: one is enough by default
+SLOW = [pytest.param(name, marks=pytest.mark.long) for name in ("adapters", "all")]
+
+
+@pytest.mark.parametrize("strategy", ["last", *SLOW])
 def test_a_network_is_trained_judged_and_saved(files, tmp_path, monkeypatch, strategy):
     # Both take longer than the fits, and are the same for all
     monkeypatch.setattr(outcome, "_report", lambda *_: b"report")

@@ -61,7 +61,7 @@ def live_scan(root):
     return Live(exit_code, said, folder)
 
 
-TOGETHER = (live_scan,)
+TOGETHER = {live_scan: SECONDS}
 
 
 @pytest.fixture

@@ -57,7 +57,11 @@ def lost_samples(root):
         return it.listener
 
 
-TOGETHER = (unix_clock_then_bad_channels, another_rate, lost_samples)
+TOGETHER = {
+    unix_clock_then_bad_channels: WINDOW_S + 8.0,
+    another_rate: 2 * WINDOW_S + 3.0,
+    lost_samples: WINDOW_S + 6 * TR_S,
+}
 
 
 def test_stamps_of_unix_time_are_aligned_at_arrival(together):

@@ -39,7 +39,7 @@ def mock_session(root):
         return listener.of("pred.roi")
 
 
-TOGETHER = (mock_session,)
+TOGETHER = {mock_session: SECONDS}
 
 
 def test_a_session_predicts_from_its_volts(together):

@@ -13,7 +13,7 @@ from rtbold.channel_quality import ChannelMonitor
 from rtbold.conditioning import Conditioner
 from rtbold.electrodes import canonical
 
-pytestmark = pytest.mark.integration
+pytestmark = pytest.mark.heavy
 NAME = "absence_epilepsy.eeg.h5"
 RATE_HZ = 200
 TR_S = 2.1

@@ -100,7 +100,7 @@ def minute_with_mne_lsl(_root):
     return with_mne_lsl(SHORT_START_S, SHORT_S)
 
 
-TOGETHER = (minute_with_rtbold_play, minute_with_mne_lsl)
+TOGETHER = {minute_with_rtbold_play: SHORT_S, minute_with_mne_lsl: SHORT_S}
 
 
 @pytest.fixture(scope="module")

@@ -57,7 +57,7 @@ def interrupted(root):
     return process.returncode, [*lines, *read(rest)], name
 
 
-TOGETHER = (rehearsed, interrupted)
+TOGETHER = {rehearsed: SECONDS, interrupted: 0.0}
 
 
 def test_the_twin_is_a_go(together):

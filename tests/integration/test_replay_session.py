@@ -75,7 +75,7 @@ def record(root):
     return Recorded(bundle, listener.of("pred.roi"), card.parent)
 
 
-TOGETHER = (record,)
+TOGETHER = {record: SECONDS}
 
 
 @pytest.fixture

@@ -50,7 +50,7 @@ def with_truth(root):
     return Measured(of("truth"), of("pred.roi"), of("trigger"), said, xdf)
 
 
-TOGETHER = (with_truth,)
+TOGETHER = {with_truth: SECONDS}
 
 
 @pytest.fixture

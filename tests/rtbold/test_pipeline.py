@@ -1,3 +1,5 @@
+from functools import cache
+
 import numpy as np
 import pipeline_rig as rig
 import pytest
@@ -87,50 +89,59 @@ def test_the_window_is_what_the_whole_signal_conditioned_at_once_gives():
         np.testing.assert_allclose(window_uv, expected, atol=1e-4)
 
 
+CUT_S = 21.0
+
+
+@cache
+def stepped_uv(rate_hz):
+    signal_uv = rig.eeg(rate_hz, CUT_S)
+    signal_uv[2, round(5 * rate_hz) :] += 300.0  # a step
+    signal_uv[1] += 2000 * np.exp(-np.arange(signal_uv.shape[1]) / (3 * rate_hz))
+    return signal_uv
+
+
+def in_chunks(rate_hz, cuts):
+    chunks = list(rig.samples(stepped_uv(rate_hz), rate_hz, cuts))
+    events = [*rig.triggers(CUT_S), *chunks]
+    return essence(rig.run(rig.pipeline(), rig.stream(rate_hz), events))
+
+
+@cache
+def in_regular_chunks(rate_hz):
+    return in_chunks(rate_hz, rig.every(rate_hz, CUT_S, 0.25))
+
+
 @pytest.mark.parametrize("rate_hz", [250.0, 500.0, 5000.0])
 @settings(max_examples=8, deadline=None)
 @given(data=st.data())
 def test_chunking_does_not_matter(rate_hz, data):
     """Markers keep their place among the samples; the samples are cut anew."""
-    seconds = 21.0
-    signal_uv = rig.eeg(rate_hz, seconds)
-    signal_uv[2, round(5 * rate_hz) :] += 300.0  # a step
-    signal_uv[1] += 2000 * np.exp(-np.arange(signal_uv.shape[1]) / (3 * rate_hz))
-    n = signal_uv.shape[1]
+    n = stepped_uv(rate_hz).shape[1]
     cuts = data.draw(st.sets(st.integers(1, n - 1), max_size=40))
-    regular = rig.every(rate_hz, seconds, 0.25)
-    found = []
-    for these in (regular, cuts):
-        chunks = list(rig.samples(signal_uv, rate_hz, these))
-        pipe = rig.pipeline()
-        events = [*rig.triggers(seconds), *chunks]
-        found.append(essence(rig.run(pipe, rig.stream(rate_hz), events)))
-    assert found[0] == found[1]
-    assert any(p[2] in USABLE for p in found[0])
+    expected = in_regular_chunks(rate_hz)
+    assert in_chunks(rate_hz, cuts) == expected
+    assert any(p[2] in USABLE for p in expected)
+
+
+@cache
+def with_triggers_late_by(*late_s):
+    rate_hz, seconds = 250.0, 25.0
+    markers = [
+        Marker("R128", m.t_lsl_s, m.t_lsl_s + late_s[k])
+        for k, m in enumerate(rig.triggers(seconds))
+    ]
+    signal_uv = rig.eeg(rate_hz, seconds)
+    chunks = rig.samples(signal_uv, rate_hz, rig.every(rate_hz, seconds))
+    events = rig.in_order(chunks, markers, rig.passing(seconds))
+    found = rig.run(rig.pipeline(), rig.stream(rate_hz), events)
+    return essence([p for p in found if p.tick.volume_index is not None])
 
 
 @settings(max_examples=10, deadline=None)
 @given(moves=st.lists(st.floats(0.0, 0.09), min_size=12, max_size=12))
 def test_when_a_trigger_arrives_does_not_matter(moves):
     """A trigger waits for its samples, or its samples for it: the same answer."""
-    rate_hz, seconds = 250.0, 25.0
-    signal_uv = rig.eeg(rate_hz, seconds)
-    found = []
-    for late in ([0.0] * 12, moves):
-        markers = [
-            Marker("R128", m.t_lsl_s, m.t_lsl_s + late[k])
-            for k, m in enumerate(rig.triggers(seconds))
-        ]
-        chunks = rig.samples(signal_uv, rate_hz, rig.every(rate_hz, seconds))
-        pipe = rig.pipeline()
-        events = rig.in_order(chunks, markers, rig.passing(seconds))
-        volumes = [
-            p
-            for p in rig.run(pipe, rig.stream(rate_hz), events)
-            if p.tick.volume_index is not None
-        ]
-        found.append(essence(volumes))
-    assert found[0] == found[1]
+    assert with_triggers_late_by(*moves) == with_triggers_late_by(*[0.0] * 12)
 
 
 def test_a_stall_yields_the_null_prediction_that_is_due():

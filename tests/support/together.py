@@ -1,9 +1,10 @@
 """Scenarios that take a minute of the wall clock each, and little else: all at once.
 
-Their starts are spread: to start a session costs seconds of both cores.
+Their starts are spread: to start a session costs seconds of both cores. The longest
+start first, so that the last to start is not the last to end.
 
-A module lists its own in ``TOGETHER``; those of the selected tests start together with
-the first test that asks for one.
+A module lists its own in ``TOGETHER``, each with about how many seconds it plays; those
+of the selected tests start together with the first test that asks for one.
 """
 
 import time
@@ -24,7 +25,8 @@ def later(scenario, folder, wait_s):
 def together(request, tmp_path_factory):
     """Return a function from a scenario to its result, which it waits for."""
     asking = [i for i in request.session.items if "together" in i.fixturenames]
-    scenarios = dict.fromkeys(s for item in asking for s in item.module.TOGETHER)
+    lasts_s = {s: t for item in asking for s, t in item.module.TOGETHER.items()}
+    scenarios = sorted(lasts_s, key=lasts_s.__getitem__, reverse=True)
     with ThreadPoolExecutor(len(scenarios)) as pool:
         running = {
             scenario: pool.submit(

@@ -18,7 +18,7 @@ from rtbold.gui.views.window_parts import SESSION, SETUP, SUMMARY
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(240)]
 TR_S = 2.1
-FRAMES_S = 0.25  # until a busy machine has drawn what the window knows
+FRAMES_S = 1.0  # until a busy machine has drawn what the window knows
 HEARTBEAT_S = 0.5
 SILENT_S = 2.0  # after the last heartbeat, says the requirement
 
