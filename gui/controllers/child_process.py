@@ -203,6 +203,8 @@ def _drain(pipe: IO[str], lines: "deque[str]") -> None:
 def _apart() -> dict[str, Any]:
     """Return what keeps a child from getting our Ctrl-C, and our priority."""
     if sys.platform != "win32":  # the priority is that of the thread which starts it
-        return {"start_new_session": True}
+        # A session (setsid) of its own would outlive us no better. Linux's autogroup
+        # weighs such sessions against each other as wholes: niceness would not count.
+        return {"process_group": 0}
     flags = subprocess.CREATE_NEW_PROCESS_GROUP | subprocess.CREATE_NO_WINDOW
     return {"creationflags": flags | subprocess.NORMAL_PRIORITY_CLASS}

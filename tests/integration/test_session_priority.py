@@ -76,6 +76,7 @@ def parts(session):
 def test_the_window_gives_way_and_the_session_does_not(started):
     window, session, children = started
     usual = priority(0)
+    assert os.getsid(session.pid) == os.getsid(window.pid), "else niceness is void"
     assert priority(window.pid) == (min(usual[0] + 5, 19), os.SCHED_BATCH)
     assert of_all_threads(session) == {usual}
     for process in (p for found in children.values() for p in found):

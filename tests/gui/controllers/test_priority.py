@@ -4,11 +4,13 @@ On Linux priority belongs to a thread, so the tests lower threads that end with 
 """
 
 import os
+import signal
 import subprocess
 import sys
 import threading
 import time
 
+import psutil
 import pytest
 
 from rtbold.gui.controllers import priority
@@ -33,6 +35,13 @@ def mine():
 def lowered():
     niceness, _ = mine()
     return min(niceness + NICER, 19), os.SCHED_BATCH
+
+
+def wait_for(true, within_s=20.0):
+    end_s = time.monotonic() + within_s
+    while not true():
+        assert time.monotonic() < end_s
+        time.sleep(0.02)
 
 
 def in_a_thread(work):
@@ -144,6 +153,48 @@ def test_jobs_and_sessions_run_at_the_usual_priority(program, tmp_path):
     usual = " ".join(str(int(number)) for number in mine())
     assert said == (usual,)
     assert log.read_text().strip() == usual
+
+
+@linux
+@pytest.mark.integration
+def test_a_session_gets_no_ctrl_c_and_stays_where_niceness_counts(tmp_path):
+    """Linux's autogroup weighs sessions of processes against each other as wholes."""
+    log = tmp_path / "log"
+    program = "import os; print(os.getpgid(0) == os.getpid(), os.getsid(0))"
+    session = ChildJobs((sys.executable, "-c")).start_session([program], log)
+    assert session._process.wait(20) == 0
+    assert log.read_text().split() == ["True", str(os.getsid(0))]
+
+
+@linux
+@pytest.mark.integration
+def test_a_session_outlives_the_terminal(tmp_path):
+    """Closing a terminal hangs up on what runs in its foreground, and on its shell."""
+    pid_file, log = tmp_path / "pid", tmp_path / "log"
+    window = (
+        "import fcntl, sys, termios, time\nfrom pathlib import Path\n"
+        "fcntl.ioctl(0, termios.TIOCSCTTY, 0)\n"  # the terminal is its own
+        "from rtbold.gui.controllers.jobs import ChildJobs\n"
+        "jobs = ChildJobs((sys.executable, '-c'))\n"
+        "program = 'import time; print(1, flush=True); time.sleep(60)'\n"
+        f"child = jobs.start_session([program], Path({str(log)!r}))\n"
+        f"Path({str(pid_file)!r}).write_text(str(child.pid))\ntime.sleep(60)\n"
+    )
+    import pty  # not on Windows
+
+    terminal, inside = pty.openpty()
+    leader = subprocess.Popen(
+        [sys.executable, "-c", window], stdin=inside, start_new_session=True
+    )
+    os.close(inside)
+    wait_for(lambda: log.exists() and log.read_text().strip() == "1")
+    wait_for(lambda: pid_file.exists() and pid_file.read_text())
+    session = psutil.Process(int(pid_file.read_text()))
+    os.close(terminal)
+    assert leader.wait(20) == -signal.SIGHUP
+    with pytest.raises(psutil.TimeoutExpired):
+        session.wait(0.5)
+    session.kill()
 
 
 @linux
