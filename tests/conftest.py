@@ -1,3 +1,5 @@
+import gc
+
 import hypothesis
 import pytest
 
@@ -11,3 +13,9 @@ def pytest_configure(config):
         import rtbold.models  # noqa: F401
     except ModuleNotFoundError as error:
         pytest.exit(f"{error}; run: pip install -e .", returncode=2)
+
+
+def pytest_collection_finish(session):
+    # What was imported stays: no later collection has to look through all of it
+    gc.collect()
+    gc.freeze()
