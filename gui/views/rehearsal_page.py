@@ -154,6 +154,9 @@ class RehearsalPage(QWidget):
         end.setValue(end.maximum())
         over = bool(rehearsal.verdict or rehearsal.problem)
         self.checks.show_lines(rehearsal.checks, done=over, stale=stale)
+        pale = f"color: {self._colours.muted}" if stale and over else ""
+        for part in (self.said, self.figures):
+            part.setStyleSheet(pale)
         self.figures.setHtml(_figures_html(rehearsal))
 
     def _show_verdict(self, rehearsal: Rehearsal, *, ended: bool, stale: bool) -> None:

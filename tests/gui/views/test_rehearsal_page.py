@@ -100,11 +100,13 @@ def test_a_go_is_none_any_more_once_the_settings_changed(rig):
     assert "GO" not in words
     assert not any(b.isEnabled() for b in (rig.page.print, rig.page.again))
     assert DARK.ok not in rig.page.checks.texts()[0]
+    assert DARK.muted in rig.page.figures.styleSheet()
     rig.page.set_colours(LIGHT)
     assert rig.page.verdict.text() == "◌ for other settings"
     rig.choice = CHOICE
     rig.page.refresh(DashboardState(), 1.1)
     assert rig.page.verdict.text() == "● GO"
+    assert rig.page.figures.styleSheet() == ""
     assert rig.page.again.isEnabled()
 
 
