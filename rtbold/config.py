@@ -59,6 +59,7 @@ class RunSettings:
     truth: str | None = None  # lsl:NAME, file:PATH, tcp:HOST:PORT, tbv:HOST:PORT
     truth_roi: tuple[str, ...] = ()
     truth_first: int = 0
+    truth_by_onset: bool = False
     duration_s: float | None = None
     allow_unvalidated: bool = False
     allow_simulated_model: bool = False
@@ -99,6 +100,17 @@ class RunSettings:
             raise ConfigError(
                 "--truth-roi names the ROIs of measured BOLD, but no source was given. "
                 "Expected --truth lsl:NAME, file:PATH, tcp:HOST:PORT or tbv:HOST:PORT."
+            )
+        if self.truth_by_onset and not (self.truth or "").startswith("lsl:"):
+            raise ConfigError(
+                "--truth-by-onset numbers measured volumes by their onsets, which only "
+                f"a stream tells; measured BOLD is from {self.truth!r}. Expected "
+                "--truth lsl:NAME, or leave it out."
+            )
+        if self.truth_by_onset and self.truth_first:
+            raise ConfigError(
+                f"--truth-by-onset and --truth-first {self.truth_first} were both "
+                "given; numbers come from the onsets or from the source. Give one."
             )
         if self.model and self.subject:
             raise ConfigError(

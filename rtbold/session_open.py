@@ -201,6 +201,7 @@ class _Opener:
             self._feedback.target,
             tr_s=tr_s,
             first=run.truth_first,
+            by_onset=run.truth_by_onset,
         )
         return LiveTruth(source, pairs)
 

@@ -12,10 +12,11 @@ from rtbold.interval import VOID
 from rtbold.io.bold_feed import OpenFeed
 from rtbold.messages import BoldPrediction, FloatArray, MeasuredVolume
 from rtbold.rolling_r import ENOUGH_EFFECTIVE_N
-from rtbold.truth import AfterRun, Truth, TruthSettings, TruthState
+from rtbold.truth import Truth, TruthSettings
+from rtbold.truth_state import AfterRun, TruthState
 from rtbold.view_messages import target_score, truth_message, truth_scores
 from rtbold.volume_filter import LEAST_ZERO_PHASE
-from rtbold.volume_number import Misnumbered
+from rtbold.volume_number import Misnumbered, onset_s
 from rtbold.wire import Truth as TruthMessage
 from rtbold.wire import TruthScore
 
@@ -24,7 +25,7 @@ _FIRST = "the number that the source gives to the first volume after the dummies
 _ANOTHER_VOLUME = (
     "it is another volume, and is neither published nor compared. If the "
     "session came after the scan's first triggers, start it before the scan; else say "
-    f"with --truth-first {_FIRST}"
+    f"with --truth-first {_FIRST}, or let --truth-by-onset find it"
 )
 
 Say = Callable[[str, str], None]  # level, text
@@ -40,13 +41,23 @@ class SessionTruth:
     target : ROI or contrast that is fed back.
     tr_s : of the session.
     first : number that the source gives to volume 0.
+    by_onset : its volumes are numbered by their onsets.
     """
 
-    def __init__(self, card: Card, target: str, *, tr_s: float, first: int = 0) -> None:
+    def __init__(
+        self,
+        card: Card,
+        target: str,
+        *,
+        tr_s: float,
+        first: int = 0,
+        by_onset: bool = False,
+    ) -> None:
         self._target = target
         self._lowpass_hz = card.normalisation.lowpass_hz
         self._tr_s = tr_s
         self._first = first
+        self._by_onset = by_onset
         contrast = contrast_weights(card, target)
         self._truth = Truth(
             TruthSettings(
@@ -55,6 +66,7 @@ class SessionTruth:
                 horizon_tr=card.horizon_tr,
                 lowpass_hz=self._lowpass_hz,
                 first=first,
+                by_onset=by_onset,
                 contrast=contrast,
             )
         )
@@ -129,7 +141,15 @@ class SessionTruth:
         return f"; {n} volumes were not those of their number" if n else ""
 
     def _look_at_number(self, volume: MeasuredVolume, say: Say) -> None:
-        if (found := self._truth.misnumbered) is not None:
+        if self._by_onset and onset_s(volume, self._tr_s) is None:
+            self._tell(
+                "onset",
+                say,
+                f"measured volume {volume.volume_index} tells no onset, expected one "
+                "with --truth-by-onset: it is not compared. Number the volumes with "
+                "--truth-first, or let the source stamp each with its onset.",
+            )
+        elif (found := self._truth.misnumbered) is not None:
             self._tell("number", say, self._said_misnumbered(found))
         elif self._truth.came_soon:
             what = (

@@ -15,7 +15,7 @@ import numpy as np
 from rtbold.messages import BoldPrediction, FloatArray, MeasuredVolume
 from rtbold.pair_history import WINDOW_VOLUMES, Pair, PairHistory
 from rtbold.roi_columns import RoiColumns
-from rtbold.rolling_r import RollingR
+from rtbold.truth_state import AfterRun, TruthState
 from rtbold.volume_number import (
     AHEAD_MOST,
     Misnumbered,
@@ -36,30 +36,9 @@ class TruthSettings:
     horizon_tr: int = 0
     lowpass_hz: float | None = 0.15
     first: int = 0  # number that the source gives to the session's volume 0
+    by_onset: bool = False  # the volume that began then, whatever the source's number
     # ROI -> weight of measured and of predicted BOLD, for a contrast that is fed back.
     contrast: Mapping[str, tuple[float, float]] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class TruthState:
-    """What is known after one measured volume. Columns: the ROIs, then the contrast."""
-
-    volume_index: int  # of the session
-    t_volume_s: float | None
-    rois: tuple[str, ...]  # those of the model that are measured, in its order
-    measured: FloatArray  # (rois,), as it came; nan: missing
-    filtered: FloatArray  # (rois,), causal low-pass, the scanner's unit
-    predicted: FloatArray  # (rois,), for this volume, model units; nan: none
-    rolling: RollingR  # (columns,)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class AfterRun:
-    """The score over a whole run, low-passed forwards and backwards as the target."""
-
-    rois: tuple[str, ...]
-    score: RollingR  # (columns,)
-    n_volumes: int
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -133,8 +112,8 @@ class Truth:
         StreamMismatch : the source measures none of the model's ROIs, or the number
             of its values is not that of its ROIs.
         """
-        index = volume.volume_index - self._settings.first
-        if index < 0:
+        index = self._number(volume)
+        if index is None or index < 0:
             return None  # a dummy, before the session's volume 0
         self._know_rois(volume)
         if self._is_far_ahead(index, volume):
@@ -180,6 +159,16 @@ class Truth:
         if found is not None:
             self.misnumbered = found
             self.n_misnumbered += 1
+
+    def _number(self, volume: MeasuredVolume) -> int | None:
+        """Return the session's number of a volume; None: its onset must be known."""
+        if not self._settings.by_onset:
+            return volume.volume_index - self._settings.first
+        began_s = onset_s(volume, self._settings.tr_s)
+        newest_s = self._onsets_s.get(self._newest_tick)
+        if began_s is None or newest_s is None:
+            return None
+        return self._newest_tick + round((began_s - newest_s) / self._settings.tr_s)
 
     def _began_s(self, index: int, volume: MeasuredVolume) -> float | None:
         """Return the volume's onset: the source's, else that of its trigger."""

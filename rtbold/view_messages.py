@@ -7,7 +7,7 @@ from rtbold.codec import pack_samples
 from rtbold.floats import shortest, shortest_all
 from rtbold.messages import MODEL_RATE_HZ, Float32Array
 from rtbold.rolling_r import ENOUGH_EFFECTIVE_N, RollingR
-from rtbold.truth import TruthState
+from rtbold.truth_state import TruthState
 from rtbold.wire import Bands, Eeg, Truth, TruthScore
 
 

@@ -22,6 +22,7 @@ NAMES = {
     "--truth": "measured BOLD",
     "--truth-roi": "measured BOLD",
     "--truth-first": "measured BOLD",
+    "--truth-by-onset": "measured BOLD",
     "--unit": "the unit",
     "--reference": "the reference",
     "--interpolate": "the interpolation",

@@ -83,6 +83,7 @@ def on_the_twin(choice: SetupChoice, name: str) -> SetupChoice:
         truth=f"lsl:{name}-bold",
         truth_rois="",
         truth_first=0,
+        truth_by_onset=True,  # the twin plays already when the session comes
         # Never beside the runs of a real session.
         record=f"{choice.record.rstrip('/')}/dry-run" if choice.record else "",
         simulated=True,

@@ -50,6 +50,7 @@ class SetupChoice:
     truth: str = ""
     truth_rois: str = ""  # names, separated by commas
     truth_first: int = 0
+    truth_by_onset: bool = False
     unit: str = ""
     reference: str = ""
     interpolate: bool = False
@@ -147,6 +148,7 @@ _TRIGGERS_WANTED: dict[TriggerSource, str] = {
     "fixed": "a TR in seconds, for a run without the scanner's clock",
 }
 _SECONDS = ("tr_s", "upstream_delay_ms")
+_TICKS = ("interpolate", "truth_by_onset")
 _WHOLE = ("trigger_every", "truth_first", "port", "control_port")
 
 
@@ -200,6 +202,7 @@ def _truth(choice: SetupChoice) -> dict[str, Value]:
         "--truth": choice.truth,
         "--truth-roi": names,
         "--truth-first": choice.truth_first or None,
+        "--truth-by-onset": choice.truth_by_onset,
     }
 
 
@@ -226,7 +229,7 @@ def _words(option: str, value: Value) -> tuple[str, ...]:
 
 
 def _read(name: str, text: str) -> Value:
-    if name == "interpolate":
+    if name in _TICKS:
         return text == "True"
     if name not in (*_SECONDS, *_WHOLE):
         return text[:LONGEST_NOTE]

@@ -96,13 +96,6 @@ def _fields() -> dict[str, tuple[str, Field]]:
         hint="unknown",
     )
     every = WholeField("trigger_every", "Triggers per volume", within=(1, 1000))
-    first = WholeField(
-        "truth_first", "Number that the BOLD source gives to volume 0",
-        within=(-1000, 100_000),
-    )  # fmt: skip
-    names = TextField(
-        "truth_rois", "Names of its ROIs, separated by commas", hint="as sent"
-    )
     port = WholeField("port", "Where the session publishes", within=PORTS)
     control = WholeField("control_port", "Where it takes commands", within=PORTS)
     fill = TickField(
@@ -116,12 +109,31 @@ def _fields() -> dict[str, tuple[str, Field]]:
         "reference": ("Reference", reference),
         "upstream_delay_ms": ("Delay before us (ms)", delay),
         "trigger_every": ("Triggers per volume", every),
-        "truth_rois": ("ROIs of measured BOLD", names),
-        "truth_first": ("Its first volume", first),
+        **_truth_fields(),
         "engine": ("Engine", engine),
         "precision": ("Precision", precision),
         "root": ("Subjects in", root),
         "port": ("Port of the feed", port),
         "control_port": ("Port of commands", control),
         "interpolate": ("", fill),
+    }
+
+
+def _truth_fields() -> dict[str, tuple[str, Field]]:
+    first = WholeField(
+        "truth_first", "Number that the BOLD source gives to volume 0",
+        within=(-1000, 100_000),
+    )  # fmt: skip
+    names = TextField(
+        "truth_rois", "Names of its ROIs, separated by commas", hint="as sent"
+    )
+    by_onset = TickField(
+        "Number measured volumes by their onsets",
+        "truth_by_onset",
+        "For a session that joins a scan that runs already; streams only",
+    )
+    return {
+        "truth_rois": ("ROIs of measured BOLD", names),
+        "truth_first": ("Its first volume", first),
+        "truth_by_onset": ("", by_onset),
     }

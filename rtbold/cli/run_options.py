@@ -81,6 +81,13 @@ class RunOptions(TypedDict):
     truth_first: Annotated[
         int | None, typer.Option(help="Number that the source gives to volume 0 [0].")
     ]
+    truth_by_onset: Annotated[
+        bool,
+        typer.Option(
+            "--truth-by-onset",
+            help="Number its volumes by their onsets instead: the scan runs already.",
+        ),
+    ]
     duration: Annotated[
         float | None, typer.Option(help="Seconds to run; without: until stopped.")
     ]

@@ -66,4 +66,8 @@ def test_measured_bold_is_named_with_its_source():
         RunSettings(truth_roi=("A",))
     with pytest.raises(ConfigError, match="--truth-first is 200000"):
         RunSettings(truth="lsl:b", truth_first=200_000)
+    with pytest.raises(ConfigError, match="which only a stream tells"):
+        RunSettings(truth="file:b.tsv", truth_by_onset=True)
+    with pytest.raises(ConfigError, match="were both given"):
+        RunSettings(truth="lsl:b", truth_first=1, truth_by_onset=True)
     assert RunSettings.build({"truth": "tbv:h", "truth_roi": ("A",)}).truth_first == 0

@@ -168,6 +168,17 @@ def test_a_source_that_is_far_ahead_is_told_before_its_trigger_comes():
     assert "it looks like 108" in text
 
 
+def test_by_onset_a_source_without_onsets_is_told_once():
+    truth = SessionTruth(tiny_card(), ROIS[0], tr_s=TR_S, by_onset=True)
+    heard = Heard()
+    truth.predicted(prediction(0, (0, 0, 0)))
+    for k in range(2):
+        assert truth.measured(volume(k, (1, 2, 3)), say=heard.say) is None
+    ((level, text),) = heard.said
+    assert level == "error"
+    assert "tells no onset" in text
+
+
 def test_a_volume_that_came_too_soon_is_a_warning():
     soon = volume(3, (1, 2, 3), late_s=0.2)
     ((level, text),) = told([soon], paired=True)

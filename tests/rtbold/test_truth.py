@@ -272,6 +272,21 @@ def test_a_stamp_of_the_sending_is_no_onset():
     assert state.t_volume_s == T0_S
 
 
+def test_by_onset_the_sources_own_number_does_not_matter():
+    """A session that joined a scan at its volume 40."""
+    found = truth(by_onset=True)
+    assert found.measured(volume(39, (1, 2, 3), began=-1)) is None  # no trigger yet
+    for k in range(10):
+        found.predicted(prediction(k, [1.0, 2.0, k]))
+        about = volume(40 + k - 1, (1, 2, 3), began=k - 1)
+        state = found.measured(about)
+        assert (state is None) == (k == 0)  # that one began before the session's first
+    assert state.volume_index == 8
+    assert state.predicted.tolist() == [1, 2, 8]
+    assert found.n_misnumbered == 0
+    assert found.measured(volume(50, (1, 2, 3), began=9, stamped=False)) is None
+
+
 def test_a_late_volume_of_the_last_run_is_no_pair_of_this_one():
     predicted, measured = series(30)
     found = truth()

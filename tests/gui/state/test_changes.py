@@ -13,7 +13,8 @@ CHOICE = SetupChoice(
 )
 OTHERS = {
     "trigger_source": "fixed", "tr_s": 2.0, "trigger_every": 3, "truth_first": 2,
-    "interpolate": True, "upstream_delay_ms": 12.5, "port": 6000, "control_port": 6001,
+    "truth_by_onset": True, "interpolate": True, "upstream_delay_ms": 12.5,
+    "port": 6000, "control_port": 6001,
 }  # fmt: skip
 SETTINGS = [f.name for f in fields(SetupChoice) if f.name not in NEVER_REMEMBERED]
 

@@ -220,14 +220,14 @@ def test_every_entry_of_a_choice_is_shown_and_read_again(form):
         trigger_source="channel", trigger_stream="marks", trigger_host="pc2",
         trigger="S1", trigger_channel="TRIG", trigger_every=2, tr_s=2.0, record="/data",
         cleaning="none", scanner="outside", truth="lsl:b", truth_rois="A,B",
-        truth_first=1, unit="uV", reference="FCz", interpolate=True,
-        upstream_delay_ms=12.5, engine="torch", precision="f32", port=6000,
-        control_port=6001, root="/subjects",
+        truth_first=1, truth_by_onset=True, unit="uV", reference="FCz",
+        interpolate=True, upstream_delay_ms=12.5, engine="torch", precision="f32",
+        port=6000, control_port=6001, root="/subjects",
     )  # fmt: skip
     form.set_choice(choice)
     form.stream.edited.emit()
     assert form.choice == choice
-    assert "(12 not usual)" in form.advanced.fold.text()
+    assert "(13 not usual)" in form.advanced.fold.text()
     assert form.advanced.inside.isHidden()
     form.advanced.fold.click()
     assert not form.advanced.inside.isHidden()

@@ -40,7 +40,8 @@ def asked_for(arguments):
 
 
 def test_every_setting_has_an_option():
-    left_out = {"trigger_channel", "subject"}  # contradict others in EVERYTHING
+    # which contradict others in EVERYTHING
+    left_out = {"trigger_channel", "subject", "truth_by_onset"}
     for field in fields(RunSettings):
         if field.name not in left_out:
             assert getattr(EVERYTHING, field.name) != field.default, field.name
@@ -54,6 +55,7 @@ def test_every_setting_has_an_option():
         RunSettings(),
         RunSettings(subject="S01", trigger_channel="MkIdx"),
         RunSettings(port=0, upstream_delay_ms=0.0),
+        RunSettings(truth="lsl:b", truth_by_onset=True),
     ],
 )
 def test_arguments_ask_for_the_same_session(settings):
