@@ -26,8 +26,8 @@ EXTRAS = "files,gui,calibration,tensorrt,record,docs,test"
 NOTHING_SELECTED = 5  # pytest: no test fits the choice; -k may well pick one kind only
 UNIT = "not integration and not realtime"
 CLOCKED = "(integration or realtime) and not long"  # one at a time: they watch a clock
-LONG_IDLE = "(integration or realtime) and long and not heavy"
-LONG_BUSY = "(integration or realtime) and long and heavy"
+LONG_BESIDE = "(integration or realtime) and long and not alone"
+LONG_ALONE = "long and alone"
 SIZE_NOTE = """\
 The full test environment takes about 1.1 GB to fetch and 2.3 GB on disk with the CPU
 build of torch. On Linux the plain torch wheel adds several GB of CUDA libraries; how to
@@ -108,7 +108,7 @@ def run_tests(python: Path, options: argparse.Namespace) -> bool:
     good.append(step("tests with sockets, windows and child processes", clocked))
     if beside:
         good.append(finish_long(beside))
-        good.append(step("long tests, busy", [*pytest, "-m", LONG_BUSY]))
+        good.append(step("long tests, alone", [*pytest, "-m", LONG_ALONE]))
         report = [str(python), "-m", "coverage", "report", "--skip-covered"]
         good.append(step("coverage", report))
     return all(good)
@@ -122,7 +122,7 @@ def start_long(pytest: list[str]) -> subprocess.Popen[str]:
     """
     print("== long tests: started beside the others", flush=True)
     return subprocess.Popen(
-        [*pytest, "-m", LONG_IDLE, "-p", "no:cacheprovider"],
+        [*pytest, "-m", LONG_BESIDE, "-p", "no:cacheprovider"],
         cwd=ROOT,
         env=quiet_env(),
         stdout=subprocess.PIPE,

@@ -1,4 +1,5 @@
 import gc
+import signal
 
 import hypothesis
 import pytest
@@ -9,6 +10,9 @@ hypothesis.settings.load_profile("no clock")
 
 
 def pytest_configure(config):
+    # A shell's background job hands down that Ctrl-C is ignored, to children too
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         import rtbold.models  # noqa: F401
     except ModuleNotFoundError as error:

@@ -19,7 +19,13 @@ from twin_scans import CHANNELS, make_scan, write_scan
 from rtbold.sim.settings import NEUROBOLT_CHANNELS
 
 pytest.importorskip("torch")
-pytestmark = [pytest.mark.integration, pytest.mark.realtime]
+# A minute, a third of it arithmetic; both commands have tests of their own by default
+pytestmark = [
+    pytest.mark.integration,
+    pytest.mark.realtime,
+    pytest.mark.long,
+    pytest.mark.alone,
+]
 
 SEED = 2060
 

@@ -22,7 +22,13 @@ from rtbold.io.labrecorder import end_left_over
 from rtbold.io.recorder import NOTE_NAME
 from rtbold.io.recording import read_recording
 
-pytestmark = [pytest.mark.integration, pytest.mark.realtime]
+# Three windows of 16 s one after the other, in four sessions at once
+pytestmark = [
+    pytest.mark.integration,
+    pytest.mark.realtime,
+    pytest.mark.long,
+    pytest.mark.alone,
+]
 WINDOW_S = 16.0
 FOUND_AGAIN_S = 3.0  # a stream that is back, or an inlet process that is started anew
 DEAD_AFTER_S = 2.0  # without a heartbeat an app gives the publisher up

@@ -87,7 +87,7 @@ def test_twenty_windows_leave_nothing(dashboards, publishers):
 
 
 @pytest.mark.realtime
-@pytest.mark.heavy
+@pytest.mark.alone
 @pytest.mark.long  # an hour, 60 times as fast, is a minute of one whole core
 @pytest.mark.timeout(240)
 def test_an_hour_of_messages_keeps_memory_flat(dashboards, publishers):
