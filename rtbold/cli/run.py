@@ -51,7 +51,7 @@ def run(asked: AskedRun) -> None:
     if summary.recording_problem:
         from rtbold.errors import RtboldError
 
-        raise RtboldError(f"the recording is not whole: {summary.recording_problem}.")
+        raise RtboldError(f"the recording is not whole: {summary.recording_problem}")
 
 
 def _end_in_order_on_signals() -> None:
