@@ -77,12 +77,9 @@ class LiveNumbers:
 
 def said(found: Misnumbered, tr_s: float) -> str:
     """Return what is wrong, in words."""
-    what = "began" if found.by_onset else "arrived"
-    expected = "the same moment" if found.by_onset else "a TR later or more"
     n = max(1, round(-found.off_s / tr_s))
     return (
-        f"measured volume {found.source_index} {what} {found.off_s:+.2f} s from the "
-        f"trigger of that number, expected {expected}: the recording seems to have "
-        f"missed the scan's first triggers (about {n}), or the source counts from "
-        "another number (--bold-first)"
+        f"{found.in_words()}: the recording seems to have missed the scan's first "
+        f"triggers (about {n}), or the source counts from another number "
+        "(--bold-first)"
     )

@@ -161,15 +161,9 @@ class SessionTruth:
             self._tell("soon", say, text, level="warning")
 
     def _said_misnumbered(self, found: Misnumbered) -> str:
-        what = "began" if found.by_onset else "arrived"
-        expected = "the same moment" if found.by_onset else "a TR later or more"
         first = self._first - round(found.off_s / self._tr_s)
         looks = f" (it looks like {first})" if found.by_onset else ""
-        return (
-            f"measured volume {found.source_index} {what} {found.off_s:+.2f} s from "
-            f"the trigger of that number, expected {expected}: "
-            f"{_ANOTHER_VOLUME}{looks}."
-        )
+        return f"{found.in_words()}: {_ANOTHER_VOLUME}{looks}."
 
     def _said_rois(self, volume: MeasuredVolume, state: TruthState) -> str:
         n_others = len(volume.rois) - len(state.rois)

@@ -24,6 +24,15 @@ class Misnumbered:
     off_s: float  # onset less the trigger; arrival, where no onset is told
     by_onset: bool
 
+    def in_words(self) -> str:
+        """Return what came and what was expected."""
+        what = "began" if self.by_onset else "arrived"
+        expected = "the same moment" if self.by_onset else "a TR later or more"
+        return (
+            f"measured volume {self.source_index} {what} {self.off_s:+.2f} s from the "
+            f"trigger of that number, expected {expected}"
+        )
+
 
 def onset_s(volume: MeasuredVolume, tr_s: float) -> float | None:
     """Return the volume's onset if the source tells it.
