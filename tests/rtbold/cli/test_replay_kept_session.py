@@ -63,5 +63,4 @@ def test_values_are_the_same(replayed):
             expected.append(np.array(message["values"], np.float32))
     assert len(expected) == 19
     off_sd = (np.array(came) - np.array(expected)) / np.std(expected, axis=0)
-    print(f"largest difference {np.abs(off_sd).max():.2g} sd")
     assert np.abs(off_sd).max() < ROUNDING_SD
