@@ -26,6 +26,9 @@ Reason = Literal[
     "short_baseline", "unvalidated", "simulated_model", "unlike_calibration",
     "domain_shift", "upstream_delay_unknown", "operator_pause",
 ]  # fmt: skip
+ChannelState = Literal[
+    "good", "missing", "flat", "railed", "line_noise", "amplitude", "nonfinite"
+]
 ChannelKind = Literal["eeg", "ecg", "eog", "emg", "cwl", "motion", "trigger", "misc"]
 ModelOrigin = Literal["subject", "group", "published", "simulated"]
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from rtbold.bands import SPAN_S
 from rtbold.card import Card
-from rtbold.channel_quality import ChannelFlag
+from rtbold.channel_quality import ChannelFlag, channel_state
 from rtbold.electrodes import canonical
 from rtbold.intake import Intake
 from rtbold.messages import MODEL_RATE_HZ, Float32Array
@@ -17,20 +17,12 @@ from rtbold.view_messages import bands_message, eeg_message
 from rtbold.wire import (
     Bands,
     ChannelPart,
-    ChannelState,
     Eeg,
     Quality,
     StreamState,
 )
 
 MOST_EEG_SAMPLES = 400  # of one message; who lags further sees a hole
-_STATES: tuple[tuple[ChannelFlag, ChannelState], ...] = (
-    ("nonfinite", "nonfinite"),
-    ("channel_flat", "flat"),
-    ("channel_railed", "railed"),
-    ("line_noise", "line_noise"),
-    ("amplitude", "amplitude"),
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +97,9 @@ class Views:
         return tuple(
             ChannelPart(
                 label=name,
-                state="missing" if name in missing else _state(flags.get(name)),
+                state="missing"
+                if name in missing
+                else channel_state(flags.get(name, ())),
                 interpolated=name in missing or bool(flags.get(name)),
             )
             for name in self._card.channels
@@ -125,10 +119,6 @@ def bad_now(intake: Intake) -> dict[str, frozenset[ChannelFlag]]:
         for state in intake.monitor.report()
         if state.kind == "eeg" and state.flags
     }
-
-
-def _state(flags: frozenset[ChannelFlag] | None) -> ChannelState:
-    return next((state for flag, state in _STATES if flags and flag in flags), "good")
 
 
 def _ms(seconds: float | None) -> float | None:

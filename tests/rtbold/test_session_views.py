@@ -4,6 +4,7 @@ import pytest
 
 from rtbold.codec import unpack_samples
 from rtbold.messages import StreamChanged
+from rtbold.preflight import channel_lines
 from rtbold.session_views import StreamFacts, Views
 
 RATE_HZ = 250.0
@@ -70,3 +71,14 @@ def test_quality_names_a_flat_channel_and_a_missing_stream():
     states = {part.label: part.state for part in views.quality(FACTS).channels}
     assert states["CZ"] == "flat"
     assert {s for name, s in states.items() if name != "CZ"} == {"good"}
+
+
+def test_quality_and_preflight_have_one_word_for_a_railed_channel(pipe):
+    data_uv = rig.eeg(RATE_HZ, 4.0)
+    data_uv[1] = 5000.0  # at the rail, so it does not vary either
+    feed(pipe, data_uv)
+    parts = Views(pipe, rig.card()).quality(FACTS).channels
+    heard = pipe.intake.monitor.report()
+    lines = channel_lines(rig.card(), rig.stream(RATE_HZ), heard)
+    assert {part.label: part.state for part in parts}["CZ"] == "railed"
+    assert [part.state for part in parts] == [line.state for line in lines]
