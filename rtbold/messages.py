@@ -17,6 +17,7 @@ Float32Array = NDArray[np.float32]
 WINDOW_S = 16.0
 MODEL_RATE_HZ = 200.0
 WINDOW_SAMPLES = 3200
+TR_TOLERANCE = 0.01  # of the TR, by which a measured one may differ from it
 
 Status = Literal["ok", "degraded", "invalid", "warmup", "paused"]
 Reason = Literal[

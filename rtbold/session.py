@@ -13,6 +13,7 @@ from rtbold.interval import LiveIntervals
 from rtbold.io.control import ControlCommand
 from rtbold.io.recording_run import RecordingRun
 from rtbold.messages import (
+    TR_TOLERANCE,
     BoldPrediction,
     Event,
     Marker,
@@ -270,9 +271,9 @@ class Session:
             return
         text = (
             f"triggers come every {tr_s:.4g} s, expected "
-            f"{self._parts.pipeline.tr_s:.4g} s (1 % at most off). Give the scanner's "
-            "TR with --tr, or --trigger-every N if these are slice triggers, or use a "
-            "model for this TR."
+            f"{self._parts.pipeline.tr_s:.4g} s ({100 * TR_TOLERANCE:g} % at most "
+            "off). Give the scanner's TR with --tr, or --trigger-every N if these are "
+            "slice triggers, or use a model for this TR."
         )
         if self.summary.n_volumes <= VOLUMES_THAT_MAY_BE_REFUSED:
             raise StreamMismatch(text)
