@@ -70,6 +70,7 @@ class Session:
             parts.acquisition,
             parts.pipeline,
             parts.recording,
+            feed=parts.feed,
             say=self._say,
             tell_clock=lambda ms: parts.feed.publish(parts.hello(ms)),
             truth=parts.truth.source if parts.truth else None,
@@ -225,6 +226,7 @@ class Session:
             state=stream_state(self._parts.acquisition.eeg),
             age_s=None if newest_s is None else now_s - newest_s,
             trigger_age_s=None if heard_s is None else now_s - heard_s,
+            n_overflow_samples=self._parts.acquisition.n_overflow,
         )
 
     def _newest_s(self) -> float | None:

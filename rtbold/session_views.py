@@ -4,6 +4,7 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
+from msgspec import UNSET
 
 from rtbold.bands import SPAN_S
 from rtbold.card import Card
@@ -32,6 +33,7 @@ class StreamFacts:
     state: StreamState
     age_s: float | None
     trigger_age_s: float | None
+    n_overflow_samples: int  # dropped, because the session took none for too long
 
 
 class Views:
@@ -75,7 +77,8 @@ class Views:
     def quality(self, stream: StreamFacts) -> Quality:
         """Return the state of stream and channels."""
         intake, counters = self._pipeline.intake, self._pipeline.counters
-        counts = self._pipeline.schedule.counts
+        schedule = self._pipeline.schedule
+        counts, lag_s = schedule.counts, schedule.trigger_lag_s
         return Quality(
             stream_state=stream.state,
             stream_age_ms=_ms(stream.age_s),
@@ -89,6 +92,9 @@ class Views:
             n_triggers_missed=counts.n_missed,
             n_triggers_double=counts.n_double,
             trigger_age_ms=_ms(stream.trigger_age_s),
+            trigger_lag_ms=UNSET if math.isnan(lag_s) else round(1000 * lag_s, 1),
+            n_triggers_implausible=counts.n_implausible or UNSET,
+            n_overflow_samples=stream.n_overflow_samples or UNSET,
         )
 
     def _channels(self, intake: Intake | None) -> tuple[ChannelPart, ...]:
