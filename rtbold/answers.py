@@ -9,12 +9,9 @@ from rtbold.messages import (
     WINDOW_S,
     BoldPrediction,
     Float32Array,
-    Reason,
-    Status,
     Tick,
-    worst,
 )
-from rtbold.quality import in_order
+from rtbold.quality import StatusReasons, with_fact
 
 Model = Callable[[Float32Array], Float32Array]  # (1, channels, 3200) -> (1, rois)
 
@@ -30,7 +27,7 @@ def feature_distance(model: Model) -> float | None:
 
 def null_answer(
     tick: Tick,
-    verdict: tuple[Status, tuple[Reason, ...]],
+    known: StatusReasons,
     card: Card,
     *,
     t_trigger_s: float,
@@ -48,8 +45,8 @@ def null_answer(
         t_start_s=t_trigger_s - WINDOW_S,
         t_end_s=t_trigger_s,
         bold_time_s=t_trigger_s + shift_tr * tr_s,
-        status=verdict[0],
-        reasons=verdict[1],
+        status=known.status,
+        reasons=known.reasons,
         values=None,
         next_due_s=t_trigger_s + tr_s,
     )
@@ -58,11 +55,4 @@ def null_answer(
 def compared(answer: BoldPrediction, likeness: Likeness) -> BoldPrediction:
     """Return an answer that says whether its EEG is like the calibration's."""
     answer = replace(answer, unlikeness=likeness.unlikeness)
-    if likeness.status == "ok":
-        return answer
-    return replace(
-        answer,
-        status=worst(answer.status, likeness.status),
-        reasons=in_order({*answer.reasons, "unlike_calibration"}),
-        values=None if likeness.status == "invalid" else answer.values,
-    )
+    return answer if likeness.fact is None else with_fact(answer, likeness.fact)

@@ -10,8 +10,6 @@ from rtbold.messages import FloatArray
 
 JumpKind = Literal["gap", "step"]
 
-FOREIGN_BOUND_S = 3600.0  # LSL keeps minutes of backlog; an hour is another clock
-
 
 @dataclass(frozen=True, slots=True)
 class Jump:
@@ -130,11 +128,6 @@ class ForeignClock:
         self._bucket_s = bucket_s
         self._minima: deque[float] = deque(maxlen=n_buckets)
         self._bucket_end_s = -np.inf
-
-    @staticmethod
-    def is_foreign(stamp_s: float, t_arrived_s: float) -> bool:
-        """Return whether a corrected stamp cannot be on this machine's LSL clock."""
-        return not abs(t_arrived_s - stamp_s) < FOREIGN_BOUND_S
 
     def push(self, stamps_s: FloatArray, t_arrived_s: float) -> None:
         """Take in the raw stamps of a chunk and when it came."""

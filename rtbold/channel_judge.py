@@ -5,6 +5,7 @@ Facts come from `rtbold.block_statistics`; history and queries are the monitor's
 """
 
 from collections import deque
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Literal
 
@@ -17,16 +18,34 @@ from rtbold.block_statistics import (
     SpectrumMeter,
 )
 from rtbold.errors import ConfigError
-from rtbold.messages import Channel, ChannelKind, Float32Array, FloatArray
+from rtbold.messages import (
+    Channel,
+    ChannelKind,
+    ChannelState,
+    Float32Array,
+    FloatArray,
+)
 
 ChannelFlag = Literal[
     "channel_flat", "channel_railed", "line_noise", "amplitude", "nonfinite"
 ]
-FLAGS: tuple[ChannelFlag, ...] = (
-    "channel_flat", "channel_railed", "line_noise", "amplitude", "nonfinite",
-)  # fmt: skip
+# The gravest first: a railed channel is flat too, and a flat one has no amplitude.
+_STATES: dict[ChannelFlag, ChannelState] = {
+    "nonfinite": "nonfinite",
+    "channel_railed": "railed",
+    "channel_flat": "flat",
+    "line_noise": "line_noise",
+    "amplitude": "amplitude",
+}
+FLAGS: tuple[ChannelFlag, ...] = tuple(_STATES)
+_ROW: dict[ChannelFlag, int] = {flag: row for row, flag in enumerate(FLAGS)}
 Amplitude = Literal["unknown", "plausible", "too_small", "too_large"]
 _BODY_KINDS: frozenset[ChannelKind] = frozenset(("eeg", "ecg", "eog", "emg", "cwl"))
+
+
+def channel_state(flags: Collection[ChannelFlag]) -> ChannelState:
+    """Return the state of a channel in one word: its gravest flag, or ``good``."""
+    return next((state for flag, state in _STATES.items() if flag in flags), "good")
 
 
 @dataclass(frozen=True)
@@ -110,7 +129,7 @@ class ChannelJudge:
         self._recent.append(statistics)
         self._thinned.append(thinned)
         flags = np.zeros((len(FLAGS), self.eeg.size), dtype=bool)
-        flags[4] = ~statistics.all_finite
+        flags[_ROW["nonfinite"]] = ~statistics.all_finite
         if len(self._recent) < self._settings.judged_blocks:
             unknown = np.full(self.eeg.size, np.nan)
             return Judgement(flags, unknown, unknown, "unknown")
@@ -122,10 +141,12 @@ class ChannelJudge:
         np.divide(line_uv**2, rms_uv**2, out=ratio, where=whole & (rms_uv > 0))
         s = self._settings
         low_uv, high_uv = s.channel_rms_uv
-        flags[0], flags[1] = self._flat(), self._railed()
-        flags[2] = (ratio > s.line_share) & (line_uv > s.line_min_uv)
-        flags[:3] &= self._body & whole
-        flags[3] = self.eeg & ((rms_uv < low_uv) | (rms_uv > high_uv))
+        line_noise = (ratio > s.line_share) & (line_uv > s.line_min_uv)
+        known = self._body & whole
+        flags[_ROW["channel_railed"]] = known & self._railed()
+        flags[_ROW["channel_flat"]] = known & self._flat()
+        flags[_ROW["line_noise"]] = known & line_noise
+        flags[_ROW["amplitude"]] = self.eeg & ((rms_uv < low_uv) | (rms_uv > high_uv))
         return Judgement(flags, rms_uv, ratio, self._plausibility(rms_uv))
 
     def _flat(self) -> BoolArray:

@@ -7,7 +7,6 @@ chunks in which samples arrive, and nothing on samples after the window asked ab
 
 from collections import deque
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,8 +19,9 @@ from rtbold.channel_judge import (
     ChannelJudge,
     ChannelQualitySettings,
     Judgement,
+    channel_state,
 )
-from rtbold.messages import Channel, ChannelKind, Float32Array
+from rtbold.messages import Channel, ChannelKind, ChannelState, Float32Array
 
 __all__ = [
     "FLAGS",
@@ -29,23 +29,15 @@ __all__ = [
     "ChannelFlag",
     "ChannelMonitor",
     "ChannelQualitySettings",
-    "ChannelState",
-    "StateWord",
+    "MonitoredChannel",
+    "channel_state",
 ]
-StateWord = Literal["good", "nonfinite", "railed", "flat", "line_noise", "amplitude"]
-# The gravest first: a railed channel is flat too, and a flat one has no amplitude.
-_WORDS: tuple[tuple[ChannelFlag, StateWord], ...] = (
-    ("nonfinite", "nonfinite"),
-    ("channel_railed", "railed"),
-    ("channel_flat", "flat"),
-    ("line_noise", "line_noise"),
-    ("amplitude", "amplitude"),
-)
+
 _NEVER = np.iinfo(np.int64).max
 
 
 @dataclass(frozen=True, slots=True)
-class ChannelState:
+class MonitoredChannel:
     """One channel as judged at the end of the last whole block."""
 
     label: str
@@ -55,9 +47,9 @@ class ChannelState:
     line_ratio: float | None  # share of mains in 1-80 Hz; None: too early, or NaN
 
     @property
-    def word(self) -> StateWord:
-        """The state in one word, for the ``quality`` topic: the gravest flag."""
-        return next((word for flag, word in _WORDS if flag in self.flags), "good")
+    def state(self) -> ChannelState:
+        """The state in one word: the gravest flag."""
+        return channel_state(self.flags)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -145,11 +137,11 @@ class ChannelMonitor:
             if self._pending_n == self._block_n:
                 self._close_block()
 
-    def report(self) -> tuple[ChannelState, ...]:
+    def report(self) -> tuple[MonitoredChannel, ...]:
         """Return the state of each channel at the end of the last whole block."""
         if not self._history:
             return tuple(
-                ChannelState(c.label, c.kind, frozenset(), None, None)
+                MonitoredChannel(c.label, c.kind, frozenset(), None, None)
                 for c in self._channels
             )
         last = self._history[-1].judgement
@@ -159,7 +151,7 @@ class ChannelMonitor:
             self._block_start,
         )
         return tuple(
-            ChannelState(
+            MonitoredChannel(
                 channel.label,
                 channel.kind,
                 _named(flags[:, i]),

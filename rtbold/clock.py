@@ -4,6 +4,18 @@ import threading
 import time
 from typing import Protocol
 
+# LSL keeps six minutes of samples for a receiver that stands still. What is further off
+# cannot be a backlog: its stamp is on another clock than LSL's.
+LONGEST_BACKLOG_S = 400.0
+
+
+def on_another_clock(stamp_s: float, now_s: float) -> bool:
+    """Return whether a corrected stamp cannot be on this machine's LSL clock.
+
+    A stamp that is no number says nothing of its clock.
+    """
+    return abs(now_s - stamp_s) > LONGEST_BACKLOG_S
+
 
 class Clock(Protocol):
     """A monotonic clock in seconds. In a session it is LSL's ``local_clock``."""

@@ -30,6 +30,10 @@ class StreamMismatch(RtboldError):
     """The stream does not carry what the bundle needs."""
 
 
+class RateMismatch(StreamMismatch):
+    """The stream's rate cannot be turned into the model's."""
+
+
 class BundleError(RtboldError):
     """A model bundle cannot be read, is not whole, or does not fit."""
 

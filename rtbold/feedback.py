@@ -9,7 +9,8 @@ import numpy as np
 from rtbold.card import Baseline, Card
 from rtbold.errors import ConfigError
 from rtbold.floats import shortest
-from rtbold.messages import BoldPrediction, Float32Array, Reason, Status, worst
+from rtbold.messages import BoldPrediction, Float32Array, Reason, Status
+from rtbold.quality import LaterFact, StatusReasons, with_facts
 from rtbold.wire import NormPart
 
 ENOUGH_BASELINE_N = 60  # volumes; below, mean and sd are too loose to call z ok
@@ -99,32 +100,27 @@ def _weighted(values: Float32Array, weights: Mapping[int, float]) -> float:
     return float(sum(weight * float(values[roi]) for roi, weight in weights.items()))
 
 
-def _status(
-    prediction: BoldPrediction, baseline: Baseline
-) -> tuple[Status, tuple[Reason, ...]]:
-    status, reasons = checked_status(prediction)
-    if "simulated_model" in reasons:
-        status = worst(status, "invalid")
-    if has_baseline(baseline, 0) and baseline.n >= ENOUGH_BASELINE_N:
-        return status, reasons
-    short: Status = "degraded" if has_baseline(baseline, 0) else "warmup"
-    return worst(status, short), with_reason(reasons, "short_baseline")
+def _status(prediction: BoldPrediction, baseline: Baseline) -> StatusReasons:
+    known, facts = checked_status(prediction), list[LaterFact]()
+    if "simulated_model" in known.reasons:
+        facts.append("simulated_fed_back")
+    if not has_baseline(baseline, 0):
+        facts.append("baseline_missing")
+    elif baseline.n < ENOUGH_BASELINE_N:
+        facts.append("baseline_short")
+    return with_facts(known, *facts)
 
 
-def checked_status(prediction: BoldPrediction) -> tuple[Status, tuple[Reason, ...]]:
+def checked_status(prediction: BoldPrediction) -> StatusReasons:
     """Return status and reasons; invalid if a value is missing or not finite."""
+    known = StatusReasons(prediction.status, prediction.reasons)
     if not prediction.usable:
-        return prediction.status, prediction.reasons
+        return known
     if prediction.values is None:
-        return "invalid", with_reason(prediction.reasons, "no_data")
+        return with_facts(known, "no_values")
     if not np.isfinite(prediction.values).all():
-        return "invalid", with_reason(prediction.reasons, "nonfinite")
-    return prediction.status, prediction.reasons
-
-
-def with_reason(reasons: tuple[Reason, ...], more: Reason) -> tuple[Reason, ...]:
-    """Return `reasons` with `more` at the end, once."""
-    return reasons if more in reasons else (*reasons, more)
+        return with_facts(known, "not_finite")
+    return known
 
 
 def has_baseline(baseline: Baseline, roi: int) -> bool:

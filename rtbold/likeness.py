@@ -3,21 +3,23 @@
 Each window is reduced to a few numbers; each number is compared with its quantiles over
 the calibration windows (on the card). `unlikeness` is the worst of them, in units in
 which 1 is the 99.5 % quantile of calibration windows. Pure; lives in the pipeline, so
-that a replay gives the same verdicts.
+that a replay finds the same.
 """
 
 from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Literal
 
 import numpy as np
 
 from rtbold.errors import ConfigError
 from rtbold.likeness_reference import LikenessReference, Spread, Statistic
-from rtbold.messages import Float32Array, FloatArray, Status
+from rtbold.messages import Float32Array, FloatArray
 from rtbold.window_statistics import WindowStatistics, window_statistics
 
+# This window is beyond the limit; too many of the last minute are.
+LikenessFact = Literal["unlike", "long_unlike"]
 SHRINKAGE: Final = 0.02  # of the mean variance, onto the diagonal of each covariance
 TINY: Final = 1e-9  # a window of zeros has a logarithm
 SMALLEST_SPREAD: Final = 1e-3  # of a statistic; a constant one must not rule
@@ -28,11 +30,11 @@ class LikenessSettings:
     """How much of what lies beyond the limit is too much."""
 
     sustained_s: float = 60.0  # looked back on
-    sustained_share: float = 0.8  # of its windows beyond the limit: invalid
+    sustained_share: float = 0.8  # of its windows beyond the limit: long unlike
     recovered_share: float = 0.5  # fewer: no longer
 
     def __post_init__(self) -> None:
-        """Refuse what would never or always be invalid."""
+        """Refuse what would never or always be too much."""
         if not 16 <= self.sustained_s <= 3600:
             raise ConfigError(
                 f"sustained_s is {self.sustained_s!r}, expected 16 to 3600: windows "
@@ -47,9 +49,9 @@ class LikenessSettings:
 
 @dataclass(frozen=True, slots=True)
 class Likeness:
-    """The verdict on one window."""
+    """How one window compares with those of the calibration."""
 
-    status: Status  # ok, degraded or invalid
+    fact: LikenessFact | None  # None: it is like them
     unlikeness: float | None  # 1: the limit; None: nothing to compare with
 
 
@@ -178,7 +180,7 @@ class LikenessMonitor:
         skip : rows that were interpolated.
         """
         if self._compare is None:
-            return Likeness("ok", None)
+            return Likeness(None, None)
         found = self._compare(window_statistics(window_uv), skip)
         if features is not None:
             found["features"] = features
@@ -186,8 +188,8 @@ class LikenessMonitor:
         self._beyond.append(value > 1)
         self._remember()
         if self._unlike:
-            return Likeness("invalid", value)
-        return Likeness("degraded" if value > 1 else "ok", value)
+            return Likeness("long_unlike", value)
+        return Likeness("unlike" if value > 1 else None, value)
 
     def _remember(self) -> None:
         """Decide on the whole of the span: nothing is sustained before it is full."""

@@ -17,6 +17,7 @@ Float32Array = NDArray[np.float32]
 WINDOW_S = 16.0
 MODEL_RATE_HZ = 200.0
 WINDOW_SAMPLES = 3200
+TR_TOLERANCE = 0.01  # of the TR, by which a measured one may differ from it
 
 Status = Literal["ok", "degraded", "invalid", "warmup", "paused"]
 Reason = Literal[
@@ -26,6 +27,9 @@ Reason = Literal[
     "short_baseline", "unvalidated", "simulated_model", "unlike_calibration",
     "domain_shift", "upstream_delay_unknown", "operator_pause",
 ]  # fmt: skip
+ChannelState = Literal[
+    "good", "missing", "flat", "railed", "line_noise", "amplitude", "nonfinite"
+]
 ChannelKind = Literal["eeg", "ecg", "eog", "emg", "cwl", "motion", "trigger", "misc"]
 ModelOrigin = Literal["subject", "group", "published", "simulated"]
 

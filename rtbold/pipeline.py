@@ -12,7 +12,7 @@ from dataclasses import replace
 from rtbold.answers import Model, compared, feature_distance, null_answer
 from rtbold.card import Card
 from rtbold.channel_choice import check_same_kind
-from rtbold.errors import EngineError, StreamMismatch
+from rtbold.errors import EngineError, RateMismatch, StreamMismatch
 from rtbold.intake import Intake
 from rtbold.likeness import Likeness, LikenessMonitor
 from rtbold.messages import (
@@ -25,8 +25,6 @@ from rtbold.messages import (
     Float32Array,
     Marker,
     OperatorCommand,
-    Reason,
-    Status,
     StreamChanged,
     StreamDescription,
     Tick,
@@ -34,7 +32,15 @@ from rtbold.messages import (
 )
 from rtbold.model_window import model_window
 from rtbold.pipeline_settings import IntakeCounters, PipelineSettings
-from rtbold.quality import WindowFacts, in_order, judge
+from rtbold.quality import (
+    Misfit,
+    NoWindow,
+    Pause,
+    StatusReasons,
+    WindowFacts,
+    status_of,
+    with_fact,
+)
 from rtbold.schedule import Schedule
 from rtbold.segment import SpanFacts, WindowSpan
 from rtbold.stream_clocks import StreamClocks
@@ -189,7 +195,7 @@ class Pipeline:
     def _answer(self, tick: Tick) -> BoldPrediction | None:
         """Return the prediction of one tick, or None while its samples may come."""
         if tick.paused:
-            return self._null(tick, "paused", tick.paused)
+            return self._null(tick, status_of(Pause(tick.paused)))
         span = self.intake.span(self._window_end(tick)) if self.intake else None
         if span is None or self.intake is None:
             return self._without_samples(tick) if self._overdue(tick) else None
@@ -211,26 +217,31 @@ class Pipeline:
 
     def _without_samples(self, tick: Tick) -> BoldPrediction:
         """Answer a tick whose samples did not come in time."""
-        why: Reason = "no_data" if self.misfit is None else "channel_missing"
-        reasons: set[Reason] = {why, *self._settings.standing}
-        status: Status = "invalid" if self._warmed_up else "warmup"
-        return self._null(tick, status, in_order(reasons))
+        misfit: Misfit | None = None
+        if self.misfit is not None:
+            misfit = "rate" if isinstance(self.misfit, RateMismatch) else "channels"
+        facts = NoWindow(
+            misfit=misfit,
+            warmed_up=self._warmed_up,
+            standing=self._settings.standing,
+        )
+        return self._null(tick, status_of(facts))
 
     def _predict(self, tick: Tick, span: WindowSpan, intake: Intake) -> BoldPrediction:
         found = intake.facts(span)
         plan = intake.spatial.matrix(frozenset(found.bad))
         facts = self._facts(tick, span, intake, found, usable=plan.usable)
-        verdict = judge(facts, self._settings.quality)
+        known = status_of(facts, self._settings.quality)
         self._warmed_up |= facts.full and facts.settled
         answer = replace(
-            self._null(tick, verdict.status, verdict.reasons),
+            self._null(tick, known),
             source_first=span.source_first,
             source_end=span.source_end,
             t_needed_s=self.clocks.to_local(found.t_needed_s),
             t_needed_arrived_s=found.t_needed_arrived_s,
         )
         self.interpolated = plan.interpolated
-        if not verdict.usable:
+        if not known.usable:
             return answer
         self._had_usable = True
         window_uv = model_window(
@@ -242,8 +253,7 @@ class Pipeline:
             answer = replace(answer, values=self._model(window_uv[None])[0])
         except EngineError as error:  # a number that is none: said, never shown
             self.engine_problem = error
-            reasons = in_order({*verdict.reasons, "nonfinite"})
-            return replace(answer, status="invalid", reasons=reasons)
+            return with_fact(answer, "engine_failed")
         return compared(answer, self._found_like(window_uv))
 
     def _found_like(self, window_uv: Float32Array) -> Likeness:
@@ -289,8 +299,6 @@ class Pipeline:
             return None if newest_s is None else 0.0
         return self.clocks.to_stream(self._now_s) - newest_s
 
-    def _null(
-        self, tick: Tick, status: Status, reasons: tuple[Reason, ...]
-    ) -> BoldPrediction:
-        t_s, why = self.clocks.to_local(tick.t_trigger_s), (status, reasons)
-        return null_answer(tick, why, self._card, t_trigger_s=t_s, tr_s=self.tr_s)
+    def _null(self, tick: Tick, known: StatusReasons) -> BoldPrediction:
+        t_s = self.clocks.to_local(tick.t_trigger_s)
+        return null_answer(tick, known, self._card, t_trigger_s=t_s, tr_s=self.tr_s)

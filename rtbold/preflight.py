@@ -7,10 +7,10 @@ from typing import Literal
 
 from rtbold.card import Card
 from rtbold.channel_choice import usable_channels
-from rtbold.channel_quality import ChannelState, StateWord
+from rtbold.channel_quality import MonitoredChannel
 from rtbold.electrodes import canonical, has_position
 from rtbold.errors import RtboldError, StreamMismatch
-from rtbold.messages import StreamDescription
+from rtbold.messages import ChannelState, StreamDescription
 from rtbold.quality import QualitySettings
 from rtbold.spatial import MIN_SOURCES, SpatialMatrix, SpatialSettings
 
@@ -35,7 +35,7 @@ class ChannelLine:
     """One channel of the model, and what the stream has for it."""
 
     label: str  # the model's
-    state: StateWord | Literal["missing", "unknown"]  # unknown: nothing was heard
+    state: ChannelState | Literal["unknown"]  # unknown: nothing was heard
     found: str | None  # the stream's label
     rms_uv: float | None  # 1 to 80 Hz, over the last second
     match: Match
@@ -181,7 +181,7 @@ def check_reference(card: Card, stream: StreamDescription) -> Finding:
 
 
 def channel_lines(
-    card: Card, stream: StreamDescription, states: Sequence[ChannelState] = ()
+    card: Card, stream: StreamDescription, states: Sequence[MonitoredChannel] = ()
 ) -> tuple[ChannelLine, ...]:
     """Return one line for each channel of the model.
 
@@ -205,7 +205,7 @@ def channel_lines(
         lines.append(
             ChannelLine(
                 label=name,
-                state="unknown" if heard is None else heard.word,
+                state="unknown" if heard is None else heard.state,
                 found=label,
                 rms_uv=round(heard.rms_uv, 3) if heard and heard.rms_uv else None,
                 match="same" if _bare(label) == _bare(name) else "alias",

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from statistics import median
 
-from rtbold.messages import StreamDescription
+from rtbold.messages import TR_TOLERANCE, StreamDescription
 from rtbold.preflight import ChannelLine, Finding
 from rtbold.quality import QualitySettings
 from rtbold.triggertrain import JITTER_S
@@ -199,7 +199,7 @@ def _spacing(found: str, stamps_s: Sequence[float], every_s: float | None) -> Fi
     off_s = [
         abs(step_s - max(round(step_s / every_s), 1) * every_s) for step_s in steps_s
     ]
-    if median(off_s) > 0.01 * every_s + JITTER_S:
+    if median(off_s) > TR_TOLERANCE * every_s + JITTER_S:
         advice = (
             f"expected every {every_s:.3f} s: give the scanner's TR with --tr, or "
             "--trigger-every N if these are slice triggers"

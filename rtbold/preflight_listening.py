@@ -8,7 +8,7 @@ from statistics import median
 
 import numpy as np
 
-from rtbold.channel_quality import ChannelMonitor, ChannelState
+from rtbold.channel_quality import ChannelMonitor, MonitoredChannel
 from rtbold.messages import (
     ClockOffset,
     EegChunk,
@@ -97,7 +97,7 @@ class Listening:
         )
 
     @property
-    def channels(self) -> tuple[ChannelState, ...]:
+    def channels(self) -> tuple[MonitoredChannel, ...]:
         """The state of each channel of the stream; empty: too little was heard."""
         return self._monitor.report() if self._monitor.settled else ()
 

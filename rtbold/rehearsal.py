@@ -6,6 +6,7 @@ What must be green for a GO is written in docs/rehearse.md, with the reason for 
 from collections.abc import Sequence
 from typing import Literal
 
+from rtbold.messages import TR_TOLERANCE
 from rtbold.preflight import Finding, FindingState
 from rtbold.rehearsal_figures import Figures
 
@@ -13,7 +14,6 @@ Verdict = Literal["go", "no-go"]
 
 SILENCE_S = 2.0  # after so long without a heartbeat, apps go neutral
 ENOUGH_TRIGGERS = 3
-TR_TOLERANCE = 0.01
 CONTROL_WARN_MS = 500.0
 SHORT_OF = 0.95  # of the time that was asked for
 NOT_USABLE_SHARE = 0.05  # of the answers after the first usable one

@@ -21,6 +21,7 @@ from rtbold.io.events_read import session_events
 from rtbold.io.recording import RecordedMarker, Recording
 from rtbold.io.session_folder import EVENTS_NAME, SETTINGS_NAME
 from rtbold.messages import (
+    TR_TOLERANCE,
     BoldPrediction,
     EegChunk,
     Event,
@@ -33,7 +34,6 @@ from rtbold.pipeline import Pipeline
 from rtbold.pipeline_settings import PipelineSettings
 
 CHUNK_S = 0.05
-REGULAR_WITHIN = 0.01  # of a TR: how far the median interval of volume markers may be
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,7 +219,7 @@ def find_volume_label(
     regular = [
         label
         for label, t_s in times_s.items()
-        if len(t_s) > 2 and abs(np.median(np.diff(t_s)) / tr_s - 1) <= REGULAR_WITHIN
+        if len(t_s) > 2 and abs(np.median(np.diff(t_s)) / tr_s - 1) <= TR_TOLERANCE
     ]
     if len(regular) > 1:
         raise AmbiguousStream(

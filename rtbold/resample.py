@@ -14,7 +14,7 @@ from functools import cache
 import numpy as np
 from scipy import signal
 
-from rtbold.errors import ConfigError, StreamMismatch
+from rtbold.errors import ConfigError, RateMismatch
 from rtbold.messages import Float32Array, FloatArray
 
 MAX_DELAY_S = 0.1
@@ -136,18 +136,18 @@ def exact_ratio(source_rate_hz: float, target_hz: float) -> Fraction:
 
     Raises
     ------
-    StreamMismatch
+    RateMismatch
         For rates outside 200 Hz to 20 kHz, or of no simple ratio.
     """
     if not MIN_SOURCE_HZ <= source_rate_hz <= MAX_SOURCE_HZ:
-        raise StreamMismatch(
+        raise RateMismatch(
             f"the stream's nominal rate is {source_rate_hz!r} Hz, expected "
             f"{MIN_SOURCE_HZ:g} to {MAX_SOURCE_HZ:g} Hz. Set the amplifier's rate."
         )
     wanted = Fraction(source_rate_hz) / Fraction(target_hz)
     ratio = wanted.limit_denominator(MAX_PHASES)
     if abs(ratio / wanted - 1) > _RATE_TOLERANCE:
-        raise StreamMismatch(
+        raise RateMismatch(
             f"the stream's nominal rate {source_rate_hz!r} Hz is no simple ratio of "
             f"{target_hz:g} Hz (at most {MAX_PHASES} phases). Expected the nominal, "
             "not the measured rate, such as 500: correct the stream's description."

@@ -4,8 +4,9 @@ import math
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from rtbold.clock import LONGEST_BACKLOG_S
 from rtbold.errors import ConfigError
-from rtbold.messages import Reason, Tick
+from rtbold.messages import TR_TOLERANCE, Reason, Tick
 from rtbold.triggertrain import Beat, Lock, ScheduleCounts, SliceCounter, TriggerSpacing
 
 __all__ = ["Schedule", "ScheduleCounts", "ScheduleSettings"]
@@ -29,11 +30,11 @@ class ScheduleSettings:
     wait_s: float = 0.1  # for a late trigger: max(filter delay, 100 ms)
     max_flywheel: int = 2  # volumes in a row without a trigger
     double_fraction: float = 0.5  # of a TR; a trigger sooner than this is a double
-    tr_tolerance: float = 0.01
+    tr_tolerance: float = TR_TOLERANCE
     new_run_after_s: float = 30.0  # a longer pause of the triggers ends the run
     phase_tolerance: float = 0.1  # of a TR; further off the old grid is a new run
     max_lead_s: float = 1.0  # by which a trigger may be ahead of its arrival
-    max_lag_s: float = 400.0  # LSL keeps six minutes of backlog
+    max_lag_s: float = LONGEST_BACKLOG_S
 
     def __post_init__(self) -> None:
         """Refuse what contradicts itself, or looks like milliseconds."""
@@ -96,7 +97,7 @@ class Schedule:
 
     @property
     def tr_mismatch(self) -> float | None:
-        """Return the triggers' own TR in seconds if it differs by more than 1 %.
+        """Return the triggers' own TR in seconds if it differs by too much.
 
         Known after three intervals that agree with each other.
         """

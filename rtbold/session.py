@@ -13,6 +13,7 @@ from rtbold.interval import LiveIntervals
 from rtbold.io.control import ControlCommand
 from rtbold.io.recording_run import RecordingRun
 from rtbold.messages import (
+    TR_TOLERANCE,
     BoldPrediction,
     Event,
     Marker,
@@ -69,6 +70,7 @@ class Session:
             parts.acquisition,
             parts.pipeline,
             parts.recording,
+            feed=parts.feed,
             say=self._say,
             tell_clock=lambda ms: parts.feed.publish(parts.hello(ms)),
             truth=parts.truth.source if parts.truth else None,
@@ -224,6 +226,7 @@ class Session:
             state=stream_state(self._parts.acquisition.eeg),
             age_s=None if newest_s is None else now_s - newest_s,
             trigger_age_s=None if heard_s is None else now_s - heard_s,
+            n_overflow_samples=self._parts.acquisition.n_overflow,
         )
 
     def _newest_s(self) -> float | None:
@@ -270,9 +273,9 @@ class Session:
             return
         text = (
             f"triggers come every {tr_s:.4g} s, expected "
-            f"{self._parts.pipeline.tr_s:.4g} s (1 % at most off). Give the scanner's "
-            "TR with --tr, or --trigger-every N if these are slice triggers, or use a "
-            "model for this TR."
+            f"{self._parts.pipeline.tr_s:.4g} s ({100 * TR_TOLERANCE:g} % at most "
+            "off). Give the scanner's TR with --tr, or --trigger-every N if these are "
+            "slice triggers, or use a model for this TR."
         )
         if self.summary.n_volumes <= VOLUMES_THAT_MAY_BE_REFUSED:
             raise StreamMismatch(text)

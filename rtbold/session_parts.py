@@ -13,7 +13,6 @@ from rtbold.io.streams import StreamQuery
 from rtbold.io.triggers import TriggerChannel, TriggerSource, TriggerStream
 from rtbold.messages import Reason, StreamDescription
 from rtbold.pipeline_settings import IntakeSettings, PipelineSettings
-from rtbold.quality import in_order
 from rtbold.schedule import ScheduleSettings
 
 TRIGGER_WAIT_S = 0.1  # at least; the filter delay if that is longer
@@ -137,9 +136,8 @@ def pipeline_settings(
     source = trigger_source(run)
     delayed = isinstance(source, TriggerStream) and run.upstream_delay_ms is not None
     delay_s = (run.upstream_delay_ms or 0.0) / 1000 if delayed else 0.0
-    reasons: set[Reason] = set(standing)
     if run.upstream_delay_ms is None:
-        reasons.add("upstream_delay_unknown")
+        standing = (*standing, "upstream_delay_unknown")
     return PipelineSettings(
         schedule=ScheduleSettings(
             tr_s=run.tr_s or card.tr_s,
@@ -151,7 +149,7 @@ def pipeline_settings(
         intake=IntakeSettings(
             interpolate_missing=run.interpolate, upstream_delay_s=delay_s
         ),
-        standing=in_order(reasons),
+        standing=standing,
     )
 
 

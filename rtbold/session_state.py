@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from rtbold.bundle import Bundle
 from rtbold.clock import Clock
@@ -13,7 +13,7 @@ from rtbold.io.lsl_mirror import LslMirror
 from rtbold.io.recording_run import RecordingRun
 from rtbold.messages import BoldPrediction, Float32Array, Status
 from rtbold.pipeline import Pipeline
-from rtbold.quality import in_order
+from rtbold.quality import with_fact
 from rtbold.session_truth import LiveTruth
 from rtbold.wire import Hello, StreamState
 
@@ -98,8 +98,6 @@ def marked_late(prediction: BoldPrediction, now_s: float) -> BoldPrediction:
     """Return the prediction as late if the next one is due already."""
     if prediction.next_due_s is None or now_s <= prediction.next_due_s:
         return prediction
-    if prediction.status == "paused":
+    if prediction.status == "paused":  # nothing was computed that could be late
         return prediction
-    reasons = in_order({*prediction.reasons, "late"})
-    status: Status = "degraded" if prediction.status == "ok" else prediction.status
-    return replace(prediction, status=status, reasons=reasons)
+    return with_fact(prediction, "late")

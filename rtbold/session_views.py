@@ -4,10 +4,11 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
+from msgspec import UNSET
 
 from rtbold.bands import SPAN_S
 from rtbold.card import Card
-from rtbold.channel_quality import ChannelFlag
+from rtbold.channel_quality import ChannelFlag, channel_state
 from rtbold.electrodes import canonical
 from rtbold.intake import Intake
 from rtbold.messages import MODEL_RATE_HZ, Float32Array
@@ -17,20 +18,12 @@ from rtbold.view_messages import bands_message, eeg_message
 from rtbold.wire import (
     Bands,
     ChannelPart,
-    ChannelState,
     Eeg,
     Quality,
     StreamState,
 )
 
 MOST_EEG_SAMPLES = 400  # of one message; who lags further sees a hole
-_STATES: tuple[tuple[ChannelFlag, ChannelState], ...] = (
-    ("nonfinite", "nonfinite"),
-    ("channel_flat", "flat"),
-    ("channel_railed", "railed"),
-    ("line_noise", "line_noise"),
-    ("amplitude", "amplitude"),
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +33,7 @@ class StreamFacts:
     state: StreamState
     age_s: float | None
     trigger_age_s: float | None
+    n_overflow_samples: int  # dropped, because the session took none for too long
 
 
 class Views:
@@ -83,7 +77,8 @@ class Views:
     def quality(self, stream: StreamFacts) -> Quality:
         """Return the state of stream and channels."""
         intake, counters = self._pipeline.intake, self._pipeline.counters
-        counts = self._pipeline.schedule.counts
+        schedule = self._pipeline.schedule
+        counts, lag_s = schedule.counts, schedule.trigger_lag_s
         return Quality(
             stream_state=stream.state,
             stream_age_ms=_ms(stream.age_s),
@@ -97,6 +92,9 @@ class Views:
             n_triggers_missed=counts.n_missed,
             n_triggers_double=counts.n_double,
             trigger_age_ms=_ms(stream.trigger_age_s),
+            trigger_lag_ms=UNSET if math.isnan(lag_s) else round(1000 * lag_s, 1),
+            n_triggers_implausible=counts.n_implausible or UNSET,
+            n_overflow_samples=stream.n_overflow_samples or UNSET,
         )
 
     def _channels(self, intake: Intake | None) -> tuple[ChannelPart, ...]:
@@ -105,7 +103,9 @@ class Views:
         return tuple(
             ChannelPart(
                 label=name,
-                state="missing" if name in missing else _state(flags.get(name)),
+                state="missing"
+                if name in missing
+                else channel_state(flags.get(name, ())),
                 interpolated=name in missing or bool(flags.get(name)),
             )
             for name in self._card.channels
@@ -125,10 +125,6 @@ def bad_now(intake: Intake) -> dict[str, frozenset[ChannelFlag]]:
         for state in intake.monitor.report()
         if state.kind == "eeg" and state.flags
     }
-
-
-def _state(flags: frozenset[ChannelFlag] | None) -> ChannelState:
-    return next((state for flag, state in _STATES if flags and flag in flags), "good")
 
 
 def _ms(seconds: float | None) -> float | None:

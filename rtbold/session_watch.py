@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 from rtbold.io.acquisition import Acquisition
 from rtbold.io.bold_feed import OpenFeed
+from rtbold.io.feed import Feed
 from rtbold.io.recording_run import RecordingRun
 from rtbold.messages import StreamDescription
 from rtbold.pipeline import Pipeline
@@ -19,6 +20,7 @@ class Watch:
 
     Parameters
     ----------
+    feed : where the session publishes.
     say : takes level and text.
     tell_clock : publishes how well a foreign clock is aligned, in ms.
     truth : where measured BOLD comes from.
@@ -30,6 +32,7 @@ class Watch:
         pipeline: Pipeline,
         recording: RecordingRun | None,
         *,
+        feed: Feed,
         say: Say,
         tell_clock: Callable[[float], None],
         truth: OpenFeed | None = None,
@@ -37,6 +40,7 @@ class Watch:
         self._acquisition = acquisition
         self._pipeline = pipeline
         self._recording = recording
+        self._feed = feed
         self._say = say
         self._tell_clock = tell_clock
         self._truth = truth
@@ -44,6 +48,7 @@ class Watch:
         self._last_states: tuple[object, ...] = ()
         self._told_uncertainty_s: float | None = None
         self._marker_uid = ""
+        self._n_told_encode_errors = self._n_told_overflow = 0
 
     def look(self) -> None:
         """Say what is new.
@@ -60,6 +65,7 @@ class Watch:
         problem = self._recording.problem if self._recording else ""
         engine = str(self._pipeline.engine_problem or "")
         self._look_at_truth()
+        self._look_at_losses()
         states = (eeg.state, marker.state if marker else "", problem, engine)
         if states == self._last_states:
             return
@@ -78,6 +84,26 @@ class Watch:
         if problem and problem != self._told_truth:
             self._say("error", f"TRUTH: {problem}")
         self._told_truth = problem
+
+    def _look_at_losses(self) -> None:
+        """Say what should have gone out or come in, and was dropped."""
+        n = self._feed.n_encode_errors
+        if n > self._n_told_encode_errors:
+            self._n_told_encode_errors = n
+            self._say(
+                "error",
+                f"FEED: {n} messages could not be encoded and did not go out, the last "
+                f"for {self._feed.last_encode_error!r}. Subscribers miss them; tell "
+                "who made this rtbold.",
+            )
+        n = self._acquisition.n_overflow
+        if n > self._n_told_overflow:
+            self._n_told_overflow = n
+            self._say(
+                "error",
+                f"EEG: {n} samples were dropped, because the session took none for too "
+                "long. What else keeps this machine busy?",
+            )
 
     def _look_at_markers(self) -> None:
         """Let the recording follow a marker stream that came back as another one."""

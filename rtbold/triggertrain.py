@@ -5,8 +5,10 @@ from collections import deque
 from dataclasses import dataclass
 from typing import Literal
 
+from rtbold.clock import LONGEST_BACKLOG_S
+from rtbold.messages import TR_TOLERANCE
+
 SPACING_MEMORY = 8  # intervals
-MOST_MISSED_S = 400.0  # no stall is longer; then it is another clock
 JITTER_S = 0.015  # between two triggers, each early or late by some milliseconds
 
 
@@ -51,7 +53,7 @@ class Beat:
     def __call__(self, now_s: float) -> list[float]:
         """Return the moments that are due; anew from `now_s` if the clock changed."""
         due_s = now_s if self.due_s is None else self.due_s
-        if not -MOST_MISSED_S <= due_s - now_s <= 2 * self._tr_s:
+        if not -LONGEST_BACKLOG_S <= due_s - now_s <= 2 * self._tr_s:
             due_s = now_s
         due = []
         while due_s <= now_s:
@@ -101,7 +103,7 @@ class TriggerSpacing:
             return None
         ordered = sorted(self._intervals_s)
         median_s = ordered[len(ordered) // 2]
-        near_s = max(JITTER_S, 0.01 * median_s)
+        near_s = max(JITTER_S, TR_TOLERANCE * median_s)
         agree = [x for x in ordered if abs(x - median_s) <= near_s]
         if len(agree) < max(3, len(ordered) / 2):
             return None

@@ -3,12 +3,14 @@
 One frozen struct per topic; its name on the wire is ``schema``, for example
 ``rtbold.pred.fb/1``. A publisher fills the body; the feed stamps the envelope
 (``session``, ``seq``, ``t_lsl``, ``t_unix_ms``). Readers ignore keys they do not know,
-so a field may be added within a version; a change of meaning is a new version.
+so a field may be added within a version; a change of meaning is a new version. A field
+that may be ``UNSET`` is left out while there is nothing to say.
 """
 
 from typing import ClassVar, Literal, get_args
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
 from rtbold.messages import ModelOrigin, Reason, Status
 from rtbold.wire_parts import ChannelPart as ChannelPart
@@ -213,6 +215,9 @@ class Quality(Message, frozen=True, kw_only=True, tag_field="schema",
     n_triggers_missed: int = 0
     n_triggers_double: int = 0
     trigger_age_ms: float | None = None
+    trigger_lag_ms: float | UnsetType = UNSET  # newest trigger: from its time to us
+    n_triggers_implausible: int | UnsetType = UNSET  # ignored: their time cannot be
+    n_overflow_samples: int | UnsetType = UNSET  # the session took none for too long
 
 
 class Heartbeat(Message, frozen=True, kw_only=True, tag_field="schema",
@@ -224,7 +229,8 @@ class Heartbeat(Message, frozen=True, kw_only=True, tag_field="schema",
     last_pred_seq: int | None
     stream_age_ms: float | None
     queue: int
-    n_dropped: int = 0
+    n_dropped: int = 0  # of eeg, bands and log: nobody took them in time
+    n_encode_errors: int | UnsetType = UNSET  # messages that could not be encoded
 
 
 class Log(Message, frozen=True, kw_only=True, tag_field="schema",

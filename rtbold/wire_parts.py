@@ -4,9 +4,7 @@ from typing import Literal
 
 import msgspec
 
-ChannelState = Literal[
-    "good", "missing", "flat", "railed", "line_noise", "amplitude", "nonfinite"
-]
+from rtbold.messages import ChannelState as ChannelState
 
 
 class _Part(msgspec.Struct, frozen=True, kw_only=True):

@@ -47,11 +47,15 @@ def _schema(name: str, kind: type) -> Json:
 
 
 def _require_all(definitions: object) -> None:
-    """Say that every field is always sent: the publisher leaves none out."""
+    """Say that every field is always sent, but for those that may be ``UNSET``."""
     assert isinstance(definitions, dict)
     for definition in definitions.values():
-        definition["required"] = list(definition["properties"])
-        for field in definition["properties"].values():
+        always = definition.get("required", ())
+        fields = definition["properties"]
+        definition["required"] = [
+            name for name in fields if name in always or "default" in fields[name]
+        ]
+        for field in fields.values():
             field.pop("default", None)
 
 

@@ -161,7 +161,7 @@ def found_of(judged: Sequence[Likeness]) -> Found:
     """Return what the monitor said of each window."""
     return Found(
         np.array([(f.unlikeness or 0) > 1 for f in judged]),
-        np.array([f.status == "invalid" for f in judged]),
+        np.array([f.fact == "long_unlike" for f in judged]),
     )
 
 

@@ -14,13 +14,9 @@ from rtbold.calibration.inputs.bold_series import BoldSeries
 from rtbold.calibration.inputs.eeg import EegRecording
 from rtbold.calibration.inputs.pairs import Pairing, Pairs, pair_rows
 from rtbold.calibration.inputs.runs import TriggerRun, choose_run, trigger_runs
-from rtbold.calibration.inputs.volume_marker import (
-    TR_TOLERANCE,
-    VolumeMarker,
-    find_volume_marker,
-)
+from rtbold.calibration.inputs.volume_marker import VolumeMarker, find_volume_marker
 from rtbold.errors import DataFileError
-from rtbold.messages import FloatArray
+from rtbold.messages import TR_TOLERANCE, FloatArray
 
 JITTER_WARN_MS = 10.0  # sd; a scanner clock synchronised with the EEG has below 1
 DRIFT_WARN_PPM = 200.0  # crystals differ by up to 100
@@ -165,7 +161,8 @@ def _known_tr(bold: BoldSeries, pairing: Pairing) -> float | None:
     if given and told and abs(given / told - 1) > TR_TOLERANCE:
         raise DataFileError(
             f"--tr is {given:g} s, but {bold.name} says {told:.4g} s; expected the "
-            "same TR within 1 %. Leave --tr out, or take the BOLD of this run."
+            f"same TR within {100 * TR_TOLERANCE:g} %. Leave --tr out, or take the "
+            "BOLD of this run."
         )
     return given or told
 
@@ -185,8 +182,8 @@ def _check_tr(marker: VolumeMarker, found_s: float, known_s: float | None) -> No
     if known_s is not None and abs(found_s / known_s - 1) > TR_TOLERANCE:
         raise DataFileError(
             f"the triggers {marker.said} come every {found_s:.4g} s, expected the TR "
-            f"of {known_s:.4g} s within 1 %. Is it the BOLD of this run, is --tr "
-            "right, or are these slice triggers (--trigger-every)?"
+            f"of {known_s:.4g} s within {100 * TR_TOLERANCE:g} %. Is it the BOLD of "
+            "this run, is --tr right, or are these slice triggers (--trigger-every)?"
         )
 
 

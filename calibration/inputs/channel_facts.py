@@ -42,9 +42,9 @@ def channel_facts(
         if not monitor.settled:
             continue
         judged_s += 1
-        for counted, state in zip(bad, monitor.report(), strict=True):
-            if state.word != "good":
-                counted[state.word] += 1
+        for counted, channel in zip(bad, monitor.report(), strict=True):
+            if channel.state != "good":
+                counted[channel.state] += 1
     return tuple(
         ChannelFacts(label=name)
         if place is None

@@ -9,10 +9,9 @@ import numpy as np
 from rtbold.calibration.inputs.eeg import TimedMarker
 from rtbold.errors import AmbiguousStream, DataFileError
 from rtbold.io.triggers import same_label
-from rtbold.messages import FloatArray
+from rtbold.messages import TR_TOLERANCE, FloatArray
 
-TR_TOLERANCE = 0.01  # share of the TR by which intervals may differ from it
-JITTER_S = 0.02  # of an interval, where it is more than that share
+JITTER_S = 0.02  # of an interval, where it is more than TR_TOLERANCE
 REGULAR_SHARE = 0.8  # of the intervals: markers may be missing or doubled
 MIN_MARKERS = 4  # fewer show no rhythm
 MIN_MARKERS_WITHOUT_TR = 10

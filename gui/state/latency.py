@@ -7,7 +7,7 @@ from typing import Final, Literal
 
 import numpy as np
 
-from rtbold.gui.state.received_kinds import FeedbackValue
+from rtbold.gui.state.received_kinds import FeedbackValue, Quality
 
 Stage = Literal[
     "upstream", "filter", "arrive", "acquire", "prepare", "infer", "publish", "age",
@@ -41,6 +41,13 @@ class BudgetRow:
     stage: str  # in words
     ms: float | None  # median; None: unknown
     note: str
+
+
+def trigger_row(quality: Quality | None) -> BudgetRow:
+    """Return how late the newest trigger came; it is no part of the sum."""
+    lag_ms = None if quality is None else quality.trigger_lag_ms
+    notes = ("from the newest trigger's own time to the session", "unknown: none came")
+    return BudgetRow("trigger", lag_ms, notes[lag_ms is None])
 
 
 class LatencyBook:

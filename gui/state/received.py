@@ -221,6 +221,9 @@ def _quality(body: Body, t_received_s: float) -> Quality:
         n_triggers_missed=field.count(body.get("n_triggers_missed", 0)),
         n_triggers_double=field.count(body.get("n_triggers_double", 0)),
         trigger_age_ms=field.maybe(body.get("trigger_age_ms")),
+        trigger_lag_ms=field.maybe(body.get("trigger_lag_ms")),
+        n_triggers_implausible=field.count(body.get("n_triggers_implausible", 0)),
+        n_overflow_samples=field.count(body.get("n_overflow_samples", 0)),
     )
 
 
@@ -241,6 +244,7 @@ def _beat(body: Body, t_received_s: float) -> Beat:
         stream_age_ms=field.maybe(body["stream_age_ms"]),
         queue=field.count(body["queue"]),
         n_dropped=field.count(body.get("n_dropped", 0)),
+        n_encode_errors=field.count(body.get("n_encode_errors", 0)),
     )
 
 

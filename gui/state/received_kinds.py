@@ -187,6 +187,9 @@ class Quality:
     n_triggers_missed: int
     n_triggers_double: int
     trigger_age_ms: float | None
+    trigger_lag_ms: float | None  # of the newest trigger, from its time to the session
+    n_triggers_implausible: int
+    n_overflow_samples: int  # the session took none for too long
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -209,6 +212,7 @@ class Beat:
     stream_age_ms: float | None
     queue: int
     n_dropped: int
+    n_encode_errors: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,7 +5,8 @@ from PyQt6.QtGui import QHelpEvent, QPainter, QPaintEvent
 from PyQt6.QtWidgets import QToolTip, QWidget
 
 from rtbold.gui.state.dashboard import DashboardState
-from rtbold.gui.state.latency import BudgetRow
+from rtbold.gui.state.latency import BudgetRow, trigger_row
+from rtbold.gui.state.losses import loss_words
 from rtbold.gui.state.theme_colours import Colours
 from rtbold.gui.views.drawn_text import draw_line, scaled
 from rtbold.gui.views.panel_ground import draw_ground
@@ -25,11 +26,12 @@ class TimingPanel(QWidget):
         self.setMinimumSize(300, 104)
         self._colours = colours
         self._rows: tuple[BudgetRow, ...] = ()
-        self._drawn: tuple[str | None, int] | None = None
+        self._lost = ""
+        self._drawn: tuple[object, ...] | None = None
 
     @property
     def rows(self) -> tuple[BudgetRow, ...]:
-        """What is shown now, the sum last."""
+        """What is shown now: the stages, their sum, and what is no part of it."""
         return self._rows
 
     def set_colours(self, colours: Colours) -> None:
@@ -38,12 +40,16 @@ class TimingPanel(QWidget):
         self.update()
 
     def refresh(self, state: DashboardState, now_s: float) -> None:
-        """Show the newest times; they change once per volume."""
-        drawn = (state.session, state.latency.version)
+        """Show the newest times, and what was lost."""
+        trigger, self._lost = trigger_row(state.quality), loss_words(state)
+        drawn = (state.session, state.latency.version, trigger, self._lost)
         if drawn != self._drawn:
             self._drawn = drawn
-            self._rows = state.latency.budget()
-            self.setAccessibleName("; ".join(map(_line, self._rows)))
+            self._rows = (*state.latency.budget(), trigger)
+            lines = [*map(_line, self._rows)]
+            if self._lost:
+                lines.insert(0, f"lost: {self._lost}")
+            self.setAccessibleName("; ".join(lines))
             self.update()
 
     def paintEvent(self, event: QPaintEvent | None) -> None:  # noqa: N802 - Qt's name
@@ -52,7 +58,10 @@ class TimingPanel(QWidget):
         box = draw_ground(painter, self, self._colours)
         painter.setFont(scaled(self.font(), 0.85))
         title = QRectF(MARGIN, 3, box.width() - 2 * MARGIN, self._title_height())
-        draw_line(painter, title, TITLE, colour=self._colours.muted)
+        text, colour = TITLE, self._colours.muted
+        if self._lost:
+            text, colour = f"Lost: {self._lost}", self._colours.invalid
+        draw_line(painter, title, text, colour=colour)
         for row, cell in zip(self._rows, self._cells(), strict=True):
             self._draw_cell(painter, row, cell)
         painter.end()
@@ -66,7 +75,8 @@ class TimingPanel(QWidget):
                 for row, cell in zip(self._rows, self._cells(), strict=True)
                 if cell.contains(place)
             ]
-            QToolTip.showText(event.globalPos(), found[0] if found else TITLE, self)
+            rest = f"{TITLE}. Lost: {self._lost}" if self._lost else TITLE
+            QToolTip.showText(event.globalPos(), found[0] if found else rest, self)
             return True
         return super().event(event)
 

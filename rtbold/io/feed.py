@@ -13,6 +13,7 @@ from types import TracebackType
 from typing import Self
 
 import zmq
+from msgspec import UNSET
 
 from rtbold.codec import encode
 from rtbold.io.binding import LINGER_MS, FeedSettings, bind_socket
@@ -192,6 +193,7 @@ class Feed:
             stream_age_ms=None if age_s is None else round(1000 * age_s, 1),
             queue=len(self._outbox),
             n_dropped=self._outbox.n_dropped,
+            n_encode_errors=self._n_encode_errors or UNSET,
         )
 
     def _send_all(self) -> None:

@@ -9,11 +9,11 @@ import pylsl
 from pylsl.util import InternalError, LostError
 from pylsl.util import TimeoutError as LslTimeoutError
 
+from rtbold.clock import on_another_clock
 from rtbold.messages import ClockOffset, StreamDescription
 
 POLL_EVERY_S = 5.0
 FIRST_LIMIT_S = 3.0  # a first measurement takes 0.65 s where nothing is in the way
-FOREIGN_S = 300.0  # stamps further than this from now are on another clock
 
 
 class OffsetPoller:
@@ -62,7 +62,7 @@ def is_foreign(
     """
     if offset_s is None and not is_here(host):
         return True
-    return abs(now_s - (t_lsl_s + (offset_s or 0.0))) > FOREIGN_S
+    return on_another_clock(t_lsl_s + (offset_s or 0.0), now_s)
 
 
 def is_here(host: str) -> bool:

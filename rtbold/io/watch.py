@@ -1,9 +1,10 @@
 """Watch a feed: one line per message, and whether sequence, age and pace are right."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
 from statistics import median
+from typing import Final
 
 from rtbold.client import SCHEMA_VERSION, Body, Message, Subscriber
 from rtbold.errors import ConfigError, RtboldError
@@ -11,6 +12,13 @@ from rtbold.errors import ConfigError, RtboldError
 POLL_S = 0.1
 PACED_TOPIC = "pred.fb"
 KEPT_INTERVALS = 5000
+COUNTING_TOPICS = ("hb", "quality")
+LOST: Final = {
+    "n_encode_errors": "messages that could not be encoded",
+    "n_overflow_samples": "samples that the session did not take in time",
+    "n_triggers_implausible": "triggers with a time that cannot be",
+    "n_dropped": "messages of eeg, bands or log that nobody took in time",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +51,42 @@ class Pace:
             self.ages_ms.append(message.body["age_ms"])
 
 
+@dataclass(slots=True)
+class Losses:
+    """What the publisher itself says that it lost, and how late its triggers come."""
+
+    _n: dict[str, int] = field(default_factory=dict)  # by field of the message
+    _session: str | None = None
+    _trigger_lag_ms: float | None = None
+
+    def take(self, message: Message) -> str:
+        """Note a heartbeat or ``quality``; return what is newly lost, in words."""
+        body = message.body
+        if body["session"] != self._session:
+            self._session, self._trigger_lag_ms = body["session"], None
+            self._n.clear()
+        self._trigger_lag_ms = body.get("trigger_lag_ms", self._trigger_lag_ms)
+        grown = []
+        for name in LOST:
+            n = int(body.get(name) or 0)
+            if n > self._n.get(name, 0):
+                self._n[name] = n
+                grown.append(name)
+        return self._words(grown)
+
+    def summary(self) -> str:
+        """Return what was lost in all; empty where there is nothing to say."""
+        text = f"; {lost}" if (lost := self._words(self._n)) else ""
+        lag_ms = self._trigger_lag_ms
+        if lag_ms is not None:
+            text += f"; the newest trigger came {lag_ms:.0f} ms after its time"
+        return text
+
+    def _words(self, names: Collection[str]) -> str:
+        parts = [f"{LOST[name]}: {self._n[name]}" for name in LOST if name in names]
+        return f"the publisher lost {', '.join(parts)}" if parts else ""
+
+
 def watch(
     settings: WatchSettings,
     *,
@@ -55,12 +99,14 @@ def watch(
     ------
     RtboldError : nothing at all came for `timeout_s`, or a feed of another version.
     """
-    pace, n_printed = Pace(), 0
+    pace, losses, n_printed = Pace(), Losses(), 0
     with _subscriber(settings) as feed:
         try:
             for message in _messages(feed, settings, say):
                 if message.topic == PACED_TOPIC:
                     pace.add(message)
+                if message.topic in COUNTING_TOPICS and (lost := losses.take(message)):
+                    say(lost)
                 if message.topic.startswith(settings.topics):
                     out(_json(message) if settings.json_lines else line(message))
                     n_printed += 1
@@ -68,12 +114,12 @@ def watch(
                     break
         except KeyboardInterrupt:
             pass  # the usual way to end; the summary follows
-        return summary(feed, pace, n_printed)
+        return summary(feed, pace, n_printed) + losses.summary()
 
 
 def _subscriber(settings: WatchSettings) -> Subscriber:
     try:
-        return Subscriber(settings.address, {*settings.topics, "bye"})
+        return Subscriber(settings.address, {*settings.topics, *COUNTING_TOPICS, "bye"})
     except ValueError as error:
         raise ConfigError(
             f"--connect: {error}. Expected an address such as tcp://127.0.0.1:5580."

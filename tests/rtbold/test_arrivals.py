@@ -86,10 +86,3 @@ def test_foreign_clock_forgets_and_skips_what_is_no_number():
     foreign.push(np.array([NAN]), 99.0)
     assert foreign.offset_s == pytest.approx(100.07)
     assert foreign.uncertainty_s == pytest.approx(0.01)
-
-
-@pytest.mark.parametrize(
-    ("stamp_s", "foreign"), [(1.7e9, True), (4900.0, False), (0.0, True), (NAN, True)]
-)
-def test_a_foreign_stamp_is_far_from_its_arrival(stamp_s, foreign):
-    assert ForeignClock.is_foreign(stamp_s, 5000.0) is foreign

@@ -148,8 +148,8 @@ def test_the_gravest_flag_is_the_word_for_the_channel(name, word):
     data = eeg(3)
     FAULTS[name][0](data[0, 400:])
     states = monitor_of(data).report()
-    assert states[0].word == word
-    assert states[1].word == "good"
+    assert states[0].state == word
+    assert states[1].state == "good"
 
 
 def test_an_offset_of_a_dc_coupled_amplifier_is_no_fault():

@@ -131,3 +131,13 @@ def test_a_contrast_without_a_spread_has_no_z():
     contrast = Contrast(name="c", weights={"first": 1.0}, mean=0.0, sd=0.0)
     feedback = value_of(prediction(), of=card(target="c", contrast=contrast))
     assert (feedback.status, feedback.z) == ("warmup", None)
+
+
+def test_a_reason_of_the_feedback_takes_its_place_in_the_closed_list():
+    short = Baseline(mean=(0.0, 0.0), sd=(1.0, 1.0), n=5)
+    given = prediction(status="degraded", reasons=("late", "upstream_delay_unknown"))
+    assert value_of(given, card(baseline=short)).reasons == (
+        "late", "short_baseline", "upstream_delay_unknown",
+    )  # fmt: skip
+    given = prediction(values=(2.0, math.nan), reasons=("upstream_delay_unknown",))
+    assert value_of(given).reasons == ("nonfinite", "upstream_delay_unknown")

@@ -567,3 +567,16 @@ def test_a_loss_after_a_stamp_step_is_bridged_without_a_new_step():
     assert pipe.counters.n_bridged == lost.data_uv.shape[1]
     assert pipe.counters.n_stamp_steps == 1
     assert all(is_right(p, rate_hz) for p in predictions if p.values is not None)
+
+
+def test_a_return_at_a_rate_that_is_not_handled_says_so():
+    predictions, pipe = session(250.0, 25.2)
+    assert predictions[-1].status in USABLE
+    pipe.push(Discontinuity("lost"))
+    pipe.push(StreamChanged(rig.stream(250.37)))
+    pipe.push(Discontinuity("resumed"))
+    t0_s = rig.T0_S + 25.2
+    events = rig.in_order(rig.triggers(10.0, t0_s=t0_s), rig.passing(10.0, t0_s=t0_s))
+    later = [p for event in events for p in pipe.push(event)]
+    assert "no simple ratio" in str(pipe.misfit)
+    assert {(p.status, p.reasons) for p in later[2:]} == {("invalid", ("rate",))}

@@ -1,7 +1,7 @@
 import pipeline_rig as rig
 import pytest
 
-from rtbold.channel_quality import ChannelState
+from rtbold.channel_quality import MonitoredChannel
 from rtbold.errors import DomainRefused
 from rtbold.preflight import (
     asked,
@@ -72,9 +72,9 @@ def test_the_reference(model, said, state, text):
 
 
 def test_lines_carry_what_was_heard():
-    heard = [ChannelState(label, "eeg", frozenset(), 12.0, 0.1) for label in LABELS]
+    heard = [MonitoredChannel(label, "eeg", frozenset(), 12.0, 0.1) for label in LABELS]
     flat = frozenset({"channel_flat"})
-    heard[1] = ChannelState("Cz", "eeg", flat, 0.01, None)
+    heard[1] = MonitoredChannel("Cz", "eeg", flat, 0.01, None)
     lines = channel_lines(CARD, stream(*LABELS), heard)
     assert [line.state for line in lines[:3]] == ["good", "flat", "good"]
     assert (lines[0].found, lines[0].rms_uv) == ("Fz", 12.0)

@@ -27,7 +27,7 @@ def test_samples_rate_age_and_channels():
     assert heard.rate_hz == pytest.approx(RATE_HZ, rel=1e-4)
     assert heard.silent_s == pytest.approx(0.464, abs=1e-6)
     assert (heard.n_gaps, heard.n_stamp_steps) == (0, 0)
-    assert [s.word for s in ear.channels] == ["good"] * 2 + ["flat"] + ["good"] * 3
+    assert [s.state for s in ear.channels] == ["good"] * 2 + ["flat"] + ["good"] * 3
     assert ear.amplitude_text == ""
 
 

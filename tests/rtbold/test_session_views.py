@@ -1,13 +1,19 @@
+import json
+from dataclasses import replace
+
 import numpy as np
 import pipeline_rig as rig
 import pytest
 
-from rtbold.codec import unpack_samples
-from rtbold.messages import StreamChanged
+from rtbold.codec import encode, unpack_samples
+from rtbold.messages import Marker, StreamChanged
+from rtbold.preflight import channel_lines
 from rtbold.session_views import StreamFacts, Views
 
 RATE_HZ = 250.0
-FACTS = StreamFacts(state="running", age_s=0.02, trigger_age_s=None)
+FACTS = StreamFacts(
+    state="running", age_s=0.02, trigger_age_s=None, n_overflow_samples=0
+)
 
 
 @pytest.fixture
@@ -70,3 +76,27 @@ def test_quality_names_a_flat_channel_and_a_missing_stream():
     states = {part.label: part.state for part in views.quality(FACTS).channels}
     assert states["CZ"] == "flat"
     assert {s for name, s in states.items() if name != "CZ"} == {"good"}
+
+
+def test_quality_and_preflight_have_one_word_for_a_railed_channel(pipe):
+    data_uv = rig.eeg(RATE_HZ, 4.0)
+    data_uv[1] = 5000.0  # at the rail, so it does not vary either
+    feed(pipe, data_uv)
+    parts = Views(pipe, rig.card()).quality(FACTS).channels
+    heard = pipe.intake.monitor.report()
+    lines = channel_lines(rig.card(), rig.stream(RATE_HZ), heard)
+    assert {part.label: part.state for part in parts}["CZ"] == "railed"
+    assert [part.state for part in parts] == [line.state for line in lines]
+
+
+def test_quality_tells_how_late_triggers_come_and_what_was_lost(pipe):
+    views = Views(pipe, rig.card())
+    before = json.loads(encode(views.quality(FACTS)))
+    new = {"trigger_lag_ms", "n_triggers_implausible", "n_overflow_samples"}
+    assert not new & set(before)  # nothing to say
+    pipe.push(Marker("R128", rig.T0_S, rig.T0_S + 0.035))
+    pipe.push(Marker("R128", rig.T0_S + 500.0, rig.T0_S + 2.0))  # cannot be
+    lost = views.quality(replace(FACTS, n_overflow_samples=480))
+    assert (lost.n_triggers_implausible, lost.n_overflow_samples) == (1, 480)
+    pipe.push(Marker("R128", rig.T0_S + 2.1, rig.T0_S + 2.135))
+    assert views.quality(FACTS).trigger_lag_ms == pytest.approx(35.0)

@@ -71,3 +71,16 @@ def test_it_draws_in_both_themes(panel, session):
     dark = panel.grab().toImage()
     panel.set_colours(LIGHT)
     assert panel.grab().toImage() != dark
+
+
+def test_it_says_how_late_triggers_come_and_what_was_lost(panel, session):
+    panel.refresh(session.state, session.now_s)
+    assert "trigger: unknown" in panel.accessibleName()
+    assert "lost" not in panel.accessibleName()
+    before = panel.grab().toImage()
+    session.send("quality", trigger_lag_ms=35.2)
+    session.send("hb", n_encode_errors=2)
+    panel.refresh(session.state, session.now_s)
+    assert "trigger: 35 ms" in panel.accessibleName()
+    assert "lost: 2 messages not encoded" in panel.accessibleName()
+    assert panel.grab().toImage() != before

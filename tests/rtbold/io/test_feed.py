@@ -243,6 +243,15 @@ def test_a_message_that_cannot_be_encoded_is_counted_and_the_rest_goes_on(feed):
     assert feed.latest("phase").seq == 1
 
 
+def test_heartbeats_say_how_many_messages_could_not_be_encoded(feed):
+    with joined(feed, "phase") as subscriber:
+        feed.publish(golden("phase", name=object()))
+        messages = collect(
+            subscriber, lambda found: any("n_encode_errors" in m.body for m in found)
+        )
+    assert messages[-1].body["n_encode_errors"] == 1
+
+
 def test_curve_admits_its_client_and_nobody_else(tmp_path):
     create_keys(tmp_path / "ours", ("app",))
     create_keys(tmp_path / "theirs", ("app",))

@@ -4,6 +4,7 @@ import pytest
 
 from rtbold.io.offsets import is_foreign
 
+NAN = float("nan")
 HERE = socket.gethostname()
 
 
@@ -17,6 +18,9 @@ HERE = socket.gethostname()
         (1000.0, None, HERE, False),
         (1000.0, None, "other", True),  # its offset could not be measured
         (1.7e9, None, HERE, True),
+        (640.5, 0.0, HERE, False),  # all that LSL keeps, of a receiver that stood still
+        (599.0, 0.0, HERE, True),  # older than anything that LSL keeps
+        (NAN, 0.0, HERE, False),  # says nothing of its clock
     ],
 )
 def test_a_stamp_far_from_now_is_on_another_clock(stamp_s, offset_s, host, foreign):

@@ -1,5 +1,5 @@
 from rtbold.client import Message
-from rtbold.io.watch import Pace, line
+from rtbold.io.watch import Losses, Pace, line
 
 
 def message(topic="pred.fb", t_received_s=0.0, **body):
@@ -44,3 +44,26 @@ def test_pace_takes_steps_within_a_session_only():
     pace.add(message(t_received_s=9.0, session="restarted"))
     pace.add(message(t_received_s=11.0, session="restarted"))
     assert [round(x, 6) for x in pace.intervals_s] == [2.1, 2.0]
+
+
+def test_what_the_publisher_lost_is_told_when_it_grows():
+    losses = Losses()
+    assert losses.take(message("hb", n_dropped=0)) == ""
+    told = losses.take(message("hb", n_dropped=0, n_encode_errors=2))
+    assert told == "the publisher lost messages that could not be encoded: 2"
+    assert losses.take(message("hb", n_encode_errors=2)) == ""
+    both = losses.take(message("quality", n_overflow_samples=480, trigger_lag_ms=35.2))
+    assert "samples that the session did not take in time: 480" in both
+    assert losses.take(message("hb", session="restarted", n_encode_errors=2)) != ""
+
+
+def test_the_summary_says_what_was_lost_and_how_late_triggers_come():
+    losses = Losses()
+    assert losses.summary() == ""
+    losses.take(message("hb", n_dropped=3, n_encode_errors=1))
+    losses.take(message("quality", trigger_lag_ms=35.2))
+    assert losses.summary() == (
+        "; the publisher lost messages that could not be encoded: 1, messages of eeg, "
+        "bands or log that nobody took in time: 3; the newest trigger came 35 ms after "
+        "its time"
+    )
