@@ -89,7 +89,7 @@ def key(item: Sequence) -> str:
 
 def fingerprint(job: Job) -> str:
     """Return a hash of the code that a result depends on."""
-    return code_hash((*SOURCES, HERE / f"{job.work.__module__}.py"))
+    return code_hash((*SOURCES, Path(inspect.getfile(job.work))))
 
 
 def code_hash(sources: Sequence[Source]) -> str:

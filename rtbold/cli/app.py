@@ -186,7 +186,7 @@ def _lazy_group(places: Mapping[str, Place]) -> type[TyperGroup]:
             self, ctx: typer.Context, args: list[str]
         ) -> tuple[str | None, Any, list[str]]:
             name, listed, rest = super().resolve_command(ctx, args)
-            if name not in places:  # a group, or nothing in a completion
+            if name is None or name not in places:  # a group; None: completing
                 return name, listed, rest
             alone = typer.Typer(add_completion=False, rich_markup_mode=_MARKUP)
             alone.command(name)(load(places[name].module, places[name].function))
