@@ -123,6 +123,7 @@ class MarkerTap:
 
 Tap = EegTap | MarkerTap
 Record = Callable[[Sequence[Tap]], None]
+Measure = Callable[[Opened, Opened, DelayRequest, Record], DelayEstimate]
 
 
 def measure_delay(
@@ -142,24 +143,15 @@ def measure_delay(
         what they should be.
     DataFileError : they were recorded, but tell nothing.
     """
-    eeg = [name for name in (request.raw, request.cleaned) if name is not None]
-    markers = request.trigger_stream
-    if len(eeg) + (markers is not None) < 2 or not eeg:
-        raise ConfigError(
-            f"--measure-delay has {' and '.join(eeg) or 'no EEG stream'} alone, "
-            "expected --raw and --cleaned, or one of them and --trigger-stream"
-        )
-    both = len(eeg) == 2
-    names = eeg if both else [*eeg, str(markers)]
-    opened = open_streams(names, request.wait_s, clock)
+    names, measure = _compared(request)
+    opened = open_streams(list(names), request.wait_s, clock)
 
     def record(taps: Sequence[Tap]) -> None:
         _record(taps, request.seconds, clock=clock, progress=progress)
 
     try:
-        if both:
-            return _from_pair(opened[eeg[0]], opened[eeg[1]], request, record)
-        return _from_onset(opened[eeg[0]], opened[str(markers)], request, record)
+        first, second = (opened[name] for name in names)
+        return measure(first, second, request, record)
     except LostError as error:
         raise StreamNotFound(
             f"a stream ended while it was recorded, expected {' and '.join(names)} to "
@@ -168,6 +160,19 @@ def measure_delay(
     finally:
         for one in opened.values():
             one.inlet.close_stream()
+
+
+def _compared(request: DelayRequest) -> tuple[tuple[str, str], Measure]:
+    """Return the names of the two streams, and how they are compared."""
+    eeg = [name for name in (request.raw, request.cleaned) if name is not None]
+    if len(eeg) == 2:
+        return (eeg[0], eeg[1]), _from_pair
+    if len(eeg) == 1 and request.trigger_stream is not None:
+        return (eeg[0], request.trigger_stream), _from_onset
+    raise ConfigError(
+        f"--measure-delay has {' and '.join(eeg) or 'no EEG stream'} alone, "
+        "expected --raw and --cleaned, or one of them and --trigger-stream"
+    )
 
 
 def _from_pair(

@@ -117,17 +117,7 @@ def run_fake(
     now_unix_s : Unix time, for the stamps of messages.
     """
     rows, tr_s = _rows(settings)
-    # the client's stall rule counts in TRs, so a faster script declares a shorter one
-    card = fake_card(
-        tr_s / settings.speed, n_rois=settings.n_rois, n_channels=settings.n_channels
-    )
-    plan = FakePlan(
-        card=card,
-        target=FeedbackSettings.choose(card, settings.target),
-        speed=settings.speed,
-        seed=settings.seed,
-        truth=settings.truth,
-    )
+    plan = _plan(settings, tr_s)
     stoppable = StoppableClock(clock)
     now = _Now(stoppable.now_s, now_unix_s)
     with ExitStack() as stack:
@@ -138,11 +128,25 @@ def run_fake(
         stack.callback(stoppable.go_on)
         ports = Ports(feed=feed.port, control=control.port)
         encoding = as_encoding(settings.encoding)
-        feed.publish(fake_hello(card, ports, plan.target, encoding=encoding))
+        feed.publish(fake_hello(plan.card, ports, plan.target, encoding=encoding))
         feed.set_state("running", None)
         say(f"feed on {feed.address}, control on port {control.port}")
         session.play(rows, settings.duration_s)
     return session.played
+
+
+def _plan(settings: FakeSettings, tr_s: float) -> FakePlan:
+    # the client's stall rule counts in TRs, so a faster script declares a shorter one
+    card = fake_card(
+        tr_s / settings.speed, n_rois=settings.n_rois, n_channels=settings.n_channels
+    )
+    return FakePlan(
+        card=card,
+        target=FeedbackSettings.choose(card, settings.target),
+        speed=settings.speed,
+        seed=settings.seed,
+        truth=settings.truth,
+    )
 
 
 @dataclass(frozen=True, slots=True)
