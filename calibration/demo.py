@@ -1,6 +1,5 @@
 """The pieces of the demo recipe (``scripts/train_demo.py``): card, models, scores."""
 
-import datetime
 import platform
 from collections.abc import Sequence
 from dataclasses import replace
@@ -184,6 +183,7 @@ def write_bundle(
     model: nn.Module,
     *,
     check_uv: Float32Array,
+    created: str,
     scale: FeatureScale | None = None,
 ) -> bundle.Bundle:
     """Export a trained model and write its bundle; an earlier one is replaced.
@@ -191,13 +191,14 @@ def write_bundle(
     Parameters
     ----------
     check_uv : simulated windows (n, channels, 3200), for ``check.npz``.
+    created : the day, as the card has it: 2026-01-31.
     scale : of what the head reads; the graph then says how far a window is from it.
     """
     card = msgspec.structs.replace(
         card,
         architecture=name_of(model),
         architecture_config=options_of(model.config),
-        created=datetime.datetime.now(datetime.UTC).date().isoformat(),
+        created=created,
         note="SIMULATED data only; says nothing about real brains.",
         check=Check(windows="simulated", n=len(check_uv)),
     )

@@ -37,16 +37,10 @@ from rtbold.calibration.progress import Clock, Tell, untimed, untold
 from rtbold.calibration.published import published_score
 from rtbold.calibration.result import CalibrationResult, Choice
 from rtbold.calibration.scored import Declared
-from rtbold.calibration.settings import NOTHING, CalibrationSettings
+from rtbold.calibration.settings import NOTHING, CalibrationSettings, StrategyOption
 from rtbold.calibration.split import Part, StrictSettings, final_part, strict_folds
-from rtbold.calibration.strategies.head import ClosedFormHead
-from rtbold.calibration.strategies.protocol import (
-    Material,
-    Strategy,
-    StrategyName,
-    Wish,
-)
-from rtbold.calibration.strategies.tuned import Tuned
+from rtbold.calibration.strategies.choice import caution, strategy_of
+from rtbold.calibration.strategies.protocol import Material, Strategy, Wish
 from rtbold.calibration.target import MeasuredScan
 from rtbold.errors import ConfigError
 from rtbold.likeness_reference import LikenessReference
@@ -132,7 +126,14 @@ def _read(settings: CalibrationSettings, hooks: Hooks) -> _Work:
     parts = strict_folds(measured.onsets_s, StrictSettings(n_folds=settings.n_folds))
     options = _options(settings, hooks)
     hooks.say(f"{len(measured.onsets_s)} volumes in {len(parts)} folds")
-    session = _session(settings, gathered, measured, base, options)
+    start = _base(settings, gathered, base)
+    session = read_scan(
+        Material(gathered.scan.windows, measured.onsets_s, gathered.scan.volume),
+        measured,
+        start,
+        strategy=_strategy(settings, start, hooks.say),
+        options=options,
+    )
     return _Work(
         base=base,
         gathered=gathered,
@@ -193,22 +194,6 @@ def _options(settings: CalibrationSettings, hooks: Hooks) -> FitOptions:
     )
 
 
-def _session(
-    settings: CalibrationSettings,
-    gathered: Gathered,
-    measured: MeasuredScan,
-    start: Bundle | None,
-    options: FitOptions,
-) -> Session:
-    """Let network and ridge read every window once."""
-    scan = gathered.scan
-    base = _base(settings, gathered, start)
-    material = Material(scan.windows, measured.onsets_s, scan.volume)
-    return read_scan(
-        material, measured, base, strategy=strategy_of(settings), options=options
-    )
-
-
 def _base(
     settings: CalibrationSettings, gathered: Gathered, start: Bundle | None
 ) -> Base:
@@ -223,11 +208,12 @@ def _base(
     return fresh_base(channels, rois, fresh)
 
 
-def strategy_of(settings: CalibrationSettings) -> Strategy:
-    """Return the strategy that the option names; ridge is fitted beside any."""
-    if settings.strategy in ("head", "ridge"):
-        return ClosedFormHead()
-    return Tuned(cast("StrategyName", settings.strategy))
+def _strategy(settings: CalibrationSettings, base: Base, say: Say) -> Strategy:
+    """Return the strategy that the option names, and say what speaks against it."""
+    strategy = strategy_of(cast("StrategyOption", settings.strategy), base)
+    if warning := caution(strategy.name, base):
+        say(warning)
+    return strategy
 
 
 def _horizons(settings: CalibrationSettings) -> tuple[int, ...]:

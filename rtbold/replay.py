@@ -19,7 +19,7 @@ from rtbold.engine.protocol import EngineUsed
 from rtbold.errors import AmbiguousStream, DataFileError
 from rtbold.io.events_read import session_events
 from rtbold.io.recording import RecordedMarker, Recording
-from rtbold.io.session_folder import EVENTS_NAME, SETTINGS_NAME
+from rtbold.io.session_folder import EVENTS_NAME, SETTINGS_NAME, SETTINGS_VERSION
 from rtbold.messages import (
     TR_TOLERANCE,
     BoldPrediction,
@@ -53,6 +53,12 @@ class _Settings(msgspec.Struct, frozen=True):
     engine: EngineUsed | None = None  # sessions of early versions did not keep it
 
 
+class _Version(msgspec.Struct, frozen=True):
+    """What a layout of ``settings.json`` that is not known yet still says."""
+
+    version: int = SETTINGS_VERSION  # before it was written, the layout was the same
+
+
 def recorded_session(path: Path) -> RecordedSession | None:
     """Return the session that `path` (an XDF) belongs to; None for a foreign file.
 
@@ -83,13 +89,21 @@ def recorded_engine(path: Path) -> EngineUsed | None:
 def _settings_beside(path: Path) -> _Settings:
     beside = path.with_name(SETTINGS_NAME)
     try:
-        return msgspec.json.decode(beside.read_bytes(), type=_Settings)
+        text = beside.read_bytes()
+        version = msgspec.json.decode(text, type=_Version).version
+        if version == SETTINGS_VERSION:
+            return msgspec.json.decode(text, type=_Settings)
     except (OSError, msgspec.MsgspecError) as error:
         raise DataFileError(
             f"{beside} cannot be read ({error}), expected the settings of the session "
             "beside its event log. Restore it, or move the log away to replay the XDF "
             "as a foreign recording."
         ) from error
+    raise DataFileError(
+        f"{beside} is of version {version}, expected {SETTINGS_VERSION}: another "
+        "version of rtbold recorded this session. Replay it with that one, or move the "
+        "event log away to replay the XDF as a foreign recording."
+    )
 
 
 def replay(

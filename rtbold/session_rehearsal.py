@@ -153,11 +153,14 @@ class Rehearsal:
     ) -> Iterator[Stage]:
         due_s = self._clock.now_s()
         wait_s = self._settings.run.wait_s + self._settings.duration_s
-        for _ in follow(session, feed, self._count, limit_s=wait_s):
+        following = follow(
+            session, feed, self._count, limit_s=wait_s, clock=self._clock
+        )
+        for _ in following:
             if self._stopping():
                 return
             if self._control is None and self._count.ran_s:
-                self._control = ask_control(run, feed.session)
+                self._control = ask_control(run, feed.session, self._clock)
             if self._clock.now_s() >= due_s:
                 due_s = self._clock.now_s() + TELL_EVERY_S
                 yield self._running()

@@ -1,6 +1,7 @@
 """One line of JSON for everything that is done, so that a second call goes on."""
 
 import hashlib
+import inspect
 import json
 import multiprocessing
 import os
@@ -8,26 +9,26 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 
-ROOT = Path(__file__).resolve().parent.parent
-# What a simulated scan and its reading depend on, and what a result does.
+from rtbold import calibration, conditioning, models, resample, sim
+from rtbold.calibration import base, dataset, strategies, subject_ridge
+from rtbold.calibration.strategies import reading
+
+HERE = Path(__file__).resolve().parent
+# What a simulated scan and its reading depend on, and what a result does: modules, and
+# packages with all that stand in them.
 READ_SOURCES = (
-    "rtbold/sim/*.py",
-    "rtbold/conditioning.py",
-    "rtbold/resample.py",
-    "models/*.py",
-    "calibration/base.py",
-    "calibration/dataset.py",
-    "calibration/strategies/reading.py",
-    "calibration/subject_ridge.py",
-)
+    sim, conditioning, resample, models, base, dataset, reading, subject_ridge,
+)  # fmt: skip
 SOURCES = (
     *READ_SOURCES,
-    "calibration/*.py",
-    "calibration/strategies/*.py",
-    "scripts/measure_calibration_scans.py",
-    "scripts/measure_calibration_fit.py",
+    calibration,
+    strategies,
+    HERE / "measure_calibration_scans.py",
+    HERE / "measure_calibration_fit.py",
 )
+Source = ModuleType | Path
 NOT_INVOLVED = ("live", "outcome", "summary", "subject_card", "explain", "demo")
 Work = Callable[[Sequence, Path], dict]
 
@@ -88,18 +89,25 @@ def key(item: Sequence) -> str:
 
 def fingerprint(job: Job) -> str:
     """Return a hash of the code that a result depends on."""
-    own = f"scripts/{job.work.__module__}.py"
-    return code_hash((*SOURCES, own))
+    return code_hash((*SOURCES, Path(inspect.getfile(job.work))))
 
 
-def code_hash(patterns: Sequence[str]) -> str:
-    """Return a hash of the files that the patterns name, below the repository."""
+def code_hash(sources: Sequence[Source]) -> str:
+    """Return a hash of the files of modules and packages, and of others."""
     digest = hashlib.sha256()
-    for pattern in patterns:
-        for path in sorted(ROOT.glob(pattern)):
+    for source in sources:
+        for path in files_of(source):
             if not path.name.startswith(NOT_INVOLVED):
                 digest.update(path.read_bytes())
     return digest.hexdigest()[:12]
+
+
+def files_of(source: Source) -> list[Path]:
+    """Return the files of a package, without those of packages in it, or one file."""
+    if isinstance(source, Path):
+        return [source]
+    file = Path(inspect.getfile(source))
+    return sorted(file.parent.glob("*.py")) if hasattr(source, "__path__") else [file]
 
 
 def _results(job: Job, items: Sequence[Sequence]) -> Iterator[tuple[Sequence, dict]]:

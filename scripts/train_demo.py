@@ -10,6 +10,7 @@ the state after each epoch).
 
 import argparse
 import copy
+import datetime
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -66,6 +67,7 @@ def main() -> None:
             own,
             models[key],
             check_uv=check_uv,
+            created=datetime.datetime.now(datetime.UTC).date().isoformat(),
             scale=scale,
         )
         say(f"wrote {written.path} ({key}), sha256 {written.sha256[:12]}")

@@ -2,7 +2,7 @@
 
 import itertools
 from dataclasses import replace
-from types import SimpleNamespace
+from types import ModuleType, SimpleNamespace
 
 import numpy as np
 import pytest
@@ -118,21 +118,29 @@ def test_fingerprint_follows_the_code(scripts, tmp_path, monkeypatch):
     job = scripts.log.Job("some", [], counted, tmp_path)
     before = scripts.log.fingerprint(job)
     assert before == scripts.log.fingerprint(job)
-    monkeypatch.setattr(scripts.log, "SOURCES", ("scripts/measure_calibration_log.py",))
+    monkeypatch.setattr(scripts.log, "SOURCES", scripts.log.READ_SOURCES)
     assert scripts.log.fingerprint(job) != before
+
+
+def test_all_sources_are_there_and_nothing_is_left_out_in_vain(scripts):
+    files = [p for source in scripts.log.SOURCES for p in scripts.log.files_of(source)]
+    assert all(file.is_file() for file in files)
+    for prefix in scripts.log.NOT_INVOLVED:
+        assert any(file.name.startswith(prefix) for file in files), prefix
 
 
 def test_what_only_writes_reports_does_not_count_as_code(
     scripts, tmp_path, monkeypatch
 ):
-    monkeypatch.setattr(scripts.log, "ROOT", tmp_path)
+    some = ModuleType("some")
+    some.__file__, some.__path__ = str(tmp_path / "__init__.py"), [str(tmp_path)]
     (tmp_path / "fit.py").write_text("1")
     (tmp_path / "outcome.py").write_text("1")
-    before = scripts.log.code_hash(["*.py"])
+    before = scripts.log.code_hash([some])
     (tmp_path / "outcome.py").write_text("2")
-    assert scripts.log.code_hash(["*.py"]) == before
+    assert scripts.log.code_hash([some]) == before
     (tmp_path / "fit.py").write_text("2")
-    assert scripts.log.code_hash(["*.py"]) != before
+    assert scripts.log.code_hash([some]) != before
 
 
 @pytest.fixture(scope="module")

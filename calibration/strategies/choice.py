@@ -1,9 +1,9 @@
 """Strategies by the word of the option, and what to say before one is run."""
 
 import copy
-from typing import Final
 
 from rtbold.calibration.base import Base
+from rtbold.calibration.settings import StrategyOption
 from rtbold.calibration.strategies import low_rank
 from rtbold.calibration.strategies.head import ClosedFormHead
 from rtbold.calibration.strategies.protocol import Strategy, StrategyName
@@ -11,19 +11,23 @@ from rtbold.calibration.strategies.tail import cuts_of
 from rtbold.calibration.strategies.training import TrainingSettings
 from rtbold.calibration.strategies.tuned import Tuned
 
-STRATEGY_NAMES: Final[tuple[StrategyName, ...]] = ("head", "last", "adapters", "all")
-
 
 def strategy_of(
-    name: StrategyName, base: Base, settings: TrainingSettings | None = None
+    name: StrategyOption, base: Base, settings: TrainingSettings | None = None
 ) -> Strategy:
     """Return the strategy, if the base has the parts that it trains.
+
+    Parameters
+    ----------
+    name : as the option says; the ridge is fitted beside any, so alone it needs no
+        more than the head.
+    base : whose network is looked at and left as it is.
 
     Raises
     ------
     ConfigError : it has not; as `tail.cuts_of` and `low_rank.attach` say.
     """
-    if name == "head":
+    if name == "head" or name == "ridge":
         return ClosedFormHead()
     if name == "last":
         cuts_of(base.network)

@@ -96,6 +96,7 @@ class ChildJobs:
     ----------
     command : what runs rtbold; None: this interpreter.
     now_s : a monotonic clock.
+    sleep : lets this thread rest between looks at what ends.
     starting : starts each child, at a priority that is not this thread's.
     """
 
@@ -104,10 +105,11 @@ class ChildJobs:
         command: Sequence[str] | None = None,
         *,
         now_s: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
         starting: Starting = at_once,
     ) -> None:
         self._command = tuple(command or (sys.executable, "-m", "rtbold"))
-        self._now_s, self._starting = now_s, starting
+        self._now_s, self._sleep, self._starting = now_s, sleep, starting
         self._jobs: list[ChildJob] = []
 
     def start(
@@ -148,7 +150,7 @@ class ChildJobs:
         while running:
             running = [job for job in running if job.poll() is None]
             if running:
-                time.sleep(0.02)
+                self._sleep(0.02)
         self._jobs.clear()
 
 

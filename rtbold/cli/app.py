@@ -1,73 +1,195 @@
-"""The commands and where they live; a command's module is imported when it is used."""
+"""The commands and where they live; a command's module is imported when it is used.
+
+A list of commands shows the lines that stand here, so that ``rtbold --help`` imports
+none of them; ``tests/rtbold/cli/test_app.py`` holds that each is its docstring's first.
+"""
 
 import importlib
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, Final, NamedTuple
 
 import typer
+from typer.core import TyperGroup
 
-# command -> (module under rtbold.cli, function, one line for `rtbold --help`)
-COMMANDS: dict[str, tuple[str, str]] = {
-    "demo": ("demo", "demo"),
-    "calibrate": ("calibrate", "calibrate"),
-    "preflight": ("preflight", "preflight"),
-    "rehearse": ("rehearse", "rehearse"),
-    "run": ("run", "run"),
-    "simulate": ("simulate", "simulate"),
-    "play": ("play", "play"),
-    "replay": ("replay", "replay"),
-    "gui": ("gui", "gui"),
-    "monitor": ("monitor", "monitor"),
-    "fake": ("fake", "fake"),
-    "streams": ("streams", "streams"),
-    "doctor": ("doctor", "doctor"),
+
+class Place(NamedTuple):
+    """Where a command lives, and what the list of commands says of it."""
+
+    module: str  # beside this one
+    function: str
+    line: str  # as the function's docstring begins
+
+
+COMMANDS: Final = {
+    "demo": Place(
+        "demo",
+        "demo",
+        "Simulate a brain, predict its BOLD live, and show the truth beside it.",
+    ),
+    "calibrate": Place(
+        "calibrate",
+        "calibrate",
+        "Make a model for one subject from one scan, "
+        "and say whether it is good enough.",
+    ),
+    "preflight": Place(
+        "preflight",
+        "preflight",
+        "Look at everything that `rtbold run` with the same options would open.",
+    ),
+    "rehearse": Place(
+        "rehearse",
+        "rehearse",
+        "Run a session with these options for five minutes, and say GO or NO-GO.",
+    ),
+    "run": Place(
+        "run", "run", "Run a session: EEG over LSL in, one BOLD prediction per TR out."
+    ),
+    "simulate": Place(
+        "simulate",
+        "simulate",
+        "Play a simulated session on LSL: EEG, volume triggers and measured ROI BOLD.",
+    ),
+    "play": Place("play", "play", "Play a recording on LSL in real time."),
+    "replay": Place(
+        "replay",
+        "replay",
+        "Compute the predictions of a recording with the live session's own pipeline.",
+    ),
+    "gui": Place(
+        "gui",
+        "gui",
+        "Open the dashboard: set up a session, start it, watch it; "
+        "or join a running one.",
+    ),
+    "monitor": Place(
+        "monitor",
+        "monitor",
+        "Print what a session publishes; check its sequence, age and jitter.",
+    ),
+    "fake": Place(
+        "fake",
+        "fake",
+        "Publish scripted predictions, so that an app can be written without EEG.",
+    ),
+    "streams": Place(
+        "streams", "streams", "List the LSL streams that answer on this network."
+    ),
+    "doctor": Place(
+        "doctor",
+        "doctor",
+        "Check this machine: packages, ports, LSL, network, disk, clocks, engine.",
+    ),
 }
-MODEL_COMMANDS: dict[str, tuple[str, str]] = {
-    "list": ("models", "list_models"),
-    "show": ("models", "show"),
-    "predict": ("models", "predict"),
-    "import": ("models_import", "import_"),
-    "export": ("models_compile", "export"),
-    "compile": ("models_compile", "compile_"),
-    "explain": ("models_explain", "explain"),
+MODEL_COMMANDS: Final = {
+    "list": Place(
+        "models",
+        "list_models",
+        "List the bundles that a name leads to, and where each was found.",
+    ),
+    "show": Place(
+        "models",
+        "show",
+        "Show what a bundle is, what stream it needs, and how it scored.",
+    ),
+    "predict": Place(
+        "models",
+        "predict",
+        "Predict BOLD from windows in a file; "
+        "each channel's window mean removed before.",
+    ),
+    "import": Place(
+        "models_import",
+        "import_",
+        "Make a bundle of published weights: NeuroBOLT, LaBraM-base or BIOT.",
+    ),
+    "export": Place(
+        "models_compile",
+        "export",
+        "Write a bundle's network as one ONNX file, checked, weights inside.",
+    ),
+    "compile": Place(
+        "models_compile",
+        "compile_",
+        "Compile a bundle for this CPU or for a GPU; compare each with the reference.",
+    ),
+    "explain": Place(
+        "models_explain",
+        "explain",
+        "Show which channels, times and bands the predictions in a recording rest on.",
+    ),
 }
-SUBJECT_COMMANDS: dict[str, tuple[str, str]] = {
-    "list": ("subjects", "list_subjects"),
-    "show": ("subjects", "show"),
-    "compare": ("subjects", "compare"),
+SUBJECT_COMMANDS: Final = {
+    "list": Place(
+        "subjects",
+        "list_subjects",
+        "List the calibrations of all subjects, or of one, oldest first.",
+    ),
+    "show": Place(
+        "subjects",
+        "show",
+        "Show what a calibration found: verdict, scores per ROI, alignment.",
+    ),
+    "compare": Place(
+        "subjects",
+        "compare",
+        "Put all calibrations of a subject side by side, oldest first.",
+    ),
 }
+
+_MARKUP: Final = "markdown"
 
 
 def load(module: str, function: str) -> Callable[..., Any]:
     """Import one command; modules import heavy packages inside the function."""
     found: Callable[..., Any] = getattr(
-        importlib.import_module(f"rtbold.cli.{module}"), function
+        importlib.import_module(f"{__package__}.{module}"), function
     )
     return found
 
 
 def build_app() -> typer.Typer:
     """Return the typer application with all commands."""
-    app = typer.Typer(
-        name="rtbold",
-        help="Predict fMRI BOLD from EEG, live.",
+    app = _group(COMMANDS, "Predict fMRI BOLD from EEG, live.", name="rtbold")
+    models = "Model bundles: list, show, predict, import, export, compile, explain."
+    app.add_typer(_group(MODEL_COMMANDS, models), name="models")
+    subjects = "Calibrated subjects: list, show, compare."
+    app.add_typer(_group(SUBJECT_COMMANDS, subjects), name="subjects")
+    return app
+
+
+def _group(
+    places: Mapping[str, Place], line: str, *, name: str | None = None
+) -> typer.Typer:
+    group = typer.Typer(
+        name=name,
+        help=line,
+        cls=_lazy_group(places),
         no_args_is_help=True,
         pretty_exceptions_enable=False,
-        rich_markup_mode="markdown",
+        rich_markup_mode=_MARKUP,
     )
-    for name, (module, function) in COMMANDS.items():
-        app.command(name)(load(module, function))
-    models = typer.Typer(
-        help="Model bundles: list, show, predict, import, export, compile, explain.",
-        no_args_is_help=True,
-    )
-    for name, (module, function) in MODEL_COMMANDS.items():
-        models.command(name)(load(module, function))
-    app.add_typer(models, name="models")
-    subjects = typer.Typer(
-        help="Calibrated subjects: list, show, compare.", no_args_is_help=True
-    )
-    for name, (module, function) in SUBJECT_COMMANDS.items():
-        subjects.command(name)(load(module, function))
-    app.add_typer(subjects, name="subjects")
-    return app
+    for word, place in places.items():
+        group.command(word, help=place.line)(_listed)
+    return group
+
+
+def _listed() -> None:
+    """Stand in a list for a command that is not imported; `_lazy_group` runs it."""
+
+
+def _lazy_group(places: Mapping[str, Place]) -> type[TyperGroup]:
+    """Return a group that imports the command that was asked for, and no other."""
+
+    class LazyGroup(TyperGroup):
+        def resolve_command(  # type: ignore[override]  # click's own type is private
+            self, ctx: typer.Context, args: list[str]
+        ) -> tuple[str | None, Any, list[str]]:
+            name, listed, rest = super().resolve_command(ctx, args)
+            if name is None or name not in places:  # a group; None: completing
+                return name, listed, rest
+            alone = typer.Typer(add_completion=False, rich_markup_mode=_MARKUP)
+            alone.command(name)(load(places[name].module, places[name].function))
+            return name, typer.main.get_command(alone), rest
+
+    return LazyGroup

@@ -120,13 +120,16 @@ def _measure_delay(request: "DelayRequest", *, as_json: bool) -> None:
     from rich.console import Console
     from rich.progress import Progress
 
+    from rtbold.clock import MonotonicClock
     from rtbold.io.delay import measure_delay
 
     # On standard error, so that --json leaves one object on standard output.
     with Progress(console=Console(stderr=True), transient=True) as progress:
         task = progress.add_task("recording", total=request.seconds)
         estimate = measure_delay(
-            request, lambda done_s: progress.update(task, completed=done_s)
+            request,
+            MonotonicClock(),
+            lambda done_s: progress.update(task, completed=done_s),
         )
     if as_json:
         typer.echo(json.dumps({"ok": True, "delay": asdict(estimate)}, indent=2))

@@ -45,6 +45,9 @@ def fake(
 
     Example: rtbold fake --script session.csv --speed 2
     """
+    import time
+
+    from rtbold.clock import MonotonicClock
     from rtbold.config import check_range
     from rtbold.sim.fake_run import FakeSettings, run_fake
 
@@ -71,5 +74,10 @@ def fake(
         duration_s=duration,
         loop=loop,
     )
-    played = run_fake(settings, say=lambda text: typer.echo(text, err=True))
+    played = run_fake(
+        settings,
+        MonotonicClock(),
+        now_unix_s=time.time,
+        say=lambda text: typer.echo(text, err=True),
+    )
     typer.echo(str(played), err=True)

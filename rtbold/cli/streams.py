@@ -29,10 +29,11 @@ def streams(
 
     from rich.console import Console
 
+    from rtbold.clock import MonotonicClock
     from rtbold.io.streams import SIMULATED, Resolver, discover
 
     simulated = Resolver(SIMULATED)  # the senders know; a listing has no description
-    found = discover(wait)
+    found = discover(wait, MonotonicClock())
     uids = set(simulated.infos())
     if as_json:
         rows = [asdict(s) | {"simulated": s.uid in uids} for s in found]

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import pylsl
 
+from rtbold.clock import Clock
 from rtbold.errors import StreamMismatch
 from rtbold.io.bold_text import NO_ROI
 from rtbold.io.describe import describe
@@ -139,7 +140,7 @@ def measured_volume(
     )
 
 
-def run_bold(order: Order, outbox: FrameWriter) -> None:
+def run_bold(order: Order, outbox: FrameWriter, clock: Clock) -> None:
     """Run the inlet of `order` until the session ends."""
     with suppress(BrokenPipeError):  # the session is gone
-        BoldInlet(order, outbox, pylsl.local_clock).follow()
+        BoldInlet(order, outbox, clock.now_s).follow()

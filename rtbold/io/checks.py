@@ -6,7 +6,7 @@ import socket
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -107,12 +107,12 @@ def check_port(port: int, *, option: str, bind: str = "127.0.0.1") -> Check:
     return Check(name, "ok", f"free on {bind}")
 
 
-def check_disk(folder: Path) -> Check:
+def check_disk(folder: Path, now_s: Callable[[], float] = time.perf_counter) -> Check:
     """Measure space and write speed where recordings would go."""
     folder = folder.absolute()
     existing = next(p for p in (folder, *folder.parents) if p.is_dir())
     try:
-        mb_s = _write_speed(existing)
+        mb_s = _write_speed(existing, now_s)
     except OSError as error:
         return Check(
             "disk",
@@ -133,21 +133,26 @@ def check_disk(folder: Path) -> Check:
     return Check("disk", "ok", found)
 
 
-def _write_speed(folder: Path) -> float:
+def _write_speed(folder: Path, now_s: Callable[[], float]) -> float:
     """Return MB/s of a file that is really on the disk, and leave nothing."""
     block = os.urandom(1_000_000)
     with tempfile.TemporaryFile(dir=folder) as file:
-        begin_s = time.perf_counter()
+        begin_s = now_s()
         for _ in range(DISK_WRITE_MB):
             file.write(block)
         file.flush()
         os.fsync(file.fileno())
-        return DISK_WRITE_MB / (time.perf_counter() - begin_s)
+        return DISK_WRITE_MB / (now_s() - begin_s)
 
 
-def check_timer(n: int = 100) -> Check:
+def check_timer(
+    n: int = 100,
+    *,
+    now_s: Callable[[], float] = time.perf_counter,
+    sleep: Callable[[float], None] = time.sleep,
+) -> Check:
     """Measure how much later than asked a sleep of 1 ms ends."""
-    over_ms = sorted(_oversleep_ms() for _ in range(n))
+    over_ms = sorted(_oversleep_ms(now_s, sleep) for _ in range(n))
     p95, worst = over_ms[int(0.95 * n)], over_ms[-1]
     found = f"a sleep ends {p95:.2f} ms late (p95), {worst:.2f} ms at worst"
     if p95 > SLEEP_WARN_MS:
@@ -156,10 +161,10 @@ def check_timer(n: int = 100) -> Check:
     return Check("timer", "ok", found)
 
 
-def _oversleep_ms() -> float:
-    begin_s = time.perf_counter()
-    time.sleep(0.001)
-    return (time.perf_counter() - begin_s) * 1e3 - 1
+def _oversleep_ms(now_s: Callable[[], float], sleep: Callable[[float], None]) -> float:
+    begin_s = now_s()
+    sleep(0.001)
+    return (now_s() - begin_s) * 1e3 - 1
 
 
 def check_cpu() -> Check:

@@ -1,6 +1,5 @@
 """Record two EEG streams, or one and its triggers, and measure the delay between."""
 
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -9,6 +8,7 @@ import pylsl
 from pylsl.util import LostError
 from pylsl.util import TimeoutError as LslTimeoutError
 
+from rtbold.clock import Clock
 from rtbold.delay import (
     DelayEstimate,
     Recorded,
@@ -121,14 +121,20 @@ class MarkerTap:
         return np.asarray(times_s, dtype=np.float64)
 
 
+Tap = EegTap | MarkerTap
+Record = Callable[[Sequence[Tap]], None]
+Measure = Callable[[Opened, Opened, DelayRequest, Record], DelayEstimate]
+
+
 def measure_delay(
-    request: DelayRequest, progress: Progress = lambda _: None
+    request: DelayRequest, clock: Clock, progress: Progress = lambda _: None
 ) -> DelayEstimate:
     """Record for a while and estimate.
 
     Parameters
     ----------
     request : raw and cleaned streams, or either of them and the trigger stream.
+    clock : any; it says how long.
     progress : called with the seconds that were recorded.
 
     Raises
@@ -137,20 +143,15 @@ def measure_delay(
         what they should be.
     DataFileError : they were recorded, but tell nothing.
     """
-    eeg = [name for name in (request.raw, request.cleaned) if name is not None]
-    markers = request.trigger_stream
-    if len(eeg) + (markers is not None) < 2 or not eeg:
-        raise ConfigError(
-            f"--measure-delay has {' and '.join(eeg) or 'no EEG stream'} alone, "
-            "expected --raw and --cleaned, or one of them and --trigger-stream"
-        )
-    both = len(eeg) == 2
-    names = eeg if both else [*eeg, str(markers)]
-    opened = open_streams(names, request.wait_s)
+    names, measure = _compared(request)
+    opened = open_streams(list(names), request.wait_s, clock)
+
+    def record(taps: Sequence[Tap]) -> None:
+        _record(taps, request.seconds, clock=clock, progress=progress)
+
     try:
-        if both:
-            return _from_pair(opened[eeg[0]], opened[eeg[1]], request, progress)
-        return _from_onset(opened[eeg[0]], opened[str(markers)], request, progress)
+        first, second = (opened[name] for name in names)
+        return measure(first, second, request, record)
     except LostError as error:
         raise StreamNotFound(
             f"a stream ended while it was recorded, expected {' and '.join(names)} to "
@@ -161,25 +162,38 @@ def measure_delay(
             one.inlet.close_stream()
 
 
+def _compared(request: DelayRequest) -> tuple[tuple[str, str], Measure]:
+    """Return the names of the two streams, and how they are compared."""
+    eeg = [name for name in (request.raw, request.cleaned) if name is not None]
+    if len(eeg) == 2:
+        return (eeg[0], eeg[1]), _from_pair
+    if len(eeg) == 1 and request.trigger_stream is not None:
+        return (eeg[0], request.trigger_stream), _from_onset
+    raise ConfigError(
+        f"--measure-delay has {' and '.join(eeg) or 'no EEG stream'} alone, "
+        "expected --raw and --cleaned, or one of them and --trigger-stream"
+    )
+
+
 def _from_pair(
-    raw: Opened, cleaned: Opened, request: DelayRequest, progress: Progress
+    raw: Opened, cleaned: Opened, request: DelayRequest, record: Record
 ) -> DelayEstimate:
     for one in (raw, cleaned):
         require_eeg(one.stream, found_stream(one.info).format)
     pairs = common_channels(raw.stream, cleaned.stream)
     taps = EegTap(raw, [i for i, _ in pairs]), EegTap(cleaned, [j for _, j in pairs])
-    _record(taps, request.seconds, progress)
+    record(taps)
     return estimate_delay(taps[0].recorded(), taps[1].recorded(), request.max_lag_s)
 
 
 def _from_onset(
-    eeg: Opened, markers: Opened, request: DelayRequest, progress: Progress
+    eeg: Opened, markers: Opened, request: DelayRequest, record: Record
 ) -> DelayEstimate:
     require_eeg(eeg.stream, found_stream(eeg.info).format)
     require_markers(markers.stream, found_stream(markers.info).format)
     rows = _eeg_rows(eeg.stream) or list(range(len(eeg.stream.channels)))
     tap, triggers = EegTap(eeg, rows[:CHANNELS_MAX]), MarkerTap(markers)
-    _record((tap, triggers), request.seconds, progress)
+    record((tap, triggers))
     return estimate_onset(
         tap.recorded(), triggers.times_s(request.trigger), request.max_lag_s
     )
@@ -213,17 +227,17 @@ def _eeg_rows(stream: StreamDescription) -> list[int]:
     return [i for i, channel in enumerate(stream.channels) if channel.kind == "eeg"]
 
 
-def open_streams(names: list[str], wait_s: float) -> dict[str, Opened]:
+def open_streams(names: list[str], wait_s: float, clock: Clock) -> dict[str, Opened]:
     """Open each stream by name, or say which is not there, or there twice."""
     queries = {name: StreamQuery(name=name, type=None) for name in names}
-    resolver, end_s = Resolver(), time.monotonic() + wait_s
+    resolver, end_s = Resolver(), clock.now_s() + wait_s
     while True:
         infos = resolver.infos()
         found = [found_stream(info) for info in infos.values()]
         missing = [name for name, q in queries.items() if not fitting(found, q)]
-        if not missing or time.monotonic() >= end_s:
+        if not missing or (now_s := clock.now_s()) >= end_s:
             break
-        time.sleep(LOOK_EVERY_S)
+        clock.sleep_until(now_s + LOOK_EVERY_S)
     chosen = {name: choose(found, query) for name, query in queries.items()}
     return {name: _opened(infos[stream.uid]) for name, stream in chosen.items()}
 
@@ -243,11 +257,11 @@ def _opened(info: pylsl.StreamInfo) -> Opened:
 
 
 def _record(
-    taps: Sequence[EegTap | MarkerTap], seconds: float, progress: Progress
+    taps: Sequence[Tap], seconds: float, *, clock: Clock, progress: Progress
 ) -> None:
-    begin_s = time.monotonic()
-    while (elapsed_s := time.monotonic() - begin_s) < seconds:
+    begin_s = clock.now_s()
+    while (elapsed_s := clock.now_s() - begin_s) < seconds:
         for tap in taps:
             tap.pull()
         progress(elapsed_s)
-        time.sleep(PULL_EVERY_S)
+        clock.sleep_until(begin_s + elapsed_s + PULL_EVERY_S)

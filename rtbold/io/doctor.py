@@ -6,7 +6,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +14,7 @@ import numpy as np
 import psutil
 
 from rtbold.errors import RtboldError
+from rtbold.io import lsl_loopback
 from rtbold.io.check_tensorrt import check_tensorrt
 from rtbold.io.checks import (
     Check,
@@ -67,7 +68,7 @@ def examine(
 
 def check_lsl(limit_s: float = LOOPBACK_LIMIT_S) -> tuple[Check, ...]:
     """Send samples from an outlet to an inlet in a child process, within a limit."""
-    command = [sys.executable, "-m", "rtbold.io.lsl_loopback"]
+    command = [sys.executable, "-m", lsl_loopback.__name__]
     try:
         child = subprocess.run(
             command, capture_output=True, text=True, timeout=limit_s, check=False
@@ -179,7 +180,7 @@ def _multicast_round_trip(word: bytes) -> bool:
             return False
 
 
-def check_engine(model: str) -> Check:
+def check_engine(model: str, now_s: Callable[[], float] = time.perf_counter) -> Check:
     """Open a bundle as a session would, and time its inference."""
     from rtbold.bundle import load
     from rtbold.engine import open_engine
@@ -189,12 +190,18 @@ def check_engine(model: str) -> Check:
         engine = open_engine(bundle)
     except RtboldError as error:
         return Check("engine", "fail", str(error))  # which says what to do
-    check = time_engine(engine, bundle.card, tr_s=bundle.card.tr_s)
+    check = time_engine(engine, bundle.card, tr_s=bundle.card.tr_s, now_s=now_s)
     engine.close()
     return check
 
 
-def time_engine(engine: "Engine", card: "Card", *, tr_s: float) -> Check:
+def time_engine(
+    engine: "Engine",
+    card: "Card",
+    *,
+    tr_s: float,
+    now_s: Callable[[], float] = time.perf_counter,
+) -> Check:
     """Time an open engine on windows of its model.
 
     Parameters
@@ -206,9 +213,9 @@ def time_engine(engine: "Engine", card: "Card", *, tr_s: float) -> Check:
     window_uv = (rng.standard_normal(shape) * 15).astype(np.float32)
     took_ms = []
     for _ in range(N_INFERENCES):
-        begin_s = time.perf_counter()
+        begin_s = now_s()
         engine(window_uv)
-        took_ms.append((time.perf_counter() - begin_s) * 1e3)
+        took_ms.append((now_s() - begin_s) * 1e3)
     p50_ms, worst_ms = float(np.median(took_ms)), max(took_ms)
     found = (
         f"{card.name} on {engine.name} {engine.precision}: {p50_ms:.1f} ms "

@@ -9,6 +9,7 @@ import numpy as np
 import pylsl
 from numpy.typing import NDArray
 
+from rtbold.clock import Clock
 from rtbold.io.describe import describe, require_eeg, with_reference
 from rtbold.io.finder import Finder
 from rtbold.io.frame_writer import FrameWriter
@@ -207,7 +208,7 @@ class EegInlet:
         self._outbox.send(StateChanged(state))
 
 
-def run_eeg(order: Order, outbox: FrameWriter) -> None:
+def run_eeg(order: Order, outbox: FrameWriter, clock: Clock) -> None:
     """Run the EEG inlet of `order` until the session ends."""
     with suppress(BrokenPipeError):  # the session is gone
-        EegInlet(order, outbox, pylsl.local_clock).follow()
+        EegInlet(order, outbox, clock.now_s).follow()

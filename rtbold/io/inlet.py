@@ -8,15 +8,14 @@ import os
 import signal
 import sys
 import threading
-import time
 from contextlib import suppress
 from typing import IO
 
-import pylsl
-
+from rtbold.clock import Clock
 from rtbold.errors import RtboldError
 from rtbold.io.frame_writer import FrameWriter
 from rtbold.io.frames import Fault, Order, decode_order
+from rtbold.io.lsl_clock import LslClock
 
 PIPE_BYTES = 1 << 20
 
@@ -27,33 +26,38 @@ def main() -> int:
     parent = os.getppid()
     pipe = _take_stdout()
     order = decode_order(sys.stdin.buffer.readline())
-    threading.Thread(target=_end_with_session, args=(parent,), daemon=True).start()
+    clock = LslClock()
+    watch = threading.Thread(target=_end_with_session, args=(parent, clock))
+    watch.daemon = True
+    watch.start()
 
-    outbox = FrameWriter(pipe, pylsl.local_clock)
+    outbox = FrameWriter(pipe, clock)
     try:
-        _run(order, outbox)
+        _run(order, outbox, clock)
     except RtboldError as error:
         outbox.send(Fault(type(error).__name__, str(error), fatal=True))
-        time.sleep(1.0)  # the session closes us; restarting at once would be noise
+        clock.sleep_until(
+            clock.now_s() + 1.0
+        )  # the session closes us; restarting at once would be noise
         return error.exit_code
     except BrokenPipeError:
         return 0
     return 0
 
 
-def _run(order: Order, outbox: FrameWriter) -> None:
+def _run(order: Order, outbox: FrameWriter, clock: Clock) -> None:
     if order.role == "eeg":
         from rtbold.io.eeg_inlet import run_eeg
 
-        run_eeg(order, outbox)
+        run_eeg(order, outbox, clock)
     elif order.role == "bold":
         from rtbold.io.bold_inlet import run_bold
 
-        run_bold(order, outbox)
+        run_bold(order, outbox, clock)
     else:
         from rtbold.io.marker_inlet import run_markers
 
-        run_markers(order, outbox)
+        run_markers(order, outbox, clock)
 
 
 def _take_stdout() -> IO[bytes]:
@@ -72,18 +76,19 @@ def _take_stdout() -> IO[bytes]:
     return pipe
 
 
-def _end_with_session(parent: int) -> None:
+def _end_with_session(parent: int, clock: Clock) -> None:
     """End at once when the input closes; liblsl may hang in an orderly exit."""
-    threading.Thread(target=_watch_parent, args=(parent,), daemon=True).start()
+    watch = threading.Thread(target=_watch_parent, args=(parent, clock), daemon=True)
+    watch.start()
     while os.read(0, 64):
         pass
     os._exit(0)
 
 
-def _watch_parent(parent: int) -> None:
+def _watch_parent(parent: int, clock: Clock) -> None:
     """End when the parent changes: a forked copy may hold our input open."""
     while os.getppid() == parent:
-        time.sleep(1.0)
+        clock.sleep_until(clock.now_s() + 1.0)
     os._exit(0)
 
 

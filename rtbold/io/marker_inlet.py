@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 import pylsl
 
+from rtbold.clock import Clock
 from rtbold.errors import StreamMismatch
 from rtbold.io.describe import describe, require_markers
 from rtbold.io.finder import Finder
@@ -162,7 +163,7 @@ def _dropped(stream: StreamDescription, t_lsl_s: float, now_s: float) -> StreamM
     )
 
 
-def run_markers(order: Order, outbox: FrameWriter) -> None:
+def run_markers(order: Order, outbox: FrameWriter, clock: Clock) -> None:
     """Run the marker inlet of `order` until the session ends."""
     with suppress(BrokenPipeError):  # the session is gone
-        MarkerInlet(order, outbox, pylsl.local_clock).follow()
+        MarkerInlet(order, outbox, clock.now_s).follow()

@@ -3,7 +3,6 @@
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -14,8 +13,10 @@ import psutil
 import zmq
 
 from rtbold.client import CurveKeys, Subscriber, request
+from rtbold.clock import Clock
 from rtbold.config import RunSettings
 from rtbold.errors import ConfigError, RtboldError
+from rtbold.io import inlet
 from rtbold.io.curve import CLIENTS_FOLDER
 from rtbold.rehearsal_count import RehearsalCount
 
@@ -89,7 +90,7 @@ class RehearsedSession:
             inlets = [
                 child
                 for child in session.children()
-                if "rtbold.io.inlet" in child.cmdline()
+                if inlet.__name__ in child.cmdline()
             ]
             return float(sum(p.memory_info().rss for p in (session, *inlets))) / _MB
         return None
@@ -141,7 +142,9 @@ def open_subscriber(run: RunSettings) -> Subscriber:
     return Subscriber(where, WATCHED, keys=_client_keys(run), decode=decode)
 
 
-def ask_control(run: RunSettings, session: str | None) -> tuple[float | None, str]:
+def ask_control(
+    run: RunSettings, session: str | None, clock: Clock
+) -> tuple[float | None, str]:
     """Ask the control socket who it is, which changes nothing in the session.
 
     Parameters
@@ -153,13 +156,13 @@ def ask_control(run: RunSettings, session: str | None) -> tuple[float | None, st
     Milliseconds from the request, its connection too, to the answer, and why that is
     none of this session; with such words the time is None.
     """
-    where, begun_s = address_here(run, run.control_port), time.monotonic()
+    where, begun_s = address_here(run, run.control_port), clock.now_s()
     try:
         keys = _client_keys(run)
         reply = request("HELLO", address=where, timeout_s=ASK_S, keys=keys)
     except (TimeoutError, ValueError, zmq.ZMQError) as error:
         return None, str(error)
-    took_ms = 1000 * (time.monotonic() - begun_s)
+    took_ms = 1000 * (clock.now_s() - begun_s)
     problem = _no_answer(reply, session, where)
     return (None, problem) if problem else (took_ms, "")
 
@@ -196,6 +199,7 @@ def follow(
     count: RehearsalCount,
     *,
     limit_s: float,
+    clock: Clock,
 ) -> Iterator[None]:
     """Let `count` take what comes until the session ends; yield a few times a second.
 
@@ -207,12 +211,12 @@ def follow(
     ------
     RtboldError : it does not begin, or does not end.
     """
-    begun_s = sample_due_s = time.monotonic()
+    begun_s = sample_due_s = clock.now_s()
     while session.running:
         for message in feed.poll(POLL_S):
             count.take(message, age_s=feed.age_s(message))
         yield
-        now_s = time.monotonic()
+        now_s = clock.now_s()
         if now_s >= sample_due_s:
             sample_due_s = max(sample_due_s + SAMPLE_EVERY_S, now_s)
             mb = session.memory_mb()

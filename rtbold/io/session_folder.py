@@ -14,6 +14,7 @@ EVENTS_NAME = "events.jsonl"
 _LABEL = re.compile(r"[A-Za-z0-9]{1,32}")
 _MOST_RUNS = 999
 SETTINGS_NAME = "settings.json"
+SETTINGS_VERSION = 1  # of its layout; the field names of the settings are part of it
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +59,12 @@ class SessionPaths:
         return self.folder / f"labrecorder-part-{part:02d}.log"
 
     def write_settings(self, settings: Mapping[str, object]) -> None:
-        """Write the settings as JSON; what JSON does not know becomes text."""
-        text = json.dumps(dict(settings), indent=2, default=str) + "\n"
+        """Write the settings as JSON, with the version of their layout.
+
+        What JSON does not know becomes text.
+        """
+        versioned = {"version": SETTINGS_VERSION, **settings}
+        text = json.dumps(versioned, indent=2, default=str) + "\n"
         self.settings.write_text(text, encoding="utf-8")
 
     def copy_card(self, bundle: Path) -> None:

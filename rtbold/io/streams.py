@@ -1,16 +1,17 @@
 """Find LSL streams on the network, and choose one without ever guessing."""
 
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from rtbold.clock import Clock
 from rtbold.errors import AmbiguousStream, StreamNotFound
 
 if TYPE_CHECKING:
     import pylsl
 
 SIMULATED = "desc/rtbold/simulated='true'"  # as rtbold's own senders declare it
+LOOK_EVERY_S = 0.05  # while streams are awaited
 SETTLE_S = 0.6  # after the first answer: long enough for the others on a LAN
 
 
@@ -183,16 +184,18 @@ def found_stream(info: "pylsl.StreamInfo") -> FoundStream:
 
 
 def discover(
-    wait_s: float = 1.0, until: Callable[[list[FoundStream]], bool] = lambda _: False
+    wait_s: float,
+    clock: Clock,
+    until: Callable[[list[FoundStream]], bool] = lambda _: False,
 ) -> list[FoundStream]:
     """Return the streams that answer within `wait_s`, or until `until` is content.
 
     Runs in the caller's process: for listings, not for a session (liblsl can hang).
     """
     resolver = Resolver()
-    end_s = time.monotonic() + wait_s
+    end_s = clock.now_s() + wait_s
     while True:
         found = [found_stream(info) for info in resolver.infos().values()]
-        if until(found) or time.monotonic() >= end_s:
+        if until(found) or (now_s := clock.now_s()) >= end_s:
             return sorted(found, key=lambda s: (s.type, s.name, s.host, s.source_id))
-        time.sleep(0.05)
+        clock.sleep_until(now_s + LOOK_EVERY_S)

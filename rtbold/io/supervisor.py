@@ -9,6 +9,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import IO
 
+from rtbold.io import inlet
 from rtbold.io.frames import Frame, Order, encode_order, read_frame
 
 LOOK_EVERY_S = 0.2
@@ -106,7 +107,7 @@ class Supervisor:
             self._n_frames = 0
             # -P: a file of the user's in the current folder must not shadow a module.
             self._process = subprocess.Popen(
-                [sys.executable, "-P", "-m", "rtbold.io.inlet"],
+                [sys.executable, "-P", "-m", inlet.__name__],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=errors,

@@ -1,7 +1,6 @@
 """Sockets and clock for a fake session."""
 
 import threading
-import time
 import uuid
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack
@@ -9,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final, get_args
 
-from rtbold.clock import MonotonicClock
+from rtbold.clock import Clock
 from rtbold.errors import ConfigError
 from rtbold.feedback import FeedbackSettings
 from rtbold.io.binding import FeedSettings
@@ -63,21 +62,26 @@ class FakeSettings:
             )
 
 
-class StoppableClock(MonotonicClock):
+class StoppableClock:
     """A clock that can stand still: whoever asks it the time then waits.
 
     The feed's thread asks before each heartbeat, so a stopped clock hangs it as a
     process hangs that swaps or is suspended.
+
+    Parameters
+    ----------
+    clock : what it says while it goes.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
         self._goes = threading.Event()
         self._goes.set()
 
     def now_s(self) -> float:
         """Return the time, once the clock goes."""
         self._goes.wait()
-        return super().now_s()
+        return self._clock.now_s()
 
     def stop(self) -> None:
         """Let everybody wait who asks."""
@@ -98,53 +102,78 @@ def as_encoding(name: str) -> Encoding:
     )
 
 
-def run_fake(settings: FakeSettings, *, say: Callable[[str], None]) -> Played:
-    """Open a feed, play the script, close; return what went out."""
+def run_fake(
+    settings: FakeSettings,
+    clock: Clock,
+    *,
+    now_unix_s: Callable[[], float],
+    say: Callable[[str], None],
+) -> Played:
+    """Open a feed, play the script, close; return what went out.
+
+    Parameters
+    ----------
+    clock : LSL's clock, or any; it paces by absolute deadline.
+    now_unix_s : Unix time, for the stamps of messages.
+    """
     rows, tr_s = _rows(settings)
-    # the client's stall rule counts in TRs, so a faster script declares a shorter one
-    card = fake_card(
-        tr_s / settings.speed, n_rois=settings.n_rois, n_channels=settings.n_channels
-    )
-    plan = FakePlan(
-        card=card,
-        target=FeedbackSettings.choose(card, settings.target),
-        speed=settings.speed,
-        seed=settings.seed,
-        truth=settings.truth,
-    )
-    clock = StoppableClock()
+    plan = _plan(settings, tr_s)
+    stoppable = StoppableClock(clock)
+    now = _Now(stoppable.now_s, now_unix_s)
     with ExitStack() as stack:
-        feed = stack.enter_context(_feed(settings, clock))
+        feed = stack.enter_context(_feed(settings, now))
         # what is made once takes its time, and the script's clock starts after it
-        session = FakeSession(plan, feed, MonotonicClock(), hang=clock.stop)
-        control = stack.enter_context(_control(settings, session, feed, clock))
-        stack.callback(clock.go_on)
+        session = FakeSession(plan, feed, clock, hang=stoppable.stop)
+        control = stack.enter_context(_control(settings, session, feed, now))
+        stack.callback(stoppable.go_on)
         ports = Ports(feed=feed.port, control=control.port)
         encoding = as_encoding(settings.encoding)
-        feed.publish(fake_hello(card, ports, plan.target, encoding=encoding))
+        feed.publish(fake_hello(plan.card, ports, plan.target, encoding=encoding))
         feed.set_state("running", None)
         say(f"feed on {feed.address}, control on port {control.port}")
         session.play(rows, settings.duration_s)
     return session.played
 
 
-def _feed(settings: FakeSettings, clock: StoppableClock) -> Feed:
+def _plan(settings: FakeSettings, tr_s: float) -> FakePlan:
+    # the client's stall rule counts in TRs, so a faster script declares a shorter one
+    card = fake_card(
+        tr_s / settings.speed, n_rois=settings.n_rois, n_channels=settings.n_channels
+    )
+    return FakePlan(
+        card=card,
+        target=FeedbackSettings.choose(card, settings.target),
+        speed=settings.speed,
+        seed=settings.seed,
+        truth=settings.truth,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Now:
+    """The two clocks that feed and control socket stamp with."""
+
+    lsl_s: Callable[[], float]
+    unix_s: Callable[[], float]
+
+
+def _feed(settings: FakeSettings, now: _Now) -> Feed:
     return Feed(
         _listen(settings),
         session=str(uuid.uuid4()),
-        now_lsl_s=clock.now_s,
-        now_unix_s=time.time,
+        now_lsl_s=now.lsl_s,
+        now_unix_s=now.unix_s,
     )
 
 
 def _control(
-    settings: FakeSettings, session: FakeSession, feed: Feed, clock: StoppableClock
+    settings: FakeSettings, session: FakeSession, feed: Feed, now: _Now
 ) -> Control:
     answers = Answers(
         on_command=session.on_command,
         latest=feed.latest,
-        now_lsl_s=clock.now_s,
-        now_unix_s=time.time,
+        now_lsl_s=now.lsl_s,
+        now_unix_s=now.unix_s,
     )
     at = replace(
         _listen(settings), port=settings.control_port, port_option="--control-port"

@@ -9,6 +9,7 @@ from twin_scans import CHANNELS, make_scan, write_bold, write_scan
 
 pytest.importorskip("torch")
 
+from rtbold.calibration import recipe
 from rtbold.cli import main
 
 TR_S = 2.1
@@ -152,6 +153,16 @@ def test_all_channels_bad(refused, tmp_path, twin):
 def test_a_base_of_another_montage_offers_what_can_be_done(refused):
     refused(2, r"lacks .*FZ.*base 'demo' was made for.*--channels .*--interpolate.*"
             r"--base nothing", "--base", "demo")  # fmt: skip
+
+
+def test_a_strategy_that_the_base_has_no_parts_for(refused, monkeypatch):
+    def read_scan(*_, **__):
+        raise AssertionError("the windows were read before the refusal")
+
+    monkeypatch.setattr(recipe, "read_scan", read_scan)
+    ridge = ("--base", "demo-ridge", "--channels", ",".join(CHANNELS).upper())
+    refused(2, r"no attention.*--strategy head or all", *ridge, strategy="adapters")
+    refused(2, r"no blocks.*--strategy head or all", *ridge, strategy="last")
 
 
 def test_a_base_that_is_none(refused, tmp_path):

@@ -14,6 +14,7 @@ import psutil
 import pylsl
 import pytest
 
+from rtbold.clock import MonotonicClock
 from rtbold.errors import AmbiguousStream, StreamMismatch, StreamNotFound
 from rtbold.io.acquisition import Acquisition, AcquisitionSettings
 from rtbold.io.streams import StreamQuery, discover
@@ -246,7 +247,7 @@ def test_nothing_is_left_behind(name, send):
 
 def test_discovery_lists_what_is_there(name, send):
     sender = send(name)
-    found = discover(5.0, until=lambda f: any(s.name == name for s in f))
+    found = discover(5.0, MonotonicClock(), lambda f: any(s.name == name for s in f))
     stream = next(s for s in found if s.name == name)
     assert (stream.source_id, stream.rate_hz) == (sender.source_id, RATE_HZ)
     assert (stream.n_channels, stream.format) == (3, "double64")

@@ -18,6 +18,7 @@ from loop import PATIENCE_S
 from replays import as_replayed, from_row, replay
 from upstream import NOISE_UV, RATE_HZ, TR_S
 
+from rtbold.io import inlet
 from rtbold.io.labrecorder import end_left_over
 from rtbold.io.recorder import NOTE_NAME
 from rtbold.io.recording import read_recording
@@ -71,7 +72,7 @@ def scanner_stops_then_inlets_die(root):
         predicts(it.listener, again_s)
         killed_s = pylsl.local_clock()
         for child in psutil.Process(it.running.pid).children():
-            if "rtbold.io.inlet" in " ".join(child.cmdline()):
+            if inlet.__name__ in " ".join(child.cmdline()):
                 child.kill()
         predicts(it.listener, killed_s + FOUND_AGAIN_S)
         return it.listener, stopped_s, again_s, killed_s

@@ -7,6 +7,7 @@ import uuid
 import numpy as np
 import pytest
 
+from rtbold.clock import MonotonicClock
 from rtbold.errors import StreamMismatch
 from rtbold.io.acquisition import Acquisition, AcquisitionSettings
 from rtbold.io.streams import StreamQuery, discover
@@ -29,7 +30,9 @@ def mock_stream(monkeypatch):
     monkeypatch.setattr(mne_realtime.mock_lsl_stream, "Process", spawn.Process)
     host = f"mock-{uuid.uuid4().hex[:12]}"
     with mne_realtime.MockLSLStream(host, raw, "eeg") as stream:
-        found = discover(20.0, until=lambda f: any(s.source_id == host for s in f))
+        found = discover(
+            20.0, MonotonicClock(), lambda f: any(s.source_id == host for s in f)
+        )
         assert any(s.source_id == host for s in found)
         yield stream
     stream.process.join(5)

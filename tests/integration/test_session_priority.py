@@ -15,12 +15,14 @@ import pytest
 from bundles import write_tiny
 from loop import PATIENCE_S, environment, free_ports, new_name, twin
 
+from rtbold.io import inlet
+
 pytestmark = [
     pytest.mark.integration,
     pytest.mark.skipif(sys.platform != "linux", reason="threads have priorities"),
 ]
 WINDOW = Path(__file__).parents[1] / "support" / "starting_window.py"
-PARTS = ("rtbold.io.inlet", "LabRecorder")  # of the command lines of its children
+PARTS = (inlet.__name__, "LabRecorder")  # of the command lines of its children
 SPARE_S = 60
 
 

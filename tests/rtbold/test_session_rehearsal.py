@@ -105,7 +105,7 @@ class World:
         self.arguments, self.control = arguments, control
         return Session(self)
 
-    def follow(self, session, feed, count, *, limit_s):
+    def follow(self, session, feed, count, *, limit_s, clock):
         for topic, body, t_s in messages():
             self.now += 0.2
             count.take(Message(topic, {"t_lsl": t_s, **body}, t_s), age_s=0.001)
@@ -117,7 +117,7 @@ class World:
     def subscriber(self, run):
         yield SimpleNamespace(n_gaps=Counter(), session="s1")
 
-    def ask_control(self, run, session):
+    def ask_control(self, run, session, clock):
         self.asked.append((run.control_port, session))
         return self.control_answer
 

@@ -4,12 +4,22 @@ import re
 import subprocess
 import sys
 
+from rtbold import clock
+from rtbold.sim import fake_run
+
 PATIENCE_S = 15.0
-FAKE = (
-    "import sys; from rtbold.sim.fake_run import FakeSettings, run_fake;"
-    "run_fake(FakeSettings(port=int(sys.argv[1]), control_port=int(sys.argv[2]),"
-    "speed=20), say=lambda text: print(text, flush=True))"
+FAKE = f"""
+import sys, time
+from {clock.__name__} import MonotonicClock
+from {fake_run.__name__} import FakeSettings, run_fake
+settings = FakeSettings(
+    port=int(sys.argv[1]), control_port=int(sys.argv[2]), speed=20
 )
+run_fake(
+    settings, MonotonicClock(), now_unix_s=time.time,
+    say=lambda text: print(text, flush=True),
+)
+"""
 
 
 class FakePublisher:

@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -5,6 +7,7 @@ torch = pytest.importorskip("torch")
 
 from planted import material, measured, tiny_base  # noqa: E402
 
+from rtbold.calibration import recipe  # noqa: E402
 from rtbold.calibration.outoffold import (  # noqa: E402
     FitOptions,
     _task,
@@ -12,6 +15,7 @@ from rtbold.calibration.outoffold import (  # noqa: E402
     out_of_fold,
     read_scan,
 )
+from rtbold.calibration.settings import CalibrationSettings, ScanFiles  # noqa: E402
 from rtbold.calibration.split import final_part, strict_folds  # noqa: E402
 from rtbold.calibration.strategies import low_rank  # noqa: E402
 from rtbold.calibration.strategies.augment import ChannelDropout  # noqa: E402
@@ -25,6 +29,7 @@ from rtbold.calibration.strategies.training import (  # noqa: E402
 )
 from rtbold.calibration.strategies.tuned import Tuned  # noqa: E402
 from rtbold.calibration.target import fit_scaling  # noqa: E402
+from rtbold.card import Cleaning  # noqa: E402
 from rtbold.errors import ConfigError  # noqa: E402
 
 QUICK = TrainingSettings(epochs=2, learning_rate=3e-3, batch_size=32)
@@ -267,6 +272,24 @@ def test_rates_fall_towards_the_input_and_vectors_do_not_decay():
     assert by_name["pos_embed"]["weight_decay"] == 0.0
     assert by_name["head.bias"]["weight_decay"] == 0.0
     assert by_name["head.weight"]["weight_decay"] == 0.05
+
+
+def test_the_recipe_takes_the_strategy_of_the_option_and_says_its_caution():
+    def of(name, base):
+        settings = CalibrationSettings(
+            subject="S01", scan=ScanFiles(eeg=Path("S.xdf"), bold="S.tsv"),
+            cleaning=Cleaning(mode="none"), root=Path(), strategy=name,
+        )  # fmt: skip
+        said = []
+        return recipe._strategy(settings, base, said.append).name, " ".join(said)
+
+    assert of("ridge", tiny_base("ridge")) == ("head", "")
+    assert of("all", tiny_base()) == ("all", "")
+    name, said = of("last", tiny_base())
+    assert name == "last"
+    assert "never trained" in said
+    with pytest.raises(ConfigError, match="no attention"):
+        of("adapters", tiny_base("beira"))
 
 
 def test_strategies_come_by_name_and_random_encoders_with_a_warning():

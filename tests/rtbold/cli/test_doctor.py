@@ -62,7 +62,7 @@ def test_a_port_that_is_none_is_wrong_use(found):
 def test_the_delay_is_said_with_its_spread_and_what_to_do(monkeypatch):
     asked = []
 
-    def measure(request, progress):
+    def measure(request, clock, progress):
         asked.append(request)
         progress(1.0)
         return ESTIMATE

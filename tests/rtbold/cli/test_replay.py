@@ -11,12 +11,35 @@ from rtbold.engine import open_engine
 from rtbold.engine.opening import used
 from rtbold.engine.openvino_cpu import open_core, supported, this_machine
 from rtbold.errors import DataFileError
+from rtbold.io.session_folder import SETTINGS_VERSION
 from rtbold.pipeline_settings import PipelineSettings
+from rtbold.replay import recorded_engine
 from rtbold.schedule import ScheduleSettings
 
 needs_bf16 = pytest.mark.skipif(
     "bf16" not in supported(this_machine(open_core())), reason="this CPU has no bf16"
 )
+
+# version of settings.json -> the names in each part of "pipeline"
+WRITTEN = {
+    1: {
+        "schedule": {
+            "tr_s", "mode", "dummy_volumes", "trigger_every", "wait_s", "max_flywheel",
+            "double_fraction", "tr_tolerance", "new_run_after_s", "phase_tolerance",
+            "max_lead_s", "max_lag_s",
+        },
+        "intake": {
+            "interpolate_missing", "upstream_delay_s", "bridge_max_s",
+            "bridge_max_share",
+        },
+        "quality": {
+            "max_interpolated_share", "max_bridged_share", "max_drift_s",
+            "max_rate_error", "max_stream_age_s", "max_stream_lead_s",
+            "max_trigger_age_s",
+        },
+        "likeness": {"sustained_s", "sustained_share", "recovered_share"},
+    }
+}  # fmt: skip
 
 
 @pytest.fixture
@@ -28,7 +51,7 @@ def bundle(tmp_path):
 def recorded(tmp_path, bundle):
     """Write what a session leaves, as far as the choice of an engine reads it."""
 
-    def write(**engine):
+    def write(version=None, **engine):
         folder = tmp_path / "run"
         folder.mkdir()
         (folder / "events.jsonl").write_text("")
@@ -37,6 +60,7 @@ def recorded(tmp_path, bundle):
             "pipeline": msgspec.to_builtins(pipeline),
             "model_sha256": bundle.sha256,
             **({"engine": engine} if engine else {}),
+            **({} if version is None else {"version": version}),
         }
         (folder / "settings.json").write_text(json.dumps(settings))
         return folder / "x_eeg.xdf"
@@ -88,3 +112,32 @@ def test_settings_that_are_gone(recorded, bundle):
     file.with_name("settings.json").unlink()
     with pytest.raises(DataFileError, match=r"settings\.json cannot be read"):
         opened(file, bundle)
+
+
+def test_settings_of_before_versions_were_written_open_as_those_of_now(recorded):
+    engine = {"name": "openvino", "precision": "f32", "n_threads": 1}
+    now = recorded(version=SETTINGS_VERSION, **engine)
+    assert recorded_engine(now).name == "openvino"
+    beside = now.with_name("settings.json")
+    settings = json.loads(beside.read_text())
+    del settings["version"]
+    beside.write_text(json.dumps(settings))
+    assert recorded_engine(now).name == "openvino"
+
+
+def test_settings_of_a_later_version_say_what_to_do(recorded):
+    file = recorded(version=SETTINGS_VERSION + 1)
+    with pytest.raises(DataFileError, match=r"is of version 2, expected 1.*Replay it"):
+        recorded_engine(file)
+
+
+def test_no_name_that_was_ever_written_is_forgotten():
+    """A decoder passes over names that it does not know: an old file would open wrong.
+
+    Who renames or drops a field raises SETTINGS_VERSION, and reads the old names too.
+    """
+    pipeline = PipelineSettings(schedule=ScheduleSettings(tr_s=2.1))
+    known = msgspec.to_builtins(pipeline)
+    for part, names in WRITTEN[SETTINGS_VERSION].items():
+        assert names <= known[part].keys()
+    assert {"standing", "patience_s"} <= known.keys()

@@ -30,7 +30,7 @@ def invoke(monkeypatch):
     def run(*arguments, found=(CAP,), simulated=()):
         Declared.uids = simulated
         monkeypatch.setattr(io_streams, "Resolver", Declared)
-        monkeypatch.setattr(io_streams, "discover", lambda wait_s: list(found))
+        monkeypatch.setattr(io_streams, "discover", lambda wait_s, clock: list(found))
         return CliRunner().invoke(app, list(arguments))
 
     return run

@@ -5,8 +5,10 @@ import numpy as np
 import pylsl
 import pytest
 
+from rtbold.clock import HandCrankedClock
 from rtbold.errors import ConfigError, StreamMismatch, StreamNotFound
 from rtbold.io.delay import DelayRequest, common_channels, measure_delay
+from rtbold.io.lsl_clock import LslClock
 from rtbold.messages import Channel, StreamDescription
 
 RATE_HZ = 250
@@ -36,7 +38,7 @@ def test_streams_of_other_caps_are_refused():
 )
 def test_one_stream_alone_is_no_measurement(request_):
     with pytest.raises(ConfigError, match="--raw and --cleaned"):
-        measure_delay(request_)
+        measure_delay(request_, HandCrankedClock())
 
 
 def eeg_outlet(name, labels):
@@ -88,7 +90,7 @@ def test_a_delay_between_two_streams_is_measured(monkeypatch):
 
     with Sender(send):
         found = measure_delay(
-            DelayRequest(*names, seconds=5.5, max_lag_s=0.2), seen.append
+            DelayRequest(*names, seconds=5.5, max_lag_s=0.2), LslClock(), seen.append
         )
     assert found.delay_s == pytest.approx(DELAY_S, abs=3e-3)
     assert found.correlation > 0.9
@@ -115,7 +117,8 @@ def test_the_delay_of_an_onset_after_its_trigger_is_measured():
             DelayRequest(
                 f"eeg-{mark}", None, trigger_stream=f"mrk-{mark}", seconds=4.0,
                 max_lag_s=0.5,
-            )
+            ),
+            LslClock(),
         )  # fmt: skip
     assert found.delay_s == pytest.approx(DELAY_S, abs=1.5 / RATE_HZ)
     assert (found.n_used, found.iqr_s) == (1, None)
@@ -124,4 +127,6 @@ def test_the_delay_of_an_onset_after_its_trigger_is_measured():
 @pytest.mark.integration
 def test_a_stream_that_is_not_there_is_named():
     with pytest.raises(StreamNotFound, match="nobody-sends-this"):
-        measure_delay(DelayRequest("nobody-sends-this", "nor-this", wait_s=0.3))
+        measure_delay(
+            DelayRequest("nobody-sends-this", "nor-this", wait_s=0.3), LslClock()
+        )

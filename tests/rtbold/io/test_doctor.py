@@ -104,8 +104,7 @@ def test_inference_is_judged_by_the_tr(monkeypatch, inference_s, state):
 
     monkeypatch.setattr("rtbold.bundle.load", lambda _: Bundle)
     monkeypatch.setattr("rtbold.engine.open_engine", lambda _: SlowEngine())
-    monkeypatch.setattr(doctor.time, "perf_counter", lambda: SlowEngine.now_s)
-    check = doctor.check_engine("tiny")
+    check = doctor.check_engine("tiny", now_s=lambda: SlowEngine.now_s)
     assert check.state == state
     assert f"{inference_s * 1e3:.1f} ms" in check.found
     assert SlowEngine.shapes == {(1, 2, 3200), "closed"}
@@ -122,7 +121,7 @@ def test_space_and_speed_of_the_disk_are_judged(
         free = free_gb * 1e9
 
     monkeypatch.setattr(checks.psutil, "disk_usage", lambda _: Usage)
-    monkeypatch.setattr(checks, "_write_speed", lambda _: float(mb_s))
+    monkeypatch.setattr(checks, "_write_speed", lambda *_: float(mb_s))
     check = checks.check_disk(tmp_path / "not" / "there" / "yet")
     assert check.state == state
     assert str(tmp_path) in check.found

@@ -4,6 +4,7 @@ import sys
 import pytest
 
 from rtbold.client import Message
+from rtbold.clock import HandCrankedClock
 from rtbold.config import RunSettings
 from rtbold.errors import ConfigError, RtboldError
 from rtbold.io import rehearsal
@@ -104,9 +105,11 @@ class Feed:
         return 0.001
 
 
-def test_it_is_followed_to_its_end(monkeypatch):
+def test_it_is_followed_to_its_end():
     count = RehearsalCount()
-    turns = list(follow(Session(5), Feed(["hb"]), count, limit_s=10))
+    turns = list(
+        follow(Session(5), Feed(["hb"]), count, limit_s=10, clock=HandCrankedClock())
+    )
     assert len(turns) == 5
     assert count.ran_s == 0.0
 
@@ -115,13 +118,12 @@ def test_it_is_followed_to_its_end(monkeypatch):
     ("topics", "steps_s", "text"),
     [((), 100.0, "did not begin"), (("hb", "pred.roi"), 100.0, "did not end")],
 )
-def test_one_that_hangs_is_given_up(monkeypatch, topics, steps_s, text):
-    now = iter(range(0, 100_000, round(steps_s)))
-    monkeypatch.setattr(rehearsal.time, "monotonic", lambda: float(next(now)))
-    count = RehearsalCount()
+def test_one_that_hangs_is_given_up(topics, steps_s, text):
+    clock, count = HandCrankedClock(), RehearsalCount()
     feed, seconds = Feed(topics), iter(range(1, 100))
 
     def poll(timeout_s):
+        clock.advance(steps_s)
         found = Feed.poll(feed, timeout_s)
         for message in found:
             message.body["t_lsl"] = float(next(seconds))
@@ -129,7 +131,7 @@ def test_one_that_hangs_is_given_up(monkeypatch, topics, steps_s, text):
 
     feed.poll = poll
     with pytest.raises(RtboldError, match=text):
-        list(follow(Session(100), feed, count, limit_s=10))
+        list(follow(Session(100), feed, count, limit_s=10, clock=clock))
 
 
 def test_the_address_of_a_session_that_listens_everywhere():
@@ -155,17 +157,21 @@ HELLO = {"ok": True, "message": {"session": "s1"}}
 def test_the_answer_of_the_control_socket_is_judged(monkeypatch, reply, problem):
     asked = []
 
+    clock = HandCrankedClock()
+
     def request(op, **options):
+        clock.advance(0.25)
         asked.append((op, options["address"]))
         if isinstance(reply, Exception):
             raise reply
         return reply
 
     monkeypatch.setattr(rehearsal, "request", request)
-    took_ms, said = ask_control(RunSettings(control_port=5591), "s1")
+    took_ms, said = ask_control(RunSettings(control_port=5591), "s1", clock)
     assert asked == [("HELLO", "tcp://127.0.0.1:5591")]
     assert problem in said
-    assert (took_ms is None, said != "") == (bool(problem), bool(problem))
+    assert took_ms == (None if problem else 250.0)
+    assert (said != "") == bool(problem)
 
 
 def test_an_encrypted_feed_needs_a_clients_key(tmp_path):

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from rtbold.errors import ConfigError, RtboldError
-from rtbold.io.session_folder import open_session_folder, xdf_parts
+from rtbold.io.session_folder import SETTINGS_VERSION, open_session_folder, xdf_parts
 
 
 def test_names_are_bids_like(tmp_path):
@@ -56,5 +56,9 @@ def test_settings_and_card_are_kept(tmp_path):
     paths = open_session_folder(tmp_path, "S01")
     paths.write_settings({"port": 5580, "record": Path("out")})
     paths.copy_card(bundle)
-    assert json.loads(paths.settings.read_text()) == {"port": 5580, "record": "out"}
+    assert json.loads(paths.settings.read_text()) == {
+        "version": SETTINGS_VERSION,
+        "port": 5580,
+        "record": "out",
+    }
     assert paths.card.read_text() == '{"name":"demo"}'

@@ -13,7 +13,7 @@ PATIENCE_S = 15.0
 
 
 def test_whoever_asks_a_stopped_clock_waits():
-    clock, seen = StoppableClock(), []
+    clock, seen = StoppableClock(MonotonicClock()), []
     clock.stop()
     asking = threading.Thread(target=lambda: seen.append(clock.now_s()))
     asking.start()
@@ -34,7 +34,9 @@ class Running:
         self._thread = threading.Thread(target=self._run)
 
     def _run(self):
-        self.played = run_fake(self._settings, say=self._say)
+        self.played = run_fake(
+            self._settings, MonotonicClock(), now_unix_s=time.time, say=self._say
+        )
 
     def _say(self, text):
         feed, _, control = text.partition(", control on port ")
