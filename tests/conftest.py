@@ -1,4 +1,5 @@
 import gc
+import os
 import signal
 
 import hypothesis
@@ -6,7 +7,9 @@ import pytest
 
 # No test asserts an absolute time: an example of 0.2 s on a busy machine is no failure
 hypothesis.settings.register_profile("no clock", deadline=None)
-hypothesis.settings.load_profile("no clock")
+# A look for rare examples, by hand: HYPOTHESIS_PROFILE=thorough pytest ...
+hypothesis.settings.register_profile("thorough", deadline=None, max_examples=2000)
+hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "no clock"))
 
 
 def pytest_configure(config):
