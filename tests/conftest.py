@@ -12,6 +12,13 @@ hypothesis.settings.register_profile("thorough", deadline=None, max_examples=200
 hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "no clock"))
 
 
+# Words are looked for in what commands print, however wide and colourful the terminal
+# of whoever runs this is; children inherit it.
+os.environ["COLUMNS"] = "80"
+for _name in ("FORCE_COLOR", "CLICOLOR_FORCE", "TTY_COMPATIBLE", "TTY_INTERACTIVE"):
+    os.environ.pop(_name, None)
+
+
 def pytest_configure(config):
     # A shell's background job hands down that Ctrl-C is ignored, to children too
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
