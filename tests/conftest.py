@@ -1,4 +1,5 @@
 import gc
+import os
 import signal
 
 import hypothesis
@@ -6,7 +7,16 @@ import pytest
 
 # No test asserts an absolute time: an example of 0.2 s on a busy machine is no failure
 hypothesis.settings.register_profile("no clock", deadline=None)
-hypothesis.settings.load_profile("no clock")
+# A look for rare examples, by hand: HYPOTHESIS_PROFILE=thorough pytest ...
+hypothesis.settings.register_profile("thorough", deadline=None, max_examples=2000)
+hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "no clock"))
+
+
+# Words are looked for in what commands print, however wide and colourful the terminal
+# of whoever runs this is; children inherit it.
+os.environ["COLUMNS"] = "80"
+for _name in ("FORCE_COLOR", "CLICOLOR_FORCE", "TTY_COMPATIBLE", "TTY_INTERACTIVE"):
+    os.environ.pop(_name, None)
 
 
 def pytest_configure(config):

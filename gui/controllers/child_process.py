@@ -18,6 +18,10 @@ MOST_LAST_WORDS = 8
 LOG_TAIL_BYTES = 20_000
 NEVER_STARTED = -1
 END_WITH_STDIN = "--end-with-stdin"
+# With one of these a command draws colours and moving lines into a pipe, too.
+_COLOURS = frozenset(
+    ("FORCE_COLOR", "CLICOLOR_FORCE", "TTY_COMPATIBLE", "TTY_INTERACTIVE")
+)
 LISTENER_S = 0.2  # one on this machine answers at once, or refuses at once
 
 
@@ -41,7 +45,8 @@ def popen(command: Sequence[str]) -> "subprocess.Popen[str]":
 
 def environment() -> dict[str, str]:
     """Return this process's environment, for a child that is read line by line."""
-    return {**os.environ, "PYTHONUNBUFFERED": "1", "PYTHONIOENCODING": "utf-8"}
+    kept = {name: value for name, value in os.environ.items() if name not in _COLOURS}
+    return {**kept, "PYTHONUNBUFFERED": "1", "PYTHONIOENCODING": "utf-8"}
 
 
 def interrupt(process: "subprocess.Popen[Any]") -> None:

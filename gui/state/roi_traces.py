@@ -13,7 +13,8 @@ from rtbold.gui.state.received_kinds import FloatArray, Score, Truth
 MEASURED_N: Final = 150  # newest volumes that set the measurement's scale, as for R
 ENOUGH_MEASURED_N: Final = 10
 FIRST_LIMIT: Final = 1.0  # model units: predictions are z-scored targets, shrunken
-STEPS: Final = (1.0, 1.5, 2.0, 3.0, 4.0, 5.0, 7.0, 10.0)
+# The last is for numbers whose decade is found too small by rounding.
+STEPS: Final = (1.0, 1.5, 2.0, 3.0, 4.0, 5.0, 7.0, 10.0, 15.0)
 
 BoolArray = NDArray[np.bool_]
 Span = tuple[float, float]
@@ -143,7 +144,7 @@ def _step_above(value: float) -> float:
     if value <= FIRST_LIMIT:
         return FIRST_LIMIT
     decade = 10.0 ** math.floor(math.log10(value))
-    return next(decade * step for step in STEPS if decade * step >= value * (1 - 1e-9))
+    return next(decade * step for step in STEPS if decade * step >= value)
 
 
 def score_words(truth: Truth | None, name: str) -> str:

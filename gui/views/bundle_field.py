@@ -1,6 +1,6 @@
 """Which subject or model, which target, and what is known of it."""
 
-from pathlib import Path
+import os
 
 from PyQt6.QtCore import pyqtSignal
 from PyQt6.QtWidgets import QFileDialog, QGridLayout, QWidget
@@ -133,8 +133,9 @@ class BundleField(QWidget):
         self.edited.emit()
 
     def _browse(self) -> None:
+        home = os.path.expanduser("~")  # Path.home() raises where an account has none
         found = QFileDialog.getExistingDirectory(
-            self, "Folder of the bundle (NAME.rtbold)", str(Path.home())
+            self, "Folder of the bundle (NAME.rtbold)", home
         )
         if found:
             self.bundle.set_value(MODEL + found)

@@ -14,6 +14,8 @@ MARGIN = 0.15  # of the smaller side, for the words on the axes
 EDGE = 0.03  # of a side, free of dots
 STEPS = (2.0, 1.0, 0.5, 0.2)
 FEWEST_TICKS = 3
+FLAT = 1e-9  # a range below this share of its numbers is rounding: one tick
+SMALLEST = 1e-300  # of smaller ranges a step would be no number
 Align = Qt.AlignmentFlag
 
 
@@ -111,15 +113,19 @@ class ScatterView(QWidget):
 
 
 def ticks(values: np.ndarray) -> list[float]:
-    """Return three to six round numbers within the range of `values`."""
+    """Return three to eight round numbers within the range of `values`.
+
+    One number where they do not vary but for rounding.
+    """
     low, high = float(values.min()), float(values.max())
-    if not high > low:
+    span = high - low
+    if not max(SMALLEST, FLAT * max(abs(low), abs(high))) < span < math.inf:
         return [low]
-    step = 10.0 ** math.floor(math.log10(high - low))
-    factor = next(f for f in STEPS if (high - low) / (f * step) >= FEWEST_TICKS)
-    step *= factor
-    first = math.ceil(low / step)
-    return [step * k for k in range(first, math.floor(high / step) + 1)]
+    step = 10.0 ** math.floor(math.log10(span))
+    step *= next(f for f in STEPS if span / (f * step) >= FEWEST_TICKS)
+    numbers = range(math.ceil(low / step), math.floor(high / step) + 1)
+    # A multiple of the step may lie beyond an end by its last bit.
+    return [min(max(step * k, low), high) for k in numbers]
 
 
 def _text(number: float) -> str:

@@ -94,11 +94,12 @@ class _Wanted:
     """Which precisions go to which engine; None: none of those that were named."""
 
     def __init__(self, precisions: Sequence[str]) -> None:
+        from rtbold.engine.openvino_cpu import NOT_OFFERED
         from rtbold.engine.openvino_cpu import PRECISIONS as CPU
         from rtbold.engine.tensorrt_package import PRECISIONS as GPU
 
         everything = not precisions or ALL_PRECISIONS in precisions
-        on_cpu = [p for p in precisions if p in CPU]
+        on_cpu = [p for p in precisions if p in (*CPU, *NOT_OFFERED)]  # says why not
         on_gpu = [p for p in precisions if p in GPU]
         self.cpu: list[str] | None = [] if everything else on_cpu or None
         self.gpu: list[str] | None = [] if everything else on_gpu or None

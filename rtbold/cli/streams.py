@@ -48,9 +48,11 @@ def streams(
 
 
 def _table(found: Sequence["FoundStream"], simulated: Set[str]) -> "Table":
-    from rich.table import Table
+    from rich.table import Column, Table
 
-    table = Table("name", "type", "host", "channels", "rate (Hz)", "source id", "")
+    # A narrow terminal breaks every word rather than to leave a part of it out
+    heads = ("name", "type", "host", "channels", "rate (Hz)", "source id", "")
+    table = Table(*(Column(head, overflow="fold") for head in heads))
     for s in found:
         rate = f"{s.rate_hz:g}" if s.rate_hz else "irregular"
         said = "simulated" if s.uid in simulated else ""

@@ -5,13 +5,19 @@ import logging
 from rtbold.bundle import Bundle
 from rtbold.engine.cache import engines_folder
 from rtbold.engine.check import EXACT
-from rtbold.engine.openvino_cpu import open_core, supported, this_machine
+from rtbold.engine.openvino_cpu import (
+    NOT_OFFERED,
+    open_core,
+    supported,
+    this_machine,
+)
 from rtbold.engine.record import (
     Machine,
     Record,
     StaleRecord,
     find_record,
     key_of,
+    record_path,
 )
 
 LOG = logging.getLogger(__name__)
@@ -25,6 +31,7 @@ def fastest_first(bundle: Bundle) -> tuple[str, ...]:
     OpenVINO or CPU does not count. Without any, float32 is all.
     """
     machine = this_machine(open_core())
+    _tell_old_records(bundle)
     found = {p: _record(bundle, machine, p) for p in supported(machine)}
     exact = found.pop(EXACT, None)
     if exact is None:
@@ -39,6 +46,19 @@ def fastest_first(bundle: Bundle) -> tuple[str, ...]:
     ]
     worth.sort(key=lambda record: record.window_ms)
     return (*(record.key.precision for record in worth), EXACT)
+
+
+def _tell_old_records(bundle: Bundle) -> None:
+    """Say which records are of a precision that was offered once."""
+    for precision in NOT_OFFERED:
+        path = record_path(engines_folder(bundle), precision)
+        if path.exists():
+            LOG.warning(
+                "precision %s does not count: it is not offered on a CPU any more; "
+                "delete %s",
+                precision,
+                path,
+            )
 
 
 def _record(bundle: Bundle, machine: Machine, precision: str) -> Record | None:

@@ -66,7 +66,7 @@ class OpenVinoEngine:
     Parameters
     ----------
     batch_size : windows per call, or None for any number.
-    precision : "f32", "bf16", "f16" or "int8".
+    precision : "f32", "bf16" or "int8".
     graph : the model to run; by default the bundle's, or its int8 form in `engines/`.
 
     Raises
@@ -135,7 +135,8 @@ class OpenVinoEngine:
             distance = np.array(results[self._distance_at], dtype=np.float32)
             self.feature_distance = distance[:, 0]
         bold = np.array(results[self._bold_at], dtype=np.float32)
-        return check_finite(bold, self.name)
+        reduced = "" if self.precision == EXACT else self.precision
+        return check_finite(bold, self.name, reduced=reduced)
 
     def close(self) -> None:
         """Free the compiled model."""

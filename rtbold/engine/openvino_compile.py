@@ -74,7 +74,7 @@ def compile_precisions(
 
     Parameters
     ----------
-    precisions : of "f32", "bf16", "f16", "int8"; empty for all.
+    precisions : of "f32", "bf16", "int8"; empty for all.
 
     Raises
     ------

@@ -29,8 +29,12 @@ def check_windows(eeg_uv: Float32Array, card: Card) -> None:
         raise EngineError("there is no window in the batch, expected one or more")
 
 
-def check_finite(bold: Float32Array, engine: str) -> Float32Array:
+def check_finite(bold: Float32Array, engine: str, *, reduced: str = "") -> Float32Array:
     """Return `bold`, or refuse it: a number that is none must never be shown.
+
+    Parameters
+    ----------
+    reduced : the precision, where it is not float32.
 
     Raises
     ------
@@ -38,8 +42,15 @@ def check_finite(bold: Float32Array, engine: str) -> Float32Array:
     """
     if not np.isfinite(bold).all():
         n_bad = int(np.sum(~np.isfinite(bold)))
+        found = f"{n_bad} of {bold.size} values that are not finite"
+        if reduced:
+            raise EngineError(
+                f"{engine} {reduced} answered {found}; the window is not finite, or "
+                f"{reduced} cannot hold the bundle's numbers. Use --precision f32 or "
+                "auto"
+            )
         raise EngineError(
-            f"{engine} answered {n_bad} of {bold.size} values that are not finite; the "
+            f"{engine} answered {found}; the "
             "window is not finite or the bundle is broken. Check the EEG's unit and "
             "channels, then: rtbold doctor --model BUNDLE"
         )

@@ -1,4 +1,6 @@
-"""Bundles of random weights for the tests of single parts."""
+"""Bundles of random weights, and CPUs, for the tests of single parts."""
+
+import contextlib
 
 import pytest
 from bundles import write_tiny
@@ -17,3 +19,17 @@ def make_bundle(tmp_path):
 @pytest.fixture
 def tiny_bundle(make_bundle):
     return make_bundle()
+
+
+@pytest.fixture
+def on_cpu():
+    """Let OpenVINO run on another CPU: ``on_cpu("FP32", "BF16", bf16=change)``."""
+    from cpus import ARITHMETIC, simulated_cpu
+
+    with contextlib.ExitStack() as stack:
+
+        def run_on(*capabilities, **arithmetic):
+            changed = {**ARITHMETIC, **arithmetic}
+            stack.enter_context(simulated_cpu(capabilities, changed))
+
+        yield run_on

@@ -77,6 +77,19 @@ def test_lines_are_handed_over_in_the_caller_s_thread(jobs):
     assert job.problem == ""
 
 
+def test_a_child_is_not_told_to_draw_colours(jobs, monkeypatch):
+    for name in ("FORCE_COLOR", "CLICOLOR_FORCE", "TTY_COMPATIBLE"):
+        monkeypatch.setenv(name, "1")
+    program = (
+        "import rich.console as c; "
+        "c.Console().print('[bold]plain'); c.Console(stderr=True).print('[red]too')"
+    )
+    job = jobs.start("x", [program])
+    assert ended(job) == 0
+    assert job.lines == ("plain",)
+    assert job.last_words == "too"
+
+
 def test_an_error_is_told_in_its_own_words(jobs):
     program = (
         "import sys; sys.stderr.write('note\\nrtbold: no stream.\\n'); sys.exit(2)"

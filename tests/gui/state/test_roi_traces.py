@@ -4,7 +4,7 @@ import math
 import numpy as np
 import pytest
 from feed_messages import Played
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from rtbold.gui.state.dashboard import DashboardState
@@ -105,7 +105,11 @@ def test_stretches_cover_what_is_known_and_nothing_else(known):
     assert all(a.stop < b.start for a, b in itertools.pairwise(pieces))
 
 
-@given(st.floats(-1e5, 1e5), st.floats(0, 1e5))
+@given(st.floats(-1e38, 1e38), st.floats(0, 1e38))
+@example(0.0, 50000.00001)  # just above a step
+@example(-1.0000000001, 0.0)
+@example(-1e23, 2e23)  # whose decade is no exact number
+@example(0.0, math.nextafter(1000.0, math.inf))
 def test_the_range_holds_everything_and_never_shrinks(low, more):
     first = stable_range(None, (low, low + more))
     assert first[0] <= low

@@ -1,4 +1,5 @@
 import pytest
+from PyQt6.QtGui import QFontMetricsF
 from PyQt6.QtWidgets import QApplication
 
 
@@ -14,3 +15,11 @@ def same_look_afterwards(request):
     QApplication.setFont(font)
     app.setStyleSheet(sheet)
     app.setPalette(palette)
+
+
+@pytest.fixture
+def real_letters(qapp):
+    """Skip what measures text where no font is installed: each letter is a wide box."""
+    metrics = QFontMetricsF(qapp.font())
+    if metrics.horizontalAdvance("i") == metrics.horizontalAdvance("W"):
+        pytest.skip("no font with letters of their own width is installed")

@@ -39,6 +39,7 @@ def test_every_page_draws_in_both_themes_with_no_session_and_no_fault(qtbot, win
     assert "NO SESSION" in window.side.status.text()
 
 
+@pytest.mark.usefixtures("real_letters")
 def test_at_1366_by_768_no_page_wants_more_room(qtbot, window):
     window.resize(1366, 728)
     window.show()

@@ -44,6 +44,7 @@ def refresh(page, scene, later_s=0.1):
     page.refresh(scene.state, scene.now_s + later_s)
 
 
+@pytest.mark.usefixtures("real_letters")
 def test_everything_fits_a_small_screen_without_scrolling(page, scene, qapp):
     scene.send("phase")
     refresh(page, scene)
@@ -60,6 +61,7 @@ def test_everything_fits_a_small_screen_without_scrolling(page, scene, qapp):
         assert part.isVisible()
 
 
+@pytest.mark.usefixtures("real_letters")
 def test_larger_text_still_fits(page, qapp, scene):
     theme.apply(qapp, DARK, text_scale=1.15, base_points=10.0)
     refresh(page, scene)

@@ -7,6 +7,7 @@ import pytest
 from rtbold.gui.state.found import Bundles, BundleSeen, Streams, StreamSeen
 from rtbold.gui.state.setup import SetupChoice
 from rtbold.gui.state.theme_colours import DARK
+from rtbold.gui.views import bundle_field
 from rtbold.gui.views.bundle_field import BundleField
 from rtbold.gui.views.fields import ListField, NumberField, TickField, WholeField
 from rtbold.gui.views.setup_form import SetupForm
@@ -258,3 +259,25 @@ def test_the_table_chooses_the_computer_where_two_send_one_name(form):
     form.table.taken.emit(twins[1])
     assert (form.choice.stream, form.choice.host) == ("cap", "amp2")
     assert not form.stream.gone
+
+
+def test_a_bundle_is_looked_for_where_an_account_has_no_home(qtbot, monkeypatch):
+    def no_account(_):
+        raise KeyError("uid not found")
+
+    monkeypatch.delenv("HOME", raising=False)
+    monkeypatch.delenv("USERPROFILE", raising=False)
+    pwd = pytest.importorskip("pwd")  # not on Windows
+    monkeypatch.setattr(pwd, "getpwuid", no_account)
+    asked = []
+
+    def dialog(_parent, _title, folder):
+        asked.append(folder)
+        return "/data/x.rtbold"
+
+    monkeypatch.setattr(bundle_field.QFileDialog, "getExistingDirectory", dialog)
+    field = BundleField(DARK)
+    qtbot.addWidget(field)
+    field.browse.click()
+    assert asked == ["~"]
+    assert field.model == "/data/x.rtbold"

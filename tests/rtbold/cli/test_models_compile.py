@@ -11,10 +11,7 @@ from typer.testing import CliRunner
 from rtbold.cli import models_compile
 from rtbold.engine import open_engine
 from rtbold.engine.cache import engines_folder
-from rtbold.engine.openvino_cpu import open_core, supported, this_machine
 from rtbold.errors import BundleError, ConfigError, DataFileError, EngineError
-
-HERE = supported(this_machine(open_core()))
 
 
 @pytest.fixture
@@ -83,19 +80,51 @@ def test_export_places(run, checked, tmp_path):
         run("export", "nope", "--out", tmp_path / "x.onnx")
 
 
-def test_compile_prints_a_line_for_each_precision_and_keeps_records(run, checked):
-    asked = [p for p in ("f32", "bf16", "f16") if p in HERE]
-    words = [word for p in asked for word in ("--precision", p)]
-    lines = run("compile", checked.path, *words).stdout.splitlines()
+def compile_in(run, bundle, *precisions):
+    words = [word for p in precisions for word in ("--precision", p)]
+    return run("compile", bundle.path, *words).stdout.splitlines()
+
+
+def test_compile_prints_a_line_for_each_precision_and_keeps_records(
+    run, checked, on_cpu
+):
+    on_cpu("FP32", "BF16")
+    lines = compile_in(run, checked, "f32", "bf16")
     assert "16 synthetic windows; 1 CPU thread" in lines[0]
     assert "disturbed" in lines[1]
-    assert [line.split()[1] for line in lines[2:-1]] == asked
+    assert [line.split()[1] for line in lines[2:-1]] == ["f32", "bf16"]
     assert all("accepted" in line for line in lines[2:-1])
     folder = engines_folder(checked)
     assert lines[-1] == f"kept in {folder}"
     names = sorted(p.name for p in folder.iterdir())
-    assert names == sorted(f"openvino-{p}.json" for p in asked)
+    assert names == ["openvino-bf16.json", "openvino-f32.json"]
     open_engine(checked, precision="auto").close()
+
+
+def test_compile_in_all_precisions_of_a_cpu_with_float16_leaves_it_out(
+    run, tmp_path, on_cpu
+):
+    on_cpu("FP32", "BF16", "FP16")
+    bundle = write_checked(tmp_path)
+    lines = compile_in(run, bundle)
+    assert [line.split()[1] for line in lines[2:-1]] == ["f32", "bf16", "int8"]
+    assert "no 8-bit integer arithmetic" in lines[4]
+
+
+def test_float16_by_name_is_a_line_and_alone_an_error(run, checked, on_cpu):
+    on_cpu("FP32", "FP16")
+    lines = compile_in(run, checked, "f32", "f16")
+    assert "not compiled: precision f16 is not offered on a CPU" in lines[3]
+    with pytest.raises(EngineError, match="nothing was compiled"):
+        compile_in(run, checked, "f16")
+
+
+def test_a_refused_precision_is_a_line_with_its_reason(run, checked, on_cpu):
+    on_cpu("FP32", "BF16", bf16=lambda answers: answers + 1)
+    lines = compile_in(run, checked, "f32", "bf16")
+    assert "refused: errs in a ROI by" in lines[3]
+    with pytest.raises(EngineError, match=r"bf16 is not to be used.*it errs in a ROI"):
+        open_engine(checked, precision="bf16")
 
 
 def test_a_precision_that_the_cpu_lacks_is_a_line_and_alone_an_error(

@@ -49,8 +49,9 @@ def test_a_failure_is_exit_code_1_and_says_what_lets_it_start(found):
     found[0].append(FAIL)
     result = invoke()
     assert result.exit_code == 1
-    assert "NOT READY: 1 failed, of which 1 stop a session" in result.stdout
-    assert "--allow-x starts it all the same" in " ".join(result.stdout.split())
+    said = " ".join(result.stdout.split())  # lines end where the terminal does
+    assert "NOT READY: 1 failed, of which 1 stop a session" in said
+    assert "--allow-x starts it all the same" in said
 
 
 def test_json_is_a_line_for_each(found):

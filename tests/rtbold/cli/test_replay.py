@@ -9,16 +9,11 @@ from checked import write_checked
 from rtbold.cli.replay import _open_as_recorded
 from rtbold.engine import open_engine
 from rtbold.engine.opening import used
-from rtbold.engine.openvino_cpu import open_core, supported, this_machine
-from rtbold.errors import DataFileError
+from rtbold.errors import DataFileError, EngineError
 from rtbold.io.session_folder import SETTINGS_VERSION
 from rtbold.pipeline_settings import PipelineSettings
 from rtbold.replay import recorded_engine
 from rtbold.schedule import ScheduleSettings
-
-needs_bf16 = pytest.mark.skipif(
-    "bf16" not in supported(this_machine(open_core())), reason="this CPU has no bf16"
-)
 
 # version of settings.json -> the names in each part of "pipeline"
 WRITTEN = {
@@ -72,8 +67,8 @@ def opened(file, bundle, engine=None, precision=None):
     return _open_as_recorded(file, bundle, engine=engine, precision=precision)
 
 
-@needs_bf16
-def test_the_sessions_own_without_a_word(recorded, bundle, capsys):
+def test_the_sessions_own_without_a_word(recorded, bundle, capsys, on_cpu):
+    on_cpu("FP32", "BF16")
     ran = used(open_engine(bundle, precision="bf16"))
     engine = opened(recorded(**msgspec.to_builtins(ran)), bundle)
     assert (engine.name, engine.precision) == ("openvino", "bf16")
@@ -85,6 +80,20 @@ def test_another_one_if_asked_for_and_a_note(recorded, bundle, capsys):
     engine = opened(file, bundle, precision="f32")
     assert engine.precision == "f32"
     assert "the session ran openvino bf16, this is openvino f32" in (
+        capsys.readouterr().err
+    )
+
+
+def test_a_session_in_float16_is_refused_in_words_and_replayed_in_another(
+    recorded, bundle, capsys, on_cpu
+):
+    """An earlier version offered it; the recording stays of use."""
+    on_cpu("FP32", "FP16")
+    file = recorded(name="openvino", precision="f16", n_threads=1)
+    with pytest.raises(EngineError, match=r"f16 is not offered on a CPU.*use f32"):
+        opened(file, bundle)
+    opened(file, bundle, precision="f32").close()
+    assert "the session ran openvino f16, this is openvino f32" in (
         capsys.readouterr().err
     )
 

@@ -56,6 +56,14 @@ def test_a_simulated_sender_is_told_apart(invoke):
     assert "simulated" in invoke(simulated=("u1",)).stdout
 
 
+def test_a_narrow_terminal_hides_nothing(invoke, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "40")
+    lines = invoke(simulated=("u1",)).stdout.splitlines()
+    rows = [line.split("\u2502")[1:-1] for line in lines if line.startswith("\u2502")]
+    cells = ["".join(part.strip() for part in cell) for cell in zip(*rows, strict=True)]
+    assert cells == ["cap", "EEG", "lab", "32", "500", "s1", "simulated"]
+
+
 def test_nothing_found_says_what_to_look_at(invoke):
     assert "rtbold doctor" in invoke(found=()).stdout
     assert json.loads(invoke("--json", found=()).stdout) == []
