@@ -137,7 +137,7 @@ def _legend() -> list[Line2D]:
 @cache
 def _outlines() -> dict[str, FloatArray]:
     """Return side -> (points, 2) mm."""
-    place = files("rtbold.calibration.report") / "brain_outline.csv"
+    place = files("rtbold") / "brain_outline.csv"
     rows = csv.DictReader(place.read_text(encoding="utf-8").splitlines())
     points: dict[str, list[tuple[float, float]]] = {side: [] for side in VIEWS}
     for row in rows:
