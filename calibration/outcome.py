@@ -14,9 +14,7 @@ import numpy as np
 from rtbold import bundle as bundles
 from rtbold.bundle import Bundle
 from rtbold.calibration.likeness import FeatureScale
-from rtbold.calibration.report.building import Made, report_content
-from rtbold.calibration.report.page import report_html
-from rtbold.calibration.report.provenance import Sources
+from rtbold.calibration.report import Made, Sources, report_content, report_html
 from rtbold.calibration.result import CalibrationResult
 from rtbold.calibration.subject_card import N_CHECK_WINDOWS, card_of
 from rtbold.card import Card

@@ -1,4 +1,4 @@
-"""Make calibration/report/brain_outline.csv: a silhouette from three sides.
+"""Make rtbold/brain_outline.csv: a brain's silhouette from three sides.
 
     python scripts/make_brain_outline.py
 
@@ -17,7 +17,7 @@ from contourpy import contour_generator
 from nilearn.datasets import load_mni152_brain_mask
 from scipy import ndimage
 
-FILE = Path(__file__).resolve().parent.parent / "calibration/report/brain_outline.csv"
+FILE = Path(__file__).resolve().parent.parent / "rtbold/brain_outline.csv"
 SIDES = {"right": 0, "back": 1, "top": 2}  # seen from; the axis that is looked along
 SMOOTH_MM = 1.5
 STEP_MM = 3.0  # between points

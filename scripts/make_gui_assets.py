@@ -2,16 +2,10 @@
 
     python scripts/make_gui_assets.py
 
-The dashboard knows a session by its feed alone and reads no file of other packages, so
-it has copies of its own:
+The dashboard imports neither the electrodes nor the simulation, so it has tables of its
+own:
 
 - electrodes.csv: `rtbold/electrodes.csv` seen from above, with the old 10-20 names.
-- brain_outline.csv: `calibration/report/brain_outline.csv`, three outlines made from
-  the ICBM152 2009a template (Fonov et al. 2011, NeuroImage 54:313;
-  scripts/make_brain_outline.py). Copyright of the template: (C) 1993-2004 Louis
-  Collins, McConnell Brain Imaging Centre, Montreal Neurological Institute, McGill
-  University; its licence permits to use, copy, modify and distribute it for any purpose
-  without fee, with this notice.
 - roi_centres.csv: DiFuMo's 64 regions (Dadi et al. 2020, NeuroImage 221:117126), one
   row for each hemisphere; left-right places are approximate (8 mm), see docs/twin.md.
 """
@@ -53,12 +47,10 @@ def write(name: str, columns: str, rows: Iterable[tuple[str, ...]]) -> None:
 
 
 def main() -> None:
-    """Write the three tables."""
+    """Write the two tables."""
     ASSETS.mkdir(exist_ok=True)
     write("electrodes.csv", "label,x,y", electrodes())
     write("roi_centres.csv", "name,x_mm,y_mm,z_mm", roi_centres())
-    outline = ROOT / "calibration" / "report" / "brain_outline.csv"
-    (ASSETS / "brain_outline.csv").write_bytes(outline.read_bytes())
 
 
 if __name__ == "__main__":

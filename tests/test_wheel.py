@@ -74,6 +74,9 @@ def test_data_files_travel(wheel):
     for name in (
         "rtbold/py.typed",
         "rtbold/electrodes.csv",
+        "rtbold/brain_outline.csv",
+        "rtbold/cli/templates/rehearsal.html.j2",
+        "rtbold/gui/templates/summary_page.html.j2",
         "rtbold/lsl_quiet.cfg",
         "rtbold/schemas/card.1.json",
         "rtbold/sim/leadfield.npz",

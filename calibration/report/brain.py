@@ -11,8 +11,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from rtbold.calibration.report.charts import FAINT, INK, STEPS, sheet
 from rtbold.calibration.report.content import Place
-from rtbold.calibration.report.theme import FAINT, INK, STEPS, sheet
 from rtbold.messages import FloatArray
 from rtbold.sim.atlas import read_rois
 from rtbold.verdict import RoiVerdict
@@ -25,13 +25,6 @@ VIEWS: Final = {
 }
 EDGES: Final = (0.0, 0.1, 0.2, 0.3, 0.5)  # of R, between the steps of colour
 NAMED_UP_TO: Final = 10  # ROIs; the names of more would hide the dots
-CAPTION: Final = (
-    "R of each ROI, out of fold, at the ROI's centre in MNI space: dots, not maps; "
-    "what a ROI covers is not shown. A ROI of both hemispheres has a dot in each. "
-    "Places of DiFuMo's regions are approximate from left to right (8 mm). Full dots: "
-    "p over all ROIs at most {alpha:.2g}; rings: not told from chance. Outline: "
-    "ICBM152 2009a."
-)
 
 
 def known_centres(rois: Sequence[str]) -> dict[str, tuple[Place, ...]]:
@@ -137,7 +130,7 @@ def _legend() -> list[Line2D]:
 @cache
 def _outlines() -> dict[str, FloatArray]:
     """Return side -> (points, 2) mm."""
-    place = files("rtbold.calibration.report") / "brain_outline.csv"
+    place = files("rtbold") / "brain_outline.csv"
     rows = csv.DictReader(place.read_text(encoding="utf-8").splitlines())
     points: dict[str, list[tuple[float, float]]] = {side: [] for side in VIEWS}
     for row in rows:

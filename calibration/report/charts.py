@@ -1,24 +1,71 @@
-"""The report's small charts: lag, chance, horizons, learning, the matrix of ROIs."""
+"""The report's charts, and how they become SVG inside of a page.
 
-from collections.abc import Mapping, Sequence
-from typing import Final
+Colours follow the page, light or dark: matplotlib draws with a few marker colours,
+which become the page's CSS variables. The SVG refers to nothing outside of the page,
+and two of them do not share an id.
+"""
+
+import io
+import re
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, Final
 
 import numpy as np
+from markupsafe import Markup, escape
+from matplotlib import rc_context
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, MultipleLocator
 
 from rtbold.calibration.inputs.lag_scan import USUAL_S, LagScan
-from rtbold.calibration.report.content import Chance, LearningCurve
-from rtbold.calibration.report.theme import (
-    FAINT,
-    INK,
-    NETWORK,
-    sheet,
-    zero_line,
-)
+from rtbold.calibration.report.content import Chance, LearningCurve, Traces
 from rtbold.calibration.result import TargetScore
+from rtbold.messages import FloatArray
+from rtbold.pages import printable
 from rtbold.verdict import Gate
+
+# Marker colours: nothing else in a picture has them. CSS variables of the same name.
+INK: Final = "#010203"
+FAINT: Final = "#010204"
+NETWORK: Final = "#010205"
+STEPS: Final = tuple(f"#0103{i:02x}" for i in range(6))  # of R on the brain
+VARIABLES: Final = {
+    INK: "--ink", FAINT: "--faint", NETWORK: "--network",
+    **{colour: f"--step-{i}" for i, colour in enumerate(STEPS)},
+}  # fmt: skip
+
+PX_PER_IN: Final = 96
+
+_STYLE: Final[Any] = {  # the stubs list every key there is
+    "svg.fonttype": "none",
+    "svg.hashsalt": "rtbold",
+    "text.parse_math": False,  # a name with dollars in it is a name
+    "font.family": "sans-serif",
+    "font.size": 9,
+    "axes.titlesize": 10,
+    "axes.titlelocation": "left",
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.linewidth": 0.7,
+    "xtick.major.width": 0.7,
+    "ytick.major.width": 0.7,
+    "figure.facecolor": "none",
+    "axes.facecolor": "none",
+    "savefig.facecolor": "none",
+    "legend.frameon": False,
+    "text.color": INK,
+    "axes.labelcolor": INK,
+    "axes.titlecolor": INK,
+    "axes.edgecolor": FAINT,
+    "xtick.color": FAINT,
+    "ytick.color": FAINT,
+    "xtick.labelcolor": INK,
+    "ytick.labelcolor": INK,
+}
 
 NAMED_UP_TO: Final = 16  # ROIs beside the matrix
 # Opaque where R is 1 and clear where it is 0, so that the page's ground is "nothing".
@@ -31,6 +78,151 @@ SIGNED: Final = ListedColormap(
         ]
     )
 )
+PER_SHEET: Final = 8  # ROIs in one figure of all
+BAND_ALPHA: Final = (0.26, 0.14)  # from the narrowest; wider ones lie around it
+
+
+@contextmanager
+def drawing() -> Iterator[None]:
+    """Draw in the report's style inside of this block; `svg` belongs into it too."""
+    with rc_context(_STYLE), warnings.catch_warnings():
+        # The browser's font draws the letters; matplotlib's need not have them.
+        warnings.filterwarnings("ignore", message="Glyph .* missing from font")
+        yield
+
+
+def sheet(width_in: float, height_in: float, *, square: bool = False) -> Figure:
+    """Return an empty figure; 10 inches are the page's width."""
+    figure = Figure(figsize=(width_in, height_in), layout="constrained")
+    if square:
+        figure.set_layout_engine("compressed")
+    FigureCanvasAgg(figure)
+    return figure
+
+
+def zero_line(axes: Axes, value: float = 0.0, *, upright: bool = False) -> None:
+    """Draw a faint line at a value of interest."""
+    draw = axes.axvline if upright else axes.axhline
+    draw(value, color=FAINT, linewidth=0.6, zorder=0)
+
+
+def svg(figure: Figure, name: str, *, said: str, papered: bool = False) -> Markup:
+    """Return a figure as an element of the page.
+
+    Parameters
+    ----------
+    name : unique on the page.
+    said : what it shows, for those who cannot see it.
+    papered : it has a white ground and its own colours in the dark too.
+    """
+    text = io.StringIO()
+    figure.savefig(text, format="svg", metadata={"Date": None})
+    inner = printable(text.getvalue())
+    inner = inner[inner.index("<svg") :]
+    for pattern, instead in _TO_PAGE:
+        inner = re.sub(pattern, instead, inner, flags=re.DOTALL)
+    inner = _renamed(inner, name)
+    inner = re.sub(r' d="([^"]*)"', _rounded, inner)
+    if not papered:
+        inner = re.sub(r' style="[^"]*"', _by_variable, inner)
+    box = inner[inner.index("viewBox") : inner.index(">")]
+    kind = "papered" if papered else "drawn"
+    opening = (
+        f'<svg role="img" aria-label="{escape(printable(said))}" class="{kind}" {box} '
+        f'style="max-width: {PX_PER_IN * figure.get_figwidth():.0f}px">'
+    )
+    return Markup(opening + inner[inner.index(">") + 1 :].strip())
+
+
+# What an SVG file needs and an SVG element of a page does not.
+_TO_PAGE: Final = (
+    (r"<metadata>.*?</metadata>", ""),
+    (r"<style.*?</style>", ""),
+    (r' xmlns(:\w+)?="[^"]*"', ""),
+    (r"xlink:href=", "href="),
+    (r"font-family: [^;\"]*", "font-family: var(--font)"),
+    (r"(font: [^;\"]*?px) [^;\"]*", r"\1 var(--font)"),
+)
+
+
+def _renamed(inner: str, name: str) -> str:
+    """Count the ids: unique on the page, and the same for the same picture."""
+    found = dict.fromkeys(re.findall(r' id="([^"]*)"', inner))
+    new = {old: f"{name}-{place}" for place, old in enumerate(found)}
+
+    def renamed(match: re.Match[str]) -> str:
+        return match.group(1) + new[match.group(2)] + match.group(3)
+
+    return re.sub(r'( id="|href="#|url\(#)([^")]+)("|\))', renamed, inner)
+
+
+def _by_variable(style: re.Match[str]) -> str:
+    text = style.group(0)
+    for colour, variable in VARIABLES.items():
+        text = text.replace(colour, f"var({variable})")
+    return text
+
+
+def _rounded(path: re.Match[str]) -> str:
+    """Hundredths of a point are finer than any printer."""
+    return re.sub(r"(\.\d\d)\d+", r"\1", path.group(0))
+
+
+def target_traces(
+    traces: Traces, column: int, half_widths: Mapping[float, float]
+) -> Figure:
+    """Return one ROI over the whole scan, with a band for each level."""
+    figure = sheet(10, 3)
+    axes = figure.add_subplot()
+    _draw_traces(axes, traces, column, half_widths=half_widths)
+    axes.set_xlabel("minutes")
+    axes.set_ylabel("model units")
+    axes.legend(
+        loc="lower left", bbox_to_anchor=(0, 1), ncols=4, borderaxespad=0, fontsize=8.5
+    )
+    return figure
+
+
+def all_traces(traces: Traces, columns: Sequence[int]) -> Figure:
+    """Return some ROIs, one below the other."""
+    figure = sheet(10, 0.95 * len(columns) + 0.5)
+    grid = figure.subplots(len(columns), 1, sharex=True, squeeze=False)[:, 0]
+    for axes, column in zip(grid, columns, strict=True):
+        _draw_traces(axes, traces, column, half_widths={})
+        axes.set_title(traces.rois[column], fontsize=8.5, pad=2)
+        axes.tick_params(labelsize=7.5)
+    grid[-1].set_xlabel("minutes")
+    return figure
+
+
+def _draw_traces(
+    axes: Axes, traces: Traces, column: int, *, half_widths: Mapping[float, float]
+) -> None:
+    minutes = traces.onsets_s / 60
+    predicted, measured = traces.predicted[:, column], traces.measured[:, column]
+    for place in _edges(traces):
+        axes.axvline(minutes[place], color=FAINT, linewidth=1, linestyle=(0, (2, 3)))
+    zero_line(axes)
+    for alpha, (level, half) in zip(BAND_ALPHA, half_widths.items(), strict=False):
+        axes.fill_between(
+            minutes,
+            predicted - half,
+            predicted + half,
+            color=NETWORK,
+            alpha=alpha,
+            linewidth=0,
+            label=f"{100 * level:g} % interval",
+        )
+    axes.plot(minutes, measured, color=INK, linewidth=0.8, label="measured")
+    axes.plot(minutes, predicted, color=NETWORK, linewidth=1.5, label="predicted")
+    axes.set_xlim(minutes[0], minutes[-1])
+
+
+def _edges(traces: Traces) -> list[int]:
+    """Return the first volume of each test fold but the first."""
+    known = np.flatnonzero(traces.fold >= 0)
+    changes = np.flatnonzero(np.diff(traces.fold[known]) != 0)
+    return [int(known[place + 1]) for place in changes]
 
 
 def lag_curve(lag: LagScan) -> Figure:
@@ -61,29 +253,23 @@ def null_histogram(chance: Chance, gate: Gate) -> Figure:
     axes.axvline(gate.r, color=NETWORK, linewidth=2)
     top = axes.get_ylim()[1]
     axes.set_ylim(0, 1.15 * top)
-    for r, side, word, colour in (
-        (gate.r, 1 if gate.r > limit else -1, "observed", NETWORK),
-        (
-            limit,
-            -1 if gate.r > limit else 1,
-            f"{100 * (1 - gate.alpha):.4g} % of chance",
-            INK,
-        ),
-    ):
-        axes.annotate(
-            word,
-            (r, 1.13 * top),
-            (4 * side, 0),
-            textcoords="offset points",
-            ha="left" if side > 0 else "right",
-            va="top",
-            color=colour,
-            fontsize=8,
-        )
+    at = 1.13 * top
+    right, most = gate.r > limit, f"{100 * (1 - gate.alpha):.4g} % of chance"
+    _word(axes, "observed", (gate.r, at), right=right, va="top", color=NETWORK)
+    _word(axes, most, (limit, at), right=not right, va="top", color=INK)
     axes.set_xlabel("R of the target")
     axes.set_ylabel("surrogates")
     axes.yaxis.set_major_locator(MaxNLocator(4, integer=True))
     return figure
+
+
+def _word(
+    axes: Axes, word: str, xy: tuple[float, float], *, right: bool = True, **look: str
+) -> None:
+    """Write a word beside a point."""
+    place = {"xytext": (4 if right else -4, 0), "textcoords": "offset points"}
+    side = "left" if right else "right"
+    axes.annotate(word, xy, ha=side, fontsize=8, **place, **look)
 
 
 def horizon_chart(
@@ -121,22 +307,15 @@ def learning_chart(curves: Sequence[LearningCurve]) -> Figure:
         colour, width = (NETWORK, 1.8) if last else (FAINT, 1.0)
         axes.plot(curve.errors, color=colour, linewidth=width)
         axes.plot([curve.best], [curve.errors[curve.best]], "o", color=colour, ms=5)
-        axes.annotate(
-            curve.name,
-            (len(curve.errors) - 1, curve.errors[-1]),
-            (4, 0),
-            textcoords="offset points",
-            va="center",
-            color=colour,
-            fontsize=8,
-        )
+        end = (len(curve.errors) - 1, curve.errors[-1])
+        _word(axes, curve.name, end, va="center", color=colour)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set_xlabel("epoch (0: before the first)")
     axes.set_ylabel("error, stopping part")
     return figure
 
 
-def own_other_matrix(rois: Sequence[str], cross_r: np.ndarray) -> Figure:
+def own_other_matrix(rois: Sequence[str], cross_r: FloatArray) -> Figure:
     """Return R of each prediction (rows) with each measured ROI (columns)."""
     side_in = min(2.2 + 0.35 * len(rois), 5.4)
     figure = sheet(side_in + 1.6, side_in, square=True)

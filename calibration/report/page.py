@@ -1,50 +1,37 @@
-"""The page as a whole, and its file."""
+"""The page as a whole, from its templates, and its file."""
 
+import math
 import os
 import tempfile
-from importlib.resources import files
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Final
 
-from rtbold.calibration.report.content import ReportContent
-from rtbold.calibration.report.data_sections import alignment_section, volumes_section
-from rtbold.calibration.report.markup import (
-    Markup,
-    element,
-    facts,
-    section,
-    together,
+from markupsafe import Markup
+
+from rtbold.calibration.explain import summary
+from rtbold.calibration.nuisances import ARTEFACT, EVERYTHING, GLOBAL
+from rtbold.calibration.report.content import RIDGE, ReportContent
+from rtbold.calibration.report.derived import (
+    TargetSeries,
+    length_s,
+    level_facts,
+    target_series,
+    warnings_of,
 )
-from rtbold.calibration.report.reading_sections import (
-    explained_section,
-    specificity_section,
-)
-from rtbold.calibration.report.roi_section import rois_section
-from rtbold.calibration.report.score_sections import (
-    all_traces_section,
-    chance_section,
-    horizons_section,
-    intervals_section,
-    learning_section,
-    published_section,
-    traces_section,
-)
-from rtbold.calibration.report.summary import banner, fit_word, summary
+from rtbold.calibration.report.pictures import pictures_of
 from rtbold.errors import RtboldError
+from rtbold.pages import rendered
+from rtbold.verdict import RoiVerdict
 
-_PARTS = (
-    summary,
-    traces_section,
-    rois_section,
-    chance_section,
-    specificity_section,
-    explained_section,
-    horizons_section,
-    intervals_section,
-    alignment_section,
-    volumes_section,
-    learning_section,
-    published_section,
-)
+UNKNOWN: Final = "\N{EN DASH}"
+MINUS: Final = "\N{MINUS SIGN}"
+MARK_PX: Final = (5.0, 115.0)  # where the range of R begins and ends in a mark
+WITHOUT: Final = {
+    ARTEFACT: "artefacts",
+    GLOBAL: "global signal, vigilance and slow time",
+    EVERYTHING: "all of these at once",
+}
 
 
 def write_report(content: ReportContent, path: Path) -> None:
@@ -73,54 +60,87 @@ def write_report(content: ReportContent, path: Path) -> None:
 
 def report_html(content: ReportContent) -> str:
     """Return the whole page."""
-    gate = content.verdict.gate
-    title = f"Calibration of {content.subject}: {gate.target}, {gate.label}"
-    title += " (simulated)" * content.simulated
-    style = (files("rtbold.calibration.report") / "report.css").read_text("utf-8")
-    head = together(
-        [
-            Markup('<meta charset="utf-8">'),
-            Markup('<meta name="viewport" content="width=device-width">'),
-            Markup('<meta name="color-scheme" content="light dark">'),
-            element("title", title),
-            element("style", Markup(style)),
-        ]
-    )
-    body = together(
-        [
-            _heading(content),
-            banner(content),
-            *(part(content) for part in _PARTS),
-            provenance_section(content),
-            all_traces_section(content),
-        ]
-    )
-    page = element(
-        "html", element("head", head), element("body", element("main", body)), lang="en"
-    )
-    return f"<!DOCTYPE html>\n{page.html}\n"
+    target = target_series(content)
+    return filled_in(content, target, pictures_of(content, target))
 
 
-def provenance_section(content: ReportContent) -> Markup:
-    """Return where everything comes from: files, options, seeds, versions."""
-    groups = []
-    for heading, pairs in content.provenance.items():
-        if pairs:
-            told = [(name, value or "none") for name, value in pairs.items()]
-            groups += [
-                element("h3", heading),
-                element("div", facts(told), class_="long"),
-            ]
-    return section("provenance", "Provenance", *groups)
+def filled_in(
+    content: ReportContent, target: TargetSeries, pictures: Mapping[str, Markup]
+) -> str:
+    """Return the page with these pictures in it.
 
-
-def _heading(content: ReportContent) -> Markup:
-    return element(
-        "header",
-        element("h1", f"Calibration of {content.subject}"),
-        element(
-            "p",
-            f"{content.created}, model {content.bundle}, "
-            f"{content.verdict.gate.target}: {fit_word(content)}",
-        ),
+    Parameters
+    ----------
+    pictures : name -> SVG; a part without its picture says what is missing.
+    """
+    verdict = content.verdict
+    gate, rois, beside = verdict.gate, verdict.rois, content.beside
+    return rendered(
+        "rtbold.calibration.report",
+        "report.html.j2",
+        content=content,
+        verdict=verdict,
+        gate=gate,
+        target=target,
+        pictures=pictures,
+        warnings=list(warnings_of(content)),
+        levels=level_facts(content),
+        scan_min=length_s(content.alignment) / 60,
+        rois=sorted(rois, key=lambda roi: (roi.roi not in gate.weights, -roi.r)),
+        beside={roi.roi: roi for roi in beside.rois} if beside else {},
+        place_px=_scale(rois),
+        explained=[summary(found) for found in content.attributions],
+        without=WITHOUT,
+        RIDGE=RIDGE,
+        number=number,
+        p_value=p_value,
+        span=span,
+        percent=percent,
+        count=count,
+        is_finite=math.isfinite,
     )
+
+
+def _scale(rois: Sequence[RoiVerdict]) -> Callable[[float], float]:
+    """Return R -> place in a mark, px; all marks of a table share it."""
+    low = min([-0.1, *(roi.r_low for roi in rois)])
+    high = max([0.5, *(roi.r_high for roi in rois)])
+    first_px, last_px = MARK_PX
+
+    def place_px(r: float) -> float:
+        inside = min(max((r - low) / (high - low), 0.0), 1.0)
+        return first_px + inside * (last_px - first_px)
+
+    return place_px
+
+
+def number(value: float | None, digits: int = 2) -> str:
+    """Return a number with so many digits behind the point; a dash where none is."""
+    if value is None or not math.isfinite(value):
+        return UNKNOWN
+    text = f"{value:.{digits}f}"
+    if float(text) == 0:
+        text = text.lstrip("-")  # no negative zero
+    return text.replace("-", MINUS)
+
+
+def p_value(p: float | None) -> str:
+    """Return p with three digits behind the point, never as zero."""
+    if p is None or not math.isfinite(p):
+        return UNKNOWN
+    return f"{p:.3f}" if p >= 0.00095 else f"{p:.1g}"
+
+
+def span(low: float | None, high: float | None, digits: int = 2) -> str:
+    """Return both ends of an interval."""
+    return f"{number(low, digits)} to {number(high, digits)}"
+
+
+def percent(share: float | None, digits: int = 0) -> str:
+    """Return a share, 0 to 1, in percent."""
+    return UNKNOWN if share is None else f"{number(100 * share, digits)} %"
+
+
+def count(n: int, noun: str) -> str:
+    """Return a number with its noun, in the plural where it is not one."""
+    return f"{n} {noun}" if n == 1 else f"{n} {noun}s"

@@ -1,6 +1,5 @@
 """What a session came to: numbers for the page after it, for print and text. Pure."""
 
-import html
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
@@ -9,6 +8,7 @@ from rtbold.gui.state.counts import Counts
 from rtbold.gui.state.latency import LatencyBook, StageTimes
 from rtbold.gui.state.received_kinds import Hello, Quality, Score, Truth
 from rtbold.gui.state.wording import Level, status_words
+from rtbold.pages import rendered
 
 SHOWN_STATUSES: Final[tuple[Level, ...]] = (
     "ok", "degraded", "invalid", "warmup", "paused",
@@ -144,23 +144,18 @@ def as_text(summary: RunSummary) -> str:
 
 
 def as_html(summary: RunSummary) -> str:
-    """Return the summary as a page of HTML that Qt and browsers print."""
-    rows = "".join(_html_row(what, how) for what, how in summary_rows(summary))
-    title = f"<h2>Session {html.escape(summary.session[:8]) or '(none)'}</h2>"
-    scores = "".join(_html_row(row.roi, row.words) for row in summary.scores)
-    per_roi = (
-        f"<h3>Measured against predicted, by ROI</h3><p>{html.escape(R_NOTE)}</p>"
-        f"<table>{scores}</table>"
-        if scores
-        else ""
-    )
-    return f"{title}<table>{rows}</table>{per_roi}"
+    """Return the summary as HTML for a text view."""
+    return _rendered("summary.html.j2", summary)
 
 
-def _html_row(what: str, how: str) -> str:
-    return (
-        f"<tr><td><b>{html.escape(what)}</b>&nbsp;&nbsp;</td>"
-        f"<td>{html.escape(how)}</td></tr>"
+def as_page(summary: RunSummary) -> str:
+    """Return the summary as a page that browsers show and print."""
+    return _rendered("summary_page.html.j2", summary)
+
+
+def _rendered(template: str, summary: RunSummary) -> str:
+    return rendered(
+        "rtbold.gui", template, summary=summary, rows=summary_rows(summary), note=R_NOTE
     )
 
 

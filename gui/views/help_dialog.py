@@ -1,6 +1,5 @@
 """F1: the keys of all pages."""
 
-import html
 from collections.abc import Sequence
 
 from PyQt6.QtWidgets import (
@@ -10,6 +9,8 @@ from PyQt6.QtWidgets import (
     QVBoxLayout,
     QWidget,
 )
+
+from rtbold.pages import rendered
 
 KeyLine = tuple[str, str]  # keys, what they do
 
@@ -23,12 +24,8 @@ class HelpDialog(QDialog):
         self.setObjectName("help_dialog")
         self.text = QTextBrowser()
         self.text.setObjectName("help_text")
-        rows = "".join(
-            f"<tr><td><b>{html.escape(keys)}</b>&nbsp;&nbsp;&nbsp;</td>"
-            f"<td>{html.escape(what)}</td></tr>"
-            for keys, what in lines
-        )
-        self.text.setHtml(f"<table cellpadding='3'>{rows}</table>")
+        keys = rendered("rtbold.gui", "pairs.html.j2", pairs=lines, bold=True)
+        self.text.setHtml(keys)
         buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Close)
         buttons.rejected.connect(self.reject)
         column = QVBoxLayout(self)

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from datetime import datetime
-from html import escape
 from pathlib import Path
 
 from PyQt6.QtCore import Qt
@@ -36,6 +35,7 @@ from rtbold.gui.views.boxes import GAP, boxed, label_of
 from rtbold.gui.views.check_list import CheckList
 from rtbold.gui.views.fields import TickField, WholeField
 from rtbold.gui.views.plain_widgets import named_button, wrapped_label
+from rtbold.pages import rendered
 
 USUAL_MINUTES = 5
 NO_LONGER = "◌ for other settings"
@@ -272,8 +272,4 @@ def _figures_html(rehearsal: Rehearsal) -> str:
     if not rehearsal.figures:
         return NO_FIGURES if rehearsal.running else ""
     rows = figure_rows(rehearsal.figures)
-    cells = "".join(
-        f"<tr><td>{escape(name)}&nbsp;&nbsp;</td><td>{escape(value)}</td></tr>"
-        for name, value in rows
-    )
-    return f"<table cellspacing='3'>{cells}</table>"
+    return rendered("rtbold.gui", "pairs.html.j2", pairs=rows, bold=False)

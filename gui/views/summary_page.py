@@ -16,7 +16,7 @@ from PyQt6.QtWidgets import (
 
 from rtbold.gui.state.dashboard import DashboardState
 from rtbold.gui.state.pairs import TargetPairs, target_pairs
-from rtbold.gui.state.summary import RunSummary, as_html
+from rtbold.gui.state.summary import RunSummary, as_html, as_page
 from rtbold.gui.state.theme_colours import Colours
 from rtbold.gui.views.plain_widgets import named_button, wrapped_label
 from rtbold.gui.views.scatter import ScatterView
@@ -28,12 +28,6 @@ EMPTY = (
     "<h2>No session yet</h2><p>Start one on the set-up page (Ctrl+1), or join one that "
     "runs (Ctrl+J). Its summary stands here while it runs and after it has ended.</p>"
 )
-PAGE = """<!doctype html><html lang="en"><meta charset="utf-8">
-<title>rtbold: summary of a session</title>
-<style>body {{ font-family: sans-serif; margin: 2em; max-width: 60em }}
-td {{ padding: 2px 12px 2px 0; vertical-align: top }}</style>
-<body>{body}</body></html>
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,8 +162,7 @@ class SummaryPage(QWidget):
         if chosen is None:
             return False
         try:
-            page = PAGE.format(body=as_html(chosen.summary))
-            path.write_text(page, encoding="utf-8")
+            path.write_text(as_page(chosen.summary), encoding="utf-8")
         except OSError as error:
             self._say(f"Not saved: {error}. Choose another folder.")
             return False

@@ -14,9 +14,12 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from rtbold.bundle import Bundle
-    from rtbold.calibration.explain import Attribution
-    from rtbold.calibration.explain_methods import ExplainSettings, Progress
-    from rtbold.calibration.explain_windows import Windows
+    from rtbold.calibration.explain import (
+        Attribution,
+        ExplainSettings,
+        Progress,
+        Windows,
+    )
     from rtbold.config import RunSettings
 
 MOST_WINDOWS = 256
@@ -91,7 +94,7 @@ def explain(
     if as_json:
         typer.echo(_json(told, found, file, seen))
     else:
-        from rtbold.calibration.explain_text import summary
+        from rtbold.calibration.explain import summary
 
         typer.echo("\n".join([_counted(seen), *(summary(one) for one in told)]))
     typer.echo(f"figure in {picture}", err=True)
@@ -113,9 +116,14 @@ def _checked(
     method: str,
 ) -> "tuple[ExplainSettings, list[str]]":
     """Refuse what cannot work before the recording is read."""
-    from rtbold.calibration.explain import MIN_WINDOWS, roi_index
-    from rtbold.calibration.explain_figure import check_format, check_number
-    from rtbold.calibration.explain_methods import ExplainSettings, as_method
+    from rtbold.calibration.explain import (
+        MIN_WINDOWS,
+        ExplainSettings,
+        as_method,
+        check_format,
+        check_number,
+        roi_index,
+    )
     from rtbold.config import check_range
     from rtbold.electrodes import positions
     from rtbold.io.bold_table import check_folder
@@ -140,7 +148,7 @@ def _windows(
     stream: str | None,
     n_wanted: int,
 ) -> "Windows":
-    from rtbold.calibration.explain_windows import WindowKeeper, windows_of
+    from rtbold.calibration.explain import WindowKeeper, windows_of
     from rtbold.cli.replay import predictions
 
     keeper = WindowKeeper(n_wanted, len(bundle.card.rois))
@@ -155,7 +163,7 @@ def _attributions(
 ) -> "list[Attribution]":
     from dataclasses import replace
 
-    from rtbold.calibration.explain import attribution, overlapping
+    from rtbold.calibration.explain import attribute, overlapping
     from rtbold.engine.torch import load_network
 
     network = load_network(bundle).requires_grad_(False)
@@ -164,7 +172,7 @@ def _attributions(
     for roi in rois:
         with typer.progressbar(length=100, label=roi, file=sys.stderr) as bar:
             told.append(
-                attribution(
+                attribute(
                     network,
                     seen.eeg_uv,
                     card=bundle.card,
@@ -183,7 +191,7 @@ def _onto(bar: "_Bar") -> "Progress":
 def _draw(
     told: "Sequence[Attribution]", picture: Path, bundle: "Bundle", file: Path
 ) -> None:
-    from rtbold.calibration.explain_figure import draw, save
+    from rtbold.calibration.explain import draw, save
 
     simulated = bundle.card.origin.simulated_lineage
     title = f"What predictions of bundle '{bundle.card.name}' in {file.name} rest on"
@@ -202,7 +210,7 @@ def _json(
 ) -> str:
     import json
 
-    from rtbold.calibration.explain_text import as_dict
+    from rtbold.calibration.explain import as_dict
 
     return json.dumps(
         {

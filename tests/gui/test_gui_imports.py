@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 GUI = Path(__file__).resolve().parents[2] / "gui"
-ALLOWED = ("rtbold.client", "rtbold.messages", "rtbold.gui")
+ALLOWED = ("rtbold.client", "rtbold.messages", "rtbold.pages", "rtbold.gui")
 FILES = sorted(GUI.rglob("*.py"))
 
 
@@ -20,7 +20,7 @@ def imported(file):
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda f: str(f.relative_to(GUI)))
-def test_of_rtbold_it_imports_the_client_and_the_messages_only(file):
+def test_of_rtbold_it_imports_the_client_the_messages_and_the_pages_only(file):
     ours = {name for name in imported(file) if name.split(".")[0] == "rtbold"}
     assert {
         n for n in ours if not (n + ".").startswith(tuple(f"{a}." for a in ALLOWED))

@@ -5,15 +5,14 @@ from dataclasses import replace
 import numpy as np
 
 from rtbold.calibration.conformal import conformal_intervals
-from rtbold.calibration.explain import LAGS_S, Attribution, Shares
-from rtbold.calibration.explain_tiles import BANDS
+from rtbold.calibration.explain import BANDS, LAGS_S, Attribution, Shares
 from rtbold.calibration.inputs.alignment import Alignment
 from rtbold.calibration.inputs.channel_facts import ChannelFacts
 from rtbold.calibration.inputs.lag_scan import LagScan
 from rtbold.calibration.inputs.volume_marker import VolumeMarker
 from rtbold.calibration.nuisances import Nuisances
 from rtbold.calibration.report.brain import known_centres
-from rtbold.calibration.report.building import chance_of
+from rtbold.calibration.report.build import chance_of
 from rtbold.calibration.report.content import (
     LearningCurve,
     ReportContent,

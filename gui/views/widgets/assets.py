@@ -1,4 +1,4 @@
-"""The tables in gui/assets; scripts/make_gui_assets.py makes them."""
+"""What heads and brains are drawn from: the tables in gui/assets, and the outline."""
 
 import csv
 from functools import cache
@@ -26,25 +26,27 @@ def roi_dots(roi: str) -> FloatArray | None:
 @cache
 def brain_outline(side: Side) -> FloatArray:
     """Return (points, 2) mm of the brain's outline seen from `side`."""
-    rows = (row for row in _rows("brain_outline.csv") if row["seen_from"] == side)
+    rows = (
+        row for row in _rows("rtbold", "brain_outline.csv") if row["seen_from"] == side
+    )
     return np.array([(float(row["a_mm"]), float(row["b_mm"])) for row in rows])
 
 
 @cache
 def _electrodes() -> dict[str, tuple[float, float]]:
-    rows = _rows("electrodes.csv")
+    rows = _rows("rtbold.gui", "assets/electrodes.csv")
     return {row["label"].casefold(): (float(row["x"]), float(row["y"])) for row in rows}
 
 
 @cache
 def _roi_dots() -> dict[str, FloatArray]:
     found: dict[str, list[tuple[float, ...]]] = {}
-    for row in _rows("roi_centres.csv"):
+    for row in _rows("rtbold.gui", "assets/roi_centres.csv"):
         place_mm = tuple(float(row[axis]) for axis in ("x_mm", "y_mm", "z_mm"))
         found.setdefault(row["name"].casefold(), []).append(place_mm)
     return {name: np.array(places) for name, places in found.items()}
 
 
-def _rows(name: str) -> list[dict[str, str]]:
-    place = files("rtbold.gui") / "assets" / name
+def _rows(package: str, name: str) -> list[dict[str, str]]:
+    place = files(package) / name
     return list(csv.DictReader(place.read_text(encoding="utf-8").splitlines()))

@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 from report_content import ROIS, content, lag_scan
 
+from rtbold.calibration.inputs.channel_facts import ChannelFacts
 from rtbold.calibration.report import page as page_module
-from rtbold.calibration.report.data_sections import alignment_section
-from rtbold.calibration.report.page import report_html, write_report
-from rtbold.calibration.report.score_sections import horizons_section, traces_section
-from rtbold.calibration.report.summary import banner, summary
+from rtbold.calibration.report.derived import target_series
+from rtbold.calibration.report.page import filled_in, report_html, write_report
+from rtbold.calibration.report.pictures import pictures_of
 from rtbold.errors import RtboldError
 
 SECTIONS = (
@@ -65,8 +65,21 @@ def whole():
 
 
 @pytest.fixture(scope="module")
-def text(whole):
-    return report_html(whole)
+def pictures(whole):
+    return pictures_of(whole, target_series(whole))
+
+
+@pytest.fixture(scope="module")
+def told(pictures):
+    """Return the words of another content, between the same pictures."""
+    return lambda content: (
+        Page(filled_in(content, target_series(content), pictures)).text
+    )
+
+
+@pytest.fixture(scope="module")
+def text(whole, pictures):
+    return filled_in(whole, target_series(whole), pictures)
 
 
 @pytest.fixture(scope="module")
@@ -107,16 +120,17 @@ def test_the_verdict_is_the_first_thing_that_is_said(page, whole):
     assert told.index("Verdict") < told.index("Alignment of EEG")
 
 
-def test_a_target_that_is_not_specific_is_not_fit(whole):
+def test_a_target_that_is_not_specific_is_not_fit(whole, told):
     gate = msgspec.structs.replace(
         whole.verdict.gate, passed=False, label="undecided", reason="too little data"
     )
     verdict = msgspec.structs.replace(whole.verdict, gate=gate)
-    told = Page(summary(replace(whole, verdict=verdict)).html).text
-    assert "not fit for feedback on Putamen" in told
-    assert "--allow-unvalidated" in told
-    assert "this is not a finding of absence" in told
-    assert "may be used for feedback" not in told
+    said = told(replace(whole, verdict=verdict))
+    assert "not fit for feedback on Putamen" in said
+    assert "--allow-unvalidated" in said
+    assert "this is not a finding of absence" in said
+    assert "Why: Too little data." in said
+    assert "may be used for feedback" not in said
 
 
 def test_simulated_is_said_in_title_and_at_the_top(page, text):
@@ -125,17 +139,20 @@ def test_simulated_is_said_in_title_and_at_the_top(page, text):
     assert page.text.index("Simulated data") < page.text.index("Verdict")
 
 
-def test_a_real_scan_is_not_called_simulated(whole):
-    real = replace(whole, simulated=False)
-    parts = (banner, summary, horizons_section)
-    assert not any("imulat" in part(real).html for part in parts)
-    assert all("imulat" in part(whole).html for part in parts)
+def test_a_real_scan_is_not_called_simulated(whole, told):
+    assert "imulat" not in told(replace(whole, simulated=False))
+    for said in (
+        "putamen: in the simulation, fit for feedback",
+        "on simulated eeg, the model may be used",
+        "this is a simulation; no lab has measured it",
+    ):
+        assert said in told(whole).casefold()
 
 
-def test_simulated_weights_on_a_real_scan_are_said(whole):
-    told = banner(replace(whole, simulated=False, simulated_lineage=True)).html
-    assert "The weights go back to simulated data" in told
-    assert "Every figure on this page is of a simulation" not in told
+def test_simulated_weights_on_a_real_scan_are_said(whole, told):
+    said = told(replace(whole, simulated=False, simulated_lineage=True))
+    assert "The weights go back to simulated data" in said
+    assert "Every figure on this page is of a simulation" not in said
 
 
 def test_numbers_of_every_roi_are_those_of_the_verdict(page, whole):
@@ -173,12 +190,19 @@ def test_specificity_horizons_and_the_published_split_are_told(page, whole):
     assert "ab" * 32 in page.text
 
 
-def test_a_better_ridge_is_offered(whole):
-    better = replace(whole, verdict=whole.beside, beside=whole.verdict)
-    told = Page(summary(better).html).text
-    assert "The simpler model does better on this subject" in told
-    assert "--strategy ridge" in told
-    assert "The simpler model does better" not in summary(whole).html
+def test_a_better_ridge_is_offered(whole, told):
+    better = told(replace(whole, verdict=whole.beside, beside=whole.verdict))
+    assert "The simpler model does better on this subject" in better
+    assert "--strategy ridge" in better
+    assert "The simpler model does better" not in told(whole)
+
+
+def test_the_choice_between_the_two_is_explained(whole, told):
+    said = told(
+        replace(whole, yardstick_r=0.41, reasons=("it is better", "it is fast"))
+    )
+    assert "A ridge that reads 24 s, which no session can, has R 0.41." in said
+    assert "Kept because: it is better; it is fast." in said
 
 
 def test_names_from_outside_never_become_tags(whole):
@@ -186,13 +210,22 @@ def test_names_from_outside_never_become_tags(whole):
     made = content(
         rois,
         subject=HOSTILE,
+        bundle=HOSTILE,
+        created=HOSTILE,
+        reasons=(HOSTILE,),
         warnings=(HOSTILE,),
         provenance={HOSTILE: {HOSTILE: HOSTILE}},
         attributions=(replace(whole.attributions[0], roi=HOSTILE),),
+        alignment=replace(whole.alignment, notes=(HOSTILE,), tr_from=HOSTILE),
+        lag=lag_scan(warning=HOSTILE),
+        channels=(ChannelFacts(label=HOSTILE, judged_s=9, bad_s={HOSTILE: 9}),),
+        windows=replace(whole.windows, why_left_out={HOSTILE: 7}),
     )
-    page = Page(report_html(made))
+    text = report_html(made)
+    page = Page(text)
     assert "script" not in page.tags
-    assert '</title><script>alert(1)</script> & "$x_1$" \u8133 ?' in page.text
+    assert "\x00" not in text
+    assert page.text.count('</title><script>alert(1)</script> & "$x_1$" \u8133 ?') > 25
     assert page.tags.count("title") == 1
 
 
@@ -240,7 +273,7 @@ def test_what_is_missing_is_said_and_leaves_no_empty_figure(whole):
         assert told in page.text
 
 
-def test_a_scan_too_short_for_a_lag_scan_says_so(whole):
+def test_a_scan_too_short_for_a_lag_scan_says_so(whole, told):
     nan = float("nan")
     short = lag_scan(
         peak_s=nan,
@@ -249,21 +282,32 @@ def test_a_scan_too_short_for_a_lag_scan_says_so(whole):
         r=np.full(31, nan),
         warning="40 windows over 84 s are too few for a lag scan",
     )
-    page = Page(alignment_section(replace(whole, lag=short)).html)
-    assert "Lag scan: 40 windows over 84 s are too few" in page.text
-    assert "nan" not in page.text
+    said = told(replace(whole, lag=short))
+    assert "Lag scan: 40 windows over 84 s are too few" in said
+    assert "BOLD follows EEG power best" not in said
+    assert not re.search(r"\bnan\b", said)
 
 
-def test_a_contrast_has_its_own_series_and_intervals(whole):
+def test_a_contrast_has_its_own_series_and_intervals(whole, told):
     gate = msgspec.structs.replace(
         whole.verdict.gate, target="up", weights={"Putamen": 1.0, "Caudate": -1.0}
     )
     verdict = msgspec.structs.replace(whole.verdict, gate=gate)
-    page = Page(traces_section(replace(whole, verdict=verdict)).html)
-    assert "up, 300 volumes scored." in page.text
-    told = Page(summary(replace(whole, verdict=verdict)).html).text
-    assert "up (Putamen +1, Caudate -1) is predicted with R" in told
-    assert "80 % interval" in page.text
+    up = replace(whole, verdict=verdict)
+    assert "up, 300 volumes scored." in told(up)
+    assert "up (Putamen +1, Caudate -1) is predicted with R" in told(up)
+    series = target_series(up)
+    assert series.traces.rois == ("target",)
+    assert list(series.half_widths) == [0.8, 0.95]
+    assert series.half_widths != target_series(whole).half_widths
+
+
+def test_levels_without_an_interval_are_said(whole, told):
+    made = whole.intervals
+    row = (made.half_width[0][0], None)
+    few = replace(whole, intervals=type(made)(half_width=[row] * 3, n_eff=made.n_eff))
+    assert "Too few independent volumes for intervals of 95 %." in told(few)
+    assert "not finite: too few independent volumes" in told(few)
 
 
 def test_the_same_content_gives_the_same_page(whole, text):

@@ -8,12 +8,14 @@ from rtbold.calibration.conformal import conformal_intervals
 from rtbold.calibration.inputs.channel_facts import channel_facts
 from rtbold.calibration.nulls import p_above
 from rtbold.calibration.report.brain import glass_brain, known_centres, step_of
+from rtbold.calibration.report.charts import drawing
 from rtbold.calibration.report.content import LearningCurve, Traces
-from rtbold.calibration.report.coverage import held_out_coverage
-from rtbold.calibration.report.markup import element, table
-from rtbold.calibration.report.theme import drawing
-from rtbold.calibration.report.traces import half_widths_of, weighted
-from rtbold.calibration.report.words import number, p_value, percent
+from rtbold.calibration.report.derived import (
+    half_widths_of,
+    held_out_coverage,
+    weighted,
+)
+from rtbold.calibration.report.page import number, p_value, percent
 from rtbold.errors import DataFileError
 from rtbold.io.recording import Recording
 from rtbold.messages import Channel
@@ -166,9 +168,3 @@ def test_words_of_numbers():
     assert p_value(0.0104) == "0.010"
     assert p_value(0.0002) == "0.0002"
     assert percent(0.954, 1) == "95.4 %"
-
-
-def test_text_and_attributes_are_escaped():
-    made = element("p", "<b>", element("i", "&"), class_='"x"')
-    assert made.html == '<p class="&quot;x&quot;">&lt;b&gt;<i>&amp;</i></p>'
-    assert "<td>&lt;x&gt;</td>" in table(("a",), [("<x>",)]).html

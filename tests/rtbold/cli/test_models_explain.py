@@ -80,7 +80,7 @@ def test_json_of_several_rois_by_occlusion(run, recording, tmp_path):
 def test_windows_are_those_of_replay(recording):
     """The keeper sees what the engine of a replay would."""
     from rtbold.bundle import load
-    from rtbold.calibration.explain_windows import WindowKeeper, windows_of
+    from rtbold.calibration.explain import WindowKeeper, windows_of
     from rtbold.cli.replay import predictions
     from rtbold.config import RunSettings
 

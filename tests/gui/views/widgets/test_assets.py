@@ -58,8 +58,8 @@ def test_a_typographic_apostrophe_is_the_same_roi():
     )
 
 
-def test_the_outlines_are_those_of_the_report():
-    expected = rows("calibration/report/brain_outline.csv")
+def test_the_outlines_are_a_brain_in_mm():
+    expected = rows("rtbold/brain_outline.csv")
 
     assert sum(len(brain_outline(side)) for side in ("right", "back", "top")) == len(
         expected

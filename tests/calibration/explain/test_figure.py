@@ -8,9 +8,8 @@ pytest.importorskip("captum")
 pytest.importorskip("matplotlib")
 pytest.importorskip("mne")
 
-from rtbold.calibration.explain import LAGS_S, Attribution, Shares
-from rtbold.calibration.explain_figure import MOST_ROIS, draw, save, scalp
-from rtbold.calibration.explain_tiles import BANDS
+from rtbold.calibration.explain.attribution import BANDS, LAGS_S, Attribution, Shares
+from rtbold.calibration.explain.figure import MOST_ROIS, draw, save, scalp
 from rtbold.errors import ConfigError, RtboldError
 
 CHANNELS = ("FP1", "FP2", "T7", "CZ", "T8", "O1", "O2")

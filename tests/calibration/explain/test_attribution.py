@@ -12,9 +12,14 @@ pytest.importorskip("captum")
 import torch
 from bundles import tiny_card
 
-from rtbold.calibration.explain import attribution, overlapping, roi_index
-from rtbold.calibration.explain_methods import ExplainSettings, as_method
-from rtbold.calibration.explain_text import as_dict, span_of_half, summary
+from rtbold.calibration.explain.attribution import (
+    ExplainSettings,
+    as_method,
+    attribute,
+    overlapping,
+    roi_index,
+)
+from rtbold.calibration.explain.figure import as_dict, span_of_half, summary
 from rtbold.errors import ConfigError, DataFileError, EngineError
 from rtbold.models.bandpower_ridge import (
     BANDS_HZ,
@@ -63,7 +68,7 @@ def settings(request):
 
 
 def test_all_of_it_lies_where_the_only_weight_is(settings):
-    found = attribution(
+    found = attribute(
         one_feature(), eeg_uv(), card=CARD, roi="Putamen", settings=settings
     )
     assert found.channel.share[O1] == pytest.approx(1, abs=0.02)
@@ -91,7 +96,7 @@ def truth(model, windows, pairs_of):
 def test_integrated_gradients_give_the_shares_of_a_sum():
     windows = eeg_uv()
     model = ridge(np.random.default_rng(1).standard_normal(SHAPE))
-    found = attribution(
+    found = attribute(
         model, windows, card=CARD, roi="Putamen", settings=replace(QUICK, n_steps=16)
     )
     n = len(windows)
@@ -110,9 +115,7 @@ def test_integrated_gradients_give_the_shares_of_a_sum():
 
 
 def test_shares_of_integrated_gradients_add_up_and_say_how_well():
-    found = attribution(
-        one_feature(), eeg_uv(), card=CARD, roi="Putamen", settings=QUICK
-    )
+    found = attribute(one_feature(), eeg_uv(), card=CARD, roi="Putamen", settings=QUICK)
     for shares in (found.channel, found.time, found.band):
         assert shares.share.sum() == pytest.approx(1, abs=0.02)
         assert (shares.low <= shares.high).all()
@@ -122,7 +125,7 @@ def test_shares_of_integrated_gradients_add_up_and_say_how_well():
 
 def test_occlusion_makes_no_claim_to_add_up():
     settings = replace(QUICK, method="occlusion")
-    found = attribution(
+    found = attribute(
         one_feature(), eeg_uv(), card=CARD, roi="Putamen", settings=settings
     )
     assert found.rms_error is None
@@ -132,9 +135,7 @@ def test_occlusion_makes_no_claim_to_add_up():
 
 def test_the_same_windows_give_the_same_numbers(settings):
     first, second = (
-        attribution(
-            one_feature(), eeg_uv(8), card=CARD, roi="Putamen", settings=settings
-        )
+        attribute(one_feature(), eeg_uv(8), card=CARD, roi="Putamen", settings=settings)
         for _ in range(2)
     )
     np.testing.assert_array_equal(first.doubled, second.doubled)
@@ -144,13 +145,13 @@ def test_the_same_windows_give_the_same_numbers(settings):
 def test_windows_are_left_as_they_are(settings):
     windows = eeg_uv(8)
     before = windows.copy()
-    attribution(one_feature(), windows, card=CARD, roi="Putamen", settings=settings)
+    attribute(one_feature(), windows, card=CARD, roi="Putamen", settings=settings)
     np.testing.assert_array_equal(windows, before)
 
 
 def test_progress_ends_at_one(settings):
     seen = []
-    attribution(
+    attribute(
         one_feature(),
         eeg_uv(8),
         card=CARD,
@@ -166,9 +167,9 @@ def test_refusals():
     with pytest.raises(ConfigError, match="no ROI 'Nowhere', expected one of: Cuneus"):
         roi_index(CARD, "Nowhere")
     with pytest.raises(DataFileError, match="7 usable windows, expected at least 8"):
-        attribution(one_feature(), eeg_uv(7), card=CARD, roi="Putamen")
+        attribute(one_feature(), eeg_uv(7), card=CARD, roi="Putamen")
     with pytest.raises(EngineError, match=r"'Cuneus'.*nothing to explain"):
-        attribution(one_feature(), eeg_uv(8), card=CARD, roi="Cuneus")
+        attribute(one_feature(), eeg_uv(8), card=CARD, roi="Cuneus")
     with pytest.raises(ConfigError, match="expected one of integrated-gradients"):
         as_method("lime")
 
@@ -177,7 +178,7 @@ def test_a_model_that_answers_nan_is_refused():
     model = one_feature()
     model.head.bias.fill_(float("nan"))
     with pytest.raises(EngineError, match="nan"):
-        attribution(model, eeg_uv(8), card=CARD, roi="Putamen")
+        attribute(model, eeg_uv(8), card=CARD, roi="Putamen")
 
 
 def test_blocks_hold_the_windows_that_overlap():
@@ -190,7 +191,7 @@ def test_blocks_widen_the_interval_of_windows_that_are_alike():
     windows = eeg_uv(8).repeat(4, axis=0)  # neighbours are copies
     weights = np.random.default_rng(1).standard_normal(SHAPE)
     low_high = [
-        attribution(
+        attribute(
             ridge(weights),
             windows,
             card=CARD,
@@ -204,7 +205,7 @@ def test_blocks_widen_the_interval_of_windows_that_are_alike():
 
 
 def test_numbers_for_json_are_plain_and_whole():
-    found = attribution(
+    found = attribute(
         one_feature(), eeg_uv(8), card=CARD, roi="Putamen", settings=QUICK
     )
     told = json.loads(json.dumps(as_dict(found)))

@@ -12,10 +12,14 @@ pytest.importorskip("torch")
 from torch import nn
 
 from rtbold.calibration.recipe import calibrate
-from rtbold.calibration.report import building
-from rtbold.calibration.report.building import Made, report_content, yardstick_r
-from rtbold.calibration.report.page import report_html
-from rtbold.calibration.report.provenance import Sources, cleaning_words
+from rtbold.calibration.report import (
+    Made,
+    Sources,
+    build,
+    report_content,
+    report_html,
+)
+from rtbold.calibration.report.build import cleaning_words, yardstick_r
 from rtbold.calibration.settings import CalibrationSettings, ScanFiles
 from rtbold.card import Cleaning
 from rtbold.errors import EngineError
@@ -45,7 +49,7 @@ def result(tmp_path_factory):
 def quick():
     """Explanations of few steps: the numbers are tested elsewhere."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(building, "SMALL_NETWORK", (10, 1, 2))
+        patch.setattr(build, "SMALL_NETWORK", (10, 1, 2))
         yield
 
 
@@ -94,7 +98,7 @@ def test_a_model_that_cannot_be_explained_is_reported_all_the_same(result, monke
     def fail(*_, **__):
         raise EngineError("the predictions do not vary")
 
-    monkeypatch.setattr(building, "attribution", fail)
+    monkeypatch.setattr(build, "attribute", fail)
     made = report_content(result, MADE)
     assert made.attributions == ()
     assert "It could not be explained: the predictions" in report_html(made)
@@ -115,15 +119,15 @@ def test_learning_curves_are_the_networks(result):
         folded=SimpleNamespace(folds=folds),
         final=SimpleNamespace(fitted=SimpleNamespace(errors=(1.0, 0.4, 0.6))),
     )
-    curves = building._learning(tuned)
+    curves = build._learning(tuned)
     assert [curve.name for curve in curves] == ["fold 1", "fold 2", "final"]
     assert curves[-1].best == 1
-    assert building._learning(result) == ()  # the ridge was kept
+    assert build._learning(result) == ()  # the ridge was kept
 
 
 def test_a_large_network_is_explained_with_less():
-    assert building._effort(nn.Linear(2000, 600)) == building.LARGE_NETWORK
-    assert building._effort(nn.Linear(20, 6)) == building.SMALL_NETWORK
+    assert build._effort(nn.Linear(2000, 600)) == build.LARGE_NETWORK
+    assert build._effort(nn.Linear(20, 6)) == build.SMALL_NETWORK
 
 
 def test_only_names_of_files_go_into_the_page(content, result):

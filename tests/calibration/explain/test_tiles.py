@@ -5,7 +5,7 @@ pytest.importorskip("torch")
 
 import torch
 
-from rtbold.calibration.explain_tiles import BANDS, Mixer, split, time_weights
+from rtbold.calibration.explain.attribution import BANDS, Mixer, split, time_weights
 
 T_S = np.arange(3200) / 200
 

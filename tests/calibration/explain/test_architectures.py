@@ -9,8 +9,7 @@ pytest.importorskip("captum")
 from architectures import CHANNELS, VARIANTS, made
 from bundles import tiny_card
 
-from rtbold.calibration.explain import attribution
-from rtbold.calibration.explain_methods import ExplainSettings, as_method
+from rtbold.calibration.explain.attribution import ExplainSettings, as_method, attribute
 
 ROIS = ("Cuneus", "Putamen", "Caudate")
 
@@ -25,7 +24,7 @@ def eeg_uv():
 @pytest.mark.parametrize("name", VARIANTS)
 def test_every_architecture_can_be_explained(name, method):
     model = made(name).requires_grad_(False).eval()
-    found = attribution(
+    found = attribute(
         model,
         eeg_uv(),
         card=tiny_card(CHANNELS, ROIS),

@@ -3,7 +3,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from rtbold.calibration.explain_windows import WindowKeeper, windows_of
+from rtbold.calibration.explain.windows import WindowKeeper, windows_of
 from rtbold.errors import DataFileError
 
 

@@ -1,4 +1,4 @@
-"""From what a calibration found to what its report says."""
+"""From what a calibration found to what its report says, and where it comes from."""
 
 import copy
 from collections.abc import Mapping
@@ -8,8 +8,13 @@ import numpy as np
 from torch import nn
 
 from rtbold.calibration.choosing import out_of_fold_of
-from rtbold.calibration.explain import Attribution, attribution, overlapping
-from rtbold.calibration.explain_methods import ExplainSettings, Progress
+from rtbold.calibration.explain import (
+    Attribution,
+    ExplainSettings,
+    Progress,
+    attribute,
+    overlapping,
+)
 from rtbold.calibration.inputs.scan import CalibrationScan
 from rtbold.calibration.nuisances import cross_r
 from rtbold.calibration.nulls import null_r, pairing, random_phases
@@ -24,9 +29,9 @@ from rtbold.calibration.report.content import (
     Traces,
     WindowFacts,
 )
-from rtbold.calibration.report.provenance import Sources, provenance_of
 from rtbold.calibration.result import CalibrationResult, Kept
 from rtbold.calibration.scored import Declared, OutOfFold, combined
+from rtbold.card import Cleaning
 from rtbold.errors import DataFileError, EngineError
 
 # Windows, partners of each, steps: an explanation takes seconds, or a minute or two.
@@ -34,7 +39,18 @@ SMALL_NETWORK = (24, 4, 16)
 LARGE_NETWORK = (16, 2, 8)
 LARGE_FROM = 1_000_000  # parameters
 MOST_EXPLAINED = 2  # ROIs, the heaviest of a contrast
+INTERRUPTED = "the fit was interrupted; the best so far was kept"
 _NAMES: Mapping[Kept, str] = {"network": NETWORK, "ridge_live": RIDGE}
+
+Groups = Mapping[str, Mapping[str, str]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sources:
+    """What only the edge knows."""
+
+    files: Mapping[str, str] = field(default_factory=dict)  # name -> SHA-256
+    software: Mapping[str, str] = field(default_factory=dict)  # name -> version
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,7 +99,7 @@ def report_content(
         published=result.published,
         centres=known_centres(scan.rois),
         provenance=provenance_of(result, made.sources),
-        warnings=_warnings(result),
+        warnings=(INTERRUPTED,) if result.interrupted else (),
         reasons=choice.reasons,
     )
 
@@ -184,7 +200,7 @@ def _explained(
 
     try:
         for roi in chosen:
-            found = attribution(
+            found = attribute(
                 network,
                 result.windows[rows],
                 card=result.gathered.card,
@@ -203,8 +219,73 @@ def _effort(network: nn.Module) -> tuple[int, int, int]:
     return LARGE_NETWORK if n_parameters >= LARGE_FROM else SMALL_NETWORK
 
 
-def _warnings(result: CalibrationResult) -> tuple[str, ...]:
-    told = []
-    if result.interrupted:
-        told.append("the fit was interrupted; the best so far was kept")
-    return tuple(told)
+def provenance_of(result: CalibrationResult, sources: Sources) -> Groups:
+    """Return heading -> name -> value."""
+    return {
+        "Files (SHA-256)": dict(sources.files),
+        "Model": _model(result),
+        "Options": _options(result),
+        "Target": _target(result),
+        "Software": dict(sources.software),
+    }
+
+
+def _model(result: CalibrationResult) -> dict[str, str]:
+    base = result.base
+    card = result.gathered.card
+    return {
+        "Kept": result.choice.kept.replace("_live", ""),
+        "Base": "nothing" if base is None else base.card.name,
+        "Base, SHA-256": "" if base is None else base.sha256,
+        "Base from simulated data": ""
+        if base is None
+        else _yes(base.card.origin.simulated_lineage),
+        "Anything simulated in it": _yes(result.simulated_lineage),
+        "Channels": " ".join(card.channels),
+        "Reference": card.reference,
+        "Atlas": card.atlas or "not said",
+        "Scanner": card.scanner.replace("_", " "),
+        "EEG cleaning": cleaning_words(result.settings.cleaning),
+    }
+
+
+def _options(result: CalibrationResult) -> dict[str, str]:
+    settings = result.settings
+    asked = settings.horizon
+    return {
+        "EEG": settings.scan.eeg.name,
+        "BOLD": settings.scan.bold.replace("\\", "/").rsplit("/", 1)[-1],
+        "Other subjects' EEG": ", ".join(p.name for p in settings.scan.other_eeg),
+        "Strategy": settings.strategy,
+        "Split": "strict",
+        "Folds": str(settings.n_folds),
+        "Horizon asked": "auto" if asked is None else f"{asked} volumes",
+        "Horizon kept": f"{result.choice.horizon_tr} volumes",
+        "Candidates compared": str(result.choice.n_choices),
+        "Seed": str(settings.seed),
+    }
+
+
+def _target(result: CalibrationResult) -> dict[str, str]:
+    scaling, weights = result.scaling, result.verdict.gate.weights
+    lowpass = scaling.lowpass_hz
+    return {
+        "Declared": result.declared.target,
+        "Weights": ", ".join(f"{roi} {w:+g}" for roi, w in weights.items()),
+        "Low-pass": "none" if lowpass is None else f"{lowpass:g} Hz, zero-phase",
+        "Scaling": scaling.method,
+        "Drift taken out": f"polynomial of degree {len(scaling.drift)}",
+        "Confounds regressed": ", ".join(scaling.confound_names) or "none",
+    }
+
+
+def cleaning_words(cleaning: Cleaning) -> str:
+    """Return the cleaning chain as it was declared."""
+    if cleaning.mode in ("none", "unknown"):
+        return cleaning.mode
+    version = f" {cleaning.version}" if cleaning.version else ""
+    return f"{cleaning.software}{version}, {cleaning.mode}"
+
+
+def _yes(value: bool) -> str:
+    return "yes" if value else "no"
