@@ -1,7 +1,6 @@
 """CPU of acquisition, beside mne-lsl's StreamLSL, on one stream in one run."""
 
 import json
-import os
 import statistics
 import subprocess
 import sys
@@ -12,10 +11,13 @@ from pathlib import Path
 from typing import Self
 
 import psutil
+from runner import progress
 
+from bench.processes import cpu_s, end, one_thread
+from bench.roles import RATE_HZ
 from rtbold.io.acquisition import AcquisitionSettings
 
-ROLES = Path(__file__).with_name("bench_roles.py")
+ROLES = Path(__file__).with_name("roles.py")
 READY_LIMIT_S = 60.0
 OUR_POLL_S = AcquisitionSettings().poll_s
 SLOW_POLL_S = 0.2  # where StreamLSL is at its cheapest; nothing live would wait so long
@@ -46,8 +48,7 @@ class Child:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
-            # No numeric library may spread over cores behind the meter's back.
-            env={**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},
+            env=one_thread(),
         )
         self._wait_ready(role)
 
@@ -59,14 +60,12 @@ class Child:
                 return
             if time.monotonic() > end_s:
                 break
-        self.close()
+        self.__exit__()
         raise RuntimeError(f"bench role {role!r} took no samples; its words are above")
 
     def cpu_s(self) -> float:
         """Return the CPU seconds so far, of the process and all its children."""
-        top = psutil.Process(self._process.pid)
-        times = [p.cpu_times() for p in (top, *top.children(recursive=True))]
-        return sum(t.user + t.system for t in times)
+        return cpu_s(psutil.Process(self._process.pid))
 
     def begin(self) -> None:
         """Let it count samples from now on."""
@@ -81,20 +80,14 @@ class Child:
         report: dict[str, float] = json.loads(lines[-1])
         return report
 
-    def close(self) -> None:
-        """End it whatever it does."""
-        if self._process.poll() is None:
-            self._process.kill()
-            self._process.wait()
-        for pipe in (self._process.stdin, self._process.stdout):
-            if pipe is not None:
-                pipe.close()
-
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *error: object) -> None:
-        self.close()
+        end(self._process)
+        for pipe in (self._process.stdin, self._process.stdout):
+            if pipe is not None:
+                pipe.close()
 
 
 @dataclass(frozen=True)
@@ -120,47 +113,40 @@ def measure(
 
 
 def _one(variant: Variant, stream: str, *, seconds: float, warm_up_s: float) -> Usage:
-    from bench_roles import RATE_HZ
-
     with Child(variant.role, stream, variant.poll_s) as child:
         time.sleep(warm_up_s)  # until every page of the buffer was touched once
         child.begin()
-        cpu_s, begun_s = child.cpu_s(), time.monotonic()
+        before_s, begun_s = child.cpu_s(), time.monotonic()
         time.sleep(seconds)
-        cpu_share = (child.cpu_s() - cpu_s) / (time.monotonic() - begun_s)
+        cpu_share = (child.cpu_s() - before_s) / (time.monotonic() - begun_s)
         said = child.end()
     received = said["n"] / (said["seconds"] * RATE_HZ)
-    usage = Usage(variant, cpu_share, received)
-    print(
-        f"  {variant.label}, every {1000 * variant.poll_s:.0f} ms: {cpu_share:.4f}",
-        f"({100 * received:.1f} % of samples)",
-        file=sys.stderr,
+    progress(
+        f"  {variant.label}, every {1000 * variant.poll_s:.0f} ms: {cpu_share:.4f} "
+        f"({100 * received:.1f} % of samples)"
     )
-    return usage
+    return Usage(variant, cpu_share, received)
 
 
-def table(usages: list[Usage]) -> str:
-    """Return the figures as markdown; ratios against StreamLSL of the same run."""
+def rows(usages: list[Usage]) -> list[dict[str, object]]:
+    """Return the figures of each variant; ratios are against StreamLSL of the run."""
     of = {v: [u for u in usages if u.variant == v] for v in VARIANTS}
     median = {
         v: statistics.median(u.cpu_share for u in found)
         for v, found in of.items()
         if found
     }
-    lines = [
-        "| who, 64 channels at 5 kHz | looks every | CPU seconds per second: median "
-        "(each repeat) | of StreamLSL, same delay | of StreamLSL, 200 ms | samples |",
-        "|---|---|---|---|---|---|",
+    return [
+        {
+            "label": variant.label,
+            "poll_ms": 1000 * variant.poll_s,
+            "median": share,
+            "each": [u.cpu_share for u in of[variant]],
+            "ratios": [
+                share / median[against] if against in median else None
+                for against in (THEIRS, THEIRS_SLOW)
+            ],
+            "received_share": min(u.received_share for u in of[variant]),
+        }
+        for variant, share in median.items()
     ]
-    for variant, share in median.items():
-        each = ", ".join(f"{u.cpu_share:.4f}" for u in of[variant])
-        came = min(u.received_share for u in of[variant])
-        ratios = [
-            f"{share / median[against]:.2f}" if against in median else "-"
-            for against in (THEIRS, THEIRS_SLOW)
-        ]
-        lines.append(
-            f"| {variant.label} | {1000 * variant.poll_s:.0f} ms | **{share:.4f}** "
-            f"({each}) | {ratios[0]} | {ratios[1]} | {100 * came:.1f} % |"
-        )
-    return "\n".join(lines)

@@ -1,26 +1,24 @@
 """What the dashboard takes: frames, CPU, time to the pixel, what the loop notices."""
 
-import datetime
+import contextlib
 import json
-import os
 import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-import bench_gui_loop
 import numpy as np
-from bench_gui_loop import LoopPlan, cpu_s, dashboard, dashboard_environment
-from bench_latency import percentiles
+import psutil
+from runner import progress
 
-ROLE = Path(__file__).with_name("bench_gui_window.py")
-FIGURES = ROLE.parent.parent / "docs" / "data" / "bench_gui.json"
-FEED_WORDS = "feed on "
-LONGEST_S = 600  # of a fake session; it is ended long before
+from bench import gui_loop
+from bench.gui_loop import LoopPlan
+from bench.processes import LONGEST_S, cpu_s, dashboard, end, fake, percentiles, unseen
+
+ROLE = Path(__file__).with_name("gui_window.py")
 FRAME_MS = 33.0
 TR_S = 2.1  # of a fake session
 
@@ -57,89 +55,57 @@ class Look:
 
 
 FULL = ("--hour", "--lanes", "9")
-PARTS = {
-    "status": "status", "target": "target value", "clock": "TR clock",
-    "commands": "commands", "plot": "ROI plot, 9 lanes over 60 min",
-    "scope": "EEG scope, 64 channels", "heads": "head map", "powers": "topography",
-    "brain": "glass brain, 64 ROIs", "timing": "timing", "gauges": "gauges",
-    "log": "event log", "the rest": "frame, tabs, side bar",
-}  # fmt: skip
+PARTS = (
+    "status", "target", "clock", "commands", "plot", "scope", "heads", "powers",
+    "brain", "timing", "gauges", "log", "the rest",
+)  # fmt: skip
 TABS = ((), ("heads", "powers"), ("brain",))  # that are seen only there
 
 
 def measure(plan: GuiPlan) -> Figures:
     """Return all figures; each part in processes of its own, one after the other."""
     many = max(plan.channels)
-    with fake(many) as feed:
-        frames = _frames(plan, feed, many)
-        parts = _parts(plan, feed)
-        shares = [_shown_share(plan, feed, many), _hidden_share(plan, feed, many)]
+    frames, shares = [], []
     for n_channels in plan.channels:
-        if n_channels != many:
-            with fake(n_channels) as feed:
-                look = Look("usual", n_channels)
-                frames.insert(0, _one_look(plan, feed, look))
-                shares.insert(0, _shown_share(plan, feed, n_channels))
+        with fake(n_channels) as feed:
+            looks = [Look("usual", n_channels)]
+            if n_channels == many:
+                looks.append(Look("9 ROIs over 60 min", n_channels, FULL))
+                parts = _parts(plan, feed)
+            frames += [_one_look(plan, feed, look) for look in looks]
+            shares.append(_share(plan, n_channels, dashboard(feed)))
+            if n_channels == many:
+                shares.append(_share(plan, n_channels, _hidden(plan, feed), "another"))
     with fake(many, speed=plan.speed) as feed:
         pixels = _pixels(plan, feed)
-    loop = bench_gui_loop.compared(bench_gui_loop.measure(plan.loop))
+    progress(f"  one session, {plan.loop.n_blocks} turns of {plan.loop.block_s:g} s")
+    loop = gui_loop.compared(gui_loop.measure(plan.loop))
     return {
-        "frames": frames, "parts": parts, "cpu": shares, "pixels": pixels, "loop": loop,
+        "plan": asdict(plan), "frames": frames, "parts": parts, "cpu": shares,
+        "pixels": pixels, "loop": loop,
     }  # fmt: skip
 
 
-@contextmanager
-def fake(n_channels: int, *, speed: float = 1.0) -> Iterator[str]:
-    """Run ``rtbold fake`` with 64 ROIs; give the address of its feed."""
-    process = subprocess.Popen(
-        [
-            sys.executable, "-m", "rtbold", "fake", "--port", "0",
-            "--control-port", "0", "--channels", str(n_channels), "--rois", "64",
-            "--speed", f"{speed:g}", "--duration", str(LONGEST_S),
-        ],
-        stderr=subprocess.PIPE,
-        text=True,
-    )  # fmt: skip
-    assert process.stderr is not None
-    try:
-        line = process.stderr.readline()
-        if not line.startswith(FEED_WORDS):
-            raise RuntimeError(f"rtbold fake said {line!r}")
-        yield line.removeprefix(FEED_WORDS).split(",")[0]
-    finally:
-        process.kill()
-        process.wait()
-        process.stderr.close()
-
-
 def play(role: str, feed: str, *options: object) -> Figures:
-    """Run one role of bench_gui_window to its end; return what it said."""
+    """Run one role of gui_window to its end; return what it said."""
+    progress(f"  {role} {' '.join(map(str, options))}")
     done = subprocess.run(
         _command(role, feed, *options),
         capture_output=True,
         text=True,
-        env=dashboard_environment(""),
+        env=unseen(""),
         timeout=LONGEST_S,
         check=False,
     )
     if done.returncode != 0:
         raise RuntimeError(f"the window for {role!r} said: {done.stderr[-800:]}")
     said: Figures = json.loads(done.stdout.strip().splitlines()[-1])
-    print(f"  {role} {' '.join(map(str, options))}", file=sys.stderr, flush=True)
     return said
 
 
 def _command(role: str, feed: str, *options: object) -> list[str]:
     words = [str(word) for word in options]
     return [sys.executable, str(ROLE), role, "--connect", feed, *words]
-
-
-def _frames(plan: GuiPlan, feed: str, n_channels: int) -> list[Figures]:
-    looks = (
-        Look("usual", n_channels),
-        Look("9 ROIs over 60 min", n_channels, FULL),
-    )
-    return [_one_look(plan, feed, look) for look in looks]
 
 
 def _one_look(plan: GuiPlan, feed: str, look: Look) -> Figures:
@@ -152,7 +118,7 @@ def _one_look(plan: GuiPlan, feed: str, look: Look) -> Figures:
     wall_ms = np.array(said["wall_ms"])
     return {
         "look": look.words, "channels": look.n_channels, "n": len(wall_ms),
-        "wall_ms": four(said["wall_ms"]), "cpu_ms": four(said["cpu_ms"]),
+        "wall_ms": percentiles(said["wall_ms"]), "cpu_ms": percentiles(said["cpu_ms"]),
         "n_over_33_ms": int(np.count_nonzero(wall_ms > FRAME_MS)),
     }  # fmt: skip
 
@@ -165,41 +131,42 @@ def _parts(plan: GuiPlan, feed: str) -> dict[str, Figures]:
         said = play("parts", feed, "--tab", tab, *timing, *(() if tab else FULL))
         for name in names or [name for name in PARTS if name not in sum(TABS, ())]:
             ms = said["ms"][name]
-            found[name] = {"mean": round(float(np.mean(ms)), 3), **four(ms)}
+            found[name] = {"mean": round(float(np.mean(ms)), 3), **percentiles(ms)}
     return {name: found[name] for name in PARTS}
 
 
-def _shown_share(plan: GuiPlan, feed: str, n_channels: int) -> Figures:
-    """Return the CPU share of ``rtbold gui`` with the session page shown."""
-    with dashboard(feed) as process:
+def _share(
+    plan: GuiPlan,
+    n_channels: int,
+    window: contextlib.AbstractContextManager[psutil.Process],
+    page: str = "session",
+) -> Figures:
+    """Return the CPU share of a dashboard that shows `page`."""
+    progress(f"  CPU of the whole window, page: {page}, {n_channels} channels")
+    with window as process:
         time.sleep(plan.cpu_warm_up_s)
         before_s, begun_s = cpu_s(process), time.monotonic()
         time.sleep(plan.cpu_s)
         share = (cpu_s(process) - before_s) / (time.monotonic() - begun_s)
-    return {"channels": n_channels, "page": "session", "share": round(share, 4)}
+    return {"channels": n_channels, "page": page, "share": round(share, 4)}
 
 
-def _hidden_share(plan: GuiPlan, feed: str, n_channels: int) -> Figures:
-    """Return the CPU share while another page is open."""
-    import psutil
-
+@contextlib.contextmanager
+def _hidden(plan: GuiPlan, feed: str) -> Iterator[psutil.Process]:
+    """Run a window that stands on another page."""
     seconds = plan.cpu_warm_up_s + plan.cpu_s + 5
-    with subprocess.Popen(
+    child = subprocess.Popen(
         _command("hidden", feed, "--seconds", seconds),
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         text=True,
-        env=dashboard_environment(""),
-    ) as child:
+        env=unseen(""),
+    )
+    with child:
         assert child.stdout is not None
         _expect(child.stdout.readline().strip() == "ready", "ready", {})
-        process = psutil.Process(child.pid)
-        time.sleep(plan.cpu_warm_up_s)
-        before_s, begun_s = cpu_s(process), time.monotonic()
-        time.sleep(plan.cpu_s)
-        share = (cpu_s(process) - before_s) / (time.monotonic() - begun_s)
-        child.kill()
-    return {"channels": n_channels, "page": "another", "share": round(share, 4)}
+        yield psutil.Process(child.pid)
+        end(child)
 
 
 def _pixels(plan: GuiPlan, feed: str) -> Figures:
@@ -208,27 +175,10 @@ def _pixels(plan: GuiPlan, feed: str) -> Figures:
         "pixels", feed, "--predictions", plan.n_predictions, "--seconds", seconds
     )
     _expect(len(said["ms"]) >= plan.n_predictions, "predictions", said)
-    return {"speed": plan.speed, "n": len(said["ms"]), "ms": four(said["ms"])}
+    return {"speed": plan.speed, "n": len(said["ms"]), "ms": percentiles(said["ms"])}
 
 
 def _expect(right: bool, what: str, said: Mapping[str, object]) -> None:
     if not right:
         known = {k: v for k, v in said.items() if not k.endswith("ms")}
         raise RuntimeError(f"the window did not show {what} as it should: {known}")
-
-
-def four(values: list[float]) -> dict[str, float]:
-    """Return p50, p95, p99 and the greatest, rounded."""
-    names = ("p50", "p95", "p99", "max")
-    return {
-        name: round(value, 3)
-        for name, value in zip(names, percentiles(values), strict=True)
-    }
-
-
-def store(figures: Figures, facts: str, path: Path = FIGURES) -> None:
-    """Keep the figures beside the page that shows them."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    day = datetime.datetime.now(datetime.UTC).date().isoformat()
-    content = {"measured": day, "facts": facts, "load": os.getloadavg(), **figures}
-    path.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")

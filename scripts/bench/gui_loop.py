@@ -1,25 +1,25 @@
 """What the dashboard costs the loop: one session, the dashboard on and off in turns."""
 
-import contextlib
-import os
 import statistics
-import sys
-import tempfile
 import time
-import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field
 
 import numpy as np
-import psutil
 import pylsl
-from bench_latency import Session, free_ports, percentiles, start
 
+from bench.latency import Session
+from bench.processes import (
+    SessionPlan,
+    cpu_s,
+    dashboard,
+    percentiles,
+    start_session,
+)
 from rtbold.client import Subscriber
 
 START_LIMIT_S = 120.0
-SPARE_S = 60.0  # what is started beforehand outlives what is measured
 N_DRAWS = 2000
 TOPICS = ("hello", "pred.fb", "hb")
 
@@ -53,84 +53,28 @@ class Block:
     dashboard_cpu_share: float | None = None
 
 
-def dashboard_environment(folder: str) -> dict[str, str]:
-    """Return the environment of a dashboard that nobody sees and that knows nobody."""
-    return {
-        **os.environ,
-        "QT_QPA_PLATFORM": "offscreen",
-        "XDG_CONFIG_HOME": folder,
-        "OMP_NUM_THREADS": "1",
-    }
-
-
-@contextlib.contextmanager
-def dashboard(address: str) -> Iterator[psutil.Process]:
-    """Run ``rtbold gui`` on a feed; end it afterwards as an operator would."""
-    with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryFile() as log:
-        process = psutil.Popen(
-            [sys.executable, "-m", "rtbold", "gui", "--connect", address],
-            stdout=log,
-            stderr=log,
-            env=dashboard_environment(folder),
-        )
-        try:
-            yield process
-            if process.poll() is not None:
-                log.seek(0)
-                said = log.read().decode(errors="replace")[-500:]
-                raise RuntimeError(f"the dashboard ended by itself. It said: {said}")
-        finally:
-            process.terminate()
-            try:
-                process.wait(10)
-            except psutil.TimeoutExpired:
-                process.kill()
-                process.wait(10)
-
-
-def cpu_s(process: psutil.Process) -> float:
-    """Return the CPU seconds of a process and its children so far."""
-    times = [p.cpu_times() for p in (process, *process.children(recursive=True))]
-    return float(sum(t.user + t.system for t in times))
-
-
 def measure(plan: LoopPlan) -> list[Block]:
     """Run twin, session and subscriber; return the blocks in turn."""
-    name, (port, control_port) = f"bench-{uuid.uuid4().hex[:12]}", free_ports()
-    address = f"tcp://127.0.0.1:{port}"
-    duration_s = START_LIMIT_S + plan.n_blocks * (plan.block_s + plan.settle_s)
+    seconds = START_LIMIT_S + plan.n_blocks * (plan.block_s + plan.settle_s)
+    wanted = SessionPlan(
+        duration_s=seconds, model=plan.model, rate_hz=plan.rate_hz, tr_s=plan.tr_s
+    )
     with ExitStack() as stack:
-        start(stack, [
-            "simulate", "--rate", f"{plan.rate_hz:g}", "--tr", f"{plan.tr_s:g}",
-            "--duration", f"{duration_s + SPARE_S:g}", "--name", name,
-            "--wait-for-consumers", "60",
-        ])  # fmt: skip
-        session, _ = start(stack, [
-            "run", "--model", plan.model, "--stream", f"{name}-eeg",
-            "--trigger-stream", f"{name}-markers", "--trigger", "R128",
-            "--tr", f"{plan.tr_s:g}", "--duration", f"{duration_s:g}",
-            "--wait", "120", "--port", str(port), "--control-port", str(control_port),
-        ])  # fmt: skip
+        running = start_session(stack, wanted)
         feed = stack.enter_context(
-            Subscriber(address, topics=TOPICS, now_s=pylsl.local_clock)
+            Subscriber(running.address, topics=TOPICS, now_s=pylsl.local_clock)
         )
-        _wait_for_values(feed)
+        end_s = time.monotonic() + START_LIMIT_S
+        while not _listen(feed, 0.25):
+            if time.monotonic() > end_s:
+                raise RuntimeError(f"no prediction came within {START_LIMIT_S:g} s")
         blocks = [
-            _block(plan, feed, address if number % 2 else None)
+            _block(plan, feed, running.address if number % 2 else None)
             for number in range(plan.n_blocks)
         ]
-        session.terminate()
-        session.wait(30)
+        running.loop.terminate()
+        running.loop.wait(30)
     return blocks
-
-
-def _wait_for_values(feed: Subscriber) -> None:
-    seen, end_s = Session(), time.monotonic() + START_LIMIT_S
-    while not seen.from_arrival_ms:
-        if time.monotonic() > end_s:
-            raise RuntimeError(f"no prediction came within {START_LIMIT_S:g} s")
-        for message in feed.poll(0.25):
-            seen.take(message)
 
 
 def _block(plan: LoopPlan, feed: Subscriber, address: str | None) -> Block:
@@ -156,12 +100,10 @@ def _listen(feed: Subscriber, seconds: float) -> list[float]:
 
 def compared(blocks: list[Block]) -> dict[str, object]:
     """Return percentiles without and with, their ratio, and that of each pair."""
-    kinds = {"without": False, "with": True}
-    whole = {
-        name: [ms for b in blocks if b.with_dashboard is on for ms in b.ms]
-        for name, on in kinds.items()
-    }
-    found = {name: _four(ms) for name, ms in whole.items()}
+    found = {}
+    for name, on in (("without", False), ("with", True)):
+        ms = [ms for b in blocks if b.with_dashboard is on for ms in b.ms]
+        found[name] = {"n": len(ms), **percentiles(ms, 2)}
     pairs = list(zip(blocks[::2], blocks[1::2], strict=True))
     return {
         **found,
@@ -171,7 +113,7 @@ def compared(blocks: list[Block]) -> dict[str, object]:
         },
         "p99_ratio_interval": p99_interval(pairs),
         "p99_ratio_of_each_pair": [
-            round(_four(on.ms)["p99"] / _four(off.ms)["p99"], 3) for off, on in pairs
+            round(_p99([on]) / _p99([off]), 3) for off, on in pairs
         ],
         "p50_ratio_of_each_pair": [
             round(statistics.median(on.ms) / statistics.median(off.ms), 3)
@@ -196,11 +138,3 @@ def p99_interval(pairs: list[tuple[Block, Block]]) -> list[float]:
 
 def _p99(blocks: Sequence[Block]) -> float:
     return float(np.percentile(np.concatenate([b.ms for b in blocks]), 99))
-
-
-def _four(ms: list[float]) -> dict[str, float]:
-    p50, p95, p99, most = percentiles(ms)
-    return {
-        "n": len(ms), "p50": round(p50, 2), "p95": round(p95, 2),
-        "p99": round(p99, 2), "max": round(most, 2),
-    }  # fmt: skip

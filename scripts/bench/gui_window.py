@@ -1,6 +1,6 @@
 """One role of the dashboard's benchmark: a window on a feed, in its own process.
 
-    python bench_gui_window.py frames --connect tcp://127.0.0.1:5580 --seconds 20
+    python gui_window.py frames --connect tcp://127.0.0.1:5580 --seconds 20
 
 Prints one line of JSON. ``frames`` draws in turn and times each; ``pixels`` and
 ``hidden`` run the window's own timer, as ``rtbold gui`` does.

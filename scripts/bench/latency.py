@@ -1,28 +1,31 @@
 """A session with the twin on this machine: latency, missed TRs, memory, CPU."""
 
-import os
-import socket
-import subprocess
-import sys
-import tempfile
 import time
-import uuid
 from collections import Counter
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from typing import IO
 
 import numpy as np
 import psutil
 import pylsl
 
+from bench.processes import (
+    Process,
+    SessionPlan,
+    last_line,
+    percentiles,
+    start_session,
+)
 from rtbold.client import Message, Subscriber
+from rtbold.io.acquisition import AcquisitionSettings
 
 LOOK_EVERY_S = 5.0
 HEAD_S = 25.0  # warm-up of the session before it is measured
-SPARE_S = 60.0  # the twin outlives the session
-SILENCE_S = 60.0
+BEGIN_S, SILENCE_S = 300.0, 60.0
+SETTLED_S = 60.0  # what start-up took has been given back by then
+EDGE_S = 300.0  # memory at the start and at the end is that of five minutes
 MIB = 1 << 20
+TOPICS = ("hello", "pred.fb", "trigger", "quality", "hb")
 
 Seen = dict[str, tuple[float, int]]  # processes -> CPU seconds, unique bytes
 
@@ -34,7 +37,6 @@ class LatencyPlan:
     minutes: float = 30.0
     model: str = "demo"
     rate_hz: float = 1000.0
-    seed: int = 5000
 
 
 @dataclass
@@ -100,39 +102,24 @@ class Session:
 
 def run(plan: LatencyPlan) -> Session:
     """Run twin, session and subscriber, each a process; return what was seen."""
-    seen, name = Session(), f"bench-{uuid.uuid4().hex[:12]}"
-    duration_s = 60 * plan.minutes + HEAD_S
-    port, control_port = free_ports()
+    seen, duration_s = Session(), 60 * plan.minutes + HEAD_S
+    wanted = SessionPlan(duration_s=duration_s, model=plan.model, rate_hz=plan.rate_hz)
     with ExitStack() as stack:
-        twin, twin_log = start(stack, [
-            "simulate", "--seed", str(plan.seed), "--rate", f"{plan.rate_hz:g}",
-            "--duration", str(duration_s + SPARE_S), "--name", name,
-            "--wait-for-consumers", "60",
-        ])  # fmt: skip
-        loop, loop_log = start(stack, [
-            "run", "--model", plan.model, "--stream", f"{name}-eeg",
-            "--trigger-stream", f"{name}-markers", "--trigger", "R128",
-            "--duration", str(duration_s), "--wait", "240",
-            "--port", str(port), "--control-port", str(control_port),
-        ])  # fmt: skip
-        feed = stack.enter_context(
-            Subscriber(
-                f"tcp://127.0.0.1:{port}",
-                topics=("hello", "pred.fb", "trigger", "quality", "hb"),
-                now_s=pylsl.local_clock,  # this machine's, as every time in the body
-            )
-        )
-        _follow(seen, feed, loop)
+        running = start_session(stack, wanted)
+        # LSL's clock is this machine's, as is every time in the body.
+        feed = Subscriber(running.address, topics=TOPICS, now_s=pylsl.local_clock)
+        _follow(seen, stack.enter_context(feed), running.loop)
         seen.n_lost_messages = sum(feed.n_gaps.values())
-        twin.terminate()
-        twin.wait(30)
-        seen.twin_said, seen.loop_said = _last_line(twin_log), _last_line(loop_log)
+        running.twin.terminate()
+        running.twin.wait(30)
+        seen.twin_said = last_line(running.twin_log)
+        seen.loop_said = last_line(running.loop_log)
     if not seen.from_window_ms:
         raise RuntimeError(f"no prediction came. The session: {seen.loop_said}")
     return seen
 
 
-def _follow(seen: Session, feed: Subscriber, loop: "subprocess.Popen[bytes]") -> None:
+def _follow(seen: Session, feed: Subscriber, loop: Process) -> None:
     """Subscribe until the session ends; look at its processes from time to time."""
     first_s = due_s = None
     heard_s = time.monotonic()
@@ -142,14 +129,13 @@ def _follow(seen: Session, feed: Subscriber, loop: "subprocess.Popen[bytes]") ->
             seen.take(message)
         now_s = time.monotonic()
         heard_s = now_s if messages else heard_s
-        if not seen.from_window_ms:
-            if now_s - heard_s > 300:
-                raise RuntimeError("the session has not begun within 300 s")
-            continue
-        if now_s - heard_s > SILENCE_S:
-            raise RuntimeError(f"the session has said nothing for {SILENCE_S:g} s")
-        first_s = now_s if first_s is None else first_s
-        if due_s is None or now_s >= due_s:
+        begun = bool(seen.from_window_ms)
+        if now_s - heard_s > (SILENCE_S if begun else BEGIN_S):
+            raise RuntimeError(
+                f"the session has said nothing for {now_s - heard_s:.0f} s"
+            )
+        if begun and (due_s is None or now_s >= due_s):
+            first_s = now_s if first_s is None else first_s
             due_s = now_s + LOOK_EVERY_S
             seen.looks.append((now_s - first_s, _look(loop.pid)))
 
@@ -169,43 +155,71 @@ def _look(pid: int) -> Seen:
     return found
 
 
-def start(
-    stack: ExitStack, arguments: list[str]
-) -> tuple["subprocess.Popen[bytes]", IO[bytes]]:
-    """Start a child of the command line; it ends with `stack`."""
-    log = stack.enter_context(tempfile.TemporaryFile())
-    process = subprocess.Popen(
-        [sys.executable, "-m", "rtbold", *arguments],
-        stdin=subprocess.DEVNULL,
-        stdout=log,
-        stderr=log,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-    )
-    stack.callback(_end, process)
-    return process, log
+def figures(plan: LatencyPlan, seen: Session) -> dict[str, object]:
+    """Return what the page says of one session."""
+    look_ms = 1000 * AcquisitionSettings().poll_s
+    just_missed = [ms + look_ms for ms in seen.from_arrival_ms]
+    ms = {
+        "arrival of the last needed sample to subscriber": seen.from_arrival_ms,
+        f"the same, had it just missed a look ({look_ms:g} ms more)": just_missed,
+        "that sample's LSL time to subscriber": seen.from_lsl_ms,
+        "window end T to subscriber (filter included)": seen.from_window_ms,
+        "inference alone, as the session timed it": seen.infer_ms,
+    }
+    return {
+        "minutes": plan.minutes, "model": plan.model, "rate_hz": plan.rate_hz,
+        "n_values": len(seen.from_window_ms),
+        "ms": {label: percentiles(values) for label, values in ms.items()},
+        "n_volumes": len(set(seen.volumes)), "n_missed": seen.n_missed,
+        "n_doubled": seen.n_doubled, "n_unlocked": seen.n_unlocked,
+        "n_lost_messages": seen.n_lost_messages,
+        "status": dict(seen.n_by_status.most_common()),
+        "quality": {
+            name: seen.quality.get(name)
+            for name in (
+                "n_gaps", "n_missing_samples", "n_stamp_steps", "n_triggers_missed",
+            )
+        },
+        "processes": _processes(seen), "memory": _memory(seen),
+        "twin_said": seen.twin_said, "session_said": seen.loop_said,
+    }  # fmt: skip
 
 
-def _end(process: "subprocess.Popen[bytes]") -> None:
-    if process.poll() is None:
-        process.kill()
-        process.wait()
+def _processes(seen: Session) -> dict[str, dict[str, float]]:
+    found = {}
+    for name in seen.looks[0][1] if seen.looks else ():
+        looks = [(t, each[name]) for t, each in seen.looks if name in each]
+        (t0, (cpu0, _)), (t1, (cpu1, _)) = looks[0], looks[-1]
+        share = (cpu1 - cpu0) / (t1 - t0) if t1 > t0 else float("nan")
+        found[name] = {"cpu_share": share, **_mib([(t, uss) for t, (_, uss) in looks])}
+    return found
 
 
-def _last_line(log: IO[bytes]) -> str:
-    log.seek(0)
-    lines = log.read().decode(errors="replace").strip().splitlines()
-    return lines[-1] if lines else "it said nothing"
+def _mib(looks: list[tuple[float, int]]) -> dict[str, float]:
+    """Return MiB: median at the start, median at the end, greatest."""
+    end_s = looks[-1][0]
+    edge_s = min(EDGE_S, end_s / 3)
+    first = [uss for t, uss in looks if t <= edge_s]
+    last = [uss for t, uss in looks if t >= end_s - edge_s]
+    return {
+        "first_mib": float(np.median(first)) / MIB,
+        "last_mib": float(np.median(last)) / MIB,
+        "max_mib": max(uss for _, uss in looks) / MIB,
+    }
 
 
-def free_ports() -> tuple[int, int]:
-    """Return two ports that nobody listens on."""
-    with socket.socket() as a, socket.socket() as b:
-        a.bind(("127.0.0.1", 0))
-        b.bind(("127.0.0.1", 0))
-        return a.getsockname()[1], b.getsockname()[1]
-
-
-def percentiles(values: list[float]) -> tuple[float, float, float, float]:
-    """Return p50, p95, p99 and the greatest."""
-    p50, p95, p99 = np.percentile(values, (50, 95, 99))
-    return float(p50), float(p95), float(p99), max(values)
+def _memory(seen: Session) -> dict[str, float] | None:
+    """Return what all processes hold together, and whether it grows."""
+    n_processes = len(seen.looks[0][1]) if seen.looks else 0
+    whole = [
+        (t, sum(uss for _, uss in found.values()))
+        for t, found in seen.looks
+        if len(found) == n_processes
+    ]
+    if len(whole) < 3:
+        return None
+    settled_s = min(SETTLED_S, whole[-1][0] / 3)
+    later = [(t, uss / MIB) for t, uss in whole if t >= settled_s]
+    slope = np.polyfit([t for t, _ in later], [mib for _, mib in later], 1)[0]
+    more = {"settled_s": settled_s, "mib_an_hour": float(3600 * slope)}
+    return {**_mib(whole), "n_looks": len(later), **more}

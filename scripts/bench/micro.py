@@ -2,10 +2,13 @@
 
 import statistics
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
+
+from bench.processes import percentiles
+from bench.roles import CAP_64
 
 RATE_HZ = 5000.0
 N_CHANNELS = 64
@@ -27,29 +30,27 @@ def interleaved_us(
     return found
 
 
-def _spread(values: list[float]) -> str:
-    ordered = sorted(values)
-    return f"{ordered[0]:.1f} to {ordered[-1]:.1f}"
-
-
-def ring(*, repeats: int) -> str:
+def ring(*, repeats: int) -> list[dict[str, object]]:
     """Return what one write costs at three lengths: conditioned, and raw at 5 kHz."""
-    lines = [
-        "| write of 64 channels | ring | CPU us, median | all repeats | of 16 s |",
-        "|---|---|---|---|---|",
-    ]
+    rows = []
     for label, rate_hz, chunk_s in (
         ("10 samples (50 ms at 200 Hz)", 200.0, 0.05),
         ("125 samples (25 ms at 5 kHz)", RATE_HZ, CHUNK_S),
     ):
         found = _ring_us(rate_hz, chunk_s, repeats=repeats)
-        median = {s: statistics.median(v) for s, v in found.items()}
-        lines += [
-            f"| {label} | {seconds} s | **{median[seconds]:.1f}** | {_spread(values)} "
-            f"| {median[seconds] / median[16]:.2f} |"
-            for seconds, values in found.items()
-        ]
-    return "\n".join(lines)
+        of_16_s = statistics.median(found[16])
+        rows += [
+            {"label": label, "seconds": seconds, **spread(us),
+             "of_16_s": statistics.median(us) / of_16_s}
+            for seconds, us in found.items()
+        ]  # fmt: skip
+    return rows
+
+
+def spread(values: Sequence[float]) -> dict[str, float]:
+    """Return the median, and the least and the greatest of all repeats."""
+    median = statistics.median(values)
+    return {"median": median, "least": min(values), "most": max(values)}
 
 
 def _ring_us(rate_hz: float, chunk_s: float, *, repeats: int) -> dict[int, list[float]]:
@@ -65,24 +66,17 @@ def _ring_us(rate_hz: float, chunk_s: float, *, repeats: int) -> dict[int, list[
     return {int(name): values for name, values in found.items()}
 
 
-def stages(*, repeats: int) -> str:
-    """Return CPU seconds per second of stream of each stage, 64 channels at 5 kHz."""
-    parts = _stage_calls()
-    found = interleaved_us(parts, n_calls=200, repeats=repeats)
-    lines = [
-        "| stage, 64 channels at 5 kHz, chunks of 25 ms | CPU ms per second of stream "
-        "| all repeats |",
-        "|---|---|---|",
-    ]
+def stages(*, repeats: int) -> list[dict[str, object]]:
+    """Return CPU ms per second of stream of each stage, 64 channels at 5 kHz."""
+    found = interleaved_us(_stage_calls(), n_calls=200, repeats=repeats)
     per_s = 1 / CHUNK_S / 1000  # us per chunk -> ms per second
-    for name, values in found.items():
-        ms = [v * per_s for v in values]
-        lines.append(f"| {name} | **{statistics.median(ms):.2f}** | {_spread(ms)} |")
-    return "\n".join(lines)
+    return [
+        {"label": name, **spread([us * per_s for us in values])}
+        for name, values in found.items()
+    ]
 
 
 def _stage_calls() -> dict[str, Callable[[], object]]:
-    from bench_roles import CAP_64
     from scipy import signal
 
     from rtbold.card import Conditioning
@@ -116,38 +110,34 @@ def _stage_calls() -> dict[str, Callable[[], object]]:
     }
 
 
-def engines(bundle_name: str, *, n_calls: int, repeats: int) -> str:
+def engines(bundle_name: str, *, n_calls: int, repeats: int) -> dict[str, object]:
     """Return wall-clock milliseconds of one window on each engine that can run it."""
     from rtbold.bundle import load
     from rtbold.engine.opening import open_engine
     from rtbold.errors import EngineError
 
     bundle = load(bundle_name)
-    shape = (1, len(bundle.card.channels), 3200)
+    card = bundle.card
+    shape = (1, len(card.channels), 3200)
     window = np.random.default_rng(0).standard_normal(shape).astype(np.float32)
-    lines = [
-        f"Bundle `{bundle.card.name}` ({bundle.card.architecture}, {shape[1]} "
-        f"channels, {len(bundle.card.rois)} ROIs), float32, one window, one thread.",
-        "",
-        "| engine | p50 ms | p95 ms | max ms |",
-        "|---|---|---|---|",
-    ]
-    opened, missing = {}, []
+    opened, missing = {}, {}
     for name in ("openvino", "torch"):
         try:
             opened[name] = open_engine(bundle, engine=name, n_threads=1)
         except (EngineError, ImportError) as error:
-            missing.append(f"{name}: not run ({error})")
+            missing[name] = str(error)
     times_ms: dict[str, list[float]] = {name: [] for name in opened}
     for _ in range(repeats):
         for name, engine in opened.items():
             times_ms[name] += [_wall_ms(engine, window) for _ in range(n_calls)]
-    for name, ms in times_ms.items():
-        p50, p95 = np.percentile(ms, (50, 95))
-        lines.append(f"| {name} | **{p50:.2f}** | {p95:.2f} | {max(ms):.2f} |")
     for engine in opened.values():
         engine.close()
-    return "\n".join([*lines, *([""] if missing else []), *missing])
+    return {
+        "bundle": card.name, "architecture": card.architecture,
+        "n_channels": len(card.channels), "n_rois": len(card.rois),
+        "engines": {name: percentiles(ms) for name, ms in times_ms.items()},
+        "not_run": missing,
+    }  # fmt: skip
 
 
 def _wall_ms(call: Callable[[np.ndarray], object], window: np.ndarray) -> float:

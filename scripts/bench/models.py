@@ -2,8 +2,8 @@
 
 NeuroBOLT base (26 channels, 64 ROIs, weights drawn from each tensor's name as for the
 golden test) is held against the same network as one would first write it down
-(`eager_neurobolt`). What is compared takes turns within one run, so that a busy moment
-falls on all; the ratio of each turn counts.
+(`evaluate.eager_neurobolt`). What is compared takes turns within one run, so that a
+busy moment falls on all; the ratio of each turn counts.
 """
 
 import contextlib
@@ -17,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 DRAWN = ROOT / "tests" / "models" / "data" / "neurobolt_golden.py"
 N_ROIS = 64
 TWIN_SEED = 2950  # of the validation range; in none of the ranges that a card reports
@@ -183,7 +183,7 @@ def _is_binary(content: bytes) -> bool:
 
 def neurobolt(*, turns: int) -> str:
     """Return the table of NeuroBOLT base: time, ratio and deviation."""
-    from eager_neurobolt import EagerNeuroBolt
+    from evaluate.eager_neurobolt import EagerNeuroBolt
 
     model = drawn_neurobolt()
     eager = EagerNeuroBolt(model.state_dict(), model.position_index)

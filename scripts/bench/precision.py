@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 
 import numpy as np
-from bench_models import Engines, answers, shares
+
+from bench.models import Engines, answers, shares
 
 # Of the validation range, but validation used none of them; no card reports them.
 SEEDS = range(2960, 2964)

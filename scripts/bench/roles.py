@@ -1,6 +1,6 @@
-"""Child processes of scripts/bench.py: a source of EEG, and who may take it.
+"""Child processes of scripts/bench: a source of EEG, and who may take it.
 
-    python scripts/bench_roles.py ROLE STREAM [POLL_S]
+    python scripts/bench/roles.py ROLE STREAM [POLL_S]
 
 A role says ``ready`` once samples flow, counts them from a line ``begin`` on its
 standard input until that closes, and then says how many it took in how many seconds.

@@ -1,15 +1,12 @@
 """How fast every architecture is, and what more ROIs cost; runs interleaved."""
 
-import datetime
-import json
 import statistics
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
-from bench_models import (
+from bench.models import (
     N_ROIS,
-    ROOT,
     Timed,
     bundle_of,
     drawn_neurobolt,
@@ -19,8 +16,6 @@ from bench_models import (
     torch_threads,
     twin_windows,
 )
-
-MEDIANS = ROOT / "docs" / "data" / "bench_models.json"
 
 
 def architectures(*, turns: int) -> tuple[str, dict[str, Mapping[str, float]]]:
@@ -72,16 +67,3 @@ def rois(*, turns: int) -> str:
         f"64 ROIs take {in_eager:.2f} times as long as one in torch and {compiled:.2f} "
         "times in OpenVINO f32 (NeuroBOLT base, 2 threads)."
     )
-
-
-def store(
-    medians: Mapping[str, Mapping[str, float]], facts: str, path: Path = MEDIANS
-) -> None:
-    """Write the medians where ``scripts/model_table.py`` reads them."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    content = {
-        "measured": datetime.datetime.now(datetime.UTC).date().isoformat(),
-        "facts": facts,
-        "architectures": medians,
-    }
-    path.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")

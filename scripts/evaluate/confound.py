@@ -10,12 +10,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from measure_calibration_fit import fitted_folds
-from measure_calibration_gate import turn
-from measure_calibration_log import Job, done_or_do
-from measure_calibration_scans import Simulated, base, read, shipped, simulated
-from measure_calibration_stats import share
+from runner import Job, done_or_do
 
+from evaluate.fit import fitted_folds
+from evaluate.gate import turn
+from evaluate.scans import Simulated, base, read, shipped, simulated
+from evaluate.stats import share
 from rtbold.calibration.choosing import Candidates, choose, out_of_fold_of
 from rtbold.calibration.inputs.scan import CalibrationScan
 from rtbold.calibration.scored import Declared

@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from measure_calibration_fit import fitted_folds, held_out
-from measure_calibration_log import Job, done_or_do
-from measure_calibration_scans import first_minutes, read, simulated
-from measure_calibration_stats import mean_with_interval
+from runner import Job, done_or_do
 
+from evaluate.fit import fitted_folds, held_out
+from evaluate.scans import first_minutes, read, simulated
+from evaluate.stats import mean_with_interval
 from rtbold.calibration.conformal import conformal_intervals
 from rtbold.conformal import LEVELS
 from rtbold.sim.seeds import COVERAGE_SEEDS

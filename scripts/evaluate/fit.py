@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from measure_calibration_scans import Read, base
 
+from evaluate.scans import Read, base
 from rtbold.calibration.nulls import random_phases
 from rtbold.calibration.outoffold import FitOptions, FoldedScan, Session, out_of_fold
 from rtbold.calibration.scored import OutOfFold, score

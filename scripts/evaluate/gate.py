@@ -8,11 +8,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from measure_calibration_fit import SERIES, columns, fitted_folds, passes
-from measure_calibration_log import Job, done_or_do
-from measure_calibration_scans import cached_read
-from measure_calibration_stats import clustered_upper, share
+from runner import Job, done_or_do
 
+from evaluate.fit import SERIES, columns, fitted_folds, passes
+from evaluate.scans import cached_read
+from evaluate.stats import clustered_upper, share
 from rtbold.calibration.verdict import ALPHA
 from rtbold.sim.seeds import NULL_SEEDS
 

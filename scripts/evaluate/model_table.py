@@ -1,149 +1,57 @@
-"""Write the table of all models into docs/models.md.
+"""Count every architecture's parameters and products, for the table of all models.
 
-    python scripts/model_table.py            # print it
-    python scripts/model_table.py --write    # put it between the markers
-
-Parameters and arithmetic are counted here; latencies are read from what
-``scripts/bench.py models --write`` measured, where that has been run.
+Latencies are read from what ``python scripts/bench models --write`` measured, where
+that has been run. ``python scripts/pages model_table`` puts the table into its page.
 """
 
-import argparse
 import json
+import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
+
+import pages
 
 from rtbold.models.flops import flops_per_window, parameter_count
 from rtbold.models.montage import PUBLISHED_CHANNELS
 from rtbold.models.registry import build, preset
 
-ROOT = Path(__file__).parents[1]
-DOCS = ROOT / "docs" / "models.md"
-BENCH = ROOT / "docs" / "data" / "bench_models.json"
-BEGIN, END = "<!-- models:begin -->", "<!-- models:end -->"
-LATENCIES = {"torch_ms": "torch, ms", "openvino_f32_ms": "OpenVINO f32, ms"}
-NOT_MEASURED = "not measured"
+SECTION = "model_table"
+KNOWN = Path(pages.__file__).with_name(f"{SECTION}.toml")
+ROWS: list[dict[str, str]] = tomllib.loads(KNOWN.read_text("utf-8"))["model"]
+LATENCIES = ("torch_ms", "openvino_f32_ms")
+
+Latencies = Mapping[str, Mapping[str, float]]  # ms by model, then of LATENCIES
 
 
-@dataclass(frozen=True)
-class Row:
-    """What is known of a model besides what can be counted."""
-
-    architecture: str
-    source: str
-    deviations: str
-    preset: str = "base"
-
-    @property
-    def name(self) -> str:
-        """Return the architecture, and the preset where it is not the default."""
-        suffix = "" if self.preset == "base" else f" {self.preset}"
-        return self.architecture + suffix
-
-
-ROWS = (
-    Row(
-        "neurobolt",
-        "Li et al., NeurIPS 2024, arXiv 2410.05341",
-        "one head for all ROIs",
-    ),
-    Row(
-        "neurobolt",
-        "the same",
-        "an option each: spectral branch alone, log magnitude, Laplacian, tokens kept",
-        preset="small",
-    ),
-    Row(
-        "labram",
-        "Jiang et al., ICLR 2024, arXiv 2405.18765 (LaBraM-base)",
-        "one head for all ROIs",
-    ),
-    Row(
-        "biot",
-        "Yang et al., NeurIPS 2023, arXiv 2305.10351",
-        "scaled by the 95th percentile inside; a channel token per electrode",
-    ),
-    Row(
-        "beira",
-        "Kovalev et al. 2022, arXiv 2211.02024, and its code",
-        "sequence to one: no decoder; 200 Hz; one network for all ROIs",
-    ),
-    Row(
-        "siren",
-        "Li et al. 2024, SPIE 12926, arXiv 2311.04234",
-        "only the abstract could be read: sizes and encoder are ours",
-    ),
-    Row(
-        "bandpower_ridge",
-        "after Leite et al. 2013, de Munck et al.",
-        "scaling frozen from training",
-    ),
-    Row(
-        "efp",
-        "Meir-Hasson et al., NeuroImage 2014",
-        "only the abstract could be read: grid ours, short-time spectrum; one "
-        "electrode for all ROIs",
-    ),
-)
-
-
-def table(bench: Mapping[str, Mapping[str, float]]) -> str:
+def table(measured: Latencies | None = None) -> str:
     """Return the table, one row per architecture or preset.
 
     Parameters
     ----------
-    bench : measured latencies in ms by row name, then by key of ``LATENCIES``.
+    measured : None: those in docs/data.
     """
-    head = ["model", "parameters", "GFLOP", *LATENCIES.values(), "source", "deviations"]
-    lines = [head, ["---", *["---:"] * (2 + len(LATENCIES)), "---", "---"]]
-    lines += [_cells(row, bench.get(row.name, {})) for row in ROWS]
-    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
+    latencies = stored() if measured is None else measured
+    return pages.render(SECTION, [_counted(row, latencies) for row in ROWS])
 
 
-def _cells(row: Row, measured: Mapping[str, float]) -> list[str]:
-    options = preset(row.architecture, row.preset)
-    model = build(row.architecture, options, channels=PUBLISHED_CHANNELS, n_rois=1)
-    gflop = flops_per_window(model, len(PUBLISHED_CHANNELS)) / 1e9
-    latencies = [
-        f"{measured[key]:.2f}" if key in measured else NOT_MEASURED for key in LATENCIES
-    ]
-    return [
-        f"`{row.name}`",
-        f"{parameter_count(model):,}".replace(",", " "),
-        f"{gflop:.2g}" if gflop < 1 else f"{gflop:.1f}",
-        *latencies,
-        row.source,
-        row.deviations,
-    ]
-
-
-def read_bench() -> dict[str, dict[str, float]]:
+def stored() -> Latencies:
     """Return the measured latencies; nothing where no benchmark was written."""
-    if not BENCH.exists():
+    file = pages.data_file("bench_models")
+    if not file.exists():
         return {}
-    measured: dict[str, dict[str, float]] = json.loads(BENCH.read_text("utf-8"))[
-        "architectures"
-    ]
-    return measured
+    found: Latencies = json.loads(file.read_text("utf-8"))["architectures"]
+    return found
 
 
-def filled(text: str, rows: str) -> str:
-    """Return `text` with `rows` between the two markers."""
-    before, rest = text.split(BEGIN)
-    _, after = rest.split(END)
-    return f"{before}{BEGIN}\n{rows}\n{END}{after}"
-
-
-def main() -> None:
-    """Print the table, or write it."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--write", action="store_true", help="into docs/models.md")
-    options = parser.parse_args()
-    rows = table(read_bench())
-    print(rows)
-    if options.write:
-        DOCS.write_text(filled(DOCS.read_text("utf-8"), rows), "utf-8")
-
-
-if __name__ == "__main__":
-    main()
+def _counted(row: Mapping[str, str], measured: Latencies) -> dict[str, object]:
+    size = row["preset"]
+    options = preset(row["architecture"], size)
+    model = build(row["architecture"], options, channels=PUBLISHED_CHANNELS, n_rois=1)
+    name = row["architecture"] + ("" if size == "base" else f" {size}")
+    return {
+        **row,
+        "name": name,
+        "n_parameters": parameter_count(model),
+        "gflop": flops_per_window(model, len(PUBLISHED_CHANNELS)) / 1e9,
+        **{key: measured.get(name, {}).get(key) for key in LATENCIES},
+    }

@@ -14,12 +14,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from measure_calibration_fit import columns, fitted_folds, passes, session_of
-from measure_calibration_gate import N_OTHERS, turn
-from measure_calibration_log import Job, done_or_do
-from measure_calibration_scans import Read, cached_read, first_minutes, read, simulated
-from measure_calibration_stats import mean_with_interval, share
+from runner import Job, done_or_do
 
+from evaluate.fit import columns, fitted_folds, passes, session_of
+from evaluate.gate import N_OTHERS, turn
+from evaluate.scans import Read, cached_read, first_minutes, read, simulated
+from evaluate.stats import mean_with_interval, share
 from rtbold.calibration.nulls import DRIFT_DEGREE
 from rtbold.calibration.outoffold import fit_all
 from rtbold.calibration.split import final_part

@@ -4,14 +4,14 @@ The windows are slices of the EEG after the live loop's conditioning, as a calib
 are while every channel is good.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import os
+import pickle
+from dataclasses import dataclass, replace
 from functools import cache as cached
 from pathlib import Path
 
-import msgspec
 import numpy as np
-from measure_calibration_log import READ_SOURCES, code_hash
+from runner import SOURCES, code_hash
 
 from rtbold import bundle
 from rtbold.calibration.base import Base, adapt_base
@@ -66,30 +66,18 @@ def base() -> Base:
 
 
 def simulated(
-    seed: int,
-    *,
-    level: Level = "hard",
-    minutes: float = MINUTES,
-    channels: Sequence[str] | None = None,
+    seed: int, *, level: Level = "hard", minutes: float = MINUTES
 ) -> Simulated:
-    """Return a session of the subject `seed`; another length is another session.
-
-    Parameters
-    ----------
-    channels : None: those of the shipped base.
-    """
+    """Return a session of the subject `seed`; another length is another session."""
     card = shipped().card
-    if channels is not None:
-        card = msgspec.structs.replace(card, channels=tuple(channels))
-    twin = simulate(
-        TwinSettings(
-            seed=seed,
-            level=level,
-            duration_s=60 * minutes,
-            tr_s=card.tr_s,
-            channels=card.channels,
-        )
+    settings = TwinSettings(
+        seed=seed,
+        level=level,
+        duration_s=60 * minutes,
+        tr_s=card.tr_s,
+        channels=card.channels,
     )
+    twin = simulate(settings)
     scan = conditioned(as_recording(twin), card)
     volume = np.searchsorted(twin.volume_onsets_s, scan.onsets_s - 1e-6)
     return Simulated(twin, Material(scan.windows_uv(), scan.onsets_s, volume))
@@ -106,7 +94,7 @@ def read(session: Simulated, *, live_only: bool = False) -> Read:
     pace = Pace("features", 1, now_s=untimed, tell=untold)
     tables = ridge_tables(material, shipped().card.channels, len(rois), pace)
     if live_only:
-        tables = _of_forms(tables.channels, {f: tables.forms[f] for f in LIVE_FORMS})
+        tables = RidgeTables(tables.channels, {f: tables.forms[f] for f in LIVE_FORMS})
     return Read(
         readings=read_features(base(), material, pace),
         tables=tables,
@@ -118,15 +106,16 @@ def read(session: Simulated, *, live_only: bool = False) -> Read:
 
 def cached_read(seed: int, folder: Path) -> Read:
     """Return the 20 minutes of a `hard` subject, from the cache if they are there."""
-    of = f"{shipped().sha256[:8]}-{code_hash(READ_SOURCES)}"
-    path = folder / f"hard-{seed}-{MINUTES:g}min-{of}.npz"
+    of = f"{shipped().sha256[:8]}-{code_hash(SOURCES)}"
+    path = folder / f"hard-{seed}-{MINUTES:g}min-{of}.pickle"
     if not path.exists():
         found = read(simulated(seed), live_only=True)
-        draft = path.with_suffix(f".{seed}.part.npz")
-        np.savez(draft, **_arrays(found))
+        bare = replace(found, readings=replace(found.readings, earlier=None))
+        draft = path.with_suffix(f".{os.getpid()}.part")
+        draft.write_bytes(pickle.dumps(bare))
         draft.replace(path)
-    with np.load(path, allow_pickle=False) as arrays:
-        return _from_arrays(dict(arrays))
+    bare = pickle.loads(path.read_bytes())
+    return replace(bare, readings=replace(bare.readings, earlier=base().earlier))
 
 
 def first_minutes(whole: Read, minutes: float) -> Read:
@@ -136,7 +125,7 @@ def first_minutes(whole: Read, minutes: float) -> Read:
     forms = {form: _rows(r, rows) for form, r in whole.tables.forms.items()}
     return Read(
         readings=_rows(whole.readings, rows),
-        tables=_of_forms(whole.tables.channels, forms),
+        tables=RidgeTables(whole.tables.channels, forms),
         volume=whole.volume[rows],
         bold=whole.bold[:n],
         volume_onsets_s=whole.volume_onsets_s[:n],
@@ -144,39 +133,5 @@ def first_minutes(whole: Read, minutes: float) -> Read:
 
 
 def _rows(readings: Readings, rows: slice) -> Readings:
-    return Readings(
-        readings.features[rows],
-        readings.prior[rows],
-        readings.onsets_s[rows],
-        readings.earlier,
-    )
-
-
-def _of_forms(channels: Sequence[str], forms: dict) -> RidgeTables:
-    return RidgeTables(tuple(channels), forms)
-
-
-def _arrays(found: Read) -> dict[str, np.ndarray]:
-    forms = {f"form_{f[0]}": found.tables.forms[f].features for f in LIVE_FORMS}
-    return {
-        "features": found.readings.features,
-        "prior": found.readings.prior,
-        "onsets_s": found.onsets_s,
-        "volume": found.volume,
-        "bold": found.bold,
-        "volume_onsets_s": found.volume_onsets_s,
-        **forms,
-    }
-
-
-def _from_arrays(arrays: dict[str, np.ndarray]) -> Read:
-    onsets_s, prior = arrays["onsets_s"], arrays["prior"]
-    nothing = np.zeros_like(prior)
-    forms = {f: Readings(arrays[f"form_{f[0]}"], nothing, onsets_s) for f in LIVE_FORMS}
-    return Read(
-        readings=Readings(arrays["features"], prior, onsets_s, base().earlier),
-        tables=_of_forms(shipped().card.channels, forms),
-        volume=arrays["volume"],
-        bold=arrays["bold"],
-        volume_onsets_s=arrays["volume_onsets_s"],
-    )
+    cut = ("features", "prior", "onsets_s")
+    return replace(readings, **{name: getattr(readings, name)[rows] for name in cut})

@@ -1,7 +1,5 @@
 """Bounds and effect sizes of the evaluation. Pure."""
 
-from dataclasses import asdict, dataclass
-
 import numpy as np
 from scipy import stats
 
@@ -55,21 +53,11 @@ def clustered_upper(
     return float(np.quantile(means, CONFIDENCE))
 
 
-@dataclass(frozen=True)
-class Effect:
-    """A paired difference over subjects, with percentile intervals (bootstrap)."""
-
-    n: int
-    mean: float
-    low: float
-    high: float
-    dz: float  # mean over sd of the differences (Cohen)
-    dz_low: float
-    dz_high: float
-
-
 def effect(difference: np.ndarray, *, seed: int = 0) -> dict[str, float]:
-    """Return mean and Cohen's dz of one difference a subject, with 95 % intervals."""
+    """Return mean and Cohen's dz (mean over sd) of paired differences over subjects.
+
+    Intervals are of 95 %, percentiles of a bootstrap over subjects.
+    """
     n = len(difference)
     rng = np.random.default_rng(seed)
     drawn = difference[rng.integers(0, n, (N_RESAMPLES, n))]
@@ -78,15 +66,17 @@ def effect(difference: np.ndarray, *, seed: int = 0) -> dict[str, float]:
     usable = sd > 1e-12  # a resample of one subject alone has no spread
     dz = means[usable] / sd[usable]
     spread = float(difference.std(ddof=1))
-    return asdict(
-        Effect(
-            n,
-            float(difference.mean()),
-            *_percentiles(means),
-            float(difference.mean() / spread) if spread > 0 else 0.0,
-            *_percentiles(dz),
-        )
-    )
+    low, high = _percentiles(means)
+    dz_low, dz_high = _percentiles(dz)
+    return {
+        "n": n,
+        "mean": float(difference.mean()),
+        "low": low,
+        "high": high,
+        "dz": float(difference.mean() / spread) if spread > 0 else 0.0,
+        "dz_low": dz_low,
+        "dz_high": dz_high,
+    }
 
 
 def mean_with_interval(values: np.ndarray, *, seed: int = 0) -> dict[str, float]:

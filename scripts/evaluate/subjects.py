@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from measure_calibration_fit import held_out, session_of
-from measure_calibration_log import Job, done_or_do
-from measure_calibration_scans import read, simulated
-from measure_calibration_stats import effect, mean_with_interval
+from runner import Job, done_or_do
 
+from evaluate.fit import held_out, session_of
+from evaluate.scans import read, simulated
+from evaluate.stats import effect, mean_with_interval
 from rtbold.calibration.nuisances import r_with_drift
 from rtbold.calibration.nulls import pairing
 from rtbold.calibration.outoffold import HORIZONS, FitOptions, out_of_fold

@@ -1,6 +1,6 @@
 """Draw docs/img/conditioning-*.png by sending tones and steps through the chain.
 
-python scripts/figures_conditioning.py         (needs matplotlib, extra "docs")
+python scripts/pictures/figures_conditioning.py         (needs matplotlib, extra "docs")
 """
 
 from pathlib import Path
@@ -15,7 +15,7 @@ from rtbold.messages import FloatArray
 mpl.use("Agg")
 from matplotlib import pyplot as plt
 
-IMAGES = Path(__file__).resolve().parent.parent / "docs" / "img"
+IMAGES = Path(__file__).resolve().parents[2] / "docs" / "img"
 CARD = Conditioning()
 
 

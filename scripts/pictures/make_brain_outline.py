@@ -1,6 +1,6 @@
 """Make calibration/report/brain_outline.csv: a silhouette from three sides.
 
-    python scripts/make_brain_outline.py
+    python scripts/pictures/make_brain_outline.py
 
 The template is ICBM152 2009a nonlinear symmetric (Fonov et al. 2011, NeuroImage
 54:313), as nilearn ships it, with its brain mask. The file holds points of the outlines
@@ -17,7 +17,7 @@ from contourpy import contour_generator
 from nilearn.datasets import load_mni152_brain_mask
 from scipy import ndimage
 
-FILE = Path(__file__).resolve().parent.parent / "calibration/report/brain_outline.csv"
+FILE = Path(__file__).resolve().parents[2] / "calibration/report/brain_outline.csv"
 SIDES = {"right": 0, "back": 1, "top": 2}  # seen from; the axis that is looked along
 SMOOTH_MM = 1.5
 STEP_MM = 3.0  # between points

@@ -5,7 +5,7 @@ head coordinates (x right, y nose, z up), a sphere is fitted to all electrodes b
 squares, and each electrode is projected on it from the sphere's centre. T3 T4 T5 T6 are
 left out: they are old names of T7 T8 P7 P8 (``rtbold.electrodes.canonical`` knows it).
 
-    python scripts/make_electrodes.py        (needs mne, see the extra "files")
+    python scripts/pictures/make_electrodes.py        (needs mne, see the extra "files")
 """
 
 from pathlib import Path
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from rtbold.electrodes import canonical
 
-TARGET = Path(__file__).resolve().parent.parent / "rtbold" / "electrodes.csv"
+TARGET = Path(__file__).resolve().parents[2] / "rtbold" / "electrodes.csv"
 OLD_NAMES = ("T3", "T4", "T5", "T6")
 
 

@@ -1,6 +1,6 @@
 """Make gui/assets/*.csv: what the dashboard draws heads and brains from.
 
-    python scripts/make_gui_assets.py
+    python scripts/pictures/make_gui_assets.py
 
 The dashboard knows a session by its feed alone and reads no file of other packages, so
 it has copies of its own:
@@ -24,7 +24,7 @@ from rtbold.electrodes import positions
 from rtbold.gui.views.widgets.head_geometry import on_disc
 from rtbold.sim.atlas import read_rois
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 ASSETS = ROOT / "gui" / "assets"
 OLD_NAMES = ("T3", "T4", "T5", "T6")
 

@@ -1,7 +1,7 @@
 """Make rtbold/sim/leadfield.npz with MNE's sphere model (offline; extra `files`).
 
 Run once when the sources or the electrodes change:
-    python scripts/make_leadfield.py
+    python scripts/pictures/make_leadfield.py
 """
 
 from importlib.resources import files
@@ -12,7 +12,7 @@ import numpy as np
 
 from rtbold.sim.atlas import read_rois
 
-OUT = Path(__file__).resolve().parent.parent / "rtbold" / "sim" / "leadfield.npz"
+OUT = Path(__file__).resolve().parents[2] / "rtbold" / "sim" / "leadfield.npz"
 CAP = (
     "Fp1 Fpz Fp2 AF7 AF3 AFz AF4 AF8 F9 F7 F5 F3 F1 Fz F2 F4 F6 F8 F10 "
     "FT9 FT7 FC5 FC3 FC1 FCz FC2 FC4 FC6 FT8 FT10 T7 C5 C3 C1 Cz C2 C4 C6 T8 "

@@ -1,6 +1,6 @@
 """Calibrate on a twin scan and keep its report as docs/img/calibration-report*.png.
 
-    python scripts/make_report_picture.py [--browser chromium]
+    python scripts/pictures/make_report_picture.py [--browser chromium]
 
 Needs the environment of scripts/test.py and a Chromium to take the pictures with.
 """
@@ -11,7 +11,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-PICTURES = Path(__file__).resolve().parent.parent / "docs" / "img"
+PICTURES = Path(__file__).resolve().parents[2] / "docs" / "img"
 SEED = "2003"  # a subject of development
 SIZE = "1040,1800"  # px, the top of the page
 ROIS = (

@@ -2,7 +2,7 @@
 
 Run it after a change in rtbold/wire.py or rtbold/card.py, and commit what it wrote:
 
-    python scripts/make_schemas.py
+    python scripts/pictures/make_schemas.py
 """
 
 import json
@@ -13,7 +13,7 @@ import msgspec
 from rtbold.card import CARD_FORMAT, Card
 from rtbold.wire import MESSAGE_TYPES, SCHEMA_VERSION, schema_name
 
-FOLDER = Path(__file__).resolve().parent.parent / "rtbold" / "schemas"
+FOLDER = Path(__file__).resolve().parents[2] / "rtbold" / "schemas"
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 Json = dict[str, object]

@@ -1,7 +1,7 @@
 """Pictures of the dashboard for README and docs, from the running program.
 
-    python scripts/make_screenshots.py                 # all, some 15 minutes
-    python scripts/make_screenshots.py session dialogs # some
+    python scripts/pictures/make_screenshots.py                 # all, some 15 minutes
+    python scripts/pictures/make_screenshots.py session dialogs # some
 
 Fake sessions and the simulated brain feed a real window that is drawn on no screen.
 Each part is a process of its own. Pictures go to docs/img/dashboard, dark and light.
@@ -13,7 +13,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-OUT = Path(__file__).parents[1] / "docs" / "img" / "dashboard"
+OUT = Path(__file__).resolve().parents[2] / "docs" / "img" / "dashboard"
 PARTS = ("session", "states", "participant", "double", "setup", "rehearsal")
 USUAL_S = 240.0
 

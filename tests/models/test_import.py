@@ -24,7 +24,7 @@ from rtbold.models.published_starts import biot, labram  # noqa: E402
 GOLDEN = json.loads(
     (Path(__file__).parent / "data" / "neurobolt_golden.json").read_text()
 )["bold"]
-EAGER = Path(__file__).parents[2] / "scripts" / "eager_neurobolt.py"
+EAGER = Path(__file__).parents[2] / "scripts" / "evaluate" / "eager_neurobolt.py"
 
 
 @pytest.fixture(scope="module")
@@ -85,8 +85,8 @@ def test_a_subset_is_the_published_network_on_fewer_channels(
     Nothing in the network but the position rows and the channel tokens knows which or
     how many channels there are: convolutions, norms, attention and means take what they
     are given. So the subset must equal a computation that shares no code with ours
-    (scripts/eager_neurobolt.py, which gives the golden values for all 26), fed with the
-    rows and tokens of these channels. Both are written out by hand here.
+    (scripts/evaluate/eager_neurobolt.py, which gives the golden values for all 26), fed
+    with the rows and tokens of these channels. Both are written out by hand here.
     """
     names = ("O2", "T4", "CZ", "TP9")  # T4 is T8 to these weights
     tokens = [9, 13, 18, 24]  # places in the published order

@@ -21,7 +21,7 @@ from rtbold.models.neurobolt import NeuroBolt, NeuroBoltConfig  # noqa: E402
 
 pytestmark = pytest.mark.heavy
 GOLDEN = np.array(json.loads(files.GOLDEN.with_suffix(".json").read_text())["bold"])
-EAGER = Path(__file__).parents[3] / "scripts" / "eager_neurobolt.py"
+EAGER = Path(__file__).parents[3] / "scripts" / "evaluate" / "eager_neurobolt.py"
 # The subset: places of its electrodes among the published 26, and their rows in
 # LaBraM's table plus 1, written out by hand. T4 is T8 to these weights.
 NAMES, TOKENS, ROWS = "O2,T4,CZ,TP9", [9, 13, 18, 24], [83, 46, 42, 48]
