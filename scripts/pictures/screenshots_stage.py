@@ -54,6 +54,7 @@ class Stage:
         self.folder = Path(tempfile.mkdtemp(prefix="rtbold-screenshots-"))
         os.chdir(self.folder)  # recordings go there, and no private path is shown
         private_lsl(self.folder)
+        os.environ["QT_QPA_PLATFORM"] = "offscreen"
         self.app = application()
         self._children: list[subprocess.Popen[str]] = []
         self._windows: list[MainWindow] = []
@@ -100,16 +101,11 @@ class Stage:
             raise SystemExit(f"rtbold fake {' '.join(words)} said {line!r}")
         return on_this_machine(int(found[1]), int(found[2]))
 
-    def window(
-        self, address: Address | None = None, *, text_scale: float = 1.0
-    ) -> MainWindow:
+    def window(self, address: Address | None = None) -> MainWindow:
         """Open a window on a session, or on none."""
-        number = len(self._windows)
+        file = self.folder / f"dashboard-{len(self._windows)}.ini"
         options = AppOptions(
-            theme="dark",
-            text_scale=text_scale,
-            settings_file=str(self.folder / f"dashboard-{number}.ini"),
-            offer=False,
+            theme="dark", text_scale=1.0, settings_file=str(file), offer=False
         )
         window = build(self.app, options)
         window.resize(*SIZE)
@@ -119,12 +115,10 @@ class Stage:
         self._windows.append(window)
         return window
 
-    def pass_time(
-        self, seconds: float, *, until: Callable[[], bool] = lambda: False
-    ) -> bool:
+    def pass_time(self, seconds: float) -> None:
         """Let time pass; each window is drawn when it has news, as many are open."""
         end_s = time.monotonic() + seconds
-        while time.monotonic() < end_s and not until():
+        while time.monotonic() < end_s:
             for window in self._windows:
                 window.controller.tick(time.monotonic())
                 news = window.state.fb
@@ -133,7 +127,6 @@ class Stage:
                     window.tick()
             self.app.processEvents()
             time.sleep(FRAME_S)
-        return until()
 
     def live(
         self,

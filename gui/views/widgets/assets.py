@@ -1,4 +1,4 @@
-"""The tables in gui/assets; scripts/pictures/make_gui_assets.py makes them."""
+"""The tables in gui/assets; scripts/pictures/make_tables.py makes them."""
 
 import csv
 from functools import cache
