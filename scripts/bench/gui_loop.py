@@ -10,13 +10,7 @@ import numpy as np
 import pylsl
 
 from bench.latency import Session
-from bench.processes import (
-    SessionPlan,
-    cpu_s,
-    dashboard,
-    percentiles,
-    start_session,
-)
+from bench.processes import SessionPlan, cpu_s, dashboard, percentiles, start_session
 from rtbold.client import Subscriber
 
 START_LIMIT_S = 120.0

@@ -9,13 +9,7 @@ import numpy as np
 import psutil
 import pylsl
 
-from bench.processes import (
-    Process,
-    SessionPlan,
-    last_line,
-    percentiles,
-    start_session,
-)
+from bench.processes import Process, SessionPlan, last_line, percentiles, start_session
 from rtbold.client import Message, Subscriber
 from rtbold.io.acquisition import AcquisitionSettings
 

@@ -188,9 +188,7 @@ def streamlsl(name: str, poll_s: float) -> None:
     stream = StreamLSL(bufsize=BUFFER_S, name=name)
     stream.connect(acquisition_delay=poll_s, timeout=WAIT_S)
     stream.filter(
-        CUTOFF_HZ,
-        None,
-        iir_params={"order": ORDER, "ftype": "butter", "output": "sos"},
+        CUTOFF_HZ, None, iir_params={"order": ORDER, "ftype": "butter", "output": "sos"}
     )
     taken = 0  # nobody reads the stream, so its count only grows
 
