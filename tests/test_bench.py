@@ -125,7 +125,7 @@ def test_every_way_to_take_the_stream_gets_all_of_it(bench):
 
 def test_the_eager_baseline_is_the_same_network(bench):
     torch = pytest.importorskip("torch")
-    from evaluate.eager_neurobolt import EagerNeuroBolt
+    from eager_neurobolt import EagerNeuroBolt
 
     models = bench.models
     model = models.drawn_neurobolt(n_rois=2)

@@ -1,22 +1,20 @@
 """What the dashboard takes: frames, CPU, time to the pixel, what the loop notices."""
 
-import contextlib
 import json
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import psutil
 from runner import progress
 
 from bench import gui_loop
 from bench.gui_loop import LoopPlan
-from bench.processes import LONGEST_S, cpu_s, dashboard, end, fake, percentiles, unseen
+from bench.processes import LONGEST_S, cpu_s, dashboard, fake, percentiles, unseen
 
 ROLE = Path(__file__).with_name("gui_window.py")
 FRAME_MS = 33.0
@@ -37,7 +35,6 @@ class GuiPlan:
     channels: tuple[int, ...] = (26, 64)
     warm_up_s: float = 3.0
     frames_s: float = 10.0
-    parts_s: float = 5.0
     cpu_s: float = 15.0
     cpu_warm_up_s: float = 7.0
     n_predictions: int = 120
@@ -55,42 +52,31 @@ class Look:
 
 
 FULL = ("--hour", "--lanes", "9")
-PARTS = (
-    "status", "target", "clock", "commands", "plot", "scope", "heads", "powers",
-    "brain", "timing", "gauges", "log", "the rest",
-)  # fmt: skip
-TABS = ((), ("heads", "powers"), ("brain",))  # that are seen only there
 
 
 def measure(plan: GuiPlan) -> Figures:
     """Return all figures; each part in processes of its own, one after the other."""
-    many = max(plan.channels)
-    frames, shares = [], []
+    many, frames, shares = max(plan.channels), [], []
     for n_channels in plan.channels:
         with fake(n_channels) as feed:
-            looks = [Look("usual", n_channels)]
+            frames.append(_one_look(plan, feed, Look("usual", n_channels)))
             if n_channels == many:
-                looks.append(Look("9 ROIs over 60 min", n_channels, FULL))
-                parts = _parts(plan, feed)
-            frames += [_one_look(plan, feed, look) for look in looks]
-            shares.append(_share(plan, n_channels, dashboard(feed)))
-            if n_channels == many:
-                shares.append(_share(plan, n_channels, _hidden(plan, feed), "another"))
+                full = Look("9 ROIs over 60 min", n_channels, FULL)
+                frames.append(_one_look(plan, feed, full))
+            shares.append(_share(plan, feed, n_channels))
     with fake(many, speed=plan.speed) as feed:
         pixels = _pixels(plan, feed)
     progress(f"  one session, {plan.loop.n_blocks} turns of {plan.loop.block_s:g} s")
     loop = gui_loop.compared(gui_loop.measure(plan.loop))
-    return {
-        "plan": asdict(plan), "frames": frames, "parts": parts, "cpu": shares,
-        "pixels": pixels, "loop": loop,
-    }  # fmt: skip
+    found = {"frames": frames, "cpu": shares, "pixels": pixels, "loop": loop}
+    return {"plan": asdict(plan), **found}
 
 
 def play(role: str, feed: str, *options: object) -> Figures:
     """Run one role of gui_window to its end; return what it said."""
     progress(f"  {role} {' '.join(map(str, options))}")
     done = subprocess.run(
-        _command(role, feed, *options),
+        [sys.executable, ROLE, role, "--connect", feed, *map(str, options)],
         capture_output=True,
         text=True,
         env=unseen(""),
@@ -101,11 +87,6 @@ def play(role: str, feed: str, *options: object) -> Figures:
         raise RuntimeError(f"the window for {role!r} said: {done.stderr[-800:]}")
     said: Figures = json.loads(done.stdout.strip().splitlines()[-1])
     return said
-
-
-def _command(role: str, feed: str, *options: object) -> list[str]:
-    words = [str(word) for word in options]
-    return [sys.executable, str(ROLE), role, "--connect", feed, *words]
 
 
 def _one_look(plan: GuiPlan, feed: str, look: Look) -> Figures:
@@ -123,50 +104,15 @@ def _one_look(plan: GuiPlan, feed: str, look: Look) -> Figures:
     }  # fmt: skip
 
 
-def _parts(plan: GuiPlan, feed: str) -> dict[str, Figures]:
-    """Return what each part takes, from the tab where it is seen."""
-    timing = ("--seconds", plan.parts_s, "--warm-up", plan.warm_up_s)
-    found: dict[str, Figures] = {}
-    for tab, names in enumerate(TABS):
-        said = play("parts", feed, "--tab", tab, *timing, *(() if tab else FULL))
-        for name in names or [name for name in PARTS if name not in sum(TABS, ())]:
-            ms = said["ms"][name]
-            found[name] = {"mean": round(float(np.mean(ms)), 3), **percentiles(ms)}
-    return {name: found[name] for name in PARTS}
-
-
-def _share(
-    plan: GuiPlan,
-    n_channels: int,
-    window: contextlib.AbstractContextManager[psutil.Process],
-    page: str = "session",
-) -> Figures:
-    """Return the CPU share of a dashboard that shows `page`."""
-    progress(f"  CPU of the whole window, page: {page}, {n_channels} channels")
-    with window as process:
+def _share(plan: GuiPlan, feed: str, n_channels: int) -> Figures:
+    """Return the CPU share of ``rtbold gui``, which shows the session page."""
+    progress(f"  CPU of the whole window, {n_channels} channels")
+    with dashboard(feed) as process:
         time.sleep(plan.cpu_warm_up_s)
         before_s, begun_s = cpu_s(process), time.monotonic()
         time.sleep(plan.cpu_s)
         share = (cpu_s(process) - before_s) / (time.monotonic() - begun_s)
-    return {"channels": n_channels, "page": page, "share": round(share, 4)}
-
-
-@contextlib.contextmanager
-def _hidden(plan: GuiPlan, feed: str) -> Iterator[psutil.Process]:
-    """Run a window that stands on another page."""
-    seconds = plan.cpu_warm_up_s + plan.cpu_s + 5
-    child = subprocess.Popen(
-        _command("hidden", feed, "--seconds", seconds),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-        env=unseen(""),
-    )
-    with child:
-        assert child.stdout is not None
-        _expect(child.stdout.readline().strip() == "ready", "ready", {})
-        yield psutil.Process(child.pid)
-        end(child)
+    return {"channels": n_channels, "page": "session", "share": round(share, 4)}
 
 
 def _pixels(plan: GuiPlan, feed: str) -> Figures:

@@ -2,8 +2,8 @@
 
     python gui_window.py frames --connect tcp://127.0.0.1:5580 --seconds 20
 
-Prints one line of JSON. ``frames`` draws in turn and times each; ``pixels`` and
-``hidden`` run the window's own timer, as ``rtbold gui`` does.
+Prints one line of JSON. ``frames`` draws in turn and times each; ``pixels`` runs the
+window's own timer, as ``rtbold gui`` does.
 """
 
 import argparse
@@ -13,7 +13,6 @@ import os
 import sys
 import tempfile
 import time
-from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -21,7 +20,7 @@ from pathlib import Path
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 
 from PyQt6 import sip
-from PyQt6.QtCore import QEvent, QObject, QTimer
+from PyQt6.QtCore import QTimer
 from PyQt6.QtWidgets import QApplication, QWidget
 
 from rtbold.gui.controllers.priority import give_way
@@ -31,48 +30,19 @@ from rtbold.gui.state.latency import LatencyBook
 from rtbold.gui.views.app import AppOptions, application, build
 from rtbold.gui.views.main_window import FRAME_MS, MainWindow
 from rtbold.gui.views.session_page import SessionPage
-from rtbold.gui.views.window_parts import SESSION, SETUP
+from rtbold.gui.views.window_parts import SESSION
 
 SIZE = (1366, 768)
-PARTS = (
-    "status", "target", "clock", "commands", "plot", "scope", "heads", "powers",
-    "brain", "timing", "gauges", "log",
-)  # fmt: skip
 HOUR_VOLUMES = 1714
 READY_LIMIT_S = 60.0
 FRAME_S = FRAME_MS / 1000
-
-
-class TimedApplication(QApplication):
-    """Adds up how long each part of the session page takes to paint."""
-
-    def __init__(self) -> None:
-        super().__init__(sys.argv[:1])
-        self.painted_s: defaultdict[str, float] = defaultdict(float)
-        self.names: dict[QObject, str] = {}
-
-    def notify(self, receiver: QObject | None, event: QEvent | None) -> bool:
-        """Pass an event on; time it if it is to paint."""
-        if event is None or event.type() != QEvent.Type.Paint:
-            return super().notify(receiver, event)
-        begun_s = time.perf_counter()
-        answer = super().notify(receiver, event)
-        self.painted_s[self._part(receiver)] += time.perf_counter() - begun_s
-        return answer
-
-    def _part(self, of: QObject | None) -> str:
-        while of is not None:
-            if of in self.names:
-                return self.names[of]
-            of = of.parent()
-        return "the rest"
 
 
 def main(given: list[str]) -> int:
     """Play one role; print its figures."""
     options = _parse(given)
     give_way()  # as `rtbold gui` does
-    app = TimedApplication() if options.role == "parts" else application()
+    app = application()
     app.setStyle("Fusion")
     with tempfile.TemporaryDirectory() as folder:
         settings = Path(folder) / "dashboard.ini"
@@ -94,7 +64,6 @@ def _parse(given: list[str]) -> argparse.Namespace:
     parser.add_argument("--seconds", type=float, default=20.0)
     parser.add_argument("--warm-up", type=float, default=3.0, help="seconds")
     parser.add_argument("--lanes", type=int, default=1, help="ROIs that are plotted")
-    parser.add_argument("--tab", type=int, default=0, help="EEG, electrodes, brain")
     parser.add_argument("--hour", action="store_true", help="after an hour of volumes")
     parser.add_argument("--predictions", type=int, default=120, help="for pixels")
     return parser.parse_args(given)
@@ -124,29 +93,6 @@ def _frames(
     return {"wall_ms": wall_ms, "cpu_ms": cpu_ms, **_seen(window)}
 
 
-def _parts(
-    app: QApplication, window: MainWindow, options: argparse.Namespace
-) -> dict[str, object]:
-    """Return milliseconds per frame and part, refresh and paint together."""
-    assert isinstance(app, TimedApplication)
-    page = _show(app, window, options)
-    spent_s = app.painted_s
-    for name in PARTS:
-        part = getattr(page, name)
-        app.names[part] = name
-        part.refresh = _timed(part.refresh, name, spent_s)
-    found: dict[str, list[float]] = {name: [] for name in (*PARTS, "the rest")}
-
-    def frame() -> None:
-        spent_s.clear()
-        _draw(app, window)
-        for name, ms in found.items():
-            ms.append(1000 * spent_s[name])
-
-    _each_frame(frame, options.seconds)
-    return {"ms": found, **_seen(window)}
-
-
 def _pixels(
     app: QApplication, window: MainWindow, options: argparse.Namespace
 ) -> dict[str, object]:
@@ -171,24 +117,8 @@ def _pixels(
     return {"ms": found_ms, **_seen(window)}
 
 
-def _hidden(
-    app: QApplication, window: MainWindow, options: argparse.Namespace
-) -> dict[str, object]:
-    """Stand on another page until the parent ends this; say when to begin."""
-    window.begin()
-    window.join(Address(options.connect))
-    window.go_to(SETUP)
-    _run_until(app, lambda: window.state.scope.n_channels > 0, READY_LIMIT_S)
-    print("ready", flush=True)
-    end_s = time.monotonic() + options.seconds
-    _run_until(app, lambda: time.monotonic() >= end_s, options.seconds + 1)
-    return _seen(window)
-
-
 Role = Callable[[QApplication, MainWindow, argparse.Namespace], dict[str, object]]
-ROLES: dict[str, Role] = {
-    "frames": _frames, "parts": _parts, "pixels": _pixels, "hidden": _hidden,
-}  # fmt: skip
+ROLES: dict[str, Role] = {"frames": _frames, "pixels": _pixels}
 
 
 def _show(
@@ -209,7 +139,6 @@ def _show(
     if options.hour:
         an_hour(state)
         page.plot.head.span.setCurrentText("60 min")
-    page.tabs.setCurrentIndex(options.tab)
     page.plot.choose(state.history.rois[1 : options.lanes])
     _each_frame(lambda: _draw(app, window), options.warm_up)
     return page
@@ -248,17 +177,6 @@ def _each_frame(draw: Callable[[], None], seconds: float) -> None:
         draw()
         due_s = max(due_s + FRAME_S, time.perf_counter())
         time.sleep(max(0.0, due_s - time.perf_counter()))
-
-
-def _timed(
-    call: Callable[..., None], name: str, spent_s: dict[str, float]
-) -> Callable[..., None]:
-    def timed(*given: object) -> None:
-        begun_s = time.perf_counter()
-        call(*given)
-        spent_s[name] += time.perf_counter() - begun_s
-
-    return timed
 
 
 def _run_until(app: QApplication, done: Callable[[], bool], limit_s: float) -> None:

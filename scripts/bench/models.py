@@ -2,8 +2,8 @@
 
 NeuroBOLT base (26 channels, 64 ROIs, weights drawn from each tensor's name as for the
 golden test) is held against the same network as one would first write it down
-(`evaluate.eager_neurobolt`). What is compared takes turns within one run, so that a
-busy moment falls on all; the ratio of each turn counts.
+(tests/support/eager_neurobolt.py). What is compared takes turns within one run, so that
+a busy moment falls on all; the ratio of each turn counts.
 """
 
 import contextlib
@@ -18,7 +18,9 @@ from pathlib import Path
 import numpy as np
 
 ROOT = Path(__file__).resolve().parents[2]
+# What the tests hold our NeuroBOLT against: weights drawn from names, and a network.
 DRAWN = ROOT / "tests" / "models" / "data" / "neurobolt_golden.py"
+EAGER_FILE = ROOT / "tests" / "support" / "eager_neurobolt.py"
 N_ROIS = 64
 TWIN_SEED = 2950  # of the validation range; in none of the ranges that a card reports
 N_WINDOWS = 32
@@ -85,15 +87,21 @@ def in_torch(model: Callable) -> Call:
     return lambda eeg_uv: model(torch.from_numpy(eeg_uv)).numpy()
 
 
+def module_of(path: Path):  # noqa: ANN201
+    """Return a module of the tests."""
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
 def drawn_neurobolt(n_rois: int = N_ROIS):  # noqa: ANN201  torch is imported inside
     """Return NeuroBOLT base with the golden test's weights."""
     import torch
 
     from rtbold.models.neurobolt import NeuroBolt, NeuroBoltConfig
 
-    spec = importlib.util.spec_from_file_location("drawn", DRAWN)
-    drawn = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(drawn)
+    drawn = module_of(DRAWN)
     model = NeuroBolt(NeuroBoltConfig(n_rois=n_rois)).eval()
     keep = ("mss_module.index", "mss_module.positional_encoding.pe")
     state = {
@@ -183,10 +191,10 @@ def _is_binary(content: bytes) -> bool:
 
 def neurobolt(*, turns: int) -> str:
     """Return the table of NeuroBOLT base: time, ratio and deviation."""
-    from evaluate.eager_neurobolt import EagerNeuroBolt
-
     model = drawn_neurobolt()
-    eager = EagerNeuroBolt(model.state_dict(), model.position_index)
+    eager = module_of(EAGER_FILE).EagerNeuroBolt(
+        model.state_dict(), model.position_index
+    )
     channels = model.config.channels
     windows = twin_windows(channels)
     calls = {EAGER: in_torch(eager), "rtbold in PyTorch": in_torch(model)}

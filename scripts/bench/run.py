@@ -10,6 +10,7 @@ stands beside them). `--write` keeps them in docs/data and builds the page's sec
 import argparse
 import os
 from collections.abc import Sequence
+from pathlib import Path
 
 # Before numpy comes in: no numeric library may spread over cores behind the meter.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -22,8 +23,9 @@ from bench import cpu, gui, latency, micro, models, precision, sizes
 
 def of_latency(options: argparse.Namespace) -> Figures:
     """Run a whole session with the twin: latency, missed volumes, memory."""
-    name = micro.bundle_name(options.model)
-    plan = latency.LatencyPlan(options.minutes, model=name, rate_hz=options.rate)
+    path = Path(options.model)  # children run elsewhere
+    model = str(path.resolve()) if path.exists() else options.model
+    plan = latency.LatencyPlan(options.minutes, model=model, rate_hz=options.rate)
     return latency.figures(plan, latency.run(plan))
 
 
@@ -40,12 +42,6 @@ def of_cpu(options: argparse.Namespace) -> Figures:
 def of_ring(options: argparse.Namespace) -> Figures:
     """Show that a write costs the same whatever the ring's length."""
     return {"rows": micro.ring(repeats=5 * options.repeats)}
-
-
-def of_engine(options: argparse.Namespace) -> Figures:
-    """Time one window on each engine."""
-    name = micro.bundle_name(options.model)
-    return micro.engines(name, n_calls=20, repeats=5 * options.repeats)
 
 
 def of_stages(options: argparse.Namespace) -> Figures:
@@ -78,7 +74,6 @@ SUITE = Suite(
         "latency": Question(of_latency),
         "cpu": Question(of_cpu),
         "ring": Question(of_ring),
-        "engine": Question(of_engine),
         "stages": Question(of_stages),
         "models": Question(of_models),
         "gui": Question(of_gui),

@@ -41,7 +41,6 @@ SUITE = Suite(
         "confound": counting(confound.measure, confound.DEFAULT_N, "scans"),
         "coverage": counting(coverage.measure, coverage.DEFAULT_N, "scans"),
         "time": counting(time.measure, time.DEFAULT_N, "cases"),
-        "horizon": counting(subjects.measure_horizon, subjects.DEFAULT_N, "subjects"),
     },
 )
 

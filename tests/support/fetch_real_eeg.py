@@ -1,6 +1,6 @@
 """Fetch the real recordings that some tests use: pip downloads, we unpack and check.
 
-    python scripts/fetch_real_eeg.py [FOLDER]
+    python tests/support/fetch_real_eeg.py [FOLDER]
 
 The source archive of eeghdf 0.2.4 (53 MB from PyPI) holds two clinical recordings. Its
 licence for redistributing them is not stated, so they are fetched into a cache and are
@@ -64,7 +64,7 @@ def fetch(folder: Path) -> list[Path]:
 
 def download(folder: Path) -> Path:
     """Let pip fetch the source archive; 53 MB."""
-    print(f"fetching {REQUIREMENT} (53 MB) with pip ...", flush=True)
+    print(f"fetching {REQUIREMENT} (53 MB) with pip ...", flush=True)  # noqa: T201
     command = [sys.executable, "-m", "pip", "download", "--no-deps", "--no-binary"]
     command += ["eeghdf", REQUIREMENT, "--dest", str(folder), "--quiet"]
     if subprocess.run(command, check=False).returncode != 0:
@@ -99,7 +99,7 @@ def main() -> None:
     parser.add_argument("folder", nargs="?", type=Path, default=None)
     folder = parser.parse_args().folder or default_folder()
     for path in fetch(folder):
-        print(path)
+        print(path)  # noqa: T201
 
 
 if __name__ == "__main__":
