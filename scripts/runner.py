@@ -6,6 +6,7 @@ are done item by item: each is a line of a log, and a second call goes on from t
 """
 
 import argparse
+import contextlib
 import datetime
 import hashlib
 import json
@@ -43,29 +44,16 @@ NOT_INVOLVED = ("live", "outcome", "summary", "subject_card", "explain", "demo")
 NOT_INVOLVED_FOLDERS = {"cli", "report", "live", "explain"}
 
 Figures = dict[str, Any]
+Measure = Callable[[argparse.Namespace], Figures]  # its first line says what it does
 Work = Callable[[Sequence, Path], dict]
 
 
 @dataclass(frozen=True)
-class Question:
-    """One thing to be measured; its first line of documentation says what it does.
-
-    Parameters
-    ----------
-    default_n : how many subjects, scans or cases (`counts`); 0: it does not count any.
-    """
-
-    measure: Callable[[argparse.Namespace], Figures]
-    default_n: int = 0
-    counts: str = ""
-
-
-@dataclass(frozen=True)
 class Suite:
-    """Questions that are asked by one command; `prefix` begins their data files."""
+    """Questions that one command asks; `prefix` begins the names of their sections."""
 
     prefix: str
-    questions: Mapping[str, Question]
+    questions: Mapping[str, Measure]
 
     def parser(self, text: str | None) -> argparse.ArgumentParser:
         """Return a command line with what every suite understands."""
@@ -86,10 +74,10 @@ class Suite:
     def run(self, options: argparse.Namespace) -> int:
         """Answer one question after the other; say what is done meanwhile."""
         for name in self.chosen(options):
-            question, section = self.questions[name], f"{self.prefix}{name}"
-            progress(f"{name}: {says(question)} ...")
+            measure, section = self.questions[name], f"{self.prefix}{name}"
+            progress(f"{name}: {says(measure)} ...")
             load, begun_s = os.getloadavg(), time.monotonic()
-            found = question.measure(options)
+            found = measure(options)
             content = {**conditions(load), **found}
             print(f"\n{pages.render(section, content)}\n\n{content['facts']}\n")
             progress(f"{name}: done in {time.monotonic() - begun_s:.0f} s")
@@ -99,9 +87,9 @@ class Suite:
         return 0
 
 
-def says(question: Question) -> str:
+def says(measure: Measure) -> str:
     """Return in one line what a question does."""
-    return (question.measure.__doc__ or "").strip().splitlines()[0].rstrip(".")
+    return (measure.__doc__ or "").strip().splitlines()[0].rstrip(".")
 
 
 def progress(text: str) -> None:
@@ -192,15 +180,11 @@ def known(path: Path, of: str) -> dict[str, dict]:
     A last line that was cut off is no result.
     """
     found = {}
-    if not path.exists():
-        return found
-    for text in path.read_text(encoding="utf-8").splitlines():
-        try:
+    for text in path.read_text(encoding="utf-8").splitlines() if path.exists() else ():
+        with contextlib.suppress(json.JSONDecodeError):
             line = json.loads(text)
-        except json.JSONDecodeError:
-            continue
-        if line["of"] == of:
-            found[key(line["key"])] = line
+            if line["of"] == of:
+                found[key(line["key"])] = line
     return found
 
 

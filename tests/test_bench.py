@@ -181,7 +181,7 @@ def test_the_command_says_what_it_measures_keeps_it_and_builds_the_page(
     (tmp_path / "b.md").write_text("<!-- bench:ring -->\nold\n<!-- /bench:ring -->\n")
     for call in (pages.keep, pages.build):
         monkeypatch.setattr(pages, call.__name__, partial(call, docs=tmp_path))
-    suite = runner.Suite("bench_", {"ring": runner.Question(measure)})
+    suite = runner.Suite("bench_", {"ring": measure})
     assert suite.run(suite.parser("text").parse_args(["ring", "--write"])) == 0
     printed = capsys.readouterr()
     assert "ring: Write into rings ..." in printed.err

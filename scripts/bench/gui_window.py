@@ -45,8 +45,11 @@ def main(given: list[str]) -> int:
     app = application()
     app.setStyle("Fusion")
     with tempfile.TemporaryDirectory() as folder:
-        settings = Path(folder) / "dashboard.ini"
-        window = _window(app, settings)
+        file = str(Path(folder) / "dashboard.ini")
+        window = build(
+            app,
+            AppOptions(theme="dark", text_scale=1.0, settings_file=file, offer=False),
+        )
         gc.collect()
         gc.freeze()  # as `rtbold gui` does
         said = ROLES[options.role](app, window, options)
@@ -67,13 +70,6 @@ def _parse(given: list[str]) -> argparse.Namespace:
     parser.add_argument("--hour", action="store_true", help="after an hour of volumes")
     parser.add_argument("--predictions", type=int, default=120, help="for pixels")
     return parser.parse_args(given)
-
-
-def _window(app: QApplication, settings: Path) -> MainWindow:
-    options = AppOptions(
-        theme="dark", text_scale=1.0, settings_file=str(settings), offer=False
-    )
-    return build(app, options)
 
 
 def _frames(

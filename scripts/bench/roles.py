@@ -27,31 +27,27 @@ CAP_64 = (
 ).split()
 
 
-class Orders:
-    """What the bench says on standard input: ``begin``, and its end."""
+class Count:
+    """Samples taken since the bench said ``begin``, until its input closes.
+
+    Parameters
+    ----------
+    begin : is called, by another thread, when it says so.
+    """
 
     def __init__(self, begin: Callable[[], None] = lambda: None) -> None:
         self.ended = threading.Event()
+        self._n = 0
+        self._since_s: float | None = None
+        self._said_ready = False
         self._begin = begin
         threading.Thread(target=self._listen, daemon=True).start()
 
     def _listen(self) -> None:
         for _ in sys.stdin:
             self._begin()
+            self._n, self._since_s = 0, time.monotonic()
         self.ended.set()
-
-
-class Count:
-    """Samples taken since the bench said ``begin``."""
-
-    def __init__(self) -> None:
-        self._n = 0
-        self._since_s: float | None = None
-        self._said_ready = False
-
-    def begin(self) -> None:
-        """Count from now on."""
-        self._n, self._since_s = 0, time.monotonic()
 
     def add(self, n: int) -> None:
         """Count samples; the first ones say that they flow."""
@@ -74,7 +70,7 @@ def source(name: str, _poll_s: float) -> None:
     from rtbold.sim.outlets import EegOutletSettings, open_eeg_outlet
     from rtbold.sim.player import play
 
-    orders, clock = Orders(), LslClock()
+    count, clock = Count(), LslClock()
     rng = np.random.default_rng(0)
     data_uv = 15 * rng.standard_normal((len(CAP_64), 50_000), dtype=np.float32)
     settings = EegOutletSettings(
@@ -85,7 +81,7 @@ def source(name: str, _poll_s: float) -> None:
         simulated=True,
     )
     outlet = open_eeg_outlet(settings)
-    print("ready", flush=True)
+    count.add(0)
     report = play(
         data_uv,
         RATE_HZ,
@@ -94,7 +90,7 @@ def source(name: str, _poll_s: float) -> None:
         start_s=clock.now_s() + 0.1,
         chunk_s=SOURCE_CHUNK_S,
         loop=True,
-        stop=orders.ended,
+        stop=count.ended,
     )
     said = {"n": report.n_samples, "late": report.n_late, "s": report.worst_late_s}
     print(json.dumps(said), flush=True)
@@ -108,7 +104,6 @@ def highpass(name: str, poll_s: float) -> None:
     from rtbold.ring import Ring
 
     count = Count()
-    orders = Orders(count.begin)
     sos = signal.butter(ORDER, CUTOFF_HZ, "highpass", fs=RATE_HZ, output="sos")
     state = np.zeros((len(sos), len(CAP_64), 2))
     ring = Ring(len(CAP_64), round(BUFFER_S * RATE_HZ))
@@ -117,7 +112,7 @@ def highpass(name: str, poll_s: float) -> None:
     )
     acquisition.start()
     try:
-        while not orders.ended.is_set():
+        while not count.ended.is_set():
             for event in acquisition.events(0.05):
                 if isinstance(event, EegChunk):
                     filtered, state = signal.sosfilt(sos, event.data_uv, zi=state)
@@ -136,7 +131,6 @@ def loop(name: str, poll_s: float) -> None:
     from rtbold.messages import EegChunk, TimePassed
 
     count, clock = Count(), LslClock()
-    orders = Orders(count.begin)
     pipeline = null_pipeline()
     acquisition = Acquisition(
         AcquisitionSettings(query=StreamQuery(name=name), wait_s=WAIT_S, poll_s=poll_s)
@@ -144,7 +138,7 @@ def loop(name: str, poll_s: float) -> None:
     acquisition.start()
     due_s = clock.now_s()
     try:
-        while not orders.ended.is_set():
+        while not count.ended.is_set():
             for event in acquisition.events(max(due_s - clock.now_s(), 0.0)):
                 pipeline.push(event)
                 if isinstance(event, EegChunk):
@@ -184,7 +178,6 @@ def streamlsl(name: str, poll_s: float) -> None:
     """Take the stream as mne-lsl does: same high-pass, 16 s buffer, its own thread."""
     from mne_lsl.stream import StreamLSL
 
-    count = Count()
     stream = StreamLSL(bufsize=BUFFER_S, name=name)
     stream.connect(acquisition_delay=poll_s, timeout=WAIT_S)
     stream.filter(
@@ -195,13 +188,12 @@ def streamlsl(name: str, poll_s: float) -> None:
     def begin() -> None:
         nonlocal taken
         taken = stream.n_new_samples
-        count.begin()
 
-    orders = Orders(begin)
+    count = Count(begin)
     while stream.n_new_samples == 0:
         time.sleep(0.01)
     count.add(0)
-    orders.ended.wait()
+    count.ended.wait()
     count.add(stream.n_new_samples - taken)
     count.report()
     stream.disconnect()

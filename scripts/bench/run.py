@@ -16,7 +16,7 @@ from pathlib import Path
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
-from runner import Figures, Question, Suite, progress
+from runner import Figures, Suite, progress
 
 from bench import cpu, gui, latency, micro, models, precision, sizes
 
@@ -71,12 +71,12 @@ def of_gui(options: argparse.Namespace) -> Figures:
 SUITE = Suite(
     "bench_",
     {
-        "latency": Question(of_latency),
-        "cpu": Question(of_cpu),
-        "ring": Question(of_ring),
-        "stages": Question(of_stages),
-        "models": Question(of_models),
-        "gui": Question(of_gui),
+        "latency": of_latency,
+        "cpu": of_cpu,
+        "ring": of_ring,
+        "stages": of_stages,
+        "models": of_models,
+        "gui": of_gui,
     },
 )
 

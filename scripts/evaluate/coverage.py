@@ -16,6 +16,7 @@ from rtbold.sim.seeds import COVERAGE_SEEDS
 DEFAULT_N = len(COVERAGE_SEEDS)
 LEARN_MINUTES = 16.0
 SERIES = ("network", "ridge_live")
+KINDS = ("inside", "inside_without_level", "inside_learned")
 
 
 def work(item: Sequence[int], cache: Path) -> dict:
@@ -43,11 +44,9 @@ def _of_series(learned: tuple, later: tuple) -> dict:
     for place, level in enumerate(LEVELS):
         widths = [row[place] for row in intervals.half_width]
         half = np.array([np.nan if w is None else w for w in widths])
-        found[f"{level:g}"] = {
-            "inside": inside(residual, half),
-            "inside_without_level": inside(level_free, half),
-            "inside_learned": inside(early[np.isfinite(early).all(axis=1)], half),
-        }
+        known = early[np.isfinite(early).all(axis=1)]
+        shares = [inside(each, half) for each in (residual, level_free, known)]
+        found[f"{level:g}"] = dict(zip(KINDS, shares, strict=True))
     sd = residual.std(axis=0) / np.nanstd(early, axis=0)
     level = np.abs(residual.mean(axis=0)) / np.nanstd(early, axis=0)
     return {
@@ -76,23 +75,18 @@ def measure(n: int, cache: Path, *, processes: int) -> dict:
 def summary(lines: Sequence[dict], series: str) -> dict:
     """Return coverage per level: mean over scans and ROIs, and the ROIs' extremes."""
     found: dict = {}
-    for level in lines[0][series]["levels"]:
+    each = [line[series] for line in lines]
+    for level in each[0]["levels"]:
         cell = found[level] = {}
-        for kind in ("inside", "inside_without_level", "inside_learned"):
-            table = np.array(
-                [line[series]["levels"][level][kind] for line in lines], dtype=float
-            )
+        for kind in KINDS:
+            table = np.array([one["levels"][level][kind] for one in each], dtype=float)
             per_scan = np.nanmean(table, axis=1)
             cell[kind] = mean_with_interval(per_scan[np.isfinite(per_scan)])
-        rois = np.nanmean(_table(lines, series, level), axis=0)
-        cell["rois"] = {"lowest": float(rois.min()), "highest": float(rois.max())}
-        missing = np.isnan(_table(lines, series, level)).mean()
-        cell["without_interval"] = float(missing)
-    found["sd_ratio"] = float(np.mean([line[series]["sd_ratio"] for line in lines]))
-    found["offset"] = float(np.mean([line[series]["offset"] for line in lines]))
+            if kind == "inside":
+                rois = np.nanmean(table, axis=0)
+                extremes = {"lowest": float(rois.min()), "highest": float(rois.max())}
+                missing = float(np.isnan(table).mean())
+        cell |= {"rois": extremes, "without_interval": missing}
+    for name in ("sd_ratio", "offset"):
+        found[name] = float(np.mean([one[name] for one in each]))
     return found
-
-
-def _table(lines: Sequence[dict], series: str, level: str) -> np.ndarray:
-    rows = [line[series]["levels"][level]["inside"] for line in lines]
-    return np.array(rows, dtype=float)

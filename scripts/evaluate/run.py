@@ -10,39 +10,41 @@ docs/data and the page on calibration.
 
 import argparse
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
+from types import ModuleType
 
 import torch
-from runner import Question, Suite
+from runner import Measure, Suite
 
 from evaluate import confound, coverage, gate, power, subjects, time
 
 LEAST_N = 3  # a subject, another's BOLD, and a third one's EEG
 
 
-def counting(measure: Callable[..., dict], n: int, counts: str) -> Question:
-    """Return a question of `n` subjects, scans or cases, unless --n says otherwise."""
+# What a module counts; each has DEFAULT_N and measure().
+PARTS = {
+    "subjects": (subjects, "subjects"),
+    "gate": (gate, "subjects"),
+    "power": (power, "subjects"),
+    "confound": (confound, "scans"),
+    "coverage": (coverage, "scans"),
+    "time": (time, "cases"),
+}
 
-    @functools.wraps(measure)
+
+def asking(part: ModuleType) -> Measure:
+    """Return a question of as many subjects, scans or cases as the options say."""
+
+    @functools.wraps(part.measure)
     def asked(options: argparse.Namespace) -> dict:
-        count = n if options.n is None else options.n
-        return measure(count, options.cache, processes=options.processes)
+        n = part.DEFAULT_N if options.n is None else options.n
+        return part.measure(n, options.cache, processes=options.processes)
 
-    return Question(asked, n, counts)
+    return asked
 
 
-SUITE = Suite(
-    "calibration_",
-    {
-        "subjects": counting(subjects.measure, subjects.DEFAULT_N, "subjects"),
-        "gate": counting(gate.measure, gate.DEFAULT_N, "subjects"),
-        "power": counting(power.measure, power.DEFAULT_N, "subjects"),
-        "confound": counting(confound.measure, confound.DEFAULT_N, "scans"),
-        "coverage": counting(coverage.measure, coverage.DEFAULT_N, "scans"),
-        "time": counting(time.measure, time.DEFAULT_N, "cases"),
-    },
-)
+SUITE = Suite("calibration_", {name: asking(part) for name, (part, _) in PARTS.items()})
 
 
 def main(given: Sequence[str]) -> int:
@@ -56,22 +58,19 @@ def parse(given: Sequence[str]) -> argparse.Namespace:
     """Return the command's options."""
     parser = SUITE.parser(__doc__)
     parser.add_argument(
-        "--cache",
-        type=Path,
-        required=True,
-        help="folder; gate and power: 9 MB a subject",
+        "--cache", type=Path, required=True, help="folder; gate, power: 9 MB a subject"
     )
     counts = ", ".join(
-        f"{name} {q.default_n} {q.counts}" for name, q in SUITE.questions.items()
+        f"{name} {part.DEFAULT_N} {what}" for name, (part, what) in PARTS.items()
     )
     parser.add_argument("--n", type=int, help=f"how many [{counts}]")
     parser.add_argument("--processes", type=int, default=1)
     options = parser.parse_args(given)
     for name in SUITE.chosen(options):
-        question = SUITE.questions[name]
-        if options.n is not None and not LEAST_N <= options.n <= question.default_n:
+        part, what = PARTS[name]
+        if options.n is not None and not LEAST_N <= options.n <= part.DEFAULT_N:
             parser.error(
-                f"--n is {options.n}, expected {LEAST_N} to {question.default_n} "
-                f"{question.counts} for {name}"
+                f"--n is {options.n}, expected {LEAST_N} to {part.DEFAULT_N} {what} "
+                f"for {name}"
             )
     return options

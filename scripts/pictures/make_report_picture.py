@@ -31,17 +31,15 @@ THEMES = {
 
 def calibrated(folder: Path) -> Path:
     """Simulate a scan and calibrate on it; return the report."""
-    rtbold = [sys.executable, "-m", "rtbold"]
     scan = folder / "scan"
-    simulated = [*rtbold, "simulate", "--seed", SEED, "--level", "easy"]
-    simulated += ["--duration", "960", "--save", str(scan)]
-    subprocess.run(simulated, check=True)
-    command = [*rtbold, "calibrate", "--subject", "S01", "--cleaning", "none"]
-    command += ["--eeg", str(scan / "eeg.vhdr"), "--bold", str(scan / "bold.tsv")]
-    command += ["--base", "demo", "--root", str(folder / "subjects")]
+    simulated = ["simulate", "--seed", SEED, "--level", "easy", "--duration", "960"]
+    words = ["calibrate", "--subject", "S01", "--cleaning", "none", "--base", "demo"]
+    words += ["--eeg", str(scan / "eeg.vhdr"), "--bold", str(scan / "bold.tsv")]
+    words += ["--root", str(folder / "subjects")]
     for roi in ROIS:
-        command += ["--roi", roi]
-    subprocess.run(command, check=True)
+        words += ["--roi", roi]
+    for command in ([*simulated, "--save", str(scan)], words):
+        subprocess.run([sys.executable, "-m", "rtbold", *command], check=True)
     (report,) = folder.glob("subjects/S01/*.rtbold/report.html")
     return report
 

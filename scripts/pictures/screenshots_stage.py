@@ -13,8 +13,8 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image
-from PyQt6.QtCore import QBuffer, QRect, Qt
-from PyQt6.QtGui import QColor, QPainter, QPen, QPixmap
+from PyQt6.QtCore import QBuffer
+from PyQt6.QtGui import QColor, QPixmap
 from PyQt6.QtWidgets import QWidget
 
 from rtbold.gui.state.address import Address, on_this_machine
@@ -27,7 +27,6 @@ FRAME_S = 0.033
 THEMES: tuple[ThemeName, ...] = ("dark", "light")
 PALETTE = 24  # beside the themes' own
 MAP_PALETTE = 80  # where a topography or see-through dots are in the picture
-TITLE_PX = 26
 FEED_LINE = re.compile(r"feed on tcp://[^:]+:(\d+), control on port (\d+)")
 
 
@@ -158,7 +157,7 @@ class Stage:
         for theme in themes:
             window.set_preferences(replace(window.preferences, theme=theme))
             self.live(window, settle_s)
-            shown = window.grab() if dialog is None else _framed(dialog(), theme)
+            shown = (dialog() if dialog else window).grab()
             self.save(shown, f"{name}-{theme}", n_colours)
         window.set_preferences(replace(window.preferences, theme="dark"))
 
@@ -196,20 +195,3 @@ def few_colours(picture: Image.Image, n_colours: int) -> Image.Image:
     small = Image.fromarray(nearest[place].reshape(pixels.shape[:2]), mode="P")
     small.putpalette(palette.astype(np.uint8).tobytes())
     return small
-
-
-def _framed(dialog: QWidget, theme: ThemeName) -> QPixmap:
-    """Return a dialog with a plain title bar, as a desktop would give it."""
-    palette, face = colours(theme), dialog.grab()
-    box = QRect(0, TITLE_PX, dialog.width(), dialog.height())
-    whole = QPixmap(box.width(), box.bottom() + 1)
-    whole.fill(QColor(palette.border))
-    painter = QPainter(whole)
-    title = QRect(0, 0, box.width(), TITLE_PX)
-    painter.setPen(QColor(palette.text))
-    painter.drawText(title, Qt.AlignmentFlag.AlignCenter, dialog.windowTitle())
-    painter.drawPixmap(box.topLeft(), face)
-    painter.setPen(QPen(QColor(palette.border), 1))
-    painter.drawRect(whole.rect().adjusted(0, 0, -1, -1))
-    painter.end()
-    return whole
