@@ -1,14 +1,15 @@
 """CPU of acquisition, beside mne-lsl's StreamLSL, on one stream in one run."""
 
+import contextlib
 import json
 import statistics
 import subprocess
 import sys
 import time
 import uuid
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
 
 import psutil
 from runner import progress
@@ -39,55 +40,29 @@ THEIRS_SLOW = Variant("mne-lsl StreamLSL: high-pass, 16 s", "streamlsl", SLOW_PO
 VARIANTS = (OURS, THEIRS, LOOP, THEIRS_SLOW)
 
 
-class Child:
-    """A role in a process of its own; ended by closing its input."""
-
-    def __init__(self, role: str, stream: str, poll_s: float = 0.0) -> None:
-        self._process = subprocess.Popen(
-            [sys.executable, ROLES, role, stream, str(poll_s)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-            env=one_thread(),
-        )
-        self._wait_ready(role)
-
-    def _wait_ready(self, role: str) -> None:
-        assert self._process.stdout is not None
+@contextlib.contextmanager
+def child(
+    role: str, stream: str, poll_s: float = 0.0
+) -> Iterator["subprocess.Popen[str]"]:
+    """Run a role in a process of its own until it takes samples; then give it."""
+    with subprocess.Popen(
+        [sys.executable, ROLES, role, stream, str(poll_s)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        env=one_thread(),
+    ) as process:
+        assert process.stdout is not None
         end_s = time.monotonic() + READY_LIMIT_S
-        for line in self._process.stdout:
-            if line.strip() == "ready":
-                return
-            if time.monotonic() > end_s:
-                break
-        self.__exit__()
-        raise RuntimeError(f"bench role {role!r} took no samples; its words are above")
-
-    def cpu_s(self) -> float:
-        """Return the CPU seconds so far, of the process and all its children."""
-        return cpu_s(psutil.Process(self._process.pid))
-
-    def begin(self) -> None:
-        """Let it count samples from now on."""
-        assert self._process.stdin is not None
-        self._process.stdin.write("begin\n")
-        self._process.stdin.flush()
-
-    def end(self) -> dict[str, float]:
-        """Close its input; return what it says at the end."""
-        said, _ = self._process.communicate(timeout=30)
-        lines = [line for line in said.splitlines() if line.startswith("{")]
-        report: dict[str, float] = json.loads(lines[-1])
-        return report
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        end(self._process)
-        for pipe in (self._process.stdin, self._process.stdout):
-            if pipe is not None:
-                pipe.close()
+        try:
+            while process.stdout.readline() != "ready\n":
+                if process.poll() is not None or time.monotonic() > end_s:
+                    raise RuntimeError(
+                        f"bench role {role!r} took no samples; its words are above"
+                    )
+            yield process
+        finally:
+            end(process)
 
 
 @dataclass(frozen=True)
@@ -104,7 +79,7 @@ def measure(
 ) -> list[Usage]:
     """Run the variants one after the other, `repeats` times, on one source."""
     stream = f"bench-{uuid.uuid4().hex[:12]}"
-    with Child("source", stream):
+    with child("source", stream):
         return [
             _one(variant, stream, seconds=seconds, warm_up_s=warm_up_s)
             for _ in range(repeats)
@@ -113,13 +88,17 @@ def measure(
 
 
 def _one(variant: Variant, stream: str, *, seconds: float, warm_up_s: float) -> Usage:
-    with Child(variant.role, stream, variant.poll_s) as child:
+    with child(variant.role, stream, variant.poll_s) as process:
+        assert process.stdin is not None
+        measured = psutil.Process(process.pid)
         time.sleep(warm_up_s)  # until every page of the buffer was touched once
-        child.begin()
-        before_s, begun_s = child.cpu_s(), time.monotonic()
+        process.stdin.write("begin\n")
+        process.stdin.flush()
+        before_s, begun_s = cpu_s(measured), time.monotonic()
         time.sleep(seconds)
-        cpu_share = (child.cpu_s() - before_s) / (time.monotonic() - begun_s)
-        said = child.end()
+        cpu_share = (cpu_s(measured) - before_s) / (time.monotonic() - begun_s)
+        answer, _ = process.communicate(timeout=30)  # closes its input: it ends
+    said = json.loads(answer.splitlines()[-1])
     received = said["n"] / (said["seconds"] * RATE_HZ)
     progress(
         f"  {variant.label}, every {1000 * variant.poll_s:.0f} ms: {cpu_share:.4f} "

@@ -21,7 +21,7 @@ os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 
 from PyQt6 import sip
 from PyQt6.QtCore import QTimer
-from PyQt6.QtWidgets import QApplication, QWidget
+from PyQt6.QtWidgets import QApplication
 
 from rtbold.gui.controllers.priority import give_way
 from rtbold.gui.state.address import Address
@@ -187,12 +187,9 @@ def _run_until(app: QApplication, done: Callable[[], bool], limit_s: float) -> N
 
 def _seen(window: MainWindow) -> dict[str, object]:
     """Return what the window knows, so that nobody times an empty one."""
-    state = window.state
-    focus: QWidget | None = window.stack.currentWidget()
+    state, focus = window.state, window.stack.currentWidget()
     return {
         "n_channels": state.scope.n_channels,
-        "n_rois": len(state.history.rois),
-        "n_volumes": len(state.history),
         "page": focus.objectName() if focus else "",
         "status": state.fb.status if state.fb else None,
     }

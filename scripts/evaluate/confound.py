@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from runner import Job, done_or_do
 
 from evaluate.fit import fitted_folds
 from evaluate.gate import turn
@@ -123,18 +122,15 @@ def body(twin: TwinRecording) -> dict[str, FloatArray]:
     }
 
 
-def measure(n: int, cache: Path, *, processes: int) -> dict:
-    """Return the share of every label."""
-    lines = done_or_do(Job("confound", items(n), work, cache, processes))
-    levels = {line["key"][0] for line in lines}
-    return {
-        level: summary([line for line in lines if line["key"][0] == level])
-        for level in sorted(levels)
-    }
-
-
 def summary(lines: Sequence[dict]) -> dict:
-    """Return how often the target passed and was called specific."""
+    """Return, by level, how often the target passed and was called specific."""
+    by_level: dict[str, list[dict]] = {}
+    for line in lines:
+        by_level.setdefault(line["key"][0], []).append(line)
+    return {level: _labels(found) for level, found in sorted(by_level.items())}
+
+
+def _labels(lines: Sequence[dict]) -> dict:
     found: dict = {"scans": len(lines)}
     for name in KNOWN:
         each = [line[name] for line in lines]

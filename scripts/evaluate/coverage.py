@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from runner import Job, done_or_do
 
 from evaluate.fit import fitted_folds, held_out
 from evaluate.scans import first_minutes, read, simulated
@@ -17,6 +16,11 @@ DEFAULT_N = len(COVERAGE_SEEDS)
 LEARN_MINUTES = 16.0
 SERIES = ("network", "ridge_live")
 KINDS = ("inside", "inside_without_level", "inside_learned")
+
+
+def items(n: int) -> list[tuple[int]]:
+    """Return the subjects' seeds."""
+    return [(seed,) for seed in COVERAGE_SEEDS[:n]]
 
 
 def work(item: Sequence[int], cache: Path) -> dict:
@@ -65,17 +69,13 @@ def inside(residual: np.ndarray, half: np.ndarray) -> list[float | None]:
     ]
 
 
-def measure(n: int, cache: Path, *, processes: int) -> dict:
-    """Return the coverage over scans."""
-    items = [(seed,) for seed in COVERAGE_SEEDS[:n]]
-    lines = done_or_do(Job("coverage", items, work, cache, processes))
-    return {"scans": n, **{name: summary(lines, name) for name in SERIES}}
-
-
-def summary(lines: Sequence[dict], series: str) -> dict:
+def summary(lines: Sequence[dict]) -> dict:
     """Return coverage per level: mean over scans and ROIs, and the ROIs' extremes."""
+    return {name: _coverage([line[name] for line in lines]) for name in SERIES}
+
+
+def _coverage(each: Sequence[dict]) -> dict:
     found: dict = {}
-    each = [line[series] for line in lines]
     for level in each[0]["levels"]:
         cell = found[level] = {}
         for kind in KINDS:

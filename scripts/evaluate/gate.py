@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from runner import Job, done_or_do
 
 from evaluate.fit import SERIES, columns, fitted_folds, passes
 from evaluate.scans import cached_read
@@ -42,12 +41,6 @@ def work(item: Sequence[int], cache: Path) -> dict:
     return columns(fitted_folds(eeg, bold.bold, others))
 
 
-def measure(n: int, cache: Path, *, processes: int) -> dict:
-    """Return pass rates with their bounds."""
-    lines = done_or_do(Job("gate", items(n), work, cache, processes))
-    return {"subjects": n, "scans": len(lines), **summary(lines)}
-
-
 def summary(lines: Sequence[dict]) -> dict:
     """Return the pass rate without and with other subjects' EEG.
 
@@ -55,7 +48,7 @@ def summary(lines: Sequence[dict]) -> dict:
     each had been declared.
     """
     first, second = (np.array([line["key"][i] for line in lines]) for i in (0, 1))
-    found = {}
+    found: dict = {"scans": len(lines)}
     for name, others in (("phases alone", False), ("other subjects too", True)):
         passed = np.array([passes(line, others=others) for line in lines])
         declared = passed[np.arange(len(lines)), turn(len(lines), passed.shape[1])]

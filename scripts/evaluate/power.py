@@ -14,11 +14,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from runner import Job, done_or_do
 
+from evaluate import scans
 from evaluate.fit import columns, fitted_folds, passes, session_of
 from evaluate.gate import N_OTHERS, turn
-from evaluate.scans import Read, cached_read, first_minutes, read, simulated
+from evaluate.scans import Read, cached_read, first_minutes
 from evaluate.stats import mean_with_interval, share
 from rtbold.calibration.nulls import DRIFT_DEGREE
 from rtbold.calibration.outoffold import fit_all
@@ -54,7 +54,9 @@ def work(item: Sequence[int], cache: Path) -> dict:
             for true_r in TRUE_R:
                 bold = part.bold.copy()  # volumes without a window are never used
                 rows = noise.bold[part.volume]
-                bold[part.volume] = mixed(signal[:n], rows, true_r, tr_s=_tr_s(part))
+                bold[part.volume] = mixed(
+                    signal[:n], rows, true_r, tr_s=scans.shipped().card.tr_s
+                )
                 fitting = fitted_folds(part, bold, beside)
                 found[condition(kind, true_r, minutes)] = columns(fitting)
     return {"conditions": found}
@@ -67,7 +69,7 @@ def condition(kind: str, true_r: float, minutes: float) -> str:
 
 def oracles(seed: int, eeg: Read) -> dict[str, np.ndarray]:
     """Return (windows, rois) of each kind: what who knows this subject well hears."""
-    lesson = read(simulated(seed, minutes=LESSON_MINUTES), live_only=True)
+    lesson = scans.read(scans.simulated(seed, minutes=LESSON_MINUTES), live_only=True)
     taught = fit_all(session_of(lesson), final_part(lesson.onsets_s))
     form = eeg.tables.forms[taught.ridge.form]
     head = taught.fitted.network.head
@@ -95,12 +97,6 @@ def mixed(
     return gain * signal / size + noise
 
 
-def measure(n: int, cache: Path, *, processes: int) -> dict:
-    """Return the share that passes, for each strength and length."""
-    lines = done_or_do(Job("power", items(n), work, cache, processes))
-    return {"subjects": n, "conditions": summary(lines)}
-
-
 def summary(lines: Sequence[dict]) -> dict:
     """Return per condition the pass rate without and with other subjects' EEG."""
     found = {}
@@ -117,7 +113,7 @@ def summary(lines: Sequence[dict]) -> dict:
         for series in ("network", "ridge_live"):
             r = np.array([line["conditions"][name][f"{series}_r"] for line in lines])
             cell[f"{series}_r"] = mean_with_interval(r.mean(axis=1))
-    return found
+    return {"conditions": found}
 
 
 def _cleaned(series: np.ndarray, tr_s: float) -> np.ndarray:
@@ -126,7 +122,3 @@ def _cleaned(series: np.ndarray, tr_s: float) -> np.ndarray:
     u = np.linspace(-1, 1, len(low))
     basis = np.linalg.qr(np.polynomial.legendre.legvander(u, DRIFT_DEGREE))[0]
     return low - basis @ (basis.T @ low)
-
-
-def _tr_s(part: Read) -> float:
-    return float(np.median(np.diff(part.onsets_s)))

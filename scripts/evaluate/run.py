@@ -9,20 +9,18 @@ docs/data and the page on calibration.
 """
 
 import argparse
-import functools
 from collections.abc import Sequence
 from pathlib import Path
-from types import ModuleType
 
 import torch
-from runner import Measure, Suite
+from runner import Job, Measure, Suite, done_or_do
 
 from evaluate import confound, coverage, gate, power, subjects, time
 
 LEAST_N = 3  # a subject, another's BOLD, and a third one's EEG
 
 
-# What a module counts; each has DEFAULT_N and measure().
+# What each counts. A module has DEFAULT_N, items(), work() and summary().
 PARTS = {
     "subjects": (subjects, "subjects"),
     "gate": (gate, "subjects"),
@@ -33,18 +31,22 @@ PARTS = {
 }
 
 
-def asking(part: ModuleType) -> Measure:
+def asking(name: str) -> Measure:
     """Return a question of as many subjects, scans or cases as the options say."""
+    part, what = PARTS[name]
 
-    @functools.wraps(part.measure)
     def asked(options: argparse.Namespace) -> dict:
         n = part.DEFAULT_N if options.n is None else options.n
-        return part.measure(n, options.cache, processes=options.processes)
+        together = 1 if part is time else options.processes
+        cache = options.cache.absolute()
+        lines = done_or_do(Job(name, part.items(n), part.work, cache, together))
+        return {what: n, **part.summary(lines)}
 
+    asked.__doc__ = part.__doc__
     return asked
 
 
-SUITE = Suite("calibration_", {name: asking(part) for name, (part, _) in PARTS.items()})
+SUITE = Suite("calibration_", {name: asking(name) for name in PARTS})
 
 
 def main(given: Sequence[str]) -> int:

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from runner import Job, done_or_do
 
 from evaluate.fit import held_out
 from evaluate.scans import read, simulated
@@ -22,6 +21,11 @@ COMPARISONS = (
 )  # fmt: skip
 
 
+def items(n: int) -> list[tuple[int]]:
+    """Return the subjects' seeds."""
+    return [(seed,) for seed in CALIBRATED_SEEDS[:n]]
+
+
 def work(item: Sequence[int], cache: Path) -> dict:
     """Calibrate from the first minutes, score on the last."""
     eeg = read(simulated(item[0]))
@@ -36,13 +40,6 @@ def work(item: Sequence[int], cache: Path) -> dict:
             k: _mean(r_with_drift(v, measured)) for k, v in series.items()
         },
     }
-
-
-def measure(n: int, cache: Path, *, processes: int) -> dict:
-    """Return R of each model and the paired differences between them."""
-    items = [(seed,) for seed in CALIBRATED_SEEDS[:n]]
-    lines = done_or_do(Job("subjects", items, work, cache, processes))
-    return {"subjects": n, **summary(lines)}
 
 
 def summary(lines: Sequence[dict]) -> dict:

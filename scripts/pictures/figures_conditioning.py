@@ -81,12 +81,7 @@ def save(figure: plt.Figure, name: str) -> None:
     print(IMAGES / f"conditioning-{name}.png")
 
 
-def main() -> None:
-    """Draw all."""
+if __name__ == "__main__":
     draw_response()
     draw_delay()
     draw_step()
-
-
-if __name__ == "__main__":
-    main()

@@ -35,7 +35,6 @@ from rtbold.messages import Channel
 from rtbold.sim.outlets import EegOutletSettings, open_eeg_outlet
 
 OUT = Path(__file__).resolve().parents[2] / "docs" / "img" / "dashboard"
-USUAL_S = 240.0
 CAP = ("--channels", "26", "--target", "Putamen")
 OTHER_ROIS = ("Insula antero-superior", "Calcarine cortex posterior")
 # Scene of the fake session -> level of the headline.
@@ -278,10 +277,7 @@ def main() -> int:
     parser.add_argument("parts", nargs="*", help=", ".join(parts))
     parser.add_argument("--out", type=Path, default=OUT, help="Folder of the pictures.")
     parser.add_argument(
-        "--history",
-        type=float,
-        default=USUAL_S,
-        help="Seconds that a session has run before its picture.",
+        "--history", type=float, default=240.0, help="Seconds of a session before."
     )
     options = parser.parse_args()
     for part in options.parts or parts:

@@ -30,16 +30,6 @@ MAP_PALETTE = 80  # where a topography or see-through dots are in the picture
 FEED_LINE = re.compile(r"feed on tcp://[^:]+:(\d+), control on port (\d+)")
 
 
-def private_lsl(folder: Path) -> None:
-    """Let this process and its children see no streams but their own."""
-    file = folder / "lsl_api.cfg"
-    file.write_text(
-        f"[lab]\nSessionID = screenshots-{os.getpid()}\n[log]\nlevel = -3\n",
-        encoding="utf-8",
-    )
-    os.environ["LSLAPICFG"] = str(file)
-
-
 class Stage:
     """Children, windows and their clock; a context manager that ends them all.
 
@@ -52,8 +42,10 @@ class Stage:
         self.out = out
         self.folder = Path(tempfile.mkdtemp(prefix="rtbold-screenshots-"))
         os.chdir(self.folder)  # recordings go there, and no private path is shown
-        private_lsl(self.folder)
-        os.environ["QT_QPA_PLATFORM"] = "offscreen"
+        file = self.folder / "lsl_api.cfg"  # no streams but its own are seen
+        session = f"SessionID = screenshots-{os.getpid()}"
+        file.write_text(f"[lab]\n{session}\n[log]\nlevel = -3\n", encoding="utf-8")
+        os.environ |= {"LSLAPICFG": str(file), "QT_QPA_PLATFORM": "offscreen"}
         self.app = application()
         self._children: list[subprocess.Popen[str]] = []
         self._windows: list[MainWindow] = []
