@@ -86,7 +86,7 @@ def positions(names: Iterable[str]) -> FloatArray:
     """Return (n, 3) unit vectors: x right, y nose, z up.
 
     They are MNE's ``colin27_1005``, projected on the sphere that fits all electrodes
-    best (``scripts/make_electrodes.py``).
+    best (``scripts/make_electrodes.py`` of commit a267d53).
 
     Raises
     ------

@@ -56,16 +56,9 @@ def prepare(name: str, extras: str = "") -> Path:
         venv.create(folder, with_pip=True)
     target = f"{ROOT}[{extras}]" if extras else str(ROOT)
     print(f"Installing rtbold{f'[{extras}]' if extras else ''} ...", flush=True)
-    command = [
-        python,
-        "-m",
-        "pip",
-        "install",
-        "--quiet",
-        "-c",
-        ROOT / "constraints.txt",
-    ]
-    finished = subprocess.run([*command, "-e", target], check=False)
+    command = [python, "-m", "pip", "install", "--quiet", "-e", target]
+    command += ["-c", ROOT / "constraints.txt"]
+    finished = subprocess.run(command, check=False)
     if finished.returncode:
         sys.exit(
             "The installation failed; pip's own message is above. rtbold needs PyPI "

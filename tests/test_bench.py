@@ -1,42 +1,39 @@
-"""The pieces of scripts/bench.py run; what they measure is for docs/benchmarks.md."""
+"""The pieces of scripts/bench run; what they measure is for docs/benchmarks.md."""
 
+import json
 import re
-import sys
 from collections import Counter
-from pathlib import Path
+from functools import partial
 
 import pytest
+from script_packages import scripts
 
 from rtbold.client import Message
 
-SCRIPTS = Path(__file__).resolve().parent.parent / "scripts"
+NAMES = ("run", "cpu", "latency", "micro", "models")
 
 
 @pytest.fixture(scope="module")
 def bench():
-    before = set(sys.modules)
-    sys.path.insert(0, str(SCRIPTS))
-    try:
-        import bench as module
-
-        yield module
-    finally:
-        sys.path.remove(str(SCRIPTS))
-        for name in set(sys.modules) - before:
-            if name.startswith("bench"):
-                del sys.modules[name]
+    with scripts("pages", "runner", *(f"bench.{name}" for name in NAMES)) as found:
+        yield found
 
 
 def rows(table):
     return [line for line in table.splitlines() if re.match(r"\| (?!---)", line)][1:]
 
 
+def drawn(bench, name):
+    measured = getattr(bench.micro, name)(repeats=1)
+    return bench.pages.render(f"bench_{name}", {"rows": measured})
+
+
 def test_ring_has_a_row_for_each_length_and_rate(bench):
-    assert len(rows(bench.bench_micro.ring(repeats=1))) == 6
+    assert len(rows(drawn(bench, "ring"))) == 6
 
 
 def test_stages_measures_four(bench):
-    assert len(rows(bench.bench_micro.stages(repeats=1))) == 4
+    assert len(rows(drawn(bench, "stages"))) == 4
 
 
 def prediction(index, *, t_received_s=100.2, value=0.3, **latency_ms):
@@ -51,7 +48,7 @@ def prediction(index, *, t_received_s=100.2, value=0.3, **latency_ms):
 
 
 def test_latencies_go_back_from_the_subscriber_to_each_moment(bench):
-    seen = bench.bench_latency.Session()
+    seen = bench.latency.Session()
     # T = 100.0; the pipeline got it 160 ms later (age 171 less 2, 8 and 1), the inlet
     # at 150 ms, and the sample is of 90 ms after T. The subscriber had it at 200 ms.
     seen.take(prediction(0))
@@ -61,13 +58,13 @@ def test_latencies_go_back_from_the_subscriber_to_each_moment(bench):
 
 
 def test_a_prediction_without_inference_has_no_latency_but_counts(bench):
-    seen = bench.bench_latency.Session()
+    seen = bench.latency.Session()
     seen.take(prediction(0, infer=None, value=None))
     assert (seen.volumes, seen.from_window_ms) == ([0], [])
 
 
 def test_missed_and_doubled_volumes_are_counted(bench):
-    seen = bench.bench_latency.Session()
+    seen = bench.latency.Session()
     for index in (0, 1, 1, 4):
         seen.take(prediction(index))
     seen.take(Message("trigger", {"volume_index": 5}, 101.0))  # not yet answered
@@ -78,35 +75,37 @@ def test_missed_and_doubled_volumes_are_counted(bench):
 def test_a_section_of_the_page_is_replaced_and_a_new_one_appended(bench, tmp_path):
     page = tmp_path / "benchmarks.md"
     page.write_text("# B\n\n<!-- bench:cpu -->\nold\n<!-- /bench:cpu -->\n\nend\n")
-    bench.bench_report.put("cpu", r"new \1", page=page)
-    bench.bench_report.put("ring", "flat", page=page)
+    bench.pages.put("cpu", r"new \1", page=page)
+    bench.pages.put("ring", "flat", page=page)
     text = page.read_text()
     assert "old" not in text
     assert text.index("new \\1") < text.index("end") < text.index("flat")
 
 
 def test_the_page_has_a_place_for_each_bench(bench):
-    page = (SCRIPTS.parent / "docs" / "benchmarks.md").read_text()
+    questions = bench.run.SUITE.questions
+    page = bench.pages.page_of("bench_latency").read_text()
     marks = set(re.findall(r"<!-- bench:(\w+) -->", page))
-    assert marks == set(bench.NAMES) == set(bench.BENCHES)
+    assert marks == set(questions)
 
 
 def test_facts_say_where_and_of_what(bench):
-    facts = bench.bench_report.facts((0.1, 0.2, 0.3))
+    facts = bench.runner.conditions((0.1, 0.2, 0.3))["facts"]
     assert re.search(r"load average 0\.10 before, .* commit \w{7}", facts)
     assert "pylsl" in facts
 
 
 def test_memory_that_grows_is_said_so_and_start_up_is_not_held_against_it(bench):
-    seen = bench.bench_latency.Session()
-    mib = bench.bench_latency.MIB
+    seen = bench.latency.Session()
+    mib = bench.latency.MIB
     for k in range(241):  # 20 minutes; 40 MiB more at first, then 12 MiB an hour
         t_s = 5.0 * k
         uss = mib * (100 + 12 * t_s / 3600 + 40 * (k == 0))
         seen.looks.append((t_s, {"loop": (0.03 * t_s, int(uss)), "in": (0.0, mib)}))
-    plan = bench.bench_latency.LatencyPlan(minutes=20)
+    plan = bench.latency.LatencyPlan(minutes=20)
     seen.take(prediction(0))
-    text = bench.bench_report.latency(plan, seen)
+    found = bench.latency.figures(plan, seen)
+    text = bench.pages.render("bench_latency", found)
     assert "at most **141.0 MiB**" in text
     assert "+12.00 MiB an hour" in text
     assert "| loop | 0.0300 | 100.5 MiB | 103.5 MiB | 140.0 MiB |" in text
@@ -114,19 +113,21 @@ def test_memory_that_grows_is_said_so_and_start_up_is_not_held_against_it(bench)
 
 @pytest.mark.integration
 def test_every_way_to_take_the_stream_gets_all_of_it(bench):
-    cpu = bench.bench_cpu
+    cpu = bench.cpu
     usages = cpu.measure(cpu.VARIANTS[:3], seconds=1.0, repeats=1, warm_up_s=0.2)
     assert [u.variant for u in usages] == list(cpu.VARIANTS[:3])
     assert all(u.cpu_share > 0 for u in usages)
     assert all(u.received_share > 0.5 for u in usages)
-    assert len(rows(cpu.table(usages))) == 3
+    plan = {"seconds": 1.0, "repeats": 1, "warm_up_s": 0.2}
+    table = bench.pages.render("bench_cpu", {**plan, "rows": cpu.rows(usages)})
+    assert len(rows(table)) == 3
 
 
 def test_the_eager_baseline_is_the_same_network(bench):
     torch = pytest.importorskip("torch")
     from eager_neurobolt import EagerNeuroBolt
 
-    models = bench.bench_models
+    models = bench.models
     model = models.drawn_neurobolt(n_rois=2)
     eager = EagerNeuroBolt(model.state_dict(), model.position_index)
     eeg_uv = 20 * torch.randn(2, 26, 3200, generator=torch.Generator().manual_seed(0))
@@ -137,7 +138,7 @@ def test_the_eager_baseline_is_the_same_network(bench):
 
 
 def test_what_is_compared_takes_turns_and_the_ratio_is_of_each_turn(bench, monkeypatch):
-    models, order = bench.bench_models, []
+    models, order = bench.models, []
     monkeypatch.setattr(models.time, "sleep", lambda seconds: None)
     rows = [models.Timed(name, lambda window, n=name: order.append(n)) for name in "ab"]
     models.in_turns(rows, None, turns=3)
@@ -150,19 +151,42 @@ def test_what_is_compared_takes_turns_and_the_ratio_is_of_each_turn(bench, monke
 
 
 def test_deviation_is_relative_to_what_a_roi_varies(bench):
-    rng = bench.bench_models.np.random.default_rng(0)
+    rng = bench.models.np.random.default_rng(0)
     reference = rng.standard_normal((200, 3)) * [1.0, 1.0, 0.1] + 5.0
-    typical, worst = bench.bench_models.shares(reference + 0.05, reference)
+    typical, worst = bench.models.shares(reference + 0.05, reference)
     assert typical == pytest.approx(0.05, rel=0.15)
     assert worst == pytest.approx(0.5, rel=0.15)
 
 
-def test_medians_are_stored_where_the_table_of_models_reads_them(bench, tmp_path):
-    import json
-
-    path = tmp_path / "data" / "bench_models.json"
-    medians = {"neurobolt": {"torch_ms": 80.0, "openvino_f32_ms": 60.0}}
-    bench.bench_sizes.store(medians, "a machine", path)
+def test_figures_are_kept_with_day_machine_and_commit(bench, tmp_path):
+    found = {**bench.runner.conditions((0.1, 0.2, 0.3)), "architectures": {"efp": 1}}
+    path = bench.pages.keep("bench_models", found, tmp_path)
     content = json.loads(path.read_text("utf-8"))
-    assert content["architectures"] == medians
-    assert content["facts"] == "a machine"
+    assert path == tmp_path / "data" / "bench_models.json"
+    assert content["architectures"] == {"efp": 1}
+    assert re.fullmatch(r"\d{4}-\d\d-\d\d", content["measured"])
+    assert content["machine"] in content["facts"]
+    assert f"commit {content['commit']};" in content["facts"]
+
+
+def test_the_command_says_what_it_measures_keeps_it_and_builds_the_page(
+    bench, tmp_path, monkeypatch, capsys
+):
+    runner, pages = bench.runner, bench.pages
+
+    def measure(options):
+        """Write into rings."""
+        return {"rows": bench.micro.ring(repeats=1)}
+
+    (tmp_path / "b.md").write_text("<!-- bench:ring -->\nold\n<!-- /bench:ring -->\n")
+    for call in (pages.keep, pages.build):
+        monkeypatch.setattr(pages, call.__name__, partial(call, docs=tmp_path))
+    suite = runner.Suite("bench_", {"ring": measure})
+    assert suite.run(suite.parser("text").parse_args(["ring", "--write"])) == 0
+    printed = capsys.readouterr()
+    assert "ring: Write into rings ..." in printed.err
+    assert "load average" in printed.out
+    page = (tmp_path / "b.md").read_text()
+    assert "old" not in page
+    assert len(rows(page)) == 6
+    assert "Data: [bench_ring.json](data/bench_ring.json)." in page

@@ -1,28 +1,15 @@
 """The dashboard's benchmark runs; what it measures is for docs/benchmarks.md."""
 
-import json
-import re
-import sys
-from pathlib import Path
-from types import SimpleNamespace
+from dataclasses import asdict
 
 import pytest
-
-SCRIPTS = Path(__file__).resolve().parent.parent / "scripts"
-NAMES = ("bench_gui", "bench_gui_loop", "bench_gui_report")
+from script_packages import scripts
 
 
 @pytest.fixture(scope="module")
 def bench():
-    before = set(sys.modules)
-    sys.path.insert(0, str(SCRIPTS))
-    try:
-        yield SimpleNamespace(**{name: __import__(name) for name in NAMES})
-    finally:
-        sys.path.remove(str(SCRIPTS))
-        for name in set(sys.modules) - before:
-            if name.startswith("bench"):
-                del sys.modules[name]
+    with scripts("pages", "bench.gui", "bench.gui_loop") as found:
+        yield found
 
 
 def four(value):
@@ -30,7 +17,7 @@ def four(value):
 
 
 def figures(bench):
-    loop = bench.bench_gui_loop
+    loop = bench.gui_loop
     off, on = [10.0] * 20, [11.0] * 20
     blocks = [loop.Block(bool(n % 2), on if n % 2 else off, 0.07) for n in range(4)]
     frame = {
@@ -38,8 +25,8 @@ def figures(bench):
         "cpu_ms": four(1.5), "n_over_33_ms": 3,
     }  # fmt: skip
     return {
+        "plan": asdict(bench.gui.GuiPlan()),
         "frames": [frame],
-        "parts": {name: {"mean": 0.5, **four(1.0)} for name in bench.bench_gui.PARTS},
         "cpu": [{"channels": 64, "page": "session", "share": 0.0712}],
         "pixels": {"speed": 10.0, "n": 100, "ms": four(12.0)},
         "loop": loop.compared(blocks),
@@ -47,7 +34,7 @@ def figures(bench):
 
 
 def test_with_is_held_against_without(bench):
-    loop = bench.bench_gui_loop
+    loop = bench.gui_loop
     blocks = [
         loop.Block(False, [10.0, 10.0, 20.0]), loop.Block(True, [11.0, 11.0, 22.0]),
         loop.Block(False, [10.0, 10.0, 20.0]), loop.Block(True, [12.0, 12.0, 24.0]),
@@ -61,7 +48,7 @@ def test_with_is_held_against_without(bench):
 
 
 def test_the_interval_of_a_ratio_is_that_of_its_pairs(bench):
-    loop = bench.bench_gui_loop
+    loop = bench.gui_loop
     usual = [10.0] * 99 + [20.0]
     pairs = [
         (loop.Block(False, usual), loop.Block(True, [factor * ms for ms in usual]))
@@ -73,11 +60,10 @@ def test_the_interval_of_a_ratio_is_that_of_its_pairs(bench):
 
 
 def test_the_section_says_everything_in_tables(bench):
-    text = bench.bench_gui_report.text(bench.bench_gui.GuiPlan(), figures(bench))
+    text = bench.pages.render("bench_gui", figures(bench))
     assert text.startswith("### Dashboard")
     for words in (
         "| 64 channels, usual | 300 | 2.0 | **4.0** | 6.0 | 8.0 | 3 | 1.5 | 3.0 ",
-        "| EEG scope, 64 channels | 0.50 | 2.00 | 4.0 |",
         "| 64 | session | **0.071** |",
         "p50 12.0 ms, p95 **24.0 ms**",
         "p99 **1.10** (90 % lie in 1.10 to 1.10",
@@ -91,17 +77,8 @@ def test_the_section_says_everything_in_tables(bench):
     assert all(len(lines) >= 3 for lines in widths.values()), "no row is ragged"
 
 
-def test_figures_are_kept_with_day_and_machine(bench, tmp_path):
-    path = tmp_path / "data" / "bench_gui.json"
-    bench.bench_gui.store(figures(bench), "a machine", path)
-    kept = json.loads(path.read_text())
-    assert kept["facts"] == "a machine"
-    assert re.fullmatch(r"\d{4}-\d\d-\d\d", kept["measured"])
-    assert kept["loop"]["ratio"]["p99"] == 1.1
-
-
 def test_turns_are_in_pairs_and_triggers_on_the_twins_chunks(bench):
-    plan = bench.bench_gui_loop.LoopPlan()
+    plan = bench.gui_loop.LoopPlan()
     assert plan.n_blocks % 2 == 0
     assert plan.n_blocks / 2 * plan.block_s / plan.tr_s >= 500, "for a p99"
     assert plan.tr_s / 0.05 == pytest.approx(round(plan.tr_s / 0.05))
@@ -109,22 +86,18 @@ def test_turns_are_in_pairs_and_triggers_on_the_twins_chunks(bench):
 
 @pytest.mark.integration
 def test_windows_on_a_fake_session_are_timed(bench):
-    gui = bench.bench_gui
-    timing = ("--seconds", 0.5, "--warm-up", 0.2)
+    gui = bench.gui
     with gui.fake(64) as feed:
         look = gui.Look("9 ROIs over 60 min", 64, gui.FULL)
         plan = gui.GuiPlan(frames_s=0.5, warm_up_s=0.2)
         frames = gui._one_look(plan, feed, look)
-        parts = gui.play("parts", feed, *timing)
     assert frames["n"] >= 5
     assert 0 < frames["cpu_ms"]["p50"] <= frames["cpu_ms"]["max"]
-    assert set(parts["ms"]) == set(gui.PARTS)
-    assert sum(parts["ms"]["scope"]) > 0
 
 
 @pytest.mark.integration
 def test_a_prediction_is_followed_to_the_pixel(bench):
-    gui = bench.bench_gui
+    gui = bench.gui
     with gui.fake(26, speed=20.0) as feed:
         found = gui._pixels(gui.GuiPlan(n_predictions=3, speed=20.0), feed)
     assert found["n"] >= 3
@@ -133,4 +106,4 @@ def test_a_prediction_is_followed_to_the_pixel(bench):
 
 def test_a_feed_that_is_not_there_is_said(bench):
     with pytest.raises(RuntimeError, match="the window did not show channels"):
-        bench.bench_gui._expect(False, "channels", {"status": None, "wall_ms": [1]})
+        bench.gui._expect(False, "channels", {"status": None, "wall_ms": [1]})

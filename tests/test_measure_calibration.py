@@ -1,15 +1,15 @@
-"""What scripts/measure_calibration.py does with a scan, and how it goes on."""
+"""What scripts/evaluate does with a scan, and how it goes on."""
 
 import itertools
 from dataclasses import replace
-from types import ModuleType, SimpleNamespace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 pytest.importorskip("torch")
 
-from calibration_scripts import calibration_scripts
+from script_packages import scripts as packages
 from twin_scans import write_scan
 
 from rtbold.calibration.choosing import Candidates, choose, out_of_fold_of
@@ -21,10 +21,14 @@ from rtbold.calibration.split import STRICT_GAP_S
 from rtbold.calibration.verdict import ALPHA, VerdictSettings, judge
 from rtbold.sim import seeds
 
+NAMES = (
+    "runner", "evaluate.run", "evaluate.fit", "evaluate.scans", "evaluate.confound",
+)  # fmt: skip
+
 
 @pytest.fixture(scope="module")
 def scripts():
-    with calibration_scripts() as found:
+    with packages(*NAMES) as found:
         yield found
 
 
@@ -96,7 +100,7 @@ def counted(item, cache):
 
 
 def test_what_is_in_the_log_is_not_done_again(scripts, tmp_path, monkeypatch, capsys):
-    log = scripts.log
+    log = scripts.runner
     monkeypatch.setattr(log, "fingerprint", lambda job: "now")
     job = log.Job("some", [(1,), (2,)], counted, tmp_path)
     assert [line["twice"] for line in log.done_or_do(job)] == [2, 4]
@@ -115,32 +119,24 @@ def test_what_is_in_the_log_is_not_done_again(scripts, tmp_path, monkeypatch, ca
 
 
 def test_fingerprint_follows_the_code(scripts, tmp_path, monkeypatch):
-    job = scripts.log.Job("some", [], counted, tmp_path)
-    before = scripts.log.fingerprint(job)
-    assert before == scripts.log.fingerprint(job)
-    monkeypatch.setattr(scripts.log, "SOURCES", scripts.log.READ_SOURCES)
-    assert scripts.log.fingerprint(job) != before
-
-
-def test_all_sources_are_there_and_nothing_is_left_out_in_vain(scripts):
-    files = [p for source in scripts.log.SOURCES for p in scripts.log.files_of(source)]
-    assert all(file.is_file() for file in files)
-    for prefix in scripts.log.NOT_INVOLVED:
-        assert any(file.name.startswith(prefix) for file in files), prefix
+    job = scripts.runner.Job("some", [], counted, tmp_path)
+    before = scripts.runner.fingerprint(job)
+    assert before == scripts.runner.fingerprint(job)
+    monkeypatch.setattr(scripts.runner, "SOURCES", ("scripts/runner.py",))
+    assert scripts.runner.fingerprint(job) != before
 
 
 def test_what_only_writes_reports_does_not_count_as_code(
     scripts, tmp_path, monkeypatch
 ):
-    some = ModuleType("some")
-    some.__file__, some.__path__ = str(tmp_path / "__init__.py"), [str(tmp_path)]
+    monkeypatch.setattr(scripts.runner, "ROOT", tmp_path)
     (tmp_path / "fit.py").write_text("1")
     (tmp_path / "outcome.py").write_text("1")
-    before = scripts.log.code_hash([some])
+    before = scripts.runner.code_hash(["*.py"])
     (tmp_path / "outcome.py").write_text("2")
-    assert scripts.log.code_hash([some]) == before
+    assert scripts.runner.code_hash(["*.py"]) == before
     (tmp_path / "fit.py").write_text("2")
-    assert scripts.log.code_hash([some]) != before
+    assert scripts.runner.code_hash(["*.py"]) != before
 
 
 @pytest.fixture(scope="module")
@@ -217,5 +213,5 @@ def test_others_answer_as_the_modules_of_a_calibration_would(scripts, short):
 @pytest.mark.parametrize("n", ["0", "2", "1000"])
 def test_numbers_that_cannot_be_are_refused(scripts, n, capsys):
     with pytest.raises(SystemExit):
-        scripts.entry.parse(["gate", "--cache", "x", "--n", n])
+        scripts.run.parse(["gate", "--cache", "x", "--n", n])
     assert "expected 3 to 60 subjects" in capsys.readouterr().err

@@ -1,4 +1,4 @@
-"""Bounds, effects, summaries and tables of scripts/measure_calibration.py."""
+"""Bounds, effects, summaries and tables of scripts/evaluate."""
 
 import json
 from collections import Counter
@@ -8,16 +8,18 @@ import pytest
 
 pytest.importorskip("torch")
 
-from calibration_scripts import calibration_scripts
+from script_packages import scripts as packages
 
 from rtbold.calibration.nulls import pairing
 from rtbold.calibration.target import LOWPASS_HZ, lowpassed
-from rtbold.sim import seeds
+
+PARTS = ("coverage", "fit", "gate", "power", "stats", "time")
+NAMES = ("pages", "runner", *(f"evaluate.{name}" for name in PARTS))
 
 
 @pytest.fixture(scope="module")
 def scripts():
-    with calibration_scripts() as found:
+    with packages(*NAMES) as found:
         yield found
 
 
@@ -84,46 +86,23 @@ def test_mixed_series_have_the_true_r_as_scores_take_it(scripts):
     np.testing.assert_allclose(np.abs(pairing(part, signal).r), 1.0, atol=1e-9)
 
 
-def test_folds_of_a_strategy_are_joined(scripts, tmp_path):
-    rng = np.random.default_rng(4)
-    measured = rng.standard_normal((200, 3))
-    for size, n in (("shipped", 3), ("base size", 2)):
-        for seed in seeds.CALIBRATED_SEEDS[:n]:
-            for strategy, noise in (("head", 1.0), ("all", 3.0)):
-                predicted = measured + noise * rng.standard_normal((200, 3))
-                for fold in range(5):
-                    rows = slice(40 * fold, 40 * (fold + 1))
-                    path = scripts.everything._path(
-                        tmp_path, (size, seed, strategy, fold)
-                    )
-                    np.savez(
-                        path, network=predicted[rows], ridge_live=-measured[rows],
-                        scored=measured[rows],
-                    )  # fmt: skip
-    found = scripts.everything._compared("shipped", 3, tmp_path)
-    assert found["mean"]["head"]["mean"] == pytest.approx(0.7, abs=0.07)
-    assert found["difference"]["head - all"]["low"] > 0.2
-    np.testing.assert_allclose(found["each"]["ridge"], -1.0)
-    small = scripts.everything._compared("base size", 2, tmp_path)
-    table = scripts.page.everything({"shipped": found, "base size": small})
-    assert "| base size | 2 |" in table
-
-
-def test_every_fold_of_both_strategies_is_an_item(scripts):
-    items = scripts.everything.items(8)
-    assert len(items) == len(set(items)) == (8 + 2) * 2 * 5
-
-
 def test_coverage_counts_volumes_inside(scripts):
     residual = np.array([[0.1, 2.0], [-0.5, 0.0], [3.0, 0.0], [0.2, 0.0]])
     found = scripts.coverage.inside(residual, np.array([0.5, np.nan]))
     assert found == [0.75, None]
 
 
-def test_what_all_weights_would_take(scripts):
-    # 64 training volumes: 4 steps an epoch, 8 epochs; 9 looks at 10 stopping volumes.
-    found = scripts.time.fits_s([(64, 10), (64, 0)], step_s=2.0, window_s=0.1)
-    assert found == pytest.approx(2 * 8 * 4 * 2.0 + 9 * 10 * 0.1)
+def test_a_stage_lasts_until_the_next_one_is_named(scripts):
+    said = [
+        ("    0 s  reading eeg.vhdr and the BOLD\n", 12.0),
+        ("         features 10%, 5 s left\n", 13.0),
+        ("    4 s  563 volumes in 5 folds\n", 14.5),
+    ]
+    found = scripts.time.stages(said, begun_s=10.0, end_s=20.0)
+    assert found == [
+        ("start", 2.0), ("reading eeg.vhdr and the BOLD", 2.5),
+        ("563 volumes in 5 folds", 5.5),
+    ]  # fmt: skip
 
 
 def lines_of_gate(scripts, n):
@@ -148,20 +127,52 @@ def test_gate_summary_and_table(scripts):
     assert alone["every_roi"]["clustered_upper"] > alone["every_roi"]["share"]
     assert found["other subjects too"]["every_roi"]["share"] < 0.002
     assert found["alone"]["network"]["share"] == pytest.approx(0.05, abs=0.006)
-    table = scripts.page.gate(found)
+    table = scripts.pages.render("calibration_gate", found)
     assert f"{alone['declared']['hits']} of {len(lines)}" in table
 
 
-def test_page_is_written_between_its_marks(scripts, tmp_path, monkeypatch):
-    monkeypatch.setattr(scripts.page, "PAGE", tmp_path / "calibration.md")
-    monkeypatch.setattr(scripts.page, "DATA", tmp_path / "data")
-    (tmp_path / "calibration.md").write_text("# Calibration\n\nKept.\n")
-    for text in ("first", "second"):
-        scripts.page.write("gate", {"n": 1}, text, load_before=(0.0, 0.0, 0.0))
-    page = (tmp_path / "calibration.md").read_text()
-    assert "Kept." in page
-    assert "second" in page
-    assert "first" not in page
+def test_page_is_written_between_its_marks(scripts, tmp_path):
+    pages, section = scripts.pages, "calibration_gate"
+    page = tmp_path / "how" / "calibration.md"
+    page.parent.mkdir()
+    mark = "bench:calibration-gate"
+    page.write_text(f"# C\n\n<!-- {mark} -->\nold\n<!-- /{mark} -->\n\nKept.\n")
+    lines = lines_of_gate(scripts, 60)
+    for n_subjects in (59, 60):
+        found = scripts.runner.conditions((0.0, 0.0, 0.0)) | {
+            "subjects": n_subjects, "scans": 7, **scripts.gate.summary(lines),
+        }  # fmt: skip
+        pages.keep(section, found, tmp_path)
+        pages.build(section, tmp_path)
+    text = page.read_text()
+    assert "Kept." in text
+    assert "7 pairs of 60 subjects" in text
+    assert "of 59 subjects" not in text
+    assert "old" not in text
+    assert "Data: [calibration_gate.json](../data/calibration_gate.json)." in text
     data = json.loads((tmp_path / "data" / "calibration_gate.json").read_text())
-    assert data["n"] == 1
-    assert "load average" in data["measured"]
+    assert data["subjects"] == 60
+    assert "load average" in data["facts"]
+
+
+def test_pages_say_what_the_data_say(scripts, tmp_path):
+    pages = scripts.pages
+    built = []
+    for data in sorted((pages.DOCS / "data").glob("*.json")):
+        section = data.stem
+        if section == "bench_models":  # its text has no figures of its own yet
+            continue
+        page = pages.page_of(section)
+        for source in (data, page):
+            copy = tmp_path / source.relative_to(pages.DOCS)
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            copy.write_bytes(source.read_bytes())
+        pages.build(section, tmp_path)
+        assert (tmp_path / page.relative_to(pages.DOCS)).read_text() == page.read_text()
+        built.append(section)
+    assert len(built) >= 9
+
+
+def test_a_section_without_a_place_is_said(scripts, tmp_path):
+    with pytest.raises(SystemExit, match=r"0 pages under .* <!-- bench:gui -->"):
+        scripts.pages.page_of("bench_gui", tmp_path)

@@ -5,7 +5,7 @@ VALIDATION_SEEDS = range(2000, 3000)
 CHECK_SEEDS = range(2900, 2904)  # windows that a bundle carries; not used to validate
 TEST_SEEDS = range(9000, 10000)  # scored once; never used while anything is tuned
 
-# Parts of the test seeds, one for each question of scripts/measure_calibration.py.
+# Parts of the test seeds, one for each question of scripts/evaluate.
 CALIBRATED_SEEDS = range(9100, 9124)
 NULL_SEEDS = range(9200, 9260)
 POWER_SEEDS = range(9300, 9340)

@@ -44,7 +44,7 @@ def cached():
 def recording():
     path = cached()
     if path is None:
-        pytest.skip(f"{NAME} is not in the cache: python scripts/fetch_real_eeg.py")
+        pytest.skip(f"no {NAME} in the cache: python tests/support/fetch_real_eeg.py")
     pytest.importorskip("h5py")
     from rtbold.io.read_eeghdf import read_eeghdf
     from rtbold.io.recording import ReadOptions

@@ -1,6 +1,5 @@
 """Published weights by their names: which network, which channels, what is refused."""
 
-import importlib.util
 import json
 from pathlib import Path
 
@@ -10,6 +9,7 @@ import pytest
 torch = pytest.importorskip("torch")
 
 import checkpoint_files as files  # noqa: E402
+from eager_neurobolt import EagerNeuroBolt  # noqa: E402
 
 from rtbold.errors import CheckpointError, ConfigError  # noqa: E402
 from rtbold.models.biot import Biot, BiotConfig  # noqa: E402
@@ -24,7 +24,6 @@ from rtbold.models.published_starts import biot, labram  # noqa: E402
 GOLDEN = json.loads(
     (Path(__file__).parent / "data" / "neurobolt_golden.json").read_text()
 )["bold"]
-EAGER = Path(__file__).parents[2] / "scripts" / "eager_neurobolt.py"
 
 
 @pytest.fixture(scope="module")
@@ -85,8 +84,8 @@ def test_a_subset_is_the_published_network_on_fewer_channels(
     Nothing in the network but the position rows and the channel tokens knows which or
     how many channels there are: convolutions, norms, attention and means take what they
     are given. So the subset must equal a computation that shares no code with ours
-    (scripts/eager_neurobolt.py, which gives the golden values for all 26), fed with the
-    rows and tokens of these channels. Both are written out by hand here.
+    (tests/support/eager_neurobolt.py, which gives the golden values for all 26), fed
+    with the rows and tokens of these channels. Both are written out by hand here.
     """
     names = ("O2", "T4", "CZ", "TP9")  # T4 is T8 to these weights
     tokens = [9, 13, 18, 24]  # places in the published order
@@ -117,13 +116,10 @@ def test_the_reference_of_the_subset_gives_the_golden_values(
 
 
 def eager_network(path, tokens, rows):
-    spec = importlib.util.spec_from_file_location("eager", EAGER)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
     state = dict(read_checkpoint(path).state)
     name = "mss_module.channel_tokens.weight"
     state[name] = state[name][tokens]
-    return module.EagerNeuroBolt(state, rows)
+    return EagerNeuroBolt(state, rows)
 
 
 @pytest.fixture

@@ -24,7 +24,7 @@ def schema(topic):
 
 
 def make_schemas():
-    path = ROOT / "scripts" / "make_schemas.py"
+    path = ROOT / "scripts" / "pictures" / "make_schemas.py"
     spec = importlib.util.spec_from_file_location("make_schemas", path)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
@@ -82,7 +82,7 @@ def test_shipped_schemas_are_current():
     maker = make_schemas()
     wanted = {name: maker.text(each) for name, each in maker.schemas().items()}
     shipped = {path.name: path.read_text() for path in SCHEMAS.glob("*.json")}
-    assert shipped == wanted, "run: python scripts/make_schemas.py"
+    assert shipped == wanted, "run: python scripts/pictures/make_schemas.py"
 
 
 def test_card_schema_accepts_a_card_and_refuses_unknown_keys():

@@ -1,4 +1,16 @@
-"""What heads and brains are drawn from: the tables in gui/assets, and the outline."""
+"""What heads and brains are drawn from: the tables in gui/assets, and the outline.
+
+The tables are copies, as the dashboard reads no file of other packages: of
+rtbold/electrodes.csv and of DiFuMo's 64 regions (Dadi et al. 2020, NeuroImage
+221:117126; left-right places are approximate, 8 mm). scripts/make_gui_assets.py of
+commit a267d53 made them.
+
+The outlines, rtbold/brain_outline.csv, are points from the shadow of ICBM152 2009a
+nonlinear symmetric (Fonov et al. 2011, NeuroImage 54:313). Copyright of the template:
+(C) 1993-2004 Louis Collins, McConnell Brain Imaging Centre, Montreal Neurological
+Institute, McGill University; its licence permits to use, copy, modify and distribute it
+for any purpose without fee, with this notice.
+"""
 
 import csv
 from functools import cache

@@ -1,8 +1,6 @@
 """Golden values of the published code through import and every engine and precision."""
 
-import importlib.util
 import json
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,6 +9,7 @@ torch = pytest.importorskip("torch")
 
 import checkpoint_files as files  # noqa: E402
 import openvino  # noqa: E402
+from eager_neurobolt import EagerNeuroBolt  # noqa: E402
 
 from rtbold.bundle import load  # noqa: E402
 from rtbold.cli import main  # noqa: E402
@@ -21,7 +20,6 @@ from rtbold.models.neurobolt import NeuroBolt, NeuroBoltConfig  # noqa: E402
 
 pytestmark = pytest.mark.heavy
 GOLDEN = np.array(json.loads(files.GOLDEN.with_suffix(".json").read_text())["bold"])
-EAGER = Path(__file__).parents[3] / "scripts" / "eager_neurobolt.py"
 # The subset: places of its electrodes among the published 26, and their rows in
 # LaBraM's table plus 1, written out by hand. T4 is T8 to these weights.
 NAMES, TOKENS, ROWS = "O2,T4,CZ,TP9", [9, 13, 18, 24], [83, 46, 42, 48]
@@ -106,12 +104,9 @@ def test_a_subset_of_the_channels(checkpoint, subset, windows, engine):
 
 
 def eager(checkpoint, tokens, windows):
-    spec = importlib.util.spec_from_file_location("eager", EAGER)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
     state = dict(read_checkpoint(checkpoint).state)
     name = "mss_module.channel_tokens.weight"
     state[name] = state[name][tokens]
-    network = module.EagerNeuroBolt(state, torch.tensor(ROWS))
+    network = EagerNeuroBolt(state, torch.tensor(ROWS))
     with torch.inference_mode():
         return network(torch.from_numpy(windows)).numpy()

@@ -1,27 +1,20 @@
 import hashlib
-import importlib.util
 import tarfile
-from pathlib import Path
 
+import fetch_real_eeg as module
 import pytest
-
-ROOT = Path(__file__).resolve().parents[3]
 
 
 @pytest.fixture
 def script(monkeypatch):
     """The script, with a small archive instead of PyPI's."""
-    path = ROOT / "scripts" / "fetch_real_eeg.py"
-    spec = importlib.util.spec_from_file_location("fetch_real_eeg", path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
     contents = {"a.h5": b"first recording", "b.h5": b"second"}
     monkeypatch.setattr(
         module,
         "RECORDINGS",
         {n: (len(c), hashlib.sha256(c).hexdigest()) for n, c in contents.items()},
     )
-    module.downloads = []
+    monkeypatch.setattr(module, "downloads", [], raising=False)
 
     def download(folder, contents=contents):
         module.downloads.append(folder)

@@ -1,0 +1,68 @@
+"""What a precision costs the shipped network in R, on simulated subjects."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from bench.models import Engines, answers, shares
+
+# Of the validation range, but validation used none of them; no card reports them.
+SEEDS = range(2960, 2964)
+MINUTES = 10.0
+WANTED = "f32"
+
+
+def demo_r(*, seeds: Sequence[int] = SEEDS, minutes: float = MINUTES) -> str:
+    """Return a table: mean R of the demo bundle in every precision."""
+    from rtbold.bundle import load
+    from rtbold.check_file import read_check
+
+    bundle = load("demo")
+    check = read_check(bundle)
+    if check is None:
+        raise SystemExit("the demo bundle carries no check windows; train it again")
+    scans = [_scan(seed, minutes, bundle.card) for seed in seeds]
+    engines = Engines(bundle, check.eeg_uv).opened(n_threads=2)
+    predicted = {
+        label: [answers(call, windows) for windows, _ in scans]
+        for label, call in engines.items()
+    }
+    reference = np.concatenate(predicted[f"OpenVINO {WANTED}"])
+    lines = [
+        "| demo bundle, SIMULATED | mean R | less than f32 "
+        "| rms deviation / sd, median ROI | worst ROI |",
+        "|---|---|---|---|---|",
+    ]
+    r = {label: _mean_r(parts, scans) for label, parts in predicted.items()}
+    for label, parts in predicted.items():
+        typical, worst = shares(np.concatenate(parts), reference)
+        lines.append(
+            f"| {label} | {r[label]:.4f} | {r[f'OpenVINO {WANTED}'] - r[label]:+.4f} "
+            f"| {typical:.1e} | {worst:.1e} |"
+        )
+    return (
+        f"{len(scans)} simulated subjects of {minutes:g} minutes, {len(reference)} "
+        "volumes, 64 ROIs.\n\n" + "\n".join(lines)
+    )
+
+
+def _scan(seed: int, minutes: float, card) -> tuple[np.ndarray, np.ndarray]:  # noqa: ANN001
+    """Return windows and targets of one simulated subject."""
+    from rtbold.calibration.dataset import causal_windows, conditioned, normalised
+    from rtbold.calibration.twin_data import as_recording
+    from rtbold.sim.settings import TwinSettings
+    from rtbold.sim.twin import simulate
+
+    settings = TwinSettings(
+        seed=seed, duration_s=60 * minutes, tr_s=card.tr_s, channels=card.channels
+    )
+    scan = conditioned(as_recording(simulate(settings)), card)
+    return causal_windows(scan), normalised(scan.bold, card.normalisation)
+
+
+def _mean_r(
+    parts: Sequence[np.ndarray], scans: Sequence[tuple[np.ndarray, np.ndarray]]
+) -> float:
+    from rtbold.calibration.score import r_of_scans
+
+    return float(r_of_scans(parts, [measured for _, measured in scans]).mean())

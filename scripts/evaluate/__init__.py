@@ -1,0 +1,1 @@
+"""What models and calibrations are worth: ``python scripts/evaluate gate --help``."""

@@ -1,0 +1,137 @@
+"""Simulated scans, read once by network and ridge; kept in a cache where asked.
+
+The windows are slices of the EEG after the live loop's conditioning, as a calibration's
+are while every channel is good.
+"""
+
+import os
+import pickle
+from dataclasses import dataclass, replace
+from functools import cache as cached
+from pathlib import Path
+
+import numpy as np
+from runner import SOURCES, code_hash
+
+from rtbold import bundle
+from rtbold.calibration.base import Base, adapt_base
+from rtbold.calibration.dataset import conditioned
+from rtbold.calibration.progress import Pace, untimed, untold
+from rtbold.calibration.strategies.closed_form import Readings
+from rtbold.calibration.strategies.protocol import Material
+from rtbold.calibration.strategies.reading import read_features
+from rtbold.calibration.subject_ridge import RidgeTables, ridge_tables
+from rtbold.calibration.twin_data import as_recording
+from rtbold.sim.settings import Level, TwinSettings
+from rtbold.sim.twin import TwinRecording, simulate
+
+MINUTES = 20.0
+LIVE_FORMS = (("none", 16.0), ("laplacian", 16.0))
+
+
+@dataclass(frozen=True, eq=False)
+class Read:
+    """One EEG as the models see it, beside the BOLD that was measured with it."""
+
+    readings: Readings
+    tables: RidgeTables
+    volume: np.ndarray  # (windows,), number of each window's volume
+    bold: np.ndarray  # (volumes, rois), as measured, of all volumes
+    volume_onsets_s: np.ndarray  # (volumes,)
+
+    @property
+    def onsets_s(self) -> np.ndarray:
+        """Onset of each window's volume."""
+        return self.readings.onsets_s
+
+
+@dataclass(frozen=True, eq=False)
+class Simulated:
+    """One session with its windows."""
+
+    twin: TwinRecording
+    material: Material
+
+
+@cached
+def shipped() -> bundle.Bundle:
+    """Return the base that every wheel carries."""
+    return bundle.load("demo")
+
+
+@cached
+def base() -> Base:
+    """Return the shipped network on its own montage and ROIs."""
+    return adapt_base(shipped(), shipped().card.channels, shipped().card.rois)
+
+
+def simulated(
+    seed: int, *, level: Level = "hard", minutes: float = MINUTES
+) -> Simulated:
+    """Return a session of the subject `seed`; another length is another session."""
+    card = shipped().card
+    settings = TwinSettings(
+        seed=seed,
+        level=level,
+        duration_s=60 * minutes,
+        tr_s=card.tr_s,
+        channels=card.channels,
+    )
+    twin = simulate(settings)
+    scan = conditioned(as_recording(twin), card)
+    volume = np.searchsorted(twin.volume_onsets_s, scan.onsets_s - 1e-6)
+    return Simulated(twin, Material(scan.windows_uv(), scan.onsets_s, volume))
+
+
+def read(session: Simulated, *, live_only: bool = False) -> Read:
+    """Let network and ridge read all windows.
+
+    Parameters
+    ----------
+    live_only : keep only the ridge's forms that a session can run.
+    """
+    material, rois = session.material, base().rois
+    pace = Pace("features", 1, now_s=untimed, tell=untold)
+    tables = ridge_tables(material, shipped().card.channels, len(rois), pace)
+    if live_only:
+        tables = RidgeTables(tables.channels, {f: tables.forms[f] for f in LIVE_FORMS})
+    return Read(
+        readings=read_features(base(), material, pace),
+        tables=tables,
+        volume=material.volume,
+        bold=session.twin.bold,
+        volume_onsets_s=session.twin.volume_onsets_s,
+    )
+
+
+def cached_read(seed: int, folder: Path) -> Read:
+    """Return the 20 minutes of a `hard` subject, from the cache if they are there."""
+    of = f"{shipped().sha256[:8]}-{code_hash(SOURCES)}"
+    path = folder / f"hard-{seed}-{MINUTES:g}min-{of}.pickle"
+    if not path.exists():
+        found = read(simulated(seed), live_only=True)
+        bare = replace(found, readings=replace(found.readings, earlier=None))
+        draft = path.with_suffix(f".{os.getpid()}.part")
+        draft.write_bytes(pickle.dumps(bare))
+        draft.replace(path)
+    bare = pickle.loads(path.read_bytes())
+    return replace(bare, readings=replace(bare.readings, earlier=base().earlier))
+
+
+def first_minutes(whole: Read, minutes: float) -> Read:
+    """Return the scan as if it had ended after so many minutes."""
+    n = int((whole.volume_onsets_s < 60 * minutes).sum())
+    rows = slice(0, int((whole.volume < n).sum()))
+    forms = {form: _rows(r, rows) for form, r in whole.tables.forms.items()}
+    return Read(
+        readings=_rows(whole.readings, rows),
+        tables=RidgeTables(whole.tables.channels, forms),
+        volume=whole.volume[rows],
+        bold=whole.bold[:n],
+        volume_onsets_s=whole.volume_onsets_s[:n],
+    )
+
+
+def _rows(readings: Readings, rows: slice) -> Readings:
+    cut = ("features", "prior", "onsets_s")
+    return replace(readings, **{name: getattr(readings, name)[rows] for name in cut})
