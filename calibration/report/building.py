@@ -207,4 +207,6 @@ def _warnings(result: CalibrationResult) -> tuple[str, ...]:
     told = []
     if result.interrupted:
         told.append("the fit was interrupted; the best so far was kept")
+    if result.not_checked:
+        told.append(result.not_checked)
     return tuple(told)
