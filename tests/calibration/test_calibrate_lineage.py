@@ -10,7 +10,11 @@ from calibration_run import Ran
 
 from rtbold import bundle
 from rtbold.calibration import outcome
+from rtbold.calibration.dataset import conditioned
+from rtbold.calibration.lineage import lineage_of_training, refuse_seen
+from rtbold.calibration.twin_data import as_recording
 from rtbold.cli import calibrate_fit
+from rtbold.errors import ConfigError
 
 ROIS = ("Cuneus", "Putamen")
 
@@ -30,9 +34,14 @@ def no_report():
 
 
 @pytest.fixture(scope="module")
-def files(folder):
+def twin():
+    return make_scan(2060, duration_s=420.0)
+
+
+@pytest.fixture(scope="module")
+def files(folder, twin):
     """EEG of one simulated subject, BOLD of another."""
-    xdf, _ = write_scan(folder, make_scan(2060, duration_s=420.0), name="eeg")
+    xdf, _ = write_scan(folder, twin, name="eeg")
     other = make_scan(2061, duration_s=420.0)
     write_bold(folder / "bold.tsv", other.roi_names, other.bold)
     return xdf, folder / "bold.tsv"
@@ -104,6 +113,17 @@ def test_a_bundle_carries_its_scan_on_card_and_weights(noise):
     with safe_open(file, framework="pt") as weights:
         text = weights.metadata()["rtbold.lineage"]
     assert msgspec.json.decode(text, type=type(lineage)) == lineage
+
+
+def test_training_and_calibration_mark_a_scan_alike(noise, twin):
+    trained = conditioned(as_recording(twin), noise.bundle.card).seen
+    shared = noise.result.gathered.marks.shared_with(trained)
+    assert shared == (64, 64, 0, 64)  # the BOLD is another subject's
+    base = msgspec.structs.replace(
+        noise.bundle.card, lineage=lineage_of_training([trained])
+    )
+    with pytest.raises(ConfigError, match="has learned from the EEG of this scan"):
+        refuse_seen(base, noise.result.gathered.marks)
 
 
 def test_an_older_card_is_refused_on_its_own_data(noise, folder, command):
