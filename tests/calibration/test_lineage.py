@@ -4,7 +4,11 @@ import itertools
 import numpy as np
 import pytest
 from scipy import signal
+from twin_scans import write_scan
 
+from rtbold.calibration.inputs.alignment import align
+from rtbold.calibration.inputs.bold import read_bold
+from rtbold.calibration.inputs.eeg import read_eeg
 from rtbold.calibration.lineage import (
     EEG_CHANGES_N,
     MOST_N,
@@ -14,6 +18,7 @@ from rtbold.calibration.lineage import (
     lineage_after,
     lineage_of_training,
     marks_of,
+    marks_of_scan,
     not_checked,
     refuse_same_data,
     refuse_seen,
@@ -22,6 +27,9 @@ from rtbold.calibration.lineage import (
 )
 from rtbold.card import Card, Lineage, Origin, SeenScan
 from rtbold.errors import ConfigError
+from rtbold.sim.session_files import write_session
+from rtbold.sim.settings import TwinSettings
+from rtbold.sim.twin import simulate
 
 TR_S = 2.0
 RATE_HZ = 100.0
@@ -125,6 +133,26 @@ def test_eeg_is_known_again(scan, seen, changed):
     shared = marked(eeg_uv, onsets_s, np.empty((0, 0)), rate_hz).shared_with(seen)
     assert shared.eeg > 3 * SEEN_N
     assert shared.seen == ("EEG",)
+
+
+def test_a_scan_is_known_again_in_another_format(tmp_path):
+    """BrainVision marks volumes by sample; XDF has stamps of a recorder's clock."""
+    settings = TwinSettings(seed=2992, duration_s=120.0, level="easy")
+    folder = write_session(settings, tmp_path / "scan")
+    paths = [
+        (folder / "eeg.vhdr", folder / "bold.tsv"),
+        write_scan(tmp_path, simulate(settings)),
+    ]
+    vision, xdf = (_read(eeg, bold) for eeg, bold in paths)
+    shared = xdf.shared_with(vision.on_card())
+    assert shared.eeg > 0.2 * shared.n_eeg
+    assert shared.bold > 0.9 * shared.n_bold
+    assert shared.seen == ("EEG", "BOLD")
+
+
+def _read(eeg_path, bold_path):
+    eeg = read_eeg(eeg_path)
+    return marks_of_scan(eeg, align(eeg, read_bold(str(bold_path))))
 
 
 @pytest.mark.parametrize(
