@@ -101,26 +101,34 @@ def scan_marks(power: FloatArray, bold: FloatArray) -> ScanMarks:
 
 
 def volume_power(
-    eeg_uv: Float32Array, first: np.ndarray, rate_hz: float, *, tr_s: float
+    eeg_uv: Float32Array,
+    first: np.ndarray,
+    rate_hz: float,
+    *,
+    tr_s: float,
+    rows: Sequence[int] | None = None,
 ) -> FloatArray:
     """Return (volumes, channels), log power from 1 to 30 Hz during each volume.
 
     Parameters
     ----------
     first : (volumes,), sample at each volume's onset; below 0: not known.
+    rows : channels; None: all.
     """
+    chosen = np.arange(len(eeg_uv)) if rows is None else np.asarray(rows, int)
     n = round(tr_s * rate_hz)
     taper = signal.windows.hann(n)  # an onset that is rounded moves little
     hz = fft.rfftfreq(n, 1 / rate_hz)
     band = (hz >= BAND_HZ[0]) & (hz <= BAND_HZ[1])
-    power = np.full((len(first), len(eeg_uv)), np.nan)
-    for row, start in enumerate(first):
+    power = np.full((len(first), len(chosen)), np.nan)
+    for volume, start in enumerate(first):
         if start < 0 or start + n > eeg_uv.shape[1]:
             continue
-        block = eeg_uv[:, start : start + n].astype(np.float64)
-        if np.isfinite(block).all():
-            spectrum = fft.rfft(signal.detrend(block) * taper)[:, band]
-            power[row] = (np.abs(spectrum) ** 2).sum(axis=1)
+        # A volume at a time: a whole recording in double precision is gigabytes
+        block = eeg_uv[chosen, start : start + n].astype(np.float64)
+        block[~np.isfinite(block).all(axis=1)] = np.nan
+        spectrum = fft.rfft(_without_trend(block) * taper)[:, band]
+        power[volume] = (np.abs(spectrum) ** 2).sum(axis=1)
     with np.errstate(divide="ignore"):  # a dead channel: no mark comes of it
         logged: FloatArray = np.log(power)
     return logged
@@ -133,10 +141,11 @@ def marks_of_scan(eeg: EegRecording, alignment: Alignment) -> ScanMarks:
     onsets_s = alignment.onsets_s
     at = np.searchsorted(stamps(recording), np.nan_to_num(onsets_s) - 1e-9)
     power = volume_power(
-        recording.data_uv[rows],
+        recording.data_uv,
         np.where(np.isfinite(onsets_s), at, -1),
         recording.rate_hz,
         tr_s=alignment.tr_s,
+        rows=rows,
     )
     return scan_marks(power, alignment.bold)
 
@@ -231,6 +240,14 @@ def _told(shared: Shared) -> str:
         f"{shared.eeg} of {shared.n_eeg} marks of an earlier EEG, {shared.bold} of "
         f"{shared.n_bold} of its BOLD"
     )
+
+
+def _without_trend(block: FloatArray) -> FloatArray:
+    """Return (channels, samples) without mean and slope."""
+    centred: FloatArray = block - block.mean(axis=1, keepdims=True)
+    t = np.arange(block.shape[1]) - (block.shape[1] - 1) / 2
+    slope = centred @ t / (t @ t)
+    return centred - slope[:, None] * t
 
 
 def _marks_of_one(column: Float32Array, changes_n: int) -> list[bytes]:

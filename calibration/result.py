@@ -114,9 +114,9 @@ class CalibrationResult:
 
     @property
     def not_checked(self) -> str:
-        """Why it is not known whether the base has seen this scan; empty: it is."""
-        card = self.base.card if self.base else None
-        return not_checked(card, simulated=self.simulated)
+        """Why it is not known whether what is kept saw this scan before; else empty."""
+        base = self.base if self.choice.kept == "network" else None
+        return not_checked(base.card if base else None, simulated=self.simulated)
 
     @property
     def interrupted(self) -> bool:

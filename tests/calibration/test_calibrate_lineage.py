@@ -1,5 +1,7 @@
 """Noise stays noise: a base is never calibrated on a scan that it has seen."""
 
+from dataclasses import replace
+
 import msgspec
 import pytest
 from twin_scans import make_scan, write_bold, write_scan
@@ -13,7 +15,8 @@ from rtbold.calibration import outcome
 from rtbold.calibration.dataset import conditioned
 from rtbold.calibration.lineage import lineage_of_training, refuse_seen
 from rtbold.calibration.twin_data import as_recording
-from rtbold.cli import calibrate_fit
+from rtbold.card import Lineage
+from rtbold.cli import calibrate_fit, calibrate_live
 from rtbold.errors import ConfigError
 
 ROIS = ("Cuneus", "Putamen")
@@ -73,21 +76,18 @@ def test_noise_does_not_become_a_signal_in_two_commands(noise, command):
 
 
 def test_it_is_refused_under_another_name_and_in_part(noise, folder, command, files):
-    """Another subject's code, the bundle as a copy, rows and a ROI of the table."""
-    copy = folder / "exported.rtbold"
-    bundle.write(
-        copy,
-        noise.bundle.card,
-        {
-            entry.path: noise.bundle.file(entry.path)
-            for entry in noise.bundle.card.files
-        },
-    )
+    """A copy of the bundle, another subject's code, and less of the scan."""
+    card = noise.bundle.card
+    contents = {entry.path: noise.bundle.file(entry.path) for entry in card.files}
+    copy = bundle.write(folder / "exported.rtbold", card, contents).path
+    lines = files[1].read_text(encoding="utf-8").splitlines(keepends=True)
+    part = folder / "part.tsv"
+    part.write_text("".join([lines[0], *lines[8:-3]]), encoding="utf-8")
     ran = Ran(folder / "elsewhere", "--subject", "X9", "--base", copy,
-              "--eeg", files[0], "--bold", files[1], "--cleaning", "none",
-              "--roi", "Putamen", "--channels", "C3,C4,P3",
-              "--drop-volumes", "9", "--drop-last-volumes", "4")  # fmt: skip
-    assert ran.code == 2
+              "--eeg", files[0], "--bold", part, "--cleaning", "none",
+              "--dummy-volumes", "7", "--spare-triggers", "3",
+              "--roi", "Putamen", "--channels", "C3,C4,P3")  # fmt: skip
+    assert ran.code == 2, ran.err
     assert "has learned from the EEG and BOLD of this scan" in ran.err
 
 
@@ -100,6 +100,20 @@ def test_either_of_both_is_enough(noise, folder, files, seen):
               "--cleaning", "none", "--continue", "latest")  # fmt: skip
     assert ran.code == 2
     assert f"has learned from the {seen} of this scan" in ran.err
+
+
+def test_a_live_scan_is_compared_too(noise, files, monkeypatch):
+    """As if the scanner's export had been played again."""
+
+    def recorded(settings, _):
+        scan = replace(settings.scan, eeg=files[0], bold=str(files[1]))
+        return replace(settings, scan=scan)
+
+    monkeypatch.setattr(calibrate_live, "recorded", recorded)
+    ran = Ran(noise.root, "--subject", "S01", "--live", "--cleaning", "none",
+              "--continue", "latest")  # fmt: skip
+    assert ran.code == 2
+    assert "has learned from the EEG and BOLD of this scan" in ran.err
 
 
 def test_a_bundle_carries_its_scan_on_card_and_weights(noise):
@@ -146,8 +160,10 @@ def test_an_older_card_that_cannot_be_checked_is_told(noise, folder, command):
     assert "cannot be checked" in ran.found["not_checked"]
     card = ran.bundle.card
     assert "cannot be checked" in card.note
-    kept_base = ran.result.choice.kept == "network"
-    assert card.lineage.complete == (not kept_base)
+    assert ran.result.choice.kept == "network"  # it remembers the scan
+    assert ran.found["gate"]["r"] > noise.found["gate"]["r"] + 0.2
+    own = ran.result.gathered.marks.on_card()
+    assert card.lineage == Lineage(scans=(own,), complete=False)
 
 
 def _older(found, path, sha256):

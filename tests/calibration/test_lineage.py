@@ -195,6 +195,19 @@ def test_a_volume_without_eeg_has_no_power(scan):
     assert np.isfinite(power).all(axis=1).tolist() == [False, True, False]
 
 
+def test_a_sample_that_is_missing_costs_one_channel_of_a_volume(scan):
+    holed = scan[0].copy()
+    holed[1, 250] = np.nan
+    first = np.array([200, 400])
+    power, whole = (
+        volume_power(eeg_uv, first, RATE_HZ, tr_s=TR_S) for eeg_uv in (holed, scan[0])
+    )
+    assert np.argwhere(np.isnan(power)).tolist() == [[0, 1]]
+    np.testing.assert_array_equal(power[1], whole[1])
+    picked = volume_power(holed, first, RATE_HZ, tr_s=TR_S, rows=[3, 0])
+    np.testing.assert_allclose(picked, whole[:, [3, 0]])
+
+
 @pytest.mark.parametrize(
     ("eeg_of", "bold_of", "what"),
     [(1, 1, "EEG and BOLD"), (1, 2, "EEG"), (2, 1, "BOLD")],
