@@ -14,7 +14,8 @@ from typing import Protocol
 import numpy as np
 from scipy import signal
 
-from rtbold.card import Card, Normalisation
+from rtbold.calibration.lineage import TRAINING_N, scan_marks, volume_power
+from rtbold.card import Card, Normalisation, SeenScan
 from rtbold.conditioning import Conditioner
 from rtbold.electrodes import match
 from rtbold.errors import ConfigError, DataFileError
@@ -56,6 +57,7 @@ class Scan:
     first: np.ndarray  # (volumes,), first sample of each volume's window
     bold: FloatArray  # (volumes, rois), filtered, in the scanner's unit
     onsets_s: FloatArray  # (volumes,)
+    seen: SeenScan | None = None  # marks for a lineage; None: made before there were
 
     def __len__(self) -> int:
         """Return the number of volumes that have a whole window."""
@@ -107,7 +109,15 @@ def conditioned(recording: Recording, card: Card) -> Scan:
         first=end[whole] - WINDOW_SAMPLES,
         bold=bold[whole],
         onsets_s=recording.volume_onsets_s[whole],
+        seen=_marked(recording, tr_s),
     )
+
+
+def _marked(recording: Recording, tr_s: float) -> SeenScan:
+    """Return the marks of a recording as it is, before any conditioning."""
+    first = np.ceil(recording.volume_onsets_s * recording.rate_hz - 1e-6).astype(int)
+    power = volume_power(recording.eeg_uv, first, recording.rate_hz, tr_s=tr_s)
+    return scan_marks(power, recording.bold).on_card(TRAINING_N)
 
 
 def _rows(recording: Recording, card: Card) -> list[int]:

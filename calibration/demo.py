@@ -206,6 +206,6 @@ def write_bundle(
     contents = {
         CHECK_NAME: check_file(model, check_uv),
         "model.onnx": to_onnx(model, len(card.channels), watch=watch),
-        "weights.safetensors": to_safetensors(model),
+        "weights.safetensors": to_safetensors(model, card.lineage),
     }
     return bundle.write(folder, card, contents, replace=True)

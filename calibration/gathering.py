@@ -1,7 +1,8 @@
 """From files to what a fit is made of: a subject's scan, and others' EEG beside it."""
 
+import hashlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import cast
 
@@ -15,6 +16,7 @@ from rtbold.calibration.inputs.eeg import EegRecording, read_eeg
 from rtbold.calibration.inputs.lag_scan import LagScan, lag_scan
 from rtbold.calibration.inputs.runs import trigger_runs
 from rtbold.calibration.inputs.scan import CalibrationScan, scan_of
+from rtbold.calibration.lineage import ScanMarks, marks_of_scan, refuse_seen
 from rtbold.calibration.settings import CalibrationSettings, ScanFiles
 from rtbold.calibration.split import IntArray, StrictSettings, strict_folds
 from rtbold.card import Card, Origin
@@ -48,11 +50,21 @@ class Gathered:
     regressed: tuple[str, ...]  # confounds that are taken out of the target
     others: tuple[OtherEeg, ...]
     channels: tuple[ChannelFacts, ...] = ()  # of the model, how good they were
+    marks: ScanMarks = field(default_factory=ScanMarks)
 
     @property
     def simulated(self) -> bool:
         """Whether a file said that no scanner made it."""
         return self.scan.simulated
+
+    @property
+    def data_sha256(self) -> str:
+        """A hash of everything that a fit sees: windows and their BOLD."""
+        digest = hashlib.sha256()
+        scan = self.scan
+        for array in (scan.windows, scan.volume, scan.bold[scan.volume]):
+            digest.update(array.tobytes())
+        return digest.hexdigest()
 
 
 def gather(settings: CalibrationSettings, base: Card | None, say: Say) -> Gathered:
@@ -65,7 +77,8 @@ def gather(settings: CalibrationSettings, base: Card | None, say: Say) -> Gather
     Raises
     ------
     DataFileError : files, markers or volumes are not what a calibration needs.
-    ConfigError : a ROI, a channel or the target is not there.
+    ConfigError : a ROI, a channel or the target is not there, or the base has learned
+        from this scan.
     """
     files = settings.scan
     say(f"reading {files.eeg.name} and the BOLD")
@@ -74,8 +87,10 @@ def gather(settings: CalibrationSettings, base: Card | None, say: Say) -> Gather
     eeg = _eeg(files, files.eeg)
     alignment = align(eeg, bold, files.pairing)
     known_s = alignment.onsets_s[np.isfinite(alignment.onsets_s)]
-    # Before the windows are made: they take longer than this refusal needs
+    # Before the windows are made: they take longer than these refusals need
     strict_folds(known_s, StrictSettings(n_folds=settings.n_folds))
+    marks = marks_of_scan(eeg, alignment)
+    refuse_seen(base, marks)
     card = _draft(settings, eeg, alignment, base)
     say(f"making the windows of {len(alignment)} volumes")
     scan = scan_of(eeg, alignment, card, settings=files.windows)
@@ -87,7 +102,9 @@ def gather(settings: CalibrationSettings, base: Card | None, say: Say) -> Gather
     for path in files.other_eeg:
         say(f"making the windows of {path.name}, for the null")
         others.append(_other(settings, alignment, scan, card, path=path))
-    return Gathered(card, alignment, lag, scan, regressed, tuple(others), channels)
+    return Gathered(
+        card, alignment, lag, scan, regressed, tuple(others), channels, marks
+    )
 
 
 def check_target(settings: CalibrationSettings, rois: Sequence[str]) -> None:

@@ -76,7 +76,7 @@ def _model(result: CalibrationResult, n_channels: int) -> dict[str, bytes | Path
     return {
         CHECK_NAME: check_file(module, check_windows(result.windows)),
         "model.onnx": to_onnx(module, n_channels, watch=(scale.mean, scale.sd)),
-        "weights.safetensors": to_safetensors(module),
+        "weights.safetensors": to_safetensors(module, result.lineage),
     }
 
 

@@ -23,6 +23,7 @@ from rtbold.calibration.likeness import (
     likeness_reference,
     statistics_of,
 )
+from rtbold.calibration.lineage import refuse_same_data
 from rtbold.calibration.outoffold import (
     HORIZONS,
     FinalFit,
@@ -123,6 +124,8 @@ def _read(settings: CalibrationSettings, hooks: Hooks) -> _Work:
     gathered = gather(settings, base.card if base else None, hooks.say)
     declared = _declared(settings, gathered)
     measured = measured_scan(gathered)
+    if base is not None:
+        refuse_same_data(base.card, gathered.data_sha256)
     parts = strict_folds(measured.onsets_s, StrictSettings(n_folds=settings.n_folds))
     options = _options(settings, hooks)
     hooks.say(f"{len(measured.onsets_s)} volumes in {len(parts)} folds")

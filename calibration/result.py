@@ -8,11 +8,13 @@ from torch import nn
 
 from rtbold.bundle import Bundle
 from rtbold.calibration.gathering import Gathered
+from rtbold.calibration.lineage import lineage_after, not_checked
 from rtbold.calibration.nuisances import Nuisances
 from rtbold.calibration.outoffold import FinalFit, FoldedScan
 from rtbold.calibration.scored import Declared, OutOfFold
 from rtbold.calibration.settings import CalibrationSettings
 from rtbold.calibration.target import MeasuredScan, TargetScaling
+from rtbold.card import Lineage
 from rtbold.conformal import Intervals
 from rtbold.likeness_reference import LikenessReference
 from rtbold.messages import Float32Array, FloatArray
@@ -103,6 +105,18 @@ class CalibrationResult:
         base = self.base if self.choice.kept == "network" else None
         inherited = base is not None and base.card.origin.simulated_lineage
         return self.simulated or inherited
+
+    @property
+    def lineage(self) -> Lineage:
+        """The scans that the kept weights were learned from."""
+        base = self.base if self.choice.kept == "network" else None
+        return lineage_after(base.card if base else None, self.gathered.marks.on_card())
+
+    @property
+    def not_checked(self) -> str:
+        """Why it is not known whether what is kept saw this scan before; else empty."""
+        base = self.base if self.choice.kept == "network" else None
+        return not_checked(base.card if base else None, simulated=self.simulated)
 
     @property
     def interrupted(self) -> bool:

@@ -1,7 +1,6 @@
 """The card of a subject's model."""
 
 import datetime
-import hashlib
 
 import msgspec
 import numpy as np
@@ -48,7 +47,8 @@ def card_of(result: CalibrationResult, now: datetime.datetime) -> Card:
         alignment=_alignment(result),
         fitting=_fitting(result),
         scores=_scores(result),
-        training_data_sha256=data_sha256(result),
+        training_data_sha256=result.gathered.data_sha256,
+        lineage=result.lineage,
         check=Check(
             windows="simulated" if result.simulated else "recorded", n=N_CHECK_WINDOWS
         ),
@@ -62,15 +62,6 @@ def predictions(result: CalibrationResult) -> FloatArray:
     """Return what the kept model predicted out of fold, (windows, rois)."""
     found: FloatArray = getattr(result.folded, result.choice.kept)
     return found
-
-
-def data_sha256(result: CalibrationResult) -> str:
-    """Return a hash of everything that the fit saw."""
-    digest = hashlib.sha256()
-    scan = result.gathered.scan
-    for array in (scan.windows, scan.volume, result.measured.bold):
-        digest.update(array.tobytes())
-    return digest.hexdigest()
 
 
 def _normalisation(scaling: TargetScaling) -> Normalisation:
@@ -183,6 +174,8 @@ def _note(result: CalibrationResult) -> str:
     notes = list(result.choice.reasons)
     if result.simulated:
         notes.insert(0, "SIMULATED data only; says nothing about real brains")
+    if result.not_checked:
+        notes.append(result.not_checked)
     if result.interrupted:
         notes.append("interrupted: the best so far was kept")
     return "; ".join(notes)

@@ -33,6 +33,8 @@ def _warnings(result: CalibrationResult) -> Iterator[str]:
         yield "SIMULATED data: nothing here says anything about a real brain"
     if result.interrupted:
         yield "interrupted: the best so far was kept"
+    if result.not_checked:
+        yield f"warning  {result.not_checked}"
     if warning := result.gathered.lag.warning:
         yield f"warning  {warning}"
     yield from _volumes(result.gathered.scan)

@@ -11,9 +11,11 @@ import msgspec
 import numpy as np
 
 from rtbold.calibration.dataset import Recording, Scan, conditioned
-from rtbold.card import Card
+from rtbold.card import Card, SeenScan
 from rtbold.sim.settings import Level, TwinSettings
 from rtbold.sim.twin import TwinRecording, simulate
+
+_SEEN = "seen_"  # before the names of a scan's marks
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,13 +57,21 @@ class TwinScans:
         scan = conditioned(as_recording(self.recording(seed)), self.card)
         draft = self._path(seed).with_suffix(".part.npz")
         arrays = {n: getattr(scan, n) for n in ("eeg_uv", "first", "bold", "onsets_s")}
-        np.savez(draft, **arrays)
+        marks = {} if scan.seen is None else msgspec.structs.asdict(scan.seen)
+        np.savez(draft, **arrays, **{f"{_SEEN}{n}": v for n, v in marks.items()})
         draft.replace(self._path(seed))
 
     def read(self, seed: int) -> Scan:
         """Return a scan from the cache."""
         with np.load(self._path(seed), allow_pickle=False) as arrays:
-            return Scan(name=f"twin {self.level} {seed}", **dict(arrays))
+            found = dict(arrays)
+        marks = {
+            name.removeprefix(_SEEN): str(found.pop(name))
+            for name in list(found)
+            if name.startswith(_SEEN)
+        }
+        seen = SeenScan(**marks) if marks else None  # an older cache has none
+        return Scan(name=f"twin {self.level} {seed}", **found, seen=seen)
 
     def _path(self, seed: int) -> Path:
         chain = msgspec.json.encode(self.card.conditioning)

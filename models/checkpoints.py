@@ -14,12 +14,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+import msgspec
 import torch
+from safetensors import safe_open
 from safetensors.torch import load_file
 from torch import Tensor
 
+from rtbold.card import Lineage
 from rtbold.errors import CheckpointError
 
+LINEAGE = "rtbold.lineage"  # key of a safetensors file's notes
 MAX_BYTES = 2 << 30  # the published ones are below 200 MB with their optimizer
 _STATE_KEYS = ("model", "state_dict")
 _WHOLE_MODEL_PREFIXES = ("module.",)  # of torch's parallel wrappers
@@ -35,6 +39,7 @@ class Checkpoint:
     sha256: str
     state: dict[str, Tensor]  # float32 (integers as they are), prefixes taken off
     left: tuple[str, ...]  # entries of the file that are no weights of the network
+    lineage: Lineage | None = None  # of weights that rtbold wrote as safetensors
 
 
 def read_checkpoint(path: Path) -> Checkpoint:
@@ -58,7 +63,21 @@ def read_checkpoint(path: Path) -> Checkpoint:
         sha256=sha256,
         state={name: _plain(value) for name, value in state.items()},
         left=(*others, *outside),
+        lineage=_lineage(path) if path.suffix == ".safetensors" else None,
     )
+
+
+def _lineage(path: Path) -> Lineage | None:
+    """Return what rtbold wrote of the scans behind the weights; None: nothing."""
+    with safe_open(path, framework="pt") as file:
+        text = (file.metadata() or {}).get(LINEAGE)
+    try:
+        return None if text is None else msgspec.json.decode(text, type=Lineage)
+    except msgspec.MsgspecError as error:
+        raise CheckpointError(
+            f"{path} says which scans it was trained on, but not as rtbold writes it: "
+            f"{error}. Import the file as it lies in its bundle."
+        ) from error
 
 
 def _checked_hash(path: Path) -> str:

@@ -5,11 +5,14 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import msgspec
 import onnx
 import torch
 from torch import nn
 
+from rtbold.card import Lineage
 from rtbold.messages import FloatArray
+from rtbold.models.checkpoints import LINEAGE
 from rtbold.models.folding import folded
 from rtbold.models.spectral import WINDOW_SAMPLES
 from rtbold.models.watched import Watched, can_be_watched
@@ -82,9 +85,15 @@ def _forget_origin(proto: onnx.ModelProto) -> None:
     del proto.metadata_props[:]
 
 
-def to_safetensors(model: nn.Module) -> bytes:
-    """Return ``weights.safetensors``: the state dict, names as in the architecture."""
+def to_safetensors(model: nn.Module, lineage: Lineage | None = None) -> bytes:
+    """Return ``weights.safetensors``: the state dict, names as in the architecture.
+
+    Parameters
+    ----------
+    lineage : goes with the weights, so that they do not lose it by an import.
+    """
     from safetensors.torch import save
 
     state = {name: value.contiguous() for name, value in model.state_dict().items()}
-    return save(state)
+    told = None if lineage is None else {LINEAGE: msgspec.json.encode(lineage).decode()}
+    return save(state, metadata=told)

@@ -10,7 +10,15 @@ import msgspec
 import torch
 
 from rtbold import bundle
-from rtbold.card import Card, Check, Cleaning, Conditioning, Normalisation, Origin
+from rtbold.card import (
+    Card,
+    Check,
+    Cleaning,
+    Conditioning,
+    Lineage,
+    Normalisation,
+    Origin,
+)
 from rtbold.check_file import CHECK_NAME
 from rtbold.electrodes import canonical, has_position
 from rtbold.errors import BundleError, CheckpointError, ConfigError
@@ -95,7 +103,7 @@ def import_checkpoints(
         check=Check(windows="synthetic", n=len(windows)),
     )
     contents = {
-        "weights.safetensors": to_safetensors(network),
+        "weights.safetensors": to_safetensors(network, card.lineage),
         "model.onnx": to_onnx(network, n_channels),
         CHECK_NAME: check_file(network, windows),
     }
@@ -180,10 +188,19 @@ def _card(
             kind="published" if imported.trained_head else "start",
             simulated_lineage=False,
         ),
+        lineage=_lineage(checkpoints),
         software=_software(),
         created=settings.created,
         note=_note(imported, checkpoints),
     )
+
+
+def _lineage(checkpoints: Sequence[Checkpoint]) -> Lineage:
+    """Return what is known of the scans behind the weights: of foreign ones, none."""
+    known = [c.lineage for c in checkpoints if c.lineage is not None]
+    scans = dict.fromkeys(scan for lineage in known for scan in lineage.scans)
+    complete = len(known) == len(checkpoints) and all(each.complete for each in known)
+    return Lineage(scans=tuple(scans), complete=complete)
 
 
 def _reference(name: str) -> str:

@@ -149,6 +149,23 @@ class Fitting(_Strict, frozen=True, forbid_unknown_fields=True, kw_only=True):
     horizon_r: dict[str, float] = {}  # volumes ahead -> R of the target
 
 
+class SeenScan(_Strict, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Marks of one scan that weights were learned from; not its data.
+
+    Each is base64 of hashes of 6 bytes, made by ``rtbold.calibration.lineage``.
+    """
+
+    eeg: str = ""
+    bold: str = ""
+
+
+class Lineage(_Strict, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """The scans that the weights were learned from, through all bases before."""
+
+    scans: tuple[SeenScan, ...] = ()
+    complete: bool = False  # no scan is missing; weights from elsewhere: never
+
+
 class FileHash(_Strict, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """One file of the bundle with its SHA-256."""
 
@@ -189,6 +206,7 @@ class Card(_Strict, frozen=True, forbid_unknown_fields=True, kw_only=True):
     alignment: AlignmentFacts | None = None
     fitting: Fitting | None = None
     training_data_sha256: str = ""
+    lineage: Lineage | None = None  # None: written before scans had marks
     scores: Scores = Scores()
     check: Check = Check()
     tolerance: float = 1e-4  # float32 engines agree with torch within it * max(1, |x|)

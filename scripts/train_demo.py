@@ -22,6 +22,7 @@ from torch import nn
 from rtbold.calibration import demo
 from rtbold.calibration.dataset import data_sha256, fit_normalisation, normalised
 from rtbold.calibration.fit import FitSettings, Progress, Split, fit, predict
+from rtbold.calibration.lineage import lineage_of_training
 from rtbold.calibration.score import r_of_scans
 from rtbold.calibration.twin_data import TwinScans
 from rtbold.calibration.twin_truth import ceiling_and_oracle
@@ -85,6 +86,8 @@ def load(twin: TwinScans, options: argparse.Namespace) -> tuple[Card, Parts]:
         twin.card,
         normalisation=normalisation,
         training_data_sha256=data_sha256(train),
+        # Validation chose the epoch and the penalty of the head
+        lineage=lineage_of_training(scan.seen for scan in (*train, *validation)),
         software=demo.software(),
     )
     splits = [

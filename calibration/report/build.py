@@ -99,7 +99,7 @@ def report_content(
         published=result.published,
         centres=known_centres(scan.rois),
         provenance=provenance_of(result, made.sources),
-        warnings=(INTERRUPTED,) if result.interrupted else (),
+        warnings=_warnings(result),
         reasons=choice.reasons,
     )
 
@@ -212,6 +212,11 @@ def _explained(
     except (DataFileError, EngineError) as error:
         return (), f"It could not be explained: {error}"
     return tuple(done), ""
+
+
+def _warnings(result: CalibrationResult) -> tuple[str, ...]:
+    interrupted = (INTERRUPTED,) if result.interrupted else ()
+    return (*interrupted, *((result.not_checked,) if result.not_checked else ()))
 
 
 def _effort(network: nn.Module) -> tuple[int, int, int]:

@@ -91,6 +91,7 @@ def as_object(result: "CalibrationResult", saved: "Saved") -> str:
         "horizon_tr": result.choice.horizon_tr,
         "horizon_r": {str(h): s.r for h, s in result.choice.horizons.items()},
         "published_split_r": result.published and dict(result.published.roi_r),
+        "not_checked": result.not_checked,  # whether the base has seen this scan
         "interrupted": result.interrupted,
     }
     return msgspec.json.encode(found).decode()

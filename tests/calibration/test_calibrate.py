@@ -23,7 +23,7 @@ from rtbold.calibration.choosing import Candidates, choose
 from rtbold.calibration.strategies.protocol import Wish
 from rtbold.calibration.subject_card import card_of
 from rtbold.calibration.summary import summary
-from rtbold.card import Cleaning
+from rtbold.card import Cleaning, Lineage
 from rtbold.check_file import read_check
 from rtbold.cli import main
 from rtbold.engine import open_engine
@@ -309,8 +309,10 @@ def second(first, folder, files, twin):
     drifts = folder / "confounds.tsv"
     slow = np.sin(np.arange(len(twin.bold)) / 17)
     drifts.write_text("\n".join(["heart_rate", *(f"{v:.5f}" for v in slow)]) + "\n")
+    xdf, tsv = write_scan(folder, make_scan(2062), name="second")
     ran = Ran(
-        first.root, *files, "--cleaning", "none", "--json", "--continue", "latest",
+        first.root, "--subject", "S01", "--eeg", xdf, "--bold", tsv, *files[6:],
+        "--cleaning", "none", "--json", "--continue", "latest",
         "--contrast", "Cuneus=1", "--contrast", "Putamen=-0.5", "--target", "C-P",
         "--confounds", drifts, "--other-eeg", other, "--horizon", "auto",
     )  # fmt: skip
@@ -323,6 +325,9 @@ def test_a_continued_model_has_the_first_as_its_base(first, second):
     assert second.result.base.sha256 == first.bundle.sha256
     assert "S01" in " ".join(second.result.choice.reasons)
     assert card.origin.simulated_lineage
+    marks = [ran.result.gathered.marks.on_card() for ran in (first, second)]
+    kept = marks if second.result.choice.kept == "network" else marks[1:]
+    assert card.lineage == Lineage(scans=tuple(kept), complete=True)
     names = [entry.name for entry in calibrations(first.root, "S01")]
     assert len(names) == 2
     assert second.bundle.path.name == f"{names[-1]}.rtbold"

@@ -9,7 +9,7 @@ from verdicts import make_verdict
 from rtbold import bundle
 from rtbold.bundle import card_schema, check_domain, load, parse_card, write
 from rtbold.bundle_files import move_into_place
-from rtbold.card import Card, Conditioning, Origin
+from rtbold.card import Card, Conditioning, Lineage, Origin, SeenScan
 from rtbold.errors import BundleError, DomainRefused
 from rtbold.messages import Channel, StreamDescription
 
@@ -34,6 +34,21 @@ def test_round_trip(tiny_bundle):
 
 def test_card_follows_its_schema(tiny_bundle):
     card = json.loads((tiny_bundle.path / "card.json").read_text())
+    jsonschema.validate(card, card_schema())
+
+
+def test_a_card_from_before_lineages_opens(tiny_bundle):
+    card = json.loads((tiny_bundle.path / "card.json").read_text())
+    del card["lineage"]
+    jsonschema.validate(card, card_schema())
+    assert parse_card(json.dumps(card).encode()).lineage is None
+
+
+def test_a_lineage_comes_back_as_it_was_written(make_bundle):
+    lineage = Lineage(scans=(SeenScan(eeg="AAAAAAAA", bold=""),), complete=True)
+    made = make_bundle(name="one", lineage=lineage)
+    assert load(made.path).card.lineage == lineage
+    card = json.loads((made.path / "card.json").read_text())
     jsonschema.validate(card, card_schema())
 
 

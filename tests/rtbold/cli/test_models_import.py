@@ -11,14 +11,18 @@ import pytest
 torch = pytest.importorskip("torch")
 
 import checkpoint_files as files  # noqa: E402
+from safetensors.torch import save  # noqa: E402
 
 from rtbold.bundle import card_schema, check_domain, load  # noqa: E402
+from rtbold.card import Lineage, SeenScan  # noqa: E402
 from rtbold.cli import main  # noqa: E402
 from rtbold.engine import open_engine  # noqa: E402
 from rtbold.errors import DomainRefused  # noqa: E402
 from rtbold.feedback import has_baseline, z_values  # noqa: E402
 from rtbold.messages import Channel, StreamDescription  # noqa: E402
 from rtbold.models import importing  # noqa: E402
+from rtbold.models.checkpoints import read_checkpoint  # noqa: E402
+from rtbold.models.export import to_safetensors  # noqa: E402
 from rtbold.models.labram import Labram, LabramConfig  # noqa: E402
 
 STREAM = StreamDescription(
@@ -95,6 +99,63 @@ def test_the_card_says_what_is_known_and_no_more(
     assert (card.check.windows, card.check.n) == ("synthetic", 16)
     assert not has_baseline(card.baseline, 0)
     assert z_values(np.zeros(1, np.float32), card.baseline) == (None,)
+
+
+def test_weights_from_elsewhere_have_a_lineage_that_is_not_known(
+    rtbold, no_export, checkpoint, tmp_path
+):
+    out = tmp_path / "x.rtbold"
+    assert rtbold("import", checkpoint, "--out", out)[0] == 0
+    assert load(out).card.lineage == Lineage(scans=(), complete=False)
+
+
+def test_a_bundles_own_weights_bring_their_lineage(rtbold, no_export, tmp_path):
+    """An import must not be a way around it: not of one file, not of several."""
+    sizes = {"dim": 16, "heads": 2, "spectral_heads": 4}
+    lineages = [
+        Lineage(scans=(SeenScan(eeg=text, bold=text),), complete=True)
+        for text in ("AAAAAAAA", "BBBBBBBB")
+    ]
+    paths = []
+    for number, lineage in enumerate(lineages):
+        path = tmp_path / f"{number}.safetensors"
+        state = files.tiny_neurobolt(seed=str(number), **sizes)
+        path.write_bytes(to_safetensors(_Weights(state), lineage))
+        paths.append(path)
+    options = ("--channels", "FP1,CZ,O2", "--heads", 4)
+    assert rtbold("import", paths[0], "--out", tmp_path / "1.rtbold", *options)[0] == 0
+    assert load(tmp_path / "1.rtbold").card.lineage == lineages[0]
+    again = load(tmp_path / "1.rtbold").file("weights.safetensors")
+    assert read_checkpoint(again).lineage == lineages[0]
+
+    assert rtbold("import", *paths, "--out", tmp_path / "2.rtbold", *options)[0] == 0
+    both = load(tmp_path / "2.rtbold").card.lineage
+    assert both.scans == (*lineages[0].scans, *lineages[1].scans)
+    assert both.complete
+
+    paths[1] = files.save(tmp_path / "2.pth", files.tiny_neurobolt(seed="2", **sizes))
+    assert rtbold("import", *paths, "--out", tmp_path / "3.rtbold", *options)[0] == 0
+    mixed = load(tmp_path / "3.rtbold").card.lineage
+    assert mixed == Lineage(scans=lineages[0].scans, complete=False)
+
+
+def test_a_lineage_that_rtbold_did_not_write_is_refused(rtbold, no_export, tmp_path):
+    path = tmp_path / "x.safetensors"
+    state = files.tiny_neurobolt()
+    path.write_bytes(save(state, metadata={"rtbold.lineage": "[1, 2]"}))
+    code, _, told = rtbold("import", path, "--out", tmp_path / "x.rtbold")
+    assert code == 1
+    assert "says which scans it was trained on, but not as rtbold writes it" in told
+
+
+class _Weights:
+    """A network that is nothing but its weights."""
+
+    def __init__(self, state):
+        self.state = state
+
+    def state_dict(self):
+        return self.state
 
 
 def test_the_reference_is_that_of_the_publication_by_default(
