@@ -6,7 +6,6 @@ Names of files, subjects and ROIs come from outside, so none may become a tag.
 import re
 import unicodedata
 from functools import cache
-from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
@@ -23,7 +22,7 @@ def rendered(package: str, template: str, **values: object) -> str:
 
 @cache
 def templates_of(package: str) -> Environment:
-    """Return the templates of a package; its owner may add filters, once."""
+    """Return the templates of a package, read once."""
     return Environment(
         loader=PackageLoader(package),
         autoescape=True,
@@ -48,7 +47,7 @@ def _question_mark(found: re.Match[str]) -> str:
     return "?" if unicodedata.category(character).startswith("C") else character
 
 
-def _without_controls(value: Any) -> Any:  # noqa: ANN401 - whatever a template shows
+def _without_controls(value: object) -> str:
     if isinstance(value, Markup):
         return Markup(printable(value))
     return printable(str(value))

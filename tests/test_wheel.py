@@ -77,6 +77,7 @@ def test_data_files_travel(wheel):
         "rtbold/brain_outline.csv",
         "rtbold/cli/templates/rehearsal.html.j2",
         "rtbold/gui/templates/summary_page.html.j2",
+        "rtbold/calibration/report/templates/report.css",
         "rtbold/lsl_quiet.cfg",
         "rtbold/schemas/card.1.json",
         "rtbold/sim/leadfield.npz",
@@ -90,6 +91,19 @@ def test_data_files_travel(wheel):
         "rtbold/models/demo-ridge.rtbold/model.onnx",
     ):
         assert name in names
+
+
+def test_the_templates_of_pages_are_found_where_it_is_installed(installed):
+    code = (
+        "from rtbold.pages import templates_of; "
+        "templates_of('rtbold.cli').get_template('rehearsal.html.j2'); "
+        "templates_of('rtbold.gui').get_template('summary_page.html.j2'); "
+        "report = templates_of('rtbold.calibration.report'); "
+        "print(report.get_template('report.html.j2').filename)"
+    )
+    found = run(installed, "-c", code)
+    assert found.returncode == 0, found.stderr
+    assert str(installed) in found.stdout
 
 
 def test_the_shipped_bundle_runs_from_the_installed_wheel(installed):

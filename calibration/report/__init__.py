@@ -2,7 +2,7 @@
 
 from rtbold.calibration.report.build import Made, Sources, report_content
 from rtbold.calibration.report.content import ReportContent
-from rtbold.calibration.report.page import report_html, write_report
+from rtbold.calibration.report.page import report_html
 
 __all__ = [
     "Made",
@@ -10,5 +10,4 @@ __all__ = [
     "Sources",
     "report_content",
     "report_html",
-    "write_report",
 ]

@@ -255,8 +255,8 @@ def null_histogram(chance: Chance, gate: Gate) -> Figure:
     axes.set_ylim(0, 1.15 * top)
     at = 1.13 * top
     right, most = gate.r > limit, f"{100 * (1 - gate.alpha):.4g} % of chance"
-    _word(axes, "observed", (gate.r, at), right=right, va="top", color=NETWORK)
-    _word(axes, most, (limit, at), right=not right, va="top", color=INK)
+    _word(axes, "observed", (gate.r, at), right=right, colour=NETWORK)
+    _word(axes, most, (limit, at), right=not right, colour=INK)
     axes.set_xlabel("R of the target")
     axes.set_ylabel("surrogates")
     axes.yaxis.set_major_locator(MaxNLocator(4, integer=True))
@@ -264,12 +264,25 @@ def null_histogram(chance: Chance, gate: Gate) -> Figure:
 
 
 def _word(
-    axes: Axes, word: str, xy: tuple[float, float], *, right: bool = True, **look: str
+    axes: Axes,
+    word: str,
+    xy: tuple[float, float],
+    *,
+    colour: str,
+    right: bool = True,
+    va: str = "top",
 ) -> None:
     """Write a word beside a point."""
-    place = {"xytext": (4 if right else -4, 0), "textcoords": "offset points"}
-    side = "left" if right else "right"
-    axes.annotate(word, xy, ha=side, fontsize=8, **place, **look)
+    axes.annotate(
+        word,
+        xy,
+        (4 if right else -4, 0),
+        textcoords="offset points",
+        ha="left" if right else "right",
+        va=va,
+        color=colour,
+        fontsize=8,
+    )
 
 
 def horizon_chart(
@@ -308,7 +321,7 @@ def learning_chart(curves: Sequence[LearningCurve]) -> Figure:
         axes.plot(curve.errors, color=colour, linewidth=width)
         axes.plot([curve.best], [curve.errors[curve.best]], "o", color=colour, ms=5)
         end = (len(curve.errors) - 1, curve.errors[-1])
-        _word(axes, curve.name, end, va="center", color=colour)
+        _word(axes, curve.name, end, va="center", colour=colour)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set_xlabel("epoch (0: before the first)")
     axes.set_ylabel("error, stopping part")

@@ -43,11 +43,12 @@ def target_series(content: ReportContent) -> TargetSeries:
         if made is not None:
             made = conformal_intervals(traces.predicted, traces.measured, made.levels)
     widths = half_widths_of(made, column)
+    levels = None if made is None else made.levels
     return TargetSeries(
         traces=traces,
         column=column,
         half_widths=widths,
-        unbounded=made and tuple(level for level in made.levels if level not in widths),
+        unbounded=levels and tuple(level for level in levels if level not in widths),
     )
 
 

@@ -1,10 +1,7 @@
-"""The page as a whole, from its templates, and its file."""
+"""The page as a whole, from its templates. Pure."""
 
 import math
-import os
-import tempfile
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 from typing import Final
 
 from markupsafe import Markup
@@ -20,7 +17,6 @@ from rtbold.calibration.report.derived import (
     warnings_of,
 )
 from rtbold.calibration.report.pictures import pictures_of
-from rtbold.errors import RtboldError
 from rtbold.pages import rendered
 from rtbold.verdict import RoiVerdict
 
@@ -32,30 +28,6 @@ WITHOUT: Final = {
     GLOBAL: "global signal, vigilance and slow time",
     EVERYTHING: "all of these at once",
 }
-
-
-def write_report(content: ReportContent, path: Path) -> None:
-    """Write the page; nothing is left behind where it cannot be written.
-
-    Raises
-    ------
-    RtboldError : the file cannot be written.
-    """
-    text = report_html(content)
-    try:
-        number, draft = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
-        try:
-            with os.fdopen(number, "w", encoding="utf-8", newline="\n") as file:
-                file.write(text)
-            Path(draft).chmod(0o644)
-            Path(draft).replace(path)
-        finally:
-            Path(draft).unlink(missing_ok=True)
-    except OSError as error:
-        raise RtboldError(
-            f"cannot write {path}: {error.strerror or error}. Expected a folder with "
-            "room for a few MB; make room, or choose another with --root."
-        ) from error
 
 
 def report_html(content: ReportContent) -> str:
@@ -71,7 +43,7 @@ def filled_in(
 
     Parameters
     ----------
-    pictures : name -> SVG; a part without its picture says what is missing.
+    pictures : name -> SVG, all that the content has something to draw for.
     """
     verdict = content.verdict
     gate, rois, beside = verdict.gate, verdict.rois, content.beside

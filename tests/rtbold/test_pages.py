@@ -1,9 +1,17 @@
+import re
+from pathlib import Path
+
 import jinja2
 import pytest
 from markupsafe import Markup
 
 from rtbold import pages
 from rtbold.pages import printable, rendered
+
+ROOT = Path(__file__).resolve().parents[2]
+FOLDERS = ("rtbold", "calibration", "gui")
+TEMPLATES = [file for name in FOLDERS for file in (ROOT / name).rglob("*.j2")]
+ESCAPED = "&lt;script&gt;&#34;&amp;&#39;"
 
 
 @pytest.fixture
@@ -22,9 +30,6 @@ def page(monkeypatch):
 def test_text_is_escaped_between_tags_and_in_attributes(page):
     made = page('<p title="{{ x }}">{{ x }}</p>', x="<script>\"&'")
     assert made == f'<p title="{ESCAPED}">{ESCAPED}</p>'
-
-
-ESCAPED = "&lt;script&gt;&#34;&amp;&#39;"
 
 
 def test_markup_is_left_as_it_is(page):
@@ -46,3 +51,9 @@ def test_letters_of_every_script_are_printable():
     assert printable("Müller \u8133 \u2192 1\u20132\n\tx") == (
         "Müller \u8133 \u2192 1\u20132\n\tx"
     )
+
+
+@pytest.mark.parametrize("file", TEMPLATES, ids=lambda f: str(f.relative_to(ROOT)))
+def test_no_template_says_that_a_text_is_safe(file):
+    text = file.read_text(encoding="utf-8")
+    assert not re.search(r"\|\s*safe|autoescape|forceescape|Markup", text)

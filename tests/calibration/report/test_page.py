@@ -8,11 +8,9 @@ import pytest
 from report_content import ROIS, content, lag_scan
 
 from rtbold.calibration.inputs.channel_facts import ChannelFacts
-from rtbold.calibration.report import page as page_module
 from rtbold.calibration.report.derived import target_series
-from rtbold.calibration.report.page import filled_in, report_html, write_report
+from rtbold.calibration.report.page import filled_in, report_html
 from rtbold.calibration.report.pictures import pictures_of
-from rtbold.errors import RtboldError
 
 SECTIONS = (
     "verdict", "traces", "rois", "chance", "specificity", "uses", "horizons",
@@ -312,13 +310,3 @@ def test_levels_without_an_interval_are_said(whole, told):
 
 def test_the_same_content_gives_the_same_page(whole, text):
     assert report_html(whole) == text
-
-
-def test_a_page_is_written_whole_or_not_at_all(whole, text, tmp_path, monkeypatch):
-    monkeypatch.setattr(page_module, "report_html", lambda content: text)
-    path = tmp_path / "report.html"
-    write_report(whole, path)
-    assert path.read_text(encoding="utf-8") == text
-    assert [p.name for p in tmp_path.iterdir()] == ["report.html"]
-    with pytest.raises(RtboldError, match=r"cannot write .*room for a few MB"):
-        write_report(whole, tmp_path / "missing" / "report.html")

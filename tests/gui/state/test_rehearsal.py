@@ -10,6 +10,7 @@ from rtbold.gui.state.rehearsal_figures import (
     figure_rows,
     figure_words,
 )
+from rtbold.gui.state.rehearsal_html import as_html
 from rtbold.rehearsal_figures import Figures
 
 
@@ -96,3 +97,15 @@ def test_figures_come_in_reading_order_and_the_unknown_last():
         ("news", "3"),
     ]
     assert figure_words("recording", {"problem": "gone"})[1] == "gone"
+
+
+def test_the_page_escapes_what_came_from_outside():
+    hostile = "<script>1</script>"
+    check = {"name": hostile, "state": "fail", "found": "a\nb", "advice": hostile}
+    page = as_html(
+        read({"check": check}, {"verdict": "no-go", "why": [hostile]}), title=hostile
+    )
+    assert "<script" not in page
+    assert page.count("&lt;script&gt;1&lt;/script&gt;") == 5
+    assert "a<br>b" in page
+    assert "→ &lt;script" in page
