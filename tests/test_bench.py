@@ -23,17 +23,9 @@ def rows(table):
     return [line for line in table.splitlines() if re.match(r"\| (?!---)", line)][1:]
 
 
-def drawn(bench, name):
-    measured = getattr(bench.micro, name)(repeats=1)
-    return bench.pages.render(f"bench_{name}", {"rows": measured})
-
-
-def test_ring_has_a_row_for_each_length_and_rate(bench):
-    assert len(rows(drawn(bench, "ring"))) == 6
-
-
 def test_stages_measures_four(bench):
-    assert len(rows(drawn(bench, "stages"))) == 4
+    measured = bench.micro.stages(repeats=1)
+    assert len(rows(bench.pages.render("bench_stages", {"rows": measured}))) == 4
 
 
 def prediction(index, *, t_received_s=100.2, value=0.3, **latency_ms):
@@ -111,6 +103,13 @@ def test_memory_that_grows_is_said_so_and_start_up_is_not_held_against_it(bench)
     assert "| loop | 0.0300 | 100.5 MiB | 103.5 MiB | 140.0 MiB |" in text
 
 
+def test_a_look_at_a_session_that_ends_is_not_counted(bench):
+    before = {"loop": (2.0, 100), "inlets": (0.5, 60)}
+    assert not bench.latency.ending(before, {"loop": (2.1, 90), "inlets": (0.5, 60)})
+    assert bench.latency.ending(before, {"loop": (2.1, 90), "inlets": (0.3, 30)})
+    assert bench.latency.ending(before, {"loop": (2.1, 90)})
+
+
 @pytest.mark.integration
 def test_every_way_to_take_the_stream_gets_all_of_it(bench):
     cpu = bench.cpu
@@ -175,18 +174,23 @@ def test_the_command_says_what_it_measures_keeps_it_and_builds_the_page(
     runner, pages = bench.runner, bench.pages
 
     def measure(options):
-        """Write into rings."""
-        return {"rows": bench.micro.ring(repeats=1)}
+        """Take two stages apart."""
+        row = {"label": "a", "median": 2.0, "least": 1.0, "most": options.most}
+        return {"rows": [row, {**row, "label": "b"}]}
 
-    (tmp_path / "b.md").write_text("<!-- bench:ring -->\nold\n<!-- /bench:ring -->\n")
+    (tmp_path / "b.md").write_text(
+        "<!-- bench:stages -->\nold\n<!-- /bench:stages -->\n"
+    )
     for call in (pages.keep, pages.build):
         monkeypatch.setattr(pages, call.__name__, partial(call, docs=tmp_path))
-    suite = runner.Suite("bench_", {"ring": measure})
-    assert suite.run(suite.parser("text").parse_args(["ring", "--write"])) == 0
+    suite = runner.Suite("bench_", {"stages": measure})
+    parser = suite.parser("text")
+    parser.set_defaults(most=4.0)
+    assert suite.run(parser.parse_args(["all", "--write"])) == 0
     printed = capsys.readouterr()
-    assert "ring: Write into rings ..." in printed.err
+    assert "stages: Take two stages apart ..." in printed.err
     assert "load average" in printed.out
     page = (tmp_path / "b.md").read_text()
     assert "old" not in page
-    assert len(rows(page)) == 6
-    assert "Data: [bench_ring.json](data/bench_ring.json)." in page
+    assert rows(page)[1] == "| b | **2.00** | 1.0 to 4.0 |"
+    assert "Data: [bench_stages.json](data/bench_stages.json)." in page

@@ -131,7 +131,9 @@ def _follow(seen: Session, feed: Subscriber, loop: Process) -> None:
         if begun and (due_s is None or now_s >= due_s):
             first_s = now_s if first_s is None else first_s
             due_s = now_s + LOOK_EVERY_S
-            seen.looks.append((now_s - first_s, _look(loop.pid)))
+            look = _look(loop.pid)
+            if not seen.looks or not ending(seen.looks[-1][1], look):
+                seen.looks.append((now_s - first_s, look))
 
 
 def _look(pid: int) -> Seen:
@@ -147,6 +149,11 @@ def _look(pid: int) -> Seen:
             continue  # the session is ending
         found[name] = (sum(t.user + t.system for t in times), uss)
     return found
+
+
+def ending(before: Seen, now: Seen) -> bool:
+    """Return whether a process has gone: CPU time of those that run never falls."""
+    return any(now.get(name, (0.0, 0))[0] < cpu for name, (cpu, _) in before.items())
 
 
 def figures(plan: LatencyPlan, seen: Session) -> dict[str, object]:

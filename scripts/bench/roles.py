@@ -82,7 +82,7 @@ def source(name: str, _poll_s: float) -> None:
     )
     outlet = open_eeg_outlet(settings)
     count.add(0)
-    report = play(
+    play(
         data_uv,
         RATE_HZ,
         outlet,
@@ -92,8 +92,6 @@ def source(name: str, _poll_s: float) -> None:
         loop=True,
         stop=count.ended,
     )
-    said = {"n": report.n_samples, "late": report.n_late, "s": report.worst_late_s}
-    print(json.dumps(said), flush=True)
 
 
 def highpass(name: str, poll_s: float) -> None:

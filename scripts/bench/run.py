@@ -39,11 +39,6 @@ def of_cpu(options: argparse.Namespace) -> Figures:
     return {**plan, "rows": cpu.rows(cpu.measure(cpu.VARIANTS, **plan))}
 
 
-def of_ring(options: argparse.Namespace) -> Figures:
-    """Show that a write costs the same whatever the ring's length."""
-    return {"rows": micro.ring(repeats=5 * options.repeats)}
-
-
 def of_stages(options: argparse.Namespace) -> Figures:
     """Take the loop apart."""
     return {"rows": micro.stages(repeats=5 * options.repeats)}
@@ -73,7 +68,6 @@ SUITE = Suite(
     {
         "latency": of_latency,
         "cpu": of_cpu,
-        "ring": of_ring,
         "stages": of_stages,
         "models": of_models,
         "gui": of_gui,

@@ -55,26 +55,22 @@ def summary(lines: Sequence[dict]) -> dict:
         found[name] = {
             "declared": share(int(declared.sum()), len(lines))
             | {"clustered_upper": clustered_upper(declared * 1.0, first, second)},
-            "every_roi": {
-                "share": float(passed.mean()),
-                "clustered_upper": clustered_upper(passed.mean(axis=1), first, second),
-            },
+            "every_roi": _over_rois(passed, first, second),
         }
-    found["alone"] = {name: _alone(lines, name, first, second) for name in SERIES}
+    found["alone"] = {}  # one candidate at 5 % by its phases
+    for name in SERIES:
+        r, p = (
+            np.array([line[f"{name}_{k}"] for line in lines]) for k in ("r", "p_phase")
+        )
+        found["alone"][name] = _over_rois((r > 0) & (p <= ALPHA), first, second)
     return found
 
 
-def _alone(
-    lines: Sequence[dict], name: str, first: np.ndarray, second: np.ndarray
+def _over_rois(
+    passed: np.ndarray, first: np.ndarray, second: np.ndarray
 ) -> dict[str, float]:
-    """Return how often one candidate passes at 5 % by its phases, over all ROIs."""
-    r = np.array([line[f"{name}_r"] for line in lines])
-    p = np.array([line[f"{name}_p_phase"] for line in lines])
-    passed = (r > 0) & (p <= ALPHA)
-    return {
-        "share": float(passed.mean()),
-        "clustered_upper": clustered_upper(passed.mean(axis=1), first, second),
-    }
+    upper = clustered_upper(passed.mean(axis=1), first, second)
+    return {"share": float(passed.mean()), "clustered_upper": upper}
 
 
 def turn(n_scans: int, n_rois: int) -> np.ndarray:

@@ -23,8 +23,7 @@ SEVEN = (
     "Precuneus anterior", "Putamen", "Thalamus", "Precentral gyrus superior",
 )  # fmt: skip
 BASES = {"demo": ("--base", "demo"), "base size": ("--size", "base")}
-CASES = tuple((base, n_rois) for base in BASES for n_rois in (len(SEVEN), 64))
-DEFAULT_N = len(CASES)
+DEFAULT_N = 2 * len(BASES)
 MINUTES, RATE_HZ = 20.0, 1000.0
 THREADS = 2
 STAGE = re.compile(r" *\d+ s  (.+)")
@@ -32,7 +31,7 @@ STAGE = re.compile(r" *\d+ s  (.+)")
 
 def items(n: int) -> list[tuple[str, int]]:
     """Return (base, number of ROIs)."""
-    return list(CASES[:n])
+    return [(base, n_rois) for base in BASES for n_rois in (len(SEVEN), 64)][:n]
 
 
 def work(item: Sequence, cache: Path) -> dict:

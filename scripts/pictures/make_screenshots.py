@@ -37,8 +37,7 @@ from rtbold.sim.outlets import EegOutletSettings, open_eeg_outlet
 OUT = Path(__file__).resolve().parents[2] / "docs" / "img" / "dashboard"
 CAP = ("--channels", "26", "--target", "Putamen")
 OTHER_ROIS = ("Insula antero-superior", "Calcarine cortex posterior")
-# Scene of the fake session -> level of the headline.
-HELD = {"silent": "silent", "invalid": "invalid", "degraded": "degraded"}
+HELD = ("silent", "invalid", "degraded")  # scenes that are levels of the headline
 PATIENCE_S = 90.0
 SETTLED_S = 3.0
 FRESH_S = 9.0  # waiting for the scanner is over soon
@@ -95,9 +94,9 @@ def states(stage: Stage, history_s: float) -> None:
     scripted = stage.window(stage.fake(*CAP))
     windows["degraded"].stack.widget(SESSION).tabs.setCurrentIndex(ELECTRODES)
     stage.pass_time(history_s + FRESH_S - (time.monotonic() - begun_s))
-    for name, level in HELD.items():
+    for name in HELD:
         n_colours = MAP_PALETTE if name == "degraded" else PALETTE
-        _shoot_once(stage, windows[name], f"session-{name}", level, n_colours)
+        _shoot_once(stage, windows[name], f"session-{name}", name, n_colours)
     fresh = stage.window(stage.fake("--scene", "waiting", *CAP))
     stage.live(fresh, FRESH_S)
     _shoot_once(stage, fresh, "session-waiting", "paused", PALETTE)

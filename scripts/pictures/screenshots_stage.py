@@ -13,8 +13,8 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image
-from PyQt6.QtCore import QBuffer
-from PyQt6.QtGui import QColor, QPixmap
+from PyQt6.QtCore import QBuffer, QRect, Qt
+from PyQt6.QtGui import QColor, QPainter, QPixmap
 from PyQt6.QtWidgets import QWidget
 
 from rtbold.gui.state.address import Address, on_this_machine
@@ -27,6 +27,7 @@ FRAME_S = 0.033
 THEMES: tuple[ThemeName, ...] = ("dark", "light")
 PALETTE = 24  # beside the themes' own
 MAP_PALETTE = 80  # where a topography or see-through dots are in the picture
+TITLE_PX = 26
 FEED_LINE = re.compile(r"feed on tcp://[^:]+:(\d+), control on port (\d+)")
 
 
@@ -149,7 +150,7 @@ class Stage:
         for theme in themes:
             window.set_preferences(replace(window.preferences, theme=theme))
             self.live(window, settle_s)
-            shown = (dialog() if dialog else window).grab()
+            shown = window.grab() if dialog is None else _framed(dialog(), theme)
             self.save(shown, f"{name}-{theme}", n_colours)
         window.set_preferences(replace(window.preferences, theme="dark"))
 
@@ -187,3 +188,17 @@ def few_colours(picture: Image.Image, n_colours: int) -> Image.Image:
     small = Image.fromarray(nearest[place].reshape(pixels.shape[:2]), mode="P")
     small.putpalette(palette.astype(np.uint8).tobytes())
     return small
+
+
+def _framed(dialog: QWidget, theme: ThemeName) -> QPixmap:
+    """Return a dialog with a plain title bar, as a desktop would give it."""
+    palette = colours(theme)
+    whole = QPixmap(dialog.width(), TITLE_PX + dialog.height())
+    whole.fill(QColor(palette.border))
+    painter = QPainter(whole)
+    painter.setPen(QColor(palette.text))
+    title = QRect(0, 0, dialog.width(), TITLE_PX)
+    painter.drawText(title, Qt.AlignmentFlag.AlignCenter, dialog.windowTitle())
+    painter.drawPixmap(0, TITLE_PX, dialog.grab())
+    painter.end()
+    return whole
