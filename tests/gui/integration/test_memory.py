@@ -69,7 +69,6 @@ def volume(window):
     return -1 if fb is None else fb.volume_index
 
 
-@pytest.mark.timeout(240)
 def test_twenty_windows_leave_nothing(dashboards, publishers):
     publisher = publishers("--speed", "20")
     for _ in range(N_FIRST):
@@ -89,7 +88,6 @@ def test_twenty_windows_leave_nothing(dashboards, publishers):
 @pytest.mark.realtime
 @pytest.mark.alone
 @pytest.mark.long  # an hour, 60 times as fast, is a minute of one whole core
-@pytest.mark.timeout(240)
 def test_an_hour_of_messages_keeps_memory_flat(dashboards, publishers):
     window = dashboards()
     window.join(publishers("--speed", "60", "--channels", "64", "--rois", "64"))

@@ -16,7 +16,7 @@ from PyQt6.QtWidgets import QAbstractButton, QMessageBox, QTextBrowser
 
 from rtbold.gui.views.window_parts import SESSION, SETUP, SUMMARY
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(240)]
+pytestmark = pytest.mark.integration
 TR_S = 2.1
 FRAMES_S = 1.0  # until a busy machine has drawn what the window knows
 HEARTBEAT_S = 0.5

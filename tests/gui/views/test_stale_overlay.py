@@ -30,6 +30,7 @@ def test_it_covers_everything_and_follows_the_size(covered):
     assert veil.isHidden()
 
 
+@pytest.mark.usefixtures("real_letters")
 def test_the_words_change_while_it_lasts(covered):
     veil = StaleOverlay(DARK, covered)
     veil.say("for 3 s")
