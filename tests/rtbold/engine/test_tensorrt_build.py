@@ -1,5 +1,6 @@
 """Real compilations by tensorrt-rtx, on a machine without a GPU; nothing is run."""
 
+import dataclasses
 import logging
 
 import numpy as np
@@ -162,6 +163,21 @@ def test_a_stale_or_changed_engine_is_made_anew(tiny_bundle, package, caplog):
     assert get() == first
     assert "SHA-256" in caplog.text
     assert path.read_bytes() == first
+
+
+def test_an_engine_of_another_version_is_made_anew(tiny_bundle, package, caplog):
+    earlier = dataclasses.replace(package, version="1.5.0.1")
+    find_or_compile(tiny_bundle, earlier, gpu="sm_86", precision="f32")
+    caplog.clear()
+    with caplog.at_level(logging.WARNING):
+        find_or_compile(tiny_bundle, package, gpu="sm_86", precision="f32")
+    assert "compiling tiny" in caplog.text
+    assert "compiled by tensorrt-rtx 1.5.0.1, and" in caplog.text
+    names = {path.name for path in (tiny_bundle.path / "engines").glob("*.engine")}
+    assert names == {
+        f"tensorrt-rtx-{version}-sm_86-f32.engine"
+        for version in ("1.5.0.1", package.version)
+    }
 
 
 def test_an_engine_of_another_bundle_is_made_anew(make_bundle, package, caplog):
