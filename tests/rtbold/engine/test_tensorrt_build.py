@@ -62,6 +62,8 @@ def test_compiling_again_gives_the_same_bytes(package):
 
 def test_tensorrt_itself_refuses_float32_on_turing(package, monkeypatch):
     """Why `GPUS_WITHOUT_F32` holds sm_75: if this fails, it may go."""
+    if tuple(map(int, package.version.split(".")[:2])) < (1, 7):
+        pytest.skip("1.5.0 still compiles it; whether a GPU runs that is not known")
     graph = bundle.load("demo").file("model.onnx").read_bytes()
     with pytest.raises(EngineError, match="use f16"):
         build_engine(graph, package, gpu="sm_75", precision="f32")
@@ -205,7 +207,7 @@ def test_loading_without_a_gpu_is_refused_with_tensorrts_own_words(package):
     if runtime.cudaGetDeviceCount()[0] == runtime.cudaError_t.cudaSuccess:
         pytest.skip("there is a GPU")
     engine = build_engine(tiny_onnx(19, 3), package, gpu="sm_86", precision="f32")
-    with pytest.raises(EngineError, match="CUDA driver version is insufficient"):
+    with pytest.raises(EngineError, match="Ensure that the GPU driver is installed"):
         TensorRtProgram(package, engine, shapes={})
 
 
