@@ -16,6 +16,7 @@ from collections.abc import Callable
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
+import bench_budget
 import bench_cpu
 import bench_gui
 import bench_gui_report
@@ -26,6 +27,7 @@ import bench_precision
 import bench_report
 import bench_sizes
 
+MODELS_S = 280.0  # `models` ends within five minutes, closing included
 NAMES = ("latency", "cpu", "ring", "engine", "stages", "models", "gui")
 
 
@@ -80,16 +82,28 @@ def stages(arguments: argparse.Namespace) -> str:
 def models(arguments: argparse.Namespace) -> str:
     """Hold NeuroBOLT's engines against eager PyTorch, and every architecture."""
     load, turns = os.getloadavg(), 5 * arguments.repeats
-    table, medians = bench_sizes.architectures(turns=turns)
-    if arguments.write:
+    budget, medians = bench_budget.Budget(MODELS_S), {}
+    steps = {
+        "NeuroBOLT base": lambda: bench_models.neurobolt(budget, turns=turns),
+        "what a precision costs demo in R": lambda: bench_precision.demo_r(budget),
+        "every architecture": lambda: bench_sizes.architectures(
+            budget, turns=turns, medians=medians
+        ),
+        "64 ROIs beside one": lambda: bench_sizes.rois(budget, turns=turns),
+    }
+    parts, unfinished = bench_budget.finished(steps, budget)
+    if arguments.write and "every architecture" not in unfinished:
         bench_sizes.store(medians, bench_report.facts(load))
-    parts = (
-        bench_models.neurobolt(turns=turns),
-        bench_precision.demo_r(),
-        bench_sizes.rois(turns=turns),
-        table,
-    )
-    return "### Models\n\n" + "\n\n".join(parts)
+    return "### Models\n\n" + joined(parts)
+
+
+def joined(parts: list[str]) -> str:
+    """Return parts as paragraphs; a table's rows follow each other."""
+    text = ""
+    for part in parts:
+        row = part.startswith("| `") and text.splitlines()[-1].startswith("|")
+        text += ("\n" if row else "\n\n") + part
+    return text.lstrip()
 
 
 def gui(arguments: argparse.Namespace) -> str:
