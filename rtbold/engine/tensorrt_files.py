@@ -109,6 +109,12 @@ def read_engine(folder: Path, key: EngineKey) -> bytes:
         bytes are not those that were written.
     """
     path = engine_path(folder, key)
+    if not path.exists() and (versions := _other_versions(folder, key)):
+        raise _stale(
+            path,
+            f"is not there; what lies there was compiled by {key.flavour} "
+            f"{', '.join(versions)}, and {key.version} runs only its own engines",
+        )
     record = decoded(
         path.with_suffix(".json"), EngineRecord, RECORD_FORMAT, stale=_stale
     )
@@ -128,6 +134,13 @@ def read_engine(folder: Path, key: EngineKey) -> bytes:
             f"{record.engine_sha256[:12]}...",
         )
     return engine
+
+
+def _other_versions(folder: Path, key: EngineKey) -> list[str]:
+    """Return the versions that compiled an engine which differs in nothing else."""
+    start, end = f"{key.flavour}-", f"-{key.gpu}-{key.precision}.engine"
+    names = [path.name for path in folder.glob(f"{start}[0-9]*{end}")]
+    return sorted(name[len(start) : -len(end)] for name in names)
 
 
 def _stale(path: Path, why: str) -> StaleEngine:

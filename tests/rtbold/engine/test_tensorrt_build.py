@@ -1,5 +1,6 @@
 """Real compilations by tensorrt-rtx, on a machine without a GPU; nothing is run."""
 
+import dataclasses
 import logging
 
 import numpy as np
@@ -61,6 +62,8 @@ def test_compiling_again_gives_the_same_bytes(package):
 
 def test_tensorrt_itself_refuses_float32_on_turing(package, monkeypatch):
     """Why `GPUS_WITHOUT_F32` holds sm_75: if this fails, it may go."""
+    if tuple(map(int, package.version.split(".")[:2])) < (1, 7):
+        pytest.skip("1.5.0 still compiles it; whether a GPU runs that is not known")
     graph = bundle.load("demo").file("model.onnx").read_bytes()
     with pytest.raises(EngineError, match="use f16"):
         build_engine(graph, package, gpu="sm_75", precision="f32")
@@ -164,6 +167,21 @@ def test_a_stale_or_changed_engine_is_made_anew(tiny_bundle, package, caplog):
     assert path.read_bytes() == first
 
 
+def test_an_engine_of_another_version_is_made_anew(tiny_bundle, package, caplog):
+    earlier = dataclasses.replace(package, version="1.5.0.1")
+    find_or_compile(tiny_bundle, earlier, gpu="sm_86", precision="f32")
+    caplog.clear()
+    with caplog.at_level(logging.WARNING):
+        find_or_compile(tiny_bundle, package, gpu="sm_86", precision="f32")
+    assert "compiling tiny" in caplog.text
+    assert "compiled by tensorrt-rtx 1.5.0.1, and" in caplog.text
+    names = {path.name for path in (tiny_bundle.path / "engines").glob("*.engine")}
+    assert names == {
+        f"tensorrt-rtx-{version}-sm_86-f32.engine"
+        for version in ("1.5.0.1", package.version)
+    }
+
+
 def test_an_engine_of_another_bundle_is_made_anew(make_bundle, package, caplog):
     one, other = make_bundle(name="one"), make_bundle(name="other", rois=("Cuneus",))
     first = find_or_compile(one, package, gpu="sm_86", precision="f32")
@@ -189,7 +207,7 @@ def test_loading_without_a_gpu_is_refused_with_tensorrts_own_words(package):
     if runtime.cudaGetDeviceCount()[0] == runtime.cudaError_t.cudaSuccess:
         pytest.skip("there is a GPU")
     engine = build_engine(tiny_onnx(19, 3), package, gpu="sm_86", precision="f32")
-    with pytest.raises(EngineError, match="CUDA driver version is insufficient"):
+    with pytest.raises(EngineError, match="Ensure that the GPU driver is installed"):
         TensorRtProgram(package, engine, shapes={})
 
 

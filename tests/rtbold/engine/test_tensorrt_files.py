@@ -49,13 +49,32 @@ def test_an_engine_of_something_else_is_never_handed_out(tmp_path, change):
     wanted = msgspec.structs.replace(KEY, **change)
     write_engine(tmp_path, KEY, ENGINE)
     if engine_path(tmp_path, wanted) != engine_path(tmp_path, KEY):
-        with pytest.raises(StaleEngine, match="cannot be read"):
+        with pytest.raises(StaleEngine, match=r"cannot be read|is not there"):
             read_engine(tmp_path, wanted)
         for ending in (".engine", ".json"):  # as if somebody had renamed it
             source = engine_path(tmp_path, KEY).with_suffix(ending)
             source.rename(engine_path(tmp_path, wanted).with_suffix(ending))
     with pytest.raises(StaleEngine, match=f"{next(iter(change))} is .*, expected"):
         read_engine(tmp_path, wanted)
+
+
+@pytest.mark.parametrize("version", ["1.7.1.117", "1.7.1", "1.5.0.114", "2.0"])
+def test_an_engine_of_another_version_is_refused_in_words(tmp_path, version):
+    write_engine(tmp_path, KEY, ENGINE)
+    wanted = msgspec.structs.replace(KEY, version=version)
+    words = f"compiled by tensorrt-rtx 1.7.1.116, and {version} runs only its own"
+    with pytest.raises(StaleEngine, match=words):
+        read_engine(tmp_path, wanted)
+    write_engine(tmp_path, wanted, b"another")
+    assert read_engine(tmp_path, wanted) == b"another"
+    assert read_engine(tmp_path, KEY) == ENGINE  # both may lie side by side
+
+
+def test_only_what_differs_in_the_version_alone_is_named(tmp_path):
+    other = msgspec.structs.replace(KEY, version="1.5.0.114", gpu="sm_89")
+    write_engine(tmp_path, other, ENGINE)
+    with pytest.raises(StaleEngine, match="cannot be read"):
+        read_engine(tmp_path, KEY)
 
 
 def test_changed_and_truncated_engines(tmp_path):
