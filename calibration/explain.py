@@ -10,7 +10,7 @@ leaves the rest. Summed over many pairs, in proportion to the difference, this g
 shares of what makes predictions differ.
 
 It shows what the model uses, not where activity is (Haufe et al. 2014, NeuroImage
-87:96): see ``docs/explain.md``.
+87:96): see ``docs/explanation/attribution.md``.
 """
 
 import math

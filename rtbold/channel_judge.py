@@ -31,7 +31,7 @@ _BODY_KINDS: frozenset[ChannelKind] = frozenset(("eeg", "ecg", "eog", "emg", "cw
 
 @dataclass(frozen=True)
 class ChannelQualitySettings:
-    """Bounds of the monitor; `docs/quality.md` gives the reason for each."""
+    """Bounds of the monitor; `docs/reference/quality.md` gives the reason for each."""
 
     block_s: float = 0.25
     judged_blocks: int = 4  # one second

@@ -1,4 +1,4 @@
-"""The pieces of scripts/bench.py run; what they measure is for docs/benchmarks.md."""
+"""The pieces of scripts/bench.py run; their figures are for docs/data/benchmarks.md."""
 
 import re
 import sys
@@ -86,7 +86,7 @@ def test_a_section_of_the_page_is_replaced_and_a_new_one_appended(bench, tmp_pat
 
 
 def test_the_page_has_a_place_for_each_bench(bench):
-    page = (SCRIPTS.parent / "docs" / "benchmarks.md").read_text()
+    page = (SCRIPTS.parent / "docs" / "data" / "benchmarks.md").read_text()
     marks = set(re.findall(r"<!-- bench:(\w+) -->", page))
     assert marks == set(bench.NAMES) == set(bench.BENCHES)
 

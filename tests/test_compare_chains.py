@@ -39,7 +39,7 @@ def test_alpha_comes_through_both_chains_alike(chains, rate_hz):
     assert published.shape == (3, 3, 3200)
     found = chains.agreement_of_windows(chains.live(source, VOLUMES_S), published)
     assert found.r.min() > 0.995
-    # 0.23 dB is what docs/conditioning.md allows the resampler.
+    # 0.23 dB is what docs/explanation/conditioning.md allows the resampler.
     assert np.abs(found.slope - 1).max() < 0.03
 
 
