@@ -1,10 +1,10 @@
-"""Measure what docs/benchmarks.md states: latency, memory, CPU; print markdown.
+"""Measure what docs/data/benchmarks.md states: latency, memory, CPU; print markdown.
 
     python scripts/bench.py all --minutes 30 --write
     python scripts/bench.py cpu --seconds 20
 
 Run it on a quiet machine: what else runs there is in the figures (the load average
-stands beside them). `--write` replaces the sections of docs/benchmarks.md.
+stands beside them). `--write` replaces the sections of docs/data/benchmarks.md.
 """
 
 import argparse
@@ -124,7 +124,7 @@ def parse(given: list[str]) -> argparse.Namespace:
     parser.add_argument("--seconds", type=float, default=60.0, help="cpu: per repeat")
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--warm-up", type=float, default=20.0, help="cpu: seconds")
-    parser.add_argument("--write", action="store_true", help="into docs/benchmarks.md")
+    parser.add_argument("--write", action="store_true", help="into docs/data")
     return parser.parse_args(given)
 
 

@@ -9,7 +9,7 @@ FRAMES_A_SECOND = 30
 
 
 def text(plan: GuiPlan, figures: Figures) -> str:
-    """Return the section of docs/benchmarks.md."""
+    """Return the section of docs/data/benchmarks.md."""
     return "\n\n".join(
         [
             "### Dashboard",

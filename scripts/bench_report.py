@@ -1,4 +1,4 @@
-"""Figures of scripts/bench.py as markdown, and their place in docs/benchmarks.md."""
+"""Figures of scripts/bench.py as markdown, in docs/data/benchmarks.md."""
 
 import datetime
 import os
@@ -14,7 +14,7 @@ from bench_latency import MIB, LatencyPlan, Session, percentiles
 from rtbold.io.acquisition import AcquisitionSettings
 
 ROOT = Path(__file__).resolve().parent.parent
-PAGE = ROOT / "docs" / "benchmarks.md"
+PAGE = ROOT / "docs" / "data" / "benchmarks.md"
 SOURCES = ("rtbold", "models", "gui")
 PACKAGES = (
     "numpy", "scipy", "pylsl", "pyzmq", "openvino", "torch", "mne-lsl", "psutil",

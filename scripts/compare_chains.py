@@ -1,7 +1,7 @@
 """What the published conditioning and ours do to the same EEG and the same model.
 
     python scripts/compare_chains.py            # print it
-    python scripts/compare_chains.py --write    # put it into docs/models.md
+    python scripts/compare_chains.py --write    # into docs/data/published-chain.md
 
 Published weights were trained on EEG that was cleaned offline, resampled by FFT, and
 high-passed with zero phase (across subjects) or not at all (within subject). The live
@@ -22,7 +22,7 @@ import numpy as np
 from scipy import signal
 
 ROOT = Path(__file__).resolve().parent.parent
-DOCS = ROOT / "docs" / "models.md"
+DOCS = ROOT / "docs" / "data" / "published-chain.md"
 BEGIN, END = "<!-- chains:begin -->", "<!-- chains:end -->"
 NAME = "absence_epilepsy.eeg.h5"
 TR_S = 2.1
@@ -284,7 +284,7 @@ def main(given: list[str]) -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--write", action="store_true", help="into docs/models.md")
+    parser.add_argument("--write", action="store_true", help="into docs/data")
     parser.add_argument("--base-volumes", type=int, default=200)
     options = parser.parse_args(given)
     source, volumes_s = read_source()

@@ -13,7 +13,8 @@ it has copies of its own:
   University; its licence permits to use, copy, modify and distribute it for any purpose
   without fee, with this notice.
 - roi_centres.csv: DiFuMo's 64 regions (Dadi et al. 2020, NeuroImage 221:117126), one
-  row for each hemisphere; left-right places are approximate (8 mm), see docs/twin.md.
+  row for each hemisphere; left-right places are approximate (8 mm):
+  docs/explanation/twin.md.
 """
 
 import csv

@@ -5,7 +5,7 @@
 Each question has its own seeds (rtbold/sim/seeds.py), which nothing was developed on.
 What is done stands in CACHE, line by line, and a second call goes on from there; lines
 of an earlier state of the code are done again. `--write` puts the figures into
-docs/data and docs/calibration.md.
+docs/data and docs/data/calibration.md.
 """
 
 import argparse

@@ -1,11 +1,11 @@
-"""Figures of the evaluation as tables, and their place in docs/calibration.md."""
+"""Figures of the evaluation as tables, and their place in docs/data/calibration.md."""
 
 import json
 from collections.abc import Mapping
 
 from bench_report import ROOT, facts, put
 
-PAGE = ROOT / "docs" / "calibration.md"
+PAGE = ROOT / "docs" / "data" / "calibration.md"
 DATA = ROOT / "docs" / "data"
 SIMULATED = "SIMULATED subjects, seeds that nothing was developed on"
 SERIES = {
@@ -26,7 +26,7 @@ def write(
     data.write_text(json.dumps({"measured": said, **found}, indent=1) + "\n")
     if not PAGE.exists():
         PAGE.write_text("# Calibration\n", encoding="utf-8")
-    link = f"Data: [{data.name}](data/{data.name})."
+    link = f"Data: [{data.name}]({data.name})."
     put(f"calibration-{name}", f"{text}\n\n{link} {said}", page=PAGE)
 
 

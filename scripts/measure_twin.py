@@ -1,4 +1,4 @@
-"""Measure the twin: ridge, oracle and ceiling on simulated subjects (docs/twin.md).
+"""Measure the twin: ridge, oracle, ceiling on simulated subjects (docs/data/twin.md).
 
     python scripts/measure_twin.py --level hard
 

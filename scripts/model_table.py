@@ -1,4 +1,4 @@
-"""Write the table of all models into docs/models.md.
+"""Write the table of all models into docs/reference/models.md.
 
     python scripts/model_table.py            # print it
     python scripts/model_table.py --write    # put it between the markers
@@ -18,7 +18,7 @@ from rtbold.models.montage import PUBLISHED_CHANNELS
 from rtbold.models.registry import build, preset
 
 ROOT = Path(__file__).parents[1]
-DOCS = ROOT / "docs" / "models.md"
+DOCS = ROOT / "docs" / "reference" / "models.md"
 BENCH = ROOT / "docs" / "data" / "bench_models.json"
 BEGIN, END = "<!-- models:begin -->", "<!-- models:end -->"
 LATENCIES = {"torch_ms": "torch, ms", "openvino_f32_ms": "OpenVINO f32, ms"}
@@ -137,7 +137,7 @@ def filled(text: str, rows: str) -> str:
 def main() -> None:
     """Print the table, or write it."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--write", action="store_true", help="into docs/models.md")
+    parser.add_argument("--write", action="store_true", help="into its page")
     options = parser.parse_args()
     rows = table(read_bench())
     print(rows)
