@@ -18,11 +18,12 @@ extensions = [
     "myst_parser",
     "sphinx.ext.autodoc",
     "sphinx.ext.napoleon",
+    "docstrings",
     "source_pages",
 ]
 exclude_patterns = ["_ext"]
 source_suffix = {".md": "markdown"}
-suppress_warnings: list[str] = []  # every warning is an error
+smartquotes = False  # two hyphens are an option, not a dash
 
 myst_enable_extensions = ["attrs_inline"]
 myst_heading_anchors = 4
@@ -36,8 +37,6 @@ python_use_unqualified_type_names = True
 
 html_theme = "pydata_sphinx_theme"
 html_title = f"rtbold {release}"
-html_static_path = ["_static"]
-html_css_files = ["site.css"]
 html_show_sourcelink = False
 html_theme_options = {
     "navbar_align": "left",

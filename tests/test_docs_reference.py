@@ -76,3 +76,11 @@ def test_a_page_of_code_has_an_anchor_for_each_line(extension):
     text = extension("source_pages").code_page("a.py", "x = 1\ny = 2\n")
     assert 'id="L1"' in text
     assert 'id="L2"' in text
+
+
+def test_indented_lines_of_a_docstring_are_code_and_sections_are_left_alone(extension):
+    pytest.importorskip("sphinx")
+    lines = ["One.", "", "    a = 1", "", "    b = 2", "", "End.", "", "Parameters"]
+    rest = ["----------", "x : metres", "    How far."]
+    made = extension("docstrings").with_code_blocks([*lines, *rest])
+    assert made == [*lines[:2], "::", "", *lines[2:], *rest]
