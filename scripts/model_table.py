@@ -20,7 +20,7 @@ from rtbold.models.registry import build, preset
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs" / "reference" / "models.md"
 BENCH = ROOT / "docs" / "data" / "bench_models.json"
-BEGIN, END = "<!-- models:begin -->", "<!-- models:end -->"
+BEGIN, END = "<!-- bench:model-table -->", "<!-- /bench:model-table -->"
 LATENCIES = {"torch_ms": "torch, ms", "openvino_f32_ms": "OpenVINO f32, ms"}
 NOT_MEASURED = "not measured"
 
