@@ -1,5 +1,8 @@
 """Every page can be found, every link leads somewhere, and no page is too long."""
 
+import contextlib
+import importlib
+import importlib.util
 import re
 from pathlib import Path
 
@@ -119,6 +122,30 @@ def test_pages_that_messages_and_comments_name_exist():
         if not list(ROOT.glob(f"{path}*"))
     ]
     assert lost == []
+
+
+FILES = r"`((?:rtbold|models|calibration|gui|tests)/[a-z0-9_./-]+\.(?:py|csv|json))`"
+MODULES = r"\b(?:from|import) (rtbold(?:\.\w+)+)|`(rtbold(?:\.[a-z_]+)+)[\w.]*[`(]"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_files_and_modules_that_a_page_names_exist(page):
+    if page.parent == DOCS / "decisions":
+        pytest.skip("a decision is as old as its day")
+    text = page.read_text("utf-8")
+    files = re.findall(FILES, text)
+    modules = {first or second for first, second in re.findall(MODULES, text)}
+    assert [name for name in files if not (ROOT / name).exists()] == []
+    assert [name for name in modules if not names_something(name)] == []
+
+
+def names_something(dotted):
+    """Whether a dotted name is a module, or what stands in one."""
+    with contextlib.suppress(ModuleNotFoundError):
+        if importlib.util.find_spec(dotted) is not None:
+            return True
+    module, _, name = dotted.rpartition(".")
+    return bool(module) and hasattr(importlib.import_module(module), name)
 
 
 @pytest.mark.parametrize("text", ["see docs/no.md.", "(docs/decisions/9999)"])
