@@ -23,6 +23,7 @@ extensions = [
 ]
 exclude_patterns = ["_ext"]
 source_suffix = {".md": "markdown"}
+suppress_warnings = ["ref.python"]  # two packages may have a name in common
 smartquotes = False  # two hyphens are an option, not a dash
 
 myst_enable_extensions = ["attrs_inline"]
