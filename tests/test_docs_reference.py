@@ -21,7 +21,8 @@ def test_each_command_has_a_page_that_names_all_its_options(extension, tmp_path)
     assert {"rtbold", "rtbold-run", "rtbold-models-compile"} <= set(names)
     assert sorted(file.stem for file in tmp_path.glob("*.md")) == sorted(names)
     for command, context in commands.walk(*commands.root_command()):
-        text = (tmp_path / f"{commands.file_name(context.command_path)}.md").read_text()
+        name = commands.file_name(context.command_path)
+        text = (tmp_path / f"{name}.md").read_text("utf-8")
         options = [p for p in command.get_params(context) if p.name != "help"]
         shown = [p for p in options if not getattr(p, "hidden", False)]
         for option in (o for p in shown for o in p.opts if o.startswith("--")):
