@@ -19,7 +19,8 @@ configuration and off by default:
 - ``dim`` other than 200 adds a projection behind the temporal encoder.
 
 Presets: ``base`` is the published form; ``small`` is the spectral branch alone with
-the options that earned it, for training from nothing on a CPU (docs/models.md).
+the options that earned it, for training from nothing on a CPU
+(docs/explanation/demo-models.md).
 
 The root of the magnitude has 1e-12 added below it so that its gradient is finite;
 in float32 that is below the last digit for any living channel.

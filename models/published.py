@@ -1,7 +1,7 @@
 """NeuroBOLT's published checkpoints: which network they are.
 
-Names and shapes follow the published weights (docs/import.md). One file holds one ROI
-as published; several such files become one network of separate members.
+Names and shapes follow the published weights (docs/how-to/import-weights.md). One file
+holds one ROI as published; several such files become one network of separate members.
 """
 
 from collections.abc import Mapping, Sequence

@@ -50,7 +50,7 @@ def channel_state(flags: Collection[ChannelFlag]) -> ChannelState:
 
 @dataclass(frozen=True)
 class ChannelQualitySettings:
-    """Bounds of the monitor; `docs/quality.md` gives the reason for each."""
+    """Bounds of the monitor; `docs/reference/quality.md` gives the reason for each."""
 
     block_s: float = 0.25
     judged_blocks: int = 4  # one second

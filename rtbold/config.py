@@ -15,7 +15,7 @@ from rtbold.errors import ConfigError
 
 EngineName = Literal["auto", "openvino", "tensorrt", "torch"]
 ENGINES: tuple[str, ...] = get_args(EngineName)
-# tf32 is for TensorRT, bf16 and int8 are for OpenVINO; auto: docs/engines.md
+# tf32 is for TensorRT, bf16 and int8 are for OpenVINO; auto: docs/reference/engines.md
 PrecisionName = Literal["auto", "f32", "tf32", "bf16", "f16", "int8"]
 PRECISIONS: tuple[str, ...] = get_args(PrecisionName)
 ScannerName = Literal["inside_running", "inside_idle", "outside"]

@@ -1,6 +1,6 @@
 """Whether a rehearsed session was good enough for the real one. Pure.
 
-What must be green for a GO is written in docs/rehearse.md, with the reason for each.
+docs/reference/checks.md lists what must be green for a GO, with the reason for each.
 """
 
 from collections.abc import Sequence

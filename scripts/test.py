@@ -1,6 +1,6 @@
 """Set up the full environment, then lint, check types and run the tests.
 
-    python scripts/test.py                # lint, types, tests
+    python scripts/test.py                # lint, types, docs, tests
     python scripts/test.py --fast         # unit tests only
     python scripts/test.py --long         # every test, and coverage (CI sets this)
     python scripts/test.py -- -k ring     # what follows -- goes to pytest
@@ -21,6 +21,8 @@ import sys
 from pathlib import Path
 
 from environment import ROOT, prepare, python_of, require_python
+
+from docs import build_command
 
 EXTRAS = "files,gui,calibration,tensorrt,record,docs,test"
 NOTHING_SELECTED = 5  # pytest: no test fits the choice; -k may well pick one kind only
@@ -147,6 +149,8 @@ def main() -> int:
         print(SIZE_NOTE, flush=True)
     python = prepare("test", EXTRAS)
     passed = checks(python)
+    if not options.fast:
+        passed.append(step("docs", build_command(python)))
     passed.append(run_tests(python, options))
     print("All checks passed." if all(passed) else "Some checks FAILED.", flush=True)
     return 0 if all(passed) else 1

@@ -1,4 +1,4 @@
-"""The pieces of scripts/bench run; what they measure is for docs/benchmarks.md."""
+"""The pieces of scripts/bench run; what they measure is for docs/data/benchmarks.md."""
 
 import json
 import re

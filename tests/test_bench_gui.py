@@ -1,4 +1,4 @@
-"""The dashboard's benchmark runs; what it measures is for docs/benchmarks.md."""
+"""The dashboard's benchmark runs; what it measures is for docs/data/benchmarks.md."""
 
 from dataclasses import asdict
 

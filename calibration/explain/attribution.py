@@ -11,7 +11,7 @@ shares of what makes predictions differ. Silence would be no neutral partner: a 
 log power has never seen it.
 
 It shows what the model uses, not where activity is (Haufe et al. 2014, NeuroImage
-87:96): see ``docs/explain.md``.
+87:96): see ``docs/explanation/attribution.md``.
 """
 
 import math

@@ -19,8 +19,8 @@ from rtbold.gui.views.plain_widgets import named_line, wrapped_label
 Button = QDialogButtonBox.StandardButton
 WORDS = (
     "A session publishes its predictions on one address and takes commands on "
-    "another. From another machine it needs keys; docs/subscribe.md says how to make "
-    "them."
+    "another. From another machine it needs keys; "
+    "docs/how-to/another-machine.md says how to make them."
 )
 
 

@@ -11,7 +11,8 @@ Node: TypeAlias = Any
 
 PRECISIONS = ("f32", "bf16", "int8")
 # Not offered, whatever the CPU lists: no answer of `demo` was finite, and the base size
-# was slower than in bfloat16 (docs/engines.md). TensorRT has a float16 of its own.
+# was slower than in bfloat16 (docs/reference/engines.md). TensorRT has a float16 of
+# its own.
 NOT_OFFERED = ("f16",)
 # What the CPU must list. OpenVINO itself does not refuse: asked for a type that the CPU
 # lacks, it takes another one and says nothing.

@@ -12,7 +12,7 @@ from rtbold.messages import FloatArray
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LeadField:
-    """MNE's sphere model for the DiFuMo sources; docs/twin.md says how it was made."""
+    """MNE's sphere model for the DiFuMo sources; see docs/explanation/twin.md."""
 
     labels: tuple[str, ...]
     positions_m: FloatArray  # (electrodes, 3), head coordinates

@@ -1,7 +1,8 @@
 """Settings of the twin, and the frozen parameters of its levels.
 
-The parameters were set once against the figures in docs/twin.md and are frozen since
-(see there for the date): a model is tuned on the twin, never the twin on a model.
+The parameters were set once against the figures in docs/data/twin.md and are frozen
+(docs/reference/twin.md says since when): a model is tuned on the twin, never the twin
+on a model.
 """
 
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Measure what docs/benchmarks.md states: latency, memory, CPU.
+"""Measure what docs/data/benchmarks.md states: latency, memory, CPU.
 
     python scripts/bench all --minutes 30 --write
     python scripts/bench cpu --seconds 20

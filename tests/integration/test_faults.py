@@ -1,4 +1,4 @@
-"""Faults of docs/faults.md as they come: real streams and processes, four sessions.
+"""Faults as they come: real streams and processes, four sessions.
 
 The sessions run at once; each is made to fail when it has predicted for the first time.
 """

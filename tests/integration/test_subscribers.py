@@ -77,7 +77,7 @@ def test_control_socket_of_another_process(publishers):
 
 
 def test_the_documented_subscriber_prints_predictions(publishers, tmp_path):
-    text = (ROOT / "docs" / "subscribe.md").read_text(encoding="utf-8")
+    text = (ROOT / "docs" / "tutorials" / "first-app.md").read_text(encoding="utf-8")
     code = re.search(r"## Python, 15 lines.*?```python\n(.*?)```", text, re.DOTALL)[1]
     assert len([x for x in code.splitlines() if x.strip()]) <= 15
     assert "rtbold" not in code

@@ -12,7 +12,7 @@ from rtbold.engine import open_engine
 from rtbold.messages import Channel, StreamDescription
 
 MAX_BYTES = 10_000_000
-DOCS = Path(__file__).parents[2] / "docs" / "models.md"
+DOCS = Path(__file__).parents[2] / "docs" / "explanation" / "demo-models.md"
 
 
 @pytest.fixture(params=["demo", "demo-ridge"], scope="module")

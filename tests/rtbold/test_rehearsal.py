@@ -176,7 +176,7 @@ def test_the_page_has_a_row_for_each_check_and_says_what_it_can_do():
 
 def table(head):
     """Return the cells of each row of a table in the docs by its first one."""
-    page = Path(__file__).parents[2] / "docs" / "rehearse.md"
+    page = Path(__file__).parents[2] / "docs" / "reference" / "checks.md"
     text = page.read_text("utf-8").partition(f"{head}\n")[2].partition("\n\n")[0]
     cells = [
         [cell.strip() for cell in line.strip("|").split("|")]
