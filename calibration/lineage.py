@@ -247,7 +247,8 @@ def _without_trend(block: FloatArray) -> FloatArray:
     centred: FloatArray = block - block.mean(axis=1, keepdims=True)
     t = np.arange(block.shape[1]) - (block.shape[1] - 1) / 2
     slope = centred @ t / (t @ t)
-    return centred - slope[:, None] * t
+    flat: FloatArray = centred - slope[:, None] * t
+    return flat
 
 
 def _marks_of_one(column: Float32Array, changes_n: int) -> list[bytes]:

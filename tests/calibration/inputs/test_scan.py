@@ -1,7 +1,6 @@
 """A calibration's windows are the live pipeline's, bit for bit."""
 
 import functools
-import importlib.util
 import itertools
 from dataclasses import replace
 from pathlib import Path
@@ -9,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pipeline_rig as rig
 import pytest
+import xdf_writer
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -25,13 +25,6 @@ from rtbold.io.events_log import EventLogWriter
 from rtbold.io.recording import Recording
 from rtbold.messages import ClockOffset, EegChunk, Marker, StreamChanged
 from rtbold.pipeline import Pipeline
-
-# tests are no package (importlib mode): load the writer by its path
-_spec = importlib.util.spec_from_file_location(
-    "xdf_writer", Path(__file__).parents[2] / "rtbold" / "io" / "xdf_writer.py"
-)
-xdf_writer = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(xdf_writer)
 
 SECONDS = 48.0
 FIRST_S = 1.0037  # of the triggers, after the first sample

@@ -1,20 +1,12 @@
-import importlib.util
-from pathlib import Path
-
 import numpy as np
 import pytest
+import xdf_writer
 
 from rtbold.errors import DataFileError, StreamMismatch
 from rtbold.io.recording import read_recording
 from rtbold.io.xdf_chunks import walk
 from rtbold.messages import ClockOffset
 
-# tests are no package (importlib mode): load the writer beside this file by its path
-_spec = importlib.util.spec_from_file_location(
-    "xdf_writer", Path(__file__).with_name("xdf_writer.py")
-)
-xdf_writer = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(xdf_writer)
 write_xdf = xdf_writer.write_xdf
 
 N, RATE_HZ = 500, 250.0
