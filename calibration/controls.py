@@ -5,7 +5,7 @@ from typing import Final
 
 import numpy as np
 
-from rtbold.calibration.split import IntArray, Part, inner_blocks
+from rtbold.calibration.fit.split import IntArray, Part, inner_blocks
 from rtbold.messages import FloatArray
 
 ALPHAS: Final = tuple(float(alpha) for alpha in np.logspace(-1, 4, 11))

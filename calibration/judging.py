@@ -8,19 +8,19 @@ import numpy as np
 import torch
 from torch import nn
 
-from rtbold.calibration.choosing import out_of_fold_of
-from rtbold.calibration.gathering import Gathered
-from rtbold.calibration.nuisances import Nuisances
-from rtbold.calibration.outoffold import FoldedScan
+from rtbold.calibration.evaluate.choose import out_of_fold_of
+from rtbold.calibration.evaluate.nuisances import Nuisances
+from rtbold.calibration.evaluate.scores import Declared
+from rtbold.calibration.evaluate.verdict import ALPHA, VerdictSettings, judge
+from rtbold.calibration.fit.folds import FoldedScan
+from rtbold.calibration.fit.protocol import Fitted
+from rtbold.calibration.fit.split import IntArray, Part
+from rtbold.calibration.fit.subject_ridge import SubjectRidge
+from rtbold.calibration.gather import Gathered
 from rtbold.calibration.result import Choice, Judged, Kept
-from rtbold.calibration.scored import Declared
 from rtbold.calibration.settings import CalibrationSettings
-from rtbold.calibration.split import IntArray, Part
-from rtbold.calibration.strategies.protocol import Fitted
 from rtbold.calibration.strategies.reading import in_batches
-from rtbold.calibration.subject_ridge import SubjectRidge
 from rtbold.calibration.suspects import Beside, suspects
-from rtbold.calibration.verdict import ALPHA, VerdictSettings, judge
 from rtbold.messages import FloatArray
 
 Each = Callable[[Part, Fitted, SubjectRidge], None]

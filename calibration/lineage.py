@@ -16,12 +16,12 @@ from typing import Final, NamedTuple
 import numpy as np
 from scipy import fft, signal
 
+from rtbold.bundle.card import Card, Lineage, SeenScan
 from rtbold.calibration.inputs.alignment import Alignment
 from rtbold.calibration.inputs.eeg import EegRecording
-from rtbold.card import Card, Lineage, SeenScan
 from rtbold.errors import ConfigError
 from rtbold.messages import Float32Array, FloatArray
-from rtbold.replay import stamps
+from rtbold.session.replay import stamps
 
 EEG_CHANGES_N: Final = 20  # from volume to volume, in one mark
 BOLD_CHANGES_N: Final = 24  # more, because BOLD is smoother

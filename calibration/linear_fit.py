@@ -7,9 +7,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from rtbold.calibration.dataset import in_batches
-from rtbold.calibration.fit import Split
-from rtbold.calibration.ridge import RidgeFit, Table, fit_ridge
+from rtbold.calibration.train.dataset import in_batches
+from rtbold.calibration.train.fit import Split
+from rtbold.calibration.train.ridge import RidgeFit, Table, fit_ridge
 from rtbold.models.efp import Efp, EfpConfig
 from rtbold.models.linear_model import LinearModel
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from rtbold.calibration.live_count import VolumeCount
+from rtbold.calibration.live.protocol import VolumeCount
 from rtbold.errors import RtboldError
 from rtbold.messages import MeasuredVolume
 from rtbold.volume_number import Misnumbered, misnumbered

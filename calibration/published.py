@@ -7,14 +7,14 @@ the number decides nothing (Li et al., NeurIPS 2024).
 
 import numpy as np
 
-from rtbold.calibration.outoffold import FitOptions, Session
+from rtbold.calibration.fit.folds import FitOptions, Session
+from rtbold.calibration.fit.protocol import Task
+from rtbold.calibration.fit.split import published_split
+from rtbold.calibration.fit.subject_ridge import fit_subject_ridge
+from rtbold.calibration.fit.target import TargetSettings, fit_scaling, targets
 from rtbold.calibration.progress import Pace
 from rtbold.calibration.result import Choice, PublishedScore
 from rtbold.calibration.score import pearson_r
-from rtbold.calibration.split import published_split
-from rtbold.calibration.strategies.protocol import Task
-from rtbold.calibration.subject_ridge import fit_subject_ridge
-from rtbold.calibration.target import TargetSettings, fit_scaling, targets
 from rtbold.errors import DataFileError
 
 

@@ -10,21 +10,19 @@ from typing import cast
 import numpy as np
 import torch
 
-from rtbold import bundle as bundles
-from rtbold.bundle import Bundle
-from rtbold.calibration.base import Base, Start, adapt_base, fresh_base
-from rtbold.calibration.choosing import Candidates, choose
-from rtbold.calibration.conformal import conformal_intervals
-from rtbold.calibration.gathering import Gathered, Say, gather
-from rtbold.calibration.inputs.bold_series import plain_name
-from rtbold.calibration.judging import Judgement, OtherAnswers
-from rtbold.calibration.likeness import (
+from rtbold.bundle import store as bundles
+from rtbold.bundle.store import Bundle
+from rtbold.calibration.evaluate.choose import Candidates, choose
+from rtbold.calibration.evaluate.intervals import conformal_intervals
+from rtbold.calibration.evaluate.likeness import (
     head_inputs,
     likeness_reference,
     statistics_of,
 )
-from rtbold.calibration.lineage import refuse_same_data
-from rtbold.calibration.outoffold import (
+from rtbold.calibration.evaluate.scores import Declared
+from rtbold.calibration.fit.base import Base, Start, adapt_base, fresh_base
+from rtbold.calibration.fit.choice import caution, strategy_of
+from rtbold.calibration.fit.folds import (
     HORIZONS,
     FinalFit,
     FitOptions,
@@ -34,15 +32,17 @@ from rtbold.calibration.outoffold import (
     out_of_fold,
     read_scan,
 )
+from rtbold.calibration.fit.protocol import Material, Strategy, Wish
+from rtbold.calibration.fit.split import Part, StrictSettings, final_part, strict_folds
+from rtbold.calibration.fit.target import MeasuredScan
+from rtbold.calibration.gather import Gathered, Say, gather
+from rtbold.calibration.inputs.bold_series import plain_name
+from rtbold.calibration.judging import Judgement, OtherAnswers
+from rtbold.calibration.lineage import refuse_same_data
 from rtbold.calibration.progress import Clock, Tell, untimed, untold
 from rtbold.calibration.published import published_score
 from rtbold.calibration.result import CalibrationResult, Choice
-from rtbold.calibration.scored import Declared
 from rtbold.calibration.settings import NOTHING, CalibrationSettings, StrategyOption
-from rtbold.calibration.split import Part, StrictSettings, final_part, strict_folds
-from rtbold.calibration.strategies.choice import caution, strategy_of
-from rtbold.calibration.strategies.protocol import Material, Strategy, Wish
-from rtbold.calibration.target import MeasuredScan
 from rtbold.errors import ConfigError
 from rtbold.likeness_reference import LikenessReference
 from rtbold.messages import Float32Array, FloatArray

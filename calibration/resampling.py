@@ -6,7 +6,7 @@ import numpy as np
 from scipy import stats
 
 from rtbold.autocorrelation import autocorrelation
-from rtbold.calibration.nulls import CROSS_FITTED_REUSE, Pairing
+from rtbold.calibration.evaluate.nulls import CROSS_FITTED_REUSE, Pairing
 from rtbold.messages import FloatArray
 
 CONFIDENCE: Final = 0.95

@@ -6,15 +6,15 @@ from typing import Literal
 
 from torch import nn
 
-from rtbold.bundle import Bundle
-from rtbold.calibration.gathering import Gathered
+from rtbold.bundle.card import Lineage
+from rtbold.bundle.store import Bundle
+from rtbold.calibration.evaluate.nuisances import Nuisances
+from rtbold.calibration.evaluate.scores import Declared, OutOfFold
+from rtbold.calibration.fit.folds import FinalFit, FoldedScan
+from rtbold.calibration.fit.target import MeasuredScan, TargetScaling
+from rtbold.calibration.gather import Gathered
 from rtbold.calibration.lineage import lineage_after, not_checked
-from rtbold.calibration.nuisances import Nuisances
-from rtbold.calibration.outoffold import FinalFit, FoldedScan
-from rtbold.calibration.scored import Declared, OutOfFold
 from rtbold.calibration.settings import CalibrationSettings
-from rtbold.calibration.target import MeasuredScan, TargetScaling
-from rtbold.card import Lineage
 from rtbold.conformal import Intervals
 from rtbold.likeness_reference import LikenessReference
 from rtbold.messages import Float32Array, FloatArray

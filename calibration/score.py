@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
-from rtbold.card import RoiScore
+from rtbold.bundle.card import RoiScore
 from rtbold.messages import Float32Array, FloatArray
 
 CONFIDENCE = 0.95

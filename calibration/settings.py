@@ -5,12 +5,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Literal, get_args
 
+from rtbold.bundle.card import Cleaning
 from rtbold.calibration.inputs.pairs import Pairing
-from rtbold.calibration.inputs.scan import WindowSettings
-from rtbold.card import Cleaning
+from rtbold.calibration.inputs.windows import WindowSettings
 from rtbold.config import SCANNERS, check_range
 from rtbold.errors import ConfigError
-from rtbold.io.session_folder import check_label
+from rtbold.record.folder import check_label
 
 NOTHING: Final = "nothing"
 AUTO: Final = "auto"

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from rtbold.calibration.nuisances import ARTEFACT, EVERYTHING, GLOBAL
+from rtbold.calibration.evaluate.nuisances import ARTEFACT, EVERYTHING, GLOBAL
 from rtbold.verdict import Label
 
 USEFUL_R: Final = 0.2  # below, feedback would be noise whatever the p

@@ -6,11 +6,7 @@ import msgspec
 import numpy as np
 
 from rtbold.autocorrelation import effective_n_of_mean
-from rtbold.calibration.conformal import conformal_intervals
-from rtbold.calibration.demo import software
-from rtbold.calibration.result import CalibrationResult
-from rtbold.calibration.target import TargetScaling
-from rtbold.card import (
+from rtbold.bundle.card import (
     AlignmentFacts,
     Baseline,
     Card,
@@ -22,6 +18,10 @@ from rtbold.card import (
     RoiScore,
     Scores,
 )
+from rtbold.calibration.evaluate.intervals import conformal_intervals
+from rtbold.calibration.fit.target import TargetScaling
+from rtbold.calibration.result import CalibrationResult
+from rtbold.calibration.train.demo import software
 from rtbold.messages import FloatArray
 from rtbold.models.registry import name_of, options_of
 

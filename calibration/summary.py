@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 
 from rtbold.calibration.inputs.alignment import alignment_lines
-from rtbold.calibration.inputs.scan import CalibrationScan
+from rtbold.calibration.inputs.windows import CalibrationScan
 from rtbold.calibration.result import CalibrationResult, PublishedScore
 from rtbold.calibration.settings import NOTHING
 from rtbold.verdict import Gate, Label

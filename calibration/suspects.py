@@ -11,10 +11,10 @@ from typing import Final
 import numpy as np
 
 from rtbold.calibration.controls import control_predictions, time_features
-from rtbold.calibration.eeg_nuisances import NuisanceSettings, window_nuisances
-from rtbold.calibration.inputs.scan import CalibrationScan
-from rtbold.calibration.nuisances import Nuisances
-from rtbold.calibration.split import IntArray, Part
+from rtbold.calibration.evaluate.eeg_nuisances import NuisanceSettings, window_nuisances
+from rtbold.calibration.evaluate.nuisances import Nuisances
+from rtbold.calibration.fit.split import IntArray, Part
+from rtbold.calibration.inputs.windows import CalibrationScan
 from rtbold.messages import FloatArray
 
 GLOBAL: Final = "global_signal"

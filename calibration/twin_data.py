@@ -10,8 +10,8 @@ from pathlib import Path
 import msgspec
 import numpy as np
 
-from rtbold.calibration.dataset import Recording, Scan, conditioned
-from rtbold.card import Card, SeenScan
+from rtbold.bundle.card import Card, SeenScan
+from rtbold.calibration.train.dataset import Recording, Scan, conditioned
 from rtbold.sim.settings import Level, TwinSettings
 from rtbold.sim.twin import TwinRecording, simulate
 

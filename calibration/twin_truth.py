@@ -8,8 +8,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from rtbold.calibration.dataset import Scan, filtered_target
 from rtbold.calibration.score import pearson_r
+from rtbold.calibration.train.dataset import Scan, filtered_target
 from rtbold.calibration.twin_data import TwinScans
 from rtbold.messages import FloatArray
 from rtbold.sim.twin import TwinRecording

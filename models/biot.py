@@ -31,10 +31,7 @@ import torch
 from torch import Tensor, nn
 
 from rtbold.models.labram import UV_PER_MODEL_UNIT
-from rtbold.models.linear_attention import (
-    LinearTransformer,
-    LinearTransformerSettings,
-)
+from rtbold.models.linear_attention import LinearTransformer, LinearTransformerSettings
 from rtbold.models.montage import PUBLISHED_CHANNELS
 from rtbold.models.options import check_choices, check_heads
 from rtbold.models.spectral import (

@@ -24,9 +24,9 @@ import torch
 from torch import Tensor, nn
 
 from rtbold.errors import ConfigError
-from rtbold.models.beira import DECIMATION, KERNELS, POOLS
 from rtbold.models.conv_encoder import ConvEncoder
 from rtbold.models.labram import UV_PER_MODEL_UNIT
+from rtbold.models.li2024 import DECIMATION, KERNELS, POOLS
 from rtbold.models.montage import PUBLISHED_CHANNELS
 from rtbold.models.spectral import WINDOW_SAMPLES
 

@@ -3,15 +3,10 @@
 from collections.abc import Callable
 from dataclasses import replace
 
-from rtbold.card import Card
-from rtbold.likeness import Likeness
-from rtbold.messages import (
-    WINDOW_S,
-    BoldPrediction,
-    Float32Array,
-    Tick,
-)
-from rtbold.quality import StatusReasons, with_fact
+from rtbold.bundle.card import Card
+from rtbold.messages import WINDOW_S, BoldPrediction, Float32Array, Tick
+from rtbold.predict.likeness import Likeness
+from rtbold.predict.status import StatusReasons, with_fact
 
 Model = Callable[[Float32Array], Float32Array]  # (1, channels, 3200) -> (1, rois)
 

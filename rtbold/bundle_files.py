@@ -8,7 +8,7 @@ import shutil
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path, PurePosixPath
 
-from rtbold.card import FileHash
+from rtbold.bundle.card import FileHash
 from rtbold.errors import BundleError
 
 CARD_NAME = "card.json"

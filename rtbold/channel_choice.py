@@ -1,10 +1,10 @@
 """Which channels of a stream can serve the model."""
 
-from rtbold.card import Card
+from rtbold.bundle.card import Card
+from rtbold.condition.spatial import SpatialMatrix, SpatialSettings
 from rtbold.electrodes import canonical, has_position
 from rtbold.errors import StreamMismatch
 from rtbold.messages import StreamDescription
-from rtbold.spatial import SpatialMatrix, SpatialSettings
 
 
 def usable_channels(

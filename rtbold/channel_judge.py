@@ -11,20 +11,14 @@ from typing import Literal
 
 import numpy as np
 
-from rtbold.block_statistics import (
+from rtbold.condition.block_statistics import (
     BlockMeter,
     BlockStatistics,
     BoolArray,
     SpectrumMeter,
 )
 from rtbold.errors import ConfigError
-from rtbold.messages import (
-    Channel,
-    ChannelKind,
-    ChannelState,
-    Float32Array,
-    FloatArray,
-)
+from rtbold.messages import Channel, ChannelKind, ChannelState, Float32Array, FloatArray
 
 ChannelFlag = Literal[
     "channel_flat", "channel_railed", "line_noise", "amplitude", "nonfinite"

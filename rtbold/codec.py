@@ -9,7 +9,7 @@ import msgspec
 import numpy as np
 
 from rtbold.messages import Float32Array
-from rtbold.wire import MESSAGE_TYPES, Eeg, Encoding, Message
+from rtbold.publish.wire import MESSAGE_TYPES, Eeg, Encoding, Message
 
 
 def encode(message: Message, encoding: Encoding = "json") -> bytes:

@@ -7,10 +7,10 @@ polyphase FIR, whose constant delay is taken out of the time stamps.
 import numpy as np
 from scipy import signal
 
-from rtbold.block_statistics import NUMBER_MAX_UV, is_number
-from rtbold.card import Conditioning
+from rtbold.bundle.card import Conditioning
+from rtbold.condition.block_statistics import NUMBER_MAX_UV, is_number
+from rtbold.condition.conditioner import Resampler, ResampleSettings
 from rtbold.messages import MODEL_RATE_HZ, Float32Array, FloatArray
-from rtbold.resample import Resampler, ResampleSettings
 
 # A start that is off by 1 mV (more is a fault that the quality monitor sees) must have
 # died down to 1 uV.

@@ -6,15 +6,9 @@ What is kept out here is neither logged nor predicted from, so a replay stays ex
 from collections.abc import Callable
 from typing import Protocol
 
+from rtbold.acquire.triggers import same_label
 from rtbold.errors import AmbiguousStream
-from rtbold.io.triggers import same_label
-from rtbold.messages import (
-    ClockOffset,
-    Event,
-    Marker,
-    StreamChanged,
-    StreamDescription,
-)
+from rtbold.messages import ClockOffset, Event, Marker, StreamChanged, StreamDescription
 
 # Without --trigger, a second label this early ends the session with a question; later
 # it is kept out and told, for a session must not end half-way.

@@ -2,10 +2,10 @@
 
 from dataclasses import dataclass, field
 
-from rtbold.likeness import LikenessSettings
 from rtbold.messages import Reason
-from rtbold.quality import QualitySettings
-from rtbold.schedule import ScheduleSettings
+from rtbold.predict.likeness import LikenessSettings
+from rtbold.predict.status import QualitySettings
+from rtbold.window.schedule import ScheduleSettings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

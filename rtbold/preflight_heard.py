@@ -7,8 +7,8 @@ from itertools import pairwise
 from statistics import median
 
 from rtbold.messages import TR_TOLERANCE, StreamDescription
-from rtbold.preflight import ChannelLine, Finding
-from rtbold.quality import QualitySettings
+from rtbold.predict.status import QualitySettings
+from rtbold.preflight.checks import ChannelLine, Finding
 from rtbold.triggertrain import JITTER_S
 
 LATE_S = 0.5  # samples that come later than this after their time are worth a word

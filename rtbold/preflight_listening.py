@@ -8,17 +8,11 @@ from statistics import median
 
 import numpy as np
 
-from rtbold.channel_quality import ChannelMonitor, MonitoredChannel
-from rtbold.messages import (
-    ClockOffset,
-    EegChunk,
-    Event,
-    Marker,
-    StreamDescription,
-)
+from rtbold.condition.channel_quality import ChannelMonitor, MonitoredChannel
+from rtbold.condition.clocks import StreamClocks
+from rtbold.condition.timebase import SampleClock, SampleClockSettings
+from rtbold.messages import ClockOffset, EegChunk, Event, Marker, StreamDescription
 from rtbold.preflight_heard import HeardSamples, HeardTriggers
-from rtbold.stream_clocks import StreamClocks
-from rtbold.timebase import SampleClock, SampleClockSettings
 
 
 class Listening:

@@ -1,19 +1,19 @@
 """From the settings of a run to the settings of its parts. Pure."""
 
-from rtbold.bundle import Bundle, check_domain
-from rtbold.card import Card
+from rtbold.acquire.acquisition import AcquisitionSettings
+from rtbold.acquire.streams import StreamQuery
+from rtbold.acquire.triggers import TriggerChannel, TriggerSource, TriggerStream
+from rtbold.bundle.card import Card
+from rtbold.bundle.gates import SessionDomain, domain_reasons
+from rtbold.bundle.store import Bundle, check_domain
 from rtbold.channel_choice import spatial_matrix, usable_channels
 from rtbold.config import RunSettings
-from rtbold.domain import SessionDomain, domain_reasons
 from rtbold.errors import ConfigError, StreamMismatch
-from rtbold.intake import Intake
-from rtbold.io.acquisition import AcquisitionSettings
-from rtbold.io.lsl_mirror import MirrorSettings
-from rtbold.io.streams import StreamQuery
-from rtbold.io.triggers import TriggerChannel, TriggerSource, TriggerStream
 from rtbold.messages import Reason, StreamDescription
 from rtbold.pipeline_settings import IntakeSettings, PipelineSettings
-from rtbold.schedule import ScheduleSettings
+from rtbold.publish.lsl_mirror import MirrorSettings
+from rtbold.window.intake import Intake
+from rtbold.window.schedule import ScheduleSettings
 
 TRIGGER_WAIT_S = 0.1  # at least; the filter delay if that is longer
 

@@ -4,18 +4,18 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from rtbold.bundle import Bundle
+from rtbold.acquire.acquisition import Acquisition, InletStatus
+from rtbold.bundle.store import Bundle
 from rtbold.clock import Clock
-from rtbold.feedback import FeedbackSettings
-from rtbold.io.acquisition import Acquisition, InletStatus
-from rtbold.io.feed import Feed
-from rtbold.io.lsl_mirror import LslMirror
-from rtbold.io.recording_run import RecordingRun
 from rtbold.messages import BoldPrediction, Float32Array, Status
-from rtbold.pipeline import Pipeline
-from rtbold.quality import with_fact
-from rtbold.session_truth import LiveTruth
-from rtbold.wire import Hello, StreamState
+from rtbold.predict.pipeline import Pipeline
+from rtbold.predict.status import with_fact
+from rtbold.publish.feed import Feed
+from rtbold.publish.feedback import FeedbackSettings
+from rtbold.publish.lsl_mirror import LslMirror
+from rtbold.publish.wire import Hello, StreamState
+from rtbold.record.run import RecordingRun
+from rtbold.session.truth import LiveTruth
 
 
 class TimedModel:

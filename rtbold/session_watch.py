@@ -3,12 +3,12 @@
 import math
 from collections.abc import Callable
 
-from rtbold.io.acquisition import Acquisition
-from rtbold.io.bold_feed import OpenFeed
-from rtbold.io.feed import Feed
-from rtbold.io.recording_run import RecordingRun
+from rtbold.acquire.acquisition import Acquisition
+from rtbold.acquire.bold import OpenFeed
 from rtbold.messages import StreamDescription
-from rtbold.pipeline import Pipeline
+from rtbold.predict.pipeline import Pipeline
+from rtbold.publish.feed import Feed
+from rtbold.record.run import RecordingRun
 
 CLOCK_NEWS_S = 0.001
 

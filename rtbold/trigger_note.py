@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from rtbold.messages import Tick
-from rtbold.schedule import ScheduleCounts
+from rtbold.triggertrain import ScheduleCounts
 
 TriggerKind = Literal["volume", "dummy", "double", "late"]
 

@@ -6,9 +6,10 @@ from rtbold.bands import BAND_NAMES, BANDS_HZ, SPAN_S, band_powers
 from rtbold.codec import pack_samples
 from rtbold.floats import shortest, shortest_all
 from rtbold.messages import MODEL_RATE_HZ, Float32Array
+from rtbold.publish.wire import Bands, Eeg, Truth
 from rtbold.rolling_r import ENOUGH_EFFECTIVE_N, RollingR
 from rtbold.truth_state import TruthState
-from rtbold.wire import Bands, Eeg, Truth, TruthScore
+from rtbold.wire_parts import TruthScore
 
 
 def eeg_message(data_uv: Float32Array, index: int, t_first_s: float) -> Eeg:

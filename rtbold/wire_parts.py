@@ -4,7 +4,7 @@ from typing import Literal
 
 import msgspec
 
-from rtbold.messages import ChannelState as ChannelState
+from rtbold.messages import ChannelState
 
 
 class _Part(msgspec.Struct, frozen=True, kw_only=True):

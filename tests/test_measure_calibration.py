@@ -12,13 +12,13 @@ pytest.importorskip("torch")
 from script_packages import scripts as packages
 from twin_scans import write_scan
 
-from rtbold.calibration.choosing import Candidates, choose, out_of_fold_of
-from rtbold.calibration.gathering import gather
-from rtbold.calibration.outoffold import FoldedScan
-from rtbold.calibration.scored import Declared
+from rtbold.calibration.evaluate.choose import Candidates, choose, out_of_fold_of
+from rtbold.calibration.evaluate.scores import Declared
+from rtbold.calibration.evaluate.verdict import ALPHA, VerdictSettings, judge
+from rtbold.calibration.fit.folds import FoldedScan
+from rtbold.calibration.fit.split import STRICT_GAP_S
+from rtbold.calibration.gather import gather
 from rtbold.calibration.settings import ScanFiles
-from rtbold.calibration.split import STRICT_GAP_S
-from rtbold.calibration.verdict import ALPHA, VerdictSettings, judge
 from rtbold.sim import seeds
 
 NAMES = (

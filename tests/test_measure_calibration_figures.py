@@ -10,8 +10,8 @@ pytest.importorskip("torch")
 
 from script_packages import scripts as packages
 
-from rtbold.calibration.nulls import pairing
-from rtbold.calibration.target import LOWPASS_HZ, lowpassed
+from rtbold.calibration.evaluate.nulls import pairing
+from rtbold.calibration.fit.target import LOWPASS_HZ, lowpassed
 
 PARTS = ("coverage", "fit", "gate", "power", "stats", "time")
 NAMES = ("pages", "runner", *(f"evaluate.{name}" for name in PARTS))

@@ -103,5 +103,5 @@ def test_a_name_that_leads_nowhere_is_seen(name, there):
 
 def test_schemas_and_the_end_of_a_sentence_are_no_part_of_a_name():
     assert MODULE.findall("tag rtbold.pred.fb/1, demo.rtbold.x; see rtbold.wire.") == [
-        "rtbold.wire"
+        "rtbold.publish.wire"
     ]

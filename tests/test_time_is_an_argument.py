@@ -11,8 +11,10 @@ import pytest
 
 import rtbold
 from rtbold import calibration, cli, clock, gui, models
+from rtbold.acquire import inlet
 from rtbold.gui import views
-from rtbold.io import inlet, lsl_clock, lsl_loopback
+from rtbold.io import lsl_clock
+from rtbold.preflight import lsl_loopback
 
 ROOTS = (rtbold, calibration, models, gui)
 # The command line picks the clocks; the window's views are the edge of another program.

@@ -24,7 +24,7 @@ import torch
 from captum.attr import FeatureAblation, IntegratedGradients
 from torch import Tensor
 
-from rtbold.card import Card
+from rtbold.bundle.card import Card
 from rtbold.errors import ConfigError, DataFileError, EngineError
 from rtbold.messages import (
     MODEL_RATE_HZ,
@@ -33,7 +33,7 @@ from rtbold.messages import (
     Float32Array,
     FloatArray,
 )
-from rtbold.models.bandpower_ridge import BANDS_HZ
+from rtbold.models.linear import BANDS_HZ
 
 # Every bin of the spectrum is in one band, so that the bands sum to the window. Below
 # and above the named ones the live filters leave little.

@@ -14,7 +14,7 @@ from rtbold.calibration.inputs.bold_series import BoldSeries
 from rtbold.calibration.inputs.eeg import EegRecording
 from rtbold.calibration.inputs.pairs import Pairing, Pairs, pair_rows
 from rtbold.calibration.inputs.runs import TriggerRun, choose_run, trigger_runs
-from rtbold.calibration.inputs.volume_marker import VolumeMarker, find_volume_marker
+from rtbold.calibration.inputs.triggers import VolumeMarker, find_volume_marker
 from rtbold.errors import DataFileError
 from rtbold.messages import TR_TOLERANCE, FloatArray
 

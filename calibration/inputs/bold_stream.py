@@ -10,7 +10,7 @@ import numpy as np
 
 from rtbold.calibration.inputs.bold_series import RawTable
 from rtbold.errors import DataFileError
-from rtbold.io.read_xdf import XdfStream, corrected_stamps, load_streams
+from rtbold.files.xdf import XdfStream, corrected_stamps, load_streams
 
 
 def read_stream(path: Path, name: str | None = None) -> RawTable:

@@ -4,9 +4,9 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from rtbold.channel_quality import ChannelMonitor
+from rtbold.condition.channel_quality import ChannelMonitor
 from rtbold.electrodes import match
-from rtbold.io.recording import Recording
+from rtbold.files.recording import Recording
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

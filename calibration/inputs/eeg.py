@@ -5,10 +5,10 @@ from pathlib import Path
 
 import numpy as np
 
-from rtbold.io.recording import Recording, read_recording
-from rtbold.io.session_folder import EVENTS_NAME
-from rtbold.io.triggers import RisingEdges, find_channel
-from rtbold.replay import marker_time_s, stamps
+from rtbold.acquire.triggers import RisingEdges, find_channel
+from rtbold.files.recording import Recording, read_recording
+from rtbold.record.folder import EVENTS_NAME
+from rtbold.session.replay import marker_time_s, stamps
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ import numpy as np
 from rtbold.calibration.inputs.bold_series import BoldSeries
 from rtbold.calibration.inputs.eeg import EegRecording
 from rtbold.calibration.inputs.runs import TriggerRun
-from rtbold.calibration.inputs.volume_marker import MarkerChoice
+from rtbold.calibration.inputs.triggers import MarkerChoice
 from rtbold.errors import ConfigError, DataFileError
 from rtbold.messages import FloatArray
 

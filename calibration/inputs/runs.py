@@ -7,7 +7,7 @@ import numpy as np
 
 from rtbold.errors import AmbiguousStream, ConfigError
 from rtbold.messages import FloatArray, Tick
-from rtbold.schedule import Schedule, ScheduleSettings
+from rtbold.window.schedule import Schedule, ScheduleSettings
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -14,7 +14,7 @@ from matplotlib.lines import Line2D
 from rtbold.calibration.report.charts import FAINT, INK, STEPS, sheet
 from rtbold.calibration.report.content import Place
 from rtbold.messages import FloatArray
-from rtbold.sim.atlas import read_rois
+from rtbold.sim.head import read_rois
 from rtbold.verdict import RoiVerdict
 
 # Seen from -> the two coordinates that are seen, and what stands at the sides.

@@ -7,18 +7,20 @@ from dataclasses import dataclass, field
 import numpy as np
 from torch import nn
 
-from rtbold.calibration.choosing import out_of_fold_of
-from rtbold.calibration.explain import (
+from rtbold.bundle.card import Cleaning
+from rtbold.calibration.evaluate.choose import out_of_fold_of
+from rtbold.calibration.evaluate.nuisances import cross_r
+from rtbold.calibration.evaluate.nulls import null_r, pairing, random_phases
+from rtbold.calibration.evaluate.scores import Declared, OutOfFold, combined
+from rtbold.calibration.explain.attribution import (
     Attribution,
     ExplainSettings,
     Progress,
     attribute,
     overlapping,
 )
-from rtbold.calibration.inputs.scan import CalibrationScan
-from rtbold.calibration.nuisances import cross_r
-from rtbold.calibration.nulls import null_r, pairing, random_phases
-from rtbold.calibration.outoffold import FoldedScan
+from rtbold.calibration.fit.folds import FoldedScan
+from rtbold.calibration.inputs.windows import CalibrationScan
 from rtbold.calibration.report.brain import known_centres
 from rtbold.calibration.report.content import (
     NETWORK,
@@ -30,8 +32,6 @@ from rtbold.calibration.report.content import (
     WindowFacts,
 )
 from rtbold.calibration.result import CalibrationResult, Kept
-from rtbold.calibration.scored import Declared, OutOfFold, combined
-from rtbold.card import Cleaning
 from rtbold.errors import DataFileError, EngineError
 
 # Windows, partners of each, steps: an explanation takes seconds, or a minute or two.

@@ -21,7 +21,7 @@ from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, MultipleLocator
 
-from rtbold.calibration.inputs.lag_scan import USUAL_S, LagScan
+from rtbold.calibration.inputs.lag import USUAL_S, LagScan
 from rtbold.calibration.report.content import Chance, LearningCurve, Traces
 from rtbold.calibration.result import TargetScore
 from rtbold.messages import FloatArray

@@ -6,10 +6,10 @@ from typing import Final
 
 import numpy as np
 
-from rtbold.calibration.explain import Attribution
+from rtbold.calibration.explain.attribution import Attribution
 from rtbold.calibration.inputs.alignment import Alignment
 from rtbold.calibration.inputs.channel_facts import ChannelFacts
-from rtbold.calibration.inputs.lag_scan import LagScan
+from rtbold.calibration.inputs.lag import LagScan
 from rtbold.calibration.result import PublishedScore, TargetScore
 from rtbold.conformal import Intervals
 from rtbold.errors import DataFileError

@@ -6,8 +6,8 @@ from typing import Final
 
 from markupsafe import Markup
 
-from rtbold.calibration.explain import summary
-from rtbold.calibration.nuisances import ARTEFACT, EVERYTHING, GLOBAL
+from rtbold.calibration.evaluate.nuisances import ARTEFACT, EVERYTHING, GLOBAL
+from rtbold.calibration.explain.figure import summary
 from rtbold.calibration.report.content import RIDGE, ReportContent
 from rtbold.calibration.report.derived import (
     TargetSeries,

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from markupsafe import Markup
 from matplotlib.figure import Figure
 
-from rtbold.calibration.explain import draw
+from rtbold.calibration.explain.figure import draw
 from rtbold.calibration.report.brain import glass_brain
 from rtbold.calibration.report.charts import (
     PER_SHEET,

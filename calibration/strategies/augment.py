@@ -6,8 +6,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from rtbold.condition.spatial import spline_interpolation
 from rtbold.electrodes import has_position, positions
-from rtbold.spatial import spline_interpolation
 
 MAX_LOST = 4
 MIN_CHANNELS = 8  # with fewer, the neighbours say too little

@@ -6,11 +6,11 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from rtbold.calibration.base import Base
+from rtbold.calibration.fit.base import Base
+from rtbold.calibration.fit.protocol import Material
+from rtbold.calibration.fit.ridge import LinearHead, Readings
+from rtbold.calibration.fit.split import IntArray
 from rtbold.calibration.progress import Pace
-from rtbold.calibration.split import IntArray
-from rtbold.calibration.strategies.closed_form import LinearHead, Readings
-from rtbold.calibration.strategies.protocol import Material
 from rtbold.messages import Float32Array
 from rtbold.models.linear_model import LinearModel
 

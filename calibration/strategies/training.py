@@ -12,8 +12,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from rtbold.calibration.fit.protocol import Task, Wish
 from rtbold.calibration.progress import Pace
-from rtbold.calibration.strategies.protocol import Task, Wish
 
 State = dict[str, Tensor]
 Answer = Callable[[Tensor], Tensor]  # rows -> (b, rois)

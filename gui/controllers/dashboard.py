@@ -17,8 +17,8 @@ from rtbold.gui.controllers.session import SessionController
 from rtbold.gui.state.address import Address, address_of
 from rtbold.gui.state.dashboard import DashboardState
 from rtbold.gui.state.link_words import doubt
-from rtbold.gui.state.received import Bye, Hello, Link
-from rtbold.gui.state.wording import Level
+from rtbold.gui.state.received_kinds import Bye, Hello, Link
+from rtbold.gui.state.words import Level
 
 OFFER_TOPICS = ("hello",)  # heartbeats come with any topic
 EVERYTHING = ("",)

@@ -5,7 +5,7 @@ from typing import Protocol
 
 from rtbold.client import CurveKeys
 from rtbold.gui.state.address import Address
-from rtbold.gui.state.received import Received
+from rtbold.gui.state.received_kinds import Received
 
 
 class Feed(Protocol):

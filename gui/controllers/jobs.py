@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Protocol
 
-from rtbold.gui.controllers.child_process import (
+from rtbold.gui.controllers.children import (
     Output,
     SessionChild,
     end_now,

@@ -9,11 +9,7 @@ from typing import cast, get_args
 
 import numpy as np
 
-from rtbold.gui.state.received_kinds import (
-    LATENCY_STAGES,
-    FloatArray,
-    LogLevel,
-)
+from rtbold.gui.state.received_kinds import LATENCY_STAGES, FloatArray, LogLevel
 from rtbold.messages import Status
 
 MOST_VALUES = 100_000  # in a row; more is a fault

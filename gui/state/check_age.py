@@ -5,7 +5,7 @@ from typing import Literal
 
 from rtbold.gui.state.changes import changed_words
 from rtbold.gui.state.checks import Checks
-from rtbold.gui.state.clock_words import wall_words
+from rtbold.gui.state.session_words import wall_words
 
 AgeLevel = Literal["none", "fresh", "old", "changed"]
 OLD_S = 600.0  # cables, electrodes and other programs have had their time

@@ -28,8 +28,8 @@ from rtbold.gui.state.received_kinds import (
     TriggerSeen,
     Truth,
 )
-from rtbold.gui.state.scope import ScopeBuffer
 from rtbold.gui.state.shown import FeedbackFacts, ShownValue, shown_value
+from rtbold.gui.state.signals import ScopeBuffer
 from rtbold.gui.state.summary import RunSummary, summarise
 from rtbold.gui.state.vigilance import Vigilance, VigilanceIndex
 

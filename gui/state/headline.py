@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from rtbold.client import STALLED_AFTER_TRS
 from rtbold.gui.state.received_kinds import Beat, Bye, FeedbackValue, Hello, Link
 from rtbold.gui.state.shown import FeedbackFacts, age_s, is_stalled
-from rtbold.gui.state.wording import INFORMING, Level, reason_words, status_words
+from rtbold.gui.state.words import INFORMING, Level, reason_words, status_words
 
 SILENT_AFTER_S = 1.5  # three heartbeats; said before apps go neutral at 2 s
 LINK_OLD_S = 1.0  # the link reports ten times a second

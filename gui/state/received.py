@@ -11,27 +11,23 @@ import numpy as np
 
 from rtbold.client import Body, Message
 from rtbold.gui.state import body_fields as field
-from rtbold.gui.state.received_kinds import LATENCY_STAGES as LATENCY_STAGES
-from rtbold.gui.state.received_kinds import UNKNOWN_S as UNKNOWN_S
-from rtbold.gui.state.received_kinds import BandPowers as BandPowers
-from rtbold.gui.state.received_kinds import Beat as Beat
-from rtbold.gui.state.received_kinds import Bye as Bye
-from rtbold.gui.state.received_kinds import ChannelQuality as ChannelQuality
-from rtbold.gui.state.received_kinds import EegBlock as EegBlock
-from rtbold.gui.state.received_kinds import FeedbackValue as FeedbackValue
-from rtbold.gui.state.received_kinds import Float32Array as Float32Array
-from rtbold.gui.state.received_kinds import FloatArray as FloatArray
-from rtbold.gui.state.received_kinds import Hello as Hello
-from rtbold.gui.state.received_kinds import Link as Link
-from rtbold.gui.state.received_kinds import LogLevel as LogLevel
-from rtbold.gui.state.received_kinds import LogLine as LogLine
-from rtbold.gui.state.received_kinds import Phase as Phase
-from rtbold.gui.state.received_kinds import Prediction as Prediction
-from rtbold.gui.state.received_kinds import Quality as Quality
-from rtbold.gui.state.received_kinds import Received as Received
-from rtbold.gui.state.received_kinds import Score as Score
-from rtbold.gui.state.received_kinds import TriggerSeen as TriggerSeen
-from rtbold.gui.state.received_kinds import Truth as Truth
+from rtbold.gui.state.received_kinds import (
+    BandPowers,
+    Beat,
+    Bye,
+    ChannelQuality,
+    EegBlock,
+    FeedbackValue,
+    Hello,
+    LogLine,
+    Phase,
+    Prediction,
+    Quality,
+    Received,
+    Score,
+    TriggerSeen,
+    Truth,
+)
 
 MOST_CHANNELS: Final = 1024  # a body that says more is a fault, not a cap
 

@@ -7,7 +7,7 @@ from typing import Final
 from rtbold.gui.state.counts import Counts
 from rtbold.gui.state.latency import LatencyBook, StageTimes
 from rtbold.gui.state.received_kinds import Hello, Quality, Score, Truth
-from rtbold.gui.state.wording import Level, status_words
+from rtbold.gui.state.words import Level, status_words
 from rtbold.pages import rendered
 
 SHOWN_STATUSES: Final[tuple[Level, ...]] = (

@@ -8,7 +8,7 @@ a word and a symbol too (`rtbold.gui.state.wording`).
 from dataclasses import dataclass
 from typing import Literal
 
-from rtbold.gui.state.wording import Level
+from rtbold.gui.state.words import Level
 
 ThemeName = Literal["dark", "light"]
 

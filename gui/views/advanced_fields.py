@@ -4,7 +4,7 @@ from PyQt6.QtCore import pyqtSignal
 from PyQt6.QtWidgets import QFormLayout, QToolButton, QVBoxLayout, QWidget
 
 from rtbold.gui.state.setup import SetupChoice
-from rtbold.gui.views.fields import (
+from rtbold.gui.views.forms import (
     Field,
     ListField,
     NumberField,

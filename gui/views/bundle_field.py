@@ -8,7 +8,7 @@ from PyQt6.QtWidgets import QFileDialog, QGridLayout, QWidget
 from rtbold.gui.state.found import Bundles, BundleSeen
 from rtbold.gui.state.theme_colours import Colours
 from rtbold.gui.views.boxes import label_of
-from rtbold.gui.views.fields import ListField
+from rtbold.gui.views.forms import ListField
 from rtbold.gui.views.plain_widgets import named_button, wrapped_label
 
 SUBJECT, MODEL = "subject:", "model:"

@@ -7,7 +7,7 @@ from rtbold.gui.state.dry_run import on_the_twin
 from rtbold.gui.state.setup import SetupChoice
 from rtbold.gui.state.theme_colours import Colours
 from rtbold.gui.views.plain_widgets import named_button, wrapped_label
-from rtbold.gui.views.setup_form import SetupForm
+from rtbold.gui.views.setup.form import SetupForm
 
 
 class DryRunBar(QObject):

@@ -15,10 +15,10 @@ from PyQt6.QtWidgets import (
     QWidget,
 )
 
-from rtbold.gui.state.clock_words import wall_words
 from rtbold.gui.state.dashboard import DashboardState
 from rtbold.gui.state.event_log import MOST_LINES, LogEntry
 from rtbold.gui.state.received_kinds import LogLevel
+from rtbold.gui.state.session_words import wall_words
 from rtbold.gui.state.theme_colours import Colours
 
 SYMBOLS: dict[LogLevel, str] = {"info": "\u00b7", "warning": "▲", "error": "✕"}

@@ -20,12 +20,12 @@ from rtbold.gui.state.dashboard import DashboardState
 from rtbold.gui.state.preferences import Preferences
 from rtbold.gui.state.theme_colours import ThemeName, colours
 from rtbold.gui.views import theme
-from rtbold.gui.views.closing_view import Closing
-from rtbold.gui.views.connect_dialog import ConnectDialog
+from rtbold.gui.views.closing import Closing
+from rtbold.gui.views.dialogs import ConnectDialog
 from rtbold.gui.views.failures import Failures
 from rtbold.gui.views.help_dialog import HelpDialog
 from rtbold.gui.views.news_view import NewsView
-from rtbold.gui.views.notice_bar import NoticeBar
+from rtbold.gui.views.notices import NoticeBar
 from rtbold.gui.views.participant_host import ParticipantHost
 from rtbold.gui.views.remembered import Remembered
 from rtbold.gui.views.side_bar import PAGES, SideBar

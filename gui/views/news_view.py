@@ -6,8 +6,8 @@ from typing import Protocol
 from rtbold.gui.controllers.dashboard import News
 from rtbold.gui.state.address import Address
 from rtbold.gui.state.dashboard import DashboardState
-from rtbold.gui.state.received import LogLevel
-from rtbold.gui.views.notice_bar import NoticeBar
+from rtbold.gui.state.received_kinds import LogLevel
+from rtbold.gui.views.notices import NoticeBar
 
 QUIET = ("joined", "started", "greeting")  # in the log only
 

@@ -3,7 +3,7 @@
 from PyQt6.QtWidgets import QComboBox, QFormLayout, QWidget
 
 from rtbold.gui.state.notes import EYES, LIGHT, SessionNotes
-from rtbold.gui.views.fields import TextField
+from rtbold.gui.views.forms import TextField
 
 
 class NotesBox(QWidget):

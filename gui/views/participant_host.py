@@ -6,8 +6,8 @@ from PyQt6.QtWidgets import QWidget
 
 from rtbold.gui.state.dashboard import DashboardState
 from rtbold.gui.state.preferences import Preferences
+from rtbold.gui.views.participant import ParticipantWindow
 from rtbold.gui.views.participant_dialog import ParticipantDialog
-from rtbold.gui.views.participant_window import ParticipantWindow
 
 
 class Owner(Protocol):

@@ -7,7 +7,7 @@ from PyQt6.QtWidgets import QWidget
 
 from rtbold.gui.state.dashboard import DashboardState
 from rtbold.gui.state.theme_colours import Colours
-from rtbold.gui.views.page_layout import Panel
+from rtbold.gui.views.session.parts import Panel
 from rtbold.gui.views.stale_overlay import StaleOverlay
 
 FAULT = "not drawn: a fault of the dashboard"

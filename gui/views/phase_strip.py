@@ -3,9 +3,9 @@
 from PyQt6.QtCore import Qt
 from PyQt6.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QSizePolicy, QWidget
 
-from rtbold.gui.state.clock_words import span_words
 from rtbold.gui.state.dashboard import DashboardState
 from rtbold.gui.state.received_kinds import Phase
+from rtbold.gui.state.session_words import span_words
 from rtbold.gui.state.theme_colours import Colours
 
 RUN_WORDS = {

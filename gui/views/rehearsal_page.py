@@ -33,7 +33,7 @@ from rtbold.gui.state.setup import SetupChoice
 from rtbold.gui.state.theme_colours import Colours
 from rtbold.gui.views.boxes import GAP, boxed, label_of
 from rtbold.gui.views.check_list import CheckList
-from rtbold.gui.views.fields import TickField, WholeField
+from rtbold.gui.views.forms import TickField, WholeField
 from rtbold.gui.views.plain_widgets import named_button, wrapped_label
 from rtbold.pages import rendered
 

@@ -8,9 +8,9 @@ from PyQt6.QtCore import Qt
 from PyQt6.QtGui import QColor, QPainterPath
 from PyQt6.QtWidgets import QGraphicsPathItem, QGraphicsTextItem
 
-from rtbold.gui.state.clock_words import span_words, wall_words
 from rtbold.gui.state.received_kinds import FloatArray
 from rtbold.gui.state.roi_traces import BoolArray, RoiTrace, stable_range, stretches
+from rtbold.gui.state.session_words import span_words, wall_words
 from rtbold.gui.state.theme_colours import Colours
 
 AXIS_WIDTH = 44

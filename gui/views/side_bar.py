@@ -13,7 +13,7 @@ from PyQt6.QtWidgets import (
 
 from rtbold.gui.state.headline import Headline
 from rtbold.gui.state.theme_colours import Colours
-from rtbold.gui.state.wording import status_words
+from rtbold.gui.state.words import status_words
 from rtbold.gui.views.plain_widgets import named_button, wrapped_label
 
 PAGES = ("Set-up", "Rehearse", "Session", "Summary")

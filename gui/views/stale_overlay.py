@@ -5,7 +5,7 @@ from PyQt6.QtGui import QColor, QFont, QPainter, QPaintEvent
 from PyQt6.QtWidgets import QWidget
 
 from rtbold.gui.state.theme_colours import Colours
-from rtbold.gui.views.drawn_text import fitted
+from rtbold.gui.views.drawing import fitted
 
 VEIL_ALPHA = 190
 TEXT_PX = 30.0

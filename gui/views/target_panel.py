@@ -11,7 +11,7 @@ from PyQt6.QtWidgets import QWidget
 from rtbold.gui.state.dashboard import DashboardState
 from rtbold.gui.state.target_words import TargetWords, target_words
 from rtbold.gui.state.theme_colours import Colours
-from rtbold.gui.views.drawn_text import RIGHT, draw_line, fitted, scaled
+from rtbold.gui.views.drawing import RIGHT, draw_line, fitted, scaled
 from rtbold.gui.views.panel_ground import draw_ground
 
 BIG_PX = 64.0  # text of 48 px and more is read from two metres

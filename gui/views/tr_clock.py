@@ -4,10 +4,10 @@ from PyQt6.QtCore import QRect, QRectF, Qt
 from PyQt6.QtGui import QColor, QFontMetricsF, QPainter, QPaintEvent, QPen
 from PyQt6.QtWidgets import QWidget
 
-from rtbold.gui.state.clock_words import TrFacts, tr_facts
 from rtbold.gui.state.dashboard import DashboardState
+from rtbold.gui.state.session_words import TrFacts, tr_facts
 from rtbold.gui.state.theme_colours import Colours
-from rtbold.gui.views.drawn_text import CENTRE, draw_line, fitted, scaled
+from rtbold.gui.views.drawing import CENTRE, draw_line, fitted, scaled
 from rtbold.gui.views.panel_ground import draw_ground
 
 MARGIN = 8.0

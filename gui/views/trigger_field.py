@@ -6,8 +6,8 @@ from PyQt6.QtWidgets import QGridLayout, QWidget
 from rtbold.gui.state.found import Streams, StreamSeen
 from rtbold.gui.state.setup import SetupChoice, TriggerSource
 from rtbold.gui.views.boxes import label_of
-from rtbold.gui.views.fields import ListField, NumberField, TextField
-from rtbold.gui.views.stream_table import StreamField
+from rtbold.gui.views.forms import ListField, NumberField, TextField
+from rtbold.gui.views.setup.streams import StreamField
 
 SOURCES: tuple[tuple[TriggerSource, str], ...] = (
     ("stream", "marker stream"),

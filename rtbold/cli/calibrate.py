@@ -65,9 +65,11 @@ def calibrate(
     """
     n_threads = settle(os.environ, threads)
 
+    from rtbold.bundle.gates import parse_cleaning
+    from rtbold.bundle.subjects import default_root
     from rtbold.calibration.inputs.pairs import Pairing
-    from rtbold.calibration.inputs.scan import WindowSettings
-    from rtbold.calibration.inputs.volume_marker import MarkerChoice
+    from rtbold.calibration.inputs.triggers import MarkerChoice
+    from rtbold.calibration.inputs.windows import WindowSettings
     from rtbold.calibration.settings import (
         CalibrationSettings,
         ScanFiles,
@@ -75,8 +77,6 @@ def calibrate(
         parse_horizon,
     )
     from rtbold.cli.calibrate_fit import fit_and_save
-    from rtbold.domain import parse_cleaning
-    from rtbold.subjects import default_root
 
     calibrate_live.check_inputs(eeg, bold, live=live)
     subject_root = root or default_root()
@@ -113,8 +113,8 @@ def calibrate(
 
 def _base(base: str, continue_: str | None, subject: str, root: Path) -> str:
     """Return the base's path or name; a continued one is the subject's own."""
+    from rtbold.bundle.subjects import one_of
     from rtbold.errors import ConfigError
-    from rtbold.subjects import one_of
 
     if continue_ is None:
         return base

@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING
 import typer
 
 if TYPE_CHECKING:
-    from rtbold.bundle import Bundle
-    from rtbold.calibration.outcome import Saved, Told
+    from rtbold.bundle.store import Bundle
     from rtbold.calibration.result import CalibrationResult
+    from rtbold.calibration.save import Saved, Told
     from rtbold.calibration.settings import CalibrationSettings
     from rtbold.cli.progress_lines import ProgressLines
 
@@ -17,10 +17,10 @@ def fit_and_save(settings: "CalibrationSettings", *, as_json: bool) -> None:
     import datetime
     import time
 
-    from rtbold.calibration.outcome import save
+    from rtbold.bundle.subjects import check_room
     from rtbold.calibration.recipe import Hooks, calibrate
+    from rtbold.calibration.save import save
     from rtbold.cli.progress_lines import ProgressLines
-    from rtbold.subjects import check_room
 
     check_room(settings.root)
     lines = ProgressLines(now_s=time.monotonic)

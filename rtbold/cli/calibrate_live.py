@@ -11,7 +11,7 @@ import typer
 from rtbold.errors import ConfigError
 
 if TYPE_CHECKING:
-    from rtbold.calibration.live import LiveSettings
+    from rtbold.calibration.live.scan import LiveSettings
     from rtbold.calibration.settings import CalibrationSettings
 
 Live = Annotated[
@@ -88,11 +88,11 @@ def recorded(
     ------
     RtboldError : options, streams or base are wrong, or nothing was measured.
     """
-    from rtbold import bundle as bundles
-    from rtbold.calibration.live import live_pairing, record_scan
+    from rtbold.bundle import store as bundles
+    from rtbold.bundle.subjects import check_room
+    from rtbold.calibration.live.scan import live_pairing, record_scan
     from rtbold.calibration.settings import NOTHING
     from rtbold.io.lsl_clock import LslClock
-    from rtbold.subjects import check_room
 
     check_room(settings.root)
     if settings.base != NOTHING:
@@ -127,10 +127,10 @@ def live_settings(
     ------
     ConfigError : the source, the phases or the triggers were not said.
     """
-    from rtbold.calibration.live import LiveSettings
-    from rtbold.calibration.live_count import parse_phases
+    from rtbold.acquire.bold_readers import check_source, parse_source
+    from rtbold.calibration.live.protocol import parse_phases
+    from rtbold.calibration.live.scan import LiveSettings
     from rtbold.config import RunSettings, check_range
-    from rtbold.io.bold_sources import check_source, parse_source
     from rtbold.session_parts import acquisition_settings
 
     if options.source is None:

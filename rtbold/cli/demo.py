@@ -91,7 +91,7 @@ def choose_view(wanted: str | None, *, terminal: bool) -> str:
     ConfigError : there is no such view.
     RtboldError : the dashboard was asked for and cannot open.
     """
-    from rtbold.cli.display import unseen, why_no_window
+    from rtbold.cli.process import unseen, why_no_window
     from rtbold.errors import ConfigError, RtboldError
 
     if wanted is not None and wanted not in VIEWS:

@@ -12,7 +12,7 @@ from rtbold.errors import ConfigError
 if TYPE_CHECKING:
     from rtbold.delay import DelayEstimate
     from rtbold.io.checks import Check
-    from rtbold.io.delay import DelayRequest
+    from rtbold.preflight.delay import DelayRequest
 
 
 def doctor(
@@ -64,7 +64,7 @@ def doctor(
     Example: `rtbold doctor --measure-delay --raw BrainVision --cleaned Cleaned`
     """
     if measure_delay:
-        from rtbold.io.delay import DelayRequest
+        from rtbold.preflight.delay import DelayRequest
 
         if not (seconds > 0 and 0 < max_lag <= 10):
             raise ConfigError(
@@ -84,7 +84,7 @@ def doctor(
     from rich.console import Console
 
     from rtbold.io.checks import worst_state
-    from rtbold.io.doctor import examine
+    from rtbold.preflight.machine import examine
 
     with Console(stderr=True).status("checking, about five seconds"):
         checks = list(
@@ -121,7 +121,7 @@ def _measure_delay(request: "DelayRequest", *, as_json: bool) -> None:
     from rich.progress import Progress
 
     from rtbold.clock import MonotonicClock
-    from rtbold.io.delay import measure_delay
+    from rtbold.preflight.delay import measure_delay
 
     # On standard error, so that --json leaves one object on standard output.
     with Progress(console=Console(stderr=True), transient=True) as progress:

@@ -52,7 +52,7 @@ def gui(
 
     Example: rtbold gui --connect tcp://192.168.0.5:5580 --theme light
     """
-    from rtbold.cli.display import why_no_window
+    from rtbold.cli.process import why_no_window
     from rtbold.config import check_range
     from rtbold.errors import RtboldError
 

@@ -8,7 +8,7 @@ import typer
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from rtbold.card import Card
+    from rtbold.bundle.card import Card
     from rtbold.messages import Float32Array
 
 # Clean EEG has an sd of some 5 to 50 uV; in volt 1e-5, in nanovolt 1e4.
@@ -37,7 +37,7 @@ def list_models(
     """
     import json
 
-    from rtbold.bundle import available
+    from rtbold.bundle.store import available
     from rtbold.cli.bundle_facts import described
 
     rows = [
@@ -73,7 +73,7 @@ def show(
     """
     import msgspec
 
-    from rtbold.bundle import load
+    from rtbold.bundle.store import load
 
     found = load(bundle, subject_root=root)
     if as_json:
@@ -108,11 +108,11 @@ def predict(
     """
     import numpy as np
 
-    from rtbold.bundle import load
-    from rtbold.card import check_trained
-    from rtbold.engine import open_engine
+    from rtbold.bundle.card import check_trained
+    from rtbold.bundle.store import load
     from rtbold.engine.array_files import read_windows, write_array
-    from rtbold.io.bold_table import check_folder
+    from rtbold.engine.opening import open_engine
+    from rtbold.files.bold_tables import check_folder
 
     check_folder(out)  # before the work, which may take a while
     found = load(bundle, subject_root=root)

@@ -9,7 +9,7 @@ import typer
 from rtbold.cli.models import Subjects
 
 if TYPE_CHECKING:
-    from rtbold.bundle import Bundle
+    from rtbold.bundle.store import Bundle
     from rtbold.engine.openvino_compile import Tried
     from rtbold.engine.tensorrt_compile import CompiledFile
 
@@ -27,8 +27,8 @@ def export(
 
     Example: rtbold models export demo --out demo.onnx
     """
-    from rtbold.bundle import load
-    from rtbold.engine.onnx_export import export_onnx
+    from rtbold.bundle.store import load
+    from rtbold.engine.files import export_onnx
 
     found = load(bundle, subject_root=root)
     facts = export_onnx(found, out)
@@ -72,7 +72,7 @@ def compile_(
 
     Example: rtbold models compile demo
     """
-    from rtbold.bundle import load
+    from rtbold.bundle.store import load
     from rtbold.engine.cache import engines_folder
     from rtbold.errors import EngineError
 

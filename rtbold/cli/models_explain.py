@@ -13,13 +13,13 @@ from rtbold.cli.models import Subjects
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from rtbold.bundle import Bundle
-    from rtbold.calibration.explain import (
+    from rtbold.bundle.store import Bundle
+    from rtbold.calibration.explain.attribution import (
         Attribution,
         ExplainSettings,
         Progress,
-        Windows,
     )
+    from rtbold.calibration.explain.windows import Windows
     from rtbold.config import RunSettings
 
 MOST_WINDOWS = 256
@@ -72,7 +72,7 @@ def explain(
     """
     threads.settle(os.environ, None)
 
-    from rtbold.bundle import load
+    from rtbold.bundle.store import load
     from rtbold.config import RunSettings
 
     run = RunSettings.build(
@@ -94,7 +94,7 @@ def explain(
     if as_json:
         typer.echo(_json(told, found, file, seen))
     else:
-        from rtbold.calibration.explain import summary
+        from rtbold.calibration.explain.figure import summary
 
         typer.echo("\n".join([_counted(seen), *(summary(one) for one in told)]))
     typer.echo(f"figure in {picture}", err=True)
@@ -116,17 +116,16 @@ def _checked(
     method: str,
 ) -> "tuple[ExplainSettings, list[str]]":
     """Refuse what cannot work before the recording is read."""
-    from rtbold.calibration.explain import (
+    from rtbold.calibration.explain.attribution import (
         MIN_WINDOWS,
         ExplainSettings,
         as_method,
-        check_format,
-        check_number,
         roi_index,
     )
+    from rtbold.calibration.explain.figure import check_format, check_number
     from rtbold.config import check_range
     from rtbold.electrodes import positions
-    from rtbold.io.bold_table import check_folder
+    from rtbold.files.bold_tables import check_folder
 
     check_range("--windows", windows, MIN_WINDOWS, MOST_WINDOWS)
     settings = ExplainSettings(method=as_method(method))
@@ -148,7 +147,7 @@ def _windows(
     stream: str | None,
     n_wanted: int,
 ) -> "Windows":
-    from rtbold.calibration.explain import WindowKeeper, windows_of
+    from rtbold.calibration.explain.windows import WindowKeeper, windows_of
     from rtbold.cli.replay import predictions
 
     keeper = WindowKeeper(n_wanted, len(bundle.card.rois))
@@ -163,7 +162,7 @@ def _attributions(
 ) -> "list[Attribution]":
     from dataclasses import replace
 
-    from rtbold.calibration.explain import attribute, overlapping
+    from rtbold.calibration.explain.attribution import attribute, overlapping
     from rtbold.engine.torch import load_network
 
     network = load_network(bundle).requires_grad_(False)
@@ -191,7 +190,7 @@ def _onto(bar: "_Bar") -> "Progress":
 def _draw(
     told: "Sequence[Attribution]", picture: Path, bundle: "Bundle", file: Path
 ) -> None:
-    from rtbold.calibration.explain import draw, save
+    from rtbold.calibration.explain.figure import draw, save
 
     simulated = bundle.card.origin.simulated_lineage
     title = f"What predictions of bundle '{bundle.card.name}' in {file.name} rest on"
@@ -210,7 +209,7 @@ def _json(
 ) -> str:
     import json
 
-    from rtbold.calibration.explain import as_dict
+    from rtbold.calibration.explain.figure import as_dict
 
     return json.dumps(
         {

@@ -10,7 +10,7 @@ import typer
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from rtbold.models.importing import Outcome
+    from rtbold.models.published.importing import Outcome
 
 SHOWN = 4  # names of a kind, without --json
 
@@ -60,8 +60,8 @@ def import_(
     from rtbold.errors import EngineError
 
     try:
-        from rtbold.models.importing import ImportSettings, import_checkpoints
         from rtbold.models.montage_pick import Montage
+        from rtbold.models.published.importing import ImportSettings, import_checkpoints
     except ImportError as error:
         raise EngineError(
             f"importing checkpoints needs {error.name}, which is not installed; "

@@ -8,7 +8,7 @@ import typer
 if TYPE_CHECKING:
     import threading
 
-    from rtbold.io.recording import Recording
+    from rtbold.files.recording import Recording
     from rtbold.messages import Channel
     from rtbold.sim.player import PlayReport, Track
 
@@ -61,8 +61,8 @@ def play(
     """
     from dataclasses import replace
 
+    from rtbold.files.recording import read_recording
     from rtbold.io.playlist import cut, with_triggers
-    from rtbold.io.recording import read_recording
 
     recording = read_recording(file, stream=stream, unit=unit)
     part = cut(recording, start_s=start, duration_s=duration)
@@ -92,6 +92,7 @@ def _play(
     loop: bool,
     wait_s: float,
 ) -> "PlayReport":
+    from rtbold.io.lsl_clock import LslClock
     from rtbold.sim import outlets, player
 
     eeg = outlets.open_eeg_outlet(
@@ -115,7 +116,7 @@ def _play(
         if track is not None:
             waited[" to the markers"] = (track.outlet, outlets.MARKERS_WAIT_S)
         _wait_for_listeners(waited)
-    clock = outlets.LslClock()
+    clock = LslClock()
     report = player.play(
         part.data_uv, part.rate_hz, eeg, clock,
         start_s=clock.now_s() + 0.2,

@@ -10,7 +10,7 @@ import typer
 from rtbold.cli.run_options import AskedRun, takes_run_options
 
 if TYPE_CHECKING:
-    from rtbold.preflight import ChannelReport, Finding
+    from rtbold.preflight.checks import ChannelReport, Finding
 
 COLOURS = {"ok": "green", "warn": "yellow", "fail": "bold red"}
 
@@ -35,11 +35,11 @@ def preflight(
     """
     from rich.console import Console
 
+    from rtbold.bundle.subjects import default_root
     from rtbold.config import check_range
     from rtbold.io.lsl_clock import LslClock
-    from rtbold.preflight import Finding
-    from rtbold.session_preflight import PreflightSettings, examine
-    from rtbold.subjects import default_root
+    from rtbold.preflight.checks import Finding
+    from rtbold.preflight.examine import PreflightSettings, examine
 
     check_range("--listen", listen, 1, 60)
     settings = PreflightSettings(
@@ -64,7 +64,7 @@ def preflight(
 
 
 def _line(one: "Finding | ChannelReport") -> dict[str, object]:
-    from rtbold.preflight import Finding
+    from rtbold.preflight.checks import Finding
 
     if isinstance(one, Finding):
         return {"check": asdict(one)}
@@ -85,7 +85,7 @@ def _show(found: Iterable["Finding | ChannelReport"]) -> None:
     from rich.markup import escape
     from rich.table import Table
 
-    from rtbold.preflight import Finding
+    from rtbold.preflight.checks import Finding
 
     table = Table("check", "state", "found, and what to do")
     extra: tuple[str, ...] = ()

@@ -13,8 +13,8 @@ from rtbold.cli.run_options import AskedRun, takes_run_options
 
 if TYPE_CHECKING:
     from rtbold.errors import RtboldError
-    from rtbold.preflight import Finding
-    from rtbold.session_rehearsal import Outcome, RehearsalSettings, Stage
+    from rtbold.preflight.checks import Finding
+    from rtbold.preflight.rehearse import Outcome, RehearsalSettings, Stage
 
 COLOURS = {"ok": "green", "warn": "yellow", "fail": "bold red"}
 
@@ -46,9 +46,9 @@ def rehearse(
     Example: rtbold rehearse --subject S01 --stream BrainVision --trigger-stream
     BrainVision-Markers --trigger R128 --page rehearsal.html
     """
+    from rtbold.bundle.subjects import default_root
     from rtbold.config import check_range
-    from rtbold.session_rehearsal import RehearsalSettings
-    from rtbold.subjects import default_root
+    from rtbold.preflight.rehearse import RehearsalSettings
 
     check_range("--duration", duration, 20, 3600)
     if page is not None:
@@ -74,7 +74,7 @@ def _told(
 ) -> "Outcome | None":
     """Rehearse, and tell each thing as it comes; return how it ended."""
     from rtbold.io.lsl_clock import LslClock
-    from rtbold.session_rehearsal import Outcome, Rehearsal
+    from rtbold.preflight.rehearse import Outcome, Rehearsal
 
     outcome, show = None, _say_json if as_json else _Lines()
     with _interrupts() as pressed:
@@ -114,7 +114,7 @@ def _check_page(page: Path) -> None:
 
 
 def _say_json(told: "Finding | Stage") -> None:
-    from rtbold.preflight import Finding
+    from rtbold.preflight.checks import Finding
 
     said = asdict(told)
     typer.echo(json.dumps({"check": said} if isinstance(told, Finding) else said))
@@ -129,7 +129,7 @@ class _Lines:
     def __call__(self, told: "Finding | Stage") -> None:
         import sys
 
-        from rtbold.preflight import Finding
+        from rtbold.preflight.checks import Finding
 
         if isinstance(told, Finding):
             if told.state != "ok":

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from rtbold.pages import rendered
+from rtbold.preflight.rehearse import Outcome
 from rtbold.rehearsal_figures import Figures
-from rtbold.session_rehearsal import Outcome
 
 SYMBOLS: Final = {"ok": "✓", "warn": "▲", "fail": "✕"}
 WORDS: Final = {"ok": "ok", "warn": "look", "fail": "NOT OK"}

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from rtbold.answers import Model
-    from rtbold.bundle import Bundle
+    from rtbold.bundle.store import Bundle
     from rtbold.config import RunSettings
     from rtbold.engine.protocol import Engine
     from rtbold.messages import BoldPrediction
@@ -47,9 +47,9 @@ def replay(
 
     Example: rtbold replay rest.vhdr --model demo --trigger R128 --out bold.tsv
     """
-    from rtbold.bundle import load
+    from rtbold.bundle.store import load
     from rtbold.config import RunSettings
-    from rtbold.io.bold_table import check_folder, write_predictions_tsv
+    from rtbold.files.bold_tables import check_folder, write_predictions_tsv
 
     given = dict(
         model=model, trigger=trigger, tr_s=tr, dummy_volumes=dummy_volumes,
@@ -74,7 +74,7 @@ def _open_as_recorded(
 ) -> "Engine":
     """Open the engine that was asked for; by default the recorded session's."""
     from rtbold.engine.opening import N_THREADS, open_engine, used
-    from rtbold.replay import recorded_engine
+    from rtbold.session.replay import recorded_engine
 
     recorded = recorded_engine(file)
     n_threads = recorded.n_threads if recorded else N_THREADS
@@ -104,7 +104,7 @@ def predictions(
     stream: str | None,
 ) -> "Iterator[BoldPrediction]":
     """Yield the predictions of any recording; one of ours by its own settings."""
-    from rtbold import replay as core
+    from rtbold.session import replay as core
 
     session = core.recorded_session(file)
     if session is None:
@@ -127,8 +127,8 @@ def _foreign(
 ) -> "Iterator[BoldPrediction]":
     from dataclasses import replace
 
-    from rtbold import replay as core
-    from rtbold.io.recording import read_recording
+    from rtbold.files.recording import read_recording
+    from rtbold.session import replay as core
     from rtbold.session_parts import stream_pipeline_settings
 
     recording = read_recording(file, stream=stream, unit=run.unit)

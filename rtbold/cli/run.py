@@ -7,7 +7,7 @@ import typer
 from rtbold.cli.run_options import AskedRun, takes_run_options
 
 if TYPE_CHECKING:
-    from rtbold.session import Session
+    from rtbold.session.session import Session
     from rtbold.session_state import SessionSummary
 
 TERMINATED = 128 + 15  # as a shell reports SIGTERM
@@ -22,10 +22,10 @@ def run(asked: AskedRun) -> None:
     """
     import time
 
+    from rtbold.bundle.subjects import default_root, newest
     from rtbold.cli.session_log import SessionLog
     from rtbold.io.lsl_clock import LslClock
-    from rtbold.session_open import open_session
-    from rtbold.subjects import default_root, newest
+    from rtbold.session.open import open_session
 
     settings = asked.settings
     subject_root = asked.root or default_root()

@@ -8,7 +8,7 @@ import typer
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from rtbold.io.streams import FoundStream
+    from rtbold.acquire.streams import FoundStream
 
 
 def streams(
@@ -29,8 +29,8 @@ def streams(
 
     from rich.console import Console
 
+    from rtbold.acquire.streams import SIMULATED, Resolver, discover
     from rtbold.clock import MonotonicClock
-    from rtbold.io.streams import SIMULATED, Resolver, discover
 
     simulated = Resolver(SIMULATED)  # the senders know; a listing has no description
     found = discover(wait, MonotonicClock())

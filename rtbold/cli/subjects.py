@@ -10,8 +10,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-    from rtbold.bundle import Bundle
-    from rtbold.subjects import Calibrated
+    from rtbold.bundle.store import Bundle
+    from rtbold.bundle.subjects import Calibrated
 
 Subject = Annotated[str, typer.Argument(help="Code of the subject.")]
 Calibration = Annotated[str, typer.Option("--calibration", help="Its name, or latest.")]
@@ -29,7 +29,7 @@ def list_subjects(
 
     Example: rtbold subjects list
     """
-    from rtbold.subjects import calibrations, default_root, subjects
+    from rtbold.bundle.subjects import calibrations, default_root, subjects
 
     folder = root or default_root()
     codes = (subject,) if subject is not None else subjects(folder)
@@ -55,8 +55,8 @@ def show(
     """
     import msgspec
 
-    from rtbold.bundle import load
-    from rtbold.subjects import default_root, one_of
+    from rtbold.bundle.store import load
+    from rtbold.bundle.subjects import default_root, one_of
 
     found = load(one_of(root or default_root(), subject, calibration))
     if as_json:
@@ -79,8 +79,8 @@ def compare(
     """
     import msgspec
 
-    from rtbold.bundle import load
-    from rtbold.subjects import calibrations, default_root
+    from rtbold.bundle.store import load
+    from rtbold.bundle.subjects import calibrations, default_root
 
     entries = calibrations(root or default_root(), subject)
     bundles = [load(entry.path) for entry in entries]
@@ -108,7 +108,7 @@ def _as_json(entries: "Sequence[Calibrated]") -> str:
 
 def _row(code: str, path: "Path") -> str:
     """Return one line; a bundle that cannot be read is named, and the others shown."""
-    from rtbold.bundle import load
+    from rtbold.bundle.store import load
     from rtbold.errors import BundleError
 
     try:

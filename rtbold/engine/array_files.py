@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from rtbold.card import Card
-from rtbold.engine.record import replace_file
+from rtbold.bundle.card import Card
+from rtbold.engine.records import replace_file
 from rtbold.engine.windows import check_windows
 from rtbold.errors import ConfigError, DataFileError
 from rtbold.messages import Float32Array

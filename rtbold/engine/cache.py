@@ -5,7 +5,7 @@ from pathlib import Path
 
 from platformdirs import user_cache_path
 
-from rtbold.bundle import Bundle
+from rtbold.bundle.store import Bundle
 from rtbold.bundle_files import ENGINES_FOLDER
 
 SHA_CHARS = 16

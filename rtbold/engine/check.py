@@ -5,9 +5,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from rtbold.bundle import Bundle
-from rtbold.card import Card
-from rtbold.check_file import CheckSet, read_check, spread
+from rtbold.bundle.card import Card
+from rtbold.bundle.check_windows import CheckSet, read_check, spread
+from rtbold.bundle.store import Bundle
 from rtbold.engine.disturbed import disturbed
 from rtbold.engine.protocol import Engine
 from rtbold.errors import EngineError

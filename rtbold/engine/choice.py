@@ -2,16 +2,11 @@
 
 import logging
 
-from rtbold.bundle import Bundle
+from rtbold.bundle.store import Bundle
 from rtbold.engine.cache import engines_folder
 from rtbold.engine.check import EXACT
-from rtbold.engine.openvino_cpu import (
-    NOT_OFFERED,
-    open_core,
-    supported,
-    this_machine,
-)
-from rtbold.engine.record import (
+from rtbold.engine.openvino_cpu import NOT_OFFERED, open_core, supported, this_machine
+from rtbold.engine.records import (
     Machine,
     Record,
     StaleRecord,

@@ -5,8 +5,8 @@ from typing import Protocol
 
 import numpy as np
 
-from rtbold.bundle import Bundle
-from rtbold.card import Card
+from rtbold.bundle.card import Card
+from rtbold.bundle.store import Bundle
 from rtbold.engine.cache import engines_folder
 from rtbold.engine.check import EXACT
 from rtbold.engine.openvino_cpu import (
@@ -18,7 +18,7 @@ from rtbold.engine.openvino_cpu import (
     open_core,
     this_machine,
 )
-from rtbold.engine.record import (
+from rtbold.engine.records import (
     MODEL_FILE,
     Machine,
     Record,

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from rtbold.bundle import Bundle
-from rtbold.check_file import CheckSet, read_check
+from rtbold.bundle.check_windows import CheckSet, read_check
+from rtbold.bundle.store import Bundle
 from rtbold.engine.cache import engines_folder
 from rtbold.engine.check import (
     EXACT,
@@ -33,7 +33,7 @@ from rtbold.engine.openvino_cpu import (
     this_machine,
 )
 from rtbold.engine.openvino_int8 import quantise, to_files
-from rtbold.engine.record import Record, key_of, write_record
+from rtbold.engine.records import Record, key_of, write_record
 from rtbold.errors import EngineError
 from rtbold.messages import Float32Array
 

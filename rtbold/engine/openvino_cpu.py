@@ -2,7 +2,7 @@
 
 from typing import Any, TypeAlias
 
-from rtbold.engine.record import Machine
+from rtbold.engine.records import Machine
 from rtbold.errors import ConfigError, EngineError
 
 Core: TypeAlias = Any  # openvino has no types

@@ -17,7 +17,7 @@ from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 
-from rtbold.bundle import Bundle
+from rtbold.bundle.store import Bundle
 from rtbold.engine.openvino import INPUT, QUANTISED, read_graph
 from rtbold.engine.openvino_cpu import Core, Model, Node
 from rtbold.errors import EngineError

@@ -14,9 +14,9 @@ from contextlib import ExitStack
 
 import numpy as np
 
-from rtbold.bundle import Bundle
+from rtbold.bundle.store import Bundle
 from rtbold.engine.cache import engines_folder
-from rtbold.engine.record import MODEL_FILE
+from rtbold.engine.records import MODEL_FILE
 from rtbold.engine.tensorrt_compile import compile_one
 from rtbold.engine.tensorrt_cuda import (
     CudaDevice,
@@ -25,11 +25,7 @@ from rtbold.engine.tensorrt_cuda import (
     Place,
     first_device,
 )
-from rtbold.engine.tensorrt_files import (
-    StaleEngine,
-    engine_key,
-    read_engine,
-)
+from rtbold.engine.tensorrt_files import StaleEngine, engine_key, read_engine
 from rtbold.engine.tensorrt_package import (
     TensorRt,
     check_gpu,

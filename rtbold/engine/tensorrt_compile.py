@@ -6,9 +6,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from rtbold.bundle import Bundle
+from rtbold.bundle.store import Bundle
 from rtbold.engine.cache import engines_folder
-from rtbold.engine.record import MODEL_FILE
+from rtbold.engine.records import MODEL_FILE
 from rtbold.engine.tensorrt_build import build_engine
 from rtbold.engine.tensorrt_cuda import first_device
 from rtbold.engine.tensorrt_files import EngineKey, engine_key, write_engine

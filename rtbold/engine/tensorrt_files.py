@@ -11,8 +11,8 @@ from pathlib import Path
 
 import msgspec
 
-from rtbold.bundle import Bundle
-from rtbold.engine.record import decoded, differing, onnx_sha256, replace_file
+from rtbold.bundle.store import Bundle
+from rtbold.engine.records import decoded, differing, onnx_sha256, replace_file
 from rtbold.engine.tensorrt_build import RECIPE
 from rtbold.engine.tensorrt_package import TensorRt
 from rtbold.errors import ConfigError, EngineError

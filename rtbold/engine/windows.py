@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from rtbold.card import Card
+from rtbold.bundle.card import Card
 from rtbold.errors import EngineError
 from rtbold.messages import WINDOW_SAMPLES, Float32Array
 

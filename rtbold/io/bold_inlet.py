@@ -11,15 +11,15 @@ from dataclasses import dataclass
 
 import pylsl
 
+from rtbold.acquire.describe import describe
+from rtbold.acquire.follow import Finder
+from rtbold.acquire.frames import Order, StateChanged
+from rtbold.acquire.streams import found_stream
 from rtbold.clock import Clock
 from rtbold.errors import StreamMismatch
 from rtbold.io.bold_text import NO_ROI
-from rtbold.io.describe import describe
-from rtbold.io.finder import Finder
 from rtbold.io.frame_writer import FrameWriter
-from rtbold.io.frames import Order, StateChanged
 from rtbold.io.offsets import OffsetPoller, is_foreign
-from rtbold.io.streams import found_stream
 from rtbold.messages import MeasuredVolume, StreamChanged, StreamDescription
 
 OPEN_LIMIT_S = 5.0

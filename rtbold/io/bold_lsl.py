@@ -5,10 +5,10 @@ As with EEG and markers: liblsl can hang or abort inside a stream that is lost.
 
 from dataclasses import replace
 
-from rtbold.io.bold_feed import VolumeQueue
-from rtbold.io.frames import Fault, Frame, Order, StateChanged
-from rtbold.io.streams import KnownStream, StreamQuery
-from rtbold.io.supervisor import Supervisor
+from rtbold.acquire.bold import VolumeQueue
+from rtbold.acquire.frames import Fault, Frame, Order, StateChanged
+from rtbold.acquire.streams import KnownStream, StreamQuery
+from rtbold.acquire.supervisor import Supervisor
 from rtbold.messages import MeasuredVolume, StreamChanged, StreamDescription
 
 

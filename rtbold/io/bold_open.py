@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 
+from rtbold.acquire.bold import BoldFeed, OpenFeed
+from rtbold.acquire.bold_readers import BoldSource, open_reader
 from rtbold.clock import Clock
-from rtbold.io.bold_feed import BoldFeed, OpenFeed
 from rtbold.io.bold_lsl import LslVolumes
-from rtbold.io.bold_sources import BoldSource, open_reader
 
 
 def open_bold(source: BoldSource, rois: Sequence[str], clock: Clock) -> OpenFeed:

@@ -3,8 +3,8 @@
 from collections.abc import Callable
 from typing import IO, TypeVar
 
+from rtbold.acquire.frames import Frame, KeepAlive, pack
 from rtbold.clock import Clock
-from rtbold.io.frames import Frame, KeepAlive, pack
 
 KEEP_ALIVE_S = 0.25
 _T = TypeVar("_T")

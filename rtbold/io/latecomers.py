@@ -6,7 +6,7 @@ writes; other threads may ask `wants` and `latest`.
 
 import msgspec
 
-from rtbold.wire import TOPICS, Hello, Message, Topic
+from rtbold.publish.wire import TOPICS, Hello, Message, Topic
 
 RESENT_TOPICS: tuple[Topic, ...] = ("hello", "phase", "pred.fb")
 RESEND_INTERVAL_S = 0.1  # at most one re-send per topic in this time

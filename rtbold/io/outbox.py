@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import msgspec
 
 from rtbold.errors import RtboldError
-from rtbold.wire import Message, Topic
+from rtbold.publish.wire import Message, Topic
 
 OPTIONAL_TOPICS: frozenset[Topic] = frozenset({"eeg", "bands", "log"})
 

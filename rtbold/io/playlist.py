@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 
 from rtbold.errors import ConfigError
-from rtbold.io.recording import RecordedMarker, Recording
+from rtbold.files.recording import RecordedMarker, Recording
 
 
 def cut(

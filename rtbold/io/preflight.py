@@ -8,17 +8,17 @@ from typing import Any
 
 import psutil
 
-from rtbold.card import Card
+from rtbold.bundle.card import Card
 from rtbold.client import request
 from rtbold.config import RunSettings
 from rtbold.engine.protocol import Engine
 from rtbold.errors import RtboldError
 from rtbold.io.checks import check_disk, check_port, check_priority
 from rtbold.io.curve import ServerKeys, check_bind
-from rtbold.io.doctor import time_engine
-from rtbold.io.labrecorder import find_labrecorder
-from rtbold.io.session_folder import check_label
-from rtbold.preflight import Finding, refused
+from rtbold.preflight.checks import Finding, refused
+from rtbold.preflight.machine import time_engine
+from rtbold.record.folder import check_label
+from rtbold.record.labrecorder import find_labrecorder
 
 ASK_S = 1.0  # for whoever holds the control port
 BYTES_PER_VALUE = 4  # as LabRecorder writes float32; double is twice as much

@@ -5,8 +5,8 @@ import re
 from pathlib import Path
 
 from rtbold.errors import DataFileError
-from rtbold.io.mne_raw import open_raw, to_recording
-from rtbold.io.recording import ReadOptions, Recording
+from rtbold.files.mne_formats import open_raw, to_recording
+from rtbold.files.recording import ReadOptions, Recording
 
 _BYTES = {"INT_16": 2, "UINT_16": 2, "INT_32": 4, "IEEE_FLOAT_32": 4}
 # MNE writes "Response/R128" for what LSL connectors and users call "R128".

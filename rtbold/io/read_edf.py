@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rtbold.errors import DataFileError
-from rtbold.io.mne_raw import open_raw, to_recording
-from rtbold.io.recording import ReadOptions, Recording
+from rtbold.files.mne_formats import open_raw, to_recording
+from rtbold.files.recording import ReadOptions, Recording
 
 _ANNOTATIONS = ("EDF Annotations", "BDF Annotations")
 _VOLT_UNITS = ("nV", "uV", "\u00b5V", "\u03bcV", "mV", "V")

@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from rtbold.errors import DataFileError
-from rtbold.io.mne_raw import MneRaw, open_raw, to_recording
-from rtbold.io.recording import ReadOptions, Recording
+from rtbold.files.mne_formats import MneRaw, open_raw, to_recording
+from rtbold.files.recording import ReadOptions, Recording
 
 _FDT_BYTES = 4  # float32
 

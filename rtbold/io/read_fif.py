@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from rtbold.io.mne_raw import open_raw, to_recording
-from rtbold.io.recording import ReadOptions, Recording
+from rtbold.files.mne_formats import open_raw, to_recording
+from rtbold.files.recording import ReadOptions, Recording
 
 
 def read_fif(path: Path, options: ReadOptions) -> Recording:

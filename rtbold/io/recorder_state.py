@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from rtbold.io.labrecorder import LabRecorderProcess
 from rtbold.messages import StreamDescription
+from rtbold.record.labrecorder import LabRecorderProcess
 
 _SETTLED_S = 2.0  # after a part says that it collects, before that is relied upon
 _SILENT_S = 15.0  # LabRecorder writes clock offsets every 5 s, whatever streams do

@@ -4,11 +4,11 @@ import shutil
 from pathlib import Path
 
 from rtbold.errors import RtboldError
-from rtbold.io.events_read import session_events
-from rtbold.io.labrecorder import end_left_over
-from rtbold.io.recorder import NOTE_NAME
-from rtbold.io.session_folder import xdf_parts
 from rtbold.messages import EegChunk, Marker
+from rtbold.record.events_read import session_events
+from rtbold.record.folder import xdf_parts
+from rtbold.record.labrecorder import end_left_over
+from rtbold.record.recorder import NOTE_NAME
 from rtbold.rehearsal_figures import RecordingFigures
 
 

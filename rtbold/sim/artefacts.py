@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from rtbold.messages import Float32Array, FloatArray
-from rtbold.sim.latents import Body, slow_times_s
+from rtbold.sim.brain import Body, slow_times_s
 from rtbold.sim.noise import generator, power_law
 from rtbold.sim.settings import BASE_RATE_HZ, TwinSettings
 

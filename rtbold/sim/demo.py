@@ -14,7 +14,7 @@ import numpy as np
 from rtbold.client import Body, Message, Subscriber
 from rtbold.errors import RtboldError
 from rtbold.messages import FloatArray
-from rtbold.sim.haemodynamics import filtered_target
+from rtbold.sim.bold import filtered_target
 
 ENOUGH_VOLUMES = 60  # fewer say nothing about a correlation
 POLITE_END_S = 25.0
@@ -217,6 +217,6 @@ def subscriber(settings: DemoSettings) -> Subscriber:
 
 def card_of(model: str) -> Path:
     """Return the card of a bundle, to fail early where there is none."""
-    from rtbold.bundle import load
+    from rtbold.bundle.store import load
 
     return load(model).path

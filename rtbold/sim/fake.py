@@ -10,21 +10,21 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Final, Protocol
 
-from rtbold.card import Card
+from rtbold.bundle.card import Card
 from rtbold.clock import Clock
-from rtbold.feedback import FeedbackSettings
-from rtbold.io.control import ControlCommand
-from rtbold.messages import BoldPrediction, MeasuredVolume, Reason, Status
-from rtbold.publication import pred_fb, pred_roi
+from rtbold.messages import BoldPrediction, ChannelState, MeasuredVolume, Reason, Status
+from rtbold.publish.compose import pred_fb, pred_roi
+from rtbold.publish.control import ControlCommand
+from rtbold.publish.feedback import FeedbackSettings
+from rtbold.publish.wire import Log, Message, SessionState, Topic
 from rtbold.sim.fake_bold import FakeBold
 from rtbold.sim.fake_eeg import FakeEeg
+from rtbold.sim.fake_messages import FakeViews, ScriptTime
 from rtbold.sim.fake_prediction import FakeTick, fake_moments, fake_prediction
 from rtbold.sim.fake_script import ScriptRow
 from rtbold.sim.fake_timeline import Due, timeline
-from rtbold.sim.fake_views import FakeViews, ScriptTime
-from rtbold.truth import Truth, TruthSettings
+from rtbold.truth.pairing import Truth, TruthSettings
 from rtbold.view_messages import truth_message
-from rtbold.wire import ChannelState, Log, Message, SessionState, Topic
 
 TOO_LATE_S: Final = 0.25  # behind by more, EEG is left out, so that the rest keeps up
 OBEYS_EVERY_S: Final = 0.1

@@ -3,15 +3,16 @@
 from collections.abc import Mapping
 from typing import Final
 
-from rtbold.card import Baseline, Card, Origin
+from rtbold.bundle.card import Baseline, Card, Origin
 from rtbold.conformal import Intervals
 from rtbold.electrodes import canonical
 from rtbold.errors import ConfigError
-from rtbold.feedback import FeedbackSettings
-from rtbold.publication import SessionFacts, hello
-from rtbold.sim.atlas import read_rois
+from rtbold.publish.compose import SessionFacts, hello
+from rtbold.publish.feedback import FeedbackSettings
+from rtbold.publish.wire import Encoding, Hello
+from rtbold.sim.head import read_rois
 from rtbold.sim.settings import NEUROBOLT_CHANNELS
-from rtbold.wire import Encoding, Hello, Ports
+from rtbold.wire_parts import Ports
 
 UPSTREAM_MS: Final = 25.0
 BASELINE_SD: Final = 0.5

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from rtbold.messages import WINDOW_S, BoldPrediction, FloatArray, Reason, Status, Tick
-from rtbold.publication import Moments
+from rtbold.publish.compose import Moments
 from rtbold.sim.fake_card import UPSTREAM_MS
 from rtbold.sim.fake_script import USUAL, ScriptRow
 

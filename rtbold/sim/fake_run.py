@@ -10,10 +10,11 @@ from typing import Final, get_args
 
 from rtbold.clock import Clock
 from rtbold.errors import ConfigError
-from rtbold.feedback import FeedbackSettings
-from rtbold.io.binding import FeedSettings
-from rtbold.io.control import Answers, Control
-from rtbold.io.feed import Feed
+from rtbold.publish.control import Answers, Control
+from rtbold.publish.feed import Feed
+from rtbold.publish.feedback import FeedbackSettings
+from rtbold.publish.sockets import FeedSettings
+from rtbold.publish.wire import Encoding
 from rtbold.sim.fake import FakePlan, FakeSession, Played
 from rtbold.sim.fake_card import MOST_ROIS, fake_card, fake_hello
 from rtbold.sim.fake_script import (
@@ -24,7 +25,7 @@ from rtbold.sim.fake_script import (
     script_tr_s,
 )
 from rtbold.sim.fake_story import as_scene, default_script, scene_script
-from rtbold.wire import Encoding, Ports
+from rtbold.wire_parts import Ports
 
 ENCODINGS: Final[tuple[Encoding, ...]] = get_args(Encoding)
 

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Literal, get_args
 
 from rtbold.errors import DataFileError
-from rtbold.messages import Reason, Status
-from rtbold.wire import ChannelState, StreamState
+from rtbold.messages import ChannelState, Reason, Status
+from rtbold.publish.wire import StreamState
 
 COLUMNS = ("t_s", "value", "status")
 DEFAULT_TR_S = 2.1

@@ -8,7 +8,6 @@ import uuid
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from rtbold.io.lsl_clock import LslClock as LslClock  # re-exported
 from rtbold.messages import Channel, Float32Array
 
 if TYPE_CHECKING:

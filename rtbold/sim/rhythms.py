@@ -7,8 +7,8 @@ import numpy as np
 from scipy.signal import hilbert
 
 from rtbold.messages import Float32Array, FloatArray
-from rtbold.sim.atlas import Roi
-from rtbold.sim.latents import DECLARED, SLOW_RATE_HZ, Brain, slow_times_s
+from rtbold.sim.brain import DECLARED, SLOW_RATE_HZ, Brain, slow_times_s
+from rtbold.sim.head import Roi
 from rtbold.sim.noise import generator, narrow_band, power_law
 from rtbold.sim.settings import BASE_RATE_HZ, TwinSettings
 

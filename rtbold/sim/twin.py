@@ -11,9 +11,8 @@ import numpy as np
 
 from rtbold.messages import Channel, Float32Array, FloatArray
 from rtbold.sim.artefacts import Scene, add_artefacts, ecg_uv
-from rtbold.sim.atlas import read_rois
-from rtbold.sim.haemodynamics import simulate_bold, volume_onsets_s
-from rtbold.sim.latents import (
+from rtbold.sim.bold import simulate_bold, volume_onsets_s
+from rtbold.sim.brain import (
     DECLARED_ROIS,
     Body,
     Brain,
@@ -21,6 +20,7 @@ from rtbold.sim.latents import (
     draw_brain,
     slow_times_s,
 )
+from rtbold.sim.head import read_rois
 from rtbold.sim.leadfield import LeadField, oriented, read_leadfield
 from rtbold.sim.noise import generator
 from rtbold.sim.rhythms import SourceActivity

@@ -16,7 +16,7 @@ from runner import progress
 
 from bench.processes import cpu_s, end, one_thread
 from bench.roles import RATE_HZ
-from rtbold.io.acquisition import AcquisitionSettings
+from rtbold.acquire.acquisition import AcquisitionSettings
 
 ROLES = Path(__file__).with_name("roles.py")
 READY_LIMIT_S = 60.0

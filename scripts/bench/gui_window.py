@@ -29,7 +29,7 @@ from rtbold.gui.state.dashboard import DashboardState
 from rtbold.gui.state.latency import LatencyBook
 from rtbold.gui.views.app import AppOptions, application, build
 from rtbold.gui.views.main_window import FRAME_MS, MainWindow
-from rtbold.gui.views.session_page import SessionPage
+from rtbold.gui.views.session.page import SessionPage
 from rtbold.gui.views.window_parts import SESSION
 
 SIZE = (1366, 768)

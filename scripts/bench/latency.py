@@ -10,8 +10,8 @@ import psutil
 import pylsl
 
 from bench.processes import Process, SessionPlan, last_line, percentiles, start_session
+from rtbold.acquire.acquisition import AcquisitionSettings
 from rtbold.client import Message, Subscriber
-from rtbold.io.acquisition import AcquisitionSettings
 
 LOOK_EVERY_S = 5.0
 HEAD_S = 25.0  # warm-up of the session before it is measured

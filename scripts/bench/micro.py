@@ -35,11 +35,11 @@ def stages(*, repeats: int) -> list[dict[str, object]]:
 def _stage_calls() -> dict[str, Callable[[], object]]:
     from scipy import signal
 
-    from rtbold.card import Conditioning
-    from rtbold.channel_quality import ChannelMonitor
+    from rtbold.bundle.card import Conditioning
+    from rtbold.condition.channel_quality import ChannelMonitor
+    from rtbold.condition.timebase import SampleClock, SampleClockSettings
     from rtbold.conditioning import Conditioner
     from rtbold.messages import Channel
-    from rtbold.timebase import SampleClock, SampleClockSettings
 
     n_chunk = round(CHUNK_S * RATE_HZ)
     rng = np.random.default_rng(0)

@@ -117,8 +117,8 @@ def twin_windows(channels: tuple[str, ...], n: int = N_WINDOWS) -> np.ndarray:
     """Return windows of a simulated subject, as the live chain makes them."""
     import msgspec
 
-    from rtbold.calibration.dataset import causal_windows, conditioned
-    from rtbold.calibration.demo import demo_card
+    from rtbold.calibration.train.dataset import causal_windows, conditioned
+    from rtbold.calibration.train.demo import demo_card
     from rtbold.calibration.twin_data import as_recording
     from rtbold.sim.settings import TwinSettings
     from rtbold.sim.twin import simulate
@@ -131,9 +131,9 @@ def twin_windows(channels: tuple[str, ...], n: int = N_WINDOWS) -> np.ndarray:
 
 def bundle_of(model, folder: Path, name: str):  # noqa: ANN001, ANN201
     """Write a network as a bundle, so that the loop's own engine runs it."""
-    from rtbold import bundle
-    from rtbold.card import Card, Origin
-    from rtbold.models.export import to_onnx
+    from rtbold.bundle import store as bundle
+    from rtbold.bundle.card import Card, Origin
+    from rtbold.models.export.onnx import to_onnx
     from rtbold.models.registry import name_of, options_of
 
     card = Card(

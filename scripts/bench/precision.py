@@ -14,8 +14,8 @@ WANTED = "f32"
 
 def demo_r(*, seeds: Sequence[int] = SEEDS, minutes: float = MINUTES) -> str:
     """Return a table: mean R of the demo bundle in every precision."""
-    from rtbold.bundle import load
-    from rtbold.check_file import read_check
+    from rtbold.bundle.check_windows import read_check
+    from rtbold.bundle.store import load
 
     bundle = load("demo")
     check = read_check(bundle)
@@ -48,7 +48,7 @@ def demo_r(*, seeds: Sequence[int] = SEEDS, minutes: float = MINUTES) -> str:
 
 def _scan(seed: int, minutes: float, card) -> tuple[np.ndarray, np.ndarray]:  # noqa: ANN001
     """Return windows and targets of one simulated subject."""
-    from rtbold.calibration.dataset import causal_windows, conditioned, normalised
+    from rtbold.calibration.train.dataset import causal_windows, conditioned, normalised
     from rtbold.calibration.twin_data import as_recording
     from rtbold.sim.settings import TwinSettings
     from rtbold.sim.twin import simulate

@@ -96,10 +96,10 @@ def source(name: str, _poll_s: float) -> None:
 
 def highpass(name: str, poll_s: float) -> None:
     """Take the stream as rtbold does: inlet process, high-pass, 16 s ring at 5 kHz."""
-    from rtbold.io.acquisition import Acquisition, AcquisitionSettings
-    from rtbold.io.streams import StreamQuery
+    from rtbold.acquire.acquisition import Acquisition, AcquisitionSettings
+    from rtbold.acquire.streams import StreamQuery
     from rtbold.messages import EegChunk
-    from rtbold.ring import Ring
+    from rtbold.window.ring import Ring
 
     count = Count()
     sos = signal.butter(ORDER, CUTOFF_HZ, "highpass", fs=RATE_HZ, output="sos")
@@ -123,9 +123,9 @@ def highpass(name: str, poll_s: float) -> None:
 
 def loop(name: str, poll_s: float) -> None:
     """Run the whole loop but the model: clock, monitor, conditioning, windows."""
-    from rtbold.io.acquisition import Acquisition, AcquisitionSettings
+    from rtbold.acquire.acquisition import Acquisition, AcquisitionSettings
+    from rtbold.acquire.streams import StreamQuery
     from rtbold.io.lsl_clock import LslClock
-    from rtbold.io.streams import StreamQuery
     from rtbold.messages import EegChunk, TimePassed
 
     count, clock = Count(), LslClock()
@@ -151,10 +151,10 @@ def loop(name: str, poll_s: float) -> None:
 
 def null_pipeline():  # noqa: ANN201  # imported within, as only one role needs it
     """Return a pipeline for the 64 channels whose model answers zeros at once."""
-    from rtbold.card import Baseline, Card, Origin
-    from rtbold.pipeline import Pipeline
+    from rtbold.bundle.card import Baseline, Card, Origin
     from rtbold.pipeline_settings import PipelineSettings
-    from rtbold.schedule import ScheduleSettings
+    from rtbold.predict.pipeline import Pipeline
+    from rtbold.window.schedule import ScheduleSettings
 
     card = Card(
         name="null",

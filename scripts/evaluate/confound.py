@@ -15,13 +15,13 @@ from evaluate.fit import fitted_folds
 from evaluate.gate import turn
 from evaluate.scans import Simulated, base, read, shipped, simulated
 from evaluate.stats import share
-from rtbold.calibration.choosing import Candidates, choose, out_of_fold_of
-from rtbold.calibration.inputs.scan import CalibrationScan
-from rtbold.calibration.scored import Declared
+from rtbold.bundle.card import Cleaning
+from rtbold.calibration.evaluate.choose import Candidates, choose, out_of_fold_of
+from rtbold.calibration.evaluate.scores import Declared
+from rtbold.calibration.evaluate.verdict import ALPHA, VerdictSettings, judge
+from rtbold.calibration.inputs.windows import CalibrationScan
 from rtbold.calibration.settings import CalibrationSettings, ScanFiles
 from rtbold.calibration.suspects import Beside, suspects
-from rtbold.calibration.verdict import ALPHA, VerdictSettings, judge
-from rtbold.card import Cleaning
 from rtbold.messages import FloatArray
 from rtbold.sim.seeds import CONFOUND_SEEDS
 from rtbold.sim.twin import TwinRecording

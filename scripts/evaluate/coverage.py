@@ -8,7 +8,7 @@ import numpy as np
 from evaluate.fit import fitted_folds, held_out
 from evaluate.scans import first_minutes, read, simulated
 from evaluate.stats import mean_with_interval
-from rtbold.calibration.conformal import conformal_intervals
+from rtbold.calibration.evaluate.intervals import conformal_intervals
 from rtbold.conformal import LEVELS
 from rtbold.sim.seeds import COVERAGE_SEEDS
 

@@ -6,16 +6,16 @@ from dataclasses import dataclass
 import numpy as np
 
 from evaluate.scans import Read, base
-from rtbold.calibration.nulls import random_phases
-from rtbold.calibration.outoffold import FitOptions, FoldedScan, Session, out_of_fold
-from rtbold.calibration.scored import OutOfFold, score
-from rtbold.calibration.split import STRICT_GAP_S, Part, final_part, strict_folds
-from rtbold.calibration.strategies.head import ClosedFormHead
-from rtbold.calibration.strategies.protocol import Fitted, Material, Prepared
+from rtbold.calibration.evaluate.nulls import random_phases
+from rtbold.calibration.evaluate.scores import OutOfFold, score
+from rtbold.calibration.evaluate.verdict import ALPHA
+from rtbold.calibration.fit.folds import FitOptions, FoldedScan, Session, out_of_fold
+from rtbold.calibration.fit.head import ClosedFormHead
+from rtbold.calibration.fit.protocol import Fitted, Material, Prepared
+from rtbold.calibration.fit.split import STRICT_GAP_S, Part, final_part, strict_folds
+from rtbold.calibration.fit.subject_ridge import SubjectRidge
+from rtbold.calibration.fit.target import MeasuredScan
 from rtbold.calibration.strategies.reading import answers_of
-from rtbold.calibration.subject_ridge import SubjectRidge
-from rtbold.calibration.target import MeasuredScan
-from rtbold.calibration.verdict import ALPHA
 
 SERIES = ("network", "ridge_live")  # what a calibration chooses between
 N_CHOICES = len(SERIES)

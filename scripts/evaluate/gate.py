@@ -12,7 +12,7 @@ import numpy as np
 from evaluate.fit import SERIES, columns, fitted_folds, passes
 from evaluate.scans import cached_read
 from evaluate.stats import clustered_upper, share
-from rtbold.calibration.verdict import ALPHA
+from rtbold.calibration.evaluate.verdict import ALPHA
 from rtbold.sim.seeds import NULL_SEEDS
 
 DEFAULT_N = len(NULL_SEEDS)  # subjects; each one's EEG meets seven others' BOLD

@@ -20,11 +20,11 @@ from evaluate.fit import columns, fitted_folds, passes, session_of
 from evaluate.gate import N_OTHERS, turn
 from evaluate.scans import Read, cached_read, first_minutes
 from evaluate.stats import mean_with_interval, share
-from rtbold.calibration.nulls import DRIFT_DEGREE
-from rtbold.calibration.outoffold import fit_all
-from rtbold.calibration.split import final_part
+from rtbold.calibration.evaluate.nulls import DRIFT_DEGREE
+from rtbold.calibration.fit.folds import fit_all
+from rtbold.calibration.fit.split import final_part
+from rtbold.calibration.fit.target import LOWPASS_HZ, lowpassed
 from rtbold.calibration.strategies.reading import answers_of
-from rtbold.calibration.target import LOWPASS_HZ, lowpassed
 from rtbold.sim.seeds import POWER_SEEDS
 
 DEFAULT_N = len(POWER_SEEDS)

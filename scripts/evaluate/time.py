@@ -13,7 +13,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from rtbold.bundle import load
+from rtbold.bundle.store import load
 from rtbold.sim.seeds import TIMED_SEEDS
 from rtbold.sim.session_files import write_session
 from rtbold.sim.settings import TwinSettings

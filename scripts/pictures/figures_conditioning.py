@@ -8,7 +8,7 @@ from pathlib import Path
 import matplotlib as mpl
 import numpy as np
 
-from rtbold.card import Conditioning
+from rtbold.bundle.card import Conditioning
 from rtbold.conditioning import Conditioner, highpass_delay_s
 from rtbold.messages import FloatArray
 

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import msgspec
 
-from rtbold.card import CARD_FORMAT, Card
-from rtbold.wire import MESSAGE_TYPES, SCHEMA_VERSION, schema_name
+from rtbold.bundle.card import CARD_FORMAT, Card
+from rtbold.publish.wire import MESSAGE_TYPES, SCHEMA_VERSION, schema_name
 
 FOLDER = Path(__file__).resolve().parents[2] / "rtbold" / "schemas"
 DIALECT = "https://json-schema.org/draft/2020-12/schema"

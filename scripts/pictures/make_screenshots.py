@@ -20,16 +20,16 @@ import pylsl
 import zmq
 from screenshots_stage import MAP_PALETTE, PALETTE, Stage
 
-from rtbold.bundle import load
+from rtbold.bundle.store import load
 from rtbold.gui.state.address import Address, on_this_machine
 from rtbold.gui.state.runs import PlannedRun, Run, RunPlan
 from rtbold.gui.state.setup import SetupChoice
 from rtbold.gui.views.close_dialog import CloseDialog
-from rtbold.gui.views.connect_dialog import ConnectDialog
+from rtbold.gui.views.dialogs import ConnectDialog
 from rtbold.gui.views.main_window import MainWindow
 from rtbold.gui.views.override_dialog import OverrideDialog
-from rtbold.gui.views.participant_window import ParticipantWindow
-from rtbold.gui.views.setup_page import SetupPage
+from rtbold.gui.views.participant import ParticipantWindow
+from rtbold.gui.views.setup.page import SetupPage
 from rtbold.gui.views.window_parts import REHEARSE, SESSION, SETUP, SUMMARY
 from rtbold.messages import Channel
 from rtbold.sim.outlets import EegOutletSettings, open_eeg_outlet

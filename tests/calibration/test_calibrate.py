@@ -16,20 +16,21 @@ from twin_scans import make_scan, write_scan
 pytest.importorskip("torch")
 
 import rtbold.calibration.recipe as recipe
-from rtbold import bundle, bundle_files
-from rtbold.bundle import check_domain
-from rtbold.calibration import outcome
-from rtbold.calibration.choosing import Candidates, choose
-from rtbold.calibration.strategies.protocol import Wish
+from rtbold import bundle_files
+from rtbold.bundle import store as bundle
+from rtbold.bundle.card import Cleaning, Lineage
+from rtbold.bundle.check_windows import read_check
+from rtbold.bundle.store import check_domain
+from rtbold.bundle.subjects import calibrations
+from rtbold.calibration import save as outcome
+from rtbold.calibration.evaluate.choose import Candidates, choose
+from rtbold.calibration.fit.protocol import Wish
 from rtbold.calibration.subject_card import card_of
 from rtbold.calibration.summary import summary
-from rtbold.card import Cleaning, Lineage
-from rtbold.check_file import read_check
 from rtbold.cli import main
-from rtbold.engine import open_engine
+from rtbold.engine.opening import open_engine
 from rtbold.errors import RtboldError
 from rtbold.messages import StreamDescription
-from rtbold.subjects import calibrations
 
 ROIS = ("Cuneus", "Putamen", "Heschl's gyrus")
 NOW = datetime.datetime(2026, 11, 23, 12, 0, tzinfo=datetime.UTC)

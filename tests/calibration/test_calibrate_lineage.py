@@ -10,12 +10,12 @@ pytest.importorskip("torch")
 
 from calibration_run import Ran
 
-from rtbold import bundle
-from rtbold.calibration import outcome
-from rtbold.calibration.dataset import conditioned
+from rtbold.bundle import store as bundle
+from rtbold.bundle.card import Lineage
+from rtbold.calibration import save as outcome
 from rtbold.calibration.lineage import lineage_of_training, refuse_seen
+from rtbold.calibration.train.dataset import conditioned
 from rtbold.calibration.twin_data import as_recording
-from rtbold.card import Lineage
 from rtbold.cli import calibrate_fit, calibrate_live
 from rtbold.errors import ConfigError
 

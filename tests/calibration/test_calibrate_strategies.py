@@ -10,11 +10,11 @@ pytest.importorskip("torch")
 
 from calibration_run import Ran
 
-from rtbold.calibration import outcome
-from rtbold.calibration.base import Start, fresh_base
-from rtbold.calibration.strategies.tuned import RANK
+from rtbold.calibration import save as outcome
+from rtbold.calibration.fit.base import Start, fresh_base
+from rtbold.calibration.fit.tuned import RANK
 from rtbold.cli import calibrate_fit
-from rtbold.engine import open_engine
+from rtbold.engine.opening import open_engine
 
 LAYER = re.compile(r"transformer\.layers\.layers\.(\d+)\.")
 

@@ -6,6 +6,7 @@ import pytest
 from scipy import signal
 from twin_scans import write_scan
 
+from rtbold.bundle.card import Card, Lineage, Origin, SeenScan
 from rtbold.calibration.inputs.alignment import align
 from rtbold.calibration.inputs.bold import read_bold
 from rtbold.calibration.inputs.eeg import read_eeg
@@ -25,7 +26,6 @@ from rtbold.calibration.lineage import (
     scan_marks,
     volume_power,
 )
-from rtbold.card import Card, Lineage, Origin, SeenScan
 from rtbold.errors import ConfigError
 from rtbold.sim.session_files import write_session
 from rtbold.sim.settings import TwinSettings

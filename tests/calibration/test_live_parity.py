@@ -6,15 +6,15 @@ import pytest
 
 pytest.importorskip("torch")
 
-from rtbold.calibration.dataset import causal_windows, conditioned
-from rtbold.calibration.demo import demo_card
+from rtbold.calibration.train.dataset import causal_windows, conditioned
+from rtbold.calibration.train.demo import demo_card
 from rtbold.calibration.twin_data import as_recording
 from rtbold.messages import Channel, Marker, StreamDescription
-from rtbold.pipeline import Pipeline
 from rtbold.pipeline_settings import PipelineSettings
-from rtbold.schedule import ScheduleSettings
+from rtbold.predict.pipeline import Pipeline
 from rtbold.sim.settings import TwinSettings
 from rtbold.sim.twin import simulate
+from rtbold.window.schedule import ScheduleSettings
 
 SECONDS = 60.0
 

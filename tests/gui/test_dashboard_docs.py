@@ -3,8 +3,9 @@
 import re
 from pathlib import Path
 
-from rtbold.gui.state.wording import REASON_WORDS, STATUS_WORDS
-from rtbold.gui.views import session_page, setup_page
+from rtbold.gui.state.words import REASON_WORDS, STATUS_WORDS
+from rtbold.gui.views.session import page as session_page
+from rtbold.gui.views.setup import page as setup_page
 from rtbold.gui.views.window_parts import KEYS
 
 ROOT = Path(__file__).parents[2]

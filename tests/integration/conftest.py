@@ -8,8 +8,8 @@ import pylsl
 import pytest
 from together import together  # noqa: F401 (a fixture)
 
-from rtbold.io.acquisition import Acquisition, AcquisitionSettings
-from rtbold.io.streams import StreamQuery
+from rtbold.acquire.acquisition import Acquisition, AcquisitionSettings
+from rtbold.acquire.streams import StreamQuery
 
 RATE_HZ = 1000
 CHANNELS = (("Cz", "EEG", "uV"), ("Pz", "EEG", "V"), ("IDX", "Misc", ""))

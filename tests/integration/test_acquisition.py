@@ -14,18 +14,12 @@ import psutil
 import pylsl
 import pytest
 
+from rtbold.acquire.acquisition import Acquisition, AcquisitionSettings
+from rtbold.acquire.streams import StreamQuery, discover
+from rtbold.acquire.triggers import TriggerChannel, TriggerStream
 from rtbold.clock import MonotonicClock
 from rtbold.errors import AmbiguousStream, StreamMismatch, StreamNotFound
-from rtbold.io.acquisition import Acquisition, AcquisitionSettings
-from rtbold.io.streams import StreamQuery, discover
-from rtbold.io.triggers import TriggerChannel, TriggerStream
-from rtbold.messages import (
-    ClockOffset,
-    Discontinuity,
-    EegChunk,
-    Marker,
-    StreamChanged,
-)
+from rtbold.messages import ClockOffset, Discontinuity, EegChunk, Marker, StreamChanged
 
 pytestmark = pytest.mark.integration
 RATE_HZ = 1000

@@ -16,8 +16,8 @@ from rtbold.calibration.inputs.alignment import align
 from rtbold.calibration.inputs.bold import read_bold
 from rtbold.calibration.inputs.eeg import read_eeg
 from rtbold.calibration.inputs.pairs import Pairing
-from rtbold.calibration.inputs.volume_marker import MarkerChoice
-from rtbold.calibration.live import LiveScan, live_pairing
+from rtbold.calibration.inputs.triggers import MarkerChoice
+from rtbold.calibration.live.scan import LiveScan, live_pairing
 from rtbold.sim.settings import ECG, NEUROBOLT_CHANNELS, TwinSettings
 from rtbold.sim.twin import simulate_base
 

@@ -18,10 +18,10 @@ from loop import PATIENCE_S
 from replays import as_replayed, from_row, replay
 from upstream import NOISE_UV, RATE_HZ, TR_S
 
-from rtbold.io import inlet
-from rtbold.io.labrecorder import end_left_over
-from rtbold.io.recorder import NOTE_NAME
-from rtbold.io.recording import read_recording
+from rtbold.acquire import inlet
+from rtbold.files.recording import read_recording
+from rtbold.record.labrecorder import end_left_over
+from rtbold.record.recorder import NOTE_NAME
 
 # Three windows of 16 s one after the other, in four sessions at once
 pytestmark = [

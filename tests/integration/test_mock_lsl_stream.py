@@ -7,10 +7,10 @@ import uuid
 import numpy as np
 import pytest
 
+from rtbold.acquire.acquisition import Acquisition, AcquisitionSettings
+from rtbold.acquire.streams import StreamQuery, discover
 from rtbold.clock import MonotonicClock
 from rtbold.errors import StreamMismatch
-from rtbold.io.acquisition import Acquisition, AcquisitionSettings
-from rtbold.io.streams import StreamQuery, discover
 from rtbold.messages import EegChunk
 
 pytestmark = pytest.mark.integration

@@ -9,9 +9,9 @@ import numpy as np
 import pylsl
 import pytest
 
+from rtbold.acquire.describe import describe
 from rtbold.cli.play import play
 from rtbold.errors import ConfigError, DataFileError
-from rtbold.io.describe import describe
 
 pytestmark = pytest.mark.integration
 

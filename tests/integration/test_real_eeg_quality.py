@@ -8,8 +8,8 @@ import platformdirs
 import pytest
 
 from rtbold.bands import BAND_NAMES, band_powers
-from rtbold.card import Conditioning
-from rtbold.channel_quality import ChannelMonitor
+from rtbold.bundle.card import Conditioning
+from rtbold.condition.channel_quality import ChannelMonitor
 from rtbold.conditioning import Conditioner
 from rtbold.electrodes import canonical
 
@@ -46,8 +46,8 @@ def recording():
     if path is None:
         pytest.skip(f"no {NAME} in the cache: python tests/support/fetch_real_eeg.py")
     pytest.importorskip("h5py")
-    from rtbold.io.read_eeghdf import read_eeghdf
-    from rtbold.io.recording import ReadOptions
+    from rtbold.files.eeghdf import read_eeghdf
+    from rtbold.files.recording import ReadOptions
 
     read = read_eeghdf(path, ReadOptions())
     names = [canonical(channel.label) for channel in read.channels]

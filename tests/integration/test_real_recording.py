@@ -15,7 +15,7 @@ import pytest
 from loop import PATIENCE_S, Listener, Process, Rtbold, free_ports, new_name
 from real_eeg import CLOSED_S, OPEN_S, SCRIPT, recording_path
 
-from rtbold.bundle import load
+from rtbold.bundle.store import load
 
 pytestmark = [pytest.mark.integration]
 CARD = load("demo").card  # demo-ridge has the same channels and ROIs

@@ -22,14 +22,15 @@ import pytest
 import pyxdf
 
 from rtbold.errors import RtboldError
-from rtbold.io.events_log import EventLogWriter
-from rtbold.io.events_read import session_events
-from rtbold.io.labrecorder import end_left_over
-from rtbold.io.recorder import NOTE_NAME, Recorder
-from rtbold.io.recording import read_recording
-from rtbold.io.session_folder import SessionPaths, open_session_folder
+from rtbold.files.recording import read_recording
+from rtbold.io.lsl_clock import LslClock
 from rtbold.messages import Channel, EegChunk, StreamChanged, StreamDescription
-from rtbold.sim.outlets import EegOutletSettings, LslClock, open_eeg_outlet
+from rtbold.record.events_log import EventLogWriter
+from rtbold.record.events_read import session_events
+from rtbold.record.folder import SessionPaths, open_session_folder
+from rtbold.record.labrecorder import end_left_over
+from rtbold.record.recorder import NOTE_NAME, Recorder
+from rtbold.sim.outlets import EegOutletSettings, open_eeg_outlet
 
 pytestmark = pytest.mark.integration
 

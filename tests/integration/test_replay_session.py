@@ -13,14 +13,14 @@ import pytest
 from loop import PATIENCE_S, Listener, free_ports, new_name, session, twin
 from replays import N_FIXED, as_replayed, from_row, replay
 
-from rtbold.bundle import load
+from rtbold.bundle.store import load
 from rtbold.calibration.inputs.alignment import align
 from rtbold.calibration.inputs.bold_series import BoldSeries
 from rtbold.calibration.inputs.eeg import read_eeg
 from rtbold.calibration.inputs.pairs import Pairing
 from rtbold.calibration.inputs.runs import trigger_runs
-from rtbold.calibration.inputs.scan import scan_of
-from rtbold.calibration.inputs.volume_marker import find_volume_marker
+from rtbold.calibration.inputs.triggers import find_volume_marker
+from rtbold.calibration.inputs.windows import scan_of
 from rtbold.engine.opening import open_engine
 from rtbold.errors import EngineError
 

@@ -15,7 +15,7 @@ import pytest
 from bundles import write_tiny
 from loop import PATIENCE_S, environment, free_ports, new_name, twin
 
-from rtbold.io import inlet
+from rtbold.acquire import inlet
 
 pytestmark = [
     pytest.mark.integration,

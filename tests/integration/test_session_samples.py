@@ -15,15 +15,15 @@ import pytest
 from bundles import CHANNELS, ROIS, tiny_card
 from loop import PATIENCE_S, new_name, twin
 
+from rtbold.acquire.acquisition import Acquisition, AcquisitionSettings
+from rtbold.acquire.streams import StreamQuery
+from rtbold.acquire.triggers import TriggerStream
 from rtbold.conditioning import Conditioner
-from rtbold.io.acquisition import Acquisition, AcquisitionSettings
 from rtbold.io.lsl_clock import LslClock
-from rtbold.io.streams import StreamQuery
-from rtbold.io.triggers import TriggerStream
 from rtbold.messages import ClockOffset, EegChunk, Marker, TimePassed
-from rtbold.pipeline import Pipeline
 from rtbold.pipeline_settings import PipelineSettings
-from rtbold.schedule import ScheduleSettings
+from rtbold.predict.pipeline import Pipeline
+from rtbold.window.schedule import ScheduleSettings
 
 pytestmark = [pytest.mark.integration, pytest.mark.realtime]
 RATES_HZ = (200, 250, 500, 1000, 5000)

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 from loop import PATIENCE_S, Listener, free_ports, new_name, session, twin
 
-from rtbold.bundle import load
-from rtbold.io.events_read import session_events
+from rtbold.bundle.store import load
 from rtbold.messages import MeasuredVolume
-from rtbold.pipeline import Pipeline
-from rtbold.replay import recorded_engine, recorded_session
-from rtbold.session_truth import SessionTruth
+from rtbold.predict.pipeline import Pipeline
+from rtbold.record.events_read import session_events
+from rtbold.session.replay import recorded_engine, recorded_session
+from rtbold.session.truth import SessionTruth
 
 pytestmark = [pytest.mark.integration, pytest.mark.realtime]
 SECONDS = 60.0

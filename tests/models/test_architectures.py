@@ -9,7 +9,7 @@ torch = pytest.importorskip("torch")
 import architectures  # noqa: E402
 from architectures import CHANNELS, IDLE, TINY_NEUROBOLT, VARIANTS, made  # noqa: E402
 
-from rtbold.bundle import load  # noqa: E402
+from rtbold.bundle.store import load  # noqa: E402
 from rtbold.errors import ConfigError  # noqa: E402
 from rtbold.models.registry import (  # noqa: E402
     ARCHITECTURES,

@@ -3,8 +3,8 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from rtbold.models.bandpower_ridge import BANDS_HZ, N_LAGS, LogBandPower  # noqa: E402
 from rtbold.models.laplacian import surface_laplacian  # noqa: E402
+from rtbold.models.linear import BANDS_HZ, N_LAGS, LogBandPower  # noqa: E402
 from rtbold.models.power import PowerSpectrum  # noqa: E402
 
 

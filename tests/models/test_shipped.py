@@ -5,10 +5,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from rtbold.bundle import load
-from rtbold.card import Check
-from rtbold.check_file import read_check
-from rtbold.engine import open_engine
+from rtbold.bundle.card import Check
+from rtbold.bundle.check_windows import read_check
+from rtbold.bundle.store import load
+from rtbold.engine.opening import open_engine
 from rtbold.messages import Channel, StreamDescription
 
 MAX_BYTES = 10_000_000
@@ -89,7 +89,7 @@ def test_check_windows_are_torchs_answers(shipped):
 
 
 def test_the_card_refuses_real_streams(shipped):
-    from rtbold.bundle import check_domain
+    from rtbold.bundle.store import check_domain
     from rtbold.errors import DomainRefused
 
     stream = StreamDescription(
@@ -103,8 +103,8 @@ def test_the_card_refuses_real_streams(shipped):
 def test_predicts_a_twin_that_it_has_never_seen(shipped):
     """A sanity check on one subject outside all seed ranges, not a score."""
     pytest.importorskip("torch")
-    from rtbold.calibration.dataset import causal_windows, conditioned, normalised
     from rtbold.calibration.score import pearson_r
+    from rtbold.calibration.train.dataset import causal_windows, conditioned, normalised
     from rtbold.calibration.twin_data import as_recording
     from rtbold.sim.settings import TwinSettings
     from rtbold.sim.twin import simulate

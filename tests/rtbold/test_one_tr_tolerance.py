@@ -6,7 +6,7 @@ from pathlib import Path
 import rtbold
 import rtbold.calibration
 from rtbold.messages import TR_TOLERANCE
-from rtbold.schedule import ScheduleSettings
+from rtbold.window.schedule import ScheduleSettings
 
 ANOTHER = re.compile(
     r"(TR|tr)_?(TOLERANCE|tolerance)\b[^=()]*= *[\d.]"

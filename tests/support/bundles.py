@@ -4,8 +4,8 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from rtbold import bundle
-from rtbold.card import Baseline, Card, Normalisation, Origin
+from rtbold.bundle import store as bundle
+from rtbold.bundle.card import Baseline, Card, Normalisation, Origin
 
 CHANNELS = (
     "FP1", "FP2", "F7", "F3", "FZ", "F4", "F8", "T7", "C3", "CZ",

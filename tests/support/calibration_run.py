@@ -7,7 +7,7 @@ import json
 import pytest
 
 import rtbold.calibration.recipe as recipe
-from rtbold import bundle
+from rtbold.bundle import store as bundle
 from rtbold.cli import main
 
 

@@ -5,9 +5,9 @@ import onnx
 from bundles import CHANNELS, ROIS, tiny_card
 from onnx import TensorProto, helper, numpy_helper
 
-from rtbold import bundle
-from rtbold.card import Check
-from rtbold.check_file import CHECK_NAME, pack
+from rtbold.bundle import store as bundle
+from rtbold.bundle.card import Check
+from rtbold.bundle.check_windows import CHECK_NAME, pack
 
 HIDDEN = 64
 

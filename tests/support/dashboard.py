@@ -26,8 +26,8 @@ from rtbold.gui.state.address import on_this_machine
 from rtbold.gui.state.preferences import Preferences
 from rtbold.gui.views.app import AppOptions, build
 from rtbold.gui.views.remembered import Remembered
+from rtbold.gui.views.session.status import StatusPanel
 from rtbold.gui.views.stale_overlay import StaleOverlay
-from rtbold.gui.views.status_panel import StatusPanel
 from rtbold.gui.views.window_parts import SESSION
 
 PATIENCE_S = 40.0  # for whatever has no bound of its own, on a busy machine

@@ -12,25 +12,28 @@ import numpy as np
 
 from rtbold.client import Message
 from rtbold.codec import encode, pack_samples
-from rtbold.gui.state.received import Link, parse
-from rtbold.publication import roi_hash
-from rtbold.wire import (
+from rtbold.gui.state.received import parse
+from rtbold.gui.state.received_kinds import Link
+from rtbold.publish.compose import roi_hash
+from rtbold.publish.wire import (
     Bands,
     Bye,
-    ChannelPart,
     Eeg,
     Heartbeat,
     Hello,
-    LatencyPart,
     Log,
-    NormPart,
     Phase,
-    Ports,
     PredFb,
     PredRoi,
     Quality,
     Trigger,
     Truth,
+)
+from rtbold.wire_parts import (
+    ChannelPart,
+    LatencyPart,
+    NormPart,
+    Ports,
     TruthScore,
     WindowPart,
 )

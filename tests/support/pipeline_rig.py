@@ -4,7 +4,7 @@ import itertools
 
 import numpy as np
 
-from rtbold.card import Baseline, Card, Origin
+from rtbold.bundle.card import Baseline, Card, Origin
 from rtbold.messages import (
     Channel,
     EegChunk,
@@ -13,9 +13,9 @@ from rtbold.messages import (
     StreamDescription,
     TimePassed,
 )
-from rtbold.pipeline import Pipeline
 from rtbold.pipeline_settings import PipelineSettings
-from rtbold.schedule import ScheduleSettings
+from rtbold.predict.pipeline import Pipeline
+from rtbold.window.schedule import ScheduleSettings
 
 CHANNELS = ("FZ", "CZ", "PZ", "OZ", "C3", "C4")
 N_CHANNELS = len(CHANNELS)

@@ -19,7 +19,7 @@ SMALLEST = {
 
 def material(n=300, seed=0):
     """Return windows of white noise whose loudness is slow and seen by BOLD."""
-    from rtbold.calibration.strategies.protocol import Material
+    from rtbold.calibration.fit.protocol import Material
 
     rng = np.random.default_rng(seed)
     slow = np.zeros((n + 8, 4))
@@ -36,7 +36,7 @@ def material(n=300, seed=0):
 
 def measured(onsets_s, bold):
     """Return what `targets` takes."""
-    from rtbold.calibration.target import MeasuredScan
+    from rtbold.calibration.fit.target import MeasuredScan
 
     return MeasuredScan(100 + bold, onsets_s, ROIS)
 
@@ -46,7 +46,7 @@ def tiny_base(name="smallest"):
     import torch
     from architectures import VARIANTS
 
-    from rtbold.calibration.base import Base
+    from rtbold.calibration.fit.base import Base
     from rtbold.models.registry import build
 
     torch.manual_seed(0)

@@ -4,13 +4,15 @@ from dataclasses import replace
 
 import numpy as np
 
-from rtbold.calibration.conformal import conformal_intervals
-from rtbold.calibration.explain import BANDS, LAGS_S, Attribution, Shares
+from rtbold.calibration.evaluate.intervals import conformal_intervals
+from rtbold.calibration.evaluate.nuisances import Nuisances
+from rtbold.calibration.evaluate.scores import Declared, OutOfFold
+from rtbold.calibration.evaluate.verdict import judge
+from rtbold.calibration.explain.attribution import BANDS, LAGS_S, Attribution, Shares
 from rtbold.calibration.inputs.alignment import Alignment
 from rtbold.calibration.inputs.channel_facts import ChannelFacts
-from rtbold.calibration.inputs.lag_scan import LagScan
-from rtbold.calibration.inputs.volume_marker import VolumeMarker
-from rtbold.calibration.nuisances import Nuisances
+from rtbold.calibration.inputs.lag import LagScan
+from rtbold.calibration.inputs.triggers import VolumeMarker
 from rtbold.calibration.report.brain import known_centres
 from rtbold.calibration.report.build import chance_of
 from rtbold.calibration.report.content import (
@@ -20,8 +22,6 @@ from rtbold.calibration.report.content import (
     WindowFacts,
 )
 from rtbold.calibration.result import PublishedScore, TargetScore
-from rtbold.calibration.scored import Declared, OutOfFold
-from rtbold.calibration.verdict import judge
 
 N = 300
 TR_S = 2.1

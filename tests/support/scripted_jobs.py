@@ -1,6 +1,6 @@
 """Jobs that say what a test tells them to."""
 
-from rtbold.gui.controllers.child_process import SessionChild
+from rtbold.gui.controllers.children import SessionChild
 
 
 class ScriptedJob:

@@ -7,11 +7,7 @@ import pylsl
 from bundles import CHANNELS
 
 from rtbold.messages import Channel
-from rtbold.sim.outlets import (
-    EegOutletSettings,
-    open_eeg_outlet,
-    open_marker_outlet,
-)
+from rtbold.sim.outlets import EegOutletSettings, open_eeg_outlet, open_marker_outlet
 
 RATE_HZ = 250
 CHUNK_S = 0.02

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from rtbold.gui.state.vigilance import FALL, Vigilance
-from rtbold.gui.state.wording import likeness_words
+from rtbold.gui.state.words import likeness_words
 
 Role = Literal["ok", "degraded", "invalid", "muted"]
 

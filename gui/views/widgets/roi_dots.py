@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from rtbold.gui.state.dashboard import DashboardState
 from rtbold.gui.state.received_kinds import Prediction
 from rtbold.gui.state.theme_colours import Colours
-from rtbold.gui.state.wording import reason_words, status_words
+from rtbold.gui.state.words import reason_words, status_words
 from rtbold.gui.views.widgets.assets import roi_dots
 
 FloatArray = NDArray[np.float64]

@@ -10,7 +10,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from rtbold.gui.state.scope import ScopeBuffer
+from rtbold.gui.state.signals import ScopeBuffer
 from rtbold.gui.views.widgets.display_filter import DisplayFilter
 from rtbold.gui.views.widgets.scope_settings import ScopeSettings
 from rtbold.gui.views.widgets.sweep import Read, SweepCursor, SweepLayout

@@ -21,12 +21,7 @@ from rtbold.calibration.explain.attribution import (
 )
 from rtbold.calibration.explain.figure import as_dict, span_of_half, summary
 from rtbold.errors import ConfigError, DataFileError, EngineError
-from rtbold.models.bandpower_ridge import (
-    BANDS_HZ,
-    N_LAGS,
-    BandPowerRidge,
-    BandPowerRidgeConfig,
-)
+from rtbold.models.linear import BANDS_HZ, N_LAGS, BandPowerRidge, BandPowerRidgeConfig
 
 CHANNELS = ("FZ", "CZ", "O1")
 CARD = tiny_card(CHANNELS, ("Cuneus", "Putamen"))

@@ -10,9 +10,9 @@ from rtbold.calibration.inputs.bold import read_bold
 from rtbold.calibration.inputs.bold_series import BoldSeries
 from rtbold.calibration.inputs.eeg import EegRecording, TimedMarker, read_eeg
 from rtbold.calibration.inputs.pairs import Pairing
-from rtbold.calibration.inputs.volume_marker import MarkerChoice
+from rtbold.calibration.inputs.triggers import MarkerChoice
 from rtbold.errors import AmbiguousStream, ConfigError, DataFileError
-from rtbold.io.recording import Recording
+from rtbold.files.recording import Recording
 from rtbold.messages import Channel
 
 # tests are no package (importlib mode): load the writer by its path

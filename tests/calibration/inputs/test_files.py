@@ -9,13 +9,13 @@ import pytest
 pytest.importorskip("pybv")
 pytest.importorskip("mne")
 
-from rtbold.calibration.dataset import causal_windows, conditioned
+from rtbold.bundle.card import Card, Origin
 from rtbold.calibration.inputs.alignment import align
 from rtbold.calibration.inputs.bold import read_bold
 from rtbold.calibration.inputs.eeg import read_eeg
-from rtbold.calibration.inputs.scan import scan_of
+from rtbold.calibration.inputs.windows import scan_of
+from rtbold.calibration.train.dataset import causal_windows, conditioned
 from rtbold.calibration.twin_data import as_recording
-from rtbold.card import Card, Origin
 from rtbold.sim.session_files import write_session
 from rtbold.sim.settings import TwinSettings
 from rtbold.sim.twin import simulate

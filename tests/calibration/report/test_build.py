@@ -11,17 +11,18 @@ pytest.importorskip("torch")
 
 from torch import nn
 
+from rtbold.bundle.card import Cleaning
 from rtbold.calibration.recipe import calibrate
-from rtbold.calibration.report import (
+from rtbold.calibration.report import build
+from rtbold.calibration.report.build import (
     Made,
     Sources,
-    build,
+    cleaning_words,
     report_content,
-    report_html,
+    yardstick_r,
 )
-from rtbold.calibration.report.build import cleaning_words, yardstick_r
+from rtbold.calibration.report.page import report_html
 from rtbold.calibration.settings import CalibrationSettings, ScanFiles
-from rtbold.card import Cleaning
 from rtbold.errors import EngineError
 
 ROIS = ("Cuneus", "Putamen")

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from report_content import TR_S, N, content, series
 
-from rtbold.calibration.conformal import conformal_intervals
+from rtbold.calibration.evaluate.intervals import conformal_intervals
+from rtbold.calibration.evaluate.nulls import p_above
 from rtbold.calibration.inputs.channel_facts import channel_facts
-from rtbold.calibration.nulls import p_above
 from rtbold.calibration.report.brain import glass_brain, known_centres, step_of
 from rtbold.calibration.report.charts import drawing
 from rtbold.calibration.report.content import LearningCurve, Traces
@@ -17,7 +17,7 @@ from rtbold.calibration.report.derived import (
 )
 from rtbold.calibration.report.page import number, p_value, percent
 from rtbold.errors import DataFileError
-from rtbold.io.recording import Recording
+from rtbold.files.recording import Recording
 from rtbold.messages import Channel
 
 RATE_HZ = 200.0

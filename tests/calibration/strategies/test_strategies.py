@@ -7,29 +7,26 @@ torch = pytest.importorskip("torch")
 
 from planted import material, measured, tiny_base  # noqa: E402
 
+from rtbold.bundle.card import Cleaning  # noqa: E402
 from rtbold.calibration import recipe  # noqa: E402
-from rtbold.calibration.outoffold import (  # noqa: E402
+from rtbold.calibration.fit.choice import caution, strategy_of  # noqa: E402
+from rtbold.calibration.fit.folds import (  # noqa: E402
     FitOptions,
     _task,
     fit_all,
     out_of_fold,
     read_scan,
 )
+from rtbold.calibration.fit.head import ClosedFormHead  # noqa: E402
+from rtbold.calibration.fit.protocol import Wish  # noqa: E402
+from rtbold.calibration.fit.split import final_part, strict_folds  # noqa: E402
+from rtbold.calibration.fit.tail import Capture, Tail  # noqa: E402
+from rtbold.calibration.fit.target import fit_scaling  # noqa: E402
+from rtbold.calibration.fit.tuned import Tuned  # noqa: E402
 from rtbold.calibration.settings import CalibrationSettings, ScanFiles  # noqa: E402
-from rtbold.calibration.split import final_part, strict_folds  # noqa: E402
 from rtbold.calibration.strategies import low_rank  # noqa: E402
 from rtbold.calibration.strategies.augment import ChannelDropout  # noqa: E402
-from rtbold.calibration.strategies.choice import caution, strategy_of  # noqa: E402
-from rtbold.calibration.strategies.head import ClosedFormHead  # noqa: E402
-from rtbold.calibration.strategies.protocol import Wish  # noqa: E402
-from rtbold.calibration.strategies.tail import Capture, Tail  # noqa: E402
-from rtbold.calibration.strategies.training import (  # noqa: E402
-    TrainingSettings,
-    groups,
-)
-from rtbold.calibration.strategies.tuned import Tuned  # noqa: E402
-from rtbold.calibration.target import fit_scaling  # noqa: E402
-from rtbold.card import Cleaning  # noqa: E402
+from rtbold.calibration.strategies.training import TrainingSettings, groups  # noqa: E402
 from rtbold.errors import ConfigError  # noqa: E402
 
 QUICK = TrainingSettings(epochs=2, learning_rate=3e-3, batch_size=32)

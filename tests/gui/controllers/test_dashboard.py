@@ -5,7 +5,7 @@ import pytest
 from rtbold.gui.controllers.dashboard import DashboardController
 from rtbold.gui.controllers.session import SessionController
 from rtbold.gui.state.address import Address
-from rtbold.gui.state.received import Bye, Hello, Link
+from rtbold.gui.state.received_kinds import Bye, Hello, Link
 
 
 class FakeFeed:

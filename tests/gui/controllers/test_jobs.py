@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from rtbold.gui.controllers.child_process import last_words
+from rtbold.gui.controllers.children import last_words
 from rtbold.gui.controllers.jobs import MOST_JOBS, POLITE_S, ChildJobs
 
 pytestmark = pytest.mark.integration

@@ -9,7 +9,7 @@ from rtbold.client import Subscriber
 from rtbold.clock import HandCrankedClock
 from rtbold.gui.controllers.link import FeedReader, Inbox
 from rtbold.gui.state.dashboard import DashboardState
-from rtbold.gui.state.received import (
+from rtbold.gui.state.received_kinds import (
     Beat,
     EegBlock,
     FeedbackValue,

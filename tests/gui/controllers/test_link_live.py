@@ -11,8 +11,8 @@ from feed_messages import body, wire
 
 from rtbold.gui.controllers.link import FeedLink
 from rtbold.gui.state.dashboard import DashboardState
-from rtbold.io.binding import FeedSettings
-from rtbold.io.feed import Feed
+from rtbold.publish.feed import Feed
+from rtbold.publish.sockets import FeedSettings
 
 pytestmark = pytest.mark.integration
 

@@ -14,7 +14,7 @@ from PyQt6.QtWidgets import QAbstractButton, QDialogButtonBox, QLineEdit
 from upstream import Upstream
 from verdicts import make_verdict
 
-from rtbold.card import Origin
+from rtbold.bundle.card import Origin
 from rtbold.gui.state.address import on_this_machine
 from rtbold.gui.views.window_parts import SESSION, SETUP
 

@@ -4,7 +4,7 @@ import pytest
 from feed_messages import LAG_S, TR_S, Played, received
 
 from rtbold.gui.state.dashboard import DashboardState
-from rtbold.gui.state.received import Link
+from rtbold.gui.state.received_kinds import Link
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rtbold.gui.state.history import VolumeHistory
-from rtbold.publication import roi_hash
+from rtbold.publish.compose import roi_hash
 
 
 def begun(capacity=2000, rois=ROIS):

@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rtbold.client import Message
-from rtbold.gui.state.received import (
+from rtbold.gui.state.received import parse
+from rtbold.gui.state.received_kinds import (
     BandPowers,
     Beat,
     Bye,
@@ -23,10 +24,9 @@ from rtbold.gui.state.received import (
     Quality,
     TriggerSeen,
     Truth,
-    parse,
 )
-from rtbold.wire import MESSAGE_TYPES
-from rtbold.wire import TOPICS as WIRE_TOPICS
+from rtbold.publish.wire import MESSAGE_TYPES
+from rtbold.publish.wire import TOPICS as WIRE_TOPICS
 
 GOLDEN = Path(__file__).resolve().parents[2] / "golden"
 KINDS = {

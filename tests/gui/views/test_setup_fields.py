@@ -9,9 +9,9 @@ from rtbold.gui.state.setup import SetupChoice
 from rtbold.gui.state.theme_colours import DARK
 from rtbold.gui.views import bundle_field
 from rtbold.gui.views.bundle_field import BundleField
-from rtbold.gui.views.fields import ListField, NumberField, TickField, WholeField
-from rtbold.gui.views.setup_form import SetupForm
-from rtbold.gui.views.stream_table import StreamTable, entries
+from rtbold.gui.views.forms import ListField, NumberField, TickField, WholeField
+from rtbold.gui.views.setup.form import SetupForm
+from rtbold.gui.views.setup.streams import StreamTable, entries
 
 CAP = StreamSeen("cap", "EEG", "amp", 32, 500.0)
 TWIN = StreamSeen("twin", "EEG", "lab", 27, 200.0, simulated=True)

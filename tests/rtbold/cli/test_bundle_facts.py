@@ -8,7 +8,7 @@ from bundles import CHANNELS, ROIS, write_tiny
 from typer.testing import CliRunner
 from verdicts import make_verdict
 
-from rtbold.card import Cleaning, Conditioning, Origin
+from rtbold.bundle.card import Cleaning, Conditioning, Origin
 from rtbold.cli import models, subjects
 from rtbold.cli.bundle_facts import described
 

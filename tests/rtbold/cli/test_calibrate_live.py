@@ -2,14 +2,14 @@ from pathlib import Path
 
 import pytest
 
+from rtbold.acquire.bold_readers import BoldSource
+from rtbold.acquire.triggers import TriggerStream
+from rtbold.bundle.card import Cleaning
 from rtbold.calibration.inputs.pairs import Pairing
-from rtbold.calibration.inputs.volume_marker import MarkerChoice
+from rtbold.calibration.inputs.triggers import MarkerChoice
 from rtbold.calibration.settings import CalibrationSettings, ScanFiles
-from rtbold.card import Cleaning
 from rtbold.cli.calibrate_live import LiveOptions, check_inputs, live_settings
 from rtbold.errors import ConfigError
-from rtbold.io.bold_sources import BoldSource
-from rtbold.io.triggers import TriggerStream
 
 
 def settings(folder, **marker):

@@ -1,6 +1,6 @@
 import pytest
 
-from rtbold.cli import display
+from rtbold.cli import process as display
 from rtbold.cli.demo import choose_view
 from rtbold.errors import ConfigError, RtboldError
 

@@ -24,7 +24,7 @@ def invoke(*arguments):
 @pytest.fixture
 def found(monkeypatch):
     checks = [OK, WARN]
-    monkeypatch.setattr("rtbold.io.doctor.examine", lambda **_: iter(checks))
+    monkeypatch.setattr("rtbold.preflight.machine.examine", lambda **_: iter(checks))
     return checks
 
 
@@ -67,7 +67,7 @@ def test_the_delay_is_said_with_its_spread_and_what_to_do(monkeypatch):
         progress(1.0)
         return ESTIMATE
 
-    monkeypatch.setattr("rtbold.io.delay.measure_delay", measure)
+    monkeypatch.setattr("rtbold.preflight.delay.measure_delay", measure)
     arguments = ("--measure-delay", "--raw", "A", "--cleaned", "B", "--seconds", "30")
     result = invoke(*arguments)
     assert result.exit_code == 0

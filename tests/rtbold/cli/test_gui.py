@@ -1,6 +1,7 @@
 import pytest
 
-from rtbold.cli import display, main
+from rtbold.cli import main
+from rtbold.cli import process as display
 
 
 @pytest.mark.parametrize(

@@ -10,15 +10,10 @@ from msgspec.structs import replace
 from typer.testing import CliRunner
 from verdicts import make_verdict
 
-from rtbold.card import Conditioning
+from rtbold.bundle.card import Conditioning
 from rtbold.cli import models
-from rtbold.engine import open_engine
-from rtbold.errors import (
-    BundleError,
-    ConfigError,
-    DataFileError,
-    EngineError,
-)
+from rtbold.engine.opening import open_engine
+from rtbold.errors import BundleError, ConfigError, DataFileError, EngineError
 
 
 @pytest.fixture

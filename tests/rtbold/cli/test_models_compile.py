@@ -9,8 +9,8 @@ from checked import layered_answer, write_checked
 from typer.testing import CliRunner
 
 from rtbold.cli import models_compile
-from rtbold.engine import open_engine
 from rtbold.engine.cache import engines_folder
+from rtbold.engine.opening import open_engine
 from rtbold.errors import BundleError, ConfigError, DataFileError, EngineError
 
 
@@ -131,7 +131,7 @@ def test_a_precision_that_the_cpu_lacks_is_a_line_and_alone_an_error(
     run, checked, monkeypatch
 ):
     from rtbold.engine import openvino_compile
-    from rtbold.engine.record import Machine
+    from rtbold.engine.records import Machine
 
     old = Machine(openvino="x", cpu="an old CPU", capabilities=("FP32",))
     monkeypatch.setattr(openvino_compile, "this_machine", lambda _: old)

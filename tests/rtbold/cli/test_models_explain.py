@@ -79,8 +79,8 @@ def test_json_of_several_rois_by_occlusion(run, recording, tmp_path):
 
 def test_windows_are_those_of_replay(recording):
     """The keeper sees what the engine of a replay would."""
-    from rtbold.bundle import load
-    from rtbold.calibration.explain import WindowKeeper, windows_of
+    from rtbold.bundle.store import load
+    from rtbold.calibration.explain.windows import WindowKeeper, windows_of
     from rtbold.cli.replay import predictions
     from rtbold.config import RunSettings
 
@@ -148,7 +148,7 @@ def test_a_package_that_is_missing(run, recording, monkeypatch):
 def test_a_bundle_of_a_named_chain_says_what_it_wants_and_takes_it(run, recording):
     import shutil
 
-    from rtbold.bundle import load
+    from rtbold.bundle.store import load
 
     shipped = load("demo-ridge").path
     shutil.copytree(shipped, "chain.rtbold", ignore=shutil.ignore_patterns("engines"))

@@ -11,12 +11,12 @@ import checkpoint_files as files  # noqa: E402
 import openvino  # noqa: E402
 from eager_neurobolt import EagerNeuroBolt  # noqa: E402
 
-from rtbold.bundle import load  # noqa: E402
+from rtbold.bundle.store import load  # noqa: E402
 from rtbold.cli import main  # noqa: E402
 from rtbold.engine.openvino_cpu import open_core, supported, this_machine  # noqa: E402
 from rtbold.engine.tensorrt_half import half_products  # noqa: E402
-from rtbold.models.checkpoints import read_checkpoint  # noqa: E402
 from rtbold.models.neurobolt import NeuroBolt, NeuroBoltConfig  # noqa: E402
+from rtbold.models.published.checkpoints import read_checkpoint  # noqa: E402
 
 pytestmark = pytest.mark.heavy
 GOLDEN = np.array(json.loads(files.GOLDEN.with_suffix(".json").read_text())["bold"])

@@ -13,17 +13,17 @@ torch = pytest.importorskip("torch")
 import checkpoint_files as files  # noqa: E402
 from safetensors.torch import save  # noqa: E402
 
-from rtbold.bundle import card_schema, check_domain, load  # noqa: E402
-from rtbold.card import Lineage, SeenScan  # noqa: E402
+from rtbold.bundle.card import Lineage, SeenScan  # noqa: E402
+from rtbold.bundle.store import card_schema, check_domain, load  # noqa: E402
 from rtbold.cli import main  # noqa: E402
-from rtbold.engine import open_engine  # noqa: E402
+from rtbold.engine.opening import open_engine  # noqa: E402
 from rtbold.errors import DomainRefused  # noqa: E402
-from rtbold.feedback import has_baseline, z_values  # noqa: E402
 from rtbold.messages import Channel, StreamDescription  # noqa: E402
-from rtbold.models import importing  # noqa: E402
-from rtbold.models.checkpoints import read_checkpoint  # noqa: E402
-from rtbold.models.export import to_safetensors  # noqa: E402
+from rtbold.models.export.onnx import to_safetensors  # noqa: E402
 from rtbold.models.labram import Labram, LabramConfig  # noqa: E402
+from rtbold.models.published import importing  # noqa: E402
+from rtbold.models.published.checkpoints import read_checkpoint  # noqa: E402
+from rtbold.publish.feedback import has_baseline, z_values  # noqa: E402
 
 STREAM = StreamDescription(
     name="amp", type="EEG", rate_hz=200.0, channels=(Channel("CZ"),)

@@ -6,7 +6,7 @@ from typer.testing import CliRunner
 
 from rtbold.cli.preflight import preflight
 from rtbold.errors import ConfigError
-from rtbold.preflight import ChannelLine, ChannelReport, Finding
+from rtbold.preflight.checks import ChannelLine, ChannelReport, Finding
 
 OK = Finding("model", "ok", "demo", must=True)
 WARN = Finding("triggers", "warn", "none yet", "normal before the scanner starts")
@@ -30,7 +30,7 @@ def found(monkeypatch):
         asked.append(settings)
         return iter(found)
 
-    monkeypatch.setattr("rtbold.session_preflight.examine", examine)
+    monkeypatch.setattr("rtbold.preflight.examine.examine", examine)
     found_and_asked = (found, asked)
     return found_and_asked
 

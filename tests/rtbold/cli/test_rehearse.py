@@ -10,9 +10,9 @@ from rtbold.cli.rehearse import rehearse
 from rtbold.cli.rehearse_page import PageFacts, rehearsal_page
 from rtbold.config import RunSettings
 from rtbold.errors import ConfigError, RtboldError
-from rtbold.preflight import Finding
+from rtbold.preflight.checks import Finding
+from rtbold.preflight.rehearse import Outcome, Stage
 from rtbold.rehearsal_figures import Figures, RecordingFigures
-from rtbold.session_rehearsal import Outcome, Stage
 
 STAGE = Stage("running", 30.0, 20.0, "volume 7: ok, +0.512")
 LOOK = Finding("triggers", "warn", "none came", "normal before the scanner starts")
@@ -52,7 +52,7 @@ def steps(monkeypatch):
             for one in told:
                 yield one() if callable(one) else one
 
-    monkeypatch.setattr("rtbold.session_rehearsal.Rehearsal", Rehearsal)
+    monkeypatch.setattr("rtbold.preflight.rehearse.Rehearsal", Rehearsal)
     told_and_asked = (told, asked)
     return told_and_asked
 

@@ -7,13 +7,12 @@ import pytest
 from checked import write_checked
 
 from rtbold.cli.replay import _open_as_recorded
-from rtbold.engine import open_engine
-from rtbold.engine.opening import used
+from rtbold.engine.opening import open_engine, used
 from rtbold.errors import DataFileError, EngineError
-from rtbold.io.session_folder import SETTINGS_VERSION
 from rtbold.pipeline_settings import PipelineSettings
-from rtbold.replay import recorded_engine
-from rtbold.schedule import ScheduleSettings
+from rtbold.record.folder import SETTINGS_VERSION
+from rtbold.session.replay import recorded_engine
+from rtbold.window.schedule import ScheduleSettings
 
 # version of settings.json -> the names in each part of "pipeline"
 WRITTEN = {

@@ -4,9 +4,9 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
+from rtbold.acquire import streams as io_streams
+from rtbold.acquire.streams import FoundStream
 from rtbold.cli.streams import streams
-from rtbold.io import streams as io_streams
-from rtbold.io.streams import FoundStream
 
 CAP = FoundStream("cap", "EEG", "lab", "s1", "u1", 500.0, 32, "float32")
 

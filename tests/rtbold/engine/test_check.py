@@ -5,7 +5,7 @@ import pytest
 from bundles import tiny_card, write_tiny
 from checked import layered_answer, write_checked
 
-from rtbold.check_file import read_check
+from rtbold.bundle.check_windows import read_check
 from rtbold.engine.check import (
     DISTURBED_AT_OPENING,
     SMALLEST_SD,

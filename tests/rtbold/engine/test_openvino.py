@@ -5,8 +5,8 @@ import numpy as np
 import onnx
 import pytest
 
-from rtbold import bundle
-from rtbold.engine import open_engine
+from rtbold.bundle import store as bundle
+from rtbold.engine.opening import open_engine
 from rtbold.errors import BundleError, ConfigError, EngineError
 
 

@@ -14,12 +14,12 @@ from bundles import tiny_card, write_tiny
 from checked import layered_answer, varied_windows, write_checked
 from cpus import PLAIN, WITH_BF16, WITH_F16, in_no_number, simulated_cpu
 
-from rtbold import bundle as bundle_files
-from rtbold.check_file import pack
-from rtbold.engine import open_engine, openvino_compile
+from rtbold.bundle import store as bundle_files
+from rtbold.bundle.check_windows import pack
+from rtbold.engine import openvino_compile
 from rtbold.engine.cache import engines_folder
 from rtbold.engine.choice import fastest_first
-from rtbold.engine.opening import used
+from rtbold.engine.opening import open_engine, used
 from rtbold.engine.openvino import OpenVinoEngine
 from rtbold.engine.openvino_compile import CompileSettings, compile_precisions
 from rtbold.engine.openvino_cpu import (
@@ -28,8 +28,9 @@ from rtbold.engine.openvino_cpu import (
     supported,
     this_machine,
 )
-from rtbold.engine.record import (
+from rtbold.engine.records import (
     Machine,
+    Record,
     key_of,
     read_record,
     record_path,
@@ -320,7 +321,7 @@ def records(bundle, **ms):
 
 
 def made(key, window_ms, accepted=True, n_threads=1):
-    return openvino_compile.Record(
+    return Record(
         key=key,
         n_windows=16,
         worst=0.0,

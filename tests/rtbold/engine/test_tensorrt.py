@@ -8,8 +8,8 @@ import pytest
 from checked import layered_answer, write_checked
 from cuda_double import CudaDouble, ProgramDouble, failing_program
 
-from rtbold.engine import open_engine, tensorrt
-from rtbold.engine.opening import used
+from rtbold.engine import tensorrt
+from rtbold.engine.opening import open_engine, used
 from rtbold.engine.tensorrt import TensorRtEngine, why_not
 from rtbold.engine.tensorrt_cuda import CudaDevice, CudaError
 from rtbold.errors import ConfigError, EngineError

@@ -9,7 +9,7 @@ import pytest
 from bundles import tiny_onnx
 from onnx import TensorProto, helper
 
-from rtbold import bundle
+from rtbold.bundle import store as bundle
 from rtbold.engine import tensorrt, tensorrt_build, tensorrt_compile, tensorrt_package
 from rtbold.engine.tensorrt import find_or_compile
 from rtbold.engine.tensorrt_build import build_engine

@@ -10,7 +10,7 @@ from onnx.reference import ReferenceEvaluator
 from onnx.reference.op_run import OpRun
 from scipy.special import erf
 
-from rtbold import bundle
+from rtbold.bundle import store as bundle
 from rtbold.engine.tensorrt_half import PRODUCTS, half_products
 from rtbold.errors import EngineError
 

@@ -5,12 +5,7 @@ import pytest
 
 from rtbold.clock import HandCrankedClock
 from rtbold.sim import broadcast as module
-from rtbold.sim.broadcast import (
-    BroadcastSettings,
-    TwinOutlets,
-    bold_events,
-    broadcast,
-)
+from rtbold.sim.broadcast import BroadcastSettings, TwinOutlets, bold_events, broadcast
 from rtbold.sim.outlets import MARKERS_WAIT_S
 from rtbold.sim.settings import TwinSettings
 from rtbold.sim.twin import simulate, simulate_base

@@ -1,11 +1,11 @@
 import pytest
 
-from rtbold.card import Card
+from rtbold.bundle.card import Card
 from rtbold.errors import ConfigError
-from rtbold.feedback import FeedbackSettings
-from rtbold.sim.atlas import read_rois
+from rtbold.publish.feedback import FeedbackSettings
 from rtbold.sim.fake_card import fake_card, fake_hello
-from rtbold.wire import Ports
+from rtbold.sim.head import read_rois
+from rtbold.wire_parts import Ports
 
 
 @pytest.mark.parametrize("n_channels", [19, 26, 64])

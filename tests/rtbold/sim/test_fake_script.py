@@ -3,13 +3,7 @@ import itertools
 import pytest
 
 from rtbold.errors import DataFileError
-from rtbold.sim.fake_script import (
-    USUAL,
-    ScriptRow,
-    read_script,
-    repeated,
-    script_tr_s,
-)
+from rtbold.sim.fake_script import USUAL, ScriptRow, read_script, repeated, script_tr_s
 
 
 def script(tmp_path, text):

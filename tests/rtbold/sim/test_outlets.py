@@ -47,7 +47,7 @@ def pulled(inlets, seconds):
 
 
 def test_three_streams_tell_one_story_and_end_on_request(twin):
-    from rtbold.io.describe import describe
+    from rtbold.acquire.describe import describe
 
     name, child = twin
     # The EEG inlet last: the play begins when it is there.

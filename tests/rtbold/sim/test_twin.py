@@ -8,17 +8,12 @@ import pytest
 from scipy.signal import butter, hilbert, sosfiltfilt
 
 from rtbold.errors import ConfigError
-from rtbold.sim.atlas import read_rois
-from rtbold.sim.haemodynamics import filtered_target
-from rtbold.sim.latents import DECLARED, draw_brain
+from rtbold.sim.bold import filtered_target
+from rtbold.sim.brain import DECLARED, draw_brain
+from rtbold.sim.head import read_rois
 from rtbold.sim.rhythms import SourceActivity
 from rtbold.sim.seeds import DEMO_SEED, TEST_SEEDS, TRAIN_SEEDS, VALIDATION_SEEDS
-from rtbold.sim.settings import (
-    LEVEL_NAMES,
-    LEVELS,
-    NEUROBOLT_CHANNELS,
-    TwinSettings,
-)
+from rtbold.sim.settings import LEVEL_NAMES, LEVELS, NEUROBOLT_CHANNELS, TwinSettings
 from rtbold.sim.twin import simulate
 
 

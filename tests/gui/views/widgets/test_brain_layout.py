@@ -3,7 +3,7 @@ import pytest
 
 from rtbold.gui.views.widgets.assets import roi_dots
 from rtbold.gui.views.widgets.brain_layout import views_in
-from rtbold.sim.atlas import read_rois
+from rtbold.sim.head import read_rois
 
 
 @pytest.mark.parametrize("size", [(560, 180), (420, 400), (200, 700), (90, 60)])

@@ -5,7 +5,7 @@ from PyQt6.QtCore import QPointF
 
 from rtbold.gui.state.theme_colours import DARK, LIGHT
 from rtbold.gui.views.widgets.channel_looks import LOOKS, UNKNOWN, look_of, path_of
-from rtbold.wire import ChannelState
+from rtbold.messages import ChannelState
 
 
 def test_every_state_of_the_feed_has_a_look():

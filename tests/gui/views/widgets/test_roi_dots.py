@@ -10,7 +10,7 @@ from rtbold.gui.views.widgets.roi_dots import (
     content_of,
     dot_colour,
 )
-from rtbold.publication import roi_hash
+from rtbold.publish.compose import roi_hash
 
 NOW_S = 5.0
 ROIS = ("Thalamus", "Cuneus", "Insula antero-superior")

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from rtbold.gui.state.received import EegBlock
-from rtbold.gui.state.scope import ScopeBuffer
+from rtbold.gui.state.received_kinds import EegBlock
+from rtbold.gui.state.signals import ScopeBuffer
 from rtbold.gui.state.theme_colours import DARK
 from rtbold.gui.views.widgets.scope_settings import ScopeSettings
 from rtbold.gui.views.widgets.scope_traces import Canvas, ScopeTraces

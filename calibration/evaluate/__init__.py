@@ -1,0 +1,1 @@
+"""How well a calibrated model predicts, and what its verdict is."""

@@ -1,0 +1,247 @@
+"""Targets of one scan: what a training part alone says about scale, drift, confounds.
+
+In this order: confounds and drift are weighed by least squares on the training volumes
+and taken off; each contiguous run of a part is low-passed on its own, so that the
+filter (zero-phase, hence not causal) never crosses a part's edge; mean and scale are
+those of the filtered training volumes. Nothing outside the training part is read.
+"""
+
+from dataclasses import dataclass
+from typing import Final, Literal
+
+import msgspec
+import numpy as np
+from scipy import signal
+
+from rtbold.calibration.fit.split import IntArray, contiguous_runs
+from rtbold.errors import ConfigError, DataFileError
+from rtbold.messages import Float32Array, FloatArray
+
+LOWPASS_HZ: Final = 0.15
+LOWPASS_ORDER: Final = 5
+# Odd extension at both ends of a run, as sosfiltfilt makes it; shorter on short runs.
+PADDING_N: Final = 18
+P95: Final = 95.0
+_RELATIVE_SD_FLOOR: Final = 1e-9
+
+
+@dataclass(frozen=True, slots=True)
+class TargetSettings:
+    """How measured series become targets."""
+
+    lowpass_hz: float | None = LOWPASS_HZ
+    drift_degree: int = 1  # 3 in a test fold at the scan's end runs off; 0: none
+    method: Literal["zscore", "p95"] = "zscore"
+
+    def __post_init__(self) -> None:
+        """Refuse what is no target."""
+        if self.lowpass_hz is not None and not 0 < self.lowpass_hz < 1:
+            raise ConfigError(
+                f"lowpass_hz is {self.lowpass_hz:g}, expected Hz in (0, 1) or None"
+            )
+        if not 0 <= self.drift_degree <= 3:
+            raise ConfigError(
+                f"drift_degree is {self.drift_degree}, expected 0 (none), 1, 2 or 3"
+            )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class MeasuredScan:
+    """Measured series of one scan; rows are the volumes that have an EEG window."""
+
+    bold: FloatArray  # (volumes, rois), as measured
+    onsets_s: FloatArray  # (volumes,), ascending
+    rois: tuple[str, ...]
+    confounds: FloatArray | None = None  # (volumes, confounds)
+    confound_names: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be a scan."""
+        if self.bold.shape != (len(self.onsets_s), len(self.rois)):
+            raise DataFileError(
+                f"BOLD has shape {self.bold.shape}, expected {len(self.onsets_s)} "
+                f"volumes with {len(self.rois)} ROIs"
+            )
+        _require_finite("BOLD", self.bold, self.rois)
+        if self.confounds is None:
+            return
+        expected = (len(self.bold), len(self.confound_names))
+        if self.confounds.shape != expected:
+            raise DataFileError(
+                f"confounds have shape {self.confounds.shape}, expected {expected}: "
+                "one row a volume, one named column each"
+            )
+        _require_finite("confounds", self.confounds, self.confound_names)
+
+
+class TargetScaling(
+    msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
+):
+    """Every number that turns measured BOLD into model units; goes on the card.
+
+    ``units = (lowpass(bold - confounds @ confound_weights - basis @ drift) - mean)
+    / scale``. The basis are Legendre polynomials 1 to degree of time, which runs from
+    -1 at `drift_start_s` to 1 at `drift_end_s`.
+    """
+
+    method: Literal["zscore", "p95"]
+    mean: tuple[float, ...]  # per ROI, in the scanner's unit
+    scale: tuple[float, ...]  # per ROI
+    lowpass_hz: float | None
+    drift: tuple[tuple[float, ...], ...] = ()  # per degree, per ROI
+    drift_start_s: float = 0.0
+    drift_end_s: float = 1.0
+    confound_names: tuple[str, ...] = ()
+    confound_weights: tuple[tuple[float, ...], ...] = ()  # per confound, per ROI
+
+
+def fit_scaling(
+    scan: MeasuredScan, train: IntArray, settings: TargetSettings | None = None
+) -> TargetScaling:
+    """Return the scaling that the rows `train` of a scan define.
+
+    Raises
+    ------
+    DataFileError : a ROI does not vary over the training volumes.
+    """
+    settings = settings or TargetSettings()
+    span = (float(scan.onsets_s[0]), float(scan.onsets_s[-1]))
+    drift, weights = _nuisance_weights(scan, train, settings.drift_degree)
+    draft = TargetScaling(
+        method=settings.method,
+        mean=(0.0,) * len(scan.rois),
+        scale=(1.0,) * len(scan.rois),
+        lowpass_hz=settings.lowpass_hz,
+        drift=_rows(drift),
+        drift_start_s=span[0],
+        drift_end_s=span[1],
+        confound_names=scan.confound_names,
+        confound_weights=_rows(weights),
+    )
+    clean = _filtered(scan, train, draft)
+    mean = clean.mean(axis=0)
+    if settings.method == "zscore":
+        scale = clean.std(axis=0)
+    else:
+        scale = np.percentile(np.abs(clean - mean), P95, axis=0)
+    _require_variation(scan, train, scale)
+    return msgspec.structs.replace(
+        draft, mean=tuple(mean.tolist()), scale=tuple(scale.tolist())
+    )
+
+
+def targets(scan: MeasuredScan, rows: IntArray, scaling: TargetScaling) -> Float32Array:
+    """Return the rows of one part in model units, (rows, rois).
+
+    `rows` are one part's alone: the low-pass runs over each of its contiguous runs.
+    """
+    clean = _filtered(scan, rows, scaling)
+    units: Float32Array = (
+        (clean - np.array(scaling.mean)) / np.array(scaling.scale)
+    ).astype(np.float32)
+    return units
+
+
+def scored_target(
+    scan: MeasuredScan, rows: IntArray, scaling: TargetScaling
+) -> FloatArray:
+    """Return what a test part is scored against, (rows, rois), in the scanner's unit.
+
+    As `targets`, but the drift stays in (the verdict removes one cubic from the whole
+    series) and no training mean is taken off: subtracting each fold's own would set
+    steps at the folds' edges that are tied to the fold's mean.
+    """
+    undrifted = msgspec.structs.replace(scaling, drift=())
+    return _filtered(scan, rows, undrifted)
+
+
+def _nuisance_weights(
+    scan: MeasuredScan, train: IntArray, degree: int
+) -> tuple[FloatArray, FloatArray]:
+    """Return drift (degree, rois) and confound weights, fitted together."""
+    span = (float(scan.onsets_s[0]), float(scan.onsets_s[-1]))
+    basis = _drift_basis(scan.onsets_s[train], degree, span)
+    columns = [np.ones((len(train), 1)), basis]
+    if scan.confounds is not None:
+        columns.append(scan.confounds[train])
+    design = np.concatenate(columns, axis=1)
+    if np.linalg.matrix_rank(design) < design.shape[1]:
+        raise DataFileError(
+            f"the confounds {', '.join(scan.confound_names)} are constant or depend on "
+            "each other over the training volumes; leave out the redundant ones"
+        )
+    solution = np.linalg.lstsq(design, scan.bold[train], rcond=None)[0]
+    solved = np.asarray(solution, dtype=np.float64)
+    return solved[1 : 1 + degree], solved[1 + degree :]
+
+
+def _drift_basis(
+    onsets_s: FloatArray, degree: int, span: tuple[float, float]
+) -> FloatArray:
+    """Return (volumes, degree), Legendre polynomials without the constant."""
+    u = 2 * (onsets_s - span[0]) / (span[1] - span[0]) - 1
+    basis = np.polynomial.legendre.legvander(u, degree)[:, 1:]
+    return np.asarray(basis, dtype=np.float64)
+
+
+def _filtered(scan: MeasuredScan, rows: IntArray, scaling: TargetScaling) -> FloatArray:
+    """Return the rows without confounds and drift, low-passed run by run."""
+    clean = scan.bold[rows]
+    if scaling.drift:
+        span = (scaling.drift_start_s, scaling.drift_end_s)
+        basis = _drift_basis(scan.onsets_s[rows], len(scaling.drift), span)
+        drift: FloatArray = np.array(scaling.drift)
+        clean = clean - basis @ drift
+    if scaling.confound_weights:
+        if scan.confounds is None or scan.confound_names != scaling.confound_names:
+            raise DataFileError(
+                f"the scan's confounds are {scan.confound_names}, the scaling was "
+                f"fitted with {scaling.confound_names}; pass the same columns"
+            )
+        weights: FloatArray = np.array(scaling.confound_weights)
+        clean = clean - scan.confounds[rows] @ weights
+    tr_s = float(np.median(np.diff(scan.onsets_s)))
+    runs = contiguous_runs(rows, scan.onsets_s)
+    ends = np.cumsum([len(run) for run in runs])[:-1]
+    pieces = np.split(clean, ends)
+    return np.concatenate([lowpassed(p, tr_s, scaling.lowpass_hz) for p in pieces])
+
+
+def lowpassed(run: FloatArray, tr_s: float, lowpass_hz: float | None) -> FloatArray:
+    """Return one contiguous run (volumes, rois), low-passed forward and backward.
+
+    A run of one volume, and any run whose sampling holds nothing above the cutoff
+    (TR of 3.3 s and more), is returned as it came.
+    """
+    if lowpass_hz is None or lowpass_hz >= 0.5 / tr_s or len(run) < 2:
+        return run
+    sos = signal.butter(LOWPASS_ORDER, lowpass_hz, fs=1 / tr_s, output="sos")
+    padding_n = min(PADDING_N, len(run) - 1)
+    out: FloatArray = signal.sosfiltfilt(sos, run, axis=0, padlen=padding_n)
+    return out
+
+
+def _rows(matrix: FloatArray) -> tuple[tuple[float, ...], ...]:
+    return tuple(tuple(row) for row in matrix.tolist())
+
+
+def _require_finite(what: str, values: FloatArray, names: tuple[str, ...]) -> None:
+    bad = np.flatnonzero(~np.isfinite(values).all(axis=0))
+    if len(bad):
+        listed = ", ".join(names[i] for i in bad[:5])
+        raise DataFileError(
+            f"{what} has values that are not finite in {len(bad)} columns ({listed}); "
+            "expected a number for every volume. Leave these columns out, or repair "
+            "the table"
+        )
+
+
+def _require_variation(scan: MeasuredScan, train: IntArray, scale: FloatArray) -> None:
+    floor = _RELATIVE_SD_FLOOR * np.abs(scan.bold[train]).max(axis=0)
+    flat = np.flatnonzero(scale <= floor)
+    if len(flat):
+        listed = ", ".join(scan.rois[i] for i in flat[:5])
+        raise DataFileError(
+            f"{len(flat)} ROIs do not vary over the training volumes ({listed}); "
+            "expected a signal. Check the mask or atlas, or leave them out"
+        )

@@ -1,0 +1,248 @@
+"""From files to what a fit is made of: a subject's scan, and others' EEG beside it."""
+
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import cast
+
+import numpy as np
+
+from rtbold.acquire.triggers import same_label
+from rtbold.bundle.card import Card, Origin
+from rtbold.calibration.fit.split import IntArray, StrictSettings, strict_folds
+from rtbold.calibration.inputs.alignment import Alignment, align
+from rtbold.calibration.inputs.bold import read_bold, read_confounds
+from rtbold.calibration.inputs.bold_series import BoldSeries, plain_name
+from rtbold.calibration.inputs.channel_facts import ChannelFacts, channel_facts
+from rtbold.calibration.inputs.eeg import EegRecording, read_eeg
+from rtbold.calibration.inputs.lag import LagScan, lag_scan
+from rtbold.calibration.inputs.runs import trigger_runs
+from rtbold.calibration.inputs.windows import CalibrationScan, scan_of
+from rtbold.calibration.lineage import ScanMarks, marks_of_scan, refuse_seen
+from rtbold.calibration.settings import CalibrationSettings, ScanFiles
+from rtbold.config import ScannerName
+from rtbold.electrodes import canonical, has_position, match
+from rtbold.errors import ConfigError, DataFileError
+from rtbold.messages import Float32Array
+from rtbold.models.montage import electrode_table
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class OtherEeg:
+    """Another subject's EEG at equal scan time."""
+
+    name: str
+    windows: Float32Array  # (n, channels, 3200) microvolt
+    rows: IntArray  # (n,), ascending: the own window that each stands beside
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Gathered:
+    """One scan with its windows, aligned, and what is known about it."""
+
+    card: Card  # channels, TR, ROIs; nothing is learned yet
+    alignment: Alignment
+    lag: LagScan
+    scan: CalibrationScan
+    regressed: tuple[str, ...]  # confounds that are taken out of the target
+    others: tuple[OtherEeg, ...]
+    channels: tuple[ChannelFacts, ...] = ()  # of the model, how good they were
+    marks: ScanMarks = field(default_factory=ScanMarks)
+
+    @property
+    def simulated(self) -> bool:
+        """Whether a file said that no scanner made it."""
+        return self.scan.simulated
+
+    @property
+    def data_sha256(self) -> str:
+        """A hash of everything that a fit sees: windows and their BOLD."""
+        digest = hashlib.sha256()
+        scan = self.scan
+        for array in (scan.windows, scan.volume, scan.bold[scan.volume]):
+            digest.update(array.tobytes())
+        return digest.hexdigest()
+
+
+def gather(settings: CalibrationSettings, base: Card | None, say: Say) -> Gathered:
+    """Read, pair and window a scan; the lag scan warns, and shifts nothing.
+
+    Parameters
+    ----------
+    base : card of the bundle that the fit starts from; None: from nothing.
+
+    Raises
+    ------
+    DataFileError : files, markers or volumes are not what a calibration needs.
+    ConfigError : a ROI, a channel or the target is not there, or the base has learned
+        from this scan.
+    """
+    files = settings.scan
+    say(f"reading {files.eeg.name} and the BOLD")
+    bold, regressed = _bold(files)
+    check_target(settings, bold.rois)
+    eeg = _eeg(files, files.eeg)
+    alignment = align(eeg, bold, files.pairing)
+    known_s = alignment.onsets_s[np.isfinite(alignment.onsets_s)]
+    # Before the windows are made: they take longer than these refusals need
+    strict_folds(known_s, StrictSettings(n_folds=settings.n_folds))
+    marks = marks_of_scan(eeg, alignment)
+    refuse_seen(base, marks)
+    card = _draft(settings, eeg, alignment, base)
+    say(f"making the windows of {len(alignment)} volumes")
+    scan = scan_of(eeg, alignment, card, settings=files.windows)
+    scan = replace(scan, simulated=scan.simulated or bold.simulated)
+    say("looking at the lag between EEG and BOLD")
+    lag = lag_scan(scan)
+    channels = channel_facts(eeg.recording, card.channels)
+    others = []
+    for path in files.other_eeg:
+        say(f"making the windows of {path.name}, for the null")
+        others.append(_other(settings, alignment, scan, card, path=path))
+    return Gathered(
+        card, alignment, lag, scan, regressed, tuple(others), channels, marks
+    )
+
+
+def check_target(settings: CalibrationSettings, rois: Sequence[str]) -> None:
+    """Refuse a target or contrast of ROIs that the BOLD has not.
+
+    Raises
+    ------
+    ConfigError : says which there are.
+    """
+    wanted = list(settings.contrast) or [settings.target or rois[0]]
+    missing = [roi for roi in wanted if plain_name(roi) not in rois]
+    if missing:
+        raise ConfigError(
+            f"the target needs {', '.join(missing)}, but the BOLD has "
+            f"{', '.join(rois[:12])}{', ...' if len(rois) > 12 else ''}. Correct "
+            "--target or --contrast (and --roi)."
+        )
+
+
+def _bold(files: ScanFiles) -> tuple[BoldSeries, tuple[str, ...]]:
+    """Return the series, and which confounds were given to be regressed out."""
+    bold = read_bold(files.bold, atlas=files.atlas, columns=files.rois or None)
+    if files.confounds is None:
+        return bold, ()
+    given = read_confounds(files.confounds, len(bold))
+    return replace(bold, confounds={**bold.confounds, **given}), tuple(given)
+
+
+def _eeg(files: ScanFiles, path: Path) -> EegRecording:
+    return read_eeg(
+        str(path),
+        stream=files.stream,
+        unit=files.unit,
+        trigger_channel=files.trigger_channel,
+    )
+
+
+def _draft(
+    settings: CalibrationSettings,
+    eeg: EegRecording,
+    alignment: Alignment,
+    base: Card | None,
+) -> Card:
+    """Return the card that says how windows are made."""
+    simulated = eeg.recording.simulated
+    return Card(
+        name=settings.subject,
+        architecture="",
+        channels=_channels(settings, eeg, base),
+        reference="average",
+        tr_s=alignment.tr_s,
+        rois=alignment.rois,
+        atlas=settings.scan.atlas.name if settings.scan.atlas else "",
+        cleaning=settings.cleaning,
+        scanner="simulated" if simulated else cast("ScannerName", settings.scanner),
+        origin=Origin(
+            kind="subject", simulated_lineage=simulated, subject=settings.subject
+        ),
+    )
+
+
+def _channels(
+    settings: CalibrationSettings, eeg: EegRecording, base: Card | None
+) -> tuple[str, ...]:
+    labels = [c.label for c in eeg.recording.channels if c.kind == "eeg"]
+    if base is None and not settings.channels:
+        table = set(electrode_table())
+        found = [canonical(name) for name in labels if has_position(name)]
+        return tuple(name for name in found if name in table)
+    wanted = settings.channels or (base.channels if base else ())
+    here = match(labels, wanted)
+    missing = [n for n, row in zip(wanted, here, strict=True) if row is None]
+    if missing and not settings.scan.windows.interpolate_missing:
+        raise ConfigError(_lacks(eeg.name, wanted, missing, base))
+    return tuple(map(canonical, wanted))
+
+
+def _lacks(
+    name: str, wanted: Sequence[str], missing: Sequence[str], base: Card | None
+) -> str:
+    shared = ",".join(channel for channel in wanted if channel not in missing)
+    whose = f"base '{base.name}' was" if base else "--channels was"
+    start = (
+        f"{name} lacks {', '.join(missing)} of the {len(wanted)} channels that {whose} "
+        f"{'made for' if base else 'given'}. Calibrate on the ones that both have "
+        f"(--channels {shared}), have the missing ones filled from their neighbours "
+        "(--interpolate)"
+    )
+    return f"{start}, or start from nothing (--base nothing)." if base else f"{start}."
+
+
+def _other(
+    settings: CalibrationSettings,
+    alignment: Alignment,
+    own: CalibrationScan,
+    card: Card,
+    *,
+    path: Path,
+) -> OtherEeg:
+    """Return the windows of another subject's EEG; its volumes need no BOLD."""
+    eeg = _eeg(settings.scan, path)
+    theirs = _at_equal_time(eeg, alignment)
+    scan = scan_of(eeg, theirs, card, settings=settings.scan.windows)
+    place = {int(volume): row for row, volume in enumerate(own.volume)}
+    shared = [(at, place[int(v)]) for at, v in enumerate(scan.volume) if v in place]
+    if not shared:
+        raise DataFileError(
+            f"{eeg.name} (--other-eeg) has no window at a volume where the subject's "
+            "own EEG has one, expected a recording of a scan of about the same length."
+        )
+    at, rows = np.array(shared, dtype=np.int64).T
+    if np.array_equal(scan.windows[at[0]], own.windows[rows[0]]):
+        raise ConfigError(
+            f"{eeg.name} (--other-eeg) is the same EEG as the subject's own, so it can "
+            "be no null. Name recordings of other subjects."
+        )
+    return OtherEeg(eeg.name, scan.windows[at], rows)
+
+
+def _at_equal_time(eeg: EegRecording, alignment: Alignment) -> Alignment:
+    """Return the alignment of another subject's EEG, by its own volume markers."""
+    label = alignment.marker.label
+    times_s = np.array([m.t_s for m in eeg.markers if same_label(m.label, label)])
+    if len(times_s) < 2:
+        raise DataFileError(
+            f"{eeg.name} (--other-eeg) has the volume marker {label!r} "
+            f"{len(times_s)} times, expected it at every volume, as in the subject's "
+            "own EEG."
+        )
+    runs = trigger_runs(times_s, alignment.tr_s, every=alignment.every)
+    run = max(runs, key=len)
+    volumes = np.arange(alignment.volume[0], min(len(run), alignment.volume[-1] + 1))
+    return replace(
+        alignment,
+        marker=replace(alignment.marker, times_s=times_s),
+        volume=volumes,
+        onsets_s=run.onsets_s[volumes],
+        found=run.found[volumes],
+        bold=np.zeros((len(volumes), len(alignment.rois))),
+        confounds={},
+    )

@@ -1,0 +1,152 @@
+"""Which markers are the volumes: the ones named, or the only ones that are regular."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from rtbold.acquire.triggers import same_label
+from rtbold.calibration.inputs.eeg import TimedMarker
+from rtbold.errors import AmbiguousStream, DataFileError
+from rtbold.messages import TR_TOLERANCE, FloatArray
+
+JITTER_S = 0.02  # of an interval, where it is more than TR_TOLERANCE
+REGULAR_SHARE = 0.8  # of the intervals: markers may be missing or doubled
+MIN_MARKERS = 4  # fewer show no rhythm
+MIN_MARKERS_WITHOUT_TR = 10
+_MOST_SLICES = 200
+
+
+@dataclass(frozen=True, slots=True)
+class MarkerChoice:
+    """What the user said of the volume marker."""
+
+    label: str | None = None
+    stream: str | None = None
+    every: int = 1  # markers a volume: slice triggers
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class VolumeMarker:
+    """The markers of the volumes."""
+
+    label: str
+    stream: str
+    times_s: FloatArray  # (markers,), rising
+    interval_s: float  # median
+
+    @property
+    def said(self) -> str:
+        """How a message calls it."""
+        return repr(self.label) + (f" of {self.stream}" if self.stream else "")
+
+
+def find_volume_marker(
+    markers: Sequence[TimedMarker],
+    *,
+    tr_s: float | None = None,
+    choice: MarkerChoice | None = None,
+) -> VolumeMarker:
+    """Return the volume marker; rtbold asks where several qualify, and never chooses.
+
+    A label qualifies if at least 80 % of its intervals agree with their median within
+    1 % or 20 ms, and that median is the TR within 1 %.
+
+    Parameters
+    ----------
+    tr_s : None: unknown; then any regular label qualifies.
+
+    Raises
+    ------
+    DataFileError : there are no markers, none qualifies, or none is so named.
+    AmbiguousStream : several qualify.
+    """
+    choice = choice or MarkerChoice()
+    groups = _groups(markers, choice.stream)
+    if not groups:
+        where = f" in the stream {choice.stream!r}" if choice.stream else ""
+        raise DataFileError(
+            f"the EEG holds no markers{where}, expected one for each volume. Was the "
+            "scanner's trigger recorded? If it is a channel, name it with "
+            "--trigger-channel."
+        )
+    if choice.label is not None:
+        fits = [g for g in groups if same_label(g.label, choice.label)]
+        return _only(fits, groups, wanted=repr(choice.label))
+    interval_s = None if tr_s is None else tr_s / choice.every
+    fits = [g for g in groups if _is_regular(g.times_s, interval_s)]
+    wanted = "a regular interval" if tr_s is None else f"one every {interval_s:.4g} s"
+    return _only(fits, groups, wanted=wanted, tr_s=tr_s)
+
+
+def _groups(markers: Sequence[TimedMarker], stream: str | None) -> list[VolumeMarker]:
+    times: dict[tuple[str, str], list[float]] = defaultdict(list)
+    for marker in markers:
+        if stream is None or marker.stream.strip("[]") == stream.strip("[]"):
+            times[marker.label, marker.stream].append(marker.t_s)
+    return [
+        VolumeMarker(label, source, np.array(sorted(t_s)), _interval_s(t_s))
+        for (label, source), t_s in times.items()
+    ]
+
+
+def _interval_s(times_s: list[float]) -> float:
+    return float(np.median(np.diff(sorted(times_s)))) if len(times_s) > 1 else np.nan
+
+
+def _is_regular(times_s: FloatArray, interval_s: float | None) -> bool:
+    least = MIN_MARKERS_WITHOUT_TR if interval_s is None else MIN_MARKERS
+    if len(times_s) < least:
+        return False
+    steps_s = np.diff(times_s)
+    median_s = float(np.median(steps_s))
+    near_s = max(TR_TOLERANCE * median_s, min(JITTER_S, median_s / 4))
+    agree = float(np.mean(np.abs(steps_s - median_s) <= near_s)) >= REGULAR_SHARE
+    if interval_s is None:
+        return agree and median_s > 0
+    return agree and abs(median_s / interval_s - 1) <= TR_TOLERANCE
+
+
+def _only(
+    fits: Sequence[VolumeMarker],
+    groups: Sequence[VolumeMarker],
+    *,
+    wanted: str,
+    tr_s: float | None = None,
+) -> VolumeMarker:
+    if len(fits) == 1:
+        return fits[0]
+    if fits:
+        raise AmbiguousStream(
+            f"{len(fits)} markers qualify for {wanted}: {_listed(fits)}; expected "
+            "exactly one that marks a volume. Say which with --trigger (and "
+            "--trigger-stream), or give --tr."
+        )
+    raise DataFileError(
+        f"no marker is {wanted}; the EEG has {_listed(groups)}.{_hint(groups, tr_s)} "
+        "Name the volume marker with --trigger."
+    )
+
+
+def _listed(groups: Sequence[VolumeMarker]) -> str:
+    return ", ".join(
+        f"{g.said} ({len(g.times_s)}, every {g.interval_s:.4g} s)"
+        if len(g.times_s) > 1
+        else f"{g.said} (1)"
+        for g in groups
+    )
+
+
+def _hint(groups: Sequence[VolumeMarker], tr_s: float | None) -> str:
+    """Say it where slice triggers or another TR would explain what came."""
+    for group in groups:
+        if tr_s is None or not _is_regular(group.times_s, group.interval_s):
+            continue
+        slices = round(tr_s / group.interval_s)
+        whole = abs(slices * group.interval_s / tr_s - 1) <= TR_TOLERANCE
+        if 2 <= slices <= _MOST_SLICES and whole:
+            return f" {group.said} may be slice triggers: --trigger-every {slices}."
+        if slices < 2:
+            return f" If {group.said} marks volumes: --tr {group.interval_s:.4g}."
+    return ""

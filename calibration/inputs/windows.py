@@ -1,0 +1,292 @@
+"""The windows of a scan: what the live pipeline hands to its engine, and nothing else.
+
+The recording's events run through `Pipeline` itself, with an engine that keeps its
+windows. So each window is, bit for bit, the one that a session would have predicted
+from, whatever the chunks, and a volume that a session would not have predicted is left
+out for the same reason.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from rtbold.acquire.triggers import same_label
+from rtbold.bundle.card import Card
+from rtbold.calibration.inputs.alignment import Alignment
+from rtbold.calibration.inputs.eeg import EegRecording
+from rtbold.errors import DataFileError
+from rtbold.messages import (
+    WINDOW_SAMPLES,
+    BoldPrediction,
+    Event,
+    Float32Array,
+    FloatArray,
+    Reason,
+    Status,
+    StreamChanged,
+)
+from rtbold.pipeline_settings import IntakeSettings, PipelineSettings
+from rtbold.predict.pipeline import Pipeline
+from rtbold.record.events_read import read_lines, session_events
+from rtbold.record.folder import EVENTS_NAME
+from rtbold.session.replay import described, triggered_events
+from rtbold.window.intake import Intake
+from rtbold.window.schedule import ScheduleSettings
+
+SAME_TIME = 0.1  # of a TR: a tick this near to a volume's onset is that volume
+TRIGGER_WAIT_S = 0.1  # as a session waits
+Said = Callable[[float], None]  # is told the share that is done, 0 to 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WindowSettings:
+    """What may be done to the EEG on the way to windows; as in a session."""
+
+    reference: str | None = None  # overrides what the file says
+    interpolate_missing: bool = False
+    upstream_delay_s: float = 0.0  # of the cleaning software
+    store: Path | None = None  # .npy that holds the windows; None: memory
+
+
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """A volume without a window, and why."""
+
+    volume: int  # of the alignment, from 0
+    status: Status
+    reasons: tuple[Reason | Literal["no_bold"], ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CalibrationScan:
+    """One scan, ready to be split, filtered and fitted.
+
+    `bold` has every volume of the scan, so that a filter sees no holes that the EEG
+    made; `windows` and `volume` only those that can be predicted.
+    """
+
+    name: str
+    rois: tuple[str, ...]
+    tr_s: float
+    windows: Float32Array  # (windows, channels, 3200) microvolt, as given to the engine
+    volume: np.ndarray  # (windows,), which volume each window belongs to
+    bold: FloatArray  # (volumes, rois), as measured; nan: no row
+    onsets_s: FloatArray  # (volumes,), clock of the EEG's stamps; nan: missed
+    confounds: Mapping[str, FloatArray]  # each (volumes,)
+    left_out: tuple[LeftOut, ...]
+    degraded: Mapping[Reason, int]  # reasons of windows that are used all the same
+    simulated: bool
+
+    def __len__(self) -> int:
+        """Return the number of windows."""
+        return len(self.volume)
+
+    def windows_uv(self, chosen: Sequence[int] | None = None) -> Float32Array:
+        """Return (chosen, channels, 3200) microvolt; all windows without a choice."""
+        return self.windows if chosen is None else self.windows[np.asarray(chosen, int)]
+
+    @property
+    def why_left_out(self) -> dict[str, int]:
+        """How many volumes have no window, by reason (a volume may have several)."""
+        return dict(Counter(r for gap in self.left_out for r in gap.reasons))
+
+
+def scan_of(
+    eeg: EegRecording,
+    alignment: Alignment,
+    card: Card,
+    *,
+    settings: WindowSettings | None = None,
+    say: Said | None = None,
+) -> CalibrationScan:
+    """Run a recording through the live pipeline and keep the windows of its volumes.
+
+    Parameters
+    ----------
+    card : channels, reference and conditioning are used.
+    say : is told the share that is done.
+
+    Raises
+    ------
+    StreamMismatch : channels, reference or rate do not fit the card.
+    DataFileError : not one volume can be predicted.
+    """
+    settings = settings or WindowSettings()
+    events, clock_s = _events(eeg, alignment, settings)
+    kept = _Kept(alignment, card, settings.store, clock_s=clock_s)
+    for answer, window in _answers(eeg, alignment, card, settings, events=events):
+        kept.take(answer, window)
+        if say is not None:
+            passed_s = answer.t_end_s - clock_s - eeg.first_s
+            say(min(max(passed_s / (eeg.last_s - eeg.first_s), 0.0), 1.0))
+    return kept.scan(eeg)
+
+
+def pipeline_settings(
+    eeg: EegRecording, alignment: Alignment, card: Card, settings: WindowSettings
+) -> PipelineSettings:
+    """Return the settings of a session on this stream.
+
+    Raises
+    ------
+    StreamMismatch : the stream does not fit the card.
+    """
+    intake = IntakeSettings(
+        interpolate_missing=settings.interpolate_missing,
+        upstream_delay_s=settings.upstream_delay_s,
+    )
+    stream = described(eeg.recording, settings.reference)
+    delay_s = Intake(stream, card, intake).delay_s
+    schedule = ScheduleSettings(
+        tr_s=alignment.tr_s,
+        trigger_every=alignment.every,
+        wait_s=max(delay_s, TRIGGER_WAIT_S),
+    )
+    return PipelineSettings(schedule=schedule, intake=intake)
+
+
+def _answers(
+    eeg: EegRecording,
+    alignment: Alignment,
+    card: Card,
+    settings: WindowSettings,
+    *,
+    events: Iterable[Event],
+) -> Iterator[tuple[BoldPrediction, Float32Array | None]]:
+    """Yield what the pipeline answers, with the window that its engine was given."""
+    given: list[Float32Array] = []
+    nothing = np.zeros((1, len(card.rois)), np.float32)
+
+    def engine(eeg_uv: Float32Array) -> Float32Array:
+        given.append(eeg_uv[0])
+        return nothing
+
+    pipeline = Pipeline(card, engine, pipeline_settings(eeg, alignment, card, settings))
+    for event in events:
+        for answer in pipeline.push(event):
+            yield answer, given.pop(0) if answer.values is not None else None
+
+
+def _events(
+    eeg: EegRecording, alignment: Alignment, settings: WindowSettings
+) -> tuple[Iterator[Event], float]:
+    """Return the events, and their clock minus that of the EEG's stamps."""
+    own = session_events(eeg.path) if _logged(eeg, alignment) else None
+    if own is not None:
+        return _referred(own, settings.reference), eeg.offset_s
+    triggers = [(t, alignment.marker.label) for t in alignment.marker.times_s.tolist()]
+    reference = settings.reference
+    return triggered_events(eeg.recording, triggers, reference=reference), 0.0
+
+
+def _logged(eeg: EegRecording, alignment: Alignment) -> bool:
+    """Return whether a session's own log has these triggers, and no others."""
+    if not eeg.session:
+        return False
+    lines = read_lines(eeg.path.with_name(EVENTS_NAME))
+    labels = {line["label"] for line in lines if line["type"] == "marker"}
+    wanted = alignment.marker.label
+    return bool(labels) and all(same_label(label, wanted) for label in labels)
+
+
+def _referred(events: Iterable[Event], reference: str | None) -> Iterator[Event]:
+    for event in events:
+        if reference is not None and isinstance(event, StreamChanged):
+            event = StreamChanged(replace(event.description, reference=reference))
+        yield event
+
+
+class _Kept:
+    """The windows of the volumes, in order, as they come.
+
+    Parameters
+    ----------
+    clock_s : clock of the answers minus that of the alignment.
+    """
+
+    def __init__(
+        self, alignment: Alignment, card: Card, store: Path | None, *, clock_s: float
+    ) -> None:
+        self._alignment = alignment
+        self._local_s = alignment.onsets_s + clock_s
+        self._with_row = set(np.flatnonzero(np.isfinite(alignment.bold).all(axis=1)))
+        shape = (len(alignment), len(card.channels), WINDOW_SAMPLES)
+        self._windows = _room(shape, store)
+        self._volumes: list[int] = []
+        self._answers: dict[int, BoldPrediction] = {}
+
+    def take(self, answer: BoldPrediction, window: Float32Array | None) -> None:
+        """Keep the window if it is a volume's; note the answer in any case."""
+        volume = self._volume_of(answer)
+        if volume is None or volume in self._answers:
+            return
+        self._answers[volume] = answer
+        if window is None or volume not in self._with_row:
+            return
+        self._windows[len(self._volumes)] = window
+        self._volumes.append(volume)
+
+    def _volume_of(self, answer: BoldPrediction) -> int | None:
+        if answer.tick.volume_index is None:
+            return None
+        off_s: FloatArray = np.abs(self._local_s - answer.tick.t_trigger_s)
+        if np.isnan(off_s).all():
+            return None
+        nearest = int(np.nanargmin(off_s))
+        near = off_s[nearest] <= SAME_TIME * self._alignment.tr_s
+        return nearest if near else None
+
+    def scan(self, eeg: EegRecording) -> CalibrationScan:
+        """Return everything that was kept."""
+        alignment = self._alignment
+        if not self._volumes:
+            raise DataFileError(self._nothing(eeg))
+        used = [self._answers[volume] for volume in self._volumes]
+        return CalibrationScan(
+            name=eeg.name,
+            rois=alignment.rois,
+            tr_s=alignment.tr_s,
+            windows=self._windows[: len(self._volumes)],
+            volume=np.array(self._volumes),
+            bold=alignment.bold,
+            onsets_s=alignment.onsets_s,
+            confounds=alignment.confounds,
+            left_out=tuple(self._left_out()),
+            degraded=dict(Counter(r for answer in used for r in answer.reasons)),
+            simulated=eeg.recording.simulated,
+        )
+
+    def _left_out(self) -> Iterator[LeftOut]:
+        kept = set(self._volumes)
+        for volume in range(len(self._alignment)):
+            if volume in kept:
+                continue
+            answer = self._answers.get(volume)
+            if volume not in self._with_row:
+                yield LeftOut(volume, "invalid", ("no_bold",))
+            elif answer is not None:
+                yield LeftOut(volume, answer.status, answer.reasons)
+            elif np.isnan(self._local_s[volume]):
+                yield LeftOut(volume, "paused", ("triggers_lost",))
+            else:
+                yield LeftOut(volume, "invalid", ("no_data",))
+
+    def _nothing(self, eeg: EegRecording) -> str:
+        reasons = Counter(r for gap in self._left_out() for r in gap.reasons)
+        listed = ", ".join(f"{reason} ({n})" for reason, n in reasons.most_common())
+        return (
+            f"not one of the {len(self._alignment)} volumes of {eeg.name} can be "
+            f"predicted: {listed}. Expected 16 s of good EEG before each volume. Check "
+            "unit, channels and cleaning: rtbold doctor, or rtbold replay on this file."
+        )
+
+
+def _room(shape: tuple[int, int, int], store: Path | None) -> Float32Array:
+    """Return room for the windows, in memory or in a file."""
+    if store is None:
+        return np.empty(shape, np.float32)
+    return np.lib.format.open_memmap(store, "w+", np.dtype(np.float32), shape)

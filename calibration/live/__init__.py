@@ -1,0 +1,1 @@
+"""Calibration during a scan, from the streams."""

@@ -1,0 +1,1 @@
+"""Base models trained over many simulated subjects."""

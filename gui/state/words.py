@@ -1,0 +1,185 @@
+"""What the feed's closed words mean to an operator, and what to do. Pure."""
+
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from rtbold.messages import Reason, Status
+
+Level = Literal["ok", "degraded", "invalid", "warmup", "paused", "silent", "none"]
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """A reason in words; `do` is what the operator can do, perhaps nothing."""
+
+    short: str
+    do: str
+
+
+@dataclass(frozen=True, slots=True)
+class StatusWords:
+    """A status: the shape of its symbol differs, not only its colour."""
+
+    word: str
+    symbol: str
+
+
+STATUS_WORDS: Final[dict[Level, StatusWords]] = {
+    "ok": StatusWords("OK", "●"),
+    "degraded": StatusWords("DEGRADED", "▲"),
+    "invalid": StatusWords("INVALID", "■"),
+    "warmup": StatusWords("WARM-UP", "◌"),
+    "paused": StatusWords("PAUSED", "❚❚"),
+    "silent": StatusWords("SILENT", "✕"),
+    "none": StatusWords("NO SESSION", "○"),
+}
+REASON_WORDS: Final[dict[Reason, Words]] = {
+    "warmup": Words(
+        "filters settle and the window of 16 s fills",
+        "Wait about 20 s. If it lasts, look whether the cleaning software has started.",
+    ),
+    "gap": Words(
+        "a gap in the EEG within the last 16 s",
+        "Wait 20 s. If it comes again: network, amplifier, load of the computer.",
+    ),
+    "bridged": Words(
+        "a short gap in the EEG was bridged",
+        "Nothing. If it comes often: network and load of the computer.",
+    ),
+    "no_data": Words(
+        "no EEG comes",
+        "Look whether the amplifier and the cleaning software still run.",
+    ),
+    "stamp_step": Words(
+        "the time stamps of the EEG jumped",
+        "Wait 16 s. If it comes again, restart the program that sends the EEG.",
+    ),
+    "rate": Words(
+        "the sampling rate is not the one declared",
+        "Check the amplifier's rate; look for lost samples.",
+    ),
+    "channel_missing": Words(
+        "a channel of the model is not in the stream",
+        "Check the montage and the channels' names.",
+    ),
+    "channel_flat": Words(
+        "a channel is flat", "Check that electrode: is it plugged in, is there gel?"
+    ),
+    "channel_railed": Words(
+        "a channel is at its limit",
+        "Check that electrode's contact and the amplifier's range.",
+    ),
+    "line_noise": Words(
+        "mains hum on a channel",
+        "Check that electrode's contact, the ground and cables near mains leads.",
+    ),
+    "amplitude": Words(
+        "implausible amplitude",
+        "Is the scanner's artefact still in? Did the head move? Is the unit right?",
+    ),
+    "nonfinite": Words(
+        "a channel sends no numbers",
+        "Check the cleaning software; restart it if it lasts.",
+    ),
+    "interpolated": Words(
+        "a bad channel is filled in from its neighbours",
+        "See the head map which one; mend it in the next break.",
+    ),
+    "late": Words(
+        "predictions or triggers come too late",
+        "Close other programs on this computer; look at the latency row.",
+    ),
+    "triggers_lost": Words(
+        "no volume triggers any more",
+        "Is the scanner running? Check the trigger cable and its box.",
+    ),
+    "waiting_for_scanner": Words(
+        "waiting for the first volume trigger", "Start the scanner."
+    ),
+    "short_baseline": Words(
+        "the baseline is short, so z is uncertain",
+        "Read z with care until the baseline is longer.",
+    ),
+    "unvalidated": Words(
+        "the model was not shown to predict this subject",
+        "Calibrate and validate before the values are believed.",
+    ),
+    "simulated_model": Words(
+        "the model learned from simulated data only",
+        "For trials of the set-up only; use a model of real data.",
+    ),
+    "unlike_calibration": Words(
+        "the EEG is not like the calibration's",
+        "Check cap, swapped cables, gain and cleaning; else calibrate again.",
+    ),
+    "domain_shift": Words(
+        "other cleaning or place than the calibration's",
+        "Use the same cleaning and scanner, or calibrate under these conditions.",
+    ),
+    "upstream_delay_unknown": Words(
+        "the delay of the cleaning software is not known",
+        "Measure it with rtbold doctor --measure-delay; give --upstream-delay-ms.",
+    ),
+    "operator_pause": Words("paused by the operator", "Resume when all is ready."),
+}
+CHANNEL_WORDS: Final[dict[str, str]] = {
+    "good": "good",
+    "missing": "not in the stream",
+    "flat": "flat",
+    "railed": "at its limit",
+    "line_noise": "mains hum",
+    "amplitude": "implausible amplitude",
+    "nonfinite": "sends no numbers",
+}
+INFORMING: Final[frozenset[str]] = frozenset({"upstream_delay_unknown"})
+
+
+def reason_words(reason: str) -> Words:
+    """Return a reason in words; one of a newer publisher is named as it came."""
+    for known, words in REASON_WORDS.items():
+        if known == reason:
+            return words
+    return Words(reason.replace("_", " "), "")
+
+
+def status_words(status: Status | Level) -> StatusWords:
+    """Return word and symbol."""
+    return STATUS_WORDS[status]
+
+
+def channel_words(state: str) -> str:
+    """Return the state of a channel in words."""
+    return CHANNEL_WORDS.get(state, state.replace("_", " "))
+
+
+NEAR_LIMIT: Final = 0.8
+
+
+@dataclass(frozen=True, slots=True)
+class LikenessWords:
+    """How like the calibration the EEG is."""
+
+    level: Literal["ok", "near", "beyond", "unknown"]
+    word: str
+    why: str
+
+
+def likeness_words(unlikeness: float | None) -> LikenessWords:
+    """Return what an unlikeness means; 1 is the limit, None: not known."""
+    if unlikeness is None:
+        return LikenessWords(
+            "unknown",
+            "not known",
+            "There is no prediction now, or the model's card has nothing to compare "
+            "with.",
+        )
+    share = f"unlikeness {unlikeness:.2f}, limit 1"
+    if unlikeness <= NEAR_LIMIT:
+        return LikenessWords("ok", "like the calibration", share)
+    if unlikeness <= 1:
+        return LikenessWords("near", "near the limit", share)
+    return LikenessWords(
+        "beyond",
+        "unlike the calibration",
+        f"{share}. {REASON_WORDS['unlike_calibration'].do}",
+    )

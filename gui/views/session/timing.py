@@ -1,0 +1,124 @@
+"""Where the milliseconds go, from the brain's event to the pixel."""
+
+from PyQt6.QtCore import QEvent, QRectF
+from PyQt6.QtGui import QHelpEvent, QPainter, QPaintEvent
+from PyQt6.QtWidgets import QToolTip, QWidget
+
+from rtbold.gui.state.dashboard import DashboardState
+from rtbold.gui.state.latency import BudgetRow, trigger_row
+from rtbold.gui.state.losses import loss_words
+from rtbold.gui.state.theme_colours import Colours
+from rtbold.gui.views.drawing import draw_line, scaled
+from rtbold.gui.views.panel_ground import draw_ground
+
+MARGIN = 8.0
+COLUMNS = 4
+LINE_SHARE = 0.44  # of a cell; the rest parts it from the one below
+TITLE = "From brain event to pixel (median)"
+
+
+class TimingPanel(QWidget):
+    """One cell per stage and the sum; each says in its tooltip what it is."""
+
+    def __init__(self, colours: Colours, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setObjectName("timing_panel")
+        self.setMinimumSize(300, 104)
+        self._colours = colours
+        self._rows: tuple[BudgetRow, ...] = ()
+        self._lost = ""
+        self._drawn: tuple[object, ...] | None = None
+
+    @property
+    def rows(self) -> tuple[BudgetRow, ...]:
+        """What is shown now: the stages, their sum, and what is no part of it."""
+        return self._rows
+
+    def set_colours(self, colours: Colours) -> None:
+        """Take the colours of a theme."""
+        self._colours = colours
+        self.update()
+
+    def refresh(self, state: DashboardState, now_s: float) -> None:
+        """Show the newest times, and what was lost."""
+        trigger, self._lost = trigger_row(state.quality), loss_words(state)
+        drawn = (state.session, state.latency.version, trigger, self._lost)
+        if drawn != self._drawn:
+            self._drawn = drawn
+            self._rows = (*state.latency.budget(), trigger)
+            lines = [*map(_line, self._rows)]
+            if self._lost:
+                lines.insert(0, f"lost: {self._lost}")
+            self.setAccessibleName("; ".join(lines))
+            self.update()
+
+    def paintEvent(self, event: QPaintEvent | None) -> None:  # noqa: N802 - Qt's name
+        """Draw a table of small cells."""
+        painter = QPainter(self)
+        box = draw_ground(painter, self, self._colours)
+        painter.setFont(scaled(self.font(), 0.85))
+        title = QRectF(MARGIN, 3, box.width() - 2 * MARGIN, self._title_height())
+        text, colour = TITLE, self._colours.muted
+        if self._lost:
+            text, colour = f"Lost: {self._lost}", self._colours.invalid
+        draw_line(painter, title, text, colour=colour)
+        for row, cell in zip(self._rows, self._cells(), strict=True):
+            self._draw_cell(painter, row, cell)
+        painter.end()
+
+    def event(self, event: QEvent | None) -> bool:
+        """Explain the cell below the mouse."""
+        if isinstance(event, QHelpEvent):
+            place = event.pos().toPointF()
+            found = [
+                f"{_line(row)}\n{row.note}"
+                for row, cell in zip(self._rows, self._cells(), strict=True)
+                if cell.contains(place)
+            ]
+            rest = f"{TITLE}. Lost: {self._lost}" if self._lost else TITLE
+            QToolTip.showText(event.globalPos(), found[0] if found else rest, self)
+            return True
+        return super().event(event)
+
+    def _title_height(self) -> float:
+        return self.fontMetrics().height() + 2.0
+
+    def _cells(self) -> list[QRectF]:
+        top, n_lines = self._title_height() + 3, -(-len(self._rows) // COLUMNS)
+        width = (self.width() - 2 * MARGIN) / COLUMNS
+        height = (self.height() - top - 3) / max(n_lines, 1)
+        return [
+            QRectF(
+                MARGIN + (number % COLUMNS) * width,
+                top + (number // COLUMNS) * height,
+                width - 4,
+                height,
+            )
+            for number in range(len(self._rows))
+        ]
+
+    def _draw_cell(self, painter: QPainter, row: BudgetRow, cell: QRectF) -> None:
+        colours, half = self._colours, LINE_SHARE * cell.height()
+        is_sum = row.stage == "sum"
+        upper = QRectF(cell.left(), cell.top(), cell.width(), half)
+        lower = upper.translated(0, half)
+        painter.setFont(scaled(self.font(), 0.8))
+        draw_line(painter, upper, row.stage, colour=colours.muted)
+        painter.setFont(scaled(self.font(), 0.95, bold=is_sum))
+        unknown = row.ms is None
+        colour = (
+            colours.muted if unknown else colours.accent if is_sum else colours.text
+        )
+        draw_line(painter, lower, _value(row, "≥ "), colour=colour)
+
+
+def _value(row: BudgetRow, at_least: str = "at least ") -> str:
+    if row.ms is None:
+        return "not a delay" if row.stage == "BOLD itself" else "unknown"
+    least = at_least if row.note.startswith("at least") else ""
+    digits = 1 if row.ms < 10 else 0
+    return f"{least}{row.ms:.{digits}f} ms"
+
+
+def _line(row: BudgetRow) -> str:
+    return f"{row.stage}: {_value(row)}"

@@ -1,0 +1,265 @@
+"""The set-up page: choose, check, start a run."""
+
+from collections.abc import Mapping
+
+from PyQt6.QtCore import Qt, pyqtSignal
+from PyQt6.QtGui import QKeySequence, QShortcut
+from PyQt6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
+
+from rtbold.gui.controllers.setup import SetupController, wanted
+from rtbold.gui.state.dashboard import DashboardState
+from rtbold.gui.state.notes import notes_of_start
+from rtbold.gui.state.runs import Run, RunState
+from rtbold.gui.state.setup import SetupChoice, as_choices, from_choices, lacking
+from rtbold.gui.state.starting import hindrance
+from rtbold.gui.state.theme_colours import Colours
+from rtbold.gui.views.boxes import GAP, boxed, scrolled
+from rtbold.gui.views.dry_run_bar import DryRunBar
+from rtbold.gui.views.notes_box import NotesBox
+from rtbold.gui.views.override_dialog import OverrideDialog
+from rtbold.gui.views.plain_widgets import named_button, wrapped_label
+from rtbold.gui.views.setup.checks import CheckPanel
+from rtbold.gui.views.setup.form import SetupForm
+from rtbold.gui.views.setup.runs import RunList
+
+KEYS: tuple[tuple[str, str], ...] = (
+    ("F5", "set-up: look for streams again"),
+    ("F6", "set-up: check"),
+    ("Ctrl+Return", "set-up: start the run that is marked"),
+    ("Ctrl+R", "set-up: rehearse"),
+)
+
+
+class SetupPage(QWidget):
+    """Everything before a run.
+
+    Parameters
+    ----------
+    choices : texts of the last time, as `choices` returned them.
+    """
+
+    startRequested = pyqtSignal(tuple, object)  # noqa: N815 - words after rtbold, Run
+    rehearseRequested = pyqtSignal(object, object)  # noqa: N815 - SetupChoice, Run
+    logged = pyqtSignal(str)  # what belongs into the dashboard's log
+
+    def __init__(
+        self,
+        colours: Colours,
+        controller: SetupController,
+        choices: Mapping[str, str] | None = None,
+        parent: QWidget | None = None,
+    ) -> None:
+        super().__init__(parent)
+        self.setObjectName("setup_page")
+        self._controller = controller
+        self._colours = colours
+        self._heard = False  # a session lives, whoever started it
+        self._begun = False
+        self.form, self.checks = SetupForm(colours), CheckPanel(colours)
+        self.runs, self.notes = RunList(), NotesBox()
+        self.twin = DryRunBar(controller, self.form)
+        self.why_not = wrapped_label(name="why_not_start")
+        self.failure = wrapped_label(name="start_failure")
+        self._make_buttons()
+        self._lay_out()
+        self._connect()
+        self.form.set_choice(from_choices(choices or {}))
+        self.set_colours(colours)
+
+    @property
+    def choice(self) -> SetupChoice:
+        """What is chosen now."""
+        return self.form.choice
+
+    @property
+    def run(self) -> Run | None:
+        """The run that would be started."""
+        return self.runs.selected
+
+    def choices(self) -> dict[str, str]:
+        """Return what to remember for the next time; nothing of a dry run."""
+        return as_choices(self.twin.real_choice)
+
+    def notes_for_session(self, run: Run) -> tuple[str, ...]:
+        """Return what the session is to be told once it is heard, a NOTE each."""
+        return notes_of_start(
+            run, self.notes.notes(), self._controller.checks.overrides
+        )
+
+    def session_started(self, run: Run) -> None:
+        """Show that this run is under way."""
+        self._say_failure("")
+        self.runs.show_plan(self.runs.plan.marked(run.number, "running"))
+
+    def session_ended(self, *, aborted: bool = False, words: str = "") -> None:
+        """Show that the run that was under way is over.
+
+        Parameters
+        ----------
+        aborted : it did not end in order.
+        words : its last ones, where it did not.
+        """
+        run = self.runs.plan.running
+        if run is not None:
+            state: RunState = "aborted" if aborted else "done"
+            self.runs.show_plan(self.runs.plan.marked(run.number, state))
+        self._say_failure(words if aborted else "")
+
+    def start_failed(self, run: Run, words: str) -> None:
+        """Show why a run could not be started; it may be started again."""
+        self.runs.show_plan(self.runs.plan.marked(run.number, "planned"))
+        self._say_failure(words)
+
+    def refresh(self, state: DashboardState, now_s: float) -> None:
+        """Show the newest; called 30 times a second while the page is seen."""
+        controller = self._controller
+        if not self._begun:
+            self._begun = True
+            controller.find_bundles(self.choice.root)
+        controller.watch(now_s)
+        link = state.link
+        self._heard = link is not None and link.alive and state.bye is None
+        self.form.show_streams(controller.streams)
+        self.form.show_bundles(controller.bundles)
+        self.twin.refresh()
+        self.checks.show_checks(
+            controller.checks,
+            checking=controller.checking,
+            age=controller.check_age(self.choice),
+        )
+        self._judge()
+
+    def set_colours(self, colours: Colours) -> None:
+        """Take the colours of a theme."""
+        self._colours = colours
+        for part in (self.form, self.checks, self.twin):
+            part.set_colours(colours)
+        self.start.setStyleSheet(
+            "QPushButton:enabled {"
+            f"background: {colours.accent}; color: {colours.on_fill}; }}"
+        )
+        self.failure.setStyleSheet(f"color: {colours.invalid}; font-weight: bold")
+        self.why_not.setStyleSheet(f"color: {colours.muted}")
+
+    def _check(self) -> None:
+        missing = self._missing()
+        if missing:
+            self._say_failure(f"Nothing to check yet. Missing: {', '.join(missing)}.")
+            return
+        self._say_failure("")
+        self._controller.check(self.choice, self.run or Run(1))
+
+    def _override(self) -> None:
+        blocking = self._controller.checks.blocking
+        if not blocking:
+            return
+        dialog = OverrideDialog(blocking, self)
+        if dialog.exec():
+            for override in self._controller.override(dialog.reason_text).overrides:
+                self.logged.emit(str(override))
+        dialog.deleteLater()
+
+    def _start(self) -> None:
+        run = self.run
+        if run is None or self._hindrance():
+            return
+        self._say_failure("")
+        words = self._controller.start_arguments(self.choice, run)
+        self.startRequested.emit(words, run)
+
+    def _rehearse(self) -> None:
+        if self._heard:  # a rehearsal would take the time of the session
+            self._say_failure("A session is running. Rehearse after it.")
+            return
+        missing = self._missing()
+        if missing:
+            self._say_failure(f"Nothing to rehearse. Missing: {', '.join(missing)}.")
+            return
+        self._say_failure("")
+        self.rehearseRequested.emit(self.choice, self.run or Run(1))
+
+    def _missing(self) -> tuple[str, ...]:
+        return (*lacking(self.choice), *self.form.problems)
+
+    def _hindrance(self) -> str:
+        return hindrance(
+            self.run,
+            self._controller.checks,
+            wanted=wanted(self.choice),
+            missing=self._missing(),
+            running=self.runs.plan.running,
+            heard=self._heard,
+            rehearsing=self._controller.rehearsal.running,
+        )
+
+    def _judge(self) -> None:
+        why = self._hindrance()
+        run = self.run
+        words = f"&Start run {run.number:02d}, {run.kind}" if run else "&Start"
+        if words != self.start.text():
+            self.start.setText(words)
+        if why != self.why_not.text():
+            self.why_not.setText(why)
+            self.start.setToolTip(why or "Start this run (Ctrl+Return)")
+        self.start.setEnabled(not why)
+        self.rehearse.setEnabled(not self._heard)
+
+    def _say_failure(self, words: str) -> None:
+        self.failure.setText(f"✕ {words}" if words else "")
+        self.failure.setVisible(bool(words))
+
+    def _make_buttons(self) -> None:
+        self.start = named_button("&Start", name="start")
+        self.rehearse = named_button(
+            "&Rehearse…",
+            name="rehearse",
+            tip="Five minutes of the real path, then go or no-go (Ctrl+R)",
+        )
+        font = self.start.font()
+        font.setBold(True)
+        self.start.setFont(font)
+        self.start.setMinimumHeight(40)
+
+    def _lay_out(self) -> None:
+        left = boxed("What to run on", scrolled(self.form))
+        middle = boxed("Before the start", self.checks)
+        right = QVBoxLayout()
+        right.addWidget(boxed("Runs of this session", self.runs), stretch=1)
+        right.addWidget(boxed("Notes, told to each run", self.notes))
+        right.addWidget(self.failure)
+        right.addWidget(self.why_not)
+        buttons = QHBoxLayout()
+        buttons.addWidget(self.twin.button)
+        buttons.addWidget(self.rehearse)
+        right.addLayout(buttons)
+        right.addWidget(self.start)
+        columns = QHBoxLayout()
+        columns.setSpacing(GAP)
+        columns.addWidget(left, stretch=12)
+        columns.addWidget(middle, stretch=11)
+        columns.addLayout(right, stretch=10)
+        whole = QVBoxLayout(self)
+        whole.setContentsMargins(GAP, GAP // 2, GAP, GAP)
+        whole.addWidget(self.twin.banner)
+        whole.addLayout(columns, stretch=1)
+        self.failure.hide()
+
+    def _connect(self) -> None:
+        self.form.refresh_asked.connect(self._look_again)
+        self.checks.check.clicked.connect(self._check)
+        self.checks.override.clicked.connect(self._override)
+        self.start.clicked.connect(self._start)
+        self.rehearse.clicked.connect(self._rehearse)
+        for keys, action in (
+            ("F5", self._look_again),
+            ("F6", self._check),
+            ("Ctrl+Return", self._start),
+            ("Ctrl+R", self._rehearse),
+        ):
+            shortcut = QShortcut(QKeySequence(keys), self)
+            shortcut.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
+            shortcut.activated.connect(action)
+
+    def _look_again(self) -> None:
+        self._controller.find_streams()
+        self._controller.find_bundles(self.choice.root)

@@ -1,0 +1,93 @@
+"""From Start on a page to a session that runs, and back when it has ended."""
+
+from collections.abc import Callable
+
+from PyQt6.QtCore import QObject
+
+from rtbold.gui.controllers.dashboard import News
+from rtbold.gui.state.runs import Run
+from rtbold.gui.state.setup import SetupChoice
+from rtbold.gui.views.main_window import MainWindow
+from rtbold.gui.views.rehearsal_page import RehearsalPage
+from rtbold.gui.views.session.page import SessionPage
+from rtbold.gui.views.setup.page import SetupPage
+from rtbold.gui.views.window_parts import REHEARSE, SESSION, SETUP
+
+
+class RunStarter(QObject):
+    """Starts the runs of the set-up page and tells it what became of them.
+
+    Notes (impedance, overrides and the like) go to the session once it is heard.
+    """
+
+    def __init__(
+        self,
+        window: MainWindow,
+        *,
+        setup: SetupPage,
+        rehearsal: RehearsalPage,
+        session: SessionPage,
+        now_s: Callable[[], float],
+    ) -> None:
+        super().__init__(window)
+        self._window, self._setup, self._session = window, setup, session
+        self._rehearsal = rehearsal
+        self._now_s = now_s
+        self._run: Run | None = None  # the one that was started and has not ended
+        self._notes: tuple[str, ...] = ()
+        setup.startRequested.connect(self.start)
+        setup.rehearseRequested.connect(self.rehearse)
+        setup.logged.connect(self._log)
+        session.start_requested.connect(self.start_next)
+        session.participant_requested.connect(window.participant.toggle)
+        window.told.connect(self._take)
+
+    def start(self, arguments: tuple[str, ...], run: Run) -> None:
+        """Start a run, and watch it."""
+        if self._window.start_session(arguments):
+            self._run = run
+            self._notes = self._setup.notes_for_session(run)
+            self._setup.session_started(run)
+            self.name_next()
+        else:
+            self._setup.start_failed(run, self._window.controller.trouble)
+
+    def start_next(self) -> None:
+        """Start the run that the set-up page has marked, or show there why not."""
+        self._window.go_to(SETUP)
+        self._setup.refresh(self._window.state, self._now_s())
+        self._setup.start.click()
+
+    def rehearse(self, choice: SetupChoice, run: Run) -> None:
+        """Rehearse a run, and show how it goes."""
+        self._window.controller.offer_nothing()  # its session is not one to join
+        self._rehearsal.rehearse(choice, run)
+        self._window.go_to(REHEARSE)
+
+    def name_next(self) -> None:
+        """Tell the session page which run Start would start."""
+        run = self._setup.run
+        self._session.set_next_run(f"run {run.number:02d}, {run.kind}" if run else "")
+
+    def _take(self, news: News) -> None:
+        if news.kind == "greeting" and self._run is not None:
+            notes, self._notes = self._notes, ()
+            for note in notes:
+                self._window.controller.commands.note(note)
+        elif news.kind in ("ended", "died"):
+            self._end(news)
+        elif news.kind == "joined" and not self._window.controller.own:
+            self._end(news)  # it goes on, but another session is looked at
+
+    def _end(self, news: News) -> None:
+        run, self._run = self._run, None
+        self._notes = ()
+        if run is None:
+            return
+        self._setup.session_ended(aborted=news.level == "invalid", words=news.text)
+        self.name_next()
+        if news.kind == "died" and self._window.stack.currentIndex() == SESSION:
+            self._window.go_to(SETUP)
+
+    def _log(self, text: str) -> None:
+        self._window.state.log.add(text, self._now_s(), level="warning")

@@ -1,0 +1,64 @@
+"""What whoever writes a bundle puts beside the weights: windows to check engines on."""
+
+import numpy as np
+import torch
+from torch import nn
+
+from rtbold.bundle import check_windows as file
+from rtbold.messages import MODEL_RATE_HZ, WINDOW_SAMPLES, Float32Array
+
+SYNTHETIC_UV = 30.0
+_HIGHPASS_HZ = 0.5  # as the live chain's; pink noise has no power limit below
+_LOWPASS_HZ = 80.0
+
+
+def check_file(model: nn.Module, eeg_uv: Float32Array) -> bytes:
+    """Return ``check.npz``: these windows and the answers of `model` in torch.
+
+    Put it into the bundle as ``rtbold.check_file.CHECK_NAME`` and say on the card where
+    the windows come from (``Card.check``). A recorded window is a piece of somebody's
+    EEG; so is the bundle then.
+
+    Parameters
+    ----------
+    model : as it trains, float32; it is called in evaluation mode.
+    eeg_uv : (n, channels, 3200) microvolt, as the live chain makes them; n about 16.
+
+    Raises
+    ------
+    ConfigError : fewer than two windows, another shape, or values that are not finite.
+    """
+    was_training = model.training
+    model.eval()
+    try:
+        return file.pack(eeg_uv, lambda window: _answer(model, window))
+    finally:
+        model.train(was_training)
+
+
+def _answer(model: nn.Module, window: Float32Array) -> Float32Array:
+    with torch.inference_mode():
+        bold: Float32Array = model(torch.from_numpy(window.copy())).numpy()
+    return bold
+
+
+def synthetic_windows(n_channels: int, *, n: int = 16, seed: int = 0) -> Float32Array:
+    """Return windows of pink noise, for a bundle whose makers gave no EEG.
+
+    Each channel has its own noise, 0.5 to 80 Hz, of 30 uV rms times a factor between
+    one half and two that differs by window and channel, so that answers differ too.
+
+    Returns
+    -------
+    (n, n_channels, 3200) microvolt; the mean of each window and channel removed.
+    """
+    rng = np.random.default_rng(seed)
+    hz = np.fft.rfftfreq(WINDOW_SAMPLES, 1 / MODEL_RATE_HZ)
+    passed = (hz >= _HIGHPASS_HZ) & (hz <= _LOWPASS_HZ)
+    gain = np.where(passed, np.maximum(hz, _HIGHPASS_HZ) ** -0.5, 0.0)
+    white = rng.standard_normal((n, n_channels, WINDOW_SAMPLES))
+    pink = np.fft.irfft(np.fft.rfft(white) * gain, WINDOW_SAMPLES)
+    pink /= pink.std(axis=2, keepdims=True)
+    factor = 2.0 ** rng.uniform(-1, 1, (n, n_channels, 1))
+    windows: Float32Array = (SYNTHETIC_UV * factor * pink).astype(np.float32)
+    return windows

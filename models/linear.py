@@ -1,0 +1,94 @@
+"""Ridge on log band power: the linear model that everybody must beat.
+
+After Leite et al. 2013 and de Munck et al.: log power in delta to gamma, per channel
+and 2 s lag over the 16 s window, one linear map to all ROIs. The fit is closed-form
+(``rtbold.calibration.ridge``); this is its inference, as a module, so that it exports
+and runs in every engine like any network.
+"""
+
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from rtbold.models.laplacian import surface_laplacian
+from rtbold.models.linear_model import LinearModel
+from rtbold.models.options import check_choices
+from rtbold.models.power import PowerSpectrum
+
+RATE_HZ = 200.0
+LAG_SAMPLES = 400  # 2 s
+N_LAGS = 8
+POWER_FLOOR_UV2 = 1e-4  # a flat channel stays finite
+BANDS_HZ = {
+    "delta": (1.0, 4.0),
+    "theta": (4.0, 8.0),
+    "alpha": (8.0, 13.0),
+    "beta": (13.0, 30.0),
+    "gamma": (30.0, 80.0),
+}
+TOP_HZ = 80.0
+Unmixing = Literal["none", "laplacian"]
+
+
+@dataclass(frozen=True)
+class BandPowerRidgeConfig:
+    """Channels, ROIs, and what the power is taken of."""
+
+    channels: tuple[str, ...]
+    n_rois: int = 1
+    unmixing: Unmixing = "none"  # potentials, or their Laplacian
+
+    def __post_init__(self) -> None:
+        """Refuse a word that is no option."""
+        check_choices(self)
+
+
+class LogBandPower(nn.Module):
+    """(b, c, 3200) microvolt -> (b, c * lags * bands), log of microvolt squared.
+
+    Hann window per lag, power of the discrete Fourier transform summed over the bins
+    of a band. Only the bins that are used are computed.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        edges = [round(low * LAG_SAMPLES / RATE_HZ) for low, _ in BANDS_HZ.values()]
+        edges.append(round(TOP_HZ * LAG_SAMPLES / RATE_HZ))
+        taper = torch.hann_window(LAG_SAMPLES, dtype=torch.float64)
+        self.power = PowerSpectrum(
+            LAG_SAMPLES, bins=(edges[0], edges[-1]), taper=taper / taper.norm()
+        )
+        self.slices = [(a - edges[0], b - edges[0]) for a, b in pairwise(edges)]
+
+    def forward(self, eeg_uv: Tensor) -> Tensor:
+        """Return the features, channel by channel, lag by lag."""
+        x = torch.unflatten(eeg_uv, 2, (N_LAGS, LAG_SAMPLES))  # (b, c, lag, s)
+        power = self.power(x)  # (b, c, lag, f)
+        bands = [power[..., a:b].mean(-1) for a, b in self.slices]
+        features = torch.log(torch.stack(bands, dim=-1) + POWER_FLOOR_UV2)
+        return features.flatten(1)  # (b, c * lag * band)
+
+
+class BandPowerRidge(LinearModel):
+    """``model(eeg_uv) -> bold``: (b, channels, 3200) microvolt -> (b, rois)."""
+
+    laplacian: Tensor
+
+    def __init__(self, config: BandPowerRidgeConfig) -> None:
+        n_features = len(config.channels) * N_LAGS * len(BANDS_HZ)
+        super().__init__(n_features, config.n_rois)
+        self.config = config
+        self.bandpower = LogBandPower()
+        if config.unmixing == "laplacian":
+            matrix = torch.from_numpy(surface_laplacian(config.channels)).float()
+            self.register_buffer("laplacian", matrix)
+
+    def features(self, eeg_uv: Tensor) -> Tensor:
+        """Return what the linear map is fitted on, (b, c * lags * bands)."""
+        if self.config.unmixing == "laplacian":
+            eeg_uv = self.laplacian @ eeg_uv  # (b, c, 3200)
+        out: Tensor = self.bandpower(eeg_uv)
+        return out

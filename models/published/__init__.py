@@ -1,0 +1,1 @@
+"""Published checkpoints: recognised, read, and imported."""

@@ -1,0 +1,1 @@
+"""Hop 1: LSL streams and measured BOLD come in as time-stamped events."""

@@ -1,0 +1,125 @@
+"""Measured volumes for a session's loop, which never waits for them.
+
+A thread polls the source and fills a bounded queue (policy: drop the oldest, counted).
+"""
+
+import threading
+from collections import deque
+from typing import Protocol
+
+from rtbold.acquire.bold_readers import PATIENCE_S, Reader
+from rtbold.clock import Clock
+from rtbold.errors import RtboldError
+from rtbold.messages import MeasuredVolume
+
+CAPACITY = 500  # volumes, a quarter of an hour and more
+MOST_PER_TURN = 10  # of the loop: a long backlog must not hold up a prediction
+RETRY_S = 1.0
+
+
+class VolumeQueue:
+    """Volumes in order; the oldest go when a session takes none."""
+
+    def __init__(self) -> None:
+        self._volumes: deque[MeasuredVolume] = deque(maxlen=CAPACITY)
+        self.n_dropped = 0
+
+    def put(self, volume: MeasuredVolume) -> None:
+        """Append one volume. One thread."""
+        self.n_dropped += len(self._volumes) == CAPACITY
+        self._volumes.append(volume)
+
+    def take(self) -> list[MeasuredVolume]:
+        """Return the next few, without waiting. One thread."""
+        volumes: list[MeasuredVolume] = []
+        while self._volumes and len(volumes) < MOST_PER_TURN:
+            volumes.append(self._volumes.popleft())
+        return volumes
+
+
+class OpenFeed(Protocol):
+    """An open source of measured volumes."""
+
+    @property
+    def problem(self) -> str:
+        """What the operator must know; empty while all is well."""
+        ...
+
+    def volumes(self) -> list[MeasuredVolume]:
+        """Return the next few that have come, without waiting."""
+        ...
+
+    def close(self) -> None:
+        """End it; harmless when called twice."""
+        ...
+
+
+class BoldFeed:
+    """Polls a reader in a thread of its own until it is closed.
+
+    Parameters
+    ----------
+    what : the source as people know it.
+    clock : LSL's, for the arrival of volumes.
+    retry_s : between attempts to find a source that is not there.
+    """
+
+    def __init__(
+        self, reader: Reader, clock: Clock, *, what: str, retry_s: float = RETRY_S
+    ) -> None:
+        self._reader = reader
+        self._clock = clock
+        self._what = what
+        self._retry_s = retry_s
+        self._queue = VolumeQueue()
+        self._problem = ""
+        self._closing = threading.Event()
+        self._thread = threading.Thread(
+            target=self._run, name="rtbold-truth", daemon=True
+        )
+        self._thread.start()
+
+    @property
+    def problem(self) -> str:
+        """What the operator must know; empty while all is well."""
+        if self._problem:
+            return self._problem
+        n = self._queue.n_dropped
+        return f"{self._what}: {n} volumes came too fast and were dropped" if n else ""
+
+    def volumes(self) -> list[MeasuredVolume]:
+        """Return the next few that have come, without waiting."""
+        return self._queue.take()
+
+    def close(self) -> None:
+        """End the thread; one that hangs in a dead share is left behind."""
+        self._closing.set()
+        self._thread.join(2 * self._retry_s)
+
+    def _run(self) -> None:
+        while not self._closing.is_set():
+            pause_s = self._turn()
+            if pause_s:
+                self._closing.wait(pause_s)
+        self._reader.close()
+
+    def _turn(self) -> float:
+        """Read once; return how long to wait before the next time."""
+        try:
+            volumes = self._reader.read(self._clock.now_s())
+        except OSError as error:
+            self._reader.close()
+            self._problem = f"{self._what}: {error.strerror or error}"
+            return self._retry_s
+        except RtboldError as error:
+            self._problem = f"{self._what}: {error}"
+            return 0.0
+        except Exception as error:  # of a reader; the session must go on
+            self._reader.close()
+            self._problem = f"{self._what}: {error!r}"
+            return self._retry_s
+        for volume in volumes:
+            self._queue.put(volume)
+        if volumes:
+            self._problem = ""
+        return 0.0 if volumes else PATIENCE_S

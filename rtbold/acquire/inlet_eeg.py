@@ -1,0 +1,214 @@
+"""In the inlet process: pull EEG, convert it to microvolt, notice its loss."""
+
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import numpy as np
+import pylsl
+from numpy.typing import NDArray
+
+from rtbold.acquire.describe import describe, require_eeg, with_reference
+from rtbold.acquire.follow import Finder
+from rtbold.acquire.frames import Order, StateChanged
+from rtbold.acquire.streams import found_stream
+from rtbold.acquire.triggers import RisingEdges, channel_markers, find_channel
+from rtbold.clock import Clock
+from rtbold.io.frame_writer import FrameWriter
+from rtbold.io.offsets import FIRST_LIMIT_S, OffsetPoller, is_foreign, offset_event
+from rtbold.io.units import factors_to_uv
+from rtbold.messages import EegChunk, StreamChanged, StreamDescription
+
+BUFFER_S = 60  # held by liblsl while the session does not read
+PULL_S = 0.5  # longest chunk, as in a backlog
+OPEN_LIMIT_S = 5.0
+STALL_S = 1.0
+REOPEN_S = 2.5  # a half-open connection does not come back by itself in time
+_DTYPES = {"float32": "f4", "double64": "f8", "int64": "i8", "int32": "i4",
+           "int16": "i2", "int8": "i1"}  # fmt: skip
+
+
+@dataclass(slots=True)
+class Opened:
+    """An open stream and how to read it."""
+
+    inlet: pylsl.StreamInlet
+    offsets: OffsetPoller
+    description: StreamDescription
+    factors: NDArray[np.floating]  # (channels, 1)
+    buffer: NDArray[np.generic]  # (samples, channels), as liblsl fills it
+    trigger: int | None  # channel
+    announced: bool = False
+
+
+class Flow:
+    """Whether samples flow; pure, time is an argument."""
+
+    def __init__(self, now_s: float) -> None:
+        self._last_s = now_s
+        self.stalled = False
+
+    def step(self, now_s: float, n_samples: int) -> Literal["", "stalled", "reopen"]:
+        """Return what to do after a pull at `now_s` that gave `n_samples`."""
+        if n_samples:
+            self._last_s = now_s
+            self.stalled = False
+            return ""
+        silent_s = now_s - self._last_s
+        if not self.stalled and silent_s >= STALL_S:
+            self.stalled = True
+            return "stalled"
+        return "reopen" if silent_s >= STALL_S + REOPEN_S else ""
+
+
+class EegInlet:
+    """Follows one stream through its losses; the index goes on over all of them."""
+
+    def __init__(
+        self, order: Order, outbox: FrameWriter, clock: Callable[[], float]
+    ) -> None:
+        self._order = order
+        self._outbox = outbox
+        self._clock = clock
+        self._finder = Finder(order, outbox, clock)
+        self._index = order.next_index
+        self._edges = RisingEdges()
+        self._connected = False
+        self._described = False
+
+    def follow(self) -> None:
+        """Find, open and pull the stream, again and again.
+
+        Raises
+        ------
+        StreamNotFound, AmbiguousStream, StreamMismatch, ConfigError
+            Only before the first stream was opened.
+        """
+        self._finder.follow(
+            self._order.wait_s,
+            read=lambda info: self._pull_all(self._open(info)),
+            lost=lambda: self._set_connected("lost"),
+        )
+
+    def _open(self, info: pylsl.StreamInfo) -> Opened:
+        """Open `info`, check it, and wait for its clock offset."""
+        inlet = pylsl.StreamInlet(info, max_buflen=BUFFER_S, recover=False)
+        full = self._outbox.patiently(inlet.info, OPEN_LIMIT_S)
+        reading = self._check(describe(full.as_xml()), found_stream(full).format)
+        self._outbox.patiently(inlet.open_stream, OPEN_LIMIT_S)
+        offsets = OffsetPoller(inlet, self._clock)
+        end_s = self._clock() + FIRST_LIMIT_S + 1.0
+        while not offsets.tried.is_set() and self._clock() < end_s:
+            self._outbox.sleep(0.02)
+        self._finder.remember(info)
+        self._edges.reset()
+        return Opened(inlet, offsets, *reading)
+
+    def _check(
+        self, stream: StreamDescription, sample_format: str
+    ) -> tuple[
+        StreamDescription, NDArray[np.floating], NDArray[np.generic], int | None
+    ]:
+        """Return the description, factors, buffer and trigger channel to read with."""
+        require_eeg(stream, sample_format)
+        channels = stream.channels
+        label = self._order.trigger_channel
+        trigger = None if label is None else find_channel(channels, label)
+        factors = factors_to_uv(channels, self._order.unit)[:, None]
+        if trigger is not None:
+            factors[trigger] = 1.0  # codes are no voltage, whatever their unit says
+        # Single precision stays single: a quarter of the time, and it holds the
+        # powers of ten exactly.
+        single = sample_format == "float32"
+        n_samples = max(64, int(PULL_S * stream.rate_hz))
+        return (
+            with_reference(stream, self._order.reference),
+            factors.astype(np.float32 if single else np.float64),
+            np.empty((n_samples, len(channels)), _DTYPES[sample_format]),
+            trigger,
+        )
+
+    def _pull_all(self, opened: Opened) -> None:
+        """Pull until the stream must be opened again."""
+        flow = Flow(self._clock())
+        due_s = self._clock()
+        try:
+            while True:
+                n_samples = self._pull(opened)
+                now_s = self._clock()
+                if n_samples == len(opened.buffer):
+                    continue  # a backlog: no pause
+                step = flow.step(now_s, n_samples)
+                if step == "stalled":
+                    self._stall(opened)
+                if step == "reopen" or (flow.stalled and self._finder.replaced()):
+                    return
+                due_s = max(due_s + self._order.poll_s, now_s)
+                self._outbox.sleep(due_s - now_s)
+        finally:
+            opened.offsets.close()
+
+    def _pull(self, opened: Opened) -> int:
+        """Send what has arrived; return the number of samples."""
+        buffer = opened.buffer
+        _, stamps = opened.inlet.pull_chunk(
+            timeout=0.0, max_samples=len(buffer), dest_obj=buffer
+        )
+        n_samples = len(stamps)
+        if n_samples == 0:
+            self._tell_offset(opened)
+            return 0
+        t_arrived_s = self._clock()
+        t_lsl_s = np.array(stamps)
+        if not opened.announced:
+            self._announce(opened, float(t_lsl_s[-1]))
+        if not self._connected:
+            self._finder.rest()
+            self._set_connected("connected")
+        self._tell_offset(opened)
+        raw = buffer[:n_samples].T  # (channels, samples) from here on
+        data_uv = np.empty(raw.shape, np.float32)
+        np.multiply(raw, opened.factors, out=data_uv, casting="same_kind")
+        self._outbox.send(EegChunk(data_uv, t_lsl_s, t_arrived_s, self._index))
+        self._index += n_samples
+        if opened.trigger is not None:
+            edges = self._edges(raw[opened.trigger], t_lsl_s)
+            wanted = self._order.trigger_label
+            for marker in channel_markers(edges, wanted, t_arrived_s):
+                self._outbox.send(marker)
+        return n_samples
+
+    def _stall(self, opened: Opened) -> None:
+        """Tell of the silence; at the start the description, so that a user sees it."""
+        if not self._described:
+            self._announce(opened, None)
+        self._edges.reset()
+        self._set_connected("stalled")
+
+    def _announce(self, opened: Opened, t_lsl_s: float | None) -> None:
+        """Tell of the stream, once it is known which clock its stamps are on."""
+        if t_lsl_s is not None:
+            host, offset_s = opened.description.host, opened.offsets.offset_s
+            foreign = is_foreign(t_lsl_s, self._clock(), offset_s=offset_s, host=host)
+            opened.description = replace(opened.description, foreign_clock=foreign)
+            opened.announced = True
+        self._described = True
+        self._outbox.send(StreamChanged(opened.description))
+
+    def _tell_offset(self, opened: Opened) -> None:
+        if not self._connected:
+            return  # the stream must be described first
+        event = offset_event(opened.offsets, opened.description, is_marker=False)
+        if event is not None:
+            self._outbox.send(event)
+
+    def _set_connected(self, state: Literal["connected", "stalled", "lost"]) -> None:
+        self._connected = state == "connected"
+        self._outbox.send(StateChanged(state))
+
+
+def run_eeg(order: Order, outbox: FrameWriter, clock: Clock) -> None:
+    """Run the EEG inlet of `order` until the session ends."""
+    with suppress(BrokenPipeError):  # the session is gone
+        EegInlet(order, outbox, clock.now_s).follow()

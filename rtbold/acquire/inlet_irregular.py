@@ -1,0 +1,169 @@
+"""In the inlet process: wait for markers and pass them on with their own stamps."""
+
+import math
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+
+import pylsl
+
+from rtbold.acquire.describe import describe, require_markers
+from rtbold.acquire.follow import Finder
+from rtbold.acquire.frames import Fault, Order, StateChanged
+from rtbold.acquire.streams import found_stream
+from rtbold.acquire.triggers import labelled, marker_labels
+from rtbold.clock import Clock
+from rtbold.errors import StreamMismatch
+from rtbold.io.frame_writer import FrameWriter
+from rtbold.io.offsets import OffsetPoller, is_foreign, is_here, offset_event
+from rtbold.messages import Marker, StreamChanged, StreamDescription
+
+OPEN_LIMIT_S = 5.0
+PULL_LIMIT_S = 0.2  # blocks in liblsl until a marker comes; keep-alives in between
+QUIET_S = 5.0  # without markers for so long: see whether the sender was replaced
+
+
+@dataclass(slots=True)
+class _Opened:
+    inlet: pylsl.StreamInlet
+    offsets: OffsetPoller
+    description: StreamDescription
+
+
+class MarkerInlet:
+    """Follows one marker stream through its losses."""
+
+    def __init__(
+        self, order: Order, outbox: FrameWriter, clock: Callable[[], float]
+    ) -> None:
+        self._order = order
+        self._outbox = outbox
+        self._clock = clock
+        self._finder = Finder(order, outbox, clock)
+        self._proven = order.known is not None  # a marker had LSL's time
+
+    def follow(self) -> None:
+        """Find, open and read the stream, again and again.
+
+        Raises
+        ------
+        StreamNotFound, AmbiguousStream, StreamMismatch
+            Only before the first stream was opened.
+        """
+        self._finder.follow(
+            self._order.wait_s,
+            read=lambda info: self._read_all(self._open(info)),
+            lost=lambda: self._outbox.send(StateChanged("lost")),
+        )
+
+    def _open(self, info: pylsl.StreamInfo) -> _Opened:
+        inlet = pylsl.StreamInlet(info, recover=False)
+        inlet.as_numpy = info.channel_format() == pylsl.cf_string  # gives bytes
+        full = self._outbox.patiently(inlet.info, OPEN_LIMIT_S)
+        description = describe(full.as_xml())
+        require_markers(description, found_stream(full).format)
+        self._outbox.patiently(inlet.open_stream, OPEN_LIMIT_S)
+        offsets = OffsetPoller(inlet, self._clock)
+        while not offsets.tried.is_set():  # no marker is read before it is known
+            self._outbox.sleep(0.02)
+        self._finder.remember(info)
+        self._outbox.send(StreamChanged(description))
+        self._outbox.send(StateChanged("connected"))
+        return _Opened(inlet, offsets, description)
+
+    def _read_all(self, opened: _Opened) -> None:
+        """Read until the stream is lost or its sender was replaced."""
+        last_s = self._clock()
+        try:
+            while True:
+                sample = _pull(opened.inlet)
+                if sample is not None:
+                    last_s = self._clock()
+                    self._finder.rest()
+                    self._pass_on(opened, *sample)
+                elif self._clock() - last_s > QUIET_S and self._finder.replaced():
+                    self._outbox.send(StateChanged("lost"))
+                    return
+                event = offset_event(opened.offsets, opened.description, is_marker=True)
+                if event is not None:
+                    self._outbox.send(event)
+                self._outbox.keep_alive()
+        finally:
+            opened.offsets.close()
+
+    def _pass_on(
+        self, opened: _Opened, values: Sequence[str | float], t_lsl_s: float
+    ) -> None:
+        now_s = self._clock()
+        if not self._has_lsl_time(opened, t_lsl_s, now_s):
+            return
+        self._proven = True
+        for label in marker_labels(values, opened.description):
+            label = labelled(label, self._order.trigger_label)
+            self._outbox.send(Marker(label, t_lsl_s, now_s, "stream"))
+
+    def _has_lsl_time(self, opened: _Opened, t_lsl_s: float, now_s: float) -> bool:
+        """Whether the marker's time on LSL's clock is known; it is dropped if not.
+
+        Once the stream has proven its clock, no offset that is missing or wrong for
+        a while ends the session.
+
+        Raises
+        ------
+        StreamMismatch : this sender's stamps have never been on LSL's clock.
+        """
+        stream, offset_s = opened.description, opened.offsets.offset_s
+        if math.isfinite(t_lsl_s) and not is_foreign(
+            t_lsl_s, now_s, offset_s=offset_s, host=stream.host
+        ):
+            return True
+        certain = offset_s is not None or not is_here(stream.host)
+        if self._proven or not certain or not math.isfinite(t_lsl_s):
+            self._finder.tell(_dropped(stream, t_lsl_s, now_s))
+            return False
+        refusal = _refusal(stream, t_lsl_s, now_s)
+        opened.description = replace(stream, foreign_clock=True)
+        self._outbox.send(Fault("StreamMismatch", str(refusal), fatal=True))
+        raise refusal
+
+
+def _pull(inlet: pylsl.StreamInlet) -> tuple[list[str | float], float] | None:
+    """Return one sample and its stamp, None if none came.
+
+    Text that is no UTF-8 becomes a label with replacement characters, or is dropped
+    where pylsl decodes by itself.
+    """
+    try:
+        values, stamp = inlet.pull_sample(timeout=PULL_LIMIT_S)
+    except UnicodeDecodeError:
+        return None
+    if values is None:
+        return None
+    return [
+        value.decode("utf-8", errors="replace") if isinstance(value, bytes) else value
+        for value in values
+    ], stamp
+
+
+def _refusal(stream: StreamDescription, t_lsl_s: float, now_s: float) -> StreamMismatch:
+    return StreamMismatch(
+        f"trigger stream {stream.name!r} on {stream.host!r} stamps its markers "
+        f"{t_lsl_s:.3f} s, but LSL's clock is at {now_s:.3f} s: another clock "
+        "(Unix time?), so volumes cannot be placed in the EEG. Let the sender "
+        "use LSL's local_clock, use a trigger channel of the EEG stream "
+        "(--trigger-channel), or run free with --tr."
+    )
+
+
+def _dropped(stream: StreamDescription, t_lsl_s: float, now_s: float) -> StreamMismatch:
+    return StreamMismatch(
+        f"a marker of {stream.name!r} on {stream.host!r} was dropped: it is stamped "
+        f"{t_lsl_s:.3f} s while LSL's clock is at {now_s:.3f} s, and no clock offset "
+        "is known that explains it. Look at the sender's clock and the network."
+    )
+
+
+def run_markers(order: Order, outbox: FrameWriter, clock: Clock) -> None:
+    """Run the marker inlet of `order` until the session ends."""
+    with suppress(BrokenPipeError):  # the session is gone
+        MarkerInlet(order, outbox, clock.now_s).follow()

@@ -1,0 +1,155 @@
+"""Volume triggers: where they come from, and how their labels are read."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rtbold.acquire.streams import StreamQuery
+from rtbold.errors import AmbiguousStream, StreamMismatch
+from rtbold.messages import Channel, FloatArray, Marker, StreamDescription
+
+
+@dataclass(frozen=True, slots=True)
+class TriggerChannel:
+    """A channel of the EEG stream itself whose value rises at each volume."""
+
+    channel: str  # its label
+    label: str | None = None  # the value that is a volume, "1"; None: the only one
+
+
+@dataclass(frozen=True, slots=True)
+class TriggerStream:
+    """A marker stream. `upstream_delay_s` is carried for the session, not applied."""
+
+    query: StreamQuery
+    label: str | None = None  # the marker that is a volume, "R128"; None: the only one
+    upstream_delay_s: float | None = None
+
+
+TriggerSource = TriggerChannel | TriggerStream
+
+
+def same_label(label: str, wanted: str) -> bool:
+    """Whether two spellings name one marker: blanks and a group before ``/`` aside.
+
+    BrainVision writes ``R  1`` or ``Response/R  1`` for what others call ``R1``.
+    """
+    return _bare(label) == _bare(wanted) or _bare(label.rpartition("/")[2]) == _bare(
+        wanted
+    )
+
+
+def choose_label(seen: Collection[str], wanted: str | None = None) -> str | None:
+    """Return the label that means "a volume", or None while none was seen.
+
+    Parameters
+    ----------
+    seen : every label so far.
+    wanted : what --trigger says; None: any, as long as there is only one.
+
+    Raises
+    ------
+    AmbiguousStream
+        More than one label qualifies; rtbold never chooses.
+    """
+    fits = sorted({s for s in seen if wanted is None or same_label(s, wanted)})
+    if len(fits) > 1:
+        raise AmbiguousStream(
+            f"{len(fits)} trigger labels were seen: {', '.join(map(repr, fits))}; "
+            "expected exactly one that marks a volume. Say which: --trigger "
+            f"{fits[0]!r}."
+        )
+    return fits[0] if fits else None
+
+
+def find_channel(channels: Collection[Channel], label: str) -> int:
+    """Return the index of the trigger channel `label`.
+
+    Raises
+    ------
+    StreamMismatch
+        No channel, or more than one, has that label.
+    """
+    wanted = label.strip().casefold()
+    labels = [c.label for c in channels]
+    fits = [i for i, name in enumerate(labels) if name.strip().casefold() == wanted]
+    if len(fits) != 1:
+        likely = [c.label for c in channels if c.kind != "eeg"] or labels
+        raise StreamMismatch(
+            f"{len(fits)} channels of the EEG stream are called {label!r}, expected "
+            f"one. Channels that are no EEG: {', '.join(likely)}. Name one of them "
+            "with --trigger-channel."
+        )
+    return fits[0]
+
+
+class RisingEdges:
+    """Finds volumes in a channel that holds a code: each rise is a marker.
+
+    A fall is none: with codes held as bits (1, 3, 1) it would double a volume. A value
+    that is up when listening starts is none either; its onset was not seen.
+    """
+
+    def __init__(self) -> None:
+        self._last: float | None = None
+
+    def reset(self) -> None:
+        """Forget the last value; call after any loss of samples."""
+        self._last = None
+
+    def __call__(
+        self, values: NDArray[np.generic], t_lsl_s: FloatArray
+    ) -> list[tuple[str, float]]:
+        """Return (label, stamp of the sample) of each rise in (samples,) `values`."""
+        level = np.nan_to_num(values.astype(np.float64), nan=0.0)
+        if level.size == 0:
+            return []
+        first = level[0] if self._last is None else self._last
+        rises = np.flatnonzero(np.diff(level, prepend=first) > 0)
+        self._last = float(level[-1])
+        return [
+            (number_label(level[i]), float(t_lsl_s[i])) for i in rises if level[i] != 0
+        ]
+
+
+def number_label(value: float) -> str:
+    """Return the label of a numeric marker: ``1`` for 1.0, ``0.5`` for 0.5."""
+    return f"{value:.0f}" if float(value).is_integer() else f"{value:g}"
+
+
+def marker_labels(
+    values: Sequence[str | float], stream: StreamDescription
+) -> list[str]:
+    """Return the labels in one sample of a marker stream.
+
+    Text is a label, a number is one written out. Of a channel per event (several
+    channels, or the type "annotations": so MNE-LSL sends them, with durations as
+    values) each that is not 0 gives its own label.
+    """
+    value = values[0]
+    if isinstance(value, str):
+        return [label] if (label := value.strip()) else []
+    if len(values) > 1 or stream.type.casefold() == "annotations":
+        return [c.label for v, c in zip(values, stream.channels, strict=True) if v]
+    return [number_label(value)]
+
+
+def labelled(label: str, wanted: str | None) -> str:
+    """Return `wanted` where `label` is a spelling of it, else `label` as it came."""
+    return wanted if wanted is not None and same_label(label, wanted) else label
+
+
+def channel_markers(
+    edges: list[tuple[str, float]], wanted: str | None, t_arrived_s: float
+) -> list[Marker]:
+    """Return the markers of an in-stream channel that arrived at `t_arrived_s`."""
+    return [
+        Marker(labelled(label, wanted), stamp, t_arrived_s, "channel")
+        for label, stamp in edges
+    ]
+
+
+def _bare(label: str) -> str:
+    return "".join(label.split()).casefold()

@@ -1,0 +1,1 @@
+"""A model on disk: its card, files, check windows, gates and subjects."""

@@ -1,0 +1,278 @@
+"""A model bundle on disk, ``NAME.rtbold/``: found, verified, read, written.
+
+The card lists the SHA-256 of every file beside it, so the card's own hash names the
+whole bundle. Compiled caches may lie in ``engines/``; they are not part of it.
+"""
+
+import hashlib
+import shutil
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+from rtbold.bundle.card import CARD_FORMAT, Card, check_trained, unfit_because
+from rtbold.bundle_files import (
+    CARD_NAME,
+    move_into_place,
+    verify_files,
+    write_file,
+    write_files,
+)
+from rtbold.errors import BundleError, DomainRefused
+from rtbold.messages import Reason, StreamDescription
+
+SUFFIX = ".rtbold"
+MAX_CARD_BYTES = 4_000_000
+Place = Literal["path", "subject", "shipped"]
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """A verified bundle."""
+
+    card: Card
+    path: Path
+    sha256: str  # of card.json, which holds the hashes of all other files
+
+    def file(self, name: str) -> Path:
+        """Return the path of a file that the card lists.
+
+        Raises
+        ------
+        BundleError : the bundle has no such file.
+        """
+        if name not in {entry.path for entry in self.card.files}:
+            listed = ", ".join(entry.path for entry in self.card.files) or "none"
+            raise BundleError(
+                f"bundle {self.path} has no {name}, expected one beside its card "
+                f"(its files: {listed}); export the model again"
+            )
+        return self.path / name
+
+
+@dataclass(frozen=True)
+class Available:
+    """A bundle that a name leads to."""
+
+    name: str
+    path: Path
+    place: Place
+
+
+def shipped_root() -> Path:
+    """Return the folder of the bundles that rtbold ships."""
+    return Path(str(files("rtbold.models")))  # by name: bundles sit beside the models
+
+
+def load(path_or_name: str | Path, *, subject_root: Path | None = None) -> Bundle:
+    """Find a bundle by path, then in the subject folder, then among the shipped ones.
+
+    Every file is read and compared with its hash on the card before it is used.
+
+    Raises
+    ------
+    BundleError : nothing found, or what was found is truncated, changed or foreign.
+    """
+    path = _find(path_or_name, subject_root)
+    text = _read_card(path)
+    card = parse_card(text, where=str(path / CARD_NAME))
+    verify_files(path, card.files)
+    return Bundle(card=card, path=path, sha256=hashlib.sha256(text).hexdigest())
+
+
+def parse_card(text: bytes, *, where: str = CARD_NAME) -> Card:
+    """Decode a card strictly; unknown keys and other formats are refused."""
+    try:
+        declared = msgspec.json.decode(text, type=_Format)
+    except msgspec.MsgspecError as error:
+        raise BundleError(
+            f"{where} is no bundle card: {error}; expected the JSON that rtbold "
+            "writes. "
+            "Copy the bundle again from where it was made."
+        ) from error
+    if declared.format != CARD_FORMAT:
+        raise BundleError(
+            f"{where} has format {declared.format}, this rtbold reads {CARD_FORMAT}; "
+            "use the rtbold version that wrote it, or export the model again"
+        )
+    try:
+        return msgspec.json.decode(text, type=Card)
+    except msgspec.MsgspecError as error:
+        raise BundleError(
+            f"{where} does not follow the card's schema: {error}; "
+            "export the model again with this version of rtbold"
+        ) from error
+
+
+class _Format(msgspec.Struct, frozen=True):
+    format: int
+
+
+def card_schema() -> dict[str, object]:
+    """Return the JSON schema of ``card.json``."""
+    schema: dict[str, object] = msgspec.json.schema(Card)
+    return schema
+
+
+def write(
+    folder: Path,
+    card: Card,
+    contents: Mapping[str, bytes | Path],
+    *,
+    replace: bool = False,
+) -> Bundle:
+    """Write a bundle under a temporary name and move it into place.
+
+    Parameters
+    ----------
+    folder : ``.../NAME.rtbold``; refused if it exists, unless `replace`.
+    contents : file name -> its bytes, or a file to copy. Their hashes go on the card.
+    """
+    if folder.suffix != SUFFIX:
+        raise BundleError(f"{folder} does not end in {SUFFIX}; name it NAME{SUFFIX}")
+    if folder.exists() and not replace:
+        raise BundleError(f"{folder} exists already; choose another name or remove it")
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    draft = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+    try:
+        hashes = tuple(write_files(draft, contents))
+        text = msgspec.json.format(
+            msgspec.json.encode(msgspec.structs.replace(card, files=hashes)), indent=1
+        )
+        write_file(draft / CARD_NAME, text)
+        draft.chmod(0o755)
+        move_into_place(draft, folder, replace=replace)
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
+    return load(folder)
+
+
+def available(*, subject_root: Path | None = None) -> list[Available]:
+    """List the bundles that `load` finds by name, in the order it looks."""
+    places: list[tuple[Place, Path | None, tuple[str, ...]]] = [
+        # A calibration's own name is "S01/20261123-101500"
+        ("subject", subject_root, (f"*{SUFFIX}", f"*/*{SUFFIX}")),
+        ("shipped", shipped_root(), (f"*{SUFFIX}",)),
+    ]
+    return [
+        Available(
+            name=path.relative_to(root).as_posix().removesuffix(SUFFIX),
+            path=path,
+            place=place,
+        )
+        for place, root, patterns in places
+        if root is not None and root.is_dir()
+        for pattern in patterns
+        for path in sorted(root.glob(pattern))
+        if (path / CARD_NAME).is_file() and not path.name.startswith(".")
+    ]
+
+
+def check_domain(
+    card: Card,
+    stream: StreamDescription,
+    *,
+    target: str | None = None,
+    allow_simulated_model: bool = False,
+    allow_unvalidated: bool = False,
+) -> tuple[Reason, ...]:
+    """Decide whether a bundle may run on a stream of this origin.
+
+    Parameters
+    ----------
+    target : ROI or contrast that is fed back; None: the card's.
+
+    Returns
+    -------
+    Reasons that every prediction must carry; empty where nothing was overridden.
+
+    Raises
+    ------
+    DomainRefused : simulated lineage without a verdict on real data, on a stream that
+        does not declare itself simulated; weights of a chain that is not ours; a target
+        that calibration did not find specific; or no trained head at all, which
+        nothing overrides.
+    """
+    check_trained(card)
+    reasons: list[Reason] = []
+    origin = card.origin
+    unproven = origin.simulated_lineage and not origin.verdict_on_real_data
+    if unproven and not stream.simulated:
+        if not allow_simulated_model:
+            raise DomainRefused(
+                f"bundle '{card.name}' was made from simulated data and has no verdict "
+                f"on real data, but stream '{stream.name}' does not declare itself "
+                "simulated: its numbers would mean nothing. Calibrate on a real scan, "
+                "or pass --allow-simulated-model (feedback stays invalid)."
+            )
+        reasons.append("simulated_model")
+    if card.conditioning.source == "published":
+        if not allow_unvalidated:
+            raise DomainRefused(
+                f"bundle '{card.name}' was trained on another conditioning chain than "
+                "the live one and was not calibrated since. Calibrate it, or pass "
+                "--allow-unvalidated."
+            )
+        reasons.append("unvalidated")
+    if check_verdict(card, target, allowed=allow_unvalidated):
+        reasons.append("unvalidated")
+    return tuple(dict.fromkeys(reasons))
+
+
+def check_verdict(card: Card, target: str | None, *, allowed: bool) -> bool:
+    """Return whether a target is unfit for feedback and runs all the same.
+
+    Raises
+    ------
+    DomainRefused : it is unfit, and that was not allowed.
+    """
+    why = unfit_because(card, target)
+    if why and not allowed:
+        raise DomainRefused(
+            f"calibration found {target or card.target!r} of bundle '{card.name}' "
+            f"{why}. Expected 'specific', which alone is fit for feedback. Scan "
+            "longer, choose another target, or pass --allow-unvalidated: every "
+            "message then says 'unvalidated'."
+        )
+    return bool(why)
+
+
+def _find(path_or_name: str | Path, subject_root: Path | None) -> Path:
+    path = Path(path_or_name)
+    if path.is_dir():
+        return path
+    if path.exists():
+        raise BundleError(
+            f"{path} is a file; a bundle is a folder NAME{SUFFIX} "
+            f"with {CARD_NAME} in it"
+        )
+    name = str(path_or_name).removesuffix(SUFFIX)
+    known = available(subject_root=subject_root)
+    found = [entry.path for entry in known if entry.name == name]
+    if found:
+        return found[0]
+    names = ", ".join(sorted({entry.name for entry in known})) or "none"
+    raise BundleError(
+        f"no bundle '{path_or_name}': expected a folder NAME{SUFFIX} or one of these "
+        f"names: {names}. See: rtbold models list"
+    )
+
+
+def _read_card(path: Path) -> bytes:
+    file = path / CARD_NAME
+    try:
+        if file.stat().st_size > MAX_CARD_BYTES:
+            raise BundleError(
+                f"{file} is larger than {MAX_CARD_BYTES} bytes; that is no bundle card"
+            )
+        return file.read_bytes()
+    except OSError as error:
+        raise BundleError(
+            f"{path} is no bundle: {CARD_NAME} cannot be read "
+            f"({error.strerror or error}); expected a folder that rtbold wrote"
+        ) from error

@@ -1,0 +1,227 @@
+"""From stamps to a line: which stamps to believe, and a robust fit through them."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rtbold.messages import FloatArray
+
+IntArray = NDArray[np.int64]
+FIT_ROUNDS = 8
+HUBER = 1.345  # in standard deviations: 95 % efficient on Gaussian noise
+SLOPE_PRIOR = 1e-2  # sd of (true period / nominal - 1) before any data
+JITTER_FLOOR_S = 1e-3  # a few stamps may agree by chance
+SLOPE_LIMIT = 0.5
+SCALE_FLOOR_S = 1e-6  # below what stamps resolve
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """Time as a linear function of sample count."""
+
+    count: float
+    t_s: float
+    period_s: float
+
+    def time_of(self, count: float) -> float:
+        """Return the time of sample `count`."""
+        return self.t_s + (count - self.count) * self.period_s
+
+    def times_of(self, counts: IntArray) -> FloatArray:
+        """Return the times of many samples, bit for bit those of `time_of`."""
+        since = np.asarray(counts - self.count, np.float64)
+        return self.t_s + since * self.period_s
+
+    def count_at(self, t_s: float) -> float:
+        """Return the fractional sample count at `t_s`."""
+        return self.count + (t_s - self.t_s) / self.period_s
+
+    def shifted(self, seconds: float) -> "Line":
+        """Return the line `seconds` later."""
+        return Line(self.count, self.t_s + seconds, self.period_s)
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A run of equal stamps, mostly of one sample."""
+
+    start: int  # count of its first sample
+    end: int  # of its last
+    stamp_s: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Observations:
+    """Samples whose stamps can be believed: the last of each run of equal stamps."""
+
+    starts: IntArray  # (n,), counts of the first samples of the runs
+    ends: IntArray  # (n,), of their last samples
+    stamps_s: FloatArray  # (n,), their stamps
+
+    def runs(self) -> Iterator[Run]:
+        """Return the runs one by one."""
+        starts, ends = self.starts.tolist(), self.ends.tolist()
+        for row in zip(starts, ends, self.stamps_s.tolist(), strict=True):
+            yield Run(*row)
+
+
+class StampRuns:
+    """Reduce stamps to those that say when a sample was taken.
+
+    A sender that hands over a burst sample by sample stamps all of it with the moment
+    of sending. Only the last sample of such a run was taken then; the earlier ones
+    were only sent then. In a regular stream each sample is a run of its own.
+
+    A run is known to have ended when the next sample is seen, so the newest sample is
+    never an observation yet. Runs are cut at `longest_n`, or frozen stamps would never
+    be noticed.
+
+    Parameters
+    ----------
+    rate_hz : nominal; stamps closer than half a period belong to one run.
+    longest_n : samples at which a run is cut.
+    """
+
+    def __init__(self, rate_hz: float, longest_n: int) -> None:
+        self._same_s = 0.5 / rate_hz
+        self._longest_n = longest_n
+        self._next = 0
+        self._run_start = 0
+        self._previous_s = np.array([np.nan])
+
+    def __call__(self, stamps_s: FloatArray) -> Observations:
+        """Return the runs that ended before the last of these samples."""
+        stamps = np.concatenate([self._previous_s, stamps_s])
+        if not np.isfinite(stamps_s).all():
+            stamps = np.where(np.isfinite(stamps), stamps, np.nan)
+        first = self._next - 1  # count of stamps[0]
+        apart = np.abs(np.diff(stamps)) >= self._same_s  # False beside a NaN
+        ends = np.flatnonzero(apart) + first
+        self._next += len(stamps_s)
+        self._previous_s = stamps[-1:]
+        if np.max(np.diff(ends), initial=0) > self._longest_n or self._overdue(ends):
+            ends = self._cut(ends)
+        starts = np.concatenate([[self._run_start], ends + 1])
+        self._run_start = int(starts[-1])
+        ended = Observations(starts[:-1], ends, stamps[ends - first])
+        return self._believable(ended)
+
+    def _overdue(self, ends: IntArray) -> bool:
+        head = int(ends[0]) if len(ends) else self._next - 2
+        tail = int(ends[-1]) + 1 if len(ends) else self._run_start
+        longest = max(head + 1 - self._run_start, self._next - 1 - tail)
+        return longest >= self._longest_n
+
+    def _cut(self, ends: IntArray) -> IntArray:
+        cut: list[int] = []
+        start = self._run_start
+        for end in [*ends.tolist(), self._next - 1]:
+            while start + self._longest_n <= end:
+                start += self._longest_n
+                cut.append(start - 1)
+            if end < self._next - 1:
+                cut.append(end)
+                start = end + 1
+        return np.array(cut, np.int64)
+
+    @staticmethod
+    def _believable(seen: Observations) -> Observations:
+        finite = np.isfinite(seen.stamps_s)
+        if finite.all():
+            return seen
+        return Observations(
+            seen.starts[finite], seen.ends[finite], seen.stamps_s[finite]
+        )
+
+
+def _weighted_line(
+    span_s: FloatArray, excess_s: FloatArray, weights: FloatArray, *, stiffness: float
+) -> tuple[float, float]:
+    """Return level at span 0 and slope by least squares, the slope shrunk."""
+    total = weights.sum()
+    mean_span = (weights * span_s).sum() / total
+    mean_excess = (weights * excess_s).sum() / total
+    centred = weights * (span_s - mean_span)
+    slope = (centred * excess_s).sum() / ((centred * span_s).sum() + stiffness)
+    slope = min(max(float(slope), -SLOPE_LIMIT), SLOPE_LIMIT)
+    return float(mean_excess - slope * mean_span), slope
+
+
+def fit_line(
+    counts: IntArray, stamps_s: FloatArray, *, expected: Line
+) -> tuple[Line, FloatArray]:
+    """Fit a line that single late stamps do not move (Huber's loss, slope shrunk).
+
+    Sums run over fresh arrays of given length without BLAS, so that equal input gives
+    equal bits.
+
+    Parameters
+    ----------
+    counts, stamps_s : (n,), at least one.
+    expected : a line with the nominal period, anchored where the result shall be. Its
+        slope is the prior (sd 1 %), which rules while there is little data.
+
+    Returns
+    -------
+    The line, and the residuals of the stamps (n,) in seconds.
+    """
+    span_s: FloatArray = np.asarray(counts - expected.count, np.float64)
+    span_s *= expected.period_s
+    excess_s = stamps_s - expected.times_of(counts)
+    weights = np.ones(len(counts))
+    scale_s = JITTER_FLOOR_S
+    for _ in range(FIT_ROUNDS):
+        stiffness = (max(scale_s, JITTER_FLOOR_S) / SLOPE_PRIOR) ** 2
+        level_s, slope = _weighted_line(span_s, excess_s, weights, stiffness=stiffness)
+        residuals = excess_s - (level_s + slope * span_s)
+        sizes = np.maximum(np.abs(residuals), SCALE_FLOOR_S)
+        scale_s = 1.4826 * float(np.median(sizes))
+        weights = np.minimum(1.0, HUBER * scale_s / sizes)
+    period_s = expected.period_s * (1 + slope)
+    return Line(expected.count, expected.t_s + level_s, period_s), residuals
+
+
+class History:
+    """The newest believable stamps, thinned by position.
+
+    Parameters
+    ----------
+    bucket_n : at most one stamp is kept of so many samples.
+    window_n : samples after which a stamp is forgotten.
+    """
+
+    def __init__(self, bucket_n: int, window_n: int) -> None:
+        self._bucket_n = bucket_n
+        self._window_n = window_n
+        self.clear()
+
+    def clear(self) -> None:
+        """Forget all stamps."""
+        self._counts: list[IntArray] = [np.empty(0, np.int64)]
+        self._stamps: list[FloatArray] = [np.empty(0)]
+        self._last_bucket = -1
+
+    def add(self, counts: IntArray, stamps_s: FloatArray) -> None:
+        """Keep the first stamp of each bucket of positions."""
+        if len(counts) == 0:
+            return
+        buckets = counts // self._bucket_n
+        first = np.diff(buckets, prepend=self._last_bucket) > 0
+        self._last_bucket = int(buckets[-1])
+        self._counts.append(counts[first])
+        self._stamps.append(stamps_s[first])
+
+    def before(self, count: int) -> tuple[IntArray, FloatArray]:
+        """Return counts and stamps of the window that ends at `count`."""
+        counts, stamps_s = np.concatenate(self._counts), np.concatenate(self._stamps)
+        kept = counts >= count - self._window_n
+        counts, stamps_s = counts[kept], stamps_s[kept]
+        self._counts, self._stamps = [counts], [stamps_s]
+        return counts, stamps_s
+
+    def shift(self, count: int, seconds: float) -> None:
+        """Move the stamps from `count` on by `seconds`."""
+        for counts, stamps_s in zip(self._counts, self._stamps, strict=True):
+            stamps_s[counts >= count] += seconds

@@ -1,0 +1,118 @@
+"""A bundle's network as one ONNX file for other programs."""
+
+import hashlib
+import os
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+
+import numpy as np
+
+from rtbold.bundle.check_windows import read_check
+from rtbold.bundle.store import Bundle
+from rtbold.engine.check import EXACT, answers_of, deviation, why_refused
+from rtbold.engine.openvino import OpenVinoEngine
+from rtbold.engine.openvino_cpu import Model, open_core
+from rtbold.engine.records import MODEL_FILE, replace_file
+from rtbold.errors import ConfigError, EngineError
+
+SUFFIX = ".onnx"
+
+
+@dataclass(frozen=True, slots=True)
+class ExportFacts:
+    """What the file is and what was done to make sure of it."""
+
+    sha256: str
+    opset: str
+    inputs: tuple[str, ...]  # "eeg_uv float32 (batch, 19, 3200)"
+    outputs: tuple[str, ...]
+    checks: tuple[str, ...]
+
+
+def export_onnx(bundle: Bundle, out: Path) -> ExportFacts:
+    """Write ``model.onnx`` of a bundle, the file that every engine runs, to `out`.
+
+    No torch is needed: a bundle holds its export. It is run by OpenVINO before it is
+    written, on the bundle's check windows where it has them.
+
+    Raises
+    ------
+    ConfigError : `out` has another suffix, or its folder is not there.
+    BundleError : the bundle has no such file.
+    EngineError : the file does not pass; nothing is written then.
+    """
+    if out.suffix.lower() != SUFFIX:
+        raise ConfigError(f"{out} does not end in {SUFFIX}; name it {out.stem}{SUFFIX}")
+    if not out.parent.is_dir():
+        raise ConfigError(f"{out.parent} is no folder; create it or choose another")
+    source = bundle.file(MODEL_FILE)
+    data = source.read_bytes()
+    opset, checked = _checked_by_onnx(data)
+    checks = (checked, _checked_by_running(bundle))
+    model = open_core().read_model(source)
+    facts = ExportFacts(
+        sha256=hashlib.sha256(data).hexdigest(),
+        opset=opset,
+        inputs=tuple(_port(model, "inputs")),
+        outputs=tuple(_port(model, "outputs")),
+        checks=checks,
+    )
+    try:
+        replace_file(out, data)
+    except OSError as error:
+        raise ConfigError(
+            f"{out} cannot be written: {error.strerror or error}; choose another place"
+        ) from error
+    return facts
+
+
+def _checked_by_onnx(data: bytes) -> tuple[str, str]:
+    """Return the opset, and what onnx.checker says."""
+    try:
+        onnx = import_module("onnx")
+        checker = import_module("onnx.checker")
+    except ImportError:
+        how = "onnx is not installed (pip install 'rtbold[calibration]')"
+        return f"not read: {how}", f"not by onnx.checker: {how}"
+    try:
+        model = onnx.load_from_string(data)
+        checker.check_model(model, full_check=True)
+    except Exception as error:  # protobuf's, onnx's and C++'s own
+        raise EngineError(
+            f"{MODEL_FILE} does not pass onnx.checker: {error}; make the bundle again"
+        ) from error
+    opsets = [f"{o.domain or 'ai.onnx'} {o.version}" for o in model.opset_import]
+    return ", ".join(opsets), f"by onnx.checker {onnx.__version__}, in full"
+
+
+def _checked_by_running(bundle: Bundle) -> str:
+    engine = OpenVinoEngine(bundle, n_threads=os.cpu_count() or 1, batch_size=1)
+    check = read_check(bundle)
+    if check is None:
+        return "run by OpenVINO once; the bundle carries no check windows to compare on"
+    answers = answers_of(engine, check.eeg_uv)
+    found = deviation(answers, check.bold)
+    reason = why_refused(found, bundle.card, EXACT)
+    if reason is not None:
+        raise EngineError(
+            f"{MODEL_FILE} of bundle '{bundle.card.name}' is not what torch answered "
+            f"when it was made: it {reason}; make the bundle again"
+        )
+    return (
+        f"run by OpenVINO on {len(check)} {bundle.card.check.windows} windows: within "
+        f"{found.worst:.1e} of torch (allowed {bundle.card.tolerance:g})"
+    )
+
+
+def _port(model: Model, side: str) -> list[str]:
+    ports = []
+    for port in getattr(model, side):
+        sizes = [
+            str(size.get_length()) if size.is_static else "batch"
+            for size in port.get_partial_shape()
+        ]
+        names = ", ".join(sorted(port.get_names()))
+        kind = np.dtype(port.get_element_type().to_dtype()).name
+        ports.append(f"{names} {kind} ({', '.join(sizes)})")
+    return ports

@@ -1,0 +1,1 @@
+"""Recordings and tables read from disk, written to disk."""

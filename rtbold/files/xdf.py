@@ -1,0 +1,258 @@
+"""XDF, as LabRecorder writes it: one EEG stream with its own, raw stamps."""
+
+import io
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from rtbold.acquire.describe import describe
+from rtbold.acquire.triggers import find_channel
+from rtbold.errors import DataFileError
+from rtbold.files.recording import ReadOptions, RecordedMarker, Recording, in_microvolt
+from rtbold.io.extras import require
+from rtbold.io.units import factors_to_uv
+from rtbold.io.xdf_chunks import XdfChunks, walk
+from rtbold.messages import ClockOffset, Float32Array, FloatArray, StreamDescription
+
+Loaded = dict[str, Any]  # one stream as pyxdf returns it
+Row = Sequence[str | float]
+_LONG_GAP_S = 0.1  # stamps further apart than this are told to the user
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class XdfStream:
+    """One stream of the file, nothing corrected."""
+
+    description: StreamDescription
+    is_text: bool
+    values: Any  # (samples, channels) in the stream's format, or rows of text
+    stamps_s: FloatArray  # (samples,), raw
+    offset_times_s: FloatArray  # on the stream's clock
+    offsets_s: FloatArray
+
+
+def read_xdf(path: Path, options: ReadOptions) -> Recording:
+    """Read the EEG stream of an XDF, and all its marker streams."""
+    streams, notes = load_streams(path)
+    eeg = choose_eeg(path, streams, options.stream)
+    return Recording(
+        data_uv=to_uv(eeg, options.unit),
+        rate_hz=eeg.description.rate_hz,
+        channels=in_microvolt(eeg.description.channels, options.unit),
+        reference=eeg.description.reference,
+        markers=_markers(eeg, streams),
+        stamps_s=eeg.stamps_s,
+        clock_offsets=_clock_offsets(eeg),
+        description=eeg.description,
+        simulated=eeg.description.simulated,
+        notes=(*notes, *_gap_notes(eeg)),
+    )
+
+
+def to_uv(
+    stream: XdfStream, unit: str | None = None, trigger_channel: str | None = None
+) -> Float32Array:
+    """Return (channels, samples) by the very operation of the inlet.
+
+    Parameters
+    ----------
+    unit, trigger_channel : as the session was told (``--unit``, ``--trigger-channel``).
+    """
+    channels = stream.description.channels
+    factors = factors_to_uv(channels, unit)
+    if trigger_channel is not None:
+        factors[find_channel(channels, trigger_channel)] = 1.0
+    data_uv = np.empty(stream.values.shape[::-1], dtype=np.float32)
+    np.multiply(stream.values.T, factors[:, None], out=data_uv, casting="same_kind")
+    return data_uv
+
+
+def load_streams(path: Path) -> tuple[list[XdfStream], list[str]]:
+    """Return all streams of a file, and notes on what is wrong with it.
+
+    Raises
+    ------
+    DataFileError
+        It is no XDF, or holds no stream.
+    """
+    chunks = walk(path)
+    if not chunks.stream_xml:
+        raise DataFileError(
+            f"{path.name} holds no stream, expected at least one of EEG. "
+            "Was the recorder stopped before it began? Take another file."
+        )
+    loaded = _load(path, chunks)
+    streams = [_stream(chunks, stream) for stream in loaded]
+    notes = []
+    if not chunks.whole:
+        n_lost = chunks.n_bytes - chunks.n_whole_bytes
+        notes.append(
+            f"{path.name} breaks off: its last {n_lost} of {chunks.n_bytes} bytes are "
+            "no whole chunk and were left out"
+        )
+    return streams, notes
+
+
+def choose_eeg(path: Path, streams: Sequence[XdfStream], name: str | None) -> XdfStream:
+    """Return the stream called `name`, or the only one of type EEG."""
+    regular = [s for s in streams if not s.is_text and s.description.rate_hz > 0]
+    fits = [
+        s
+        for s in regular
+        if s.description.name == name
+        or (name is None and s.description.type.casefold() == "eeg")
+    ]
+    if len(fits) == 1:
+        return fits[0]
+    wanted = "of type 'EEG'" if name is None else f"called {name!r}"
+    raise DataFileError(
+        f"{path.name} holds {len(fits)} regular streams {wanted}, expected one. "
+        f"It holds:\n{_listing(streams)}\n"
+        + (
+            "Pick one of them: --stream NAME"
+            if len({s.description.name for s in fits}) != 1
+            else "They share a name: split the file."
+        )
+    )
+
+
+def _listing(streams: Sequence[XdfStream]) -> str:
+    return "\n".join(
+        f"  name {d.name!r}, type {d.type!r}, {len(d.channels)} channels, "
+        f"{d.rate_hz:g} Hz, {len(s.stamps_s)} samples"
+        for s in streams
+        for d in (s.description,)
+    )
+
+
+def _load(path: Path, chunks: XdfChunks) -> list[Loaded]:
+    pyxdf = require("pyxdf", extra="files", purpose="reading XDF")
+    with path.open("rb") as file:
+        whole = io.BytesIO(file.read(chunks.n_whole_bytes))
+    # pyxdf logs what it cannot read and goes on; here that is an error.
+    complaints = _Complaints()
+    logger = logging.getLogger("pyxdf.pyxdf")
+    logger.addHandler(complaints)
+    propagate, logger.propagate = logger.propagate, False
+    try:
+        streams, _ = pyxdf.load_xdf(
+            whole, synchronize_clocks=False, dejitter_timestamps=False
+        )
+    except Exception as error:
+        complaints.texts.append(f"{type(error).__name__}: {error}")
+    finally:
+        logger.removeHandler(complaints)
+        logger.propagate = propagate
+    if complaints.texts:
+        raise DataFileError(
+            f"{path.name} is damaged ({'; '.join(complaints.texts)[:300]}), expected "
+            "whole XDF chunks. Copy it again from where it was recorded."
+        )
+    return list(streams)
+
+
+class _Complaints(logging.Handler):
+    """Keeps what is logged as an error."""
+
+    def __init__(self) -> None:
+        super().__init__(level=logging.ERROR)
+        self.texts: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.texts.append(record.getMessage())
+
+
+def _stream(chunks: XdfChunks, loaded: Loaded) -> XdfStream:
+    stream_id = int(loaded["info"]["stream_id"])
+    return XdfStream(
+        description=describe(chunks.stream_xml[stream_id]),
+        is_text=loaded["info"]["channel_format"][0] == "string",
+        values=loaded["time_series"],
+        stamps_s=np.asarray(loaded["time_stamps"], dtype=np.float64),
+        offset_times_s=np.asarray(loaded["clock_times"], dtype=np.float64),
+        offsets_s=np.asarray(loaded["clock_values"], dtype=np.float64),
+    )
+
+
+def corrected_stamps(stream: XdfStream) -> FloatArray:
+    """Return stamps on the recorder's clock."""
+    if len(stream.offsets_s) == 0:
+        return stream.stamps_s
+    return stream.stamps_s + np.interp(
+        stream.stamps_s, stream.offset_times_s, stream.offsets_s
+    )
+
+
+def _clock_offsets(eeg: XdfStream) -> tuple[ClockOffset, ...]:
+    # The file dates an offset on the stream's clock, the pipeline on the recorder's.
+    return tuple(
+        ClockOffset(offset_s=float(offset_s), t_lsl_s=float(t_s + offset_s))
+        for t_s, offset_s in zip(eeg.offset_times_s, eeg.offsets_s, strict=True)
+    )
+
+
+def _markers(
+    eeg: XdfStream, streams: Sequence[XdfStream]
+) -> tuple[RecordedMarker, ...]:
+    t_eeg_s = np.maximum.accumulate(corrected_stamps(eeg))
+    markers = [
+        RecordedMarker(
+            label=_label(row),
+            t_s=_position(float(t_s), t_eeg_s) / eeg.description.rate_hz,
+            t_lsl_s=float(t_s),
+            stream=stream.description.name,
+        )
+        for stream in streams
+        if _is_markers(stream)
+        for row, t_s in zip(stream.values, corrected_stamps(stream), strict=True)
+    ]
+    return tuple(sorted(markers, key=lambda marker: marker.t_lsl_s or 0.0))
+
+
+def _is_markers(stream: XdfStream) -> bool:
+    """Whether a stream is of irregular labels or codes, one a sample."""
+    described = stream.description
+    one = len(described.channels) == 1 and described.rate_hz == 0
+    return one and (stream.is_text or "marker" in described.type.casefold())
+
+
+def _label(row: Row) -> str:
+    value = row[0]
+    if isinstance(value, str):
+        return value
+    number = float(value)
+    return str(int(number)) if number.is_integer() else repr(number)
+
+
+def _position(t_s: float, t_eeg_s: FloatArray) -> float:
+    """Return where `t_s` falls among the samples, in samples; outside: by the edge."""
+    if len(t_eeg_s) < 2:
+        return 0.0
+    n = len(t_eeg_s)
+    period_s = (t_eeg_s[-1] - t_eeg_s[0]) / (n - 1)
+    if period_s <= 0:
+        return 0.0
+    if t_s < t_eeg_s[0]:
+        return float((t_s - t_eeg_s[0]) / period_s)
+    if t_s > t_eeg_s[-1]:
+        return float(n - 1 + (t_s - t_eeg_s[-1]) / period_s)
+    return float(np.interp(t_s, t_eeg_s, np.arange(n)))
+
+
+def _gap_notes(eeg: XdfStream) -> list[str]:
+    steps_s = np.diff(eeg.stamps_s)
+    odd = np.flatnonzero(
+        (steps_s > _LONG_GAP_S + 1.0 / eeg.description.rate_hz) | (steps_s < 0)
+    )
+    if len(odd) == 0:
+        return []
+    worst_s = float(steps_s[odd[np.argmax(np.abs(steps_s[odd]))]])
+    first = int(odd[0]) / eeg.description.rate_hz
+    return [
+        f"the stamps of {eeg.description.name!r} have {len(odd)} gaps or steps (the "
+        f"largest {worst_s:.3f} s, the first after {first:.1f} s of samples)"
+    ]

@@ -1,0 +1,1 @@
+"""Hop 4: a window becomes a prediction with its status and reasons."""

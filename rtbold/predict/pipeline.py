@@ -1,0 +1,304 @@
+"""The pure pipeline: events in, predictions out.
+
+No clock, socket, thread or file is in it, and time passing is an event too. The live
+session, ``replay``, calibration and the tests all call this one, so that replaying a
+recorded session gives the published numbers to the last bit.
+"""
+
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import replace
+
+from rtbold.answers import Model, compared, feature_distance, null_answer
+from rtbold.bundle.card import Card
+from rtbold.channel_choice import check_same_kind
+from rtbold.condition.clocks import StreamClocks
+from rtbold.errors import EngineError, RateMismatch, StreamMismatch
+from rtbold.messages import (
+    WINDOW_SAMPLES,
+    BoldPrediction,
+    ClockOffset,
+    Discontinuity,
+    EegChunk,
+    Event,
+    Float32Array,
+    Marker,
+    OperatorCommand,
+    StreamChanged,
+    StreamDescription,
+    Tick,
+    TimePassed,
+)
+from rtbold.model_window import model_window
+from rtbold.pipeline_settings import IntakeCounters, PipelineSettings
+from rtbold.predict.likeness import Likeness, LikenessMonitor
+from rtbold.predict.status import (
+    Misfit,
+    NoWindow,
+    Pause,
+    StatusReasons,
+    WindowFacts,
+    status_of,
+    with_fact,
+)
+from rtbold.trigger_note import TriggerNote, trigger_kind
+from rtbold.window.intake import Intake
+from rtbold.window.schedule import Schedule
+from rtbold.window.segment import SpanFacts, WindowSpan
+
+
+class Pipeline:
+    """From the events of a session to one prediction per tick.
+
+    Parameters
+    ----------
+    card : of the bundle.
+    model : the engine; called with one window, once per tick that may be predicted.
+    settings : of this session.
+    """
+
+    def __init__(self, card: Card, model: Model, settings: PipelineSettings) -> None:
+        self._card = card
+        self._model = model
+        self._settings = settings
+        self.schedule = Schedule(settings.schedule)
+        self.tr_s = settings.schedule.tr_s
+        self.counters = IntakeCounters()
+        self.intake: Intake | None = None
+        self.misfit: StreamMismatch | None = None  # why there is no intake
+        self.clocks = StreamClocks()
+        self._due: deque[Tick] = deque()
+        self._now_s: float | None = None  # local; from TimePassed alone
+        self._next_source = 0
+        self.last_trigger: TriggerNote | None = None
+        self.engine_problem: EngineError | None = None  # of the last that failed
+        self.interpolated: tuple[str, ...] = ()  # in the newest window
+        self._trigger_age_s: float | None = None
+        self._warmed_up = False
+        self._likeness = LikenessMonitor(
+            card.likeness, tr_s=self.tr_s, settings=settings.likeness
+        )
+        self._began_simulated: bool | None = None  # None: no stream yet
+        self._had_usable = False
+
+    def push(self, event: Event) -> list[BoldPrediction]:
+        """Take one event; return the predictions that it completes, in order."""
+        match event:
+            case EegChunk():
+                return [p for _ in self._chunk(event) for p in self._serve()]
+            case Marker():
+                self._marker(event)
+            case ClockOffset():
+                self.clocks.take_offset(event)
+                self._follow_clock()
+            case TimePassed(now_lsl_s=now_s):
+                self._now_s = now_s
+                self._due.extend(self.schedule.passed(self.clocks.to_stream(now_s)))
+            case StreamChanged(description=description):
+                self._describe(description)
+            case Discontinuity():
+                self._discontinuity(event)
+            case OperatorCommand():
+                self._command(event)
+        return self._serve()
+
+    def _chunk(self, chunk: EegChunk) -> Iterator[None]:
+        self._next_source = chunk.index + chunk.data_uv.shape[1]
+        if self.intake is None or self.intake.newest_s is None:
+            self.clocks.take_chunk(chunk)
+            self._follow_clock()
+        if self.intake is None:
+            return
+        t_arrived_s = self.clocks.to_stream(chunk.t_arrived_s)
+        for _ in self.intake.feed(chunk, t_arrived_s):
+            self._start_free_run(self.intake)
+            yield
+        if self.intake.newest_s is not None:
+            self.clocks.take_line(self.intake.newest_s, chunk.t_arrived_s)
+            self._follow_clock()
+
+    def _start_free_run(self, intake: Intake) -> None:
+        """Let a free run begin at the first sample that is no backlog."""
+        newest_s, age_s = intake.newest_s, self._age_s(intake.newest_s)
+        if newest_s is None or age_s is None:
+            return
+        if age_s < self._settings.patience_s:
+            self.schedule.first_sample(newest_s)
+
+    def _marker(self, marker: Marker) -> None:
+        t_stream_s = self.clocks.of_marker(marker)
+        if marker.source == "channel" and self.intake is not None:
+            t_stream_s -= self.intake.step_s  # as from its sample's own time
+        t_arrived_s = self.clocks.to_stream(marker.t_arrived_s)
+        self._trigger_age_s = max(t_arrived_s - t_stream_s, 0.0)
+        before = self.schedule.counts
+        ticks = self.schedule.trigger(t_stream_s, t_arrived_s)
+        self._due.extend(ticks)
+        if self.schedule.counts.n_runs > before.n_runs:
+            self._warmed_up = self._had_usable = False  # upstream warms up anew too
+        self.last_trigger = TriggerNote(
+            kind=trigger_kind(before, self.schedule.counts, ticks),
+            volume_index=ticks[-1].volume_index if ticks else None,
+            t_local_s=self.clocks.to_local(t_stream_s),
+        )
+
+    def _follow_clock(self) -> None:
+        """Move the TR grid along when the stamps' clock has become another one."""
+        moved_s = self.clocks.moved_s()
+        if moved_s == 0.0:
+            return
+        self.schedule.shift(moved_s)
+        self._due = deque(
+            replace(tick, t_trigger_s=tick.t_trigger_s + moved_s) for tick in self._due
+        )
+
+    def _describe(self, description: StreamDescription) -> None:
+        """Take a (new) stream; the model sees it only if it fits the card."""
+        self.clocks.describe(description)
+        self._follow_clock()
+        if self._began_simulated is None:
+            self._began_simulated = description.simulated
+        try:
+            check_same_kind(description, simulated=self._began_simulated)
+            self.intake = Intake(
+                description,
+                self._card,
+                self._settings.intake,
+                source_index=self._next_source,
+                counters=self.counters,
+            )
+            self.misfit = None
+        except StreamMismatch as error:
+            self.intake, self.misfit = None, error
+
+    def _discontinuity(self, event: Discontinuity) -> None:
+        if event.kind == "resumed" and self.intake is not None:
+            self.intake.restart(self._next_source)
+
+    def _command(self, command: OperatorCommand) -> None:
+        if command.op == "pause":
+            self.schedule.pause("operator_pause")
+        elif command.op == "resume":
+            self.schedule.resume()
+
+    def _serve(self) -> list[BoldPrediction]:
+        """Answer due ticks in order; the first that must wait holds up the rest."""
+        answered = []
+        while self._due:
+            prediction = self._answer(self._due[0])
+            if prediction is None:
+                break
+            self._due.popleft()
+            answered.append(prediction)
+        return answered
+
+    def _answer(self, tick: Tick) -> BoldPrediction | None:
+        """Return the prediction of one tick, or None while its samples may come."""
+        if tick.paused:
+            return self._null(tick, status_of(Pause(tick.paused)))
+        span = self.intake.span(self._window_end(tick)) if self.intake else None
+        if span is None or self.intake is None:
+            return self._without_samples(tick) if self._overdue(tick) else None
+        return self._predict(tick, span, self.intake)
+
+    def _window_end(self, tick: Tick) -> float:
+        """Return where the tick lies on the stamps of the EEG.
+
+        The cleaning software hands on what it got `upstream_delay_s` ago.
+        """
+        return tick.t_trigger_s + self._settings.intake.upstream_delay_s
+
+    def _overdue(self, tick: Tick) -> bool:
+        if self._now_s is None:
+            return False
+        delay_s = self.intake.delay_s if self.intake else 0.0
+        due_s = self.clocks.to_local(self._window_end(tick)) + delay_s
+        return self._now_s > due_s + self._settings.patience_s
+
+    def _without_samples(self, tick: Tick) -> BoldPrediction:
+        """Answer a tick whose samples did not come in time."""
+        misfit: Misfit | None = None
+        if self.misfit is not None:
+            misfit = "rate" if isinstance(self.misfit, RateMismatch) else "channels"
+        facts = NoWindow(
+            misfit=misfit,
+            warmed_up=self._warmed_up,
+            standing=self._settings.standing,
+        )
+        return self._null(tick, status_of(facts))
+
+    def _predict(self, tick: Tick, span: WindowSpan, intake: Intake) -> BoldPrediction:
+        found = intake.facts(span)
+        plan = intake.spatial.matrix(frozenset(found.bad))
+        facts = self._facts(tick, span, intake, found, usable=plan.usable)
+        known = status_of(facts, self._settings.quality)
+        self._warmed_up |= facts.full and facts.settled
+        answer = replace(
+            self._null(tick, known),
+            source_first=span.source_first,
+            source_end=span.source_end,
+            t_needed_s=self.clocks.to_local(found.t_needed_s),
+            t_needed_arrived_s=found.t_needed_arrived_s,
+        )
+        self.interpolated = plan.interpolated
+        if not known.usable:
+            return answer
+        self._had_usable = True
+        window_uv = model_window(
+            plan.matrix,
+            intake.samples(WINDOW_SAMPLES, span.end),
+            remove_mean=self._card.conditioning.remove_window_mean,
+        )
+        try:
+            answer = replace(answer, values=self._model(window_uv[None])[0])
+        except EngineError as error:  # a number that is none: said, never shown
+            self.engine_problem = error
+            return with_fact(answer, "engine_failed")
+        return compared(answer, self._found_like(window_uv))
+
+    def _found_like(self, window_uv: Float32Array) -> Likeness:
+        filled = set(self.interpolated)
+        return self._likeness(
+            window_uv,
+            features=feature_distance(self._model),
+            skip=[i for i, name in enumerate(self._card.channels) if name in filled],
+        )
+
+    def _facts(
+        self,
+        tick: Tick,
+        span: WindowSpan,
+        intake: Intake,
+        found: SpanFacts,
+        *,
+        usable: bool,
+    ) -> WindowFacts:
+        return WindowFacts(
+            full=span.whole,
+            settled=intake.settled,
+            warmed_up=self._warmed_up,
+            had_usable=self._had_usable,
+            gap=span.first < 0 and self.counters.n_segments > 1,
+            bridged_share=found.bridged_share,
+            stamp_step=found.stepped,
+            drift_s=intake.drift_s,
+            effective_rate_error=intake.rate_error,
+            stream_age_s=self._age_s(intake.newest_s),
+            trigger_age_s=self._trigger_age_s if tick.trigger_locked else None,
+            n_model_channels=len(self._card.channels),
+            bad={n: found.bad[n] for n in self._card.channels if n in found.bad},
+            missing=intake.missing,
+            spatial_usable=usable,
+            amplitude=found.amplitude,
+            standing=self._settings.standing,
+        )
+
+    def _age_s(self, newest_s: float | None) -> float | None:
+        """Return how old the newest sample is; 0 while no time has passed at all."""
+        if newest_s is None or self._now_s is None:
+            return None if newest_s is None else 0.0
+        return self.clocks.to_stream(self._now_s) - newest_s
+
+    def _null(self, tick: Tick, known: StatusReasons) -> BoldPrediction:
+        t_s = self.clocks.to_local(tick.t_trigger_s)
+        return null_answer(tick, known, self._card, t_trigger_s=t_s, tr_s=self.tr_s)

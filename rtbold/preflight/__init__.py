@@ -1,0 +1,1 @@
+"""Before a session: the machine, the streams, a rehearsal."""

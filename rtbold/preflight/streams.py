@@ -1,0 +1,251 @@
+"""The streams of a session before it starts: opened, listened to, closed again."""
+
+import socket
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import replace
+
+from rtbold.acquire.acquisition import Acquisition, AcquisitionSettings
+from rtbold.acquire.bold import OpenFeed
+from rtbold.acquire.bold_readers import check_source, parse_source
+from rtbold.bundle.store import Bundle
+from rtbold.clock import Clock
+from rtbold.config import RunSettings
+from rtbold.errors import AmbiguousStream, ConfigError, RtboldError, StreamMismatch
+from rtbold.event_gate import EventGate
+from rtbold.io.bold_open import open_bold
+from rtbold.io.units import factors_to_uv
+from rtbold.messages import ClockOffset, Event, Marker, StreamDescription
+from rtbold.preflight.checks import (
+    ChannelReport,
+    Finding,
+    channel_lines,
+    check_channels,
+    check_reference,
+    extra_channels,
+    refused,
+)
+from rtbold.preflight_heard import (
+    FREE_RUN,
+    check_amplitude,
+    check_clock,
+    check_quality,
+    check_rate,
+    check_samples,
+    check_triggers,
+    check_truth,
+)
+from rtbold.preflight_listening import Listening
+from rtbold.session_parts import acquisition_settings, check_clocks, check_counted
+
+LOOK_EVERY_S = 0.05
+ANY_TR_S = 1.0  # stands in where triggers cannot be had, so that the EEG is looked at
+
+
+class Streams:
+    """Opens what can be opened, and says what a session would say of the rest.
+
+    Parameters
+    ----------
+    bundle : None: it cannot be had, and nothing is said of how the stream fits it.
+    stack : closes what was opened.
+    """
+
+    def __init__(
+        self, run: RunSettings, bundle: Bundle | None, *, clock: Clock, stack: ExitStack
+    ) -> None:
+        self._run = run
+        self._bundle = bundle
+        self._clock = clock
+        self._stack = stack
+        self._acquisition: Acquisition | None = None
+        self._truth: OpenFeed | None = None
+        self._trigger_problem: RtboldError | None = None
+        self._locked = False
+        self.description: StreamDescription | None = None
+
+    def open(self) -> Iterator[Finding]:
+        """Find the streams; say whether they fit the model by what they declare."""
+        try:
+            settings = self._settings()
+        except ConfigError as error:
+            yield refused("units", error)
+            return
+        problem = self._start(settings)
+        if self.description is None:
+            assert problem is not None  # there would be a description
+            yield refused("stream", problem)
+            return
+        stream = self.description
+        kind = "simulated EEG" if stream.simulated else "EEG"
+        found = f"{stream.name!r} on {stream.host!r}: {kind}, {_size(stream)}"
+        yield Finding("stream", "ok", found, must=True)
+        yield self._units(stream)
+        if self._bundle is not None:
+            card = self._bundle.card
+            yield check_channels(card, stream, interpolate=self._run.interpolate)
+            yield check_reference(card, stream)
+        if self._run.truth is not None:
+            yield from self._open_truth(self._run.truth, settings)
+
+    def _settings(self) -> AcquisitionSettings:
+        """Return which streams to take; without triggers where none were named."""
+        run = self._run
+        try:
+            return acquisition_settings(run)
+        except ConfigError as error:
+            bare = replace(
+                run, trigger_stream=None, trigger_host=None, trigger_channel=None,
+                trigger=None, tr_s=run.tr_s or ANY_TR_S,
+            )  # fmt: skip
+            settings = acquisition_settings(bare)  # raises if it was the unit
+            self._trigger_problem = error
+            return settings
+
+    def _start(self, settings: AcquisitionSettings) -> RtboldError | None:
+        """Open as much as can be opened; return what the session would say first."""
+        problems: list[RtboldError] = []
+        found = False
+        for attempt in _attempts(settings):
+            if found and attempt.trigger is not None:
+                continue  # the EEG stream is well: it is the triggers
+            acquisition = Acquisition(attempt)
+            try:
+                self.description = acquisition.start()
+            except RtboldError as error:
+                problems.append(error)
+                found |= acquisition.description is not None
+                if not found and not isinstance(error, StreamMismatch):
+                    break  # the EEG stream itself is not there
+                continue
+            self._stack.callback(acquisition.close)
+            self._acquisition = acquisition
+            self._locked = attempt.trigger is not None
+            if settings.trigger is not None and not self._locked:
+                self._trigger_problem = problems[-1]
+            break
+        return problems[0] if problems else None
+
+    def _units(self, stream: StreamDescription) -> Finding:
+        try:
+            factors_to_uv(stream.channels, self._run.unit)
+        except RtboldError as error:
+            return refused("units", error)
+        said = sorted({c.unit or "none" for c in stream.channels if c.kind == "eeg"})
+        found = f"the stream says {', '.join(said)}"
+        if self._run.unit:
+            found += f"; --unit {self._run.unit} goes over it"
+        return Finding("units", "ok", found, must=True)
+
+    def _open_truth(
+        self, source: str, settings: AcquisitionSettings
+    ) -> Iterator[Finding]:
+        try:
+            check_source(source, self._run.truth_roi)
+            check_counted(settings)
+        except ConfigError as error:
+            yield refused("measured BOLD", error)
+            return
+        self._truth = open_bold(parse_source(source), self._run.truth_roi, self._clock)
+        self._stack.callback(self._truth.close)
+
+    def listen(self, seconds: float) -> Iterator[Finding | ChannelReport]:
+        """Take what comes for some seconds, and judge it."""
+        stream, acquisition = self.description, self._acquisition
+        assert stream is not None  # the caller looked
+        assert acquisition is not None
+        ear = Listening(stream)
+        n_volumes = self._hear(acquisition, ear, seconds)
+        heard = ear.samples(seconds, self._clock.now_s())
+        yield check_samples(heard, stream)
+        if heard.n_samples:
+            yield check_rate(heard, stream)
+            yield self._clock_check(acquisition, ear)
+        if self._bundle is not None:
+            card = self._bundle.card
+            lines = channel_lines(card, stream, ear.channels)
+            if heard.n_samples:
+                yield check_amplitude(lines, ear.amplitude_text)
+                yield check_quality(lines)
+            yield ChannelReport(lines, extra_channels(card, stream))
+        yield self._triggers(ear, seconds)
+        if self._truth is not None:
+            yield check_truth(
+                str(self._run.truth),
+                n_volumes,
+                problem=self._truth.problem,
+                seconds=seconds,
+            )
+
+    def _hear(self, acquisition: Acquisition, ear: Listening, seconds: float) -> int:
+        """Let `ear` take everything; return how many measured volumes came."""
+        gate = EventGate(self._run.trigger, acquisition, say=lambda text: None)
+        for event in acquisition.events():  # samples older than what is counted
+            if isinstance(event, ClockOffset):
+                ear.take(event)
+        n_volumes, end_s = 0, self._clock.now_s() + seconds
+        while self._clock.now_s() < end_s and acquisition.refused is None:
+            for event in acquisition.events(LOOK_EVERY_S):
+                self._pass(event, ear, gate)
+            if self._truth is not None:
+                n_volumes += len(self._truth.volumes())
+        self._trigger_problem = self._trigger_problem or acquisition.refused
+        return n_volumes
+
+    def _pass(self, event: Event, ear: Listening, gate: EventGate) -> None:
+        ear.take(event)
+        if not isinstance(event, Marker):
+            return
+        try:
+            volumes = gate(event)
+        except AmbiguousStream as error:
+            self._trigger_problem = error
+            return
+        for volume in volumes:
+            if isinstance(volume, Marker):
+                ear.take_volume(volume)
+
+    def _clock_check(self, acquisition: Acquisition, ear: Listening) -> Finding:
+        stream = acquisition.description
+        assert stream is not None  # it is open
+        try:
+            check_clocks(stream, acquisition.marker_description)
+        except StreamMismatch as error:
+            return refused("clock", error)
+        return check_clock(
+            stream, ear.offsets_s, ear.uncertainty_s, here=socket.gethostname()
+        )
+
+    def _triggers(self, ear: Listening, seconds: float) -> Finding:
+        if self._trigger_problem is not None:
+            return refused("triggers", self._trigger_problem)
+        if not self._locked or self._acquisition is None:
+            return Finding("triggers", "ok", FREE_RUN)
+        marker = self._acquisition.marker_description
+        source = (
+            f"channel {self._run.trigger_channel!r}"
+            if marker is None
+            else f"marker stream {marker.name!r} on {marker.host!r}"
+        )
+        tr_s = self._run.tr_s or (self._bundle.card.tr_s if self._bundle else None)
+        return check_triggers(
+            ear.triggers(seconds),
+            source=source,
+            wanted=self._run.trigger,
+            every_s=None if tr_s is None else tr_s / self._run.trigger_every,
+        )
+
+
+def _attempts(settings: AcquisitionSettings) -> Iterator[AcquisitionSettings]:
+    """Yield the settings, then such as ask for less, to find out what is wrong."""
+    yield settings
+    if settings.unit is None:
+        settings = replace(settings, unit="uV")
+        yield settings
+    if settings.trigger is not None:
+        yield replace(settings, trigger=None)
+
+
+def _size(stream: StreamDescription) -> str:
+    n_eeg = sum(channel.kind == "eeg" for channel in stream.channels)
+    return f"{n_eeg} EEG of {len(stream.channels)} channels, {stream.rate_hz:g} Hz"

@@ -1,0 +1,1 @@
+"""Hop 5: a prediction becomes messages on ZMQ and LSL."""

@@ -1,0 +1,224 @@
+"""What the session publishes about a bundle and about each prediction. Pure."""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+from typing import TypedDict
+
+from rtbold.bundle.card import Card, check_trained
+from rtbold.floats import shortest, shortest_all
+from rtbold.messages import WINDOW_S, BoldPrediction, ModelOrigin
+from rtbold.publish.feedback import (
+    FeedbackSettings,
+    checked_status,
+    feedback_value,
+    norm_part,
+    z_values,
+)
+from rtbold.publish.intervals import (
+    Widths,
+    card_widths,
+    contrast_widths,
+    fb_bounds,
+    roi_bounds,
+    valid_widths,
+)
+from rtbold.publish.wire import TOPICS, Encoding, Hello, PredFb, PredRoi, schema_name
+from rtbold.wire_parts import LatencyPart, Ports, WindowPart
+
+ROI_HASH_CHARS = 12
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Moments:
+    """When one prediction passed the session's stations, LSL clock.
+
+    Parameters
+    ----------
+    t_pipeline_s : the event that completed the window reached the pipeline.
+    t_predicted_s : the pipeline returned the prediction.
+    t_publish_s : now, just before it goes to the feed.
+    upstream_ms : measured delay of the cleaning software, None if not known.
+    """
+
+    t_pipeline_s: float
+    t_predicted_s: float
+    t_publish_s: float
+    upstream_ms: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionFacts:
+    """What `hello` says that the card does not know."""
+
+    model_sha256: str
+    simulated_stream: bool
+    ports: Ports
+    tr_s: float  # of the session: --tr, else the card's
+    engine: str = ""
+    precision: str = ""
+    encoding: Encoding = "json"
+    heartbeat_s: float = 0.5
+    upstream_delay_ms: float | None = None
+    clock_uncertainty_ms: float | None = None
+
+
+def roi_hash(rois: Sequence[str]) -> str:
+    """Return the first 12 hex digits of the SHA-256 of the names, one a line."""
+    text = "\n".join(rois).encode()
+    return hashlib.sha256(text).hexdigest()[:ROI_HASH_CHARS]
+
+
+def pred_roi(
+    prediction: BoldPrediction,
+    card: Card,
+    moments: Moments,
+    *,
+    widths: Widths | None = None,
+) -> PredRoi:
+    """Return the message with every ROI.
+
+    Parameters
+    ----------
+    widths : of the intervals; None: the card's.
+    """
+    status, reasons = checked_status(prediction)
+    values = prediction.values if status in ("ok", "degraded") else None
+    return PredRoi(
+        **_shared(prediction, card, moments),
+        status=status,
+        reasons=reasons,
+        values=None if values is None else shortest_all(values),
+        values_z=None if values is None else z_values(values, card.baseline),
+        **roi_bounds(values, _widths(prediction, card, widths)),
+        roi_hash=roi_hash(card.rois),
+    )
+
+
+def pred_fb(
+    prediction: BoldPrediction,
+    card: Card,
+    moments: Moments,
+    *,
+    settings: FeedbackSettings,
+    widths: Widths | None = None,
+) -> PredFb:
+    """Return the message with the feedback value.
+
+    Parameters
+    ----------
+    widths : of the ROIs' intervals; None: the card's. A contrast has its own.
+    """
+    feedback = feedback_value(prediction, card, settings)
+    if feedback.target in card.rois:
+        roi, known = card.rois.index(feedback.target), widths
+    else:
+        roi, known = 0, contrast_widths(card)
+    return PredFb(
+        **_shared(prediction, card, moments),
+        status=feedback.status,
+        reasons=feedback.reasons,
+        target=feedback.target,
+        value=feedback.value,
+        z=feedback.z,
+        **fb_bounds(feedback.value, _widths(prediction, card, known), roi),
+        norm=feedback.norm,
+        clipped=feedback.clipped,
+    )
+
+
+def _widths(prediction: BoldPrediction, card: Card, known: Widths | None) -> Widths:
+    widths = card_widths(card.intervals) if known is None else known
+    return valid_widths(prediction, widths)
+
+
+def hello(card: Card, facts: SessionFacts, *, settings: FeedbackSettings) -> Hello:
+    """Return what a subscriber must know once."""
+    return Hello(
+        versions={"rtbold": version("rtbold")},
+        schemas=tuple(schema_name(topic) for topic in TOPICS),
+        subject=card.origin.subject,
+        model_name=card.name,
+        model_sha256=facts.model_sha256,
+        model_origin=check_trained(card),
+        engine=facts.engine,
+        precision=facts.precision,
+        simulated_stream=facts.simulated_stream,
+        rate_hz=card.rate_hz,
+        channels=card.channels,
+        reference=card.reference,
+        window_s=WINDOW_S,
+        tr_s=facts.tr_s,
+        rois=card.rois,
+        roi_hash=roi_hash(card.rois),
+        atlas=card.atlas,
+        target=settings.target,
+        norm=norm_part(card.baseline),
+        slice_reference=card.slice_reference,
+        horizon_tr=card.horizon_tr,
+        upstream_delay_ms=facts.upstream_delay_ms,
+        clock_uncertainty_ms=facts.clock_uncertainty_ms,
+        encoding=facts.encoding,
+        heartbeat_s=facts.heartbeat_s,
+        ports=facts.ports,
+    )
+
+
+def latency(prediction: BoldPrediction, moments: Moments) -> LatencyPart:
+    """Return the milliseconds per stage; null for a stage that did not run."""
+    infer_ms = prediction.infer_ms
+    inside_ms = 1000 * (moments.t_predicted_s - moments.t_pipeline_s)
+    return LatencyPart(
+        upstream=moments.upstream_ms,
+        arrive=_arrive_ms(prediction),
+        acquire=_ms_between(prediction.t_needed_s, moments.t_pipeline_s),
+        prepare=None if infer_ms is None else round(inside_ms - infer_ms, 3),
+        infer=None if infer_ms is None else round(infer_ms, 3),
+        publish=_ms_between(moments.t_predicted_s, moments.t_publish_s),
+    )
+
+
+class _Shared(TypedDict):
+    volume_index: int | None
+    trigger_locked: bool
+    t_trigger: float | None
+    window: WindowPart
+    bold_time: float
+    horizon_tr: int
+    model_origin: ModelOrigin
+    unlikeness: float | None
+    age_ms: float
+    latency_ms: LatencyPart
+    next_due_lsl: float | None
+
+
+def _shared(prediction: BoldPrediction, card: Card, moments: Moments) -> _Shared:
+    """Return what both messages of a tick say alike."""
+    tick = prediction.tick
+    return _Shared(
+        volume_index=tick.volume_index,
+        trigger_locked=tick.trigger_locked,
+        # without a volume there was no trigger, only a moment to report at
+        t_trigger=None if tick.volume_index is None else tick.t_trigger_s,
+        window=WindowPart(t_start=prediction.t_start_s, t_end=prediction.t_end_s),
+        bold_time=prediction.bold_time_s,
+        horizon_tr=card.horizon_tr,
+        model_origin=check_trained(card),
+        unlikeness=shortest(prediction.unlikeness),
+        age_ms=round(1000 * (moments.t_publish_s - prediction.t_end_s), 3),
+        latency_ms=latency(prediction, moments),
+        next_due_lsl=prediction.next_due_s,
+    )
+
+
+def _arrive_ms(prediction: BoldPrediction) -> float | None:
+    """Return how long the needed sample was under way; None if that is not known."""
+    t_arrived_s = prediction.t_needed_arrived_s
+    if t_arrived_s is None:
+        return None
+    return _ms_between(prediction.t_needed_s, t_arrived_s)
+
+
+def _ms_between(start_s: float | None, end_s: float) -> float | None:
+    return None if start_s is None else round(1000 * (end_s - start_s), 3)

@@ -1,0 +1,263 @@
+"""The messages that leave rtbold. Pure; `rtbold.codec` turns them into bytes.
+
+One frozen struct per topic; its name on the wire is ``schema``, for example
+``rtbold.pred.fb/1``. A publisher fills the body; the feed stamps the envelope
+(``session``, ``seq``, ``t_lsl``, ``t_unix_ms``). Readers ignore keys they do not know,
+so a field may be added within a version; a change of meaning is a new version. A field
+that may be ``UNSET`` is left out while there is nothing to say.
+"""
+
+from typing import ClassVar, Literal, get_args
+
+import msgspec
+from msgspec import UNSET, UnsetType
+
+from rtbold.messages import ModelOrigin, Reason, Status
+from rtbold.wire_parts import (
+    ChannelPart,
+    LatencyPart,
+    NormPart,
+    Ports,
+    TruthScore,
+    WindowPart,
+)
+
+SCHEMA_VERSION = 1
+Topic = Literal[
+    "hello", "pred.roi", "pred.fb", "truth", "trigger", "eeg", "bands", "phase",
+    "quality", "hb", "log", "bye",
+]  # fmt: skip
+Encoding = Literal["json", "msgpack"]
+SessionState = Literal["starting", "waiting", "running", "paused", "stalled", "ended"]
+StreamState = Literal["searching", "running", "stalled", "lost"]
+TriggerKind = Literal["volume", "dummy", "double", "late"]
+TOPICS: tuple[Topic, ...] = get_args(Topic)
+
+
+class Message(msgspec.Struct, frozen=True, kw_only=True):
+    """The envelope of every message; the feed fills it in."""
+
+    topic: ClassVar[Topic]
+    session: str = ""  # uuid4; a new one means a restart
+    seq: int = 0  # +1 per topic and session
+    t_lsl: float = 0.0  # the publisher's local_clock, seconds
+    t_unix_ms: float = 0.0
+    replayed: bool = False  # sent again for a late subscriber, times as they were
+
+
+class _Prediction(Message, frozen=True, kw_only=True):
+    volume_index: int | None
+    trigger_locked: bool
+    t_trigger: float | None
+    window: WindowPart
+    bold_time: float
+    horizon_tr: int
+    status: Status
+    reasons: tuple[Reason, ...]
+    model_origin: ModelOrigin
+    unlikeness: float | None = None  # of the EEG to the calibration's; 1: the limit
+    age_ms: float
+    latency_ms: LatencyPart
+    next_due_lsl: float | None
+
+
+class PredRoi(_Prediction, frozen=True, kw_only=True, tag_field="schema",
+              tag="rtbold.pred.roi/1"):  # fmt: skip
+    """BOLD of every ROI for one volume, in the order of ``hello.rois``."""
+
+    topic = "pred.roi"
+    values: tuple[float | None, ...] | None  # (rois,), model units
+    values_z: tuple[float | None, ...] | None  # (rois,), against the card's baseline
+    low: tuple[float | None, ...] | None = None  # (rois,), 95 % interval, model units
+    high: tuple[float | None, ...] | None = None
+    low_80: tuple[float | None, ...] | None = None  # 80 % interval
+    high_80: tuple[float | None, ...] | None = None
+    roi_hash: str
+
+
+class PredFb(_Prediction, frozen=True, kw_only=True, tag_field="schema",
+             tag="rtbold.pred.fb/1"):  # fmt: skip
+    """The one value that feedback is made of. Use it if status is ok or degraded."""
+
+    topic = "pred.fb"
+    target: str
+    value: float | None  # model units
+    z: float | None
+    low: float | None = None  # 95 % interval, model units
+    high: float | None = None
+    low_80: float | None = None  # 80 % interval
+    high_80: float | None = None
+    norm: NormPart
+    clipped: bool = False
+
+
+class Hello(Message, frozen=True, kw_only=True, tag_field="schema",
+            tag="rtbold.hello/1"):  # fmt: skip
+    """What a subscriber must know once."""
+
+    topic = "hello"
+    versions: dict[str, str]  # software -> version
+    schemas: tuple[str, ...]
+    subject: str | None
+    model_name: str
+    model_sha256: str
+    model_origin: ModelOrigin
+    engine: str = ""  # "openvino", "tensorrt", "torch"; empty where none runs
+    precision: str = ""  # "f32", "tf32", "bf16", "f16", "int8"
+    simulated_stream: bool
+    rate_hz: float  # of the conditioned EEG
+    channels: tuple[str, ...]
+    reference: str
+    window_s: float
+    tr_s: float
+    rois: tuple[str, ...]
+    roi_hash: str
+    atlas: str
+    target: str
+    norm: NormPart
+    slice_reference: float | None
+    horizon_tr: int
+    upstream_delay_ms: float | None  # null: not known
+    clock_uncertainty_ms: float | None = None  # for a stream on a foreign clock
+    encoding: Encoding
+    heartbeat_s: float
+    ports: Ports
+
+
+class Truth(Message, frozen=True, kw_only=True, tag_field="schema",
+            tag="rtbold.truth/1"):  # fmt: skip
+    """Measured BOLD of one volume; pair it by `volume_index`, never by arrival.
+
+    R is of both series after the same causal low-pass. It is null below `enough_n_eff`
+    independent volumes. The score with the zero-phase target comes after the run.
+    """
+
+    topic = "truth"
+    volume_index: int
+    t_volume: float | None  # onset of the volume, LSL clock
+    values: tuple[float | None, ...]  # in the order of `rois`, the scanner's unit
+    rois: tuple[str, ...]  # those of the model that are measured, in its order
+    filtered: tuple[float | None, ...] = ()  # causal low-pass of `values`
+    predicted: tuple[float | None, ...] = ()  # for this volume, model units
+    scores: tuple[TruthScore, ...] = ()  # in the order of `rois`
+    target: str = ""  # what is fed back
+    target_score: TruthScore | None = None  # null: the target is not measured
+    lowpass_hz: float | None = None  # of `filtered` and of R
+    enough_n_eff: float = 20.0
+
+
+class Trigger(Message, frozen=True, kw_only=True, tag_field="schema",
+              tag="rtbold.trigger/1"):  # fmt: skip
+    """One volume trigger, as the schedule took it."""
+
+    topic = "trigger"
+    kind: TriggerKind
+    volume_index: int | None
+    t_trigger: float
+    label: str
+
+
+class Eeg(Message, frozen=True, kw_only=True, tag_field="schema",
+          tag="rtbold.eeg/1"):  # fmt: skip
+    """Conditioned EEG: float32, little endian, (channels, samples) row by row."""
+
+    topic = "eeg"
+    sample_index: int  # of the first sample, on the conditioned grid
+    t_first: float
+    rate_hz: float
+    n_channels: int
+    n_samples: int
+    unit: Literal["uV"] = "uV"
+    dtype: Literal["<f4"] = "<f4"
+    data: str  # base64
+
+
+class Bands(Message, frozen=True, kw_only=True, tag_field="schema",
+            tag="rtbold.bands/1"):  # fmt: skip
+    """Band power per channel over the last seconds."""
+
+    topic = "bands"
+    t_start: float
+    t_end: float
+    bands: tuple[str, ...]
+    edges_hz: tuple[tuple[float, float], ...]  # (bands, 2)
+    power_uv2: tuple[tuple[float | None, ...], ...]  # (bands, channels)
+
+
+class Phase(Message, frozen=True, kw_only=True, tag_field="schema",
+            tag="rtbold.phase/1"):  # fmt: skip
+    """Where the protocol is."""
+
+    topic = "phase"
+    run: int
+    run_type: Literal["train", "transfer", "rest", "calib"]
+    block: int
+    name: str
+    t_on: float
+    t_off_planned: float | None
+
+
+class Quality(Message, frozen=True, kw_only=True, tag_field="schema",
+              tag="rtbold.quality/1"):  # fmt: skip
+    """The state of the stream and of each channel."""
+
+    topic = "quality"
+    stream_state: StreamState
+    stream_age_ms: float | None
+    rate_hz_nominal: float | None
+    rate_hz_effective: float | None
+    channels: tuple[ChannelPart, ...]
+    n_gaps: int = 0
+    n_missing_samples: int = 0
+    n_stamp_steps: int = 0
+    n_triggers: int = 0
+    n_triggers_missed: int = 0
+    n_triggers_double: int = 0
+    trigger_age_ms: float | None = None
+    trigger_lag_ms: float | UnsetType = UNSET  # newest trigger: from its time to us
+    n_triggers_implausible: int | UnsetType = UNSET  # ignored: their time cannot be
+    n_overflow_samples: int | UnsetType = UNSET  # the session took none for too long
+
+
+class Heartbeat(Message, frozen=True, kw_only=True, tag_field="schema",
+                tag="rtbold.hb/1"):  # fmt: skip
+    """Each 0.5 s from the thread that owns the socket."""
+
+    topic = "hb"
+    state: SessionState
+    last_pred_seq: int | None
+    stream_age_ms: float | None
+    queue: int
+    n_dropped: int = 0  # of eeg, bands and log: nobody took them in time
+    n_encode_errors: int | UnsetType = UNSET  # messages that could not be encoded
+
+
+class Log(Message, frozen=True, kw_only=True, tag_field="schema",
+          tag="rtbold.log/1"):  # fmt: skip
+    """One line of the session's log."""
+
+    topic = "log"
+    level: Literal["info", "warning", "error"]
+    text: str
+
+
+class Bye(Message, frozen=True, kw_only=True, tag_field="schema",
+          tag="rtbold.bye/1"):  # fmt: skip
+    """The last message of a session that ends in an orderly way."""
+
+    topic = "bye"
+    reason: str = "end"
+
+
+MESSAGE_TYPES: dict[Topic, type[Message]] = {
+    kind.topic: kind
+    for kind in (
+        Hello, PredRoi, PredFb, Truth, Trigger, Eeg, Bands, Phase, Quality, Heartbeat,
+        Log, Bye,
+    )
+}  # fmt: skip
+
+
+def schema_name(topic: Topic) -> str:
+    """Return the value of ``schema`` for `topic`, for example rtbold.pred.fb/1."""
+    return f"rtbold.{topic}/{SCHEMA_VERSION}"

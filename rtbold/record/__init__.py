@@ -1,0 +1,1 @@
+"""A run's folder: the recorder and the event log."""

@@ -1,0 +1,1 @@
+"""The live loop: open, run, show; and its exact replay."""

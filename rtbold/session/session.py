@@ -1,0 +1,296 @@
+"""One session: pull, push through the pipeline, publish. The story of every TR."""
+
+import logging
+import queue
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import Literal
+
+from rtbold.clock import Clock
+from rtbold.errors import StreamMismatch
+from rtbold.event_gate import EventGate
+from rtbold.messages import (
+    TR_TOLERANCE,
+    BoldPrediction,
+    Event,
+    Marker,
+    MeasuredVolume,
+    OperatorCommand,
+    Reason,
+    Status,
+    StreamChanged,
+    TimePassed,
+)
+from rtbold.publish.compose import Moments, pred_fb, pred_roi
+from rtbold.publish.control import ControlCommand
+from rtbold.publish.intervals import LiveIntervals
+from rtbold.publish.wire import Log, Message, SessionState, Trigger
+from rtbold.record.run import RecordingRun
+from rtbold.session.views import StreamFacts, Views
+from rtbold.session_state import SessionParts, SessionSummary, marked_late, stream_state
+from rtbold.session_watch import Watch
+
+logger = logging.getLogger("rtbold.session.session")
+TIME_PASSES_EVERY_S = 0.05
+EEG_EVERY_S = 0.1
+SLOW_VIEWS_EVERY_S = 1.0
+VOLUMES_THAT_MAY_BE_REFUSED = 10  # a wrong TR this early ends the session
+
+
+class Session:
+    """Runs the loop in the caller's thread until the time is over or it is told to.
+
+    Parameters
+    ----------
+    parts : open already.
+    commands : what operators asked for; filled by the control socket's thread.
+    clock : LSL's.
+    """
+
+    def __init__(
+        self,
+        parts: SessionParts,
+        commands: "queue.SimpleQueue[ControlCommand]",
+        clock: Clock,
+    ) -> None:
+        self._parts = parts
+        self._commands = commands
+        self._clock = clock
+        self._views = Views(parts.pipeline, parts.bundle.card)
+        self._stopping = False
+        self._paused = False
+        self._last_status: tuple[Status, tuple[Reason, ...]] | None = None
+        self._watch = Watch(
+            parts.acquisition,
+            parts.pipeline,
+            parts.recording,
+            feed=parts.feed,
+            say=self._say,
+            tell_clock=lambda ms: parts.feed.publish(parts.hello(ms)),
+            truth=parts.truth.source if parts.truth else None,
+        )
+        self._gate = EventGate(
+            parts.trigger_label,
+            parts.acquisition,
+            say=lambda text: self._say("error", text),
+        )
+        self._tr_paused = False  # by us, for the triggers' TR is another one
+        self._interpolated: tuple[str, ...] = ()
+        self._eeg_due_s = self._slow_due_s = clock.now_s()
+        self.intervals = LiveIntervals(parts.bundle.card.intervals)
+        self.summary = SessionSummary()
+
+    @property
+    def recording(self) -> RecordingRun | None:
+        """What this session leaves behind; None: nothing was asked for."""
+        return self._parts.recording
+
+    def stop(self) -> None:
+        """End the loop at its next turn; safe from a signal handler."""
+        self._stopping = True
+
+    def run(self, duration_s: float | None = None) -> SessionSummary:
+        """Loop until `duration_s` is over, or a STOP, or `stop`."""
+        name, runs_on = self._parts.bundle.card.name, self._parts.model.runs_on
+        self._say("info", f"model {name!r} runs on {runs_on}")
+        begun_s = due_s = self._clock.now_s()
+        self._push(TimePassed(begun_s))  # so that what has queued up shows its age
+        while not self._stopping:
+            for event in self._pull(due_s):
+                self._push(event)
+            now_s = self._clock.now_s()
+            if now_s >= due_s:
+                self._push(TimePassed(now_s))
+                self._show(now_s)
+                due_s = max(due_s + TIME_PASSES_EVERY_S, now_s)
+            if duration_s is not None and now_s - begun_s >= duration_s:
+                break
+        if self._parts.truth is not None:
+            self.summary.truth = self._parts.truth.pairs.after_run()
+        return self.summary
+
+    def _pull(self, until_s: float) -> Iterator[Event]:
+        """Yield what operators and streams have sent; wait for it up to `until_s`."""
+        while not self._commands.empty():
+            yield from self._command(self._commands.get())
+        timeout_s = max(until_s - self._clock.now_s(), 0.0)
+        for event in self._parts.acquisition.events(timeout_s):
+            yield from self._gate(event)
+        if self._parts.truth is not None:
+            yield from self._parts.truth.source.volumes()
+
+    def _push(self, event: Event) -> None:
+        """Take one event through the pipeline and publish what it completes."""
+        t_pipeline_s = self._clock.now_s()
+        if self._parts.recording is not None:
+            self._parts.recording.take(event)
+        for prediction in self._parts.pipeline.push(event):
+            self._publish(prediction, t_pipeline_s)
+        if isinstance(event, Marker):
+            self._publish_trigger(event)
+        elif isinstance(event, StreamChanged):
+            self._watch.stream_changed(event.description)
+        elif isinstance(event, MeasuredVolume):
+            self._publish_truth(event)
+
+    def _publish(self, prediction: BoldPrediction, t_pipeline_s: float) -> None:
+        now_s = self._clock.now_s()
+        if prediction.values is not None:
+            prediction = replace(prediction, infer_ms=self._parts.model.infer_ms)
+        prediction = marked_late(prediction, now_s)
+        moments = Moments(
+            t_pipeline_s=t_pipeline_s,
+            t_predicted_s=now_s,
+            t_publish_s=self._clock.now_s(),
+            upstream_ms=self._parts.upstream_ms,
+        )
+        card, widths = self._parts.bundle.card, self.intervals.widths
+        target = self._parts.feedback
+        roi = pred_roi(prediction, card, moments, widths=widths)
+        fb = pred_fb(prediction, card, moments, settings=target, widths=widths)
+        self._parts.feed.publish(fb)
+        self._parts.feed.publish(roi)
+        if self._parts.mirror is not None:
+            self._parts.mirror.push(roi, fb)
+        if self._parts.truth is not None:
+            self._parts.truth.pairs.predicted(prediction)
+        self._note(prediction, fb.age_ms)
+
+    def _note(self, prediction: BoldPrediction, age_ms: float) -> None:
+        """Count, and say when the status has changed."""
+        summary = self.summary
+        summary.n_by_status[prediction.status] += 1
+        summary.n_late += "late" in prediction.reasons
+        if prediction.tick.volume_index is not None:
+            summary.n_volumes += 1
+        if prediction.values is not None:
+            summary.worst_age_ms = max(summary.worst_age_ms, age_ms)
+        if self._interpolated != (names := self._parts.pipeline.interpolated):
+            self._interpolated = names
+            self._say(
+                "info",
+                f"reference and interpolation recomputed; interpolated channels: "
+                f"{', '.join(names) or 'none'}",
+            )
+        status = prediction.status, prediction.reasons
+        if status != self._last_status:
+            self._last_status = status
+            self._say("info", f"status {status[0]}: {', '.join(status[1]) or 'well'}")
+
+    # What is shown beside the predictions
+
+    def _show(self, now_s: float) -> None:
+        feed = self._parts.feed
+        feed.set_state(self._state(), self._newest_s())
+        if now_s >= self._eeg_due_s:
+            self._eeg_due_s = max(self._eeg_due_s + EEG_EVERY_S, now_s)
+            if feed.wants("eeg"):
+                self._publish_view(self._views.eeg)
+        if now_s >= self._slow_due_s:
+            self._slow_due_s = max(self._slow_due_s + SLOW_VIEWS_EVERY_S, now_s)
+            facts = self._stream_facts(now_s)
+            self._publish_view(lambda: self._views.quality(facts))
+            if feed.wants("bands"):
+                self._publish_view(self._views.bands)
+            self._watch.look()
+
+    def _publish_truth(self, volume: MeasuredVolume) -> None:
+        if (truth := self._parts.truth) is None:
+            return
+        learn = self.intervals.take
+        self._publish_view(
+            lambda: truth.pairs.measured(volume, say=self._say, learn=learn)
+        )
+
+    def _publish_view(self, draw: Callable[[], Message | None]) -> None:
+        """Publish what is only looked at; a fault in it must not end a session."""
+        try:
+            message = draw()
+        except Exception:
+            logger.exception("a view could not be drawn; the session goes on")
+            return
+        if message is not None:
+            self._parts.feed.publish(message)
+
+    def _stream_facts(self, now_s: float) -> StreamFacts:
+        newest_s = self._newest_s()
+        marker = self._parts.acquisition.marker
+        heard_s = marker.last_arrived_s if marker else None
+        return StreamFacts(
+            state=stream_state(self._parts.acquisition.eeg),
+            age_s=None if newest_s is None else now_s - newest_s,
+            trigger_age_s=None if heard_s is None else now_s - heard_s,
+            n_overflow_samples=self._parts.acquisition.n_overflow,
+        )
+
+    def _newest_s(self) -> float | None:
+        intake = self._parts.pipeline.intake
+        newest_s = intake.newest_s if intake else None
+        return (
+            None if newest_s is None else self._parts.pipeline.clocks.to_local(newest_s)
+        )
+
+    def _state(self) -> SessionState:
+        if self._paused or self._tr_paused:
+            return "paused"
+        if stream_state(self._parts.acquisition.eeg) != "running":
+            return "stalled"
+        state = self._parts.pipeline.schedule.state
+        if state == "triggers_lost":
+            return "paused"
+        return "waiting" if state in ("waiting", "dummies") else "running"
+
+    def _publish_trigger(self, marker: Marker) -> None:
+        note = self._parts.pipeline.last_trigger
+        if note is None:
+            return
+        self._parts.feed.publish(
+            Trigger(
+                kind=note.kind,
+                volume_index=note.volume_index,
+                t_trigger=note.t_local_s,
+                label=marker.label,
+            )
+        )
+        self._check_tr()
+
+    def _check_tr(self) -> None:
+        """Refuse a scanner whose TR is not the session's."""
+        tr_s = self._parts.pipeline.schedule.tr_mismatch
+        if (tr_s is None) is not self._tr_paused:
+            return
+        self._tr_paused = tr_s is not None
+        if tr_s is None:
+            self._say("info", "the triggers come at the expected TR again")
+            if not self._paused:
+                self._push(OperatorCommand("resume"))
+            return
+        text = (
+            f"triggers come every {tr_s:.4g} s, expected "
+            f"{self._parts.pipeline.tr_s:.4g} s ({100 * TR_TOLERANCE:g} % at most "
+            "off). Give the scanner's TR with --tr, or --trigger-every N if these are "
+            "slice triggers, or use a model for this TR."
+        )
+        if self.summary.n_volumes <= VOLUMES_THAT_MAY_BE_REFUSED:
+            raise StreamMismatch(text)
+        self._push(OperatorCommand("pause", text))
+        self._say("error", f"paused: {text}")
+
+    def _say(self, level: str, text: str) -> None:
+        """Tell the log, and whoever subscribes to it."""
+        logger.log(logging.getLevelNamesMapping()[level.upper()], "%s", text)
+        self._parts.feed.publish(Log(level=level, text=text))  # type: ignore[arg-type]
+
+    def _command(self, command: ControlCommand) -> Iterator[Event]:
+        self._say("info", f"operator: {command.op} {command.text}".strip())
+        if command.op == "stop":
+            self.stop()
+        elif command.op in ("pause", "start", "resume"):
+            self._paused = command.op == "pause"
+            yield OperatorCommand("pause" if self._paused else "resume")
+        else:
+            if self._parts.mirror is not None:
+                text = f"{command.op}: {command.text}"
+                self._parts.mirror.push_event(text, self._clock.now_s())
+            op: Literal["mark", "note"] = "mark" if command.op == "mark" else "note"
+            yield OperatorCommand(op, command.text)

@@ -1,0 +1,1 @@
+"""Measured BOLD paired with predictions, and how they agree."""

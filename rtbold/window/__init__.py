@@ -1,0 +1,1 @@
+"""Hop 3: the 16 s ring, the schedule of TRs, and the cut of each window."""

@@ -1,0 +1,145 @@
+import pytest
+from dashboard_window import WindowRig
+from feed_messages import link, received
+from PyQt6.QtCore import QObject, pyqtSignal
+from PyQt6.QtWidgets import QPushButton
+
+from rtbold.gui.state.address import Address
+from rtbold.gui.state.runs import Run
+from rtbold.gui.views.setup.run_starter import RunStarter
+from rtbold.gui.views.window_parts import REHEARSE, SESSION, SETUP
+
+RUN = Run(2, "training")
+
+
+class Setup(QObject):
+    """The part of the set-up page that starts runs."""
+
+    startRequested = pyqtSignal(tuple, object)  # noqa: N815
+    rehearseRequested = pyqtSignal(object, object)  # noqa: N815
+    logged = pyqtSignal(str)
+
+    def __init__(self):
+        super().__init__()
+        self.run, self.told, self.refreshed = Run(3, "transfer"), [], 0
+        self.start = QPushButton()
+        self.start.clicked.connect(lambda: self.startRequested.emit(("run",), self.run))
+
+    def notes_for_session(self, run):
+        return (f"note of run {run.number}", "override: units")
+
+    def session_started(self, run):
+        self.told.append(("started", run.number))
+
+    def session_ended(self, *, aborted=False, words=""):
+        self.told.append(("aborted" if aborted else "done", words))
+
+    def start_failed(self, run, words):
+        self.told.append(("failed", words))
+
+    def refresh(self, state, now_s):
+        self.refreshed += 1
+
+
+class Session(QObject):
+    """The part of the session page that asks for runs."""
+
+    start_requested = pyqtSignal()
+    participant_requested = pyqtSignal()
+
+    def __init__(self):
+        super().__init__()
+        self.next_run = None
+
+    def set_next_run(self, words):
+        self.next_run = words
+
+
+@pytest.fixture
+def rig(qtbot, tmp_path):
+    made = WindowRig(tmp_path)
+    qtbot.addWidget(made.window)
+    made.setup, made.session, made.rehearsed = Setup(), Session(), []
+    made.rehearse = lambda choice, run: made.rehearsed.append((choice, run))
+    RunStarter(
+        made.window,
+        setup=made.setup,
+        rehearsal=made,
+        session=made.session,
+        now_s=lambda: made.now_s,
+    )
+    return made
+
+
+def test_start_starts_and_the_notes_follow_once_it_is_heard(qtbot, rig):
+    rig.setup.startRequested.emit(("run", "--model", "demo"), RUN)
+    assert rig.setup.told == [("started", 2)]
+    assert rig.window.stack.currentIndex() == SESSION
+    assert rig.session.next_run == "run 03, transfer"
+    rig.hear()
+    assert rig.asked == []
+    rig.hear(link(rig.now_s), received("hello"))
+    rig.hear(link(rig.now_s), received("hello"))
+    qtbot.waitUntil(lambda: rig.asked == ["NOTE", "NOTE"])
+
+
+def test_the_end_of_the_run_is_told(rig):
+    rig.setup.startRequested.emit(("run",), RUN)
+    rig.hear(link(rig.now_s), received("hello"), received("bye"))
+    assert rig.setup.told[-1][0] == "done"
+
+
+def test_a_run_that_died_is_aborted_with_its_words_where_it_was_set_up(rig):
+    rig.setup.startRequested.emit(("run",), RUN)
+    rig.child.code, rig.child.words = 2, "no stream 'X'"
+    rig.hear()
+    state, words = rig.setup.told[-1]
+    assert state == "aborted"
+    assert "no stream 'X'" in words
+    assert rig.window.stack.currentIndex() == SETUP
+
+
+def test_a_run_that_cannot_start_can_be_started_again(rig):
+    rig.child.problem = "the folder is read-only"
+    rig.setup.startRequested.emit(("run",), RUN)
+    assert rig.setup.told == [("failed", "the folder is read-only")]
+    rig.window.tick()
+    assert [state for state, _ in rig.setup.told] == ["failed"]
+
+
+def test_a_run_that_is_left_for_another_session_is_not_shown_as_running(rig):
+    rig.setup.startRequested.emit(("run",), RUN)
+    rig.hear(link(rig.now_s), received("hello"))
+    rig.window.join(Address("tcp://elsewhere:5580"))
+    rig.hear()
+    assert [state for state, _ in rig.setup.told] == ["started", "done"]
+
+
+def test_start_on_the_session_page_starts_the_next_run(rig):
+    rig.session.start_requested.emit()
+    assert rig.setup.refreshed == 1
+    assert rig.setup.told == [("started", 3)]
+
+
+def test_a_rehearsal_begins_and_its_session_is_not_offered(rig):
+    rig.setup.rehearseRequested.emit("choice", RUN)
+    assert rig.rehearsed == [("choice", RUN)]
+    assert rig.window.stack.currentIndex() == REHEARSE
+
+
+def test_what_was_overridden_is_in_the_log(rig):
+    rig.setup.logged.emit("override: units (checked by hand)")
+    assert "checked by hand" in rig.window.state.log.entries[-1].text
+
+
+def test_a_joined_session_that_ends_is_no_run_of_ours(rig):
+    rig.window.join(Address())
+    rig.hear(link(rig.now_s), received("hello"), received("bye"))
+    assert rig.setup.told == []
+
+
+def test_the_participants_window_opens_from_the_session_page(rig):
+    rig.session.participant_requested.emit()
+    assert rig.window.participant.window is not None
+    rig.session.participant_requested.emit()
+    assert rig.window.participant.window is None

@@ -1,0 +1,56 @@
+from PyQt6.QtWidgets import QPushButton
+
+from rtbold.gui.state.theme_colours import DARK, LIGHT
+from rtbold.gui.views.notices import MOST_NOTICES, NoticeBar
+
+
+def bar_of(qtbot):
+    bar = NoticeBar(DARK)
+    qtbot.addWidget(bar)
+    return bar
+
+
+def test_it_is_there_only_while_there_is_something_to_say(qtbot):
+    bar = bar_of(qtbot)
+    assert bar.isHidden()
+    bar.show_notice("died", "It ended.", level="invalid")
+    assert not bar.isHidden()
+    assert "It ended." in bar.texts()["died"]
+    bar.findChild(QPushButton, "notice_died_hide").click()
+    assert bar.isHidden()
+
+
+def test_a_notice_of_the_same_key_replaces_and_the_oldest_goes(qtbot):
+    bar = bar_of(qtbot)
+    bar.show_notice("a", "first")
+    bar.show_notice("a", "second")
+    assert [text[-6:] for text in bar.texts().values()] == ["second"]
+    for number in range(10):
+        bar.show_notice(f"n{number}", "more")
+    assert list(bar.texts()) == [f"n{n}" for n in range(10 - MOST_NOTICES, 10)]
+    bar.set_colours(LIGHT)
+
+
+def test_its_button_acts_once_and_takes_the_notice_away(qtbot):
+    bar, done = bar_of(qtbot), []
+    bar.show_notice("offer", "Join?", action=("Join it", lambda: done.append(1)))
+    button = bar.findChild(QPushButton, "notice_offer_action")
+    assert button.text() == "Join it"
+    button.click()
+    assert done == [1]
+    assert bar.texts() == {}
+
+
+def test_a_long_story_is_cut_and_whole_in_the_tooltip(qtbot):
+    bar = bar_of(qtbot)
+    story = "\n".join(f"line {n}" for n in range(9))
+    bar.show_notice("died", story)
+    assert "line 2 …" in bar.texts()["died"]
+    assert "line 3" not in bar.texts()["died"]
+    assert bar._notices["died"].label.toolTip() == story
+
+
+def test_words_from_elsewhere_are_no_markup(qtbot):
+    bar = bar_of(qtbot)
+    bar.show_notice("died", "<img src=x> <b>bold</b>")
+    assert "<b>bold</b>" in bar.texts()["died"]

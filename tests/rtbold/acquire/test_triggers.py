@@ -1,0 +1,111 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rtbold.acquire.triggers import (
+    RisingEdges,
+    channel_markers,
+    choose_label,
+    find_channel,
+    labelled,
+    marker_labels,
+    same_label,
+)
+from rtbold.errors import AmbiguousStream, StreamMismatch
+from rtbold.messages import Channel, Marker, StreamDescription
+
+LEVELS = st.lists(st.sampled_from([0.0, 1.0, 3.0, np.nan]), min_size=1, max_size=60)
+
+
+def edges_of(values):
+    values = np.array(values, dtype=float)
+    return RisingEdges()(values, np.arange(values.size) / 10)
+
+
+def test_each_rise_is_a_marker_at_its_own_sample():
+    assert edges_of([0, 0, 1, 1, 0, 2, 0]) == [("1", 0.2), ("2", 0.5)]
+
+
+def test_a_fall_is_no_marker():
+    # bits: 1 is the volume, 2 something else that comes and goes while it is held
+    assert edges_of([0, 1, 3, 1, 0]) == [("1", 0.1), ("3", 0.2)]
+
+
+def test_a_level_that_was_up_before_is_no_marker():
+    assert edges_of([1, 1, 0, 1]) == [("1", 0.3)]
+
+
+@given(levels=LEVELS, cuts=st.lists(st.integers(0, 60), max_size=8))
+def test_chunking_does_not_matter(levels, cuts):
+    values, stamps = np.array(levels), np.arange(len(levels), dtype=float)
+    chunked = RisingEdges()
+    at = sorted(c for c in cuts if c <= len(levels))
+    online = [
+        edge
+        for v, t in zip(np.split(values, at), np.split(stamps, at), strict=True)
+        for edge in chunked(v, t)
+    ]
+    assert online == RisingEdges()(values, stamps)
+
+
+def test_after_a_reset_a_held_level_is_no_new_rise():
+    edges = RisingEdges()
+    edges(np.array([0.0]), np.array([0.0]))
+    edges.reset()
+    assert edges(np.array([1.0, 1.0]), np.array([1.0, 2.0])) == []
+
+
+def test_labels_differ_in_blanks_case_and_group_only():
+    assert same_label("R  1", "R1")
+    assert same_label("Response/R  1", "r1")
+    assert not same_label("R10", "R1")
+
+
+def test_one_label_is_chosen_several_are_not():
+    assert choose_label(set()) is None
+    assert choose_label({"R128"}) == "R128"
+    assert choose_label({"R128", "S  1"}, "S1") == "S  1"
+    assert choose_label({"R128"}, "S1") is None
+    with pytest.raises(AmbiguousStream, match=r"'R128', 'S  1'.*--trigger"):
+        choose_label({"R128", "S  1"})
+
+
+def test_a_wanted_label_is_passed_on_in_the_wanted_spelling():
+    assert labelled("R  1", "R1") == "R1"
+    assert labelled("S  1", "R1") == "S  1"
+    assert labelled("R  1", None) == "R  1"
+
+
+def test_markers_of_a_channel_carry_the_stamp_of_their_sample():
+    assert channel_markers([("1", 0.2)], "1", 0.5) == [Marker("1", 0.2, 0.5, "channel")]
+
+
+@pytest.mark.parametrize(
+    ("values", "labels"),
+    [(["R128 "], ["R128"]), ([""], []), ([5], ["5"]), ([2.0], ["2"]), ([0.5], ["0.5"])],
+)
+def test_one_channel_gives_its_value(values, labels):
+    stream = StreamDescription("m", "Markers", 0.0, (Channel("x"),))
+    assert marker_labels(values, stream) == labels
+
+
+@pytest.mark.parametrize(
+    ("kind", "labels", "values", "expected"),
+    [
+        ("Markers", ("R128", "S  1"), [0.0, 0.2], ["S  1"]),
+        ("annotations", ("R128",), [2.0], ["R128"]),
+        ("annotations", ("R128", "S  1"), [0.1, 0.1], ["R128", "S  1"]),
+    ],
+)
+def test_a_channel_per_event_gives_the_channel_s_label(kind, labels, values, expected):
+    channels = tuple(Channel(label) for label in labels)
+    stream = StreamDescription("m", kind, 0.0, channels)
+    assert marker_labels(values, stream) == expected
+
+
+def test_the_trigger_channel_is_found_by_its_label():
+    channels = [Channel("Cz"), Channel("STI 014", "", "trigger")]
+    assert find_channel(channels, "sti 014") == 1
+    with pytest.raises(StreamMismatch, match=r"0 channels.*'TRIG'.*STI 014"):
+        find_channel(channels, "TRIG")

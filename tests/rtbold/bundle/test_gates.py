@@ -1,0 +1,135 @@
+import pytest
+from msgspec.structs import replace
+from pipeline_rig import card, stream
+
+from rtbold.bundle.card import Cleaning, Origin
+from rtbold.bundle.gates import SessionDomain, domain_reasons, parse_cleaning
+from rtbold.config import RunSettings
+from rtbold.errors import ConfigError, DomainRefused
+
+SUBJECT = card(
+    origin=Origin(kind="subject", simulated_lineage=False, verdict_on_real_data=True),
+    cleaning=Cleaning(mode="online", software="RecView"),
+    scanner="inside_running",
+)
+UNSAID = SessionDomain()
+REAL = stream(500.0, simulated=False)
+
+
+def reasons(said=UNSAID, *, on=REAL, model=SUBJECT, triggers=True, ok=False):
+    return domain_reasons(model, on, said, triggers=triggers, allowed=ok)
+
+
+def test_same_chain_in_the_running_scanner_needs_nothing_more():
+    assert reasons(SessionDomain(cleaning="online:recview")) == ()
+    assert reasons(on=stream(500.0, simulated=False, cleaning="online:RecView")) == ()
+
+
+@pytest.mark.parametrize("other", ["offline:RecView", "online:FASTER", "none"])
+def test_another_chain_is_refused_and_degrades_where_it_is_allowed(other):
+    said = SessionDomain(cleaning=other)
+    with pytest.raises(DomainRefused, match=r"RecView \(online\).*allow-domain-shift"):
+        reasons(said)
+    assert reasons(said, ok=True) == ("domain_shift",)
+
+
+def test_a_real_stream_that_says_nothing_is_asked_about():
+    with pytest.raises(DomainRefused, match="--cleaning online:RecView"):
+        reasons()
+    assert reasons(ok=True) == ("domain_shift",)
+
+
+def test_a_chain_without_a_name_as_published_weights_have_it():
+    model = replace(SUBJECT, cleaning=Cleaning(mode="offline"))
+    with pytest.raises(DomainRefused) as caught:
+        reasons(model=model)
+    told = str(caught.value)
+    assert "cleaned by something without a name (offline)" in told
+    assert "give --cleaning what it is (online:NAME" in told
+    with pytest.raises(DomainRefused, match="something without a name"):
+        reasons(SessionDomain(cleaning="offline:EEGLAB"), model=model)
+
+
+UNCLEANED = replace(SUBJECT, cleaning=Cleaning(mode="none"))
+
+
+@pytest.mark.parametrize(
+    ("model", "said", "told"),
+    [
+        (SUBJECT, "none", "was cleaned by RecView (online), this EEG was not cleaned"),
+        (SUBJECT, "offline:FASTER",
+         "was cleaned by RecView (online), this EEG was cleaned by FASTER (offline)"),
+        (UNCLEANED, "online:RecView",
+         "EEG that was not cleaned, this EEG was cleaned by RecView (online)"),
+        (UNCLEANED, None,
+         "EEG that was not cleaned, and nothing says what this stream comes through: "
+         "give --cleaning none if it was not cleaned either, or what it is"),
+        (SUBJECT, None, "give --cleaning online:RecView if it is the same, or what it"),
+    ],
+)  # fmt: skip
+def test_each_case_is_said_as_it_is(model, said, told):
+    with pytest.raises(DomainRefused) as caught:
+        reasons(SessionDomain(cleaning=said), model=model)
+    assert told in str(caught.value)
+    assert "by nothing" not in str(caught.value)
+
+
+def test_eeg_that_nobody_cleaned_fits_a_model_of_such_eeg():
+    assert reasons(SessionDomain(cleaning="none"), model=UNCLEANED) == ()
+
+
+def test_a_stream_that_says_nonsense_is_not_believed():
+    with pytest.raises(DomainRefused, match="'RecView', expected online:NAME"):
+        reasons(on=stream(500.0, simulated=False, cleaning="RecView"))
+
+
+def test_option_goes_over_what_the_stream_declares():
+    on = stream(500.0, simulated=False, cleaning="offline:FASTER")
+    assert reasons(SessionDomain(cleaning="online:RecView"), on=on) == ()
+
+
+@pytest.mark.parametrize(("where", "told"), [("outside", "outside the scanner"),
+                                             ("inside_idle", "at rest")])  # fmt: skip
+def test_elsewhere_than_in_the_running_scanner_is_refused(where, told):
+    said = SessionDomain(cleaning="online:RecView", scanner=where)
+    with pytest.raises(DomainRefused, match=told):
+        reasons(said)
+    assert reasons(said, ok=True) == ("domain_shift",)
+
+
+def test_a_free_run_must_say_where_it_is():
+    said = SessionDomain(cleaning="online:RecView")
+    with pytest.raises(DomainRefused, match="--scanner"):
+        reasons(said, triggers=False)
+    inside = SessionDomain(cleaning="online:RecView", scanner="inside_running")
+    assert reasons(inside, triggers=False) == ()
+
+
+def test_the_twin_runs_what_was_calibrated_on_it_unless_told_otherwise():
+    twin = stream(500.0)
+    assert reasons(on=twin, triggers=False) == ()
+    with pytest.raises(DomainRefused):
+        reasons(SessionDomain(cleaning="none"), on=twin)
+
+
+def test_a_model_of_an_unknown_chain_is_compared_with_nothing():
+    model = card(cleaning=Cleaning(), scanner="unknown")
+    assert reasons(model=model) == ()
+
+
+@pytest.mark.parametrize("text", ["RecView", "online:", "offline", "both:x", ""])
+def test_what_names_no_chain_is_refused(text):
+    with pytest.raises(ConfigError, match="online:NAME"):
+        SessionDomain(cleaning=text)
+
+
+def test_names_keep_colons_and_case():
+    assert parse_cleaning(" Online: Net Station: v5 ") == Cleaning(
+        mode="online", software="Net Station: v5"
+    )
+    assert parse_cleaning("NONE") == Cleaning(mode="none")
+
+
+def test_scanner_is_one_of_three():
+    with pytest.raises(ConfigError, match=r"--scanner is 'upstairs'.*outside"):
+        RunSettings.build({"scanner": "upstairs"})

@@ -1,0 +1,246 @@
+import shutil
+from pathlib import Path
+
+import pytest
+
+from rtbold.clock import HandCrankedClock
+from rtbold.errors import RtboldError
+from rtbold.messages import Channel, StreamDescription
+from rtbold.record import labrecorder, recorder
+from rtbold.record.folder import open_session_folder
+from rtbold.record.labrecorder import find_labrecorder, predicate
+from rtbold.record.recorder import Recorder
+
+
+def stream(name="amp", **given):
+    return StreamDescription(name, "EEG", 250.0, (Channel("Cz"),), **given)
+
+
+def test_the_bundled_program_is_found():
+    assert "LabRecorderCLI" in find_labrecorder().name
+
+
+def test_without_the_package_the_path_is_searched(monkeypatch):
+    monkeypatch.setattr(labrecorder, "find_spec", lambda _: None)
+    monkeypatch.setattr(shutil, "which", lambda _: "/opt/LabRecorderCLI")
+    assert find_labrecorder() == Path("/opt/LabRecorderCLI")
+    monkeypatch.setattr(shutil, "which", lambda _: None)
+    with pytest.raises(RtboldError, match=r"pip install 'rtbold\[record\]'"):
+        find_labrecorder()
+
+
+def test_a_stream_is_picked_by_its_uid_if_it_is_known():
+    assert predicate(stream(uid="u-1", source_id="s")) == "uid='u-1'"
+    by_name = predicate(stream("it's", source_id="s", host="h"))
+    assert by_name == """name="it's" and source_id='s' and hostname='h'"""
+    with pytest.raises(RtboldError, match="both kinds of quotes"):
+        predicate(stream('it\'s "it"'))
+
+
+class FakeProcess:
+    """What a Recorder sees of LabRecorder; files are real."""
+
+    def __init__(self, path, streams, *, log, executable=None):
+        self.path, self.streams, self.pid = path, tuple(streams), 1
+        self.control_path = None
+        self.running, self.collecting, self.missing = True, 0, ()
+        path.write_bytes(b"XDF:")
+        FakeProcess.made.append(self)
+
+    made: list = []  # noqa: RUF012  emptied by the fixture
+
+    def n_collecting(self):
+        return self.collecting
+
+    def still_there(self):
+        return tuple(s for s in self.streams if s not in self.missing)
+
+
+class Disk:
+    free = 2**40
+
+
+@pytest.fixture
+def watched(monkeypatch, tmp_path):
+    FakeProcess.made.clear()
+    monkeypatch.setattr(recorder, "LabRecorderProcess", FakeProcess)
+    monkeypatch.setattr(recorder.shutil, "disk_usage", lambda _: Disk)
+    clock = HandCrankedClock(100.0)
+    made = Recorder(open_session_folder(tmp_path, "S01"), clock)
+    made._open_part([stream(uid="u1", source_id="s1"), stream("m", uid="u2")])
+
+    def tick(seconds):
+        clock.advance(seconds)
+        made._follow_changes(clock.now_s())
+        made._replace_ended(clock.now_s())
+        made._update(clock.now_s())
+        return made.state
+
+    return made, FakeProcess.made, tick
+
+
+def grow(process):
+    process.path.write_bytes(process.path.read_bytes() + b"x" * 100)
+
+
+def test_a_stream_counts_as_recorded_two_seconds_after_its_part_says_so(watched):
+    made, (process,), tick = watched
+    tick(0.5)
+    assert not made.covers("u1")
+    process.collecting = 2
+    assert tick(0.5).status == "recording"
+    assert not made.covers("u1")
+    tick(2.0)
+    assert made.covers("u1")
+    assert made.covers("u2")
+    assert not made.covers("u3")
+
+
+def test_a_new_identity_gets_a_part_and_the_first_goes_on(watched):
+    made, processes, tick = watched
+    made.source_changed(stream(uid="u9", source_id="s9"))
+    tick(0.5)
+    assert [p.streams[0].uid for p in processes] == ["u1", "u9"]
+    assert processes[1].path.name.endswith("_part-02.xdf")
+    made.source_changed(stream(uid="u9", source_id="s9"))  # told twice
+    assert tick(0.5).n_parts == 2
+
+
+def test_the_same_source_reconnects_by_itself_after_a_while(watched):
+    made, processes, tick = watched
+    processes[0].collecting = 2
+    made.source_changed(stream(uid="u8", source_id="s1"))
+    tick(0.5)
+    assert len(processes) == 1
+    assert not made.covers("u8")
+    tick(10.0)
+    assert made.covers("u8")
+
+
+def test_other_channels_under_the_same_id_get_a_part_of_their_own(watched):
+    made, processes, tick = watched
+    other = StreamDescription(
+        "amp", "EEG", 250.0, (Channel("Pz"),), source_id="s1", uid="u8"
+    )
+    made.source_changed(other)
+    tick(0.5)
+    assert len(processes) == 2
+
+
+def test_a_part_that_ends_is_replaced_without_what_is_gone(watched):
+    _made, processes, tick = watched
+    processes[0].running = False
+    tick(1.0)
+    assert len(processes) == 1  # not at once: it may end at once again
+    processes[0].missing = (processes[0].streams[1],)
+    state = tick(5.0)
+    assert [s.uid for s in processes[1].streams] == ["u1"]
+    assert state.status == "degraded"
+    assert "started again" in state.message
+
+
+def test_no_recorder_left_is_a_failure(watched):
+    _made, (process,), tick = watched
+    process.running = False
+    process.missing = process.streams
+    state = tick(6.0)
+    assert state.status == "failed"
+    assert "no recorder is running" in state.message
+
+
+def test_a_file_that_does_not_grow_is_a_failure(watched):
+    _made, (process,), tick = watched
+    assert tick(1.0).status == "recording"
+    state = tick(20.0)
+    assert state.status == "failed"
+    assert "disk full" in state.message
+    grow(process)
+    assert tick(1.0).status == "recording"
+
+
+def test_a_file_that_vanishes_is_a_failure(watched):
+    _made, (process,), tick = watched
+    assert tick(1.0).n_bytes == 4
+    process.path.unlink()
+    state = tick(1.0)
+    assert state.status == "failed"
+    assert "vanished" in state.message
+
+
+def test_little_room_is_told(watched, monkeypatch):
+    _made, _processes, tick = watched
+    monkeypatch.setattr(Disk, "free", 100 * 2**20)
+    state = tick(1.0)
+    assert state.status == "degraded"
+    assert "100 MB" in state.message
+
+
+@pytest.fixture
+def no_room(monkeypatch):
+    """Return the attempts to start LabRecorder, which fail, and how to end that."""
+    attempts = []
+
+    def refuse(path, streams, **_):
+        attempts.append(path)
+        raise RtboldError("no room")
+
+    def begin():
+        monkeypatch.setattr(recorder, "LabRecorderProcess", refuse)
+        return attempts, lambda: monkeypatch.setattr(
+            recorder, "LabRecorderProcess", FakeProcess
+        )
+
+    return begin
+
+
+def test_a_change_whose_part_cannot_be_opened_is_tried_again_and_told(watched, no_room):
+    made, processes, tick = watched
+    attempts, end = no_room()
+    made.source_changed(stream(uid="u9", source_id="s9"))
+    state = tick(0.5)
+    assert state.status == "failed"
+    assert "no room" in state.message
+    tick(4.0)
+    assert len(attempts) == 1  # not in each look
+    end()
+    state = tick(1.0)
+    assert [p.streams[0].uid for p in processes] == ["u1", "u9"]
+    assert state.status == "degraded"
+    assert "no room" in state.message
+
+
+def test_a_part_that_cannot_be_replaced_is_tried_again_and_told(watched, no_room):
+    _made, processes, tick = watched
+    processes[0].running = False
+    _attempts, end = no_room()
+    assert tick(6.0).status == "failed"
+    end()
+    assert tick(1.0).n_parts == 1
+    state = tick(4.0)
+    assert (state.n_parts, state.status) == (2, "degraded")
+    assert "started again; amp, m was not recorded all the time" in state.message
+
+
+def test_no_more_parts_than_twenty_and_that_is_told(watched):
+    made, processes, tick = watched
+    for n in range(30):
+        made.source_changed(stream(uid=f"v{n}", source_id=f"t{n}"))
+        state = tick(0.5)
+    assert len(processes) == 20
+    assert state.status == "failed"
+    assert "20 parts" in state.message
+
+
+def test_nothing_counts_as_recorded_by_a_dead_process(watched):
+    made, processes, tick = watched
+    processes[0].collecting = 2
+    made.source_changed(stream(uid="u8", source_id="s1"))
+    tick(0.5)
+    tick(10.0)
+    assert made.covers("u2")
+    assert made.covers("u8")
+    processes[0].running = False
+    tick(0.5)
+    assert not made.covers("u2")
+    assert not made.covers("u8")
+    assert [s.uid for s in processes[1].streams] == ["u8", "u2"]  # as it is now

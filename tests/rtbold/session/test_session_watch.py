@@ -1,0 +1,59 @@
+from types import SimpleNamespace
+
+import pipeline_rig as rig
+import pytest
+
+from rtbold.acquire.acquisition import InletStatus
+from rtbold.session_watch import Watch
+
+
+@pytest.fixture
+def parts():
+    return SimpleNamespace(
+        acquisition=SimpleNamespace(
+            refused=None,
+            eeg=InletStatus(state="connected"),
+            marker=None,
+            marker_description=None,
+            n_overflow=0,
+        ),
+        feed=SimpleNamespace(n_encode_errors=0, last_encode_error=None),
+        said=[],
+    )
+
+
+@pytest.fixture
+def watch(parts):
+    made = Watch(
+        parts.acquisition,
+        rig.pipeline(),
+        None,
+        feed=parts.feed,
+        say=lambda level, text: parts.said.append((level, text)),
+        tell_clock=lambda ms: None,
+    )
+    made.look()
+    parts.said.clear()
+    return made
+
+
+def test_a_message_that_could_not_be_encoded_is_told_once(watch, parts):
+    watch.look()
+    assert parts.said == []
+    parts.feed.n_encode_errors = 2
+    parts.feed.last_encode_error = TypeError("an object is no text")
+    watch.look()
+    watch.look()
+    ((level, text),) = parts.said
+    assert level == "error"
+    assert "2 messages could not be encoded" in text
+    assert "an object is no text" in text
+
+
+def test_samples_that_the_session_did_not_take_in_time_are_told(watch, parts):
+    for n in (480, 480, 960):
+        parts.acquisition.n_overflow = n
+        watch.look()
+    assert [level for level, _ in parts.said] == ["error", "error"]
+    assert "480 samples were dropped" in parts.said[0][1]
+    assert "960 samples" in parts.said[1][1]

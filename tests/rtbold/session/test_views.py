@@ -1,0 +1,102 @@
+import json
+from dataclasses import replace
+
+import numpy as np
+import pipeline_rig as rig
+import pytest
+
+from rtbold.codec import encode, unpack_samples
+from rtbold.messages import Marker, StreamChanged
+from rtbold.preflight.checks import channel_lines
+from rtbold.session.views import StreamFacts, Views
+
+RATE_HZ = 250.0
+FACTS = StreamFacts(
+    state="running", age_s=0.02, trigger_age_s=None, n_overflow_samples=0
+)
+
+
+@pytest.fixture
+def pipe():
+    pipe = rig.pipeline()
+    pipe.push(StreamChanged(rig.stream(RATE_HZ)))
+    return pipe
+
+
+def feed(pipe, data_uv, **options):
+    cuts = rig.every(RATE_HZ, data_uv.shape[1] / RATE_HZ)
+    for chunk in rig.samples(data_uv, RATE_HZ, cuts, **options):
+        pipe.push(chunk)
+
+
+def test_eeg_comes_in_pieces_that_fit_together(pipe):
+    views = Views(pipe, rig.card())
+    assert views.eeg() is None
+    data_uv = rig.eeg(RATE_HZ, 4.0)
+    half = round(2 * RATE_HZ)
+    feed(pipe, data_uv[:, :half])
+    first = views.eeg()
+    feed(pipe, data_uv[:, half:], t0_s=rig.T0_S + 2.0, index0=half)
+    second = views.eeg()
+    assert views.eeg() is None
+    assert (first.sample_index, second.sample_index) == (0, first.n_samples)
+    assert second.t_first == pytest.approx(first.t_first + first.n_samples / 200)
+    samples_uv = np.concatenate([unpack_samples(first), unpack_samples(second)], axis=1)
+    assert samples_uv.shape[0] == len(rig.CHANNELS)
+    np.testing.assert_allclose(samples_uv.mean(axis=0), 0, atol=1e-4)  # average ref.
+
+
+def test_bands_need_four_seconds_and_find_alpha(pipe):
+    views = Views(pipe, rig.card())
+    data_uv = rig.eeg(RATE_HZ, 8.0)
+    t_s = np.arange(data_uv.shape[1]) / RATE_HZ
+    data_uv[3] += (30 * np.sin(2 * np.pi * 10 * t_s)).astype(np.float32)
+    feed(pipe, data_uv[:, : round(2 * RATE_HZ)])
+    assert views.bands() is None
+    begin = round(2 * RATE_HZ)
+    feed(pipe, data_uv[:, begin:], t0_s=rig.T0_S + 2.0, index0=begin)
+    bands = views.bands()
+    alpha = bands.power_uv2[bands.bands.index("alpha")]
+    assert len(alpha) == len(rig.CHANNELS)
+    assert alpha[3] == max(alpha)
+    assert alpha[3] > 100
+    assert bands.t_end - bands.t_start == 4.0
+
+
+def test_quality_names_a_flat_channel_and_a_missing_stream():
+    pipe = rig.pipeline()
+    views = Views(pipe, rig.card())
+    before = views.quality(FACTS)
+    assert {part.state for part in before.channels} == {"missing"}
+    assert before.rate_hz_nominal is None
+    pipe.push(StreamChanged(rig.stream(RATE_HZ)))
+    data_uv = rig.eeg(RATE_HZ, 4.0)
+    data_uv[1] = 7.0
+    feed(pipe, data_uv)
+    states = {part.label: part.state for part in views.quality(FACTS).channels}
+    assert states["CZ"] == "flat"
+    assert {s for name, s in states.items() if name != "CZ"} == {"good"}
+
+
+def test_quality_and_preflight_have_one_word_for_a_railed_channel(pipe):
+    data_uv = rig.eeg(RATE_HZ, 4.0)
+    data_uv[1] = 5000.0  # at the rail, so it does not vary either
+    feed(pipe, data_uv)
+    parts = Views(pipe, rig.card()).quality(FACTS).channels
+    heard = pipe.intake.monitor.report()
+    lines = channel_lines(rig.card(), rig.stream(RATE_HZ), heard)
+    assert {part.label: part.state for part in parts}["CZ"] == "railed"
+    assert [part.state for part in parts] == [line.state for line in lines]
+
+
+def test_quality_tells_how_late_triggers_come_and_what_was_lost(pipe):
+    views = Views(pipe, rig.card())
+    before = json.loads(encode(views.quality(FACTS)))
+    new = {"trigger_lag_ms", "n_triggers_implausible", "n_overflow_samples"}
+    assert not new & set(before)  # nothing to say
+    pipe.push(Marker("R128", rig.T0_S, rig.T0_S + 0.035))
+    pipe.push(Marker("R128", rig.T0_S + 500.0, rig.T0_S + 2.0))  # cannot be
+    lost = views.quality(replace(FACTS, n_overflow_samples=480))
+    assert (lost.n_triggers_implausible, lost.n_overflow_samples) == (1, 480)
+    pipe.push(Marker("R128", rig.T0_S + 2.1, rig.T0_S + 2.135))
+    assert views.quality(FACTS).trigger_lag_ms == pytest.approx(35.0)
