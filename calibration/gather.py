@@ -14,10 +14,14 @@ from rtbold.calibration.fit.split import IntArray, StrictSettings, strict_folds
 from rtbold.calibration.inputs.alignment import Alignment, align
 from rtbold.calibration.inputs.bold import read_bold, read_confounds
 from rtbold.calibration.inputs.bold_series import BoldSeries, plain_name
-from rtbold.calibration.inputs.channel_facts import ChannelFacts, channel_facts
-from rtbold.calibration.inputs.eeg import EegRecording, read_eeg
+from rtbold.calibration.inputs.eeg import (
+    ChannelFacts,
+    EegRecording,
+    channel_facts,
+    read_eeg,
+)
 from rtbold.calibration.inputs.lag import LagScan, lag_scan
-from rtbold.calibration.inputs.runs import trigger_runs
+from rtbold.calibration.inputs.triggers import trigger_runs
 from rtbold.calibration.inputs.windows import CalibrationScan, scan_of
 from rtbold.calibration.lineage import ScanMarks, marks_of_scan, refuse_seen
 from rtbold.calibration.settings import CalibrationSettings, ScanFiles

@@ -20,8 +20,8 @@ from rtbold.bundle.card import Card, Lineage, SeenScan
 from rtbold.calibration.inputs.alignment import Alignment
 from rtbold.calibration.inputs.eeg import EegRecording
 from rtbold.errors import ConfigError
+from rtbold.files.events import stamps
 from rtbold.messages import Float32Array, FloatArray
-from rtbold.session.replay import stamps
 
 EEG_CHANGES_N: Final = 20  # from volume to volume, in one mark
 BOLD_CHANGES_N: Final = 24  # more, because BOLD is smoother

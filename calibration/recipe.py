@@ -11,8 +11,15 @@ import numpy as np
 import torch
 
 from rtbold.bundle import store as bundles
+from rtbold.bundle.card import LikenessReference
 from rtbold.bundle.store import Bundle
-from rtbold.calibration.evaluate.choose import Candidates, choose
+from rtbold.calibration.evaluate.choose import (
+    Candidates,
+    Judgement,
+    OtherAnswers,
+    choose,
+    published_score,
+)
 from rtbold.calibration.evaluate.intervals import conformal_intervals
 from rtbold.calibration.evaluate.likeness import (
     head_inputs,
@@ -32,19 +39,23 @@ from rtbold.calibration.fit.folds import (
     out_of_fold,
     read_scan,
 )
-from rtbold.calibration.fit.protocol import Material, Strategy, Wish
+from rtbold.calibration.fit.protocol import (
+    Clock,
+    Material,
+    Strategy,
+    Tell,
+    Wish,
+    untimed,
+    untold,
+)
 from rtbold.calibration.fit.split import Part, StrictSettings, final_part, strict_folds
 from rtbold.calibration.fit.target import MeasuredScan
 from rtbold.calibration.gather import Gathered, Say, gather
 from rtbold.calibration.inputs.bold_series import plain_name
-from rtbold.calibration.judging import Judgement, OtherAnswers
 from rtbold.calibration.lineage import refuse_same_data
-from rtbold.calibration.progress import Clock, Tell, untimed, untold
-from rtbold.calibration.published import published_score
 from rtbold.calibration.result import CalibrationResult, Choice
 from rtbold.calibration.settings import NOTHING, CalibrationSettings, StrategyOption
 from rtbold.errors import ConfigError
-from rtbold.likeness_reference import LikenessReference
 from rtbold.messages import Float32Array, FloatArray
 
 _BATCH = 32

@@ -6,11 +6,10 @@ from pathlib import Path
 from typing import Final, Literal, get_args
 
 from rtbold.bundle.card import Cleaning
-from rtbold.calibration.inputs.pairs import Pairing
+from rtbold.calibration.inputs.alignment import Pairing
 from rtbold.calibration.inputs.windows import WindowSettings
-from rtbold.config import SCANNERS, check_range
+from rtbold.config import SCANNERS, check_label, check_range
 from rtbold.errors import ConfigError
-from rtbold.record.folder import check_label
 
 NOTHING: Final = "nothing"
 AUTO: Final = "auto"

@@ -1,7 +1,15 @@
 """Layers that more than one architecture is made of."""
 
+import math
+from collections.abc import Sequence
+
+import numpy as np
 import torch
+from numpy.polynomial.legendre import legval
 from torch import Tensor, nn
+
+from rtbold.electrodes import positions
+from rtbold.messages import FloatArray
 
 
 class DropPath(nn.Module):
@@ -37,3 +45,119 @@ class TokenSummary(nn.Module):
         x = self.squeeze(self.norm(tokens))  # (b, token, width)
         out: Tensor = self.dropout(x.flatten(1))  # (b, token * width)
         return out
+
+
+# The surface Laplacian by spherical splines (Perrin et al. 1989, corrected 1990).
+#
+# A fixed, linear sharpening of the scalp's potential that undoes part of what the skull
+# blurs. It starts learned unmixing where an electrode mostly means what lies below it.
+
+STIFFNESS = 4
+N_TERMS = 60
+REGULARISATION = 1e-5
+
+
+def surface_laplacian(channels: Sequence[str]) -> FloatArray:
+    """Return (channels, channels); each row has unit norm and does not see a constant.
+
+    Unit norm, because the scale of a current density is no use to a network.
+    """
+    xyz = positions(channels)
+    cosine = np.clip(xyz @ xyz.T, -1.0, 1.0)
+    n = np.arange(1.0, N_TERMS)
+    series = np.zeros(N_TERMS)
+    series[1:] = (2 * n + 1) / (n * (n + 1)) ** STIFFNESS / (4 * np.pi)
+    potential = legval(cosine, series)
+    series[1:] *= n * (n + 1)
+    density = legval(cosine, series)
+    inverse = np.linalg.inv(potential + REGULARISATION * np.eye(len(channels)))
+    sums = inverse.sum(axis=1)
+    coefficients = inverse - np.outer(sums, sums) / sums.sum()
+    laplacian: FloatArray = density @ coefficients
+    laplacian /= np.linalg.norm(laplacian, axis=1, keepdims=True)
+    return laplacian
+
+
+# What the linear models share: frozen scaling of features and one linear map.
+
+
+class LinearModel(nn.Module):
+    """``bold = head((features - mean) / scale)``, fitted in closed form.
+
+    `mean` and `scale` come from the training windows and stay as they are: a live loop
+    cannot scale by a scan that is not over yet.
+    """
+
+    mean: Tensor
+    scale: Tensor
+
+    def __init__(self, n_features: int, n_rois: int) -> None:
+        super().__init__()
+        self.register_buffer("mean", torch.zeros(n_features))
+        self.register_buffer("scale", torch.ones(n_features))
+        self.head = nn.Linear(n_features, n_rois)
+
+    def features(self, eeg_uv: Tensor) -> Tensor:
+        """Return what the map is fitted on, (b, features)."""
+        raise NotImplementedError
+
+    def forward(self, eeg_uv: Tensor) -> Tensor:
+        """Predict (b, rois) in units of the target normalisation."""
+        features = (self.features(eeg_uv) - self.mean) / self.scale  # (b, features)
+        out: Tensor = self.head(features)
+        return out
+
+
+# Power spectra of short pieces, in a form that trains fast and exports anywhere.
+
+
+class PowerSpectrum(nn.Module):
+    """Squared magnitude of the one-sided spectrum; (..., n) -> (..., bins).
+
+    `by_product` is for export: a product with fixed cosines and sines, which every
+    engine can run (the FFT operator of ONNX cannot be relied on). It costs three times
+    the rest of a small network, so training uses the FFT.
+
+    Parameters
+    ----------
+    n : samples of a piece.
+    bins : first and last + 1 of the bins that are kept; None for all.
+    taper : (n,), or None for a rectangular window.
+    """
+
+    cosine: Tensor
+    sine: Tensor
+    taper: Tensor
+
+    def __init__(
+        self,
+        n: int,
+        *,
+        bins: tuple[int, int] | None = None,
+        taper: Tensor | None = None,
+    ) -> None:
+        super().__init__()
+        self.first, self.last = bins or (0, n // 2 + 1)
+        weight = torch.ones(n, dtype=torch.float64) if taper is None else taper.double()
+        k = torch.arange(self.first, self.last, dtype=torch.float64)
+        sample = torch.arange(n, dtype=torch.float64)[:, None]
+        # The product is reduced modulo n first: exact phases at any k.
+        phase = 2 * math.pi * torch.remainder(sample * k, n) / n
+        fixed = {
+            "cosine": weight[:, None] * phase.cos(),
+            "sine": weight[:, None] * phase.sin(),
+            "taper": weight,
+        }
+        for name, values in fixed.items():
+            self.register_buffer(name, values.float(), persistent=False)
+        self.by_product = False
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return the power in the bins that are kept."""
+        if self.by_product:
+            parts = x @ torch.cat([self.cosine, self.sine], dim=1)  # (..., 2 bins)
+            real, imaginary = (parts**2).chunk(2, dim=-1)
+            return real + imaginary
+        spectrum = torch.fft.rfft(x * self.taper)[..., self.first : self.last]
+        power: Tensor = spectrum.real**2 + spectrum.imag**2
+        return power

@@ -39,8 +39,7 @@ from rtbold.models.labram import (
     LabramConfig,
     Spatiotemporal,
 )
-from rtbold.models.laplacian import surface_laplacian
-from rtbold.models.layers import TokenSummary
+from rtbold.models.layers import TokenSummary, surface_laplacian
 from rtbold.models.linear_attention import AttentionForm, LinearTransformerSettings
 from rtbold.models.montage import PUBLISHED_CHANNELS
 from rtbold.models.options import check_choices, check_heads

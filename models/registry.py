@@ -13,13 +13,11 @@ from torch import nn
 from rtbold.errors import ConfigError
 from rtbold.models import neurobolt
 from rtbold.models.biot import Biot, BiotConfig
-from rtbold.models.efp import Efp, EfpConfig
 from rtbold.models.ensemble import NeuroBoltEnsemble, NeuroBoltEnsembleConfig
 from rtbold.models.labram import Labram, LabramConfig
-from rtbold.models.li2024 import Beira, BeiraConfig
-from rtbold.models.linear import BandPowerRidge, BandPowerRidgeConfig
+from rtbold.models.li2024 import Beira, BeiraConfig, Siren, SirenConfig
+from rtbold.models.linear import BandPowerRidge, BandPowerRidgeConfig, Efp, EfpConfig
 from rtbold.models.neurobolt import NeuroBolt, NeuroBoltConfig
-from rtbold.models.siren import Siren, SirenConfig
 
 Option = str | int | float | bool | list[str]
 Options = Mapping[str, Option]

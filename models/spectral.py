@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from rtbold.models.layers import PowerSpectrum
 from rtbold.models.linear_attention import LinearTransformer, LinearTransformerSettings
-from rtbold.models.power import PowerSpectrum
 
 SCALES_SAMPLES = (100, 200, 400, 800)  # 100 * 2^l, no overlap
 WINDOW_SAMPLES = 3200

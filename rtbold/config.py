@@ -3,6 +3,7 @@
 The command line and an optional TOML file meet here; inside, the types are trusted.
 """
 
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
@@ -192,3 +193,15 @@ def _to_path(wanted: type, value: object) -> object:
     if wanted is Path and isinstance(value, str | Path):
         return Path(value)
     raise NotImplementedError(f"{wanted} from {value!r}")
+
+
+_LABEL = re.compile(r"[A-Za-z0-9]{1,32}")
+
+
+def check_label(what: str, label: str) -> None:
+    """Refuse what could be more than one part of a file name."""
+    if not _LABEL.fullmatch(label):
+        raise ConfigError(
+            f"the {what} is {label!r}, expected a code of 1 to 32 letters and digits "
+            "such as S01, because it becomes part of file names. Choose another."
+        )

@@ -20,15 +20,19 @@ import torch
 from torch import nn
 
 from rtbold.bundle.card import Card, Scores
+from rtbold.calibration.evaluate.scores import r_of_scans
 from rtbold.calibration.lineage import lineage_of_training
-from rtbold.calibration.score import r_of_scans
 from rtbold.calibration.train import demo
-from rtbold.calibration.train.dataset import data_sha256, fit_normalisation, normalised
+from rtbold.calibration.train.dataset import (
+    TwinScans,
+    data_sha256,
+    fit_normalisation,
+    normalised,
+)
+from rtbold.calibration.train.demo import ceiling_and_oracle
 from rtbold.calibration.train.fit import FitSettings, Progress, Split, fit, predict
-from rtbold.calibration.twin_data import TwinScans
-from rtbold.calibration.twin_truth import ceiling_and_oracle
 from rtbold.models.neurobolt import NeuroBolt
-from rtbold.sim.seeds import CHECK_SEEDS, TEST_SEEDS, TRAIN_SEEDS, VALIDATION_SEEDS
+from rtbold.sim.settings import CHECK_SEEDS, TEST_SEEDS, TRAIN_SEEDS, VALIDATION_SEEDS
 
 N_ORACLE_SUBJECTS = 8
 N_LIKENESS_SUBJECTS = 20

@@ -19,7 +19,7 @@ from rtbold.calibration.fit.folds import FoldedScan
 from rtbold.calibration.fit.split import STRICT_GAP_S
 from rtbold.calibration.gather import gather
 from rtbold.calibration.settings import ScanFiles
-from rtbold.sim import seeds
+from rtbold.sim import settings as seeds
 
 NAMES = (
     "runner", "evaluate.run", "evaluate.fit", "evaluate.scans", "evaluate.confound",

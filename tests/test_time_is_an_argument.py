@@ -12,8 +12,8 @@ import pytest
 import rtbold
 from rtbold import calibration, cli, clock, gui, models
 from rtbold.acquire import inlet
+from rtbold.acquire import streams as lsl_clock
 from rtbold.gui import views
-from rtbold.io import lsl_clock
 from rtbold.preflight import lsl_loopback
 
 ROOTS = (rtbold, calibration, models, gui)

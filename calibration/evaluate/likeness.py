@@ -15,9 +15,9 @@ import numpy as np
 import torch
 from torch import nn
 
+from rtbold.bundle.card import LikenessReference, Spread, Statistic
 from rtbold.condition.spectra import WindowStatistics, window_statistics
 from rtbold.errors import DataFileError
-from rtbold.likeness_reference import LikenessReference, Spread, Statistic
 from rtbold.messages import WINDOW_S, Float32Array, FloatArray
 from rtbold.predict.likeness import Comparison, unlikeness
 

@@ -1,13 +1,16 @@
 """What may stand behind a prediction, and what is left of R without it. Pure."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
 import numpy as np
 
+from rtbold.calibration.evaluate.eeg_nuisances import NuisanceSettings, window_nuisances
 from rtbold.calibration.evaluate.nulls import DRIFT_DEGREE, null_r, p_above, pairing
-from rtbold.calibration.score import pearson_r
+from rtbold.calibration.evaluate.scores import r_with_drift
+from rtbold.calibration.fit.split import IntArray, Part, inner_blocks
+from rtbold.calibration.inputs.windows import CalibrationScan
 from rtbold.messages import FloatArray
 
 SLOW_DEGREE: Final = 6  # of time: falling vigilance is no cubic
@@ -114,12 +117,6 @@ def control_scores(nuisances: Nuisances, measured: FloatArray) -> dict[str, floa
     return scores
 
 
-def r_with_drift(predicted: FloatArray, measured: FloatArray) -> FloatArray:
-    """Return the plain R per column over the scored volumes."""
-    both = np.isfinite(predicted).all(axis=1) & np.isfinite(measured).all(axis=1)
-    return pearson_r(predicted[both], measured[both])
-
-
 def _column(control: FloatArray | None, column: int) -> list[FloatArray]:
     return [] if control is None else [control[:, column : column + 1]]
 
@@ -135,3 +132,188 @@ def _unit(series: FloatArray) -> FloatArray:
     norm = np.sqrt((series**2).sum(axis=0))
     unit: FloatArray = series / np.where(norm > 0, norm, 1.0)
     return unit
+
+
+# Controls that must not explain a prediction: ridge on what is not the brain. Pure.
+
+ALPHAS: Final = tuple(float(alpha) for alpha in np.logspace(-1, 4, 11))
+N_INNER: Final = 4
+TIME_DEGREE: Final = 3
+
+
+def control_predictions(
+    features: FloatArray,
+    measured: FloatArray,
+    *,
+    folds: Sequence[Part],
+    onsets_s: FloatArray,
+) -> FloatArray:
+    """Return out-of-fold predictions from `features` alone, (volumes, rois).
+
+    Closed-form ridge on the same folds as the model's. Features are scaled by the
+    training volumes, and each ROI's penalty is chosen by blocks inside them. A
+    training part's mean is not added back (see `target.scored_target`).
+
+    Parameters
+    ----------
+    features : (volumes, features), finite.
+    measured : (volumes, rois), each test fold filtered on its own.
+    """
+    out = np.full(measured.shape, np.nan)
+    for fold in folds:
+        learn = np.sort(np.concatenate([fold.train, fold.stop]))
+        best = _best_alphas(features, measured, learn=learn, onsets_s=onsets_s)
+        guesses = _predictions(
+            features, measured, learn=learn, ask=fold.test, alphas=ALPHAS
+        )
+        out[fold.test] = np.stack(
+            [guesses[alpha][:, roi] for roi, alpha in enumerate(best)], axis=1
+        )
+    return out
+
+
+def time_features(onsets_s: FloatArray) -> FloatArray:
+    """Return (volumes, 3): what a clock alone knows."""
+    u = 2 * (onsets_s - onsets_s[0]) / (onsets_s[-1] - onsets_s[0]) - 1
+    basis = np.polynomial.legendre.legvander(u, TIME_DEGREE)[:, 1:]
+    return np.asarray(basis, dtype=np.float64)
+
+
+def _best_alphas(
+    features: FloatArray, measured: FloatArray, *, learn: IntArray, onsets_s: FloatArray
+) -> list[int]:
+    """Return per ROI the place in `ALPHAS` of the smallest squared error."""
+    error = np.zeros((len(ALPHAS), measured.shape[1]))
+    for inner, check in inner_blocks(learn, onsets_s, N_INNER):
+        truth = measured[check] - measured[inner].mean(axis=0)
+        for row, guess in enumerate(
+            _predictions(features, measured, learn=inner, ask=check, alphas=ALPHAS)
+        ):
+            error[row] += ((guess - truth) ** 2).sum(axis=0)
+    return [int(place) for place in error.argmin(axis=0)]
+
+
+def _predictions(
+    features: FloatArray,
+    measured: FloatArray,
+    *,
+    learn: IntArray,
+    ask: IntArray,
+    alphas: Sequence[float],
+) -> list[FloatArray]:
+    """Return (asked, rois) for each penalty."""
+    mean, sd = features[learn].mean(axis=0), features[learn].std(axis=0)
+    sd = np.where(sd > 0, sd, np.inf)  # what does not vary here weighs nothing
+    x = (features[learn] - mean) / sd
+    y = measured[learn] - measured[learn].mean(axis=0)
+    left, sizes, right = np.linalg.svd(x, full_matrices=False)
+    asked = (features[ask] - mean) / sd @ right.T
+    projected = sizes[:, None] * (left.T @ y)
+    return [asked @ (projected / (sizes[:, None] ** 2 + alpha)) for alpha in alphas]
+
+
+# What else could explain a prediction: everything that the verdict controls for.
+#
+# Artefacts and vigilance are read from the EEG windows themselves; the global signal,
+# motion, heart rate and respiration come from the tables that were given.
+
+GLOBAL_SIGNAL: Final = "global_signal"
+ENOUGH_ROIS_N: Final = 20  # whose mean stands in for the global signal
+_BATCH: Final = 32
+_EXPECTED: Final = {
+    "motion": ("framewise_displacement", "fd", "trans", "rot", "rmsd", "dvars"),
+    "heart rate": ("heart",),
+    "respiration": ("resp",),
+}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Beside:
+    """Out-of-fold series that stand beside the predictions: rows are the windows."""
+
+    measured: FloatArray  # (windows, rois), as scored
+    folds: Sequence[Part]
+    onsets_s: FloatArray
+
+
+def suspects(
+    scan: CalibrationScan,
+    channels: Sequence[str],
+    beside: Beside,
+    *,
+    slices_per_tr: int | None = None,
+) -> Nuisances:
+    """Return the nuisances on the scan's grid of volumes; says what is not known."""
+    settings = NuisanceSettings(tuple(channels), scan.tr_s, slices_per_tr)
+    batches = (
+        scan.windows[start : start + _BATCH] for start in range(0, len(scan), _BATCH)
+    )
+    found = window_nuisances(batches, settings)
+    artefacts, vigilance = found.summaries()
+    artefact_features, vigilance_features = found.features()
+    place = _Grid(scan.volume, len(scan.bold))
+    given = {k: v for k, v in scan.confounds.items() if k != GLOBAL_SIGNAL}
+    controls = [
+        place(_control(features, beside))
+        for features in (
+            artefact_features,
+            vigilance_features,
+            time_features(beside.onsets_s),
+        )
+    ]
+    global_signal, unknown = _global_signal(scan)
+    return Nuisances(
+        artefacts={k: place(v) for k, v in artefacts.items()}
+        | {k: v[:, None] for k, v in given.items()},
+        vigilance={k: place(v) for k, v in vigilance.items()},
+        global_signal=global_signal,
+        artefact_control=controls[0],
+        vigilance_control=controls[1],
+        time_control=controls[2],
+        not_known=(*unknown, *_not_given(given, slices_per_tr)),
+    )
+
+
+class _Grid:
+    """Puts rows of windows on the scan's volumes; nan where there is no window."""
+
+    def __init__(self, volume: IntArray, n_volumes: int) -> None:
+        self._volume, self._n_volumes = volume, n_volumes
+
+    def __call__(self, rows: FloatArray) -> FloatArray:
+        grid = np.full((self._n_volumes, rows.shape[1]), np.nan)
+        grid[self._volume] = rows
+        return grid
+
+
+def _control(features: FloatArray, beside: Beside) -> FloatArray:
+    known = np.asarray(np.isfinite(beside.measured).all(axis=1))
+    measured = np.where(known[:, None], beside.measured, 0.0)
+    out = control_predictions(
+        features, measured, folds=beside.folds, onsets_s=beside.onsets_s
+    )
+    return np.where(known[:, None], out, np.nan)
+
+
+def _global_signal(
+    scan: CalibrationScan,
+) -> tuple[FloatArray | None, tuple[str, ...]]:
+    """Return the measured one; the mean over many ROIs stands in for it."""
+    if GLOBAL_SIGNAL in scan.confounds:
+        return scan.confounds[GLOBAL_SIGNAL], ()
+    if len(scan.rois) < ENOUGH_ROIS_N:
+        return None, ("global signal",)
+    sd = np.nanstd(scan.bold, axis=0)
+    mean: FloatArray = (scan.bold / sd).mean(axis=1)
+    return mean, (f"global signal (the mean of {len(scan.rois)} ROIs stands for it)",)
+
+
+def _not_given(
+    given: Mapping[str, FloatArray], slices_per_tr: int | None
+) -> tuple[str, ...]:
+    missing = [
+        name
+        for name, starts in _EXPECTED.items()
+        if not any(key.startswith(starts) for key in given)
+    ]
+    return (*missing, *(() if slices_per_tr else ("comb at slice rate",)))

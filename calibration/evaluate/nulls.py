@@ -17,9 +17,9 @@ from typing import Final
 
 import numpy as np
 
-from rtbold.autocorrelation import BoolArray, effective_n
 from rtbold.errors import ConfigError, DataFileError
 from rtbold.messages import FloatArray
+from rtbold.truth.score import BoolArray, effective_n
 
 DRIFT_DEGREE: Final = 3
 CROSS_FITTED_REUSE: Final = 2.0

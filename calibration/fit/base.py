@@ -18,8 +18,8 @@ from rtbold.calibration.fit.ridge import EarlierHead
 from rtbold.electrodes import canonical
 from rtbold.engine.torch import load_network
 from rtbold.errors import ConfigError
+from rtbold.models.layers import LinearModel
 from rtbold.models.linear import BandPowerRidge
-from rtbold.models.linear_model import LinearModel
 from rtbold.models.neurobolt import NeuroBolt
 from rtbold.models.registry import Option, build, name_of, options_of, preset
 

@@ -18,12 +18,17 @@ from rtbold.calibration.evaluate.nulls import pairing
 from rtbold.calibration.fit import subject_ridge
 from rtbold.calibration.fit.base import Base
 from rtbold.calibration.fit.protocol import (
+    Clock,
     Fitted,
     Material,
+    Pace,
     Prepared,
     Strategy,
     Task,
+    Tell,
     Wish,
+    untimed,
+    untold,
 )
 from rtbold.calibration.fit.split import IntArray, Part
 from rtbold.calibration.fit.subject_ridge import (
@@ -39,7 +44,6 @@ from rtbold.calibration.fit.target import (
     scored_target,
     targets,
 )
-from rtbold.calibration.progress import Clock, Pace, Tell, untimed, untold
 from rtbold.messages import WINDOW_S, Float32Array, FloatArray
 
 HORIZONS: Final = (0, 1, 2, 3)

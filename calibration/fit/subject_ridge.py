@@ -17,10 +17,9 @@ import numpy as np
 import torch
 from torch import nn
 
-from rtbold.calibration.fit.protocol import Material
+from rtbold.calibration.fit.protocol import Material, Pace
 from rtbold.calibration.fit.ridge import LinearHead, Readings, solve_head
 from rtbold.calibration.fit.split import IntArray
-from rtbold.calibration.progress import Pace
 from rtbold.messages import MODEL_RATE_HZ, WINDOW_S, WINDOW_SAMPLES, Float32Array
 from rtbold.models.linear import N_LAGS, BandPowerRidge, BandPowerRidgeConfig, Unmixing
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from rtbold.calibration.inputs.bold_series import BoldSeries, RawTable, series_of
 from rtbold.errors import DataFileError
-from rtbold.io.simulated_note import says_simulated
+from rtbold.files.recording import says_simulated
 from rtbold.messages import FloatArray
 
 _TEXT = (".tsv", ".csv", ".txt")
@@ -89,11 +89,14 @@ def _split(text: str) -> tuple[Path, str | None]:
 
 def _read(path: Path, part: str | None, atlas: Path | None) -> RawTable:
     # Late imports: a table of text needs neither HDF5 nor nilearn.
-    from rtbold.calibration.inputs.bold_arrays import read_mat, read_npy
-    from rtbold.calibration.inputs.bold_formats import read_image
+    from rtbold.calibration.inputs.bold_formats import (
+        read_image,
+        read_mat,
+        read_npy,
+        read_stream,
+        read_text,
+    )
     from rtbold.calibration.inputs.bold_pickle import read_pickle
-    from rtbold.calibration.inputs.bold_stream import read_stream
-    from rtbold.calibration.inputs.bold_text import read_text
 
     name = path.name.lower()
     if name.endswith(_TEXT):

@@ -19,6 +19,7 @@ from rtbold.bundle.card import Card
 from rtbold.calibration.inputs.alignment import Alignment
 from rtbold.calibration.inputs.eeg import EegRecording
 from rtbold.errors import DataFileError
+from rtbold.files.events import described, triggered_events
 from rtbold.messages import (
     WINDOW_SAMPLES,
     BoldPrediction,
@@ -29,12 +30,10 @@ from rtbold.messages import (
     Status,
     StreamChanged,
 )
-from rtbold.pipeline_settings import IntakeSettings, PipelineSettings
-from rtbold.predict.pipeline import Pipeline
+from rtbold.predict.pipeline import Pipeline, PipelineSettings
 from rtbold.record.events_read import read_lines, session_events
 from rtbold.record.folder import EVENTS_NAME
-from rtbold.session.replay import described, triggered_events
-from rtbold.window.intake import Intake
+from rtbold.window.intake import Intake, IntakeSettings
 from rtbold.window.schedule import ScheduleSettings
 
 SAME_TIME = 0.1  # of a TR: a tick this near to a volume's onset is that volume

@@ -12,22 +12,101 @@ from typing import Final
 import numpy as np
 
 from rtbold.acquire.acquisition import Acquisition, AcquisitionSettings
-from rtbold.acquire.bold import OpenFeed
+from rtbold.acquire.bold import OpenFeed, open_bold
 from rtbold.acquire.bold_readers import BoldSource
+from rtbold.acquire.triggers import EventGate
+from rtbold.calibration.inputs.alignment import Pairing
 from rtbold.calibration.inputs.eeg import read_eeg
-from rtbold.calibration.inputs.pairs import Pairing
-from rtbold.calibration.inputs.runs import choose_run, trigger_runs
-from rtbold.calibration.inputs.triggers import find_volume_marker
+from rtbold.calibration.inputs.triggers import (
+    choose_run,
+    find_volume_marker,
+    trigger_runs,
+)
 from rtbold.calibration.live.protocol import Phase, VolumeCount, phase_at
-from rtbold.calibration.live_numbers import LiveNumbers
 from rtbold.clock import Clock
 from rtbold.errors import RtboldError
-from rtbold.event_gate import EventGate
-from rtbold.io.bold_open import open_bold
-from rtbold.io.bold_writer import BoldWriter
+from rtbold.files.bold_tables import BoldWriter
 from rtbold.messages import EegChunk, Event, Marker, MeasuredVolume
 from rtbold.record.folder import SessionPaths, open_session_folder
 from rtbold.record.run import RecordingRun
+from rtbold.truth.pairing import Misnumbered, misnumbered
+
+# Whether a recorded scan's measured volumes are those of its triggers. Pure.
+#
+# A recording that is started after the scan's first triggers counts from the first that
+# it heard, and everything would be learnt from the wrong EEG.
+
+MOST_WRONG = 0.5  # of the measured volumes; more, and the scan is not fitted
+
+
+class LiveNumbers:
+    """The measured volumes of a scan, held against its triggers.
+
+    Parameters
+    ----------
+    first : number that the source gives to the first volume after the dummies.
+    """
+
+    def __init__(self, first: int) -> None:
+        self._first = first
+        self._volumes: list[MeasuredVolume] = []
+        self._told = False
+
+    def tell(
+        self, volume: MeasuredVolume, count: VolumeCount, say: Callable[[str], None]
+    ) -> None:
+        """Take one measured volume; say once that its number is wrong."""
+        found = self.take(volume, count)
+        if found is None or self._told or count.tr_s is None:
+            return
+        self._told = True
+        text = said(found, count.tr_s)
+        say(f"NUMBERS: {text}. Stop with Ctrl-C, and begin before the scan.")
+
+    def require(self, count: VolumeCount, folder: Path) -> None:
+        """Refuse a scan whose volumes are not those of its triggers.
+
+        Raises
+        ------
+        RtboldError : most volumes have another number than their triggers.
+        """
+        wrong = self.wrong(count)
+        if count.tr_s is None or len(wrong) <= MOST_WRONG * len(self._volumes):
+            return
+        raise RtboldError(
+            f"{len(wrong)} of {len(self._volumes)} measured volumes are not those of "
+            f"their number: {said(wrong[-1], count.tr_s)}. Nothing was fitted. The "
+            f"files are in {folder}: calibrate on them with --eeg and --bold, and "
+            "leave the rows without a trigger out with --drop-volumes."
+        )
+
+    def take(self, volume: MeasuredVolume, count: VolumeCount) -> Misnumbered | None:
+        """Take one measured volume; return what is wrong with its number."""
+        self._volumes.append(replace(volume, rois=(), values=()))
+        return self._look(volume, count)
+
+    def wrong(self, count: VolumeCount) -> list[Misnumbered]:
+        """Return all that are wrong, by all triggers."""
+        found = [self._look(volume, count) for volume in self._volumes]
+        return [each for each in found if each is not None]
+
+    def _look(self, volume: MeasuredVolume, count: VolumeCount) -> Misnumbered | None:
+        begun_s, tr_s = count.begun_s, count.tr_s
+        if begun_s is None or tr_s is None:
+            return None
+        index = volume.volume_index - self._first
+        return misnumbered(volume, begun_s + index * tr_s, tr_s)
+
+
+def said(found: Misnumbered, tr_s: float) -> str:
+    """Return what is wrong, in words."""
+    n = max(1, round(-found.off_s / tr_s))
+    return (
+        f"{found.in_words()}: the recording seems to have missed the scan's first "
+        f"triggers (about {n}), or the source counts from another number "
+        "(--bold-first)"
+    )
+
 
 TURN_S: Final = 0.05
 TOLD_EVERY_S: Final = 20.0

@@ -21,12 +21,12 @@ from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, MultipleLocator
 
+from rtbold.bundle.card import Gate
 from rtbold.calibration.inputs.lag import USUAL_S, LagScan
 from rtbold.calibration.report.content import Chance, LearningCurve, Traces
 from rtbold.calibration.result import TargetScore
 from rtbold.messages import FloatArray
 from rtbold.pages import printable
-from rtbold.verdict import Gate
 
 # Marker colours: nothing else in a picture has them. CSS variables of the same name.
 INK: Final = "#010203"

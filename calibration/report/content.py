@@ -6,15 +6,14 @@ from typing import Final
 
 import numpy as np
 
+from rtbold.bundle.card import Intervals, Verdict
 from rtbold.calibration.explain.attribution import Attribution
 from rtbold.calibration.inputs.alignment import Alignment
-from rtbold.calibration.inputs.channel_facts import ChannelFacts
+from rtbold.calibration.inputs.eeg import ChannelFacts
 from rtbold.calibration.inputs.lag import LagScan
 from rtbold.calibration.result import PublishedScore, TargetScore
-from rtbold.conformal import Intervals
 from rtbold.errors import DataFileError
 from rtbold.messages import FloatArray
-from rtbold.verdict import Verdict
 
 Place = tuple[float, float, float]  # MNI, mm
 NETWORK: Final = "network"

@@ -6,6 +6,7 @@ from typing import Final
 
 from markupsafe import Markup
 
+from rtbold.bundle.card import RoiVerdict
 from rtbold.calibration.evaluate.nuisances import ARTEFACT, EVERYTHING, GLOBAL
 from rtbold.calibration.explain.figure import summary
 from rtbold.calibration.report.content import RIDGE, ReportContent
@@ -18,7 +19,6 @@ from rtbold.calibration.report.derived import (
 )
 from rtbold.calibration.report.pictures import pictures_of
 from rtbold.pages import rendered
-from rtbold.verdict import RoiVerdict
 
 UNKNOWN: Final = "\N{EN DASH}"
 MINUS: Final = "\N{MINUS SIGN}"

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from rtbold.calibration.score import r_of_scans
+from rtbold.calibration.evaluate.scores import r_of_scans
 from rtbold.calibration.train.dataset import Scan, causal_windows, in_batches
 from rtbold.errors import ConfigError
 from rtbold.messages import Float32Array

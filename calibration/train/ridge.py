@@ -4,13 +4,20 @@ Closed form from sums over the scans of a fold, so that leaving a fold out costs
 subtraction, and memory does not grow with the number of scans.
 """
 
-from collections.abc import Iterator, Sequence
+import dataclasses
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import torch
+from torch import Tensor
 
-from rtbold.calibration.score import pearson_r
+from rtbold.calibration.evaluate.scores import pearson_r
+from rtbold.calibration.train.dataset import in_batches
+from rtbold.calibration.train.fit import Split
 from rtbold.messages import FloatArray
+from rtbold.models.layers import LinearModel
+from rtbold.models.linear import Efp, EfpConfig
 
 ALPHAS = tuple(float(a) for a in np.logspace(0, 6, 13))
 
@@ -141,3 +148,52 @@ def _solve(folds: Sequence[_Sums], alphas: Sequence[float]) -> list[FloatArray]:
     rotated = vectors.T @ product
     positive = np.maximum(values, 0.0)[:, None]
     return [vectors @ (rotated / (positive + alpha)) for alpha in alphas]
+
+
+# Closed-form fit of the linear models: band-power ridge and EEG finger-print.
+
+
+def features_table(features: Callable[[Tensor], Tensor], part: Split) -> Table:
+    """Return features (volumes, features) and targets of every scan, in float64.
+
+    Parameters
+    ----------
+    features : of a model in eval mode; (b, channels, 3200) microvolt -> (b, features).
+    """
+    rows = []
+    with torch.inference_mode():
+        for scan in part.scans:
+            batches = [features(torch.from_numpy(b)) for b in in_batches(scan)]
+            rows.append(torch.cat(batches).numpy().astype(np.float64))
+    return Table(rows, [target.astype(np.float64) for target in part.targets])
+
+
+def fit_linear(model: LinearModel, train: Split) -> RidgeFit:
+    """Fit scaling and map in place; the penalty by cross-validation over scans."""
+    model.eval()
+    fitted = fit_ridge(features_table(model.features, train))
+    with torch.no_grad():
+        model.mean.copy_(torch.from_numpy(fitted.mean))
+        model.scale.copy_(torch.from_numpy(fitted.scale))
+        model.head.weight.copy_(torch.from_numpy(fitted.weights.T))
+        model.head.bias.copy_(torch.from_numpy(fitted.bias))
+    return fitted
+
+
+def fit_efp(
+    config: EfpConfig, train: Split, electrodes: Sequence[str] | None = None
+) -> tuple[Efp, RidgeFit]:
+    """Return the finger-print of the electrode with the best cross-validated R.
+
+    The choice is part of the fit: the R of the winner is optimistic by it, so scores
+    come from scans outside of `train`.
+
+    Parameters
+    ----------
+    electrodes : to choose from; None: all of the model's channels.
+    """
+    fits = []
+    for electrode in electrodes or config.channels:
+        model = Efp(dataclasses.replace(config, electrode=electrode))
+        fits.append((model, fit_linear(model, train)))
+    return max(fits, key=lambda pair: pair[1].r)

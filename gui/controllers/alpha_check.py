@@ -13,7 +13,7 @@ from typing import Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from rtbold.gui.state.vigilance import POSTERIOR
+from rtbold.gui.state.signals import POSTERIOR
 
 Stage = Literal["idle", "open", "closed", "done", "stopped"]
 Verdict = Literal["plausible", "weak", "no change", "everything rose", "unknown"]

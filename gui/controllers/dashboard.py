@@ -1,30 +1,70 @@
 """Which session the window looks at: joined, started here, offered, ended. No Qt."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, Protocol
 
 from rtbold.client import CurveKeys
-from rtbold.gui.controllers.dashboard_edges import (
-    Child,
-    Feed,
-    OpenFeed,
-    StartSession,
-    keys_of,
-)
 from rtbold.gui.controllers.session import SessionController
 from rtbold.gui.state.address import Address, address_of
 from rtbold.gui.state.dashboard import DashboardState
-from rtbold.gui.state.link_words import doubt
-from rtbold.gui.state.received_kinds import Bye, Hello, Link
-from rtbold.gui.state.words import Level
+from rtbold.gui.state.received_kinds import Bye, Hello, Link, Received
+from rtbold.gui.state.words import Level, doubt
+
+# What the dashboard's controller needs from outside: a feed's reader, a session.
+
+
+class Feed(Protocol):
+    """A reader of a feed, in a thread of its own."""
+
+    def start(self) -> None:
+        """Begin to read."""
+
+    def drain(self) -> list[Received]:
+        """Return what has come since the last call."""
+
+    def close(self) -> None:
+        """End the thread."""
+
+
+class Child(Protocol):
+    """A session that was started from here and outlives the window."""
+
+    @property
+    def problem(self) -> str:
+        """Why it could not be started; empty: it was."""
+
+    def poll(self) -> int | None:
+        """Return its exit code; None while it runs."""
+
+    def last_words(self) -> str:
+        """Return why it ended, as far as it said so."""
+
+    def let_go(self) -> None:
+        """Leave it to itself."""
+
+
+OpenFeed = Callable[[str, tuple[str, ...], CurveKeys | None], Feed]
+StartSession = Callable[[Sequence[str]], Child]
+
+
+def keys_of(address: Address) -> CurveKeys | None:
+    """Read the keys of an address; None if it needs none.
+
+    Raises
+    ------
+    ValueError, OSError : a file cannot be read, or holds no key.
+    """
+    if not address.secret_file:
+        return None
+    return CurveKeys.load(address.secret_file, address.server_file)
+
 
 OFFER_TOPICS = ("hello",)  # heartbeats come with any topic
 EVERYTHING = ("",)
 PATIENCE_S = 3.0  # with an address, before it is doubted
 SURELY_SILENT_S = 3.0  # after its death; a link is taken for alive for 2 s
-
 NewsKind = Literal[
     "started", "joined", "offer", "ended", "died", "trouble", "greeting", "doubt"
 ]

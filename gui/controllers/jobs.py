@@ -15,13 +15,14 @@ from typing import Protocol
 from rtbold.gui.controllers.children import (
     Output,
     SessionChild,
+    Starting,
+    at_once,
     end_now,
     interrupt,
     popen,
     somebody_listens,
     terminate,
 )
-from rtbold.gui.controllers.priority import Starting, at_once
 from rtbold.gui.state.address import named_ports
 
 OnLine = Callable[[str], None]

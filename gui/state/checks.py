@@ -2,9 +2,12 @@
 
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
+
+from rtbold.gui.state.session_words import wall_words
+from rtbold.gui.state.setup import LONGEST_NOTE, Run
 
 CheckState = Literal["ok", "warn", "fail"]
 CHECK_WORDS: dict[CheckState, tuple[str, str]] = {
@@ -214,3 +217,192 @@ def _channel_state(said: dict[str, Any]) -> str:
     """Return its state; one that is well but has another name is an alias."""
     state = str(said.get("state", "unknown"))
     return "alias" if said.get("match") == "alias" and state == "good" else state
+
+
+# Which settings differ between two command lines, by the names of the page. Pure.
+
+NAMES = {
+    "--stream": "the EEG stream",
+    "--host": "the EEG stream",
+    "--subject": "the subject or model",
+    "--model": "the subject or model",
+    "--root": "the folder of the subjects",
+    "--target": "the target",
+    "--trigger-stream": "where the TR comes from",
+    "--trigger-host": "where the TR comes from",
+    "--trigger-channel": "where the TR comes from",
+    "--trigger": "the trigger's label",
+    "--trigger-every": "the triggers per volume",
+    "--tr": "the TR",
+    "--dummy-volumes": "the dummy volumes",
+    "--record": "the recording folder",
+    "--cleaning": "what cleaned the EEG",
+    "--scanner": "the scanner's state",
+    "--truth": "measured BOLD",
+    "--truth-roi": "measured BOLD",
+    "--truth-first": "measured BOLD",
+    "--truth-by-onset": "measured BOLD",
+    "--unit": "the unit",
+    "--reference": "the reference",
+    "--interpolate": "the interpolation",
+    "--upstream-delay-ms": "the delay of the cleaning",
+    "--engine": "the engine",
+    "--precision": "the precision",
+    "--port": "the ports",
+    "--control-port": "the ports",
+}
+SOMETHING = "a setting"
+MOST_NAMES = 4
+
+
+def changed_words(before: object, now: object) -> str:
+    """Return what differs, such as "the EEG stream and the TR".
+
+    Parameters
+    ----------
+    before, now : words of a command line; of anything else it says "a setting".
+    """
+    if not isinstance(before, tuple) or not isinstance(now, tuple):
+        return SOMETHING
+    old, new = _options(before), _options(now)
+    options = [each for each in (*NAMES, *old, *new) if old.get(each) != new.get(each)]
+    names = list(dict.fromkeys(NAMES.get(option, SOMETHING) for option in options))
+    return _listed(names) or SOMETHING
+
+
+def _options(words: Sequence[str]) -> dict[str, list[str]]:
+    """Return the values of each option; what comes before the first is left out."""
+    found: dict[str, list[str]] = {}
+    values: list[str] = []
+    for word in words:
+        if word.startswith("--"):
+            values = found.setdefault(word, [])
+        else:
+            values.append(word)
+    return found
+
+
+def _listed(names: list[str]) -> str:
+    if len(names) > MOST_NAMES:
+        more = len(names) - MOST_NAMES + 1
+        names = [*names[: MOST_NAMES - 1], f"{more} more"]
+    *first, last = names or [""]
+    return f"{', '.join(first)} and {last}" if first else last
+
+
+# How old a check is, and whether it is still one of these settings. Pure.
+
+AgeLevel = Literal["none", "fresh", "old", "changed"]
+OLD_S = 600.0  # cables, electrodes and other programs have had their time
+
+
+@dataclass(frozen=True, slots=True)
+class CheckAge:
+    """What is said of it; empty words: there is nothing to say."""
+
+    level: AgeLevel = "none"
+    words: str = ""
+
+
+def age_of(checks: Checks, wanted: object, now_unix_s: float) -> CheckAge:
+    """Return the age of a check.
+
+    Parameters
+    ----------
+    wanted : settings of now.
+    now_unix_s : time of day; a machine that slept has no other clock that went on.
+    """
+    if checks.stale(wanted):
+        what = changed_words(checks.made_for, wanted)
+        words = f"▲ Not checked since you changed {what}. Check again before Start."
+        return CheckAge("changed", words)
+    done_s = checks.done_unix_s
+    if done_s is None or checks.ready is None:
+        return CheckAge()
+    age_s, at = now_unix_s - done_s, wall_words(1000 * done_s)
+    if age_s < 0:
+        return CheckAge("old", f"▲ Checked {at}, but the clock was set back since.")
+    if age_s < OLD_S:
+        return CheckAge("fresh", f"Checked {at} ({ago_words(age_s)}).")
+    words = f"▲ Checked {at} ({ago_words(age_s)}): that is old. Better check again."
+    return CheckAge("old", words)
+
+
+def ago_words(age_s: float) -> str:
+    """Return an age in words, in whole minutes."""
+    hours, minutes = divmod(int(age_s // 60), 60)
+    if hours:
+        return f"{hours} h {minutes} min ago"
+    return f"{minutes} min ago" if minutes else "less than a minute ago"
+
+
+# What the operator writes down before a run: impedance, light, eyes. Pure.
+
+EYES = ("open", "closed", "open and closed")
+LIGHT = ("on", "dimmed", "off")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionNotes:
+    """Quick fields and free text; they hold for this session only."""
+
+    impedance: str = ""
+    light: str = ""
+    eyes: str = ""
+    free: str = ""
+
+    def lines(self) -> tuple[str, ...]:
+        """Return a note for each thing that was written down."""
+        said = (
+            ("impedance", self.impedance),
+            ("light", self.light),
+            ("eyes", self.eyes),
+            ("note", self.free),
+        )
+        return tuple(f"{what}: {text}"[:LONGEST_NOTE] for what, text in said if text)
+
+
+def notes_of_start(
+    run: Run, notes: SessionNotes, overrides: tuple[Override, ...]
+) -> tuple[str, ...]:
+    """Return what the session is told at its start, a NOTE each."""
+    first = f"run {run.number:02d}, {run.kind}" + (f": {run.note}" if run.note else "")
+    told = (first, *notes.lines(), *(str(override) for override in overrides))
+    return tuple(text[:LONGEST_NOTE] for text in told)
+
+
+# Whether the run that is marked may be started now. Pure.
+
+
+def hindrance(
+    run: Run | None,
+    checks: Checks,
+    *,
+    wanted: object,
+    missing: Sequence[str] = (),
+    running: Run | None = None,
+    heard: bool = False,
+    rehearsing: bool = False,
+) -> str:
+    """Return why `run` cannot be started, and what to do; empty: it can.
+
+    Parameters
+    ----------
+    run : the one that is marked; None: it was started before, or none is.
+    wanted : settings of now; `checks` must have been made for them.
+    missing : what was not chosen yet.
+    running : the run of this plan that is under way.
+    heard : a session lives on the feed that this window shows, whoever started it.
+    rehearsing : a rehearsal has the streams and the ports.
+    """
+    if running is not None:
+        return f"Run {running.number} is running. Stop it on the Session page first."
+    if rehearsing:
+        return "A rehearsal is running. Wait for its end, or stop it there."
+    if heard:
+        return "A session runs already on the feed that this window shows."
+    if missing:
+        return f"Still missing: {', '.join(missing)}."
+    if run is None:
+        return "Mark a run that was not started yet, or add one."
+    return may_start(checks, wanted)

@@ -7,9 +7,15 @@ clock.
 import math
 
 from rtbold.client import STALLED_AFTER_TRS
-from rtbold.gui.state.counts import Counts
 from rtbold.gui.state.event_log import EventLog
-from rtbold.gui.state.headline import Headline, SessionFacts, headline
+from rtbold.gui.state.headline import (
+    FeedbackFacts,
+    Headline,
+    SessionFacts,
+    ShownValue,
+    headline,
+    shown_value,
+)
 from rtbold.gui.state.history import VolumeHistory
 from rtbold.gui.state.latency import LatencyBook
 from rtbold.gui.state.received_kinds import (
@@ -28,10 +34,8 @@ from rtbold.gui.state.received_kinds import (
     TriggerSeen,
     Truth,
 )
-from rtbold.gui.state.shown import FeedbackFacts, ShownValue, shown_value
-from rtbold.gui.state.signals import ScopeBuffer
-from rtbold.gui.state.summary import RunSummary, summarise
-from rtbold.gui.state.vigilance import Vigilance, VigilanceIndex
+from rtbold.gui.state.signals import ScopeBuffer, Vigilance, VigilanceIndex
+from rtbold.gui.state.summary import Counts, RunSummary, summarise
 
 DEFAULT_TR_S = 2.1  # until a message tells
 MOST_FINISHED = 20

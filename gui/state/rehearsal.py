@@ -2,15 +2,19 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from rtbold.gui.state.checks import (
+    CHECK_WORDS,
     MOST_LINES,
     CheckLine,
+    changed_words,
     read_check,
     read_object,
     texts,
 )
+from rtbold.gui.state.setup import duration_words
+from rtbold.pages import rendered
 
 Verdict = Literal["go", "no-go"]
 VERDICT_WORDS: dict[Verdict, tuple[str, str]] = {
@@ -94,3 +98,163 @@ def _ended(rehearsal: Rehearsal, said: Mapping[str, Any]) -> Rehearsal:
 
 def _seconds(said: object) -> float | None:
     return float(said) if isinstance(said, int | float) else None
+
+
+# The figures of a rehearsal in words, in the order in which one reads them. Pure.
+
+UNITS: Final = {"s": "s", "ms": "ms", "hz": "Hz", "mb": "MB", "gb": "GB", "uv": "µV"}
+BYTES_PER_MB: Final = 1e6
+KNOWN: Final[dict[str, str]] = {
+    "ran_s": "the session ran",
+    "n_volumes": "volumes",
+    "by_status": "predictions",
+    "by_reason": "reasons",
+    "n_volumes_missed": "volumes without a prediction",
+    "n_volumes_double": "volumes with two",
+    "n_late": "late predictions",
+    "n_triggers": "triggers",
+    "trigger_every_s": "from trigger to trigger",
+    "tr_s": "TR",
+    "n_triggers_missed": "triggers missed",
+    "n_triggers_double": "triggers doubled",
+    "rate_hz": "rate of the EEG",
+    "n_gaps": "gaps in the EEG",
+    "n_missing_samples": "samples missing",
+    "age_p50_ms": "age when published, median",
+    "age_p99_ms": "age when published, 99 %",
+    "age_max_ms": "age when published, worst",
+    "infer_p99_ms": "model's own time, 99 %",
+    "feed_p99_ms": "feed to subscriber, 99 %",
+    "n_sequence_gaps": "messages lost on the feed",
+    "longest_silence_s": "longest silence of the feed",
+    "control_ms": "answer of the control socket",
+    "memory_begin_mb": "memory at the start",
+    "memory_end_mb": "memory at the end",
+    "recording": "recording",
+    "said": "the session's last words",
+}
+LEFT_OUT: Final = frozenset(  # told by a check or by the verdict, or no news
+    {
+        "asked_s", "locked", "returncode", "interrupted", "since_trigger_s",
+        "stream_lost", "n_answers", "n_after_usable", "n_usable", "n_measured",
+        "control_problem",
+    }
+)  # fmt: skip
+
+
+def figure_rows(figures: Mapping[str, object]) -> list[tuple[str, str]]:
+    """Return names and values for people; what is not known here comes last."""
+    names = [name for name in KNOWN if name in figures]
+    names += [n for n in figures if n not in KNOWN and n not in LEFT_OUT]
+    rows = [(name, figure_words(name, figures[name])) for name in names]
+    return [(KNOWN.get(name, words[0]), words[1]) for name, words in rows if words[1]]
+
+
+def figure_words(name: str, value: object) -> tuple[str, str]:
+    """Return a figure's name and value for people: ``latency_p99_ms`` -> with unit."""
+    stem, _, unit = name.rpartition("_")
+    if not stem or unit not in UNITS:
+        stem, unit = name, ""
+    if name == "recording" and isinstance(value, Mapping):
+        return stem, _recording(value)
+    said = (
+        "unknown" if value is None else f"{_figure_text(value)} {UNITS.get(unit, '')}"
+    )
+    return stem.replace("_", " "), said.strip()
+
+
+def _recording(value: Mapping[str, object]) -> str:
+    if problem := value.get("problem"):
+        return str(problem)
+    size = value.get("n_bytes")
+    mb = f", {size / BYTES_PER_MB:.1f} MB" if isinstance(size, int) else ""
+    counts = f"{value.get('n_samples')} samples, {value.get('n_markers')} markers{mb}"
+    return f"{counts}, in {value.get('path')}"
+
+
+def _figure_text(value: object) -> str:
+    if isinstance(value, Mapping):
+        said = [
+            f"{_figure_text(n)} {str(name).replace('_', ' ')}"
+            for name, n in value.items()
+        ]
+        return ", ".join(said) or "none"
+    if isinstance(value, list):
+        return ", ".join(_figure_text(each) for each in value)
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+# A rehearsal on one page for printing, where it left none of its own. Pure.
+
+
+def as_html(rehearsal: Rehearsal, *, title: str) -> str:
+    """Return a page in black on white.
+
+    Parameters
+    ----------
+    title : subject or model, and when; from the caller.
+    """
+    symbol, word = verdict_words(rehearsal)
+    return rendered(
+        "rtbold.gui",
+        "rehearsal.html.j2",
+        title=title,
+        symbol=symbol,
+        word=word,
+        rehearsal=rehearsal,
+        check_words=CHECK_WORDS,
+        figures=figure_rows(rehearsal.figures),
+    )
+
+
+def verdict_words(rehearsal: Rehearsal) -> tuple[str, str]:
+    """Return symbol and word; one without a verdict is no GO."""
+    return VERDICT_WORDS[rehearsal.verdict or "no-go"]
+
+
+# What the rehearsal page says beside its verdict. Pure.
+
+NOTHING_YET = (
+    "A rehearsal runs the real path for some minutes: streams, triggers, model, "
+    "recording, feed. Choose everything on the Set-up page and press Rehearse there."
+)
+
+
+def left_words(rehearsal: Rehearsal) -> str:
+    """Return its stage and the time that is left."""
+    if rehearsal.remaining_s is None:
+        return f"{rehearsal.stage or 'starting'} …"
+    return f"{rehearsal.stage}: {duration_words(rehearsal.remaining_s)} left"
+
+
+def why_words(rehearsal: Rehearsal) -> str:
+    """Return what is behind the verdict."""
+    if rehearsal.problem:
+        return f"It ended without a verdict, so it is no GO: {rehearsal.problem}"
+    if rehearsal.verdict == "go" and not rehearsal.why:
+        return _go_words(rehearsal)
+    if rehearsal.verdict:
+        return "\n".join(f"• {each}" for each in rehearsal.why)
+    return "" if rehearsal.running else NOTHING_YET
+
+
+def stale_words(rehearsal: Rehearsal, now: object, *, begun_at: str) -> str:
+    """Return that these are not the settings of now, and what to do."""
+    changed = changed_words(rehearsal.made_for, now)
+    if rehearsal.running:
+        return f"You changed {changed} since it began: it rehearses what was before."
+    return (
+        f"You changed {changed} since this rehearsal of {begun_at}: it says nothing of "
+        "the settings of now. Rehearse again from the Set-up page. What it found is "
+        "below, in grey; it counts again if you change back."
+    )
+
+
+def _go_words(rehearsal: Rehearsal) -> str:
+    """Return what a GO means; what was not rehearsed is not said to have worked."""
+    look = dict.fromkeys(c.name for c in rehearsal.checks if c.state != "ok")
+    if not look:
+        return "Everything that a session needs worked for the whole rehearsal."
+    return f"Nothing failed. Not rehearsed, or to be looked at: {', '.join(look)}."

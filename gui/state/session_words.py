@@ -3,9 +3,12 @@
 import math
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final, Literal
 
 from rtbold.gui.state.dashboard import DashboardState
-from rtbold.gui.state.roi_traces import trigger_step_ms
+from rtbold.gui.state.headline import ShownValue
+from rtbold.gui.state.received_kinds import FeedbackValue
+from rtbold.gui.state.roi_traces import signed, trigger_step_ms
 
 SHARP_MS = 0.5  # below, a trigger is on time
 
@@ -93,3 +96,110 @@ def _counts(state: DashboardState) -> str:
     if quality is None:
         return ""
     return f"{quality.n_triggers_missed} missed, {quality.n_triggers_double} double"
+
+
+# What must never be taken for real, and what predicts; in words. Pure.
+
+
+def origin_words(state: DashboardState) -> str:
+    """Return the line of the banner; empty: stream and model claim to be real."""
+    hello, fb = state.hello, state.fb
+    origin = fb.model_origin if fb else hello.model_origin if hello else ""
+    reasons = fb.reasons if fb else ()
+    simulated_eeg = hello is not None and hello.simulated
+    if simulated_eeg and origin == "simulated":
+        return "SIMULATED EEG AND MODEL: nothing here comes from a brain"
+    if simulated_eeg:
+        return "SIMULATED EEG: nothing here comes from a brain"
+    if origin == "simulated" or "simulated_model" in reasons:
+        return "SIMULATED MODEL on real EEG: values mean nothing, apps get none"
+    if "unvalidated" in reasons:
+        return "UNVALIDATED: this model was not shown to predict this subject"
+    return ""
+
+
+def model_words(state: DashboardState) -> str:
+    """Return what predicts, for whom, and by what; empty: the session has not said."""
+    hello = state.hello
+    if hello is None:
+        return ""
+    whose = f" for {hello.subject}" if hello.subject else ""
+    engine = " ".join(part for part in (hello.engine, hello.precision) if part)
+    by = f", {engine}" if engine else ""
+    return f"Model {hello.model_name}{whose}{by}"
+
+
+# What the target panel says: the value, its interval, and which BOLD it is. Pure.
+
+NEUTRAL_WORDS: Final = "apps show their neutral screen"
+NOTHING: Final = "\u2014"  # a dash that is wide enough to be seen
+
+
+@dataclass(frozen=True, slots=True)
+class TargetWords:
+    """The lines of the panel."""
+
+    kind: Literal["value", "hold", "neutral"] = "neutral"
+    name: str = "target"
+    mark: str = ""  # HELD, or why there is a dash
+    value: str = NOTHING
+    z: str = ""
+    interval: str = ""
+    volume: str = ""
+
+    @property
+    def spoken(self) -> str:
+        """All of it in one line, for screen readers."""
+        z = f"z {self.z}" if self.z else ""
+        parts = (self.name, self.mark, self.value, z, self.interval, self.volume)
+        return ", ".join(part for part in parts if part)
+
+
+def target_words(state: DashboardState, now_s: float) -> TargetWords:
+    """Return what to show at `now_s`."""
+    shown, fb = state.shown(now_s), state.fb
+    name = fb.target if fb else state.hello.target if state.hello else "target"
+    if shown.kind == "neutral":
+        return TargetWords(
+            name=name,
+            mark="nothing may be shown",
+            volume=NEUTRAL_WORDS,
+        )
+    mark = "HELD: the last value" if shown.kind == "hold" else ""
+    if shown.kind == "value" and fb is not None and fb.clipped:
+        mark = "clipped to its range"
+    return TargetWords(
+        shown.kind,
+        name,
+        mark,
+        signed(shown.value),
+        signed(shown.z),
+        interval_words(shown),
+        volume_words(state, fb) if fb is not None and shown.kind == "value" else "",
+    )
+
+
+def interval_words(shown: ShownValue) -> str:
+    """Return where the measured BOLD is expected, in words."""
+    found = []
+    for share, low, high in (
+        ("80 %", shown.low_80, shown.high_80),
+        ("95 %", shown.low, shown.high),
+    ):
+        if low is not None and high is not None:
+            found.append(f"{share}: {signed(low)} to {signed(high)}")
+    return "   ".join(found) or "no interval: the model's card has none, or not now"
+
+
+def volume_words(state: DashboardState, fb: FeedbackValue) -> str:
+    """Return which volume's BOLD the value is."""
+    if fb.volume_index is None:
+        return "of no volume"
+    free = "" if fb.trigger_locked else " (timed without a trigger)"
+    if fb.horizon_tr == 0:
+        return f"BOLD of volume {fb.volume_index}, from the EEG before it{free}"
+    ahead_s = fb.horizon_tr * state.tr_s
+    volume = fb.volume_index + fb.horizon_tr
+    return (
+        f"BOLD of volume {volume}, {ahead_s:.1f} s from volume {fb.volume_index}{free}"
+    )

@@ -22,27 +22,24 @@ from PyQt6.QtCore import (
 from PyQt6.QtWidgets import QApplication
 
 from rtbold.client import CurveKeys
-from rtbold.gui.controllers.children import SessionChild
+from rtbold.gui.controllers.children import SessionChild, Starter, give_way
 from rtbold.gui.controllers.dashboard import DashboardController
 from rtbold.gui.controllers.jobs import ChildJobs, Jobs
 from rtbold.gui.controllers.link import FeedLink
-from rtbold.gui.controllers.priority import Starter, give_way
 from rtbold.gui.controllers.session import SessionController
 from rtbold.gui.controllers.setup import SetupController
 from rtbold.gui.state.address import Address
-from rtbold.gui.state.preferences import Preferences, as_dict, from_dict
+from rtbold.gui.state.preferences import Preferences, as_dict, colours, from_dict
 from rtbold.gui.state.setup import from_choices
-from rtbold.gui.state.theme_colours import colours
-from rtbold.gui.views.main_window import MainWindow
+from rtbold.gui.views.main_window import MainWindow, Parts
 from rtbold.gui.views.rehearsal_page import RehearsalPage
-from rtbold.gui.views.remembered import Remembered
 from rtbold.gui.views.session import page as session_page
 from rtbold.gui.views.session.page import SessionPage
 from rtbold.gui.views.setup import page as setup_page
 from rtbold.gui.views.setup.page import SetupPage
 from rtbold.gui.views.setup.run_starter import RunStarter
 from rtbold.gui.views.summary_page import SummaryPage
-from rtbold.gui.views.window_parts import Parts
+from rtbold.gui.views.theme import Remembered
 
 LOG = logging.getLogger("rtbold.gui")
 LOG_BYTES = 500_000

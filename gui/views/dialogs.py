@@ -1,5 +1,7 @@
 """Join a session: its address, and keys if it runs on another machine."""
 
+from collections.abc import Sequence
+
 from PyQt6.QtWidgets import (
     QDialog,
     QDialogButtonBox,
@@ -9,12 +11,14 @@ from PyQt6.QtWidgets import (
     QLabel,
     QLineEdit,
     QPushButton,
+    QTextBrowser,
     QVBoxLayout,
     QWidget,
 )
 
 from rtbold.gui.state.address import Address, parse_address
-from rtbold.gui.views.plain_widgets import named_line, wrapped_label
+from rtbold.gui.views.forms import named_line, wrapped_label
+from rtbold.pages import rendered
 
 Button = QDialogButtonBox.StandardButton
 WORDS = (
@@ -116,3 +120,27 @@ def _with_browse(line: QLineEdit) -> QWidget:
 
     button.clicked.connect(choose)
     return box
+
+
+# F1: the keys of all pages.
+
+KeyLine = tuple[str, str]  # keys, what they do
+
+
+class HelpDialog(QDialog):
+    """A table of keys."""
+
+    def __init__(self, lines: Sequence[KeyLine], parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setWindowTitle("Keys")
+        self.setObjectName("help_dialog")
+        self.text = QTextBrowser()
+        self.text.setObjectName("help_text")
+        keys = rendered("rtbold.gui", "pairs.html.j2", pairs=lines, bold=True)
+        self.text.setHtml(keys)
+        buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Close)
+        buttons.rejected.connect(self.reject)
+        column = QVBoxLayout(self)
+        column.addWidget(self.text)
+        column.addWidget(buttons)
+        self.resize(520, 560)

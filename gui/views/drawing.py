@@ -2,8 +2,11 @@
 
 import math
 
-from PyQt6.QtCore import QRectF, Qt
-from PyQt6.QtGui import QColor, QFont, QFontMetricsF, QPainter
+from PyQt6.QtCore import QEvent, QPointF, QRectF, Qt
+from PyQt6.QtGui import QColor, QFont, QFontMetricsF, QHelpEvent, QPainter
+from PyQt6.QtWidgets import QToolTip, QWidget
+
+from rtbold.gui.state.preferences import Colours
 
 LEFT = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
 RIGHT = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
@@ -71,3 +74,53 @@ def draw_line(
     cut = metrics.elidedText(text, Qt.TextElideMode.ElideRight, box.width())
     painter.setPen(QColor(colour))
     painter.drawText(box, int(align), cut)
+
+
+# The ground that panels of the session page draw themselves on.
+
+CORNER_PX = 4
+
+
+def draw_ground(painter: QPainter, panel: QWidget, colours: Colours) -> QRectF:
+    """Draw the rounded ground of `panel`, with smooth edges; return its box."""
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+    box = QRectF(panel.rect()).adjusted(0.5, 0.5, -0.5, -0.5)
+    painter.setPen(QColor(colours.border))
+    painter.setBrush(QColor(colours.panel))
+    painter.drawRoundedRect(box, CORNER_PX, CORNER_PX)
+    return box
+
+
+# What widgets that draw themselves share: colours, painter, words for the mouse.
+
+
+class Drawn(QWidget):
+    """A widget on the panel's ground that says what is under the mouse."""
+
+    def __init__(self, colours: Colours, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._colours = colours
+
+    def set_colours(self, colours: Colours) -> None:
+        """Draw in another theme."""
+        self._colours = colours
+        self.update()
+
+    def words_at(self, position: QPointF) -> str:
+        """Return what there is to say of the place at `position`."""
+        raise NotImplementedError
+
+    def event(self, event: QEvent | None) -> bool:
+        """Say what is under the mouse."""
+        if isinstance(event, QHelpEvent):
+            words = self.words_at(QPointF(event.pos()))
+            QToolTip.showText(event.globalPos(), words, self)
+            return True
+        return super().event(event)
+
+    def painter(self) -> QPainter:
+        """Return a painter with smooth edges, on clean ground; for `paintEvent`."""
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.fillRect(self.rect(), QColor(self._colours.panel))
+        return painter

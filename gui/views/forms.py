@@ -3,9 +3,22 @@
 from collections.abc import Sequence
 from typing import Protocol
 
-from PyQt6.QtCore import QLocale, pyqtBoundSignal, pyqtSignal
+from PyQt6.QtCore import QLocale, Qt, pyqtBoundSignal, pyqtSignal
 from PyQt6.QtGui import QDoubleValidator, QWheelEvent
-from PyQt6.QtWidgets import QCheckBox, QComboBox, QLineEdit, QSizePolicy, QSpinBox
+from PyQt6.QtWidgets import (
+    QCheckBox,
+    QComboBox,
+    QFrame,
+    QGroupBox,
+    QLabel,
+    QLineEdit,
+    QPushButton,
+    QScrollArea,
+    QSizePolicy,
+    QSpinBox,
+    QVBoxLayout,
+    QWidget,
+)
 
 from rtbold.gui.state.setup import LONGEST_NOTE, Value
 
@@ -215,3 +228,66 @@ class ListField(QComboBox):
         self._chosen = str(self.itemData(index) or "")
         self._fill()
         self.edited.emit()
+
+
+# Frames around parts of a page.
+
+GAP = 8
+LABELS_PX = 112  # labels of one column, so that their fields begin in one line
+
+
+def boxed(title: str, inside: QWidget) -> QGroupBox:
+    """Return `inside` in a frame with a title."""
+    box = QGroupBox(title)
+    column = QVBoxLayout(box)
+    column.setContentsMargins(GAP, GAP, GAP, GAP)
+    column.addWidget(inside)
+    return box
+
+
+def scrolled(inside: QWidget) -> QScrollArea:
+    """Return `inside` so that it scrolls up and down where it has no room."""
+    area = QScrollArea()
+    area.setWidgetResizable(True)
+    area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+    area.setFrameShape(QFrame.Shape.NoFrame)
+    area.setWidget(inside)
+    return area
+
+
+def label_of(words: str, field: QWidget, *, wide: bool = True) -> QLabel:
+    """Return the label of a field; Alt and the marked letter lead to it."""
+    label = QLabel(words)
+    label.setBuddy(field)
+    if wide:
+        label.setMinimumWidth(LABELS_PX)
+    return label
+
+
+# Labels, buttons and fields with a name, made in one call.
+
+
+def wrapped_label(text: str = "", *, name: str = "") -> QLabel:
+    """Return a label that breaks its lines, and whose words can be copied."""
+    label = QLabel(text)
+    label.setObjectName(name)
+    label.setWordWrap(True)
+    label.setTextFormat(Qt.TextFormat.PlainText)
+    label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+    return label
+
+
+def named_button(words: str, *, name: str, tip: str = "") -> QPushButton:
+    """Return a button."""
+    button = QPushButton(words)
+    button.setObjectName(name)
+    button.setToolTip(tip)
+    return button
+
+
+def named_line(text: str, *, name: str, tip: str = "") -> QLineEdit:
+    """Return a field for one line."""
+    line = QLineEdit(text)
+    line.setObjectName(name)
+    line.setToolTip(tip)
+    return line

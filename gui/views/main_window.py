@@ -1,43 +1,187 @@
 """The operator's window: four pages, the status on each, one timer that drives all."""
 
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
+from typing import Protocol
 
 from PyQt6.QtCore import Qt, QTimer, pyqtSignal
 from PyQt6.QtGui import QCloseEvent, QKeySequence, QShortcut
 from PyQt6.QtWidgets import (
     QApplication,
+    QButtonGroup,
     QHBoxLayout,
     QMainWindow,
+    QPushButton,
+    QSizePolicy,
     QStackedWidget,
     QVBoxLayout,
     QWidget,
 )
 
+from rtbold.gui.controllers.dashboard import DashboardController
 from rtbold.gui.state.address import Address
 from rtbold.gui.state.dashboard import DashboardState
-from rtbold.gui.state.preferences import Preferences
-from rtbold.gui.state.theme_colours import ThemeName, colours
+from rtbold.gui.state.headline import Headline
+from rtbold.gui.state.preferences import Colours, Preferences, ThemeName, colours
+from rtbold.gui.state.words import status_words
 from rtbold.gui.views import theme
 from rtbold.gui.views.closing import Closing
-from rtbold.gui.views.dialogs import ConnectDialog
-from rtbold.gui.views.failures import Failures
-from rtbold.gui.views.help_dialog import HelpDialog
-from rtbold.gui.views.news_view import NewsView
-from rtbold.gui.views.notices import NoticeBar
-from rtbold.gui.views.participant_host import ParticipantHost
-from rtbold.gui.views.remembered import Remembered
-from rtbold.gui.views.side_bar import PAGES, SideBar
-from rtbold.gui.views.window_parts import (
-    KEYS,
-    SESSION,
-    SETUP,
-    SIDE_ACTIONS,
-    SUMMARY,
-    Page,
-    Parts,
+from rtbold.gui.views.dialogs import ConnectDialog, HelpDialog
+from rtbold.gui.views.forms import named_button, wrapped_label
+from rtbold.gui.views.notices import Failures, NewsView, NoticeBar
+from rtbold.gui.views.participant import ParticipantHost
+from rtbold.gui.views.summary_page import SummaryPage
+from rtbold.gui.views.theme import Remembered
+
+# The slim bar at the left: pages, and the session's status on every page.
+
+PAGES = ("Set-up", "Rehearse", "Session", "Summary")
+SHORTEST_WIDTH = 104
+
+
+class SideBar(QWidget):
+    """Buttons of the pages, and below them status and settings.
+
+    Parameters
+    ----------
+    actions : (object name, words, tooltip) of further buttons; `pressed` tells which.
+    """
+
+    chosen = pyqtSignal(int)  # index of a page
+    pressed = pyqtSignal(str)  # object name of an action
+
+    def __init__(
+        self, colours: Colours, actions: Sequence[tuple[str, str, str]] = ()
+    ) -> None:
+        super().__init__()
+        self.setObjectName("side_bar")
+        self._colours = colours
+        self._shown: tuple[str, str, str] | None = None
+        self.setSizePolicy(QSizePolicy.Policy.Minimum, QSizePolicy.Policy.Expanding)
+        self.setMinimumWidth(SHORTEST_WIDTH)
+        self.status = wrapped_label(name="side_status")
+        self.status.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        ignored = QSizePolicy.Policy.Ignored  # its words make the bar no wider
+        self.status.setSizePolicy(ignored, QSizePolicy.Policy.Preferred)
+        self._group = QButtonGroup(self)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(6, 6, 6, 6)
+        for index, name in enumerate(PAGES):
+            column.addWidget(self._page_button(index, name))
+        column.addSpacing(12)
+        column.addWidget(self.status)
+        column.addStretch(1)
+        for object_name, words, tip in actions:
+            column.addWidget(self._action_button(object_name, words, tip))
+        self._group.idClicked.connect(self.chosen)
+
+    def _page_button(self, index: int, name: str) -> QPushButton:
+        slug = name.lower().replace("-", "")
+        button = named_button(
+            name, name=f"page_{slug}", tip=f"{name} (Ctrl+{index + 1})"
+        )
+        button.setCheckable(True)
+        button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        self._group.addButton(button, index)
+        return button
+
+    def _action_button(self, object_name: str, words: str, tip: str) -> QPushButton:
+        button = named_button(words, name=object_name, tip=tip)
+        button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        button.clicked.connect(lambda: self.pressed.emit(object_name))
+        return button
+
+    def mark(self, index: int) -> None:
+        """Show which page is open."""
+        button = self._group.button(index)
+        if button is not None:
+            button.setChecked(True)
+
+    def show_headline(self, headline: Headline) -> None:
+        """Show the session's status; does nothing while it stays the same."""
+        now = (headline.level, headline.word, headline.why)
+        if now == self._shown:
+            return
+        self._shown = now
+        colour = self._colours.of_level(headline.level)
+        self.status.setText(f"{status_words(headline.level).symbol}\n{headline.word}")
+        self.status.setToolTip(f"{headline.why}\n{headline.do}".strip())
+        self.status.setStyleSheet(
+            f"border: 2px solid {colour}; border-radius: 4px; padding: 6px 0px;"
+            f"color: {colour}; font-weight: bold;"
+        )
+
+    def set_colours(self, colours: Colours) -> None:
+        """Take the colours of a theme."""
+        self._colours, self._shown = colours, None
+
+
+# What the operator's window is made of, and the keys that it knows.
+
+SETUP, REHEARSE, SESSION, SUMMARY = range(len(PAGES))
+SIDE_ACTIONS = (
+    ("join", "Join…", "Watch a session that runs, here or elsewhere (Ctrl+J)"),
+    ("participant", "Participant", "The participant's window (Ctrl+P)"),
+    ("theme", "Light / dark", "Other colours (Ctrl+T)"),
+    ("help", "Keys", "What the keys do (F1)"),
 )
+KEYS: tuple[tuple[str, str], ...] = (
+    *((f"Ctrl+{n}", f"page {name}") for n, name in enumerate(PAGES, start=1)),
+    ("Ctrl+J", "join a session that runs"),
+    ("Ctrl+P", "open or close the participant's window"),
+    ("F11, Esc", "on the participant's window: full screen, and back"),
+    ("Ctrl+T", "dark or light"),
+    ("Ctrl++, Ctrl+-, Ctrl+0", "larger, smaller, usual text"),
+    ("Ctrl+Q", "close the dashboard; a session goes on unless you say otherwise"),
+    ("F1", "this list"),
+)
+
+
+class Page(Protocol):
+    """What the window asks of a page, which is a QWidget too."""
+
+    def refresh(self, state: DashboardState, now_s: float) -> None:
+        """Draw the newest state; called 30 times a second while it is seen."""
+
+    def set_colours(self, colours: Colours) -> None:
+        """Take the colours of a theme."""
+
+
+class Ticking(Protocol):
+    """A controller that is called once per frame."""
+
+    def tick(self, now_s: float) -> None:
+        """Take what has come."""
+
+    def close(self) -> None:
+        """End its children and threads."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """What the window is made of.
+
+    Parameters
+    ----------
+    pages : of set-up, rehearsal, session and summary, in this order.
+    workers : further controllers, ended with the window.
+    keys : lines for F1 beside the window's own.
+    gathered : adds what the pages want to be remembered; called at the end.
+    base_points : text size of the system, before any scaling.
+    now_s : a monotonic clock.
+    """
+
+    controller: DashboardController
+    pages: tuple[Page, Page, Page, SummaryPage]
+    workers: tuple[Ticking, ...]
+    remembered: Remembered
+    preferences: Preferences
+    base_points: float
+    now_s: Callable[[], float]
+    keys: tuple[tuple[str, str], ...] = ()
+    gathered: Callable[[Preferences], Preferences] = lambda preferences: preferences
+
 
 FRAME_MS = 33
 TEXT_STEP = 1.1

@@ -1,13 +1,23 @@
 """A bar over all pages: what the operator has to know, with what to do about it."""
 
+import logging
+import sys
+import threading
+from collections import OrderedDict
 from collections.abc import Callable
+from types import TracebackType
+from typing import Protocol
 
 from PyQt6.QtCore import Qt
 from PyQt6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
-from rtbold.gui.state.theme_colours import Colours
+from rtbold.gui.controllers.dashboard import News
+from rtbold.gui.state.address import Address
+from rtbold.gui.state.dashboard import DashboardState
+from rtbold.gui.state.preferences import Colours
+from rtbold.gui.state.received_kinds import LogLevel
 from rtbold.gui.state.words import Level
-from rtbold.gui.views.plain_widgets import named_button, wrapped_label
+from rtbold.gui.views.forms import named_button, wrapped_label
 
 MOST_NOTICES = 3
 MOST_LINES = 3  # of one notice
@@ -115,3 +125,118 @@ class NoticeBar(QWidget):
         self._colours = colours
         for notice in self._notices.values():
             notice.set_colours(colours)
+
+
+# Faults of the dashboard itself: caught in one place, said in words, logged.
+
+LOG = logging.getLogger("rtbold.gui")
+MOST_KINDS = 50  # of different faults that are remembered
+
+
+class Failures:
+    """Keeps a fault in one widget from stopping the others.
+
+    Parameters
+    ----------
+    tell : called with a line in words the first time that a fault happens.
+    """
+
+    def __init__(self, tell: Callable[[str], None]) -> None:
+        self._tell = tell
+        self._counts: OrderedDict[str, int] = OrderedDict()
+
+    def guard(self, what: str, call: Callable[[], object]) -> bool:
+        """Do `call`; a fault in it becomes a line. Return whether it went well."""
+        try:
+            call()
+        except Exception as error:
+            self.note(what, error)
+            return False
+        return True
+
+    def note(self, what: str, error: BaseException) -> None:
+        """Log a fault; say it the first time, then count it."""
+        text = (
+            f"The dashboard has a fault in {what}: {type(error).__name__}: {error}. "
+            "The session does not depend on the dashboard and goes on."
+        )
+        n = self._counts.get(text, 0) + 1
+        self._counts[text] = n
+        if len(self._counts) > MOST_KINDS:
+            self._counts.popitem(last=False)
+        if n == 1:
+            LOG.error("fault in %s", what, exc_info=error)
+            self._tell(text)
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """How often each fault happened."""
+        return dict(self._counts)
+
+    def install(self) -> Callable[[], None]:
+        """Take what no slot and no thread caught; return how to undo that."""
+        before = sys.excepthook, threading.excepthook
+
+        def of_slot(
+            kind: type[BaseException],
+            error: BaseException,
+            trace: TracebackType | None,
+        ) -> None:
+            self.note("an action", error)
+
+        def of_thread(args: threading.ExceptHookArgs) -> None:
+            # The window belongs to another thread: logged only, not told.
+            LOG.error("fault in thread %s", args.thread, exc_info=args.exc_value)
+
+        def undo() -> None:
+            sys.excepthook, threading.excepthook = before
+
+        sys.excepthook, threading.excepthook = of_slot, of_thread
+        return undo
+
+
+# What the controller tells, as notices and as lines of the log.
+
+QUIET = ("joined", "started", "greeting")  # in the log only
+
+
+class Window(Protocol):
+    """What a notice's button can ask of the operator's window."""
+
+    @property
+    def state(self) -> DashboardState:
+        """What is known now."""
+
+    def join(self, address: Address) -> None:
+        """Watch the session at `address`."""
+
+    def session_ended(self) -> None:
+        """Show what it came to."""
+
+
+class NewsView:
+    """Shows news; the newest of a kind replaces the one before."""
+
+    def __init__(
+        self, notices: NoticeBar, window: Window, *, now_s: Callable[[], float]
+    ) -> None:
+        self._notices, self._window, self._now_s = notices, window, now_s
+
+    def show(self, news: News) -> None:
+        """Log it; show it, unless it is only for the log."""
+        level: LogLevel = "error" if news.level == "invalid" else "info"
+        if news.kind != "greeting":  # the state itself logs whom it hears
+            self._window.state.log.add(news.text, self._now_s(), level=level)
+        if news.kind in ("joined", "started"):
+            for kind in ("offer", "died", "trouble", "ended", "doubt"):
+                self._notices.take_away(kind)
+        elif news.kind == "ended":
+            self._window.session_ended()
+        if news.kind == "greeting":
+            self._notices.take_away("doubt")
+        if news.kind in QUIET:
+            return
+        action = None
+        if (where := news.where) is not None:
+            action = ("Join it", lambda: self._window.join(where))
+        self._notices.show_notice(news.kind, news.text, level=news.level, action=action)

@@ -19,22 +19,28 @@ from PyQt6.QtWidgets import (
 
 from rtbold.gui.controllers.setup import SetupController, wanted
 from rtbold.gui.state.dashboard import DashboardState
-from rtbold.gui.state.rehearsal import Rehearsal
-from rtbold.gui.state.rehearsal_figures import figure_rows
-from rtbold.gui.state.rehearsal_html import as_html, verdict_words
-from rtbold.gui.state.rehearsal_words import (
+from rtbold.gui.state.preferences import Colours
+from rtbold.gui.state.rehearsal import (
     NOTHING_YET,
+    Rehearsal,
+    as_html,
+    figure_rows,
     left_words,
     stale_words,
+    verdict_words,
     why_words,
 )
-from rtbold.gui.state.runs import Run
-from rtbold.gui.state.setup import SetupChoice
-from rtbold.gui.state.theme_colours import Colours
-from rtbold.gui.views.boxes import GAP, boxed, label_of
-from rtbold.gui.views.check_list import CheckList
-from rtbold.gui.views.forms import TickField, WholeField
-from rtbold.gui.views.plain_widgets import named_button, wrapped_label
+from rtbold.gui.state.setup import Run, SetupChoice
+from rtbold.gui.views.forms import (
+    GAP,
+    TickField,
+    WholeField,
+    boxed,
+    label_of,
+    named_button,
+    wrapped_label,
+)
+from rtbold.gui.views.setup.checks import CheckList
 from rtbold.pages import rendered
 
 USUAL_MINUTES = 5

@@ -1,11 +1,16 @@
 """What whoever writes a bundle puts beside the weights: windows to check engines on."""
 
+import copy
+
 import numpy as np
 import torch
 from torch import nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
+from torch.utils.flop_counter import FlopCounterMode
 
 from rtbold.bundle import check_windows as file
 from rtbold.messages import MODEL_RATE_HZ, WINDOW_SAMPLES, Float32Array
+from rtbold.models.layers import PowerSpectrum
 
 SYNTHETIC_UV = 30.0
 _HIGHPASS_HZ = 0.5  # as the live chain's; pink noise has no power limit below
@@ -62,3 +67,29 @@ def synthetic_windows(n_channels: int, *, n: int = 16, seed: int = 0) -> Float32
     factor = 2.0 ** rng.uniform(-1, 1, (n, n_channels, 1))
     windows: Float32Array = (SYNTHETIC_UV * factor * pink).astype(np.float32)
     return windows
+
+
+# Arithmetic that one window costs, counted from the operators that run.
+
+
+def flops_per_window(model: nn.Module, n_channels: int) -> int:
+    """Return the floating-point operations of one window, a multiply-add being two.
+
+    Counted are matrix products, convolutions and attention, which are nearly all; not
+    the element-wise rest. Spectra count as the products that exported models run.
+    """
+    model = copy.deepcopy(model).eval()
+    for module in model.modules():
+        if isinstance(module, PowerSpectrum):
+            module.by_product = True
+    window = torch.zeros(1, n_channels, WINDOW_SAMPLES)
+    counter = FlopCounterMode(display=False)
+    # The fused CPU attention has no count; its plain form has the same products.
+    with torch.inference_mode(), sdpa_kernel(SDPBackend.MATH), counter:
+        model(window)
+    return int(counter.get_total_flops())
+
+
+def parameter_count(model: nn.Module) -> int:
+    """Return how many numbers are learned."""
+    return sum(parameter.numel() for parameter in model.parameters())

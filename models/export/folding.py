@@ -25,6 +25,7 @@ from rtbold.models.biot import Biot
 from rtbold.models.ensemble import NeuroBoltEnsemble
 from rtbold.models.export.stacked import Stacked
 from rtbold.models.labram import Attention, Block, Labram
+from rtbold.models.layers import PowerSpectrum
 from rtbold.models.linear_attention import (
     FeedForward,
     LinearAttention,
@@ -33,7 +34,6 @@ from rtbold.models.linear_attention import (
     PreNorm,
 )
 from rtbold.models.neurobolt import NeuroBolt
-from rtbold.models.power import PowerSpectrum
 
 
 def folded(model: nn.Module) -> nn.Module:

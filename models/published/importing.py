@@ -22,10 +22,9 @@ from rtbold.bundle.card import (
 from rtbold.bundle.check_windows import CHECK_NAME
 from rtbold.electrodes import canonical, has_position
 from rtbold.errors import BundleError, CheckpointError, ConfigError
-from rtbold.models.export.checks import check_file, synthetic_windows
+from rtbold.models.export.checks import check_file, parameter_count, synthetic_windows
 from rtbold.models.export.onnx import to_onnx, to_safetensors
-from rtbold.models.flops import parameter_count
-from rtbold.models.montage_pick import Montage
+from rtbold.models.montage import Montage
 from rtbold.models.published.checkpoints import Checkpoint, read_checkpoint
 from rtbold.models.published.recognise import Imported, Kind, neurobolt, recognise
 from rtbold.models.published.starts import biot, labram

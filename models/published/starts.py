@@ -12,13 +12,13 @@ from rtbold.electrodes import positions
 from rtbold.errors import ConfigError
 from rtbold.models.biot import Biot, BiotConfig
 from rtbold.models.labram import Labram, LabramConfig
-from rtbold.models.matching import fill
-from rtbold.models.montage_pick import Montage
+from rtbold.models.montage import Montage
 from rtbold.models.published.checkpoints import Checkpoint
 from rtbold.models.published.recognise import (
     Imported,
     check_weights_exist,
     count_of,
+    fill,
     shape_of,
 )
 

@@ -5,12 +5,25 @@ A thread polls the source and fills a bounded queue (policy: drop the oldest, co
 
 import threading
 from collections import deque
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
 from typing import Protocol
 
-from rtbold.acquire.bold_readers import PATIENCE_S, Reader
+from rtbold.acquire.bold_readers import (
+    PATIENCE_S,
+    BoldSource,
+    FileReader,
+    Reader,
+    TcpReader,
+    parse_source,
+)
+from rtbold.acquire.frames import Fault, Frame, Order, StateChanged
+from rtbold.acquire.streams import KnownStream, StreamQuery
+from rtbold.acquire.supervisor import Supervisor
 from rtbold.clock import Clock
 from rtbold.errors import RtboldError
-from rtbold.messages import MeasuredVolume
+from rtbold.messages import MeasuredVolume, StreamChanged, StreamDescription
 
 CAPACITY = 500  # volumes, a quarter of an hour and more
 MOST_PER_TURN = 10  # of the loop: a long backlog must not hold up a prediction
@@ -123,3 +136,107 @@ class BoldFeed:
         if volumes:
             self._problem = ""
         return 0.0 if volumes else PATIENCE_S
+
+
+def check_source(text: str, rois: Sequence[str], *, option: str = "--truth") -> None:
+    """Refuse what cannot be a source, before anything is opened.
+
+    Raises
+    ------
+    ConfigError : it is none, or sends numbers without names and none were given.
+    """
+    source = parse_source(text, option=option)
+    if source.kind != "lsl":
+        open_reader(source, rois)
+
+
+def open_reader(source: BoldSource, rois: Sequence[str]) -> Reader:
+    """Return the reader of a file or socket; it is not opened yet.
+
+    Raises
+    ------
+    ConfigError : the source sends numbers without names, and none were given.
+    """
+    if source.kind == "file":
+        return FileReader(Path(source.name))
+    if source.kind == "tcp":
+        return TcpReader(source.name, source.port, rois)
+    from rtbold.acquire.tbv import TbvReader
+
+    return TbvReader(source.name, source.port, rois)
+
+
+# The session's side of a stream of measured BOLD; its inlet is a process of its own.
+#
+# As with EEG and markers: liblsl can hang or abort inside a stream that is lost.
+
+
+class LslVolumes:
+    """Measured volumes of one LSL stream, for a loop that never waits for them.
+
+    The stream need not be there yet: scanners export late.
+
+    Parameters
+    ----------
+    name : of the stream.
+    """
+
+    def __init__(self, name: str) -> None:
+        self._order = Order(role="bold", query=StreamQuery(name=name, type="BOLD"))
+        self._queue = VolumeQueue()
+        self._problem = f"measured BOLD: no stream {name!r} yet"
+        self.description: StreamDescription | None = None
+        self._supervisor = Supervisor(
+            self._make_order, on_frame=self._take, on_death=self._died
+        )
+        self._supervisor.start()
+        self.close = self._supervisor.close
+
+    @property
+    def problem(self) -> str:
+        """What the operator must know; empty while all is well."""
+        return self._problem
+
+    def volumes(self) -> list[MeasuredVolume]:
+        """Return the next few that have come, without waiting."""
+        return self._queue.take()
+
+    def _make_order(self) -> Order:
+        known = self.description
+        if known is None:
+            return self._order
+        stream = KnownStream(known.host, known.source_id, known.uid)
+        return replace(self._order, known=stream)
+
+    def _take(self, frame: Frame) -> None:
+        """Keep what comes; called in the reader thread."""
+        match frame:
+            case MeasuredVolume():
+                self._queue.put(frame)
+            case StreamChanged(description=description):
+                self.description = description
+                self._problem = ""
+            case StateChanged(state="lost"):
+                self._problem = f"measured BOLD: stream {self._order.query.name!r} lost"
+            case Fault(message=message):
+                self._problem = f"measured BOLD: {message}"
+
+    def _died(self, said: str) -> None:
+        if not self._problem:
+            self._problem = f"measured BOLD: its inlet process ended. {said}".strip()
+
+
+# Open a source of measured BOLD, whichever it is.
+
+
+def open_bold(source: BoldSource, rois: Sequence[str], clock: Clock) -> OpenFeed:
+    """Return the open source; whoever opens it closes it.
+
+    Parameters
+    ----------
+    rois : names for a source that sends numbers alone.
+    clock : LSL's.
+    """
+    if source.kind == "lsl":
+        return LslVolumes(source.name)
+    return BoldFeed(open_reader(source, rois), clock, what=f"measured BOLD ({source})")

@@ -4,6 +4,9 @@
 ``tbv:HOST:PORT`` for Turbo-BrainVoyager. A reader is polled by a thread of its own.
 """
 
+import csv
+import json
+import math
 import os
 import socket
 from collections.abc import Sequence
@@ -12,8 +15,219 @@ from pathlib import Path
 from typing import BinaryIO, Literal, Protocol, get_args
 
 from rtbold.errors import ConfigError, DataFileError
-from rtbold.io.bold_text import JsonRows, Rows, TableRows
 from rtbold.messages import MeasuredVolume
+
+# Measured volumes out of text that is still being written: table rows, JSON lines.
+#
+# Pure: bytes in, volumes out. A last line without its line break waits for the rest.
+
+LONGEST_LINE = 1 << 20  # bytes; whatever is longer is no line of a table
+NO_ROI = ("volume", "volume_index", "vol", "index", "")
+_TIMES = ("time", "time_s", "onset", "onset_s", "t")
+_DELIMITERS = "\t,;"
+_NOTHING = ("n/a", "na", "nan", "")
+
+
+class Rows(Protocol):
+    """Turns bytes of a growing text into volumes."""
+
+    def feed(self, data: bytes, now_s: float) -> list[MeasuredVolume]:
+        """Return the volumes that `data` completes.
+
+        Raises
+        ------
+        DataFileError : a line is none; those before it are lost, later ones are not.
+        """
+        ...
+
+
+class _Lines:
+    """Cuts bytes into whole lines."""
+
+    def __init__(self) -> None:
+        self._rest = b""
+
+    def feed(self, data: bytes) -> list[str]:
+        *whole, self._rest = (self._rest + data).split(b"\n")
+        if len(self._rest) > LONGEST_LINE:
+            self._rest = b""
+            raise DataFileError(
+                f"{LONGEST_LINE} bytes came without a line break, expected one line "
+                "per volume. Is this the right file or port?"
+            )
+        decoded = [line.decode("utf-8-sig", errors="replace") for line in whole]
+        return [line.strip("\r ") for line in decoded if line.strip()]
+
+
+class TableRows:
+    """A table: a header of ROI names, then one row a volume as it is measured.
+
+    A column called volume (or volume_index, index) says which volume a row is; without
+    one, rows are counted from 0. Tabs, commas or semicolons, as the header has them;
+    decimal points. A column of times is left out.
+    """
+
+    def __init__(self) -> None:
+        self._lines = _Lines()
+        self._names: list[str] = []
+        self._delimiter = "\t"
+        self._n_rows = 0
+
+    def feed(self, data: bytes, now_s: float) -> list[MeasuredVolume]:
+        """Return the volumes of the rows that are whole now."""
+        volumes, problem = [], None
+        for line in self._lines.feed(data):
+            try:
+                if not self._names:
+                    self._read_header(line)
+                else:
+                    volumes.append(self._row(line, now_s))
+            except DataFileError as error:
+                problem = error
+        if problem is not None and not volumes:
+            raise problem
+        return volumes
+
+    def _read_header(self, line: str) -> None:
+        counts = {d: line.count(d) for d in _DELIMITERS}
+        self._delimiter = max(counts, key=counts.__getitem__)
+        names = [name.strip() for name in self._cells(line)]
+        if any(_is_number(name) for name in names):
+            raise DataFileError(
+                f"the first line is {names[:4]}, expected a header of ROI names. Begin "
+                "the table with one."
+            )
+        self._names = names
+
+    def _row(self, line: str, now_s: float) -> MeasuredVolume:
+        cells = self._cells(line)
+        self._n_rows += 1  # a bad row was a volume too
+        if len(cells) != len(self._names):
+            raise DataFileError(
+                f"row {self._n_rows} has {len(cells)} cells, expected "
+                f"{len(self._names)} as in the header. It is left out."
+            )
+        index, rois, values = self._n_rows - 1, [], []
+        for name, cell in zip(self._names, cells, strict=True):
+            if name.casefold() in NO_ROI:
+                index = _whole(_value(name, cell))
+            elif name.casefold() not in _TIMES:
+                rois.append(name)
+                values.append(_value(name, cell))
+        return MeasuredVolume(index, tuple(rois), tuple(values), now_s)
+
+    def _cells(self, line: str) -> list[str]:
+        return next(csv.reader([line], delimiter=self._delimiter))
+
+
+class JsonRows:
+    r"""One JSON object a line: ``{"volume": 12, "values": {"ROI": 0.3}}``.
+
+    ``values`` may be a list; its names are then those of a line ``{"rois": [...]}``
+    that came before, or were given. ``null`` is a value that is missing.
+
+    Parameters
+    ----------
+    rois : names for lists, until a line tells others.
+    """
+
+    def __init__(self, rois: Sequence[str] = ()) -> None:
+        self._lines = _Lines()
+        self._rois = tuple(rois)
+
+    def feed(self, data: bytes, now_s: float) -> list[MeasuredVolume]:
+        """Return the volumes of the lines that are whole now."""
+        volumes, problem = [], None
+        for line in self._lines.feed(data):
+            try:
+                volume = self._line(line, now_s)
+            except DataFileError as error:
+                problem = error
+                continue
+            if volume is not None:
+                volumes.append(volume)
+        if problem is not None and not volumes:
+            raise problem
+        return volumes
+
+    def _line(self, line: str, now_s: float) -> MeasuredVolume | None:
+        try:
+            fields = json.loads(line, parse_constant=lambda _: None)
+        except ValueError as error:
+            raise _no_volume(line) from error
+        if not isinstance(fields, dict):
+            raise _no_volume(line)
+        if "rois" in fields and isinstance(fields["rois"], list):
+            self._rois = tuple(str(name) for name in fields["rois"])
+        if "volume" not in fields:
+            if "rois" in fields:
+                return None
+            raise _no_volume(line)
+        rois, values = self._named(fields.get("values"), line)
+        if not isinstance(fields["volume"], int | float):
+            raise _no_volume(line)
+        return MeasuredVolume(_whole(float(fields["volume"])), rois, values, now_s)
+
+    def _named(
+        self, values: object, line: str
+    ) -> tuple[tuple[str, ...], tuple[float | None, ...]]:
+        if isinstance(values, dict):
+            numbers = [_json_value(v, line) for v in values.values()]
+            return tuple(str(name) for name in values), tuple(numbers)
+        if not isinstance(values, list):
+            raise _no_volume(line)
+        if len(values) != len(self._rois):
+            raise DataFileError(
+                f"a volume came with {len(values)} values and {len(self._rois)} names "
+                'are known, expected one each. Send {"rois": [...]} first, send values '
+                "by name, or give --truth-roi (--bold-roi) NAME for each."
+            )
+        return self._rois, tuple(_json_value(v, line) for v in values)
+
+
+def _json_value(value: object, line: str) -> float | None:
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise _no_volume(line)
+    return float(value) if math.isfinite(value) else None
+
+
+def _no_volume(line: str) -> DataFileError:
+    return DataFileError(
+        f"the line {line[:80]!r} is no volume, expected "
+        '{"volume": 12, "values": {"ROI": 0.3, ...}}. It is left out.'
+    )
+
+
+def _value(name: str, cell: str) -> float | None:
+    if cell.strip().casefold() in _NOTHING:
+        return None
+    try:
+        number = float(cell)
+    except ValueError as error:
+        raise DataFileError(
+            f"{name!r} is {cell!r}, expected a number with a decimal point or n/a. "
+            "The row is left out."
+        ) from error
+    return number if math.isfinite(number) else None
+
+
+def _whole(number: float | None) -> int:
+    if number is None or not number.is_integer():
+        raise DataFileError(
+            f"the volume is {number}, expected a whole number. It is left out."
+        )
+    return int(number)
+
+
+def _is_number(cell: str) -> bool:
+    try:
+        float(cell)
+    except ValueError:
+        return False
+    return True
+
 
 SourceKind = Literal["lsl", "file", "tcp", "tbv"]
 KINDS: tuple[str, ...] = get_args(SourceKind)
@@ -78,34 +292,6 @@ def parse_source(text: str, *, option: str = "--truth") -> BoldSource:
             "65535."
         )
     return BoldSource("tcp" if kind == "tcp" else "tbv", host, int(port))
-
-
-def check_source(text: str, rois: Sequence[str], *, option: str = "--truth") -> None:
-    """Refuse what cannot be a source, before anything is opened.
-
-    Raises
-    ------
-    ConfigError : it is none, or sends numbers without names and none were given.
-    """
-    source = parse_source(text, option=option)
-    if source.kind != "lsl":
-        open_reader(source, rois)
-
-
-def open_reader(source: BoldSource, rois: Sequence[str]) -> Reader:
-    """Return the reader of a file or socket; it is not opened yet.
-
-    Raises
-    ------
-    ConfigError : the source sends numbers without names, and none were given.
-    """
-    if source.kind == "file":
-        return FileReader(Path(source.name))
-    if source.kind == "tcp":
-        return TcpReader(source.name, source.port, rois)
-    from rtbold.acquire.tbv import TbvReader
-
-    return TbvReader(source.name, source.port, rois)
 
 
 class FileReader:

@@ -1,13 +1,17 @@
 """In the inlet process: wait for the right stream, at the start and after a loss."""
 
+import socket
+import threading
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
+from typing import IO, TypeVar
 
 import pylsl
 from pylsl.util import InternalError, LostError
 from pylsl.util import TimeoutError as LslTimeoutError
 
-from rtbold.acquire.frames import Fault, Order
+from rtbold.acquire.frames import Fault, Frame, KeepAlive, Order, pack
 from rtbold.acquire.streams import (
     SETTLE_S,
     KnownStream,
@@ -16,8 +20,60 @@ from rtbold.acquire.streams import (
     fitting,
     found_stream,
 )
+from rtbold.clock import Clock, on_another_clock
 from rtbold.errors import AmbiguousStream, StreamMismatch
-from rtbold.io.frame_writer import FrameWriter
+from rtbold.messages import ClockOffset, StreamDescription
+
+# In the inlet process: write frames to the session, never silent for long.
+
+KEEP_ALIVE_S = 0.25
+_T = TypeVar("_T")
+
+
+class FrameWriter:
+    """Writes frames to the session. One thread only: the one that pulls."""
+
+    def __init__(self, pipe: IO[bytes], clock: Clock) -> None:
+        self._pipe = pipe
+        self._clock = clock
+        self._sent_s = clock.now_s()
+
+    def send(self, frame: Frame) -> None:
+        """Write `frame` at once; blocks while the session does not read."""
+        self._pipe.writelines(pack(frame))
+        self._pipe.flush()
+        self._sent_s = self._clock.now_s()
+
+    def keep_alive(self) -> None:
+        """Say that this loop lives, if nothing else was said for a while."""
+        if self._clock.now_s() - self._sent_s >= KEEP_ALIVE_S:
+            self.send(KeepAlive())
+
+    def sleep(self, seconds: float) -> None:
+        """Sleep at most 0.2 s, so that keep-alives stay in time."""
+        seconds = min(max(seconds, 0.0), 0.2)
+        self._clock.sleep_until(self._clock.now_s() + seconds)
+        self.keep_alive()
+
+    def patiently(self, call: Callable[[float], _T], limit_s: float) -> _T:
+        """Call a blocking liblsl function with short time limits until it answers.
+
+        Raises
+        ------
+        pylsl.util.TimeoutError
+            It has not answered within `limit_s`.
+        """
+        from pylsl.util import TimeoutError as LslTimeoutError
+
+        end_s = self._clock.now_s() + limit_s
+        while True:
+            try:
+                return call(0.2)
+            except LslTimeoutError:
+                if self._clock.now_s() >= end_s:
+                    raise
+                self.keep_alive()
+
 
 FORGET_S = 3.0  # a dead outlet is still announced for a while
 LOOK_EVERY_S = 0.2
@@ -164,3 +220,76 @@ class Finder:
         self._dead = {uid: end_s for uid, end_s in self._dead.items() if end_s > now}
         infos = self._resolver.infos()
         return {uid: info for uid, info in infos.items() if uid not in self._dead}
+
+
+# In the inlet process: a stream's clock offset, and whether it has LSL's clock.
+
+POLL_EVERY_S = 5.0
+FIRST_LIMIT_S = 3.0  # a first measurement takes 0.65 s where nothing is in the way
+
+
+class OffsetPoller:
+    """Measures the clock offset in a thread of its own, because that can block."""
+
+    def __init__(self, inlet: pylsl.StreamInlet, clock: Callable[[], float]) -> None:
+        self._inlet = inlet
+        self._clock = clock
+        self._new: tuple[float, float] | None = None
+        self._stop = threading.Event()
+        self.offset_s: float | None = None  # newest; None: none yet
+        self.tried = threading.Event()  # the first attempt has ended, either way
+        threading.Thread(target=self._poll, daemon=True).start()
+
+    def take(self) -> tuple[float, float] | None:
+        """Return (offset, when it was measured) if there is a new one."""
+        new, self._new = self._new, None
+        return new
+
+    def close(self) -> None:
+        """Stop measuring; an attempt under way ends by its own limit."""
+        self._stop.set()
+
+    def _poll(self) -> None:
+        with suppress(LostError, InternalError):  # the pulling thread sees that too
+            while not self._stop.is_set():
+                with suppress(LslTimeoutError):
+                    self.offset_s = float(self._inlet.time_correction(FIRST_LIMIT_S))
+                    self._new = (self.offset_s, self._clock())
+                self.tried.set()
+                self._stop.wait(POLL_EVERY_S)
+        self.tried.set()
+
+
+def is_foreign(
+    t_lsl_s: float, now_s: float, *, offset_s: float | None, host: str
+) -> bool:
+    """Whether a stamp cannot be on LSL's clock.
+
+    Parameters
+    ----------
+    t_lsl_s : raw stamp of a sample that has just arrived.
+    offset_s : measured; None: it could not be, and then the stamps of another machine
+        mean nothing here.
+    host : the sender's.
+    """
+    if offset_s is None and not is_here(host):
+        return True
+    return on_another_clock(t_lsl_s + (offset_s or 0.0), now_s)
+
+
+def is_here(host: str) -> bool:
+    """Whether `host`, as a stream tells it, is this machine."""
+    return host.casefold() == socket.gethostname().casefold()
+
+
+def offset_event(
+    poller: OffsetPoller, description: StreamDescription, *, is_marker: bool
+) -> ClockOffset | None:
+    """Return the event for a new measurement; none for a foreign clock.
+
+    Between LSL's clocks the offset is exact; it says nothing of any other clock.
+    """
+    new = poller.take()
+    if new is None or description.foreign_clock:
+        return None
+    return ClockOffset(*new, "marker" if is_marker else "eeg")

@@ -11,11 +11,11 @@ import threading
 from contextlib import suppress
 from typing import IO
 
+from rtbold.acquire.follow import FrameWriter
 from rtbold.acquire.frames import Fault, Order, decode_order
+from rtbold.acquire.streams import LslClock
 from rtbold.clock import Clock
 from rtbold.errors import RtboldError
-from rtbold.io.frame_writer import FrameWriter
-from rtbold.io.lsl_clock import LslClock
 
 PIPE_BYTES = 1 << 20
 
@@ -51,7 +51,7 @@ def _run(order: Order, outbox: FrameWriter, clock: Clock) -> None:
 
         run_eeg(order, outbox, clock)
     elif order.role == "bold":
-        from rtbold.io.bold_inlet import run_bold
+        from rtbold.acquire.inlet_irregular import run_bold
 
         run_bold(order, outbox, clock)
     else:

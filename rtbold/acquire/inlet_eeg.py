@@ -9,15 +9,19 @@ import numpy as np
 import pylsl
 from numpy.typing import NDArray
 
-from rtbold.acquire.describe import describe, require_eeg, with_reference
-from rtbold.acquire.follow import Finder
+from rtbold.acquire.describe import describe, factors_to_uv, require_eeg, with_reference
+from rtbold.acquire.follow import (
+    FIRST_LIMIT_S,
+    Finder,
+    FrameWriter,
+    OffsetPoller,
+    is_foreign,
+    offset_event,
+)
 from rtbold.acquire.frames import Order, StateChanged
 from rtbold.acquire.streams import found_stream
 from rtbold.acquire.triggers import RisingEdges, channel_markers, find_channel
 from rtbold.clock import Clock
-from rtbold.io.frame_writer import FrameWriter
-from rtbold.io.offsets import FIRST_LIMIT_S, OffsetPoller, is_foreign, offset_event
-from rtbold.io.units import factors_to_uv
 from rtbold.messages import EegChunk, StreamChanged, StreamDescription
 
 BUFFER_S = 60  # held by liblsl while the session does not read

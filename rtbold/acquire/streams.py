@@ -1,5 +1,6 @@
 """Find LSL streams on the network, and choose one without ever guessing."""
 
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -198,3 +199,24 @@ def discover(
         if until(found) or (now_s := clock.now_s()) >= end_s:
             return sorted(found, key=lambda s: (s.type, s.name, s.host, s.source_id))
         clock.sleep_until(now_s + LOOK_EVERY_S)
+
+
+# LSL's clock: what a session runs on.
+
+
+class LslClock:
+    """LSL's local clock, with sleep by absolute deadline."""
+
+    def __init__(self) -> None:
+        from pylsl import local_clock  # late: `rtbold --help` must not load LSL
+
+        self._now = local_clock
+
+    def now_s(self) -> float:
+        """Return LSL's local clock in seconds."""
+        return float(self._now())
+
+    def sleep_until(self, t_s: float) -> None:
+        """Sleep to the absolute deadline `t_s`."""
+        while (left_s := t_s - self.now_s()) > 0:
+            time.sleep(left_s)

@@ -4,21 +4,146 @@ The card is ``card.json`` in ``NAME.rtbold/``. Unknown keys are refused, so that
 card written by a newer format is never half understood.
 """
 
-from typing import Literal
+from typing import Final, Literal, get_args
 
 import msgspec
 
-from rtbold.conformal import Intervals
-from rtbold.errors import DomainRefused
-from rtbold.likeness_reference import LikenessReference
 from rtbold.messages import ModelOrigin
-from rtbold.verdict import FIT_FOR_FEEDBACK, Verdict
 
-CARD_FORMAT = 1
+LEVELS: Final = (0.8, 0.95)
+N_QUANTILES: Final = 201  # of the residuals' magnitude: steps of 0.5 %
+
+
+class Intervals(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Half-widths per ROI, in model units, from out-of-fold residuals.
+
+    A half-width is None where the scan holds too few independent residuals to bound
+    that level (95 % needs 19, 80 % needs 4).
+    """
+
+    levels: tuple[float, ...] = LEVELS
+    half_width: tuple[tuple[float | None, ...], ...] = ()  # per ROI, per level
+    n_eff: tuple[float, ...] = ()  # independent residuals per ROI
+    # Per ROI: quantiles of the residual's magnitude at N_QUANTILES even levels, 0 to 1.
+    quantiles: tuple[tuple[float, ...], ...] = ()
+
+
+# What the calibration EEG looked like, as the card keeps it.
+
+Statistic = Literal["level", "channels", "slope", "pattern", "features"]
+STATISTICS: Final[tuple[Statistic, ...]] = get_args(Statistic)
+
+
+class Spread(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Quantiles of one statistic over calibration windows that its scale had not seen.
+
+    A `low` of None: the statistic is a distance, and small ones are no matter.
+    """
+
+    low: float | None = None  # 0.5 %
+    middle: float
+    high: float  # 99.5 %
+
+
+class LikenessReference(msgspec.Struct, frozen=True, kw_only=True):
+    """Empty by default: nothing is known, and nothing is monitored.
+
+    Unknown keys are let through: the first cards had other ones here, which nothing
+    ever read.
+    """
+
+    log_power: tuple[tuple[float, ...], ...] = ()  # (channels, bands), mean, ln uV^2
+    log_power_sd: tuple[tuple[float, ...], ...] = ()
+    slope: tuple[float, ...] = ()  # (channels,), mean aperiodic exponent
+    slope_sd: tuple[float, ...] = ()
+    covariance: tuple[tuple[float, ...], ...] = ()  # (channels, channels), trace 1
+    spreads: dict[Statistic, Spread] = {}
+    limit: float = 1.0  # 99.5 % quantile of the unlikeness over calibration windows
+    n_windows: int = 0
+    groups: Literal["blocks", "subjects", ""] = ""  # what each scale had not seen
+
+    @property
+    def known(self) -> bool:
+        """Whether there is anything to compare with."""
+        return bool(self.spreads)
+
+
+# What a calibration found out: the verdict on the card and of ``--json``.
+
+Label = Literal[
+    "specific", "global or vigilance", "explained by artefact", "undecided", "no signal"
+]
+FIT_FOR_FEEDBACK: Final[Label] = "specific"
 
 
 class _Strict(msgspec.Struct, frozen=True):
     """Base: frozen, keyword-only, unknown keys refused."""
+
+
+class RoiVerdict(_Strict, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Out-of-fold score of one ROI, cubic drift removed unless named otherwise."""
+
+    roi: str
+    r: float
+    r_with_drift: float
+    r_low: float  # 95 % interval, block bootstrap
+    r_high: float
+    p: float  # one-sided, larger of the nulls; this ROI alone
+    p_max: float  # the same over all ROIs (max statistic)
+    n_eff: float  # independent volumes (Bartlett)
+    label: Label = "undecided"
+
+
+class Gate(_Strict, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Whether the declared target carries a signal at all."""
+
+    target: str  # ROI or name of the contrast
+    weights: dict[str, float]  # ROI -> weight; one entry for a ROI
+    r: float
+    r_with_drift: float
+    r_low: float
+    r_high: float
+    p: float  # the larger of the two below
+    p_phase: float  # against phase-randomised predictions
+    p_other: float | None  # against other subjects' EEG; None: none was given
+    r_other: float | None  # mean R of the same model fed other subjects' EEG
+    n_eff: float
+    alpha: float
+    passed: bool
+    label: Label = "undecided"
+    reason: str = ""  # why this label, in words
+
+
+class Specificity(_Strict, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What the target's prediction may read beside brain activity of its region."""
+
+    partial_r: dict[str, float] = {}  # given what -> R
+    partial_p: dict[str, float] = {}
+    controls: dict[str, float] = {}  # out-of-fold R of what must not explain it
+    rank: int | None = None  # of the own ROI's R among all measured ROIs; 1: highest
+    n_rois: int = 0
+    not_known: tuple[str, ...] = ()  # nuisances that were not given
+
+
+class Verdict(_Strict, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Everything that is said about one calibration's out-of-fold predictions."""
+
+    gate: Gate
+    rois: tuple[RoiVerdict, ...]
+    specificity: Specificity = Specificity()
+    n_volumes: int  # scored
+    n_surrogates: int
+    block_n: float  # mean block of the bootstrap, volumes
+    n_other_subjects: int = 0
+    cross_fitted: bool = True  # volumes serve in training and in test, in turn
+
+    @property
+    def fit_for_feedback(self) -> bool:
+        """Whether the target passed the gate and is specific."""
+        return self.gate.passed and self.gate.label == FIT_FOR_FEEDBACK
+
+
+CARD_FORMAT = 1
 
 
 class Conditioning(_Strict, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -215,37 +340,3 @@ class Card(_Strict, frozen=True, forbid_unknown_fields=True, kw_only=True):
     created: str = ""  # ISO date
     note: str = ""
     files: tuple[FileHash, ...] = ()
-
-
-def check_trained(card: Card) -> ModelOrigin:
-    """Return where a model comes from; refuse what is only a start for training.
-
-    Raises
-    ------
-    DomainRefused : its head was never trained, so that every answer would be zero.
-    """
-    if card.origin.kind == "start":
-        raise DomainRefused(
-            f"bundle '{card.name}' is a start for training: a published encoder "
-            "without a trained head, so it predicts nothing. Calibrate with it as the "
-            "base first, and use the bundle that this writes."
-        )
-    return card.origin.kind
-
-
-def unfit_because(card: Card, target: str | None = None) -> str:
-    """Return why calibration found a target unfit for feedback; empty: it did not.
-
-    Parameters
-    ----------
-    target : ROI or contrast; None: the declared one.
-    """
-    verdict = card.verdict
-    if verdict is None:
-        return ""
-    gate = verdict.gate
-    if target in (None, gate.target):
-        return "" if verdict.fit_for_feedback else f"'{gate.label}': {gate.reason}"
-    labels = {found.roi: found.label for found in verdict.rois}
-    label = labels.get(target or "", "undecided")
-    return "" if label == FIT_FOR_FEEDBACK else f"'{label}' over all ROIs"

@@ -6,10 +6,14 @@ chain, or outside the scanner, it may answer anything, and nothing in its verdic
 
 from dataclasses import dataclass
 
-from rtbold.bundle.card import Card, Cleaning
+from rtbold.bundle.card import (
+    FIT_FOR_FEEDBACK,
+    Card,
+    Cleaning,
+)
 from rtbold.config import SCANNERS
 from rtbold.errors import ConfigError, DomainRefused
-from rtbold.messages import Reason, StreamDescription
+from rtbold.messages import ModelOrigin, Reason, StreamDescription
 
 HOW = "online:NAME or offline:NAME, such as online:RecView, or none"
 
@@ -155,3 +159,106 @@ def _where(state: str) -> str:
         "inside_idle": "inside the scanner at rest",
         "outside": "outside the scanner",
     }[state]
+
+
+def check_trained(card: Card) -> ModelOrigin:
+    """Return where a model comes from; refuse what is only a start for training.
+
+    Raises
+    ------
+    DomainRefused : its head was never trained, so that every answer would be zero.
+    """
+    if card.origin.kind == "start":
+        raise DomainRefused(
+            f"bundle '{card.name}' is a start for training: a published encoder "
+            "without a trained head, so it predicts nothing. Calibrate with it as the "
+            "base first, and use the bundle that this writes."
+        )
+    return card.origin.kind
+
+
+def unfit_because(card: Card, target: str | None = None) -> str:
+    """Return why calibration found a target unfit for feedback; empty: it did not.
+
+    Parameters
+    ----------
+    target : ROI or contrast; None: the declared one.
+    """
+    verdict = card.verdict
+    if verdict is None:
+        return ""
+    gate = verdict.gate
+    if target in (None, gate.target):
+        return "" if verdict.fit_for_feedback else f"'{gate.label}': {gate.reason}"
+    labels = {found.roi: found.label for found in verdict.rois}
+    label = labels.get(target or "", "undecided")
+    return "" if label == FIT_FOR_FEEDBACK else f"'{label}' over all ROIs"
+
+
+def check_domain(
+    card: Card,
+    stream: StreamDescription,
+    *,
+    target: str | None = None,
+    allow_simulated_model: bool = False,
+    allow_unvalidated: bool = False,
+) -> tuple[Reason, ...]:
+    """Decide whether a bundle may run on a stream of this origin.
+
+    Parameters
+    ----------
+    target : ROI or contrast that is fed back; None: the card's.
+
+    Returns
+    -------
+    Reasons that every prediction must carry; empty where nothing was overridden.
+
+    Raises
+    ------
+    DomainRefused : simulated lineage without a verdict on real data, on a stream that
+        does not declare itself simulated; weights of a chain that is not ours; a target
+        that calibration did not find specific; or no trained head at all, which
+        nothing overrides.
+    """
+    check_trained(card)
+    reasons: list[Reason] = []
+    origin = card.origin
+    unproven = origin.simulated_lineage and not origin.verdict_on_real_data
+    if unproven and not stream.simulated:
+        if not allow_simulated_model:
+            raise DomainRefused(
+                f"bundle '{card.name}' was made from simulated data and has no verdict "
+                f"on real data, but stream '{stream.name}' does not declare itself "
+                "simulated: its numbers would mean nothing. Calibrate on a real scan, "
+                "or pass --allow-simulated-model (feedback stays invalid)."
+            )
+        reasons.append("simulated_model")
+    if card.conditioning.source == "published":
+        if not allow_unvalidated:
+            raise DomainRefused(
+                f"bundle '{card.name}' was trained on another conditioning chain than "
+                "the live one and was not calibrated since. Calibrate it, or pass "
+                "--allow-unvalidated."
+            )
+        reasons.append("unvalidated")
+    if check_verdict(card, target, allowed=allow_unvalidated):
+        reasons.append("unvalidated")
+    return tuple(dict.fromkeys(reasons))
+
+
+def check_verdict(card: Card, target: str | None, *, allowed: bool) -> bool:
+    """Return whether a target is unfit for feedback and runs all the same.
+
+    Raises
+    ------
+    DomainRefused : it is unfit, and that was not allowed.
+    """
+    why = unfit_because(card, target)
+    if why and not allowed:
+        raise DomainRefused(
+            f"calibration found {target or card.target!r} of bundle '{card.name}' "
+            f"{why}. Expected 'specific', which alone is fit for feedback. Scan "
+            "longer, choose another target, or pass --allow-unvalidated: every "
+            "message then says 'unvalidated'."
+        )
+    return bool(why)

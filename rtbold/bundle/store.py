@@ -4,27 +4,125 @@ The card lists the SHA-256 of every file beside it, so the card's own hash names
 whole bundle. Compiled caches may lie in ``engines/``; they are not part of it.
 """
 
+import errno
 import hashlib
+import os
+import re
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from importlib.resources import files
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Literal
 
 import msgspec
 
-from rtbold.bundle.card import CARD_FORMAT, Card, check_trained, unfit_because
-from rtbold.bundle_files import (
-    CARD_NAME,
-    move_into_place,
-    verify_files,
-    write_file,
-    write_files,
-)
-from rtbold.errors import BundleError, DomainRefused
-from rtbold.messages import Reason, StreamDescription
+from rtbold.bundle.card import CARD_FORMAT, Card, FileHash
+from rtbold.errors import BundleError
+
+# The files of a bundle: names that stay inside, hashes, all or nothing on disk.
+
+CARD_NAME = "card.json"
+ENGINES_FOLDER = "engines"
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+
+
+def verify_files(path: Path, listed: Iterable[FileHash]) -> None:
+    """Compare every file of the folder with the list; refuse what differs."""
+    entries = tuple(listed)
+    for entry in entries:
+        _check_inside(path, entry.path)
+        try:
+            found = _sha256(path / entry.path)
+        except OSError as error:
+            raise BundleError(
+                f"bundle {path} is not whole: {entry.path} cannot be read "
+                f"({error.strerror or error}). Copy it again."
+            ) from error
+        if found != entry.sha256:
+            raise BundleError(
+                f"bundle {path} is damaged: {entry.path} has SHA-256 {found[:12]}..., "
+                f"its card says {entry.sha256[:12]}... Copy it again."
+            )
+    unlisted = sorted(set(_present(path)) - {entry.path for entry in entries})
+    if unlisted:
+        raise BundleError(
+            f"bundle {path} holds files that its card does not list: "
+            f"{', '.join(unlisted[:5])}. Remove them, or copy the bundle again."
+        )
+
+
+def write_files(
+    draft: Path, contents: Mapping[str, bytes | Path]
+) -> Iterator[FileHash]:
+    """Write each file and yield its hash."""
+    for name, content in sorted(contents.items()):
+        _check_inside(draft, name)
+        target = draft / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        data = content if isinstance(content, bytes) else content.read_bytes()
+        write_file(target, data)
+        yield FileHash(path=name, sha256=hashlib.sha256(data).hexdigest())
+
+
+def write_file(target: Path, data: bytes) -> None:
+    """Write through to the disk."""
+    with target.open("wb") as stream:
+        stream.write(data)
+        stream.flush()
+        os.fsync(stream.fileno())
+
+
+def move_into_place(draft: Path, folder: Path, *, replace: bool) -> None:
+    """Rename the finished `draft`; an earlier `folder` goes only if that worked.
+
+    Raises
+    ------
+    BundleError : it is there, not to be replaced; another process may have been faster.
+    """
+    if not (replace and folder.exists()):
+        try:
+            draft.rename(folder)
+        except OSError as error:
+            if error.errno not in (errno.EEXIST, errno.ENOTEMPTY, errno.ENOTDIR):
+                raise
+            raise BundleError(
+                f"{folder} exists already; choose another name or remove it"
+            ) from error
+        return
+    retired = draft.with_name(f"{draft.name}.old")
+    folder.rename(retired)
+    try:
+        draft.rename(folder)
+    except OSError:
+        retired.rename(folder)  # the earlier bundle stays as it was
+        raise
+    shutil.rmtree(retired, ignore_errors=True)
+
+
+def _present(path: Path) -> Iterator[str]:
+    for file in path.rglob("*"):
+        relative = file.relative_to(path)
+        if file.is_file() and relative.parts[0] != ENGINES_FOLDER:
+            if relative.as_posix() != CARD_NAME:
+                yield relative.as_posix()
+
+
+def _check_inside(path: Path, name: str) -> None:
+    pure = PurePosixPath(name)
+    plain = all(_NAME.fullmatch(part) for part in pure.parts)
+    if not plain or str(pure) != name or name == CARD_NAME:
+        raise BundleError(
+            f"the card of {path} lists the file name {name!r}; expected a plain name "
+            "inside the bundle. Do not use this bundle."
+        )
+
+
+def _sha256(file: Path) -> str:
+    with file.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
 
 SUFFIX = ".rtbold"
 MAX_CARD_BYTES = 4_000_000
@@ -171,75 +269,6 @@ def available(*, subject_root: Path | None = None) -> list[Available]:
         for path in sorted(root.glob(pattern))
         if (path / CARD_NAME).is_file() and not path.name.startswith(".")
     ]
-
-
-def check_domain(
-    card: Card,
-    stream: StreamDescription,
-    *,
-    target: str | None = None,
-    allow_simulated_model: bool = False,
-    allow_unvalidated: bool = False,
-) -> tuple[Reason, ...]:
-    """Decide whether a bundle may run on a stream of this origin.
-
-    Parameters
-    ----------
-    target : ROI or contrast that is fed back; None: the card's.
-
-    Returns
-    -------
-    Reasons that every prediction must carry; empty where nothing was overridden.
-
-    Raises
-    ------
-    DomainRefused : simulated lineage without a verdict on real data, on a stream that
-        does not declare itself simulated; weights of a chain that is not ours; a target
-        that calibration did not find specific; or no trained head at all, which
-        nothing overrides.
-    """
-    check_trained(card)
-    reasons: list[Reason] = []
-    origin = card.origin
-    unproven = origin.simulated_lineage and not origin.verdict_on_real_data
-    if unproven and not stream.simulated:
-        if not allow_simulated_model:
-            raise DomainRefused(
-                f"bundle '{card.name}' was made from simulated data and has no verdict "
-                f"on real data, but stream '{stream.name}' does not declare itself "
-                "simulated: its numbers would mean nothing. Calibrate on a real scan, "
-                "or pass --allow-simulated-model (feedback stays invalid)."
-            )
-        reasons.append("simulated_model")
-    if card.conditioning.source == "published":
-        if not allow_unvalidated:
-            raise DomainRefused(
-                f"bundle '{card.name}' was trained on another conditioning chain than "
-                "the live one and was not calibrated since. Calibrate it, or pass "
-                "--allow-unvalidated."
-            )
-        reasons.append("unvalidated")
-    if check_verdict(card, target, allowed=allow_unvalidated):
-        reasons.append("unvalidated")
-    return tuple(dict.fromkeys(reasons))
-
-
-def check_verdict(card: Card, target: str | None, *, allowed: bool) -> bool:
-    """Return whether a target is unfit for feedback and runs all the same.
-
-    Raises
-    ------
-    DomainRefused : it is unfit, and that was not allowed.
-    """
-    why = unfit_because(card, target)
-    if why and not allowed:
-        raise DomainRefused(
-            f"calibration found {target or card.target!r} of bundle '{card.name}' "
-            f"{why}. Expected 'specific', which alone is fit for feedback. Scan "
-            "longer, choose another target, or pass --allow-unvalidated: every "
-            "message then says 'unvalidated'."
-        )
-    return bool(why)
 
 
 def _find(path_or_name: str | Path, subject_root: Path | None) -> Path:

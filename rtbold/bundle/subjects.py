@@ -16,10 +16,9 @@ from pathlib import Path
 
 from platformdirs import user_data_path
 
-from rtbold.bundle.store import SUFFIX
-from rtbold.bundle_files import CARD_NAME
+from rtbold.bundle.store import CARD_NAME, SUFFIX
+from rtbold.config import check_label
 from rtbold.errors import BundleError, RtboldError
-from rtbold.record.folder import check_label
 
 _NAME = re.compile(r"(\d{8}-\d{6})(?:-(\d+))?")
 _MOST_PER_SECOND = 1000

@@ -21,8 +21,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = list(sys.argv[1:] if arguments is None else arguments)
     debug = "--debug" in given
     from rtbold.cli.app import build_app
-    from rtbold.cli.lsl_config import quieten
-    from rtbold.cli.stdin_watch import OPTION, end_with_stdin
+    from rtbold.cli.process import OPTION, end_with_stdin, quieten
 
     if OPTION in given:
         end_with_stdin()

@@ -99,7 +99,7 @@ MODEL_COMMANDS: Final = {
         "each channel's window mean removed before.",
     ),
     "import": Place(
-        "models_import",
+        "models",
         "import_",
         "Make a bundle of published weights: NeuroBOLT, LaBraM-base or BIOT.",
     ),

@@ -53,7 +53,7 @@ def _facts(bundle: "Bundle") -> dict[str, Any]:
 
 def _unfit(card: "Card", targets: list[str]) -> dict[str, str]:
     """Return why calibration found a target unfit for feedback, where it did."""
-    from rtbold.bundle.card import unfit_because
+    from rtbold.bundle.gates import unfit_because
 
     why = {target: unfit_because(card, target) for target in targets}
     return {target: said for target, said in why.items() if said}

@@ -1,52 +1,236 @@
 """``rtbold calibrate``: from one scan of a subject to a model and a verdict on it."""
 
 import os
+import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, TextIO
+
+import typer
 
 from rtbold.cli import calibrate_live, options
-from rtbold.cli import calibrate_options as given
-from rtbold.cli.threads import settle
+from rtbold.cli.process import settle
+
+if TYPE_CHECKING:
+    from rtbold.bundle.store import Bundle
+    from rtbold.calibration.fit.protocol import Progress
+    from rtbold.calibration.result import CalibrationResult
+    from rtbold.calibration.save import Saved, Told
+    from rtbold.calibration.settings import CalibrationSettings
+
+
+# The work behind ``rtbold calibrate``, and what is said of its result.
+
+
+def fit_and_save(settings: "CalibrationSettings", *, as_json: bool) -> None:
+    """Calibrate, write the bundle, and say what came out."""
+    import datetime
+    import time
+
+    from rtbold.bundle.subjects import check_room
+    from rtbold.calibration.recipe import Hooks, calibrate
+    from rtbold.calibration.save import save
+
+    check_room(settings.root)
+    lines = ProgressLines(now_s=time.monotonic)
+    hooks = Hooks(say=lines.say, tell=lines.tell, now_s=time.monotonic)
+    result = calibrate(settings, hooks)
+    lines.say("writing the model and its report")
+    saved = save(result, datetime.datetime.now(datetime.UTC), _onto(lines))
+    lines.say("compiling it for this machine")
+    compiled = _compiled(saved.bundle)
+    lines.end()
+    for line in (*summary_lines(result, saved), compiled):
+        typer.echo(line, err=as_json)
+    if as_json:
+        typer.echo(as_object(result, saved))
+
+
+def _onto(lines: "ProgressLines") -> "Told":
+    """Return what shows how much of the report is done."""
+    from rtbold.calibration.fit.protocol import Progress
+
+    return lambda share: lines.tell(Progress("report", round(100 * share), 100, None))
+
+
+def summary_lines(result: "CalibrationResult", saved: "Saved") -> list[str]:
+    """Return what a researcher wants to know at once."""
+    from rtbold.calibration.result import summary
+
+    return [
+        *summary(result),
+        f"model    {saved.bundle.path}",
+        f"report   {saved.report}",
+        f"lab log  {saved.log_line}",
+    ]
+
+
+def _compiled(bundle: "Bundle") -> str:
+    """Compile for this machine's engine; what is not possible is no error here."""
+    import time
+
+    from rtbold.engine.openvino_compile import CompileSettings, compile_precisions
+    from rtbold.errors import RtboldError
+
+    try:
+        tried = compile_precisions(
+            bundle, ["f32"], CompileSettings(now_s=time.perf_counter)
+        )
+    except RtboldError as error:
+        return f"engine   not compiled: {error}"
+    record = tried[0].record
+    if record is None or not record.accepted:
+        return f"engine   OpenVINO f32 cannot be used: {tried[0].note}"
+    return f"engine   OpenVINO f32, {record.worst:.1e} off PyTorch at most"
+
+
+def as_object(result: "CalibrationResult", saved: "Saved") -> str:
+    """Return the verdict, and where the model is, as one JSON object."""
+    import msgspec
+
+    found = {
+        "subject": result.settings.subject,
+        "bundle": str(saved.bundle.path),
+        "sha256": saved.bundle.sha256,
+        "report": str(saved.report),
+        "simulated": result.simulated,
+        "fit_for_feedback": result.verdict.fit_for_feedback,
+        **msgspec.to_builtins(result.verdict),
+        "ridge": msgspec.to_builtins(result.ridge_verdict.gate),
+        "horizon_tr": result.choice.horizon_tr,
+        "horizon_r": {str(h): s.r for h, s in result.choice.horizons.items()},
+        "published_split_r": result.published and dict(result.published.roi_r),
+        "not_checked": result.not_checked,  # whether the base has seen this scan
+        "interrupted": result.interrupted,
+    }
+    return msgspec.json.encode(found).decode()
+
+
+# Options of ``rtbold calibrate`` that no other command has, each written once.
+
+Subject = Annotated[str, typer.Option(help="Code of the subject, such as S01.")]
+Cleaning = Annotated[
+    str,
+    typer.Option(help="What cleaned the EEG: online:NAME, offline:NAME or none."),
+]
+Eeg = Annotated[
+    Path | None, typer.Option(help="XDF, BrainVision, EEGLAB, EDF, BDF or FIF.")
+]
+Bold = Annotated[
+    str | None,
+    typer.Option(help="TSV, CSV, NPY, MAT, pickle, XDF; or NIfTI with --atlas."),
+]
+Base = Annotated[str, typer.Option(help="Bundle to start from, or nothing.")]
+Continue = Annotated[
+    str | None,
+    typer.Option(
+        "--continue", help="An earlier calibration of this subject, or latest."
+    ),
+]
+Roi = Annotated[
+    list[str] | None, typer.Option(help="ROI to predict; once for each [all].")
+]
+Target = Annotated[
+    str | None, typer.Option(help="ROI that will be fed back [the first].")
+]
+Contrast = Annotated[
+    list[str] | None,
+    typer.Option(help="ROI=WEIGHT; once for each, --target is then its name."),
+]
+Channels = Annotated[
+    str | None, typer.Option(help="Electrodes to use: FZ,CZ,... [the base's].")
+]
+Marker = Annotated[
+    str | None, typer.Option("--trigger", "--marker", help="Label of the volumes.")
+]
+TriggerStream = Annotated[
+    str | None, typer.Option(help="XDF: stream of the volume markers.")
+]
+TriggerChannel = Annotated[
+    str | None, typer.Option(help="Trigger channel inside the EEG.")
+]
+TriggerEvery = Annotated[
+    int, typer.Option(help="Triggers per volume, for slice triggers.")
+]
+Run = Annotated[
+    int | None, typer.Option(help="Which run of triggers, from 1, of several.")
+]
+Tr = Annotated[
+    float | None, typer.Option(help="TR in seconds [BOLD file, else triggers].")
+]
+DummyVolumes = Annotated[
+    int, typer.Option(help="First triggers that have no row of BOLD.")
+]
+SpareTriggers = Annotated[
+    int, typer.Option(help="Last triggers that have no row of BOLD.")
+]
+DropVolumes = Annotated[int, typer.Option(help="First rows of BOLD to leave out.")]
+DropLastVolumes = Annotated[int, typer.Option(help="Last rows of BOLD to leave out.")]
+Confounds = Annotated[
+    Path | None, typer.Option(help="Table; all columns are regressed out.")
+]
+Atlas = Annotated[Path | None, typer.Option(help="Labels or maps, for BOLD as NIfTI.")]
+Stream = Annotated[
+    str | None, typer.Option(help="Which EEG stream of an XDF, by name.")
+]
+Scanner = Annotated[str, typer.Option(help="inside_running, inside_idle or outside.")]
+SlicesPerTr = Annotated[
+    int | None, typer.Option(help="Slices, or groups of a multiband sequence.")
+]
+Strategy = Annotated[str, typer.Option(help="head, last, adapters, all, or ridge.")]
+Size = Annotated[str, typer.Option(help="Of a network from nothing: small or base.")]
+Horizon = Annotated[str, typer.Option(help="Volumes to look ahead: 0 to 3, or auto.")]
+Folds = Annotated[int, typer.Option(help="Contiguous test folds, 5 or more.")]
+OtherEeg = Annotated[
+    list[Path] | None,
+    typer.Option(help="Another subject's EEG, for the second null; repeatable."),
+]
+Seed = Annotated[int, typer.Option(help="Of all that is drawn at random.")]
+Threads = Annotated[int | None, typer.Option(help="CPU threads [one a core].")]
+AsJson = Annotated[
+    bool, typer.Option("--json", help="The verdict as one object on stdout.")
+]
 
 
 def calibrate(
-    subject: given.Subject,
-    cleaning: given.Cleaning,
-    eeg: given.Eeg = None,
-    bold: given.Bold = None,
-    base: given.Base = "nothing",
-    continue_: given.Continue = None,
-    roi: given.Roi = None,
-    target: given.Target = None,
-    contrast: given.Contrast = None,
-    channels: given.Channels = None,
-    marker: given.Marker = None,
-    trigger_stream: given.TriggerStream = None,
-    trigger_channel: given.TriggerChannel = None,
-    trigger_every: given.TriggerEvery = 1,
-    run: given.Run = None,
-    tr: given.Tr = None,
-    dummy_volumes: given.DummyVolumes = 0,
-    spare_triggers: given.SpareTriggers = 0,
-    drop_volumes: given.DropVolumes = 0,
-    drop_last_volumes: given.DropLastVolumes = 0,
-    confounds: given.Confounds = None,
-    atlas: given.Atlas = None,
-    stream: given.Stream = None,
+    subject: Subject,
+    cleaning: Cleaning,
+    eeg: Eeg = None,
+    bold: Bold = None,
+    base: Base = "nothing",
+    continue_: Continue = None,
+    roi: Roi = None,
+    target: Target = None,
+    contrast: Contrast = None,
+    channels: Channels = None,
+    marker: Marker = None,
+    trigger_stream: TriggerStream = None,
+    trigger_channel: TriggerChannel = None,
+    trigger_every: TriggerEvery = 1,
+    run: Run = None,
+    tr: Tr = None,
+    dummy_volumes: DummyVolumes = 0,
+    spare_triggers: SpareTriggers = 0,
+    drop_volumes: DropVolumes = 0,
+    drop_last_volumes: DropLastVolumes = 0,
+    confounds: Confounds = None,
+    atlas: Atlas = None,
+    stream: Stream = None,
     unit: options.Unit = None,
     reference: options.Reference = None,
     interpolate: options.Interpolate = None,
     upstream_delay_ms: options.UpstreamDelay = None,
-    scanner: given.Scanner = "inside_running",
-    slices_per_tr: given.SlicesPerTr = None,
-    strategy: given.Strategy = "head",
-    size: given.Size = "small",
-    horizon: given.Horizon = "0",
-    folds: given.Folds = 5,
-    other_eeg: given.OtherEeg = None,
+    scanner: Scanner = "inside_running",
+    slices_per_tr: SlicesPerTr = None,
+    strategy: Strategy = "head",
+    size: Size = "small",
+    horizon: Horizon = "0",
+    folds: Folds = 5,
+    other_eeg: OtherEeg = None,
     root: options.SubjectRoot = None,
-    seed: given.Seed = 0,
-    threads: given.Threads = None,
-    as_json: given.AsJson = False,
+    seed: Seed = 0,
+    threads: Threads = None,
+    as_json: AsJson = False,
     live: calibrate_live.Live = False,
     bold_source: calibrate_live.BoldSourceOption = None,
     bold_roi: calibrate_live.BoldRoi = None,
@@ -67,7 +251,7 @@ def calibrate(
 
     from rtbold.bundle.gates import parse_cleaning
     from rtbold.bundle.subjects import default_root
-    from rtbold.calibration.inputs.pairs import Pairing
+    from rtbold.calibration.inputs.alignment import Pairing
     from rtbold.calibration.inputs.triggers import MarkerChoice
     from rtbold.calibration.inputs.windows import WindowSettings
     from rtbold.calibration.settings import (
@@ -76,7 +260,6 @@ def calibrate(
         parse_contrast,
         parse_horizon,
     )
-    from rtbold.cli.calibrate_fit import fit_and_save
 
     calibrate_live.check_inputs(eeg, bold, live=live)
     subject_root = root or default_root()
@@ -140,3 +323,59 @@ def _names(text: str | None) -> tuple[str, ...]:
             f"--channels is {text!r}, expected electrodes with commas between: FZ,CZ,PZ"
         )
     return names
+
+
+# How far a long fit is, on standard error: one line that moves, or a few that stay.
+
+_EVERY_S = 10.0  # between lines where there is no terminal
+
+
+class ProgressLines:
+    """Prints stages as lines, and steps within one as a share with the time left.
+
+    Parameters
+    ----------
+    out : default: standard error, as it is when something is printed.
+    """
+
+    def __init__(self, now_s: Callable[[], float], out: TextIO | None = None) -> None:
+        self._now_s, self._out = now_s, out
+        self._start_s = now_s()
+        self._told_s = -_EVERY_S
+        self._open = False
+
+    def say(self, text: str) -> None:
+        """Print a line of its own."""
+        self.end()
+        self._write(f"{self._now_s() - self._start_s:5.0f} s  {text}\n")
+
+    def tell(self, progress: "Progress") -> None:
+        """Show how far a stage is."""
+        left = "" if progress.left_s is None else f", {_said(progress.left_s)} left"
+        text = f"         {progress.stage} {progress.share:.0%}{left}"
+        if self._stream.isatty():
+            self._write(f"\r{text:<60}")
+            self._open = True
+        elif self._now_s() - self._told_s >= _EVERY_S:
+            self._told_s = self._now_s()
+            self._write(f"{text}\n")
+
+    def end(self) -> None:
+        """Leave a moving line as it stands."""
+        if self._open:
+            self._write("\n")
+            self._open = False
+
+    @property
+    def _stream(self) -> TextIO:
+        return self._out or sys.stderr
+
+    def _write(self, text: str) -> None:
+        self._stream.write(text)
+        self._stream.flush()
+
+
+def _said(seconds: float) -> str:
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min"

@@ -88,11 +88,11 @@ def recorded(
     ------
     RtboldError : options, streams or base are wrong, or nothing was measured.
     """
+    from rtbold.acquire.streams import LslClock
     from rtbold.bundle import store as bundles
     from rtbold.bundle.subjects import check_room
     from rtbold.calibration.live.scan import live_pairing, record_scan
     from rtbold.calibration.settings import NOTHING
-    from rtbold.io.lsl_clock import LslClock
 
     check_room(settings.root)
     if settings.base != NOTHING:
@@ -127,11 +127,12 @@ def live_settings(
     ------
     ConfigError : the source, the phases or the triggers were not said.
     """
-    from rtbold.acquire.bold_readers import check_source, parse_source
+    from rtbold.acquire.bold import check_source
+    from rtbold.acquire.bold_readers import parse_source
     from rtbold.calibration.live.protocol import parse_phases
     from rtbold.calibration.live.scan import LiveSettings
     from rtbold.config import RunSettings, check_range
-    from rtbold.session_parts import acquisition_settings
+    from rtbold.session.open import acquisition_settings
 
     if options.source is None:
         raise ConfigError(

@@ -10,9 +10,8 @@ import typer
 from rtbold.errors import ConfigError
 
 if TYPE_CHECKING:
-    from rtbold.delay import DelayEstimate
-    from rtbold.io.checks import Check
-    from rtbold.preflight.delay import DelayRequest
+    from rtbold.preflight.delay import DelayEstimate, DelayRequest
+    from rtbold.preflight.machine import Check
 
 
 def doctor(
@@ -83,8 +82,8 @@ def doctor(
         return
     from rich.console import Console
 
-    from rtbold.io.checks import worst_state
-    from rtbold.preflight.machine import examine
+    from rtbold.preflight.machine import examine_machine as examine
+    from rtbold.preflight.machine import worst_state
 
     with Console(stderr=True).status("checking, about five seconds"):
         checks = list(

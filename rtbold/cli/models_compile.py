@@ -73,7 +73,7 @@ def compile_(
     Example: rtbold models compile demo
     """
     from rtbold.bundle.store import load
-    from rtbold.engine.cache import engines_folder
+    from rtbold.engine.records import engines_folder
     from rtbold.errors import EngineError
 
     wanted = _wanted(engine, precision or [], gpu or [])
@@ -94,9 +94,9 @@ class _Wanted:
     """Which precisions go to which engine; None: none of those that were named."""
 
     def __init__(self, precisions: Sequence[str]) -> None:
-        from rtbold.engine.openvino_cpu import NOT_OFFERED
-        from rtbold.engine.openvino_cpu import PRECISIONS as CPU
-        from rtbold.engine.tensorrt_package import PRECISIONS as GPU
+        from rtbold.engine.openvino import NOT_OFFERED
+        from rtbold.engine.openvino import PRECISIONS as CPU
+        from rtbold.engine.tensorrt_package import TENSORRT_PRECISIONS as GPU
 
         everything = not precisions or ALL_PRECISIONS in precisions
         on_cpu = [p for p in precisions if p in (*CPU, *NOT_OFFERED)]  # says why not
@@ -141,7 +141,7 @@ def _on_cpu(
 ) -> "list[Tried]":
     import time
 
-    from rtbold.engine.array_files import read_windows
+    from rtbold.engine.files import read_windows
     from rtbold.engine.openvino_compile import CompileSettings, compile_precisions
 
     more_uv = None if windows is None else read_windows(windows, bundle.card)

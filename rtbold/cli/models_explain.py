@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Protocol
 
 import typer
 
-from rtbold.cli import options, threads
+from rtbold.cli import options
+from rtbold.cli import process as threads
 from rtbold.cli.models import Subjects
 
 if TYPE_CHECKING:
@@ -101,7 +102,7 @@ def explain(
 
 
 def _check_installed() -> None:
-    from rtbold.io.extras import require
+    from rtbold.files.recording import require
 
     for module in ("torch", "safetensors", "captum", "matplotlib", "mne"):
         require(module, extra="calibration", purpose="models explain")

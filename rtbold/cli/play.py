@@ -61,8 +61,8 @@ def play(
     """
     from dataclasses import replace
 
-    from rtbold.files.recording import read_recording
-    from rtbold.io.playlist import cut, with_triggers
+    from rtbold.files.read import read_recording
+    from rtbold.sim.player import cut, with_triggers
 
     recording = read_recording(file, stream=stream, unit=unit)
     part = cut(recording, start_s=start, duration_s=duration)
@@ -92,7 +92,7 @@ def _play(
     loop: bool,
     wait_s: float,
 ) -> "PlayReport":
-    from rtbold.io.lsl_clock import LslClock
+    from rtbold.acquire.streams import LslClock
     from rtbold.sim import outlets, player
 
     eeg = outlets.open_eeg_outlet(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from rtbold.cli.run_options import AskedRun, takes_run_options
+from rtbold.cli.options import AskedRun, takes_run_options
 
 if TYPE_CHECKING:
     from rtbold.preflight.checks import ChannelReport, Finding
@@ -35,9 +35,9 @@ def preflight(
     """
     from rich.console import Console
 
+    from rtbold.acquire.streams import LslClock
     from rtbold.bundle.subjects import default_root
     from rtbold.config import check_range
-    from rtbold.io.lsl_clock import LslClock
     from rtbold.preflight.checks import Finding
     from rtbold.preflight.examine import PreflightSettings, examine
 

@@ -1,10 +1,25 @@
 """Whether a window can open here; asked before Qt is, which aborts where it cannot."""
 
 import importlib.util
+import logging
 import os
+import queue
+import signal
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+import threading
+import time
+from collections.abc import Callable, Mapping, MutableMapping
+from contextlib import suppress
+from importlib.resources import files
+from logging.handlers import QueueHandler, QueueListener
+from pathlib import Path
+from types import TracebackType
+from typing import Final, Self
+
+import psutil
+
+from rtbold.config import check_range
 
 PROBE = "from PyQt6.QtWidgets import QApplication; QApplication([])"
 PROBE_S = 30.0
@@ -70,3 +85,177 @@ def why_no_window(
         f"Qt cannot open a window here: {complaint} On Debian and Ubuntu: apt install "
         f"libxcb-cursor0 libegl1 libxkbcommon-x11-0. {WAY_OUT}."
     )
+
+
+# Keep liblsl's chatter off the screen, and the user's own configuration in force.
+
+VARIABLE = "LSLAPICFG"
+
+
+def quieten(environment: "os._Environ[str] | dict[str, str]", folder: Path) -> None:
+    """Point liblsl to a configuration that only warns, where the user has none.
+
+    liblsl looks at LSLAPICFG, ``lsl_api.cfg`` in the working folder, in ~/lsl_api and
+    in /etc/lsl_api, in this order; whichever is there stays in force.
+    """
+    if VARIABLE in environment:
+        return
+    home = Path(environment.get("HOME") or environment.get("USERPROFILE") or folder)
+    places = (folder, home / "lsl_api", Path("/etc/lsl_api"))
+    if any((place / "lsl_api.cfg").is_file() for place in places):
+        return
+    environment[VARIABLE] = str(files("rtbold") / "lsl_quiet.cfg")
+
+
+# The session's log, written by a thread of its own: a stuck disk stops no TR.
+
+CAPACITY = 1000
+
+
+class _DroppingHandler(QueueHandler):
+    """Drops records while the queue is full instead of waiting."""
+
+    def enqueue(self, record: logging.LogRecord) -> None:
+        try:
+            self.queue.put_nowait(record)
+        except queue.Full:
+            pass  # whoever reads the log is stuck; the session is not to be
+
+
+class SessionLog:
+    """Log of ``rtbold`` to standard error, and to a file once there is one."""
+
+    def __init__(self) -> None:
+        records: queue.Queue[logging.LogRecord] = queue.Queue(CAPACITY)
+        self._handler = _DroppingHandler(records)
+        screen = logging.StreamHandler()
+        screen.setFormatter(logging.Formatter("%(asctime)s %(message)s", "%H:%M:%S"))
+        self._listener = QueueListener(records, screen)
+        self._logger = logging.getLogger("rtbold")
+
+    def write_beside(self, path: Path) -> None:
+        """Keep the log in a file too, from now on."""
+        to_file = logging.FileHandler(path, encoding="utf-8")
+        to_file.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+        self._listener.stop()
+        self._listener.handlers = (*self._listener.handlers, to_file)
+        self._listener.start()
+
+    def __enter__(self) -> Self:
+        self._logger.setLevel(logging.INFO)
+        self._logger.addHandler(self._handler)
+        self._listener.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._logger.removeHandler(self._handler)
+        self._listener.stop()
+        for handler in self._listener.handlers:
+            handler.close()
+
+
+# End this process once nobody holds the other end of its standard input.
+#
+# A window gives each child that serves nobody else a pipe. However the window ends, by
+# kill -9 too, the operating system closes that pipe, on POSIX and on Windows.
+
+OPTION = "--end-with-stdin"
+STDIN = 0
+POLITE_S = 15.0  # a rehearsal ends its own session, which takes it some 9 s
+FORCED = 1  # exit code where it could not end by itself
+READ_BYTES = 4096
+
+
+def end_with_stdin() -> None:
+    """Watch in a thread; at the end of standard input, ask as Ctrl-C does."""
+    thread = threading.Thread(target=_watch, name="rtbold-stdin", daemon=True)
+    thread.start()
+
+
+def wait_for_end(read: Callable[[int, int], bytes] = os.read) -> None:
+    """Return once nothing more can come; what comes before is thrown away.
+
+    It reads the descriptor: a thread that waits inside ``sys.stdin`` holds a lock
+    without which an interpreter cannot end.
+    """
+    with suppress(OSError):  # there is none
+        while read(STDIN, READ_BYTES):
+            pass
+
+
+def _watch() -> None:
+    wait_for_end()
+    _interrupt()
+    time.sleep(POLITE_S)
+    os._exit(FORCED)  # it hangs, in liblsl perhaps
+
+
+def _interrupt() -> None:
+    if sys.platform == "win32":  # not run here
+        import _thread
+
+        _thread.interrupt_main()
+        return
+    main = threading.main_thread().ident
+    if main is not None:  # to that very thread, so that its sleep ends
+        signal.pthread_kill(main, signal.SIGINT)
+
+
+# Threads of a fit: as many as there are cores, and none that waits by spinning.
+#
+# The libraries' own defaults suit a machine that does nothing else. Their threads wait
+# for one another by spinning, so where another program has a core, one half of a sum
+# spins until the other half, which is not running, is done. Here threads sleep
+# meanwhile.
+#
+# The libraries read the environment when they are first loaded: before numpy, and
+# torch.
+
+MAX_THREADS: Final = 256
+# GNU's OpenMP (torch on Linux), and LLVM's and Intel's (torch on Windows and macOS)
+_SLEEP: Final = {"OMP_WAIT_POLICY": "PASSIVE", "KMP_BLOCKTIME": "0"}
+_COUNTS: Final = ("OMP_NUM_THREADS", "MKL_NUM_THREADS")
+# numpy's and scipy's threads spin too, and nothing tells them not to. The matrices of
+# one scan are small: a second thread gains little, and on a busy machine it makes them
+# take many times as long.
+_ALGEBRA: Final = "OPENBLAS_NUM_THREADS"
+
+
+def settle(environment: MutableMapping[str, str], wanted: int | None) -> int | None:
+    """Set how libraries compute that are loaded from now on; return torch's threads.
+
+    What the user has set in the environment stays, except where `wanted` contradicts.
+
+    Parameters
+    ----------
+    wanted : ``--threads``; None: as many as there are cores.
+
+    Returns
+    -------
+    None where the user's environment says it to torch.
+
+    Raises
+    ------
+    ConfigError : `wanted` is out of range.
+    """
+    check_range("--threads", wanted, 1, MAX_THREADS)
+    for name, value in (*_SLEEP.items(), (_ALGEBRA, "1")):
+        environment.setdefault(name, value)
+    if wanted is None:
+        return None if _COUNTS[0] in environment else usable_cores()
+    environment.update(dict.fromkeys(_COUNTS, str(wanted)))
+    return wanted
+
+
+def usable_cores() -> int:
+    """Return the cores that this process may use; hyper-threads are none."""
+    process = psutil.Process()
+    n = psutil.cpu_count() or 1
+    if hasattr(process, "cpu_affinity"):  # not on macOS
+        n = len(process.cpu_affinity())
+    return max(1, min(n, psutil.cpu_count(logical=False) or n))

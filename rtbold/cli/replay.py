@@ -10,11 +10,11 @@ from rtbold.cli import options
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from rtbold.answers import Model
     from rtbold.bundle.store import Bundle
     from rtbold.config import RunSettings
     from rtbold.engine.protocol import Engine
     from rtbold.messages import BoldPrediction
+    from rtbold.predict.pipeline import Model
 
 
 def replay(
@@ -127,19 +127,18 @@ def _foreign(
 ) -> "Iterator[BoldPrediction]":
     from dataclasses import replace
 
-    from rtbold.files.recording import read_recording
+    from rtbold.files.events import described, find_volume_label, recording_events
+    from rtbold.files.read import read_recording
     from rtbold.session import replay as core
-    from rtbold.session_parts import stream_pipeline_settings
+    from rtbold.session.open import stream_pipeline_settings
 
     recording = read_recording(file, stream=stream, unit=run.unit)
     tr_s = run.tr_s or bundle.card.tr_s
     label = None
     if run.trigger is not None or run.tr_s is None:
-        label = core.find_volume_label(recording, tr_s, run.trigger)
+        label = find_volume_label(recording, tr_s, run.trigger)
         run = replace(run, trigger=label)
-    description = core.described(recording, run.reference)
+    description = described(recording, run.reference)
     settings = stream_pipeline_settings(run, bundle, description)
-    events = core.recording_events(
-        recording, volume_label=label, reference=run.reference
-    )
+    events = recording_events(recording, volume_label=label, reference=run.reference)
     return core.replay(events, bundle, model, settings)

@@ -4,11 +4,10 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from rtbold.cli.run_options import AskedRun, takes_run_options
+from rtbold.cli.options import AskedRun, takes_run_options
 
 if TYPE_CHECKING:
-    from rtbold.session.session import Session
-    from rtbold.session_state import SessionSummary
+    from rtbold.session.session import Session, SessionSummary
 
 TERMINATED = 128 + 15  # as a shell reports SIGTERM
 
@@ -22,9 +21,9 @@ def run(asked: AskedRun) -> None:
     """
     import time
 
+    from rtbold.acquire.streams import LslClock
     from rtbold.bundle.subjects import default_root, newest
-    from rtbold.cli.session_log import SessionLog
-    from rtbold.io.lsl_clock import LslClock
+    from rtbold.cli.process import SessionLog
     from rtbold.session.open import open_session
 
     settings = asked.settings

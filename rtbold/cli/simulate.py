@@ -67,7 +67,7 @@ def simulate(
         sample_index_channel=sample_index,
     )
     if save is not None:
-        from rtbold.sim.session_files import write_session
+        from rtbold.sim.twin import write_session
 
         typer.echo(f"wrote {write_session(settings, save)}", err=True)
         return
@@ -78,8 +78,8 @@ def _play(settings: "TwinSettings", *, name: str, wait_s: float) -> None:
     import signal
     import threading
 
-    from rtbold.io.lsl_clock import LslClock
-    from rtbold.sim.broadcast import BroadcastSettings, broadcast
+    from rtbold.acquire.streams import LslClock
+    from rtbold.sim.outlets import BroadcastSettings, broadcast
     from rtbold.sim.twin import simulate_base
 
     typer.echo("making the session ...", err=True)

@@ -5,11 +5,56 @@ is exact to the sample; only what is published is converted.
 """
 
 import math
+from collections import deque
 
 import numpy as np
 
-from rtbold.arrivals import ForeignClock
-from rtbold.messages import ClockOffset, EegChunk, Marker, StreamDescription
+from rtbold.messages import ClockOffset, EegChunk, FloatArray, Marker, StreamDescription
+
+
+class ForeignClock:
+    """Align stamps of another clock (Unix time) by the running minimum of the lag.
+
+    The offset is the smallest (arrival - stamp) of the last minute. It contains the
+    shortest transport time, which nothing can tell from a clock difference.
+
+    Parameters
+    ----------
+    bucket_s : length of one window of minima.
+    n_buckets : how many are kept.
+    """
+
+    def __init__(self, bucket_s: float = 5.0, n_buckets: int = 12) -> None:
+        self._bucket_s = bucket_s
+        self._minima: deque[float] = deque(maxlen=n_buckets)
+        self._bucket_end_s = -np.inf
+
+    def push(self, stamps_s: FloatArray, t_arrived_s: float) -> None:
+        """Take in the raw stamps of a chunk and when it came."""
+        stamps_s = stamps_s[np.isfinite(stamps_s)]
+        if len(stamps_s) == 0:
+            return
+        lag_s = t_arrived_s - float(stamps_s.max())
+        if t_arrived_s >= self._bucket_end_s:
+            self._bucket_end_s = t_arrived_s + self._bucket_s
+            self._minima.append(lag_s)
+        elif lag_s < self._minima[-1]:
+            self._minima[-1] = lag_s
+
+    @property
+    def offset_s(self) -> float:
+        """Return what to add to raw stamps; NaN before the first chunk."""
+        return min(self._minima, default=np.nan)
+
+    @property
+    def uncertainty_s(self) -> float:
+        """Return the spread of the windows' minima; infinite before the second one.
+
+        The window in progress is left out: its minimum is not found yet.
+        """
+        whole = list(self._minima)[:-1]
+        return max(whole) - min(whole) if len(whole) > 1 else np.inf
+
 
 CLOCK_MOVED_S = 0.01
 

@@ -15,9 +15,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.polynomial import legendre
 
+from rtbold.bundle.card import Card
 from rtbold.electrodes import canonical, has_position, match, positions
 from rtbold.errors import BundleError, StreamMismatch
-from rtbold.messages import FloatArray
+from rtbold.messages import Float32Array, FloatArray, StreamDescription
 
 AVERAGE = "average"
 _SAYS_AVERAGE = {"AVERAGE", "AVG", "AVE", "CAR", "COMMON AVERAGE", "AVERAGE REFERENCE"}
@@ -248,3 +249,95 @@ def _reference(said: str | None) -> str | None:
             "reference that all channels share. Record against one electrode."
         )
     return canonical(upper)
+
+
+# Which channels of a stream can serve the model.
+
+
+def usable_channels(
+    description: StreamDescription, card: Card
+) -> tuple[list[int], tuple[str, ...]]:
+    """Return rows and canonical names of the EEG channels that can serve.
+
+    Those that the model wants, and those with a known position: they help to
+    interpolate a bad neighbour. Of two channels with one name neither can be trusted as
+    a neighbour; if the model wants that name, matching refuses.
+    """
+    wanted = {canonical(name) for name in card.channels}
+    rows, names = [], []
+    for row, channel in enumerate(description.channels):
+        name = canonical(channel.label)
+        if channel.kind == "eeg" and (name in wanted or has_position(name)):
+            rows.append(row)
+            names.append(name)
+    return rows, tuple(names)
+
+
+def spatial_matrix(
+    description: StreamDescription,
+    card: Card,
+    labels: tuple[str, ...],
+    *,
+    interpolate_missing: bool,
+) -> SpatialMatrix:
+    """Return the conversion from the channels `labels` of a stream to the model's.
+
+    Raises
+    ------
+    StreamMismatch : the stream cannot give what the card needs.
+    """
+    settings = SpatialSettings(
+        stream_labels=labels,
+        stream_reference=description.reference,
+        model_channels=card.channels,
+        model_reference=card.reference,
+        interpolate_missing=interpolate_missing,
+    )
+    return SpatialMatrix(settings)
+
+
+def check_same_kind(description: StreamDescription, *, simulated: bool) -> None:
+    """Refuse a real stream in a session that began on a simulated one.
+
+    What may run on a stream was decided for the kind that it began with.
+
+    Raises
+    ------
+    StreamMismatch : the stream is of the other kind.
+    """
+    if simulated and not description.simulated:
+        raise StreamMismatch(
+            f"stream {description.name!r} on {description.host!r} does not declare "
+            "itself simulated, but the session began on a simulated one. Expected the "
+            "same kind of stream; start a session of its own for this one."
+        )
+
+
+# From conditioned stream channels to what the model sees.
+
+
+def model_channels(matrix: FloatArray, samples_uv: Float32Array) -> FloatArray:
+    """Return the model's channels, (model channels, n), float64.
+
+    Parameters
+    ----------
+    matrix : (model channels, stream channels), of the spatial plan.
+    samples_uv : (stream channels, n), conditioned.
+    """
+    # einsum and not matmul: its sums do not depend on the number of threads
+    mixed_uv: FloatArray = np.einsum("mc,cs->ms", matrix, samples_uv.astype(np.float64))
+    return mixed_uv
+
+
+def model_window(
+    matrix: FloatArray, samples_uv: Float32Array, *, remove_mean: bool
+) -> Float32Array:
+    """Return one window for the engine, (model channels, 3200), float32.
+
+    Bad channels are interpolated by `matrix`; the last step removes each channel's
+    mean over the window, where the card says so.
+    """
+    window_uv = model_channels(matrix, samples_uv)
+    if remove_mean:
+        window_uv -= window_uv.mean(axis=1, keepdims=True)
+    return window_uv.astype(np.float32)

@@ -10,9 +10,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from rtbold.arrivals import Arrivals, Chunk, Jump, JumpKind
 from rtbold.condition.stamps import (
+    Arrivals,
+    Chunk,
     History,
+    Jump,
+    JumpKind,
     Line,
     Observations,
     Run,

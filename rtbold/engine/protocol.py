@@ -3,8 +3,11 @@
 from typing import Protocol
 
 import msgspec
+import numpy as np
 
-from rtbold.messages import Float32Array
+from rtbold.bundle.card import Card
+from rtbold.errors import EngineError
+from rtbold.messages import WINDOW_SAMPLES, Float32Array
 
 
 class Engine(Protocol):
@@ -46,3 +49,56 @@ class EngineUsed(msgspec.Struct, frozen=True, kw_only=True):
         """Return it as a person reads it."""
         threads = f", {self.n_threads} CPU threads" if self.n_threads > 1 else ""
         return f"{self.name} {self.precision}{threads}"
+
+
+# What goes into an engine and what comes out of it, checked the same way for all.
+
+
+def check_windows(eeg_uv: Float32Array, card: Card) -> None:
+    """Refuse windows that the model was not made for.
+
+    Raises
+    ------
+    EngineError : not float32, not (batch, channels, 3200), or no window at all.
+    """
+    expected = f"(batch, {len(card.channels)}, {WINDOW_SAMPLES})"
+    if eeg_uv.dtype != np.float32:
+        raise EngineError(
+            f"windows are {eeg_uv.dtype}, expected float32 microvolt of shape "
+            f"{expected}; convert with windows.astype(numpy.float32)"
+        )
+    if eeg_uv.ndim != 3 or eeg_uv.shape[1:] != (len(card.channels), WINDOW_SAMPLES):
+        raise EngineError(
+            f"windows have shape {eeg_uv.shape}, expected {expected}: the channels of "
+            f"bundle '{card.name}' in its order, 16 s at 200 Hz"
+        )
+    if eeg_uv.shape[0] == 0:
+        raise EngineError("there is no window in the batch, expected one or more")
+
+
+def check_finite(bold: Float32Array, engine: str, *, reduced: str = "") -> Float32Array:
+    """Return `bold`, or refuse it: a number that is none must never be shown.
+
+    Parameters
+    ----------
+    reduced : the precision, where it is not float32.
+
+    Raises
+    ------
+    EngineError : an output is NaN or infinite.
+    """
+    if not np.isfinite(bold).all():
+        n_bad = int(np.sum(~np.isfinite(bold)))
+        found = f"{n_bad} of {bold.size} values that are not finite"
+        if reduced:
+            raise EngineError(
+                f"{engine} {reduced} answered {found}; the window is not finite, or "
+                f"{reduced} cannot hold the bundle's numbers. Use --precision f32 or "
+                "auto"
+            )
+        raise EngineError(
+            f"{engine} answered {found}; the "
+            "window is not finite or the bundle is broken. Check the EEG's unit and "
+            "channels, then: rtbold doctor --model BUNDLE"
+        )
+    return bold

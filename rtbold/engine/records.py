@@ -14,9 +14,10 @@ from pathlib import Path
 from typing import Protocol, TypeVar
 
 import msgspec
+from platformdirs import user_cache_path
 
 from rtbold.bundle.card import FileHash
-from rtbold.bundle.store import Bundle
+from rtbold.bundle.store import ENGINES_FOLDER, Bundle
 from rtbold.errors import ConfigError, EngineError
 
 RECORD_FORMAT = 2  # 1: not judged on disturbed windows
@@ -229,3 +230,21 @@ def replace_file(target: Path, data: bytes) -> None:
 
 def _stale(path: Path, why: str) -> StaleRecord:
     return StaleRecord(f"{path} {why}; compile again: rtbold models compile BUNDLE")
+
+
+# Where compiled engines of a bundle lie: with it, or in the user's cache.
+
+SHA_CHARS = 16
+
+
+def engines_folder(bundle: Bundle) -> Path:
+    """Return where engines of this bundle are written and looked for; it may not exist.
+
+    ``engines/`` in the bundle where that can be written; else, as for a bundle in a
+    system folder, one in the user's cache that is named by the bundle's hash.
+    """
+    beside = bundle.path / ENGINES_FOLDER
+    writable = beside if beside.is_dir() else bundle.path
+    if os.access(writable, os.W_OK | os.X_OK):
+        return beside
+    return user_cache_path("rtbold") / ENGINES_FOLDER / bundle.sha256[:SHA_CHARS]

@@ -1,19 +1,28 @@
 """``rtbold models compile --engine tensorrt``: engines for GPUs here or elsewhere."""
 
+import hashlib
 import logging
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
+
+import msgspec
 
 from rtbold.bundle.store import Bundle
-from rtbold.engine.cache import engines_folder
-from rtbold.engine.records import MODEL_FILE
-from rtbold.engine.tensorrt_build import build_engine
+from rtbold.engine.records import (
+    MODEL_FILE,
+    decoded,
+    differing,
+    engines_folder,
+    onnx_sha256,
+    replace_file,
+)
 from rtbold.engine.tensorrt_cuda import first_device
-from rtbold.engine.tensorrt_files import EngineKey, engine_key, write_engine
+from rtbold.engine.tensorrt_half import half_products
+from rtbold.engine.tensorrt_package import TENSORRT_PRECISIONS as PRECISIONS
 from rtbold.engine.tensorrt_package import (
-    PRECISIONS,
     TensorRt,
     check_gpu,
     check_precision,
@@ -21,6 +30,287 @@ from rtbold.engine.tensorrt_package import (
     why_not_precision,
 )
 from rtbold.errors import ConfigError, EngineError
+
+# From ``model.onnx`` to the bytes of a TensorRT engine.
+#
+# Each engine is for one GPU architecture, one precision and one batch size, with all
+# shapes fixed. The same input gives the same bytes (tensorrt-rtx 1.7.1: tested).
+
+RECIPE = 2  # goes up when the same graph would be built another way: engines are stale
+MAX_REASONS = 3
+
+
+class Log(Protocol):
+    """What TensorRT said while it worked."""
+
+    errors: list[str]
+
+
+ANSWER = "bold"  # of a graph's outputs
+
+
+class _Port(Protocol):
+    name: str
+    shape: tuple[int, ...]
+
+
+class _Network(Protocol):
+    num_outputs: int
+
+    def get_input(self, index: int) -> _Port: ...
+    def get_output(self, index: int) -> _Port: ...
+    def unmark_output(self, output: _Port) -> None: ...
+
+
+class _Config(Protocol):
+    num_compute_capabilities: int
+
+    def set_flag(self, flag: object) -> None: ...
+    def clear_flag(self, flag: object) -> None: ...
+    def set_compute_capability(self, gpu: object, index: int) -> None: ...
+
+
+def build_engine(
+    onnx_model: bytes,
+    package: TensorRt,
+    *,
+    gpu: str,
+    precision: str,
+    batch_size: int = 1,
+) -> bytes:
+    """Compile a graph for one GPU; takes seconds, and no GPU with tensorrt-rtx.
+
+    Parameters
+    ----------
+    gpu : compute capability, such as "sm_86". ``tensorrt`` compiles for the GPU in
+        the machine whatever this says: the caller passes that one.
+    precision : "f32", "tf32" or "f16".
+
+    Raises
+    ------
+    ConfigError : unknown GPU or precision.
+    EngineError : TensorRT refuses the graph, or this precision on this GPU.
+    """
+    check_gpu(gpu, package)
+    check_precision(precision)
+    reason = why_not_precision(gpu, precision)
+    if reason is not None:
+        raise EngineError(reason)
+    graph = half_products(onnx_model) if precision == "f16" else onnx_model
+    log = new_log(package)
+    what = f"the graph in {precision} for {gpu}"
+    builder = package.module.Builder(log)
+    if builder is None:  # tensorrt without a GPU
+        raise _refused(what, package, log.errors)
+    network = builder.create_network(_typed(package))
+    parser = package.module.OnnxParser(network, log)
+    if not parser.parse(graph):
+        said = [parser.get_error(i).desc() for i in range(parser.num_errors)]
+        raise _refused(what, package, [*said, *log.errors])
+    _fix_ports(network, batch_size)
+    config = builder.create_builder_config()
+    _configure(config, package, gpu=gpu, precision=precision)
+    engine = builder.build_serialized_network(network, config)
+    if engine is None:
+        raise _refused(what, package, log.errors)
+    return bytes(engine)
+
+
+def _fix_ports(network: _Network, batch_size: int) -> None:
+    """Leave one output, since nothing else is bound to memory, and fix the shape."""
+    for output in [network.get_output(i) for i in range(network.num_outputs)]:
+        if output.name != ANSWER:
+            network.unmark_output(output)
+    eeg = network.get_input(0)
+    eeg.shape = (batch_size, *tuple(eeg.shape)[1:])
+
+
+def new_log(package: TensorRt) -> Log:
+    """Return a logger that keeps what went wrong and prints nothing."""
+    severity = package.module.ILogger.Severity
+    grave = (severity.ERROR, severity.INTERNAL_ERROR)
+
+    class KeptLog(package.module.ILogger):  # type: ignore[misc, name-defined]
+        # The base class is known only when the installed TensorRT is.
+        def __init__(self) -> None:
+            super().__init__()
+            self.errors: list[str] = []
+
+        def log(self, level: object, message: str) -> None:
+            if level in grave:
+                self.errors.append(message)
+
+    log: Log = KeptLog()
+    return log
+
+
+def _typed(package: TensorRt) -> int:
+    # Follow the graph's types: tensorrt-rtx always does, tensorrt when told to.
+    flags = package.module.NetworkDefinitionCreationFlag
+    typed = getattr(flags, "STRONGLY_TYPED", None)
+    return 0 if typed is None else 1 << int(typed)
+
+
+def _configure(config: _Config, package: TensorRt, *, gpu: str, precision: str) -> None:
+    flags = package.module.BuilderFlag
+    change = config.set_flag if precision == "tf32" else config.clear_flag
+    change(flags.TF32)
+    # Not a number in, not a number out: the engine refuses such answers. And no
+    # allocation while it runs, so that its work can be captured as a CUDA graph.
+    for name in ("STRICT_NANS", "REQUIRE_USER_ALLOCATION"):
+        if name in flags.__members__:
+            config.set_flag(flags.__members__[name])
+    if package.gpus():
+        config.num_compute_capabilities = 1
+        config.set_compute_capability(package.capability(gpu), 0)
+
+
+def _refused(what: str, package: TensorRt, said: list[str]) -> EngineError:
+    reasons = " | ".join(said[:MAX_REASONS]) or "it gave no reason"
+    return EngineError(
+        f"{package.name} cannot compile {what}: {reasons}. Try another precision, or "
+        "use --engine openvino."
+    )
+
+
+# TensorRT engines on disk: each with a record of what it was compiled from and for.
+#
+# ``engines/NAME.engine`` with ``NAME.json`` beside it. An engine is handed out only if
+# its record names the bundle, the graph, the TensorRT, the GPU and the precision that
+# are wanted now, and its bytes have the SHA-256 of the record. The record is no
+# signature: whoever can write into the folder can write both files.
+
+RECORD_FORMAT = 1
+
+
+class EngineKey(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What an engine is bound to; all of it must be equal for the engine to be used."""
+
+    bundle_sha256: str  # of the card, which holds the hashes of all files
+    onnx_sha256: str
+    flavour: str  # "tensorrt-rtx" or "tensorrt"
+    version: str
+    gpu: str  # compute capability, such as "sm_86"
+    precision: str  # "f32", "tf32", "f16"
+    batch_size: int
+    recipe: int  # of `rtbold.engine.tensorrt_build`
+
+    @property
+    def stem(self) -> str:
+        """File name without its ending."""
+        return f"{self.flavour}-{self.version}-{self.gpu}-{self.precision}"
+
+
+class EngineRecord(
+    msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
+):
+    """``NAME.json``: the key of an engine and the hash of its bytes."""
+
+    format: int = RECORD_FORMAT
+    key: EngineKey
+    engine_sha256: str
+    size: int  # bytes
+
+
+class StaleEngine(EngineError):
+    """The engine on disk is missing, or is not the one that is wanted."""
+
+
+def engine_key(
+    bundle: Bundle, package: TensorRt, *, gpu: str, precision: str
+) -> EngineKey:
+    """Return what an engine of this bundle for one window must be bound to."""
+    return EngineKey(
+        bundle_sha256=bundle.sha256,
+        onnx_sha256=onnx_sha256(bundle),
+        flavour=package.flavour,
+        version=package.version,
+        gpu=gpu,
+        precision=precision,
+        batch_size=1,
+        recipe=RECIPE,
+    )
+
+
+def engine_path(folder: Path, key: EngineKey) -> Path:
+    """Return where the engine of this key lies."""
+    return folder / f"{key.stem}.engine"
+
+
+def write_engine(folder: Path, key: EngineKey, engine: bytes) -> Path:
+    """Write engine and record, the record last; an earlier pair is replaced.
+
+    Raises
+    ------
+    ConfigError : the folder cannot be written.
+    """
+    path = engine_path(folder, key)
+    record = EngineRecord(
+        key=key, engine_sha256=hashlib.sha256(engine).hexdigest(), size=len(engine)
+    )
+    text = msgspec.json.format(msgspec.json.encode(record), indent=1)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        # Without a record the engine counts as missing while it changes.
+        path.with_suffix(".json").unlink(missing_ok=True)
+        replace_file(path, engine)
+        replace_file(path.with_suffix(".json"), text)
+    except OSError as error:
+        raise ConfigError(
+            f"{folder} cannot be written: {error.strerror or error}; make it writable "
+            "or make room, then compile again"
+        ) from error
+    return path
+
+
+def read_engine(folder: Path, key: EngineKey) -> bytes:
+    """Return the engine of this key, whole and unchanged.
+
+    Raises
+    ------
+    StaleEngine : there is none, it was compiled from or for something else, or its
+        bytes are not those that were written.
+    """
+    path = engine_path(folder, key)
+    if not path.exists() and (versions := _other_versions(folder, key)):
+        raise _stale(
+            path,
+            f"is not there; what lies there was compiled by {key.flavour} "
+            f"{', '.join(versions)}, and {key.version} runs only its own engines",
+        )
+    record = decoded(
+        path.with_suffix(".json"), EngineRecord, RECORD_FORMAT, stale=_stale
+    )
+    if differences := differing(record.key, key):
+        raise _stale(path, differences)
+    try:
+        engine = path.read_bytes()
+    except OSError as error:
+        raise _stale(path, f"cannot be read ({error.strerror or error})") from error
+    if len(engine) != record.size:
+        raise _stale(path, f"has {len(engine)} bytes, its record says {record.size}")
+    found = hashlib.sha256(engine).hexdigest()
+    if found != record.engine_sha256:
+        raise _stale(
+            path,
+            f"has SHA-256 {found[:12]}..., its record says "
+            f"{record.engine_sha256[:12]}...",
+        )
+    return engine
+
+
+def _other_versions(folder: Path, key: EngineKey) -> list[str]:
+    """Return the versions that compiled an engine which differs in nothing else."""
+    start, end = f"{key.flavour}-", f"-{key.gpu}-{key.precision}.engine"
+    names = [path.name for path in folder.glob(f"{start}[0-9]*{end}")]
+    return sorted(name[len(start) : -len(end)] for name in names)
+
+
+def _stale(path: Path, why: str) -> StaleEngine:
+    return StaleEngine(
+        f"{path} {why}; compile again: rtbold models compile BUNDLE --engine tensorrt"
+    )
+
 
 LOG = logging.getLogger(__name__)
 NOT_RUN = "compiled, not run: that needs the GPU"

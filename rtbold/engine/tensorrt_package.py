@@ -20,7 +20,7 @@ Flavour = Literal["tensorrt-rtx", "tensorrt"]
 # f32: float32 throughout. tf32: float32, but products may round their inputs to 10
 # bits (TensorFloat-32). f16: products in float16 (`rtbold.engine.tensorrt_half`).
 TensorRtPrecision = Literal["f32", "tf32", "f16"]
-PRECISIONS: tuple[str, ...] = get_args(TensorRtPrecision)
+TENSORRT_PRECISIONS: tuple[str, ...] = get_args(TensorRtPrecision)
 
 INSTALL = "pip install 'rtbold[tensorrt]'"
 _IMPORT_NAMES: dict[Flavour, str] = {
@@ -126,10 +126,10 @@ def check_precision(precision: str) -> None:
     ------
     ConfigError : another name than f32, tf32 or f16.
     """
-    if precision not in PRECISIONS:
+    if precision not in TENSORRT_PRECISIONS:
         raise ConfigError(
             f"precision is {precision!r}, TensorRT engines are built in one of "
-            f"{', '.join(PRECISIONS)}"
+            f"{', '.join(TENSORRT_PRECISIONS)}"
         )
 
 

@@ -6,7 +6,7 @@ The other engines are checked against this one. It needs the extra ``calibration
 import numpy as np
 
 from rtbold.bundle.store import Bundle
-from rtbold.engine.windows import check_finite, check_windows
+from rtbold.engine.protocol import check_finite, check_windows
 from rtbold.errors import BundleError, EngineError
 from rtbold.messages import WINDOW_SAMPLES, Float32Array
 

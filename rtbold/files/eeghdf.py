@@ -5,11 +5,16 @@ from typing import Any
 
 import numpy as np
 
+from rtbold.acquire.describe import factors_to_uv
 from rtbold.electrodes import channel_kind
 from rtbold.errors import DataFileError
-from rtbold.files.recording import ReadOptions, RecordedMarker, Recording, in_microvolt
-from rtbold.io.extras import require
-from rtbold.io.units import factors_to_uv
+from rtbold.files.recording import (
+    ReadOptions,
+    RecordedMarker,
+    Recording,
+    in_microvolt,
+    require,
+)
 from rtbold.messages import Channel, Float32Array
 
 H5Node = Any  # h5py carries no types

@@ -1,12 +1,14 @@
 """A recording of EEG, whatever file it comes from: ``read_recording(path)``."""
 
-from collections.abc import Callable, Sequence
+import json
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from importlib import import_module
 from pathlib import Path
+from types import ModuleType
 
-from rtbold.errors import DataFileError
-from rtbold.io.simulated_note import says_simulated
-from rtbold.io.units import to_uv_factor
+from rtbold.acquire.describe import to_uv_factor
+from rtbold.errors import RtboldError
 from rtbold.messages import (
     Channel,
     ClockOffset,
@@ -78,89 +80,40 @@ def _became_uv(channel: Channel, unit: str | None) -> bool:
     return named and channel.kind != "trigger"
 
 
-Reader = Callable[[Path, ReadOptions], Recording]
+# Optional packages: loaded when first needed, and missed in words.
 
 
-def read_recording(
-    path: str | Path, *, stream: str | None = None, unit: str | None = None
-) -> Recording:
-    """Read EDF, BDF, BrainVision, EEGLAB, FIF, XDF or eeghdf.
+def require(module: str, *, extra: str, purpose: str) -> ModuleType:
+    """Import `module`, or say which extra of rtbold brings it.
 
     Parameters
     ----------
-    stream : name of the EEG stream, needed when an XDF holds more than one.
-    unit : unit of the channels for which the file gives none ("uV", "mV", "V").
-
-    Raises
-    ------
-    DataFileError
-        The file is missing, empty, truncated, or not what its name says.
-    RtboldError
-        The package that reads this format is not installed.
+    purpose : what it is needed for, as in "reading EDF".
     """
-    path = Path(path)
-    reader = _reader_for(path)
-    if not path.is_file():
-        raise DataFileError(
-            f"there is no file {str(path)!r}, expected a recording. Check the path."
-        )
-    if path.stat().st_size == 0:
-        raise DataFileError(
-            f"{path.name} is empty (0 bytes), expected a recording. Copy it again."
-        )
-    recording = reader(path, ReadOptions(stream=stream, unit=unit))
-    _check(path, recording)
-    if says_simulated(path):
-        return replace(recording, simulated=True)
-    return recording
+    try:
+        return import_module(module)
+    except ImportError as error:
+        raise RtboldError(
+            f"{purpose} needs the package {module!r}, which cannot be imported "
+            f"({error}). Install it: pip install 'rtbold[{extra}]'"
+        ) from error
 
 
-def _reader_for(path: Path) -> Reader:
-    # Late imports: each reader pulls in only what its own format needs.
-    from rtbold.files.eeghdf import read_eeghdf
-    from rtbold.files.xdf import read_xdf
-    from rtbold.io.read_brainvision import read_brainvision
-    from rtbold.io.read_edf import read_bdf, read_edf
-    from rtbold.io.read_eeglab import read_eeglab
-    from rtbold.io.read_fif import read_fif
+# The note in a folder that its files were simulated.
+#
+# Most file formats have no place to say so, and a twin that passes for a person would
+# give a model a verdict on real data.
 
-    readers: dict[str, Reader] = {
-        ".edf": read_edf,
-        ".bdf": read_bdf,
-        ".vhdr": read_brainvision,
-        ".set": read_eeglab,
-        ".fif": read_fif,
-        ".fif.gz": read_fif,
-        ".xdf": read_xdf,
-        ".h5": read_eeghdf,
-        ".hdf": read_eeghdf,
-        ".hdf5": read_eeghdf,
-    }
-    companions = {".eeg": ".vhdr", ".vmrk": ".vhdr", ".fdt": ".set", ".dat": ".vhdr"}
-    name = path.name.lower()
-    suffix = ".fif.gz" if name.endswith(".fif.gz") else path.suffix.lower()
-    if suffix in companions:
-        raise DataFileError(
-            f"{path.name} is only a part of a recording, expected its header. "
-            f"Give the file {path.stem}{companions[suffix]} beside it."
-        )
-    if suffix not in readers:
-        raise DataFileError(
-            f"{path.name} ends in {suffix or 'nothing'!r}, expected one of "
-            f"{sorted(readers)}. Convert it, or rename it if its name is wrong."
-        )
-    return readers[suffix]
+NAME = "simulated.json"
 
 
-def _check(path: Path, recording: Recording) -> None:
-    if recording.data_uv.shape[1] == 0:
-        raise DataFileError(
-            f"{path.name} holds no samples, expected a recording. "
-            "Was the recording stopped before it began? Take another file."
-        )
-    if not any(channel.kind == "eeg" for channel in recording.channels):
-        labels = [channel.label for channel in recording.channels]
-        raise DataFileError(
-            f"{path.name} holds no EEG: its channels are {labels}, expected electrodes "
-            "of the 10-05 system. Rename them in the file, or take another file."
-        )
+def says_simulated(file: Path) -> bool:
+    """Whether a note beside `file` says so; one that cannot be understood does."""
+    note = file.parent / NAME
+    if not note.is_file():
+        return False
+    try:
+        facts = json.loads(note.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return True
+    return not (isinstance(facts, dict) and facts.get("simulated") is False)

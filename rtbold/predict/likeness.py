@@ -13,9 +13,9 @@ from typing import Final, Literal
 
 import numpy as np
 
+from rtbold.bundle.card import LikenessReference, Spread, Statistic
 from rtbold.condition.spectra import WindowStatistics, window_statistics
 from rtbold.errors import ConfigError
-from rtbold.likeness_reference import LikenessReference, Spread, Statistic
 from rtbold.messages import Float32Array, FloatArray
 
 # This window is beyond the limit; too many of the last minute are.

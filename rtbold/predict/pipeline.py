@@ -6,15 +6,15 @@ recorded session gives the published numbers to the last bit.
 """
 
 from collections import deque
-from collections.abc import Iterator
-from dataclasses import replace
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
 
-from rtbold.answers import Model, compared, feature_distance, null_answer
 from rtbold.bundle.card import Card
-from rtbold.channel_choice import check_same_kind
 from rtbold.condition.clocks import StreamClocks
+from rtbold.condition.spatial import check_same_kind, model_window
 from rtbold.errors import EngineError, RateMismatch, StreamMismatch
 from rtbold.messages import (
+    WINDOW_S,
     WINDOW_SAMPLES,
     BoldPrediction,
     ClockOffset,
@@ -24,27 +24,87 @@ from rtbold.messages import (
     Float32Array,
     Marker,
     OperatorCommand,
+    Reason,
     StreamChanged,
     StreamDescription,
     Tick,
     TimePassed,
 )
-from rtbold.model_window import model_window
-from rtbold.pipeline_settings import IntakeCounters, PipelineSettings
-from rtbold.predict.likeness import Likeness, LikenessMonitor
+from rtbold.predict.likeness import Likeness, LikenessMonitor, LikenessSettings
 from rtbold.predict.status import (
     Misfit,
     NoWindow,
     Pause,
+    QualitySettings,
     StatusReasons,
     WindowFacts,
     status_of,
     with_fact,
 )
-from rtbold.trigger_note import TriggerNote, trigger_kind
-from rtbold.window.intake import Intake
-from rtbold.window.schedule import Schedule
+from rtbold.window.intake import Intake, IntakeCounters, IntakeSettings
+from rtbold.window.schedule import Schedule, ScheduleSettings, TriggerNote, trigger_kind
 from rtbold.window.segment import SpanFacts, WindowSpan
+
+# The answers of the pipeline to one tick, from null to judged.
+
+Model = Callable[[Float32Array], Float32Array]  # (1, channels, 3200) -> (1, rois)
+
+
+def feature_distance(model: Model) -> float | None:
+    """Return how far out the last call's features were; None: it does not say.
+
+    An attribute and no second result: most engines and every test answer BOLD alone.
+    """
+    found: Float32Array | None = getattr(model, "feature_distance", None)
+    return None if found is None else float(found[0])
+
+
+def null_answer(
+    tick: Tick,
+    known: StatusReasons,
+    card: Card,
+    *,
+    t_trigger_s: float,
+    tr_s: float,
+) -> BoldPrediction:
+    """Return the answer to `tick` without values.
+
+    Parameters
+    ----------
+    t_trigger_s : of the tick, on this machine's LSL clock.
+    """
+    shift_tr = (card.slice_reference or 0.0) + card.horizon_tr
+    return BoldPrediction(
+        tick=replace(tick, t_trigger_s=t_trigger_s),
+        t_start_s=t_trigger_s - WINDOW_S,
+        t_end_s=t_trigger_s,
+        bold_time_s=t_trigger_s + shift_tr * tr_s,
+        status=known.status,
+        reasons=known.reasons,
+        values=None,
+        next_due_s=t_trigger_s + tr_s,
+    )
+
+
+def compared(answer: BoldPrediction, likeness: Likeness) -> BoldPrediction:
+    """Return an answer that says whether its EEG is like the calibration's."""
+    answer = replace(answer, unlikeness=likeness.unlikeness)
+    return answer if likeness.fact is None else with_fact(answer, likeness.fact)
+
+
+# How one session turns events into predictions, and what it counts meanwhile.
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PipelineSettings:
+    """How one session turns events into predictions."""
+
+    schedule: ScheduleSettings
+    intake: IntakeSettings = field(default_factory=IntakeSettings)
+    quality: QualitySettings = field(default_factory=QualitySettings)
+    likeness: LikenessSettings = field(default_factory=LikenessSettings)
+    standing: tuple[Reason, ...] = ()  # reasons that hold for the whole session
+    patience_s: float = 1.0  # for samples after they are due; then the answer is null
 
 
 class Pipeline:

@@ -11,7 +11,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Final, Literal, NamedTuple, get_args
 
-from rtbold.channel_judge import Amplitude, ChannelFlag
+import numpy as np
+
+from rtbold.condition.channel_quality import Amplitude, ChannelFlag
 from rtbold.errors import ConfigError
 from rtbold.messages import BoldPrediction, Reason, Status, worst
 
@@ -251,3 +253,24 @@ def _amplitude(facts: WindowFacts) -> list[_Finding]:
 def _standing(reasons: Iterable[Reason]) -> list[_Finding]:
     informing = ("upstream_delay_unknown",)
     return [("ok" if r in informing else "degraded", r) for r in reasons]
+
+
+def marked_late(prediction: BoldPrediction, now_s: float) -> BoldPrediction:
+    """Return the prediction as late if the next one is due already."""
+    if prediction.next_due_s is None or now_s <= prediction.next_due_s:
+        return prediction
+    if prediction.status == "paused":  # nothing was computed that could be late
+        return prediction
+    return with_fact(prediction, "late")
+
+
+def checked_status(prediction: BoldPrediction) -> StatusReasons:
+    """Return status and reasons; invalid if a value is missing or not finite."""
+    known = StatusReasons(prediction.status, prediction.reasons)
+    if not prediction.usable:
+        return known
+    if prediction.values is None:
+        return with_facts(known, "no_values")
+    if not np.isfinite(prediction.values).all():
+        return with_facts(known, "not_finite")
+    return known

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from rtbold.client import Body, Message
-from rtbold.rehearsal_figures import Figures
+from rtbold.preflight.go_no_go import Figures
 
 USABLE = ("ok", "degraded")
 OF_THE_LOOP = ("quality", "pred.fb", "pred.roi", "trigger", "truth")

@@ -17,8 +17,8 @@ from rtbold.client import CurveKeys, Subscriber, request
 from rtbold.clock import Clock
 from rtbold.config import RunSettings
 from rtbold.errors import ConfigError, RtboldError
-from rtbold.io.curve import CLIENTS_FOLDER
 from rtbold.preflight.count import RehearsalCount
+from rtbold.publish.sockets import CLIENTS_FOLDER
 
 START_S = 120.0  # for engine, streams and LabRecorder, beside the wait for streams
 END_S = 60.0  # LabRecorder alone takes six seconds

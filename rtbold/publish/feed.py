@@ -7,19 +7,219 @@ that heartbeats go on while the loop computes, and a frozen subscriber delays no
 import math
 import socket as system_socket
 import threading
+from collections import Counter, deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 
+import msgspec
 import zmq
 from msgspec import UNSET
 
-from rtbold.codec import encode
-from rtbold.io.latecomers import Latecomers
-from rtbold.io.outbox import OPTIONAL_TOPICS, FeedStopped, Outbox, Stamp
+from rtbold.errors import RtboldError
 from rtbold.publish.sockets import LINGER_MS, FeedSettings, bind_socket
-from rtbold.publish.wire import Bye, Heartbeat, Message, SessionState, Topic
+from rtbold.publish.wire import (
+    TOPICS,
+    Bye,
+    Heartbeat,
+    Hello,
+    Message,
+    SessionState,
+    Topic,
+    encode,
+)
+
+# What a late subscriber gets: subscriptions, the newest messages, what to re-send.
+#
+# No socket here; time is an argument (this machine's LSL clock). The feed's thread
+# writes; other threads may ask `wants` and `latest`.
+
+RESENT_TOPICS: tuple[Topic, ...] = ("hello", "phase", "pred.fb")
+RESEND_INTERVAL_S = 0.1  # at most one re-send per topic in this time
+FRESH_TRS = 1.5  # an older prediction must not be shown as the current one
+PREDICTIONS: frozenset[Topic] = frozenset({"pred.fb", "pred.roi"})
+
+
+class Latecomers:
+    """Subscriptions by prefix and the newest message of each topic."""
+
+    def __init__(self) -> None:
+        self._prefixes: frozenset[str] = frozenset()
+        self._latest: dict[Topic, Message] = {}
+        self._resent_s: dict[Topic, float] = {}
+        self._due_s: dict[Topic, float] = {}
+
+    def subscribe(self, prefix: str, now_s: float) -> None:
+        """Note a subscription and plan the re-sends that it asks for."""
+        self._prefixes |= {prefix}
+        for topic in RESENT_TOPICS:
+            if topic.startswith(prefix):
+                last_s = self._resent_s.get(topic, -RESEND_INTERVAL_S)
+                self._due_s.setdefault(topic, max(now_s, last_s + RESEND_INTERVAL_S))
+
+    def unsubscribe(self, prefix: str) -> None:
+        """Note that nobody subscribes to `prefix` any more."""
+        self._prefixes -= {prefix}
+
+    def wants(self, topic: Topic) -> bool:
+        """Return whether anybody subscribes to `topic`."""
+        return any(topic.startswith(prefix) for prefix in self._prefixes)
+
+    def sent(self, message: Message) -> None:
+        """Remember `message` as the newest of its topic."""
+        self._latest[message.topic] = message
+
+    def next_due_s(self) -> float | None:
+        """Return when the next re-send is due, or None."""
+        return min(self._due_s.values(), default=None)
+
+    def due(self, now_s: float) -> list[Message]:
+        """Return the messages to re-send now, marked as replayed."""
+        topics = [topic for topic, due_s in self._due_s.items() if due_s <= now_s]
+        found = []
+        for topic in sorted(topics, key=TOPICS.index):  # hello first
+            del self._due_s[topic]
+            if (message := self.latest(topic, now_s)) is not None:
+                self._resent_s[topic] = now_s
+                found.append(message)
+        return found
+
+    def latest(self, topic: Topic, now_s: float) -> Message | None:
+        """Return the newest message of `topic`, marked as replayed.
+
+        None if there is none, or if it is a prediction older than 1.5 TR: a late
+        reader must not take it for the current one.
+        """
+        message = self._latest.get(topic)
+        if message is None or (
+            topic in PREDICTIONS and not self._fresh(message, now_s)
+        ):
+            return None
+        return msgspec.structs.replace(message, replayed=True)
+
+    def _fresh(self, message: Message, now_s: float) -> bool:
+        hello = self._latest.get("hello")
+        if not isinstance(hello, Hello):
+            return False  # without a TR nobody can tell
+        return now_s - message.t_lsl < FRESH_TRS * hello.tr_s
+
+
+# Messages between their publishers and the thread that owns the feed's socket.
+#
+# No socket here. Any thread may put; one thread takes. Envelopes are stamped when a
+# message is put, so ``t_lsl`` is the moment of publishing, and a dropped message shows
+# as a step in its topic's ``seq``.
+
+OPTIONAL_TOPICS: frozenset[Topic] = frozenset({"eeg", "bands", "log"})
+
+
+class FeedStopped(RtboldError):
+    """The feed no longer takes messages."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stamp:
+    """What the envelopes of one session share."""
+
+    session: str
+    now_lsl_s: Callable[[], float]
+    now_unix_s: Callable[[], float]
+
+
+class Outbox:
+    """Two bounded queues: predictions and the like, and what may be dropped.
+
+    Parameters
+    ----------
+    stamp : the session and its clocks.
+    n_vital : bound of the queue that never drops; a full one raises, since it means
+        that the feed has stood still for minutes.
+    n_optional : bound of the queue of eeg, bands and log; it drops its oldest.
+    """
+
+    def __init__(
+        self, stamp: Stamp, *, n_vital: int = 1000, n_optional: int = 64
+    ) -> None:
+        self._stamp = stamp
+        self._n_vital = n_vital
+        self._n_optional = n_optional
+        self._vital: deque[Message] = deque()
+        self._optional: deque[Message] = deque()
+        self._seq: Counter[Topic] = Counter()
+        self._lock = threading.Lock()
+        self._n_dropped = 0
+        self._closed = False
+
+    def __len__(self) -> int:
+        return len(self._vital) + len(self._optional)
+
+    @property
+    def n_dropped(self) -> int:
+        """How many optional messages were dropped since the start."""
+        return self._n_dropped
+
+    @property
+    def closed(self) -> bool:
+        """Whether the last message has been put."""
+        return self._closed
+
+    def put(self, message: Message) -> bool:
+        """Stamp `message` and queue it; False if the outbox is closed.
+
+        Raises
+        ------
+        FeedStopped : the vital queue is full.
+        """
+        optional = message.topic in OPTIONAL_TOPICS
+        with self._lock:  # one lock for stamp and queue: seq is the order on the wire
+            if self._closed:
+                return False
+            if optional:
+                self._make_room()
+            elif len(self._vital) >= self._n_vital:
+                raise FeedStopped(
+                    f"the feed holds {len(self._vital)} unsent messages, expected a "
+                    "handful: its thread has stood still. Restart the session."
+                )
+            queue = self._optional if optional else self._vital
+            queue.append(self._stamped(message))
+        return True
+
+    def close(self, last: Message | None) -> bool:
+        """Put the `last` message, if any, and take no more; False if closed before."""
+        with self._lock:
+            if self._closed:
+                return False
+            self._closed = True
+            if last is not None:
+                self._vital.append(self._stamped(last))
+        return True
+
+    def take(self) -> Message | None:
+        """Return the next message, predictions first; None if there is none."""
+        with self._lock:
+            for queue in (self._vital, self._optional):
+                if queue:
+                    return queue.popleft()
+        return None
+
+    def _make_room(self) -> None:
+        while len(self._optional) >= self._n_optional:
+            self._optional.popleft()
+            self._n_dropped += 1
+
+    def _stamped(self, message: Message) -> Message:
+        seq = self._seq[message.topic]
+        self._seq[message.topic] += 1
+        return msgspec.structs.replace(
+            message,
+            session=self._stamp.session,
+            seq=seq,
+            t_lsl=self._stamp.now_lsl_s(),
+            t_unix_ms=round(1000 * self._stamp.now_unix_s(), 3),
+        )
+
 
 JOIN_S = 2.0
 

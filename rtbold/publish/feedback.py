@@ -8,10 +8,9 @@ import numpy as np
 
 from rtbold.bundle.card import Baseline, Card
 from rtbold.errors import ConfigError
-from rtbold.floats import shortest
 from rtbold.messages import BoldPrediction, Float32Array, Reason, Status
-from rtbold.predict.status import LaterFact, StatusReasons, with_facts
-from rtbold.wire_parts import NormPart
+from rtbold.predict.status import LaterFact, StatusReasons, checked_status, with_facts
+from rtbold.publish.wire import NormPart, shortest
 
 ENOUGH_BASELINE_N = 60  # volumes; below, mean and sd are too loose to call z ok
 
@@ -109,18 +108,6 @@ def _status(prediction: BoldPrediction, baseline: Baseline) -> StatusReasons:
     elif baseline.n < ENOUGH_BASELINE_N:
         facts.append("baseline_short")
     return with_facts(known, *facts)
-
-
-def checked_status(prediction: BoldPrediction) -> StatusReasons:
-    """Return status and reasons; invalid if a value is missing or not finite."""
-    known = StatusReasons(prediction.status, prediction.reasons)
-    if not prediction.usable:
-        return known
-    if prediction.values is None:
-        return with_facts(known, "no_values")
-    if not np.isfinite(prediction.values).all():
-        return with_facts(known, "not_finite")
-    return known
 
 
 def has_baseline(baseline: Baseline, roi: int) -> bool:

@@ -7,20 +7,105 @@ so a field may be added within a version; a change of meaning is a new version. 
 that may be ``UNSET`` is left out while there is nothing to say.
 """
 
+import base64
+import math
+from collections.abc import Iterable
 from typing import ClassVar, Literal, get_args
 
 import msgspec
+import numpy as np
 from msgspec import UNSET, UnsetType
 
-from rtbold.messages import ModelOrigin, Reason, Status
-from rtbold.wire_parts import (
-    ChannelPart,
-    LatencyPart,
-    NormPart,
-    Ports,
-    TruthScore,
-    WindowPart,
+from rtbold.messages import (
+    ChannelState,
+    Float32Array,
+    FloatArray,
+    ModelOrigin,
+    Reason,
+    Status,
 )
+
+# Numbers as text should show them. Pure.
+
+FLOAT32_MAX = float(np.finfo(np.float32).max)
+
+
+def shortest(value: float | None) -> float | None:
+    """Return the shortest double that round-trips float32; None if not finite.
+
+    JSON then shows 0.42 and not 0.41999998688697815.
+    """
+    if value is None or not math.isfinite(value) or abs(value) > FLOAT32_MAX:
+        return None
+    return float(str(np.float32(value)))
+
+
+def shortest_all(
+    values: Float32Array | FloatArray | Iterable[float],
+) -> tuple[float | None, ...]:
+    """Return `shortest` of each value."""
+    return tuple(shortest(float(value)) for value in values)
+
+
+# Blocks inside the messages that leave rtbold; `rtbold.wire` has the messages.
+
+
+class _Part(msgspec.Struct, frozen=True, kw_only=True):
+    """A block inside a message."""
+
+
+class WindowPart(_Part, frozen=True, kw_only=True):
+    """The EEG that a prediction rests on: [t_start, t_end)."""
+
+    t_start: float
+    t_end: float
+    clock: Literal["lsl"] = "lsl"
+
+
+class NormPart(_Part, frozen=True, kw_only=True):
+    """The baseline that ``z`` is relative to."""
+
+    method: Literal["zscore"] = "zscore"
+    baseline: str
+    n: int
+    n_eff: float | None = None
+
+
+class LatencyPart(_Part, frozen=True, kw_only=True):
+    """Milliseconds per stage; null where a stage is not known or did not run."""
+
+    upstream: float | None = None
+    arrive: float | None = None  # needed sample's LSL time to its arrival at the inlet
+    acquire: float | None = None  # the same LSL time to the pipeline; covers `arrive`
+    prepare: float | None = None
+    infer: float | None = None
+    publish: float | None = None
+
+
+class Ports(_Part, frozen=True, kw_only=True):
+    """TCP ports of this session; null where a socket is not open."""
+
+    feed: int
+    control: int | None = None
+
+
+class ChannelPart(_Part, frozen=True, kw_only=True):
+    """The state of one channel of the model."""
+
+    label: str
+    state: ChannelState
+    interpolated: bool = False
+
+
+class TruthScore(_Part, frozen=True, kw_only=True):
+    """R of prediction and measurement over the newest volumes; null: not enough."""
+
+    r: float | None
+    low: float | None  # 95 % interval
+    high: float | None
+    n_eff: float  # independent volumes (Bartlett)
+    n: int  # volumes with both
+
 
 SCHEMA_VERSION = 1
 Topic = Literal[
@@ -261,3 +346,41 @@ MESSAGE_TYPES: dict[Topic, type[Message]] = {
 def schema_name(topic: Topic) -> str:
     """Return the value of ``schema`` for `topic`, for example rtbold.pred.fb/1."""
     return f"rtbold.{topic}/{SCHEMA_VERSION}"
+
+
+# Messages to bytes and back. Pure.
+#
+# NaN and infinity never go out: they become null, in JSON and in msgpack alike.
+
+
+def encode(message: Message, encoding: Encoding = "json") -> bytes:
+    """Return the payload; msgpack carries exactly the keys and values of the JSON."""
+    payload = msgspec.json.encode(message)  # writes NaN and infinity as null
+    if encoding == "msgpack":
+        return msgspec.msgpack.encode(msgspec.json.decode(payload))
+    return payload
+
+
+def decode(topic: str, payload: bytes, encoding: Encoding = "json") -> Message:
+    """Return the message; unknown keys are ignored.
+
+    Raises
+    ------
+    msgspec.ValidationError : another schema version, or a field of the wrong type.
+    KeyError : no such topic.
+    """
+    kind = MESSAGE_TYPES[topic]  # type: ignore[index]
+    if encoding == "msgpack":
+        return msgspec.msgpack.decode(payload, type=kind)
+    return msgspec.json.decode(payload, type=kind)
+
+
+def pack_samples(data_uv: Float32Array) -> str:
+    """Return (channels, samples) as the base64 text of `Eeg.data`."""
+    return base64.b64encode(data_uv.astype("<f4").tobytes()).decode("ascii")
+
+
+def unpack_samples(message: Eeg) -> Float32Array:
+    """Return the samples of `message`, (channels, samples), microvolt."""
+    flat = np.frombuffer(base64.b64decode(message.data), dtype=message.dtype)
+    return flat.reshape(message.n_channels, message.n_samples).astype(np.float32)

@@ -16,8 +16,8 @@ from typing import BinaryIO, Literal
 
 from rtbold.clock import Clock
 from rtbold.errors import RtboldError
-from rtbold.io.event_lines import FORMAT, to_line
 from rtbold.messages import Event
+from rtbold.record.events_read import FORMAT, to_line
 
 LOG = logging.getLogger(__name__)
 _CAPACITY = 2_000  # events, about 50 s; bounds memory when the disk hangs

@@ -2,16 +2,15 @@
 
 import glob
 import json
-import re
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from rtbold.errors import ConfigError, RtboldError
+from rtbold.config import check_label
+from rtbold.errors import RtboldError
 
 EVENTS_NAME = "events.jsonl"
-_LABEL = re.compile(r"[A-Za-z0-9]{1,32}")
 _MOST_RUNS = 999
 SETTINGS_NAME = "settings.json"
 SETTINGS_VERSION = 1  # of its layout; the field names of the settings are part of it
@@ -117,12 +116,3 @@ def xdf_parts(xdf: Path) -> tuple[Path, ...]:
     """Return `xdf` and the further parts beside it that exist, in order."""
     found = xdf.parent.glob(f"{glob.escape(xdf.stem)}_part-*.xdf")
     return tuple(path for path in (xdf, *sorted(found)) if path.is_file())
-
-
-def check_label(what: str, label: str) -> None:
-    """Refuse what could be more than one part of a file name."""
-    if not _LABEL.fullmatch(label):
-        raise ConfigError(
-            f"the {what} is {label!r}, expected a code of 1 to 32 letters and digits "
-            "such as S01, because it becomes part of file names. Choose another."
-        )

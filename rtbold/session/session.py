@@ -2,17 +2,21 @@
 
 import logging
 import queue
+from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
+from rtbold.acquire.acquisition import Acquisition, InletStatus
+from rtbold.acquire.triggers import EventGate
+from rtbold.bundle.store import Bundle
 from rtbold.clock import Clock
 from rtbold.errors import StreamMismatch
-from rtbold.event_gate import EventGate
 from rtbold.messages import (
     TR_TOLERANCE,
     BoldPrediction,
     Event,
+    Float32Array,
     Marker,
     MeasuredVolume,
     OperatorCommand,
@@ -21,14 +25,97 @@ from rtbold.messages import (
     StreamChanged,
     TimePassed,
 )
+from rtbold.predict.pipeline import Pipeline
+from rtbold.predict.status import marked_late
 from rtbold.publish.compose import Moments, pred_fb, pred_roi
 from rtbold.publish.control import ControlCommand
+from rtbold.publish.feed import Feed
+from rtbold.publish.feedback import FeedbackSettings
 from rtbold.publish.intervals import LiveIntervals
-from rtbold.publish.wire import Log, Message, SessionState, Trigger
+from rtbold.publish.lsl_mirror import LslMirror
+from rtbold.publish.wire import Hello, Log, Message, SessionState, StreamState, Trigger
 from rtbold.record.run import RecordingRun
-from rtbold.session.views import StreamFacts, Views
-from rtbold.session_state import SessionParts, SessionSummary, marked_late, stream_state
-from rtbold.session_watch import Watch
+from rtbold.session.truth import LiveTruth
+from rtbold.session.views import StreamFacts, Views, Watch
+
+# Small parts of a session: what it counts, times and calls things.
+
+
+class TimedModel:
+    """An engine that notes how long its last call took.
+
+    Parameters
+    ----------
+    runs_on : engine and precision, for people.
+    """
+
+    def __init__(
+        self,
+        engine: Callable[[Float32Array], Float32Array],
+        clock: Clock,
+        *,
+        runs_on: str = "",
+    ) -> None:
+        self._engine = engine
+        self._clock = clock
+        self.runs_on = runs_on
+        self.infer_ms: float | None = None
+
+    @property
+    def feature_distance(self) -> Float32Array | None:
+        """What the engine says of the last call's features; None: nothing."""
+        found: Float32Array | None = getattr(self._engine, "feature_distance", None)
+        return found
+
+    def __call__(self, eeg_uv: Float32Array) -> Float32Array:
+        """Run the engine; same shapes."""
+        begun_s = self._clock.now_s()
+        values = self._engine(eeg_uv)
+        self.infer_ms = 1000 * (self._clock.now_s() - begun_s)
+        return values
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionParts:
+    """The open parts of a session; whoever opened them closes them."""
+
+    bundle: Bundle
+    pipeline: Pipeline
+    model: TimedModel
+    acquisition: Acquisition
+    feed: Feed
+    mirror: LslMirror | None
+    recording: RecordingRun | None
+    feedback: FeedbackSettings
+    upstream_ms: float | None
+    hello: Callable[[float | None], Hello]  # from the clock's uncertainty in ms
+    trigger_label: str | None  # of --trigger; None: the only one that comes
+    truth: LiveTruth | None  # None: nobody measures BOLD
+
+
+@dataclass(slots=True)
+class SessionSummary:
+    """What came out, for the last lines on the screen."""
+
+    n_by_status: Counter[Status] = field(default_factory=Counter)
+    n_late: int = 0
+    n_volumes: int = 0
+    worst_age_ms: float = 0.0
+    recording_problem: str = ""
+    truth: str = ""  # score after the run; empty: nothing was measured
+
+
+def stream_state(inlet: InletStatus) -> StreamState:
+    """Return the wire's word for the state of an inlet."""
+    match inlet.state:
+        case "connected":
+            return "running"
+        case "stalled":
+            return "stalled"
+        case "starting":
+            return "searching"
+    return "lost"
+
 
 logger = logging.getLogger("rtbold.session.session")
 TIME_PASSES_EVERY_S = 0.05

@@ -10,15 +10,19 @@ from rtbold.acquire.bold import OpenFeed
 from rtbold.bundle.card import Card
 from rtbold.errors import StreamMismatch
 from rtbold.messages import BoldPrediction, FloatArray, MeasuredVolume
+from rtbold.publish.compose import target_score, truth_message, truth_scores
 from rtbold.publish.intervals import VOID
 from rtbold.publish.wire import Truth as TruthMessage
-from rtbold.rolling_r import ENOUGH_EFFECTIVE_N
-from rtbold.truth.pairing import Truth, TruthSettings
-from rtbold.truth_state import AfterRun, TruthState
-from rtbold.view_messages import target_score, truth_message, truth_scores
-from rtbold.volume_filter import LEAST_ZERO_PHASE
-from rtbold.volume_number import Misnumbered, onset_s
-from rtbold.wire_parts import TruthScore
+from rtbold.publish.wire import TruthScore
+from rtbold.truth.pairing import (
+    AfterRun,
+    Misnumbered,
+    Truth,
+    TruthSettings,
+    TruthState,
+    onset_s,
+)
+from rtbold.truth.score import ENOUGH_EFFECTIVE_N, LEAST_ZERO_PHASE
 
 VOID_KEPT = 200  # volumes; the measurement is two late
 _FIRST = "the number that the source gives to the first volume after the dummies"

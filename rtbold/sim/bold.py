@@ -9,8 +9,7 @@ from scipy.stats import gamma
 from rtbold.errors import ConfigError
 from rtbold.messages import FloatArray
 from rtbold.sim.brain import SLOW_RATE_HZ, Body, slow_times_s
-from rtbold.sim.noise import generator, power_law, standardised
-from rtbold.sim.settings import TwinSettings
+from rtbold.sim.settings import TwinSettings, generator, power_law, standardised
 
 HRF_LENGTH_S = 32.0
 SATURATION = 0.4  # of the static nonlinearity

@@ -1,17 +1,197 @@
 """What a fake session shows beside its predictions: EEG, bands, quality, phases."""
 
 from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from rtbold.bands import SPAN_S
-from rtbold.bundle.card import Card
-from rtbold.messages import MODEL_RATE_HZ, ChannelState
-from rtbold.publish.wire import Bands, Eeg, Phase, Quality, Trigger
-from rtbold.sim.fake_eeg import FakeEeg
+import numpy as np
+
+from rtbold.bundle.card import Baseline, Card, Intervals, Origin
+from rtbold.condition.spectra import SPAN_S
+from rtbold.electrodes import canonical, positions
+from rtbold.errors import ConfigError
+from rtbold.messages import (
+    MODEL_RATE_HZ,
+    WINDOW_S,
+    BoldPrediction,
+    ChannelState,
+    Float32Array,
+    FloatArray,
+    Reason,
+    Status,
+    Tick,
+)
+from rtbold.publish.compose import (
+    Moments,
+    SessionFacts,
+    bands_message,
+    eeg_message,
+    hello,
+)
+from rtbold.publish.feedback import FeedbackSettings
+from rtbold.publish.wire import (
+    Bands,
+    ChannelPart,
+    Eeg,
+    Encoding,
+    Hello,
+    Phase,
+    Ports,
+    Quality,
+    Trigger,
+)
 from rtbold.sim.fake_script import USUAL, ScriptRow
-from rtbold.view_messages import bands_message, eeg_message
-from rtbold.wire_parts import ChannelPart
+from rtbold.sim.head import read_rois
+from rtbold.sim.settings import NEUROBOLT_CHANNELS, generator, narrow_band, power_law
+
+# The card of a bundle that does not exist, and the hello that goes with it.
+
+UPSTREAM_MS: Final = 25.0
+BASELINE_SD: Final = 0.5
+HALF_WIDTHS: Final = (0.45, 0.8)  # at 80 % and 95 %, model units
+MOST_ROIS: Final = 64
+_TEN_TWENTY = (
+    "Fp1", "Fp2", "F7", "F3", "Fz", "F4", "F8", "T7", "C3", "Cz", "C4", "T8", "P7",
+    "P3", "Pz", "P4", "P8", "O1", "O2",
+)  # fmt: skip
+_SIXTY_FOUR = (
+    "Fp1", "Fpz", "Fp2", "AF7", "AF3", "AFz", "AF4", "AF8", "F7", "F5", "F3", "F1",
+    "Fz", "F2", "F4", "F6", "F8", "FT9", "FT7", "FC5", "FC3", "FC1", "FC2", "FC4",
+    "FC6", "FT8", "FT10", "T7", "C5", "C3", "C1", "Cz", "C2", "C4", "C6", "T8", "TP9",
+    "TP7", "CP5", "CP3", "CP1", "CPz", "CP2", "CP4", "CP6", "TP8", "TP10", "P7", "P5",
+    "P3", "P1", "Pz", "P2", "P4", "P6", "P8", "PO7", "PO3", "POz", "PO4", "PO8", "O1",
+    "Oz", "O2",
+)  # fmt: skip
+CAPS: Final[Mapping[int, tuple[str, ...]]] = {
+    19: _TEN_TWENTY,
+    26: NEUROBOLT_CHANNELS,
+    64: _SIXTY_FOUR,
+}
+
+
+def fake_card(tr_s: float, *, n_rois: int = MOST_ROIS, n_channels: int = 19) -> Card:
+    """Return the card: DiFuMo's first ROIs, intervals, a baseline of mean 0.
+
+    Raises
+    ------
+    ConfigError : there is no cap of that size, or no such number of ROIs.
+    """
+    if n_channels not in CAPS:
+        raise ConfigError(
+            f"--channels is {n_channels}, expected one of "
+            f"{', '.join(str(n) for n in CAPS)}: the caps that fake knows."
+        )
+    if not 1 <= n_rois <= MOST_ROIS:
+        raise ConfigError(
+            f"--rois is {n_rois}, expected 1 to {MOST_ROIS}: DiFuMo has no more."
+        )
+    return Card(
+        name="fake",
+        architecture="none",
+        channels=tuple(canonical(name) for name in CAPS[n_channels]),
+        reference="average",
+        tr_s=tr_s,
+        rois=tuple(roi.name for roi in read_rois())[:n_rois],
+        atlas="DiFuMo 64",
+        baseline=Baseline(
+            name="fake", mean=(0.0,) * n_rois, sd=(BASELINE_SD,) * n_rois, n=100
+        ),
+        scanner="simulated",
+        intervals=Intervals(
+            half_width=(HALF_WIDTHS,) * n_rois, n_eff=(100.0,) * n_rois
+        ),
+        origin=Origin(kind="simulated", simulated_lineage=True),
+        note="scripted values; there is no model",
+    )
+
+
+def fake_hello(
+    card: Card, ports: Ports, target: FeedbackSettings, *, encoding: Encoding = "json"
+) -> Hello:
+    """Return the hello of a fake session."""
+    facts = SessionFacts(
+        model_sha256="0" * 64,
+        simulated_stream=True,
+        ports=ports,
+        tr_s=card.tr_s,
+        encoding=encoding,
+        upstream_delay_ms=UPSTREAM_MS,
+    )
+    return hello(card, facts, settings=target)
+
+
+# EEG of a feed without a brain: made once as a loop, so that a message costs little.
+#
+# Pink noise on each channel, one alpha rhythm at the back of the head and one theta
+# rhythm all over it; how much there is of the two follows alertness.
+
+LOOP_SAMPLES: Final = 12_000  # 60 s; a good length for an FFT, so the ends meet
+NOISE_UV: Final = 7.0
+ALPHA_UV: Final = (2.0, 16.0)  # asleep, awake
+THETA_UV: Final = (24.0, 5.0)
+ALPHA_HZ: Final = 10.2
+THETA_HZ: Final = 5.6
+NEIGHBOURS: Final = 4
+
+
+class FakeEeg:
+    """Conditioned EEG of a cap, at 200 Hz against the average reference.
+
+    Parameters
+    ----------
+    channels : names of the 10-05 system.
+    """
+
+    def __init__(self, channels: Sequence[str], *, seed: int) -> None:
+        xyz = positions(channels)
+        noise = power_law(
+            generator(seed, "fake EEG"),
+            (len(channels), LOOP_SAMPLES),
+            rate_hz=MODEL_RATE_HZ,
+            band_hz=(0.5, 80.0),
+            exponent=1.2,
+        )
+        self._noise = NOISE_UV * (noise - noise.mean(axis=0))  # (channels, loop)
+        self._rhythms = narrow_band(
+            generator(seed, "fake rhythms"),
+            LOOP_SAMPLES,
+            rate_hz=MODEL_RATE_HZ,
+            peaks_hz=np.array([ALPHA_HZ, THETA_HZ]),
+            width_hz=0.9,
+        )  # (2, loop)
+        self._maps = _maps(xyz)
+        self._neighbours = np.argsort(-xyz @ xyz.T, axis=1)  # nearest first, itself
+
+    def samples(
+        self, first: int, n: int, *, alertness: float, bad: Collection[int] = ()
+    ) -> Float32Array:
+        """Return samples `first` to `first` + `n`, (channels, n), microvolt.
+
+        Parameters
+        ----------
+        bad : numbers of channels that are interpolated from their neighbours.
+        """
+        at = np.arange(first, first + n) % LOOP_SAMPLES
+        sizes_uv = [
+            low + alertness * (high - low) for low, high in (ALPHA_UV, THETA_UV)
+        ]
+        maps = (self._maps * sizes_uv).astype(np.float32)  # (channels, 2)
+        data_uv: Float32Array = self._noise[:, at] + maps @ self._rhythms[:, at]
+        for channel in bad:
+            near = [k for k in self._neighbours[channel] if k not in bad]
+            data_uv[channel] = data_uv[near[:NEIGHBOURS]].mean(axis=0)
+        return data_uv
+
+
+def _maps(xyz: FloatArray) -> FloatArray:
+    """Return the share of each channel in alpha and theta, (channels, 2)."""
+    _, nose, up = xyz.T
+    alpha = np.clip(-nose, 0, 1)
+    theta = 0.4 + 0.6 * np.clip(up, 0, 1)
+    maps = np.stack([alpha, theta], axis=1)
+    return np.asarray(maps - maps.mean(axis=0))
+
 
 AGE_S: Final = 0.012  # of the newest sample while the stream runs
 NOMINAL_HZ: Final = 250.0  # of the stream that is not there
@@ -164,3 +344,115 @@ class FakeViews:
         """Return what is wrong with which channel, by its number in the cap."""
         n_channels = len(self._card.channels)
         return {k % n_channels: state for k, state in self.around.bad}
+
+
+# From a row of the script to a prediction and its moments. Pure.
+
+SLOW_EVERY: Final = 37  # volumes; the model then takes long once
+_GOLDEN: Final = 0.6180339887498949  # its multiples spread evenly over 0 to 1
+
+
+@dataclass(frozen=True, slots=True)
+class Delays:
+    """Seconds of the script that each stage of one prediction takes."""
+
+    filter_s: float
+    arrive_s: float
+    read_s: float
+    prepare_s: float
+    infer_s: float
+
+    @property
+    def total_s(self) -> float:
+        """From the volume's onset to its prediction."""
+        return self.in_pipeline_s + self.prepare_s + self.infer_s
+
+    @property
+    def in_pipeline_s(self) -> float:
+        """From the volume's onset to the pipeline."""
+        return self.filter_s + self.arrive_s + self.read_s
+
+
+def delays(index: int) -> Delays:
+    """Return what the prediction of one volume takes; varied, and always the same."""
+    spread = index * _GOLDEN % 1.0
+    slow = index % SLOW_EVERY == SLOW_EVERY - 1
+    return Delays(
+        filter_s=0.015,
+        arrive_s=0.012 + 0.012 * spread,
+        read_s=0.001,
+        prepare_s=0.0015 + 0.001 * spread,
+        infer_s=0.055 if slow else 0.012 + 0.005 * (1 - spread),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FakeTick:
+    """Where one row stands on the clock.
+
+    Parameters
+    ----------
+    index : of the volume, counted whether its trigger came or not.
+    t_s : its onset.
+    tr_s : that the feed declares.
+    speed : seconds of the script per second of the clock.
+    """
+
+    index: int
+    t_s: float
+    tr_s: float
+    speed: float
+    paused: bool  # by the operator
+
+
+def fake_prediction(row: ScriptRow, at: FakeTick, values: FloatArray) -> BoldPrediction:
+    """Return the prediction of `row`.
+
+    Parameters
+    ----------
+    values : (rois,); left out where the status allows none.
+    """
+    status, reasons = _status(row, paused=at.paused)
+    usable = status in ("ok", "degraded")
+    waiting = row.around.trigger == "waiting"
+    took = delays(at.index)
+    t_needed_s = at.t_s + took.filter_s / at.speed
+    return BoldPrediction(
+        tick=Tick(
+            volume_index=None if waiting else at.index,
+            t_trigger_s=at.t_s,
+            trigger_locked=row.around.trigger in ("volume", "double"),
+            paused=reasons if status == "paused" else (),
+        ),
+        t_start_s=at.t_s - WINDOW_S,
+        t_end_s=at.t_s,
+        bold_time_s=at.t_s,
+        status=status,
+        reasons=reasons,
+        values=values.astype("float32") if usable else None,
+        next_due_s=at.t_s + at.tr_s,
+        t_needed_s=t_needed_s,
+        t_needed_arrived_s=t_needed_s + took.arrive_s / at.speed,
+        unlikeness=row.around.unlikeness if usable else None,
+        infer_ms=1000 * took.infer_s / at.speed if usable else None,
+    )
+
+
+def fake_moments(at: FakeTick, now_s: float) -> Moments:
+    """Return when that prediction passed the stations; it is published now."""
+    took = delays(at.index)
+    t_predicted_s = at.t_s + took.total_s / at.speed
+    return Moments(
+        t_pipeline_s=at.t_s + took.in_pipeline_s / at.speed,
+        t_predicted_s=t_predicted_s,
+        t_publish_s=max(now_s, t_predicted_s),
+        upstream_ms=UPSTREAM_MS,
+    )
+
+
+def _status(row: ScriptRow, *, paused: bool) -> tuple[Status, tuple[Reason, ...]]:
+    usual = row.around.reasons or USUAL[row.status].reasons
+    if not paused:
+        return row.status, usual
+    standing = usual if row.around.trigger == "waiting" else ()
+    return "paused", (*standing, "operator_pause")

@@ -4,28 +4,31 @@ Everything follows from the seed: the same settings give the same session. A lon
 session of a seed is another session of the same subject, not a continuation.
 """
 
+import json
+import shutil
+import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
 
 import numpy as np
 
+from rtbold.errors import ConfigError, DataFileError
+from rtbold.files import recording as simulated_note
 from rtbold.messages import Channel, Float32Array, FloatArray
-from rtbold.sim.artefacts import Scene, add_artefacts, ecg_uv
+from rtbold.sim.artefacts import Scene, add_artefacts, ecg_uv, upsampled
 from rtbold.sim.bold import simulate_bold, volume_onsets_s
 from rtbold.sim.brain import (
     DECLARED_ROIS,
     Body,
     Brain,
+    SourceActivity,
     draw_body,
     draw_brain,
     slow_times_s,
 )
-from rtbold.sim.head import read_rois
-from rtbold.sim.leadfield import LeadField, oriented, read_leadfield
-from rtbold.sim.noise import generator
-from rtbold.sim.rhythms import SourceActivity
-from rtbold.sim.settings import BASE_RATE_HZ, ECG, TwinSettings
-from rtbold.sim.upsample import upsampled
+from rtbold.sim.head import LeadField, oriented, read_leadfield, read_rois
+from rtbold.sim.settings import BASE_RATE_HZ, ECG, TwinSettings, generator
 
 AMPLIFIER_UV = 0.3  # white noise of each electrode
 SAMPLE_INDEX = "SAMPLE_INDEX"
@@ -170,3 +173,78 @@ def _neural_uv(
     rms = float(np.sqrt(np.mean(np.square(_referenced(eeg, settings)))))
     eeg *= np.float32(rng.uniform(10.0, 15.0) / rms)
     return eeg
+
+
+# A twin session as files: BrainVision EEG with volume triggers, BOLD and truth as TSV.
+#
+# The folder says of itself that it is simulated. It is written under a temporary name
+# and
+# moved into place, so nothing half-written is ever found under its own.
+
+
+def write_session(settings: TwinSettings, folder: Path) -> Path:
+    """Simulate a session and write it; return the folder.
+
+    Files: ``eeg.vhdr`` (with ``.eeg``, ``.vmrk``; marker R128 at the sample nearest to
+    each volume's onset), ``bold.tsv`` (measured), ``truth.tsv`` (its neural part),
+    ``simulated.json`` (the settings).
+
+    Raises
+    ------
+    ConfigError
+        The folder exists.
+    DataFileError
+        pybv is not installed, or the folder cannot be written.
+    """
+    if folder.exists():
+        raise ConfigError(f"{folder} exists; name a folder that does not, or remove it")
+    recording = simulate(settings)
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        temporary = Path(tempfile.mkdtemp(prefix=".rtbold-", dir=folder.parent))
+    except OSError as error:
+        raise DataFileError(
+            f"cannot write beside {folder}: {error.strerror}; choose another folder"
+        ) from error
+    try:
+        _write_eeg(recording, temporary)
+        _write_table(temporary / "bold.tsv", recording.roi_names, recording.bold)
+        _write_table(temporary / "truth.tsv", recording.roi_names, recording.bold_truth)
+        facts = {"simulated": True, **asdict(settings)}
+        (temporary / simulated_note.NAME).write_text(json.dumps(facts, indent=1) + "\n")
+        temporary.chmod(0o755)  # mkdtemp's 0700 is for secrets
+        temporary.rename(folder)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+    return folder
+
+
+def _write_eeg(recording: TwinRecording, folder: Path) -> None:
+    try:
+        import pybv
+    except ModuleNotFoundError as error:
+        raise DataFileError(
+            "writing BrainVision needs pybv, which is not installed: "
+            "pip install 'rtbold[files]'"
+        ) from error
+    onsets = np.rint(recording.volume_onsets_s * recording.rate_hz).astype(int)
+    pybv.write_brainvision(
+        data=recording.eeg_uv.astype(np.float64) * 1e-6,  # pybv takes volts
+        sfreq=recording.rate_hz,
+        ch_names=[channel.label for channel in recording.channels],
+        ref_ch_names=recording.settings.reference,
+        fname_base="eeg",
+        folder_out=folder,
+        events=[
+            {"onset": int(onset), "duration": 1, "description": 128, "type": "Response"}
+            for onset in onsets
+        ],
+        unit="µV",
+        fmt="binary_float32",
+    )
+
+
+def _write_table(path: Path, rois: tuple[str, ...], rows: FloatArray) -> None:
+    lines = ["\t".join(rois)]
+    lines += ["\t".join(f"{value:.6g}" for value in row) for row in rows]
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")

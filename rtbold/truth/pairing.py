@@ -12,17 +12,160 @@ from typing import Final
 
 import numpy as np
 
+from rtbold.errors import StreamMismatch
 from rtbold.messages import BoldPrediction, FloatArray, MeasuredVolume
-from rtbold.roi_columns import RoiColumns
-from rtbold.truth.score import WINDOW_VOLUMES, Pair, PairHistory
-from rtbold.truth_state import AfterRun, TruthState
-from rtbold.volume_number import (
-    AHEAD_MOST,
-    Misnumbered,
-    came_soon,
-    misnumbered,
-    onset_s,
-)
+from rtbold.truth.score import WINDOW_VOLUMES, Pair, PairHistory, RollingR
+
+# Which of a source's ROIs are the model's, by name. Pure.
+
+
+class RoiColumns:
+    """The model's ROIs that a source measures, in the model's order.
+
+    Parameters
+    ----------
+    rois : of the model, in its order.
+    """
+
+    def __init__(self, rois: tuple[str, ...]) -> None:
+        self._rois = rois
+        self.of_model: list[int] = []
+        self._of_source: list[int] = []
+        self._source_rois: tuple[str, ...] = ()
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The model's ROIs that are measured; empty before the first volume."""
+        return tuple(self._rois[k] for k in self.of_model)
+
+    def take(self, volume: MeasuredVolume) -> None:
+        """Look at the names that came with a volume.
+
+        Raises
+        ------
+        StreamMismatch : none is an ROI of the model, or the number of values is not
+            that of the names.
+        """
+        if len(volume.values) != len(volume.rois):
+            raise StreamMismatch(
+                f"measured volume {volume.volume_index} has {len(volume.values)} "
+                f"values for {len(volume.rois)} ROIs, expected one each."
+            )
+        if volume.rois == self._source_rois:
+            return
+        places = {plain(name): k for k, name in enumerate(volume.rois)}
+        found = [k for k, roi in enumerate(self._rois) if plain(roi) in places]
+        if not found:
+            raise StreamMismatch(
+                f"the source measures {', '.join(volume.rois[:8]) or 'no ROI'}, and "
+                f"the model predicts {', '.join(self._rois[:8])}: expected "
+                "names in common. Name the source's ROIs as the bundle does "
+                "(rtbold models show), for bare numbers with --truth-roi."
+            )
+        self.of_model, self._source_rois = found, volume.rois
+        self._of_source = [places[plain(roi)] for roi in self.names]
+
+    def values(self, volume: MeasuredVolume) -> FloatArray:
+        """Return what was measured of `names`, (rois,); nan: missing."""
+        given = [volume.values[k] for k in self._of_source]
+        return np.array([np.nan if v is None else v for v in given], dtype=np.float64)
+
+
+def plain(roi: str) -> str:
+    """Return an ROI's name with a plain apostrophe, whoever wrote it."""
+    return roi.strip().replace("\u2019", "'")
+
+
+# What is known of predicted and measured BOLD, while a run lasts and after it.
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TruthState:
+    """What is known after one measured volume. Columns: the ROIs, then the contrast."""
+
+    volume_index: int  # of the session
+    t_volume_s: float | None
+    rois: tuple[str, ...]  # those of the model that are measured, in its order
+    measured: FloatArray  # (rois,), as it came; nan: missing
+    filtered: FloatArray  # (rois,), causal low-pass, the scanner's unit
+    predicted: FloatArray  # (rois,), for this volume, model units; nan: none
+    rolling: RollingR  # (columns,)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class AfterRun:
+    """The score over a whole run, low-passed forwards and backwards as the target."""
+
+    rois: tuple[str, ...]
+    score: RollingR  # (columns,)
+    n_volumes: int
+
+
+# Whether a measured volume is the one whose trigger has its number. Pure.
+#
+# The session counts the triggers that it heard; the source of measured BOLD counts on
+# its
+# own. A session that came late, or a missed trigger, makes two counts of the same scan,
+# and a pair of two different volumes looks like any other pair.
+
+ANOTHER_TR: Final = 0.5  # an onset further than this from the trigger is another volume
+BEFORE_TR: Final = 0.25  # so long before its trigger nothing of a volume can come
+AHEAD_MOST: Final = 1  # volumes before its trigger, which may be on its way
+SOON_TR: Final = 0.5  # a measurement sooner after its trigger is hardly of that volume
+
+
+@dataclass(frozen=True, slots=True)
+class Misnumbered:
+    """A measured volume that began at another time than the trigger of its number."""
+
+    source_index: int  # the source's own number
+    off_s: float  # onset less the trigger; arrival, where no onset is told
+    by_onset: bool
+
+    def in_words(self) -> str:
+        """Return what came and what was expected."""
+        what = "began" if self.by_onset else "arrived"
+        expected = "the same moment" if self.by_onset else "a TR later or more"
+        return (
+            f"measured volume {self.source_index} {what} {self.off_s:+.2f} s from the "
+            f"trigger of that number, expected {expected}"
+        )
+
+
+def onset_s(volume: MeasuredVolume, tr_s: float) -> float | None:
+    """Return the volume's onset if the source tells it.
+
+    A stamp of less than half a TR before the arrival is when it was sent, as a sender
+    gives it who says nothing else: a volume takes a TR to be scanned.
+    """
+    t_s = volume.t_volume_s
+    return None if t_s is None or volume.t_arrived_s - t_s < SOON_TR * tr_s else t_s
+
+
+def misnumbered(
+    volume: MeasuredVolume, trigger_s: float, tr_s: float
+) -> Misnumbered | None:
+    """Return what is wrong with a volume's number; None: nothing that can be seen.
+
+    Parameters
+    ----------
+    trigger_s : of that number, on this machine's LSL clock.
+    tr_s : of the volumes.
+    """
+    told_s = onset_s(volume, tr_s)
+    if told_s is not None:
+        off_s = told_s - trigger_s
+        wrong = abs(off_s) > ANOTHER_TR * tr_s
+        return Misnumbered(volume.volume_index, off_s, True) if wrong else None
+    off_s = volume.t_arrived_s - trigger_s
+    wrong = off_s < -BEFORE_TR * tr_s
+    return Misnumbered(volume.volume_index, off_s, False) if wrong else None
+
+
+def came_soon(volume: MeasuredVolume, trigger_s: float, tr_s: float) -> bool:
+    """Whether a volume came sooner after its trigger than a scanner measures one."""
+    return volume.t_arrived_s - trigger_s < SOON_TR * tr_s
+
 
 _WAITING_MOST: Final = 20  # measured volumes whose trigger has not come
 

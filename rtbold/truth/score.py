@@ -7,14 +7,248 @@ touches their correlation as little as it can.
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
+from statistics import NormalDist
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
+from scipy.signal import butter, sosfilt, sosfilt_zi, sosfiltfilt
 
-from rtbold.autocorrelation import BoolArray
 from rtbold.messages import FloatArray
-from rtbold.rolling_r import RollingR, rolling_r
-from rtbold.volume_filter import MAX_HELD, CausalLowpass, zero_phase
+
+# How many independent samples autocorrelated series hold. Pure.
+#
+# Series are (volumes, columns) on a regular grid of volumes. A volume that is missing
+# is
+# 0 in a series without mean, and False in the mask.
+
+BoolArray = NDArray[np.bool_]
+MAX_LAG_SHARE: Final = 0.25  # of the series; later lags are too few products to tell
+MIN_EFFECTIVE_N: Final = 3.0
+
+
+def autocorrelation(series: FloatArray, n_lags: int) -> FloatArray:
+    """Return lags 0 to `n_lags` of each column, (lags + 1, columns).
+
+    The biased estimate (sums over n, not over n - lag): it falls to 0 by itself, and
+    missing volumes weigh nothing. A constant column is 1 at lag 0 and 0 after it.
+    """
+    n = len(series)
+    spectrum = np.fft.rfft(series, 2 * n, axis=0)
+    sums = np.fft.irfft(np.abs(spectrum) ** 2, 2 * n, axis=0)[: n_lags + 1]
+    power = np.where(sums[0] > 0, sums[0], 1.0)
+    ratio: FloatArray = sums / power
+    ratio[0] = 1.0
+    return ratio
+
+
+def effective_n(a: FloatArray, b: FloatArray, mask: BoolArray) -> FloatArray:
+    """Return the independent pairs that each column of two series amounts to.
+
+    ``n / (1 + 2 sum_l (1 - l/n) rho_a(l) rho_b(l))`` up to a quarter of the series
+    (Bartlett 1935, 1946): what the variance of R between unrelated series of this
+    autocorrelation asks for. Between 3 and n.
+
+    Parameters
+    ----------
+    a, b : (volumes, columns), without mean; 0 where missing.
+    mask : (volumes,), False where missing.
+    """
+    n = len(mask)
+    lags = np.arange(1, int(n * MAX_LAG_SHARE) + 1)
+    weight = (1 - lags / n)[:, None]
+    products = autocorrelation(a, len(lags))[1:] * autocorrelation(b, len(lags))[1:]
+    return _bounded(mask, 1 + 2 * (weight * products).sum(axis=0))
+
+
+def effective_n_of_mean(series: FloatArray, mask: BoolArray) -> FloatArray:
+    """Return the independent samples that the mean of each column rests on.
+
+    The sum over lags ends where the autocorrelation first falls below 0 (Geyer 1992),
+    because the biased estimate sums to nothing over all lags.
+    """
+    n_lags = int(len(mask) * MAX_LAG_SHARE)
+    rho = autocorrelation(series, n_lags)[1:]
+    before_zero = np.cumprod(rho > 0, axis=0)
+    return _bounded(mask, 1 + 2 * (rho * before_zero).sum(axis=0))
+
+
+def _bounded(mask: BoolArray, inflation: FloatArray) -> FloatArray:
+    n = float(mask.sum())
+    least = min(MIN_EFFECTIVE_N, n)
+    bounded: FloatArray = np.clip(n / np.maximum(inflation, 1e-9), least, n)
+    return bounded
+
+
+# R of prediction and measurement over the newest volumes, with its interval. Pure.
+
+ENOUGH_EFFECTIVE_N: Final = 20.0  # independent pairs; below, an R says nothing
+LEAST_VOLUMES: Final = 8
+HALF_95: Final = NormalDist().inv_cdf(0.975)  # of a normal distribution, in sd
+_LARGEST_R: Final = 1 - 1e-9
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RollingR:
+    """One R per column; nan where there is not enough to say one."""
+
+    r: FloatArray  # (columns,)
+    low: FloatArray  # (columns,), 95 % interval
+    high: FloatArray
+    n_eff: FloatArray  # (columns,), independent pairs (Bartlett)
+    n: FloatArray  # (columns,), pairs
+
+
+def rolling_r(predicted: FloatArray, measured: FloatArray) -> RollingR:
+    """Return R of each column of two series; a straight line is taken off both.
+
+    The interval is Fisher's with the effective number of pairs. Below 20 effective
+    pairs there is no R at all.
+
+    Parameters
+    ----------
+    predicted, measured : (volumes, columns) on a grid of volumes; nan: missing.
+    """
+    there: BoolArray = np.isfinite(predicted) & np.isfinite(measured)
+    n_columns = there.shape[1]
+    r, n_eff = np.full(n_columns, np.nan), np.zeros(n_columns)
+    n = there.sum(axis=0).astype(np.float64)
+    # Columns that miss the same volumes go together: usually that is all of them.
+    masks, group = np.unique(there, axis=1, return_inverse=True)
+    for k, mask in enumerate(masks.T):
+        columns = np.flatnonzero(group.ravel() == k)
+        n_eff[columns] = n[columns]
+        if mask.sum() < LEAST_VOLUMES:
+            continue
+        a = _straightened(predicted[:, columns], mask)
+        b = _straightened(measured[:, columns], mask)
+        n_eff[columns] = effective_n(a, b, mask)
+        r[columns] = _r(a, b)
+    r = np.where(n_eff >= ENOUGH_EFFECTIVE_N, r, np.nan)
+    low, high = fisher_interval(r, n_eff)
+    return RollingR(r=r, low=low, high=high, n_eff=n_eff, n=n)
+
+
+def fisher_interval(r: FloatArray, n_eff: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Return the ends of the 95 % interval of R that rests on `n_eff` pairs."""
+    error = 1 / np.sqrt(np.maximum(n_eff - 3, 1e-9))
+    half = HALF_95 * error
+    z = np.arctanh(np.clip(r, -_LARGEST_R, _LARGEST_R))
+    return np.tanh(z - half), np.tanh(z + half)
+
+
+def _straightened(series: FloatArray, mask: BoolArray) -> FloatArray:
+    """Return the series without its straight line, 0 where missing."""
+    t = np.flatnonzero(mask).astype(np.float64)
+    design = np.stack([np.ones_like(t), t - t.mean()], axis=1)
+    weights = np.linalg.lstsq(design, series[mask], rcond=None)[0]
+    straight = np.zeros_like(series)
+    straight[mask] = series[mask] - design @ weights
+    # What rounding leaves of a constant is no signal.
+    size = np.abs(series[mask]).max(axis=0)
+    straight[:, straight[mask].std(axis=0) <= 1e-9 * size] = 0.0
+    return straight
+
+
+def _r(a: FloatArray, b: FloatArray) -> FloatArray:
+    """Return R per column, nan for one that does not vary."""
+    power = (a**2).sum(axis=0) * (b**2).sum(axis=0)
+    r: FloatArray = (a * b).sum(axis=0) / np.sqrt(np.where(power > 0, power, np.nan))
+    return r
+
+
+# Low-pass of a series that comes volume by volume: causal in a session. Pure.
+
+CAUSAL_ORDER: Final = 2
+TARGET_ORDER: Final = 5  # of the zero-phase target, as in training
+MAX_HELD: Final = 2  # missing volumes in a row that are bridged
+SETTLING_CYCLES: Final = 0.6  # of the cut-off's period, until a start has worn off
+LEAST_ZERO_PHASE: Final = 20  # volumes; the padding alone needs 18
+
+
+class CausalLowpass:
+    """Butterworth of order 2 over the volumes of one run, one volume a call.
+
+    A missing volume holds the last value for the filter and gives nan; after more than
+    `MAX_HELD` in a row, the filter starts anew and gives nan until it has settled.
+
+    Parameters
+    ----------
+    cutoff_hz : None, or above what the TR can carry: nothing is filtered.
+    tr_s : of the volumes.
+    """
+
+    def __init__(self, cutoff_hz: float | None, tr_s: float) -> None:
+        self._sos = None
+        self._settling_n = 0
+        if cutoff_hz is not None and cutoff_hz < 0.5 / tr_s:
+            self._sos = butter(CAUSAL_ORDER, cutoff_hz, fs=1 / tr_s, output="sos")
+            self._settling_n = int(np.ceil(SETTLING_CYCLES / (cutoff_hz * tr_s)))
+        self.restart()
+
+    def restart(self) -> None:
+        """Forget everything: another run begins."""
+        self._state: FloatArray | None = None
+        self._last: FloatArray | None = None
+        self._n_missing = self._n_since_start = 0
+
+    def __call__(self, values: FloatArray) -> FloatArray:
+        """Return the filtered volume, (columns,); nan where it cannot be told.
+
+        Parameters
+        ----------
+        values : (columns,); nan: missing. A volume all of whose columns are nan is a
+            missing volume.
+        """
+        here = np.isfinite(values)
+        if not here.any():
+            self._n_missing += 1
+            if self._n_missing > MAX_HELD or self._last is None:
+                self.restart()
+            else:
+                self._filtered(self._last)
+            return np.full(len(values), np.nan)
+        self._n_missing = 0
+        before = values if self._last is None else self._last
+        filtered = self._filtered(np.where(here, values, before))
+        settled = self._n_since_start > self._settling_n
+        return np.where(here & settled, filtered, np.nan)
+
+    def _filtered(self, values: FloatArray) -> FloatArray:
+        self._last = values
+        self._n_since_start += 1
+        if self._sos is None:
+            return values
+        steady: FloatArray = sosfilt_zi(self._sos)[:, :, None] * values
+        if self._state is None:
+            self._state = steady
+        # A column that comes for the first time starts as if it had always been so.
+        self._state = np.where(np.isfinite(self._state), self._state, steady)
+        filtered, self._state = sosfilt(self._sos, values[None], axis=0, zi=self._state)
+        row: FloatArray = filtered[0]
+        return row
+
+
+def zero_phase(
+    series: FloatArray, cutoff_hz: float | None, tr_s: float
+) -> FloatArray | None:
+    """Return a whole run low-passed forwards and backwards, as targets are made.
+
+    It sees the future of each volume: for scores after a run, never for a session.
+    None: the run is too short.
+
+    Parameters
+    ----------
+    series : (volumes, columns) of one run without holes.
+    """
+    if len(series) < LEAST_ZERO_PHASE:
+        return None
+    if cutoff_hz is None or cutoff_hz >= 0.5 / tr_s:
+        return series
+    sos = butter(TARGET_ORDER, cutoff_hz, fs=1 / tr_s, output="sos")
+    filtered: FloatArray = sosfiltfilt(sos, series, axis=0)
+    return filtered
+
 
 WINDOW_VOLUMES: Final = 150  # of the rolling R: five minutes at a TR of 2.1 s
 KEPT_VOLUMES: Final = 5000  # for the score after the run: three hours at 2.1 s

@@ -6,16 +6,18 @@ that really arrived, over the whole session (`EegChunk.index`). Times are on the
 of the stream's stamps; the pipeline converts to this machine's LSL clock.
 """
 
+from collections import deque
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
 
-from rtbold.arrivals import Jump
 from rtbold.bundle.card import Card
-from rtbold.channel_choice import spatial_matrix, usable_channels
 from rtbold.condition.channel_quality import ChannelMonitor
+from rtbold.condition.conditioner import Conditioner
+from rtbold.condition.spatial import spatial_matrix, usable_channels
+from rtbold.condition.stamps import Jump
 from rtbold.condition.timebase import SampleClock, SampleClockSettings
-from rtbold.conditioning import Conditioner
 from rtbold.electrodes import canonical
 from rtbold.messages import (
     WINDOW_S,
@@ -24,10 +26,69 @@ from rtbold.messages import (
     FloatArray,
     StreamDescription,
 )
-from rtbold.pipeline_settings import IntakeCounters, IntakeSettings
-from rtbold.recent_chunks import RecentChunks, straight_line
 from rtbold.window.ring import Ring
 from rtbold.window.segment import Segment, SpanFacts, WindowSpan, judged
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IntakeSettings:
+    """What may be done to make a stream fit."""
+
+    interpolate_missing: bool = False
+    upstream_delay_s: float = 0.0  # of the cleaning software
+    bridge_max_s: float = 0.1
+    bridge_max_share: float = 0.02  # of a window
+
+
+@dataclass(slots=True)
+class IntakeCounters:
+    """What went wrong so far; published as `quality`."""
+
+    n_gaps: int = 0
+    n_bridged: int = 0
+    n_missing: int = 0
+    n_stamp_steps: int = 0
+    n_segments: int = 0  # times that the filters started
+
+
+# The newest raw chunks, for a gap that shows only some samples later.
+
+CHUNKS_KEPT = 64
+
+
+class RecentChunks:
+    """Raw samples by source index, and straight lines where some were lost."""
+
+    def __init__(self) -> None:
+        self._chunks: deque[EegChunk] = deque(maxlen=CHUNKS_KEPT)
+
+    def append(self, chunk: EegChunk) -> None:
+        """Keep a chunk (not a copy)."""
+        self._chunks.append(chunk)
+
+    def clear(self) -> None:
+        """Forget everything."""
+        self._chunks.clear()
+
+    def between(self, begin: int, end: int) -> Iterator[tuple[Float32Array, float]]:
+        """Yield the samples [begin, end) again, each piece with its arrival."""
+        for chunk in self._chunks:
+            first = max(begin - chunk.index, 0)
+            last = min(end - chunk.index, chunk.data_uv.shape[1])
+            if first < last:
+                yield chunk.data_uv[:, first:last], chunk.t_arrived_s
+
+
+def straight_line(
+    before_uv: Float32Array, after_uv: Float32Array, n: int
+) -> Float32Array:
+    """Return the `n` samples between two, (channels, n); both are (channels, 1)."""
+    share = np.arange(1, n + 1) / (n + 1)
+    line_uv: Float32Array = (before_uv + (after_uv - before_uv) * share).astype(
+        np.float32
+    )
+    return line_uv
+
 
 RING_SAMPLES = 5600  # a window, and 12 s for late triggers to ask for it
 

@@ -23,14 +23,13 @@ from PyQt6 import sip
 from PyQt6.QtCore import QTimer
 from PyQt6.QtWidgets import QApplication
 
-from rtbold.gui.controllers.priority import give_way
+from rtbold.gui.controllers.children import give_way
 from rtbold.gui.state.address import Address
 from rtbold.gui.state.dashboard import DashboardState
 from rtbold.gui.state.latency import LatencyBook
 from rtbold.gui.views.app import AppOptions, application, build
-from rtbold.gui.views.main_window import FRAME_MS, MainWindow
+from rtbold.gui.views.main_window import FRAME_MS, SESSION, MainWindow
 from rtbold.gui.views.session.page import SessionPage
-from rtbold.gui.views.window_parts import SESSION
 
 SIZE = (1366, 768)
 HOUR_VOLUMES = 1714

@@ -37,8 +37,8 @@ def _stage_calls() -> dict[str, Callable[[], object]]:
 
     from rtbold.bundle.card import Conditioning
     from rtbold.condition.channel_quality import ChannelMonitor
+    from rtbold.condition.conditioner import Conditioner
     from rtbold.condition.timebase import SampleClock, SampleClockSettings
-    from rtbold.conditioning import Conditioner
     from rtbold.messages import Channel
 
     n_chunk = round(CHUNK_S * RATE_HZ)

@@ -117,9 +117,12 @@ def twin_windows(channels: tuple[str, ...], n: int = N_WINDOWS) -> np.ndarray:
     """Return windows of a simulated subject, as the live chain makes them."""
     import msgspec
 
-    from rtbold.calibration.train.dataset import causal_windows, conditioned
+    from rtbold.calibration.train.dataset import (
+        as_recording,
+        causal_windows,
+        conditioned,
+    )
     from rtbold.calibration.train.demo import demo_card
-    from rtbold.calibration.twin_data import as_recording
     from rtbold.sim.settings import TwinSettings
     from rtbold.sim.twin import simulate
 
@@ -155,9 +158,9 @@ class Engines:
     """OpenVINO's engines for one bundle, in every precision that this CPU has."""
 
     def __init__(self, made, windows: np.ndarray) -> None:  # noqa: ANN001
-        from rtbold.engine.disturbed import range_windows
-        from rtbold.engine.openvino_cpu import open_core, supported, this_machine
-        from rtbold.engine.openvino_int8 import quantise, to_files
+        from rtbold.engine.check import range_windows
+        from rtbold.engine.openvino import open_core, supported, this_machine
+        from rtbold.engine.openvino_compile import quantise, to_files
 
         self.made, self.core = made, open_core()
         found = supported(this_machine(self.core))

@@ -48,8 +48,12 @@ def demo_r(*, seeds: Sequence[int] = SEEDS, minutes: float = MINUTES) -> str:
 
 def _scan(seed: int, minutes: float, card) -> tuple[np.ndarray, np.ndarray]:  # noqa: ANN001
     """Return windows and targets of one simulated subject."""
-    from rtbold.calibration.train.dataset import causal_windows, conditioned, normalised
-    from rtbold.calibration.twin_data import as_recording
+    from rtbold.calibration.train.dataset import (
+        as_recording,
+        causal_windows,
+        conditioned,
+        normalised,
+    )
     from rtbold.sim.settings import TwinSettings
     from rtbold.sim.twin import simulate
 
@@ -63,6 +67,6 @@ def _scan(seed: int, minutes: float, card) -> tuple[np.ndarray, np.ndarray]:  # 
 def _mean_r(
     parts: Sequence[np.ndarray], scans: Sequence[tuple[np.ndarray, np.ndarray]]
 ) -> float:
-    from rtbold.calibration.score import r_of_scans
+    from rtbold.calibration.evaluate.scores import r_of_scans
 
     return float(r_of_scans(parts, [measured for _, measured in scans]).mean())

@@ -65,7 +65,7 @@ class Count:
 
 def source(name: str, _poll_s: float) -> None:
     """Play noise of EEG size, 64 channels at 5 kHz, until told to end."""
-    from rtbold.io.lsl_clock import LslClock
+    from rtbold.acquire.streams import LslClock
     from rtbold.messages import Channel
     from rtbold.sim.outlets import EegOutletSettings, open_eeg_outlet
     from rtbold.sim.player import play
@@ -124,8 +124,7 @@ def highpass(name: str, poll_s: float) -> None:
 def loop(name: str, poll_s: float) -> None:
     """Run the whole loop but the model: clock, monitor, conditioning, windows."""
     from rtbold.acquire.acquisition import Acquisition, AcquisitionSettings
-    from rtbold.acquire.streams import StreamQuery
-    from rtbold.io.lsl_clock import LslClock
+    from rtbold.acquire.streams import LslClock, StreamQuery
     from rtbold.messages import EegChunk, TimePassed
 
     count, clock = Count(), LslClock()
@@ -152,8 +151,7 @@ def loop(name: str, poll_s: float) -> None:
 def null_pipeline():  # noqa: ANN201  # imported within, as only one role needs it
     """Return a pipeline for the 64 channels whose model answers zeros at once."""
     from rtbold.bundle.card import Baseline, Card, Origin
-    from rtbold.pipeline_settings import PipelineSettings
-    from rtbold.predict.pipeline import Pipeline
+    from rtbold.predict.pipeline import Pipeline, PipelineSettings
     from rtbold.window.schedule import ScheduleSettings
 
     card = Card(

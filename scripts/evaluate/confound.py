@@ -15,17 +15,16 @@ from evaluate.fit import fitted_folds
 from evaluate.gate import turn
 from evaluate.scans import Simulated, base, read, shipped, simulated
 from evaluate.stats import share
-from rtbold.bundle.card import Cleaning
+from rtbold.bundle.card import FIT_FOR_FEEDBACK, Cleaning
 from rtbold.calibration.evaluate.choose import Candidates, choose, out_of_fold_of
+from rtbold.calibration.evaluate.nuisances import Beside, suspects
 from rtbold.calibration.evaluate.scores import Declared
 from rtbold.calibration.evaluate.verdict import ALPHA, VerdictSettings, judge
 from rtbold.calibration.inputs.windows import CalibrationScan
 from rtbold.calibration.settings import CalibrationSettings, ScanFiles
-from rtbold.calibration.suspects import Beside, suspects
 from rtbold.messages import FloatArray
-from rtbold.sim.seeds import CONFOUND_SEEDS
+from rtbold.sim.settings import CONFOUND_SEEDS
 from rtbold.sim.twin import TwinRecording
-from rtbold.verdict import FIT_FOR_FEEDBACK
 
 DEFAULT_N = len(CONFOUND_SEEDS)
 N_HARD = 40  # level `hard`, beside it

@@ -8,9 +8,9 @@ import numpy as np
 from evaluate.fit import fitted_folds, held_out
 from evaluate.scans import first_minutes, read, simulated
 from evaluate.stats import mean_with_interval
+from rtbold.bundle.card import LEVELS
 from rtbold.calibration.evaluate.intervals import conformal_intervals
-from rtbold.conformal import LEVELS
-from rtbold.sim.seeds import COVERAGE_SEEDS
+from rtbold.sim.settings import COVERAGE_SEEDS
 
 DEFAULT_N = len(COVERAGE_SEEDS)
 LEARN_MINUTES = 16.0

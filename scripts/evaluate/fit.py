@@ -10,12 +10,11 @@ from rtbold.calibration.evaluate.nulls import random_phases
 from rtbold.calibration.evaluate.scores import OutOfFold, score
 from rtbold.calibration.evaluate.verdict import ALPHA
 from rtbold.calibration.fit.folds import FitOptions, FoldedScan, Session, out_of_fold
-from rtbold.calibration.fit.head import ClosedFormHead
+from rtbold.calibration.fit.head import ClosedFormHead, answers_of
 from rtbold.calibration.fit.protocol import Fitted, Material, Prepared
 from rtbold.calibration.fit.split import STRICT_GAP_S, Part, final_part, strict_folds
 from rtbold.calibration.fit.subject_ridge import SubjectRidge
 from rtbold.calibration.fit.target import MeasuredScan
-from rtbold.calibration.strategies.reading import answers_of
 
 SERIES = ("network", "ridge_live")  # what a calibration chooses between
 N_CHOICES = len(SERIES)

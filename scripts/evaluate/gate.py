@@ -13,7 +13,7 @@ from evaluate.fit import SERIES, columns, fitted_folds, passes
 from evaluate.scans import cached_read
 from evaluate.stats import clustered_upper, share
 from rtbold.calibration.evaluate.verdict import ALPHA
-from rtbold.sim.seeds import NULL_SEEDS
+from rtbold.sim.settings import NULL_SEEDS
 
 DEFAULT_N = len(NULL_SEEDS)  # subjects; each one's EEG meets seven others' BOLD
 # No two add up to the number of subjects, so no pair comes back the other way round.

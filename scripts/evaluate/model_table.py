@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pages
 
-from rtbold.models.flops import flops_per_window, parameter_count
+from rtbold.models.export.checks import flops_per_window, parameter_count
 from rtbold.models.montage import PUBLISHED_CHANNELS
 from rtbold.models.registry import build, preset
 

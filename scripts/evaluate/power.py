@@ -22,10 +22,10 @@ from evaluate.scans import Read, cached_read, first_minutes
 from evaluate.stats import mean_with_interval, share
 from rtbold.calibration.evaluate.nulls import DRIFT_DEGREE
 from rtbold.calibration.fit.folds import fit_all
+from rtbold.calibration.fit.head import answers_of
 from rtbold.calibration.fit.split import final_part
 from rtbold.calibration.fit.target import LOWPASS_HZ, lowpassed
-from rtbold.calibration.strategies.reading import answers_of
-from rtbold.sim.seeds import POWER_SEEDS
+from rtbold.sim.settings import POWER_SEEDS
 
 DEFAULT_N = len(POWER_SEEDS)
 TRUE_R = (0.2, 0.3, 0.5)

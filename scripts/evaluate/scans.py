@@ -15,13 +15,11 @@ from runner import SOURCES, code_hash
 
 from rtbold.bundle import store as bundle
 from rtbold.calibration.fit.base import Base, adapt_base
-from rtbold.calibration.fit.protocol import Material
+from rtbold.calibration.fit.head import read_features
+from rtbold.calibration.fit.protocol import Material, Pace, untimed, untold
 from rtbold.calibration.fit.ridge import Readings
 from rtbold.calibration.fit.subject_ridge import RidgeTables, ridge_tables
-from rtbold.calibration.progress import Pace, untimed, untold
-from rtbold.calibration.strategies.reading import read_features
-from rtbold.calibration.train.dataset import conditioned
-from rtbold.calibration.twin_data import as_recording
+from rtbold.calibration.train.dataset import as_recording, conditioned
 from rtbold.sim.settings import Level, TwinSettings
 from rtbold.sim.twin import TwinRecording, simulate
 

@@ -8,9 +8,9 @@ import numpy as np
 from evaluate.fit import held_out
 from evaluate.scans import read, simulated
 from evaluate.stats import effect, mean_with_interval
-from rtbold.calibration.evaluate.nuisances import r_with_drift
 from rtbold.calibration.evaluate.nulls import pairing
-from rtbold.sim.seeds import CALIBRATED_SEEDS
+from rtbold.calibration.evaluate.scores import r_with_drift
+from rtbold.sim.settings import CALIBRATED_SEEDS
 
 DEFAULT_N = len(CALIBRATED_SEEDS)
 LEARN_MINUTES = 16.0

@@ -14,9 +14,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from rtbold.bundle.store import load
-from rtbold.sim.seeds import TIMED_SEEDS
-from rtbold.sim.session_files import write_session
-from rtbold.sim.settings import TwinSettings
+from rtbold.sim.settings import TIMED_SEEDS, TwinSettings
+from rtbold.sim.twin import write_session
 
 SEVEN = (
     "Cuneus", "Heschl's gyrus", "Middle frontal gyrus anterior",

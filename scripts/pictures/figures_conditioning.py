@@ -9,7 +9,7 @@ import matplotlib as mpl
 import numpy as np
 
 from rtbold.bundle.card import Conditioning
-from rtbold.conditioning import Conditioner, highpass_delay_s
+from rtbold.condition.conditioner import Conditioner, highpass_delay_s
 from rtbold.messages import FloatArray
 
 mpl.use("Agg")

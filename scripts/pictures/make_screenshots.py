@@ -22,15 +22,13 @@ from screenshots_stage import MAP_PALETTE, PALETTE, Stage
 
 from rtbold.bundle.store import load
 from rtbold.gui.state.address import Address, on_this_machine
-from rtbold.gui.state.runs import PlannedRun, Run, RunPlan
-from rtbold.gui.state.setup import SetupChoice
-from rtbold.gui.views.close_dialog import CloseDialog
+from rtbold.gui.state.setup import PlannedRun, Run, RunPlan, SetupChoice
+from rtbold.gui.views.closing import CloseDialog
 from rtbold.gui.views.dialogs import ConnectDialog
-from rtbold.gui.views.main_window import MainWindow
-from rtbold.gui.views.override_dialog import OverrideDialog
+from rtbold.gui.views.main_window import REHEARSE, SESSION, SETUP, SUMMARY, MainWindow
 from rtbold.gui.views.participant import ParticipantWindow
+from rtbold.gui.views.setup.checks import OverrideDialog
 from rtbold.gui.views.setup.page import SetupPage
-from rtbold.gui.views.window_parts import REHEARSE, SESSION, SETUP, SUMMARY
 from rtbold.messages import Channel
 from rtbold.sim.outlets import EegOutletSettings, open_eeg_outlet
 

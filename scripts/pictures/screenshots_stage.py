@@ -18,7 +18,7 @@ from PyQt6.QtGui import QColor, QPainter, QPixmap
 from PyQt6.QtWidgets import QWidget
 
 from rtbold.gui.state.address import Address, on_this_machine
-from rtbold.gui.state.theme_colours import ThemeName, colours
+from rtbold.gui.state.preferences import ThemeName, colours
 from rtbold.gui.views.app import AppOptions, application, build
 from rtbold.gui.views.main_window import MainWindow
 

@@ -16,17 +16,17 @@ from twin_scans import make_scan, write_scan
 pytest.importorskip("torch")
 
 import rtbold.calibration.recipe as recipe
-from rtbold import bundle_files
 from rtbold.bundle import store as bundle
+from rtbold.bundle import store as bundle_files
 from rtbold.bundle.card import Cleaning, Lineage
 from rtbold.bundle.check_windows import read_check
-from rtbold.bundle.store import check_domain
+from rtbold.bundle.gates import check_domain
 from rtbold.bundle.subjects import calibrations
 from rtbold.calibration import save as outcome
 from rtbold.calibration.evaluate.choose import Candidates, choose
 from rtbold.calibration.fit.protocol import Wish
-from rtbold.calibration.subject_card import card_of
-from rtbold.calibration.summary import summary
+from rtbold.calibration.result import summary
+from rtbold.calibration.save import card_of
 from rtbold.cli import main
 from rtbold.engine.opening import open_engine
 from rtbold.errors import RtboldError

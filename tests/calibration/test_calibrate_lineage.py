@@ -14,9 +14,9 @@ from rtbold.bundle import store as bundle
 from rtbold.bundle.card import Lineage
 from rtbold.calibration import save as outcome
 from rtbold.calibration.lineage import lineage_of_training, refuse_seen
-from rtbold.calibration.train.dataset import conditioned
-from rtbold.calibration.twin_data import as_recording
-from rtbold.cli import calibrate_fit, calibrate_live
+from rtbold.calibration.train.dataset import as_recording, conditioned
+from rtbold.cli import calibrate as calibrate_fit
+from rtbold.cli import calibrate_live
 from rtbold.errors import ConfigError
 
 ROIS = ("Cuneus", "Putamen")

@@ -13,7 +13,7 @@ from calibration_run import Ran
 from rtbold.calibration import save as outcome
 from rtbold.calibration.fit.base import Start, fresh_base
 from rtbold.calibration.fit.tuned import RANK
-from rtbold.cli import calibrate_fit
+from rtbold.cli import calibrate as calibrate_fit
 from rtbold.engine.opening import open_engine
 
 LAYER = re.compile(r"transformer\.layers\.layers\.(\d+)\.")

@@ -27,9 +27,8 @@ from rtbold.calibration.lineage import (
     volume_power,
 )
 from rtbold.errors import ConfigError
-from rtbold.sim.session_files import write_session
 from rtbold.sim.settings import TwinSettings
-from rtbold.sim.twin import simulate
+from rtbold.sim.twin import simulate, write_session
 
 TR_S = 2.0
 RATE_HZ = 100.0

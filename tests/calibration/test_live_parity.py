@@ -6,12 +6,10 @@ import pytest
 
 pytest.importorskip("torch")
 
-from rtbold.calibration.train.dataset import causal_windows, conditioned
+from rtbold.calibration.train.dataset import as_recording, causal_windows, conditioned
 from rtbold.calibration.train.demo import demo_card
-from rtbold.calibration.twin_data import as_recording
 from rtbold.messages import Channel, Marker, StreamDescription
-from rtbold.pipeline_settings import PipelineSettings
-from rtbold.predict.pipeline import Pipeline
+from rtbold.predict.pipeline import Pipeline, PipelineSettings
 from rtbold.sim.settings import TwinSettings
 from rtbold.sim.twin import simulate
 from rtbold.window.schedule import ScheduleSettings

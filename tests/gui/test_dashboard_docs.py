@@ -4,9 +4,9 @@ import re
 from pathlib import Path
 
 from rtbold.gui.state.words import REASON_WORDS, STATUS_WORDS
+from rtbold.gui.views.main_window import KEYS
 from rtbold.gui.views.session import page as session_page
 from rtbold.gui.views.setup import page as setup_page
-from rtbold.gui.views.window_parts import KEYS
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"

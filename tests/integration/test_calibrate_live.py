@@ -12,10 +12,9 @@ import numpy as np
 import pytest
 from loop import PATIENCE_S, Rtbold, new_name, twin
 
-from rtbold.calibration.inputs.alignment import align
+from rtbold.calibration.inputs.alignment import Pairing, align
 from rtbold.calibration.inputs.bold import read_bold
 from rtbold.calibration.inputs.eeg import read_eeg
-from rtbold.calibration.inputs.pairs import Pairing
 from rtbold.calibration.inputs.triggers import MarkerChoice
 from rtbold.calibration.live.scan import LiveScan, live_pairing
 from rtbold.sim.settings import ECG, NEUROBOLT_CHANNELS, TwinSettings

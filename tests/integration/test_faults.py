@@ -19,7 +19,7 @@ from replays import as_replayed, from_row, replay
 from upstream import NOISE_UV, RATE_HZ, TR_S
 
 from rtbold.acquire import inlet
-from rtbold.files.recording import read_recording
+from rtbold.files.read import read_recording
 from rtbold.record.labrecorder import end_left_over
 from rtbold.record.recorder import NOTE_NAME
 

@@ -7,10 +7,10 @@ import numpy as np
 import platformdirs
 import pytest
 
-from rtbold.bands import BAND_NAMES, band_powers
 from rtbold.bundle.card import Conditioning
 from rtbold.condition.channel_quality import ChannelMonitor
-from rtbold.conditioning import Conditioner
+from rtbold.condition.conditioner import Conditioner
+from rtbold.condition.spectra import BAND_NAMES, band_powers
 from rtbold.electrodes import canonical
 
 pytestmark = pytest.mark.heavy

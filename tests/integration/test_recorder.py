@@ -21,9 +21,9 @@ import pylsl
 import pytest
 import pyxdf
 
+from rtbold.acquire.streams import LslClock
 from rtbold.errors import RtboldError
-from rtbold.files.recording import read_recording
-from rtbold.io.lsl_clock import LslClock
+from rtbold.files.read import read_recording
 from rtbold.messages import Channel, EegChunk, StreamChanged, StreamDescription
 from rtbold.record.events_log import EventLogWriter
 from rtbold.record.events_read import session_events

@@ -14,12 +14,10 @@ from loop import PATIENCE_S, Listener, free_ports, new_name, session, twin
 from replays import N_FIXED, as_replayed, from_row, replay
 
 from rtbold.bundle.store import load
-from rtbold.calibration.inputs.alignment import align
+from rtbold.calibration.inputs.alignment import Pairing, align
 from rtbold.calibration.inputs.bold_series import BoldSeries
 from rtbold.calibration.inputs.eeg import read_eeg
-from rtbold.calibration.inputs.pairs import Pairing
-from rtbold.calibration.inputs.runs import trigger_runs
-from rtbold.calibration.inputs.triggers import find_volume_marker
+from rtbold.calibration.inputs.triggers import find_volume_marker, trigger_runs
 from rtbold.calibration.inputs.windows import scan_of
 from rtbold.engine.opening import open_engine
 from rtbold.errors import EngineError

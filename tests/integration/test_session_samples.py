@@ -16,13 +16,11 @@ from bundles import CHANNELS, ROIS, tiny_card
 from loop import PATIENCE_S, new_name, twin
 
 from rtbold.acquire.acquisition import Acquisition, AcquisitionSettings
-from rtbold.acquire.streams import StreamQuery
+from rtbold.acquire.streams import LslClock, StreamQuery
 from rtbold.acquire.triggers import TriggerStream
-from rtbold.conditioning import Conditioner
-from rtbold.io.lsl_clock import LslClock
+from rtbold.condition.conditioner import Conditioner
 from rtbold.messages import ClockOffset, EegChunk, Marker, TimePassed
-from rtbold.pipeline_settings import PipelineSettings
-from rtbold.predict.pipeline import Pipeline
+from rtbold.predict.pipeline import Pipeline, PipelineSettings
 from rtbold.window.schedule import ScheduleSettings
 
 pytestmark = [pytest.mark.integration, pytest.mark.realtime]

@@ -8,12 +8,11 @@ import pytest
 from bold_servers import FakeTbv, LineServer
 from loop import PATIENCE_S, new_name
 
-from rtbold.acquire.bold import BoldFeed
-from rtbold.acquire.bold_readers import open_reader, parse_source
+from rtbold.acquire.bold import BoldFeed, open_bold, open_reader
+from rtbold.acquire.bold_readers import parse_source
+from rtbold.acquire.streams import LslClock
 from rtbold.acquire.tbv import TbvClient
 from rtbold.errors import DataFileError
-from rtbold.io.bold_open import open_bold
-from rtbold.io.lsl_clock import LslClock
 from rtbold.sim.outlets import open_bold_outlet
 
 pytestmark = pytest.mark.integration

@@ -5,7 +5,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from rtbold.models.efp import FREQUENCIES_HZ, N_DELAYS, Efp, EfpConfig  # noqa: E402
+from rtbold.models.linear import FREQUENCIES_HZ, N_DELAYS, Efp, EfpConfig  # noqa: E402
 
 CHANNELS = ("C3", "PZ", "O2")
 

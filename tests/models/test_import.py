@@ -14,8 +14,10 @@ from eager_neurobolt import EagerNeuroBolt  # noqa: E402
 from rtbold.errors import CheckpointError, ConfigError  # noqa: E402
 from rtbold.models.biot import Biot, BiotConfig  # noqa: E402
 from rtbold.models.labram import Labram, LabramConfig  # noqa: E402
-from rtbold.models.montage import PUBLISHED_CHANNELS  # noqa: E402
-from rtbold.models.montage_pick import Montage  # noqa: E402
+from rtbold.models.montage import (  # noqa: E402
+    PUBLISHED_CHANNELS,
+    Montage,
+)
 from rtbold.models.neurobolt import NeuroBolt, NeuroBoltConfig  # noqa: E402
 from rtbold.models.published.checkpoints import read_checkpoint  # noqa: E402
 from rtbold.models.published.recognise import neurobolt, recognise  # noqa: E402

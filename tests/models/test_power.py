@@ -3,9 +3,11 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from rtbold.models.laplacian import surface_laplacian  # noqa: E402
+from rtbold.models.layers import (  # noqa: E402
+    PowerSpectrum,
+    surface_laplacian,
+)
 from rtbold.models.linear import BANDS_HZ, N_LAGS, LogBandPower  # noqa: E402
-from rtbold.models.power import PowerSpectrum  # noqa: E402
 
 
 @pytest.mark.parametrize("n", [100, 200, 400, 800])

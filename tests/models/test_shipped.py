@@ -89,7 +89,7 @@ def test_check_windows_are_torchs_answers(shipped):
 
 
 def test_the_card_refuses_real_streams(shipped):
-    from rtbold.bundle.store import check_domain
+    from rtbold.bundle.gates import check_domain
     from rtbold.errors import DomainRefused
 
     stream = StreamDescription(
@@ -103,9 +103,13 @@ def test_the_card_refuses_real_streams(shipped):
 def test_predicts_a_twin_that_it_has_never_seen(shipped):
     """A sanity check on one subject outside all seed ranges, not a score."""
     pytest.importorskip("torch")
-    from rtbold.calibration.score import pearson_r
-    from rtbold.calibration.train.dataset import causal_windows, conditioned, normalised
-    from rtbold.calibration.twin_data import as_recording
+    from rtbold.calibration.evaluate.scores import pearson_r
+    from rtbold.calibration.train.dataset import (
+        as_recording,
+        causal_windows,
+        conditioned,
+        normalised,
+    )
     from rtbold.sim.settings import TwinSettings
     from rtbold.sim.twin import simulate
 

@@ -4,7 +4,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from rtbold.models.siren import SineLayer, Siren, SirenConfig  # noqa: E402
+from rtbold.models.li2024 import SineLayer, Siren, SirenConfig  # noqa: E402
 
 
 def test_weights_start_within_the_bounds_of_the_paper():

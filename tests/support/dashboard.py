@@ -25,10 +25,10 @@ from PyQt6.QtWidgets import (
 from rtbold.gui.state.address import on_this_machine
 from rtbold.gui.state.preferences import Preferences
 from rtbold.gui.views.app import AppOptions, build
-from rtbold.gui.views.remembered import Remembered
+from rtbold.gui.views.main_window import SESSION
+from rtbold.gui.views.session.parts import StaleOverlay
 from rtbold.gui.views.session.status import StatusPanel
-from rtbold.gui.views.stale_overlay import StaleOverlay
-from rtbold.gui.views.window_parts import SESSION
+from rtbold.gui.views.theme import Remembered
 
 PATIENCE_S = 40.0  # for whatever has no bound of its own, on a busy machine
 LEFT = Qt.MouseButton.LeftButton

@@ -4,12 +4,10 @@ from PyQt6.QtWidgets import QApplication, QLabel
 
 from rtbold.gui.controllers.dashboard import DashboardController
 from rtbold.gui.controllers.session import SessionController
-from rtbold.gui.state.preferences import Preferences
-from rtbold.gui.state.theme_colours import DARK
-from rtbold.gui.views.main_window import MainWindow
-from rtbold.gui.views.remembered import Remembered
+from rtbold.gui.state.preferences import DARK, Preferences
+from rtbold.gui.views.main_window import MainWindow, Parts
 from rtbold.gui.views.summary_page import SummaryPage
-from rtbold.gui.views.window_parts import Parts
+from rtbold.gui.views.theme import Remembered
 
 
 class PlainPage(QLabel):

@@ -5,7 +5,7 @@ import subprocess
 import sys
 
 from rtbold import clock
-from rtbold.sim import fake_run
+from rtbold.sim import fake as fake_run
 
 PATIENCE_S = 15.0
 FAKE = f"""

@@ -11,31 +11,30 @@ import msgspec
 import numpy as np
 
 from rtbold.client import Message
-from rtbold.codec import encode, pack_samples
 from rtbold.gui.state.received import parse
 from rtbold.gui.state.received_kinds import Link
 from rtbold.publish.compose import roi_hash
 from rtbold.publish.wire import (
     Bands,
     Bye,
+    ChannelPart,
     Eeg,
     Heartbeat,
     Hello,
+    LatencyPart,
     Log,
+    NormPart,
     Phase,
+    Ports,
     PredFb,
     PredRoi,
     Quality,
     Trigger,
     Truth,
-)
-from rtbold.wire_parts import (
-    ChannelPart,
-    LatencyPart,
-    NormPart,
-    Ports,
     TruthScore,
     WindowPart,
+    encode,
+    pack_samples,
 )
 
 SESSION = "6f0d6c55-3a0e-4d0c-9a57-0d1f3b7e2c11"

@@ -10,7 +10,7 @@ from pathlib import Path
 import mne
 from mne_lsl.player import PlayerLSL
 
-from rtbold.files.recording import read_recording
+from rtbold.files.read import read_recording
 
 
 def main(file, name, start_s, stop_s):

@@ -13,8 +13,7 @@ from rtbold.messages import (
     StreamDescription,
     TimePassed,
 )
-from rtbold.pipeline_settings import PipelineSettings
-from rtbold.predict.pipeline import Pipeline
+from rtbold.predict.pipeline import Pipeline, PipelineSettings
 from rtbold.window.schedule import ScheduleSettings
 
 CHANNELS = ("FZ", "CZ", "PZ", "OZ", "C3", "C4")

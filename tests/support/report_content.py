@@ -10,7 +10,7 @@ from rtbold.calibration.evaluate.scores import Declared, OutOfFold
 from rtbold.calibration.evaluate.verdict import judge
 from rtbold.calibration.explain.attribution import BANDS, LAGS_S, Attribution, Shares
 from rtbold.calibration.inputs.alignment import Alignment
-from rtbold.calibration.inputs.channel_facts import ChannelFacts
+from rtbold.calibration.inputs.eeg import ChannelFacts
 from rtbold.calibration.inputs.lag import LagScan
 from rtbold.calibration.inputs.triggers import VolumeMarker
 from rtbold.calibration.report.brain import known_centres

@@ -4,7 +4,7 @@ import numpy as np
 from feed_messages import Played
 
 from rtbold.gui.state.dashboard import DashboardState
-from rtbold.wire_parts import ChannelPart, LatencyPart, TruthScore
+from rtbold.publish.wire import ChannelPart, LatencyPart, TruthScore
 
 CHANNELS = (
     "Fp1", "Fp2", "F3", "F4", "C3", "C4", "P3", "P4", "O1", "O2", "F7", "F8", "T7",

@@ -1,6 +1,6 @@
 """A verdict with a given label, for tests of what reads it."""
 
-from rtbold.verdict import Gate, RoiVerdict, Verdict
+from rtbold.bundle.card import Gate, RoiVerdict, Verdict
 
 
 def make_verdict(target="Putamen", label="specific", rois=(), weights=None):

@@ -21,9 +21,9 @@ from rtbold.gui.controllers.alpha_check import (
     AlphaView,
 )
 from rtbold.gui.state.dashboard import DashboardState
-from rtbold.gui.state.theme_colours import Colours
+from rtbold.gui.state.preferences import Colours
 from rtbold.gui.views.drawing import scaled
-from rtbold.gui.views.plain_widgets import wrapped_label
+from rtbold.gui.views.forms import wrapped_label
 
 SYMBOLS = {
     "plausible": "●", "weak": "▲", "no change": "■", "everything rose": "■",

@@ -20,8 +20,8 @@ from rtbold.gui.controllers.session import (
 )
 from rtbold.gui.state.commands import CommandRules, command_rules
 from rtbold.gui.state.dashboard import DashboardState
-from rtbold.gui.state.theme_colours import Colours
-from rtbold.gui.views.plain_widgets import named_line
+from rtbold.gui.state.preferences import Colours
+from rtbold.gui.views.forms import named_line
 
 KEYS = {  # Space is no key of any command
     "start": ("F5", "Start the next run"),

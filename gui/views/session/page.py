@@ -9,20 +9,28 @@ from PyQt6.QtWidgets import QHBoxLayout, QSplitter, QTabWidget, QVBoxLayout, QWi
 
 from rtbold.gui.controllers.session import SessionController
 from rtbold.gui.state.dashboard import DashboardState
+from rtbold.gui.state.preferences import Colours
 from rtbold.gui.state.session_words import stale_words
-from rtbold.gui.state.theme_colours import Colours
-from rtbold.gui.views.event_log_view import EventLogView
-from rtbold.gui.views.parts_drawn import PartsDrawn
-from rtbold.gui.views.phase_strip import PhaseStrip
 from rtbold.gui.views.session.alpha import AlphaDialog
 from rtbold.gui.views.session.commands import KEYS, CommandBar
-from rtbold.gui.views.session.parts import Panel, as_bytes, from_bytes, row_of, split
+from rtbold.gui.views.session.parts import (
+    Panel,
+    PartsDrawn,
+    PhaseStrip,
+    StaleOverlay,
+    as_bytes,
+    from_bytes,
+    row_of,
+    split,
+)
 from rtbold.gui.views.session.roi_plot import RoiPlot
-from rtbold.gui.views.session.status import OriginBanner, StatusPanel
-from rtbold.gui.views.session.timing import TimingPanel
-from rtbold.gui.views.stale_overlay import StaleOverlay
-from rtbold.gui.views.target_panel import TargetPanel
-from rtbold.gui.views.tr_clock import TrClock
+from rtbold.gui.views.session.status import (
+    OriginBanner,
+    StatusPanel,
+    TargetPanel,
+    TrClock,
+)
+from rtbold.gui.views.session.timing import EventLogView, TimingPanel
 from rtbold.gui.views.widgets.brain import GlassBrain
 from rtbold.gui.views.widgets.gauges import Gauges
 from rtbold.gui.views.widgets.heads import HeadMap

@@ -7,21 +7,266 @@ from PyQt6.QtCore import pyqtSignal
 from PyQt6.QtWidgets import (
     QFileDialog,
     QFormLayout,
+    QGridLayout,
     QHBoxLayout,
+    QToolButton,
     QVBoxLayout,
     QWidget,
 )
 
 from rtbold.gui.state.found import Bundles, Streams, StreamSeen
-from rtbold.gui.state.setup import SetupChoice
-from rtbold.gui.state.theme_colours import Colours
-from rtbold.gui.views.advanced_fields import AdvancedFields
-from rtbold.gui.views.boxes import label_of
-from rtbold.gui.views.bundle_field import BundleField
-from rtbold.gui.views.forms import ListField, NumberField, TextField
-from rtbold.gui.views.plain_widgets import named_button, wrapped_label
-from rtbold.gui.views.setup.streams import StreamField, StreamTable
-from rtbold.gui.views.trigger_field import TriggerField
+from rtbold.gui.state.preferences import Colours
+from rtbold.gui.state.setup import SetupChoice, TriggerSource
+from rtbold.gui.views.forms import (
+    Field,
+    ListField,
+    NumberField,
+    TextField,
+    TickField,
+    WholeField,
+    label_of,
+    named_button,
+    wrapped_label,
+)
+from rtbold.gui.views.setup.streams import BundleField, StreamField, StreamTable
+
+# What most sessions leave alone, folded away.
+
+ENGINES = tuple((name, name) for name in ("openvino", "tensorrt", "torch"))
+PRECISIONS = tuple(
+    (name, name) for name in ("auto", "f32", "tf32", "bf16", "f16", "int8")
+)
+UNITS = (("uV", "µV"), ("mV", "mV"), ("V", "V"))
+PORTS = (1, 65535)
+CLOSED, OPEN = "▸ Advanced", "▾ Advanced"
+
+
+class AdvancedFields(QWidget):
+    """A button that unfolds the fields; how many of them are not at their default."""
+
+    edited = pyqtSignal()
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.fold = QToolButton()
+        self.fold.setObjectName("advanced")
+        self.fold.setToolTip("Units, delays, engine, ports: most sessions leave them")
+        self.fold.setCheckable(True)
+        self.fold.setAutoRaise(True)
+        self.inside = QWidget()
+        self._fields = _fields()
+        form = QFormLayout(self.inside)
+        form.setContentsMargins(12, 0, 0, 0)
+        for words, field in self._fields.values():
+            assert isinstance(field, QWidget)
+            if words:
+                form.addRow(words, field)
+            else:
+                form.addRow(field)
+            field.edited.connect(self._tell)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.addWidget(self.fold)
+        column.addWidget(self.inside)
+        self.fold.toggled.connect(self._unfold)
+        self._unfold(False)
+
+    def choice(self) -> dict[str, object]:
+        """Return the entries of a choice that are made here."""
+        return {name: field.value() for name, (_, field) in self._fields.items()}
+
+    def set_choice(self, choice: SetupChoice) -> None:
+        """Show a choice."""
+        for name, (_, field) in self._fields.items():
+            field.set_value(getattr(choice, name))
+        self._name()
+
+    def _unfold(self, unfolded: bool) -> None:
+        self.inside.setVisible(unfolded)
+        self._name()
+
+    def _name(self) -> None:
+        usual = SetupChoice()
+        n = sum(v != getattr(usual, name) for name, v in self.choice().items())
+        words = OPEN if self.fold.isChecked() else CLOSED
+        self.fold.setText(f"{words} ({n} not usual)" if n else words)
+
+    def _tell(self) -> None:
+        self._name()
+        self.edited.emit()
+
+
+def _fields() -> dict[str, tuple[str, Field]]:
+    unit = ListField(
+        "unit", "Where the stream does not say its unit", nothing="as sent"
+    )
+    unit.offer(UNITS)
+    engine = ListField("engine", "What runs the model", nothing="auto")
+    engine.offer(ENGINES)
+    precision = ListField("precision", "Of the model's arithmetic", nothing="usual")
+    precision.offer(PRECISIONS)
+    reference = TextField(
+        "reference", "Where the stream does not say its reference", hint="as sent"
+    )
+    delay = NumberField(
+        "upstream_delay_ms",
+        "Measured delay of the cleaning software (rtbold doctor --measure-delay)",
+        within=(0, 60_000),
+        hint="unknown",
+    )
+    every = WholeField("trigger_every", "Triggers per volume", within=(1, 1000))
+    port = WholeField("port", "Where the session publishes", within=PORTS)
+    control = WholeField("control_port", "Where it takes commands", within=PORTS)
+    fill = TickField(
+        "Fill missing channels from neighbours",
+        "interpolate",
+        "Predictions are degraded where a channel is made up",
+    )
+    root = TextField("root", "Folder of all subjects", hint="your own data folder")
+    return {
+        "unit": ("Unit", unit),
+        "reference": ("Reference", reference),
+        "upstream_delay_ms": ("Delay before us (ms)", delay),
+        "trigger_every": ("Triggers per volume", every),
+        **_truth_fields(),
+        "engine": ("Engine", engine),
+        "precision": ("Precision", precision),
+        "root": ("Subjects in", root),
+        "port": ("Port of the feed", port),
+        "control_port": ("Port of commands", control),
+        "interpolate": ("", fill),
+    }
+
+
+def _truth_fields() -> dict[str, tuple[str, Field]]:
+    first = WholeField(
+        "truth_first", "Number that the BOLD source gives to volume 0",
+        within=(-1000, 100_000),
+    )  # fmt: skip
+    names = TextField(
+        "truth_rois", "Names of its ROIs, separated by commas", hint="as sent"
+    )
+    by_onset = TickField(
+        "Number measured volumes by their onsets",
+        "truth_by_onset",
+        "For a session that joins a scan that runs already; streams only",
+    )
+    return {
+        "truth_rois": ("ROIs of measured BOLD", names),
+        "truth_first": ("Its first volume", first),
+        "truth_by_onset": ("", by_onset),
+    }
+
+
+# Where the volumes' onsets come from: markers, a channel, or a fixed TR.
+
+SOURCES: tuple[tuple[TriggerSource, str], ...] = (
+    ("stream", "marker stream"),
+    ("channel", "channel in the EEG"),
+    ("fixed", "fixed TR, no triggers"),
+)
+TR_RANGE_S = (0.1, 10.0)
+
+
+class TriggerField(QWidget):
+    """The source, and beside it what belongs to it."""
+
+    edited = pyqtSignal()
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.source = ListField("trigger_source", "Where the TR's onsets come from")
+        self.source.offer(SOURCES)
+        self.source.set_value("stream")
+        self.stream = StreamField(
+            "trigger_stream",
+            "The stream with the scanner's markers",
+            fits=lambda stream: stream.may_be_markers,
+        )
+        self.channel = TextField(
+            "trigger_channel", "Label of the channel with the triggers", hint="TRIGGER"
+        )
+        self.label = TextField(
+            "trigger", "What the volume trigger is called; others are ignored"
+        )
+        self.label.setMaximumWidth(90)
+        self.label.setPlaceholderText("any")
+        self.repetition = NumberField(
+            "tr",
+            "Repetition time in seconds; with triggers it may stay empty",
+            within=TR_RANGE_S,
+            hint="model's TR",
+        )
+        self.repetition.setMaximumWidth(90)
+        self._names = {
+            "label": label_of("labe&l", self.label, wide=False),
+            "tr": label_of("TR (s)", self.repetition, wide=False),
+        }
+        self._lay_out()
+        for field in (
+            self.source,
+            self.stream,
+            self.channel,
+            self.label,
+            self.repetition,
+        ):
+            field.edited.connect(self._tell)
+        self._show()
+
+    def choice(self, choice: SetupChoice) -> dict[str, object]:
+        """Return the entries of a choice that are made here."""
+        return {
+            "trigger_source": self.source.value() or choice.trigger_source,
+            "trigger_stream": self.stream.stream,
+            "trigger_host": self.stream.host,
+            "trigger_channel": self.channel.value(),
+            "trigger": self.label.value(),
+            "tr_s": self.repetition.value(),
+        }
+
+    def set_choice(self, choice: SetupChoice) -> None:
+        """Show a choice."""
+        self.source.set_value(choice.trigger_source)
+        self.stream.choose(choice.trigger_stream, choice.trigger_host)
+        self.channel.set_value(choice.trigger_channel)
+        self.label.set_value(choice.trigger)
+        self.repetition.set_value(choice.tr_s)
+        self._show()
+
+    def take(self, stream: StreamSeen) -> None:
+        """Choose this stream."""
+        self.source.set_value("stream")
+        self.stream.take(stream)
+        self._tell()
+
+    def show_streams(self, streams: Streams) -> None:
+        """Offer what is there now."""
+        self.stream.show_streams(streams)
+
+    def _lay_out(self) -> None:
+        grid = QGridLayout(self)
+        grid.setContentsMargins(0, 0, 0, 0)
+        grid.addWidget(label_of("T&R from", self.source), 0, 0)
+        grid.addWidget(self.source, 0, 1)
+        grid.addWidget(self._names["tr"], 0, 2)
+        grid.addWidget(self.repetition, 0, 3)
+        grid.addWidget(self.stream, 1, 1)
+        grid.addWidget(self.channel, 1, 1)
+        grid.addWidget(self._names["label"], 1, 2)
+        grid.addWidget(self.label, 1, 3)
+        grid.setColumnStretch(1, 1)
+
+    def _show(self) -> None:
+        source = self.source.value()
+        self.stream.setVisible(source == "stream")
+        self.channel.setVisible(source == "channel")
+        for widget in (self.label, self._names["label"]):
+            widget.setVisible(source != "fixed")
+
+    def _tell(self) -> None:
+        self._show()
+        self.edited.emit()
+
 
 SCANNERS = (
     ("inside_running", "inside, running"),

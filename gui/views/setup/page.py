@@ -2,25 +2,136 @@
 
 from collections.abc import Mapping
 
-from PyQt6.QtCore import Qt, pyqtSignal
+from PyQt6.QtCore import QObject, Qt, pyqtSignal
 from PyQt6.QtGui import QKeySequence, QShortcut
-from PyQt6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
+from PyQt6.QtWidgets import QComboBox, QFormLayout, QHBoxLayout, QVBoxLayout, QWidget
 
 from rtbold.gui.controllers.setup import SetupController, wanted
+from rtbold.gui.state.checks import EYES, LIGHT, SessionNotes, hindrance, notes_of_start
 from rtbold.gui.state.dashboard import DashboardState
-from rtbold.gui.state.notes import notes_of_start
-from rtbold.gui.state.runs import Run, RunState
-from rtbold.gui.state.setup import SetupChoice, as_choices, from_choices, lacking
-from rtbold.gui.state.starting import hindrance
-from rtbold.gui.state.theme_colours import Colours
-from rtbold.gui.views.boxes import GAP, boxed, scrolled
-from rtbold.gui.views.dry_run_bar import DryRunBar
-from rtbold.gui.views.notes_box import NotesBox
-from rtbold.gui.views.override_dialog import OverrideDialog
-from rtbold.gui.views.plain_widgets import named_button, wrapped_label
-from rtbold.gui.views.setup.checks import CheckPanel
+from rtbold.gui.state.found import on_the_twin
+from rtbold.gui.state.preferences import Colours
+from rtbold.gui.state.setup import (
+    Run,
+    RunState,
+    SetupChoice,
+    as_choices,
+    from_choices,
+    lacking,
+)
+from rtbold.gui.views.forms import (
+    GAP,
+    TextField,
+    boxed,
+    named_button,
+    scrolled,
+    wrapped_label,
+)
+from rtbold.gui.views.setup.checks import CheckPanel, OverrideDialog
 from rtbold.gui.views.setup.form import SetupForm
 from rtbold.gui.views.setup.runs import RunList
+
+# The banner and the button of a dry run on the twin.
+
+
+class DryRunBar(QObject):
+    """Chooses the twin's streams, and later again what was chosen before."""
+
+    def __init__(self, controller: SetupController, form: SetupForm) -> None:
+        super().__init__()
+        self._controller, self._form = controller, form
+        self._real: SetupChoice | None = None
+        self.banner = wrapped_label(name="dry_run_banner")
+        self.banner.hide()
+        self.button = named_button(
+            "&Dry run",
+            name="dry_run",
+            tip="Let a simulated brain play on this machine and choose its streams",
+        )
+        self.button.clicked.connect(self._toggle)
+
+    @property
+    def real_choice(self) -> SetupChoice:
+        """What is chosen for real streams, also during a dry run."""
+        return self._form.choice if self._real is None else self._real
+
+    def refresh(self) -> None:
+        """Show how the dry run is."""
+        dry_run = self._controller.dry_run
+        if dry_run.state == "ended":
+            self._put_back()
+        coming = dry_run.name if dry_run.state == "starting" else ""
+        self._form.await_streams(coming)
+        words = dry_run.words()
+        if words != self.banner.text():
+            self.banner.setText(words)
+        self.banner.setVisible(bool(words))
+        self.button.setText("End &dry run" if dry_run.active else "&Dry run")
+
+    def set_colours(self, colours: Colours) -> None:
+        """Take the colours of a theme."""
+        self.banner.setStyleSheet(
+            f"background: {colours.degraded}; color: {colours.on_fill};"
+            "font-weight: bold; padding: 5px;"
+        )
+
+    def _toggle(self) -> None:
+        if self._controller.dry_run.active:
+            self._controller.stop_dry_run()
+            self._put_back()
+            return
+        twin = self._controller.start_dry_run()
+        self._real = self._form.choice
+        self._form.set_choice(on_the_twin(self._form.choice, twin.name))
+        self._controller.find_streams()
+
+    def _put_back(self) -> None:
+        if self._real is not None:
+            self._form.set_choice(self._real)
+            self._real = None
+
+
+# Impedance, light, eyes and a remark, before a run.
+
+
+class NotesBox(QWidget):
+    """Quick fields; what stands in them is noted in each run at its start."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.impedance = TextField(
+            "note_impedance",
+            "Of the electrodes, as the amplifier's software shows it",
+            hint="such as all below 10 kΩ, T8 20",
+        )
+        self.light = _list("note_light", "Light in the scanner room", LIGHT)
+        self.eyes = _list("note_eyes", "What the participant is asked to do", EYES)
+        self.free = TextField("note_free", "Anything else", hint="anything else")
+        form = QFormLayout(self)
+        form.setContentsMargins(0, 0, 0, 0)
+        form.addRow("Impedance", self.impedance)
+        form.addRow("Light", self.light)
+        form.addRow("Eyes", self.eyes)
+        form.addRow("&Note", self.free)
+
+    def notes(self) -> SessionNotes:
+        """Return what was written down."""
+        return SessionNotes(
+            impedance=self.impedance.value(),
+            light=self.light.currentText().strip(),
+            eyes=self.eyes.currentText().strip(),
+            free=self.free.value(),
+        )
+
+
+def _list(name: str, tip: str, usual: tuple[str, ...]) -> QComboBox:
+    box = QComboBox()
+    box.setObjectName(name)
+    box.setToolTip(tip)
+    box.setEditable(True)
+    box.addItems(["", *usual])
+    return box
+
 
 KEYS: tuple[tuple[str, str], ...] = (
     ("F5", "set-up: look for streams again"),

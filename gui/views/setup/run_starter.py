@@ -5,13 +5,11 @@ from collections.abc import Callable
 from PyQt6.QtCore import QObject
 
 from rtbold.gui.controllers.dashboard import News
-from rtbold.gui.state.runs import Run
-from rtbold.gui.state.setup import SetupChoice
-from rtbold.gui.views.main_window import MainWindow
+from rtbold.gui.state.setup import Run, SetupChoice
+from rtbold.gui.views.main_window import REHEARSE, SESSION, SETUP, MainWindow
 from rtbold.gui.views.rehearsal_page import RehearsalPage
 from rtbold.gui.views.session.page import SessionPage
 from rtbold.gui.views.setup.page import SetupPage
-from rtbold.gui.views.window_parts import REHEARSE, SESSION, SETUP
 
 
 class RunStarter(QObject):

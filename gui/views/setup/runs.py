@@ -17,7 +17,7 @@ from PyQt6.QtWidgets import (
     QWidget,
 )
 
-from rtbold.gui.state.runs import (
+from rtbold.gui.state.setup import (
     KIND_WORDS,
     KINDS,
     MOST_DUMMIES,
@@ -29,7 +29,7 @@ from rtbold.gui.state.runs import (
     duration_of,
     duration_words,
 )
-from rtbold.gui.views.plain_widgets import named_button, wrapped_label
+from rtbold.gui.views.forms import named_button, wrapped_label
 
 HEADS = ("run", "what", "dum.", "plan", "note")
 NUMBER, KIND, DUMMIES, PLANNED, NOTE = range(len(HEADS))

@@ -1,34 +1,208 @@
 """The state of each channel on the head: shape, colour, name and words."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import combinations
 from math import hypot
-from typing import Final
+from typing import Final, Literal, Self
 
+import numpy as np
+from numpy.typing import NDArray
 from PyQt6.QtCore import QPointF, QRectF, Qt
 from PyQt6.QtGui import (
     QColor,
     QFont,
     QFontMetricsF,
     QPainter,
+    QPainterPath,
     QPaintEvent,
     QPen,
+    QPolygonF,
 )
 from PyQt6.QtWidgets import QWidget
 
 from rtbold.gui.state.dashboard import DashboardState
-from rtbold.gui.state.theme_colours import Colours
+from rtbold.gui.state.preferences import Colours
 from rtbold.gui.state.words import channel_words
+from rtbold.gui.views.drawing import Drawn
 from rtbold.gui.views.widgets.assets import electrode_place
-from rtbold.gui.views.widgets.channel_looks import (
-    INTERPOLATED,
-    LOOKS,
-    is_filled,
-    look_of,
-    path_of,
-)
-from rtbold.gui.views.widgets.drawn import Drawn
-from rtbold.gui.views.widgets.head_drawing import HeadFrame, draw_head
+
+# How the state of a channel looks: a shape and a colour for each.
+#
+# The scope, the head map and the set-up page use these, so that a diamond is mains hum
+# everywhere. The states are those of the feed's ``quality`` message; their words are
+# `rtbold.gui.state.wording.channel_words`.
+
+Shape = Literal[
+    "circle", "cross", "bar", "square", "diamond", "triangle", "star", "ring"
+]
+Role = Literal["ok", "degraded", "invalid", "muted"]
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelLook:
+    """Shape, colour and meaning of one state."""
+
+    shape: Shape
+    role: Role
+    explained: str
+
+    def colour(self, colours: Colours) -> str:
+        """Return the colour in a theme, ``#rrggbb``."""
+        found: str = getattr(colours, self.role)
+        return found
+
+
+LOOKS: Final[dict[str, ChannelLook]] = {
+    "good": ChannelLook("circle", "ok", "The channel looks as EEG should."),
+    "missing": ChannelLook(
+        "cross",
+        "invalid",
+        "The model needs this channel and the stream does not have it.",
+    ),
+    "flat": ChannelLook(
+        "bar", "invalid", "The signal does not move: off, or not connected."
+    ),
+    "railed": ChannelLook(
+        "square",
+        "invalid",
+        "The signal is at the amplifier's limit: check electrode and range.",
+    ),
+    "line_noise": ChannelLook(
+        "diamond",
+        "degraded",
+        "Mains hum is stronger than the EEG: check impedance and ground.",
+    ),
+    "amplitude": ChannelLook(
+        "triangle",
+        "degraded",
+        "Larger than EEG is: movement, a loose electrode, or MR artefact left.",
+    ),
+    "nonfinite": ChannelLook(
+        "star", "invalid", "The stream sends values that are no numbers."
+    ),
+}
+UNKNOWN: Final = ChannelLook("ring", "muted", "Nothing is known of it yet.")
+INTERPOLATED: Final = "computed from its neighbours"
+
+
+def look_of(state: str | None) -> ChannelLook:
+    """Return how a state looks; a state of a later version looks like no news."""
+    return UNKNOWN if state is None else LOOKS.get(state, UNKNOWN)
+
+
+def is_filled(shape: Shape) -> bool:
+    """Whether the shape is filled; the others are lines."""
+    return shape not in ("cross", "ring")
+
+
+def path_of(shape: Shape, centre: QPointF, radius: float) -> QPainterPath:
+    """Return the shape around `centre`; all shapes look equally large."""
+    path = QPainterPath()
+    x, y, r = centre.x(), centre.y(), radius
+    if shape in ("circle", "ring"):
+        path.addEllipse(centre, r, r)
+    elif shape == "bar":
+        path.addRect(QRectF(x - r, y - 0.4 * r, 2 * r, 0.8 * r))
+    elif shape == "square":
+        path.addRect(QRectF(x - 0.88 * r, y - 0.88 * r, 1.76 * r, 1.76 * r))
+    elif shape == "cross":
+        for sign in (-1, 1):
+            path.moveTo(x - 0.8 * r, y - sign * 0.8 * r)
+            path.lineTo(x + 0.8 * r, y + sign * 0.8 * r)
+    else:
+        corners = [QPointF(x + r * a, y + r * b) for a, b in _CORNERS[shape]]
+        path.addPolygon(QPolygonF(corners))
+        path.closeSubpath()
+    return path
+
+
+_CORNERS: Final[dict[str, tuple[tuple[float, float], ...]]] = {
+    "diamond": ((0, -1.25), (1.1, 0), (0, 1.25), (-1.1, 0)),
+    "triangle": ((0, -1.25), (1.2, 0.9), (-1.2, 0.9)),
+    "star": (
+        (0, -1.35), (0.35, -0.4), (1.3, -0.4), (0.55, 0.2), (0.8, 1.15),
+        (0, 0.6), (-0.8, 1.15), (-0.55, 0.2), (-1.3, -0.4), (-0.35, -0.4),
+    ),
+}  # fmt: skip
+
+
+# The head from above as a flat disc: x right, y nose, the outline at radius 1.
+#
+# An electrode stands at a distance from the middle that is proportional to its angle
+# from
+# the vertex (azimuthal equidistant). Those below the outline (mastoids, ear lobes)
+# stand
+# outside of it, as far as 1.22.
+
+OUTLINE_DEG: Final = 105.0  # angle from the vertex that the drawn outline stands for
+OUTERMOST: Final = 1.22  # of all electrodes of the 10-05 system, and the ears' edge
+FloatArray = NDArray[np.float64]
+
+
+def on_disc(xyz: FloatArray) -> FloatArray:
+    """Return (n, 2) places on the disc of (n, 3) unit vectors (right, nose, up)."""
+    angle = np.arccos(np.clip(xyz[:, 2], -1, 1))
+    sideways = np.hypot(xyz[:, 0], xyz[:, 1])
+    reach = np.degrees(angle) / OUTLINE_DEG
+    scale = np.divide(reach, sideways, out=np.zeros_like(reach), where=sideways > 0)
+    return np.asarray(xyz[:, :2] * scale[:, None])
+
+
+def on_sphere(xy: FloatArray) -> FloatArray:
+    """Return (n, 3) unit vectors of (n, 2) places on the disc; undoes `on_disc`."""
+    reach = np.hypot(xy[:, 0], xy[:, 1])
+    angle = np.radians(reach * OUTLINE_DEG)
+    scale = np.divide(np.sin(angle), reach, out=np.zeros_like(reach), where=reach > 0)
+    return np.column_stack([xy * scale[:, None], np.cos(angle)])
+
+
+# The head from above, for the head map and the topography.
+
+NOSE_TOP = 1.14
+
+
+@dataclass(frozen=True, slots=True)
+class HeadFrame:
+    """Where the head is on a widget, logical pixels."""
+
+    centre: QPointF
+    radius: float  # of the outline
+
+    @classmethod
+    def inside(cls, box: QRectF) -> Self:
+        """Return the largest head that fits, with ears, nose and low electrodes."""
+        radius = max(1.0, min(box.width(), box.height()) / (2 * OUTERMOST + 0.1))
+        return cls(box.center(), radius)
+
+    def at(self, x: float, y: float) -> QPointF:
+        """Return where a place on the head's disc is."""
+        return self.centre + QPointF(x * self.radius, -y * self.radius)
+
+    def outline(self) -> QRectF:
+        """Return the box around the head's circle."""
+        r = self.radius
+        return QRectF(self.centre.x() - r, self.centre.y() - r, 2 * r, 2 * r)
+
+
+def draw_head(painter: QPainter, frame: HeadFrame, colours: Colours) -> None:
+    """Draw outline, nose and ears."""
+    painter.setPen(QPen(QColor(colours.muted), 1.5))
+    painter.setBrush(Qt.BrushStyle.NoBrush)
+    painter.drawEllipse(frame.outline())
+    nose = QPainterPath(frame.at(-0.12, 0.993))
+    nose.lineTo(frame.at(0, NOSE_TOP))
+    nose.lineTo(frame.at(0.12, 0.993))
+    painter.drawPath(nose)
+    for side in (-1, 1):
+        ear = QPainterPath(frame.at(side * 0.985, 0.17))
+        ear.cubicTo(
+            frame.at(side * 1.13, 0.25),
+            frame.at(side * 1.13, -0.25),
+            frame.at(side * 0.985, -0.17),
+        )
+        painter.drawPath(ear)
+
 
 NOTHING: Final = "Nothing is known of the channels yet."
 TIP: Final = "The channels that the model needs, and how each is now."

@@ -4,8 +4,8 @@ from types import SimpleNamespace
 
 import numpy as np
 
+from rtbold.calibration.evaluate.choose import published_score
 from rtbold.calibration.fit.split import StrictSettings, strict_folds
-from rtbold.calibration.published import published_score
 
 TR_S = 2.1
 

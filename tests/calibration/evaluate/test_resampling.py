@@ -4,7 +4,7 @@ import pytest
 pytest.importorskip("torch")
 
 from rtbold.calibration.evaluate.nulls import pairing
-from rtbold.calibration.resampling import block_length, bootstrap_interval
+from rtbold.calibration.evaluate.scores import block_length, bootstrap_interval
 
 
 def pair(n=300, signal=0.7, width=7, seed=0):

@@ -3,7 +3,7 @@ import pytest
 
 pytest.importorskip("torch")
 
-from rtbold.calibration.score import (
+from rtbold.calibration.evaluate.scores import (
     mean_r,
     other_scan_r,
     pearson_r,

@@ -5,7 +5,7 @@ import pytest
 pytest.importorskip("torch")
 
 from rtbold.calibration.evaluate.nuisances import ARTEFACT, EVERYTHING, GLOBAL
-from rtbold.calibration.specificity import Evidence, label_of
+from rtbold.calibration.evaluate.verdict import Evidence, label_of
 
 GOOD = Evidence(
     r=0.5,

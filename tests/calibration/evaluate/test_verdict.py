@@ -6,13 +6,18 @@ import pytest
 
 pytest.importorskip("torch")
 
-from rtbold.calibration.controls import control_predictions, time_features
-from rtbold.calibration.evaluate.nuisances import Nuisances, cross_r, own_rank
+from rtbold.bundle.card import Verdict
+from rtbold.calibration.evaluate.nuisances import (
+    Nuisances,
+    control_predictions,
+    cross_r,
+    own_rank,
+    time_features,
+)
 from rtbold.calibration.evaluate.scores import Declared, OutOfFold
 from rtbold.calibration.evaluate.verdict import judge
 from rtbold.calibration.fit.split import strict_folds
 from rtbold.errors import ConfigError, DataFileError
-from rtbold.verdict import Verdict
 
 N = 457
 ROIS = ("a", "b", "c", "d")

@@ -9,7 +9,7 @@ from planted import material  # noqa: E402
 from rtbold.bundle import store as bundle  # noqa: E402
 from rtbold.bundle.card import Card, Origin  # noqa: E402
 from rtbold.calibration.fit.base import Start, adapt_base, fresh_base  # noqa: E402
-from rtbold.calibration.progress import Pace  # noqa: E402
+from rtbold.calibration.fit.protocol import Pace  # noqa: E402
 from rtbold.engine.torch import load_network  # noqa: E402
 from rtbold.errors import ConfigError  # noqa: E402
 from rtbold.models.export.onnx import to_safetensors  # noqa: E402

@@ -7,10 +7,14 @@ from planted import CHANNELS, ROIS, material, measured, tiny_base  # noqa: E402
 
 from rtbold.calibration.fit.folds import furthest_horizon, out_of_fold, read_scan  # noqa: E402
 from rtbold.calibration.fit.head import ClosedFormHead  # noqa: E402
-from rtbold.calibration.fit.protocol import Material  # noqa: E402
+from rtbold.calibration.fit.protocol import (  # noqa: E402
+    Material,
+    Pace,
+    untimed,
+    untold,
+)
 from rtbold.calibration.fit.split import strict_folds  # noqa: E402
 from rtbold.calibration.fit.subject_ridge import fit_subject_ridge, ridge_tables  # noqa: E402
-from rtbold.calibration.progress import Pace, untimed, untold  # noqa: E402
 from rtbold.models.linear import LogBandPower  # noqa: E402
 
 

@@ -5,11 +5,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from rtbold.calibration.inputs.alignment import align, alignment_lines
+from rtbold.calibration.inputs.alignment import Pairing, align, alignment_lines
 from rtbold.calibration.inputs.bold import read_bold
 from rtbold.calibration.inputs.bold_series import BoldSeries
 from rtbold.calibration.inputs.eeg import EegRecording, TimedMarker, read_eeg
-from rtbold.calibration.inputs.pairs import Pairing
 from rtbold.calibration.inputs.triggers import MarkerChoice
 from rtbold.errors import AmbiguousStream, ConfigError, DataFileError
 from rtbold.files.recording import Recording

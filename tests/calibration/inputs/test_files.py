@@ -14,11 +14,9 @@ from rtbold.calibration.inputs.alignment import align
 from rtbold.calibration.inputs.bold import read_bold
 from rtbold.calibration.inputs.eeg import read_eeg
 from rtbold.calibration.inputs.windows import scan_of
-from rtbold.calibration.train.dataset import causal_windows, conditioned
-from rtbold.calibration.twin_data import as_recording
-from rtbold.sim.session_files import write_session
+from rtbold.calibration.train.dataset import as_recording, causal_windows, conditioned
 from rtbold.sim.settings import TwinSettings
-from rtbold.sim.twin import simulate
+from rtbold.sim.twin import simulate, write_session
 
 
 def test_a_brainvision_file_and_a_table(tmp_path):

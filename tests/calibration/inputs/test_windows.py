@@ -12,10 +12,9 @@ import xdf_writer
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rtbold.calibration.inputs.alignment import align
+from rtbold.calibration.inputs.alignment import Pairing, align
 from rtbold.calibration.inputs.bold_series import BoldSeries
 from rtbold.calibration.inputs.eeg import EegRecording, TimedMarker, read_eeg
-from rtbold.calibration.inputs.pairs import Pairing
 from rtbold.calibration.inputs.windows import WindowSettings, pipeline_settings, scan_of
 from rtbold.calibration.train.dataset import causal_windows
 from rtbold.clock import HandCrankedClock

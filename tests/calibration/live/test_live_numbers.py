@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from rtbold.calibration.live.protocol import VolumeCount
-from rtbold.calibration.live_numbers import LiveNumbers, said
+from rtbold.calibration.live.scan import LiveNumbers, said
 from rtbold.errors import RtboldError
 from rtbold.messages import MeasuredVolume
 

@@ -8,8 +8,8 @@ import pytest
 
 from rtbold.acquire.acquisition import AcquisitionSettings
 from rtbold.acquire.bold_readers import BoldSource
+from rtbold.calibration.inputs.alignment import Pairing
 from rtbold.calibration.inputs.eeg import TimedMarker
-from rtbold.calibration.inputs.pairs import Pairing
 from rtbold.calibration.live import scan as live
 from rtbold.calibration.live.protocol import parse_phases
 from rtbold.calibration.live.scan import (
@@ -21,7 +21,7 @@ from rtbold.calibration.live.scan import (
     live_pairing,
 )
 from rtbold.errors import RtboldError
-from rtbold.io.bold_writer import BoldWriter
+from rtbold.files.bold_tables import BoldWriter
 from rtbold.messages import EegChunk, Marker, MeasuredVolume
 from rtbold.record.folder import SessionPaths
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from report_content import ROIS, content, lag_scan
 
-from rtbold.calibration.inputs.channel_facts import ChannelFacts
+from rtbold.calibration.inputs.eeg import ChannelFacts
 from rtbold.calibration.report.derived import target_series
 from rtbold.calibration.report.page import filled_in, report_html
 from rtbold.calibration.report.pictures import pictures_of

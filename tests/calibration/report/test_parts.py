@@ -6,7 +6,7 @@ from report_content import TR_S, N, content, series
 
 from rtbold.calibration.evaluate.intervals import conformal_intervals
 from rtbold.calibration.evaluate.nulls import p_above
-from rtbold.calibration.inputs.channel_facts import channel_facts
+from rtbold.calibration.inputs.eeg import channel_facts
 from rtbold.calibration.report.brain import glass_brain, known_centres, step_of
 from rtbold.calibration.report.charts import drawing
 from rtbold.calibration.report.content import LearningCurve, Traces

@@ -9,6 +9,7 @@ from planted import material, measured, tiny_base  # noqa: E402
 
 from rtbold.bundle.card import Cleaning  # noqa: E402
 from rtbold.calibration import recipe  # noqa: E402
+from rtbold.calibration.fit import tuned as low_rank  # noqa: E402
 from rtbold.calibration.fit.choice import caution, strategy_of  # noqa: E402
 from rtbold.calibration.fit.folds import (  # noqa: E402
     FitOptions,
@@ -22,11 +23,13 @@ from rtbold.calibration.fit.protocol import Wish  # noqa: E402
 from rtbold.calibration.fit.split import final_part, strict_folds  # noqa: E402
 from rtbold.calibration.fit.tail import Capture, Tail  # noqa: E402
 from rtbold.calibration.fit.target import fit_scaling  # noqa: E402
-from rtbold.calibration.fit.tuned import Tuned  # noqa: E402
+from rtbold.calibration.fit.tuned import (  # noqa: E402
+    ChannelDropout,
+    TrainingSettings,
+    Tuned,
+    groups,
+)
 from rtbold.calibration.settings import CalibrationSettings, ScanFiles  # noqa: E402
-from rtbold.calibration.strategies import low_rank  # noqa: E402
-from rtbold.calibration.strategies.augment import ChannelDropout  # noqa: E402
-from rtbold.calibration.strategies.training import TrainingSettings, groups  # noqa: E402
 from rtbold.errors import ConfigError  # noqa: E402
 
 QUICK = TrainingSettings(epochs=2, learning_rate=3e-3, batch_size=32)
@@ -151,14 +154,14 @@ def test_adapters_start_as_the_network_and_merge_exactly(variant):
     names = set(network.state_dict())
     with torch.no_grad():
         plain = network(x)
-        low_rank.attach(network, rank=2, alpha=2.0)
+        low_rank.attach_low_rank(network, rank=2, alpha=2.0)
         torch.testing.assert_close(network(x), plain)
         for module in network.modules():
             if isinstance(module, low_rank.LowRank):
                 module.up.normal_(std=0.1)
         adapted = network(x)
         assert not torch.allclose(adapted, plain, atol=1e-3)
-        low_rank.merge(network)
+        low_rank.merge_low_rank(network)
         torch.testing.assert_close(network(x), adapted, atol=1e-5, rtol=1e-4)
     assert set(network.state_dict()) == names
     assert all(p.requires_grad for p in network.parameters())
@@ -166,7 +169,7 @@ def test_adapters_start_as_the_network_and_merge_exactly(variant):
 
 def test_only_adapters_and_head_learn():
     network = tiny_base().network
-    low_rank.attach(network, rank=2, alpha=2.0)
+    low_rank.attach_low_rank(network, rank=2, alpha=2.0)
     learned = {
         n.split(".")[-1] for n, p in network.named_parameters() if p.requires_grad
     }
@@ -174,7 +177,7 @@ def test_only_adapters_and_head_learn():
 
 
 def test_ctrl_c_keeps_the_best_so_far_and_says_so(short, monkeypatch):
-    from rtbold.calibration.strategies import training
+    from rtbold.calibration.fit import tuned as training
 
     taken = []
     take = training._Steps.take

@@ -13,7 +13,7 @@ from rtbold.calibration.train.dataset import (
     fit_normalisation,
     normalised,
 )
-from rtbold.conditioning import Conditioner
+from rtbold.condition.conditioner import Conditioner
 from rtbold.errors import ConfigError, DataFileError
 
 TR_S = 2.1

@@ -3,12 +3,11 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from rtbold.calibration.linear_fit import features_table, fit_efp, fit_linear  # noqa: E402
-from rtbold.calibration.score import r_of_scans  # noqa: E402
+from rtbold.calibration.evaluate.scores import r_of_scans  # noqa: E402
 from rtbold.calibration.train.dataset import Scan  # noqa: E402
 from rtbold.calibration.train.fit import Split, predict  # noqa: E402
-from rtbold.models.efp import Efp, EfpConfig  # noqa: E402
-from rtbold.models.linear import BandPowerRidge, BandPowerRidgeConfig  # noqa: E402
+from rtbold.calibration.train.ridge import features_table, fit_efp, fit_linear  # noqa: E402
+from rtbold.models.linear import BandPowerRidge, BandPowerRidgeConfig, Efp, EfpConfig  # noqa: E402  # noqa: E402
 
 CHANNELS = ("C3", "PZ")
 

@@ -6,7 +6,7 @@ pytest.importorskip("torch")
 
 from rtbold.calibration.lineage import TRAINING_N, lineage_of_training
 from rtbold.calibration.train import demo
-from rtbold.calibration.twin_data import TwinScans
+from rtbold.calibration.train.dataset import TwinScans
 from rtbold.models.linear import BandPowerRidge, BandPowerRidgeConfig
 from rtbold.models.published.checkpoints import read_checkpoint
 

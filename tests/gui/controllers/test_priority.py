@@ -14,9 +14,9 @@ from contextlib import contextmanager
 import psutil
 import pytest
 
-from rtbold.gui.controllers import priority
+from rtbold.gui.controllers import children as priority
+from rtbold.gui.controllers.children import NICER, Starter, at_once, give_way
 from rtbold.gui.controllers.jobs import ChildJobs
-from rtbold.gui.controllers.priority import NICER, Starter, at_once, give_way
 
 PROGRAM = (
     "import os; print(os.getpriority(os.PRIO_PROCESS, 0), os.sched_getscheduler(0))"

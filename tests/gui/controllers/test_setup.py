@@ -7,12 +7,10 @@ from pathlib import Path
 import pytest
 from scripted_jobs import ScriptedJobs
 
-from rtbold.gui.controllers.searches import SEARCH_EVERY_S
-from rtbold.gui.controllers.setup import SetupController, wanted
+from rtbold.gui.controllers.setup import SEARCH_EVERY_S, SetupController, wanted
 from rtbold.gui.state.checks import may_start
-from rtbold.gui.state.dry_run import on_the_twin
-from rtbold.gui.state.runs import Run
-from rtbold.gui.state.setup import SetupChoice
+from rtbold.gui.state.found import on_the_twin
+from rtbold.gui.state.setup import Run, SetupChoice
 
 EEG = {"name": "cap", "type": "EEG", "host": "amp", "n_channels": 32, "rate_hz": 500.0}
 CHOICE = SetupChoice(stream="cap", model="demo", trigger_stream="m", record="/data")

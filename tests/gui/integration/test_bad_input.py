@@ -16,7 +16,7 @@ from verdicts import make_verdict
 
 from rtbold.bundle.card import Origin
 from rtbold.gui.state.address import on_this_machine
-from rtbold.gui.views.window_parts import SESSION, SETUP
+from rtbold.gui.views.main_window import SESSION, SETUP
 
 pytestmark = pytest.mark.integration
 SILENT_S = 2.0  # after the last heartbeat, says the requirement

@@ -10,7 +10,7 @@ from PyQt6.QtCore import QObject
 from PyQt6.QtWidgets import QApplication
 
 from rtbold.gui.state.event_log import MOST_LINES
-from rtbold.gui.views.window_parts import SESSION
+from rtbold.gui.views.main_window import SESSION
 
 pytestmark = pytest.mark.integration
 N_WINDOWS, N_FIRST = 20, 8  # the first ones fill caches: fonts, icons, code

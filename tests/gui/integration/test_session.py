@@ -14,7 +14,7 @@ from dashboard import Child, answer, gui
 from loop import PATIENCE_S, Listener, Rtbold, free_ports, new_name, twin
 from PyQt6.QtWidgets import QAbstractButton, QMessageBox, QTextBrowser
 
-from rtbold.gui.views.window_parts import SESSION, SETUP, SUMMARY
+from rtbold.gui.views.main_window import SESSION, SETUP, SUMMARY
 
 pytestmark = pytest.mark.integration
 TR_S = 2.1

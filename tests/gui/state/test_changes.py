@@ -5,7 +5,7 @@ from dataclasses import fields, replace
 import pytest
 
 from rtbold.gui.controllers.setup import wanted
-from rtbold.gui.state.changes import NAMES, changed_words
+from rtbold.gui.state.checks import NAMES, changed_words
 from rtbold.gui.state.setup import NEVER_REMEMBERED, SetupChoice
 
 CHOICE = SetupChoice(

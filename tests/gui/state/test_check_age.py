@@ -2,8 +2,7 @@ from dataclasses import replace
 
 import pytest
 
-from rtbold.gui.state.check_age import OLD_S, age_of, ago_words
-from rtbold.gui.state.checks import CheckLine, Checks
+from rtbold.gui.state.checks import OLD_S, CheckLine, Checks, age_of, ago_words
 from rtbold.gui.state.session_words import wall_words
 
 NOW_S = 1.8e9

@@ -1,4 +1,4 @@
-from rtbold.gui.state.closing import Farewell, question
+from rtbold.gui.state.commands import Farewell, question
 
 
 def test_the_question_says_that_the_session_goes_on():

@@ -15,7 +15,7 @@ from feed_messages import (
 )
 
 from rtbold.gui.state.dashboard import DashboardState
-from rtbold.wire_parts import ChannelPart
+from rtbold.publish.wire import ChannelPart
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ import pytest
 from feed_messages import LAG_S, received
 
 from rtbold.gui.state.latency import LatencyBook
-from rtbold.wire_parts import LatencyPart
+from rtbold.publish.wire import LatencyPart
 
 OFFSET_S = -LAG_S
 

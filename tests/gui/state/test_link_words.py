@@ -1,7 +1,7 @@
 import pytest
 from feed_messages import link
 
-from rtbold.gui.state.link_words import doubt
+from rtbold.gui.state.words import doubt
 
 FEED = "tcp://10.0.0.5:5580"
 

@@ -2,7 +2,7 @@ import pytest
 from feed_messages import Played
 
 from rtbold.gui.state.dashboard import DashboardState
-from rtbold.gui.state.origin_words import model_words, origin_words
+from rtbold.gui.state.session_words import model_words, origin_words
 
 
 def said(reasons=(), *, origin="subject", simulated=False, tick=True):

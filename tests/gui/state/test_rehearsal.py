@@ -3,15 +3,15 @@ from dataclasses import fields
 
 import pytest
 
-from rtbold.gui.state.rehearsal import Rehearsal
-from rtbold.gui.state.rehearsal_figures import (
+from rtbold.gui.state.rehearsal import (
     KNOWN,
     LEFT_OUT,
+    Rehearsal,
+    as_html,
     figure_rows,
     figure_words,
 )
-from rtbold.gui.state.rehearsal_html import as_html
-from rtbold.rehearsal_figures import Figures
+from rtbold.preflight.go_no_go import Figures
 
 
 def read(*said):

@@ -133,7 +133,7 @@ def test_words_of_r():
 
 
 def test_words_without_enough_volumes():
-    from rtbold.wire_parts import TruthScore
+    from rtbold.publish.wire import TruthScore
 
     few = TruthScore(r=None, low=None, high=None, n_eff=12.3, n=40)
     truth = played("ok").send("truth", scores=(few,) * 3, target_score=few)

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rtbold.gui.state.runs import (
+from rtbold.gui.state.setup import (
     MOST_RUNS,
     Run,
     RunPlan,

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rtbold.cli.app import load
-from rtbold.gui.state.runs import Run
 from rtbold.gui.state.setup import (
+    Run,
     SetupChoice,
     as_choices,
     from_choices,

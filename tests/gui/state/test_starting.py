@@ -1,10 +1,14 @@
 """What keeps a run from starting, and what it is told when it does."""
 
-from rtbold.gui.state.checks import CheckLine, Checks, Override
-from rtbold.gui.state.notes import SessionNotes, notes_of_start
-from rtbold.gui.state.runs import Run
-from rtbold.gui.state.setup import LONGEST_NOTE
-from rtbold.gui.state.starting import hindrance
+from rtbold.gui.state.checks import (
+    CheckLine,
+    Checks,
+    Override,
+    SessionNotes,
+    hindrance,
+    notes_of_start,
+)
+from rtbold.gui.state.setup import LONGEST_NOTE, Run
 
 RUN = Run(2, "training")
 GREEN = Checks(made_for="now", lines=(CheckLine("disk", "ok", ""),), ready=True)

@@ -3,7 +3,7 @@ from feed_messages import Played
 
 from rtbold.gui.state.dashboard import DashboardState
 from rtbold.gui.state.summary import as_html, as_text, summary_rows
-from rtbold.wire_parts import ChannelPart, TruthScore
+from rtbold.publish.wire import ChannelPart, TruthScore
 
 
 @pytest.fixture

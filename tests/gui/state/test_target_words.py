@@ -2,7 +2,7 @@ import pytest
 from feed_messages import Played
 
 from rtbold.gui.state.dashboard import DashboardState
-from rtbold.gui.state.target_words import NOTHING, target_words
+from rtbold.gui.state.session_words import NOTHING, target_words
 
 
 @pytest.fixture

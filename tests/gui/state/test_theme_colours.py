@@ -3,7 +3,7 @@ from dataclasses import fields
 
 import pytest
 
-from rtbold.gui.state.theme_colours import DARK, LIGHT, Colours, colours
+from rtbold.gui.state.preferences import DARK, LIGHT, Colours, colours
 
 TEXT = ("text", "muted", "accent")
 STATUS = ("ok", "degraded", "invalid", "warmup", "paused", "silent")

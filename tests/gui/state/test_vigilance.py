@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from rtbold.gui.state.received_kinds import BandPowers
-from rtbold.gui.state.vigilance import VigilanceIndex
+from rtbold.gui.state.signals import VigilanceIndex
 
 CHANNELS = ("Fp1", "Cz", "O1", "O2")
 BANDS = ("delta", "theta", "alpha", "beta", "gamma")

@@ -10,8 +10,8 @@ from rtbold.gui.state.address import Address
 from rtbold.gui.state.preferences import Preferences
 from rtbold.gui.views import app as dashboard
 from rtbold.gui.views.app import AppOptions, build, log_file, overridden
-from rtbold.gui.views.remembered import Remembered
-from rtbold.gui.views.window_parts import SESSION
+from rtbold.gui.views.main_window import SESSION
+from rtbold.gui.views.theme import Remembered
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@ import pytest
 from PyQt6.QtCore import Qt
 from PyQt6.QtWidgets import QLabel, QPushButton
 
-from rtbold.gui.views.close_dialog import CloseDialog, FarewellDialog
+from rtbold.gui.views.closing import CloseDialog, FarewellDialog
 
 
 @pytest.mark.parametrize("choice", ["leave", "stop", "cancel"])

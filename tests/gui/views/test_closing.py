@@ -4,7 +4,7 @@ import pytest
 from PyQt6.QtWidgets import QWidget
 
 from rtbold.gui.controllers.session import CommandResult
-from rtbold.gui.state.closing import PATIENCE_S
+from rtbold.gui.state.commands import PATIENCE_S
 from rtbold.gui.views.closing import AGAIN_S, Closing
 
 

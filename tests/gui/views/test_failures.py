@@ -4,7 +4,7 @@ import threading
 import pytest
 from PyQt6.QtCore import QTimer
 
-from rtbold.gui.views.failures import MOST_KINDS, Failures
+from rtbold.gui.views.notices import MOST_KINDS, Failures
 
 
 @pytest.fixture

@@ -5,9 +5,8 @@ from PyQt6.QtCore import QPoint, Qt
 from PyQt6.QtWidgets import QPushButton
 
 from rtbold.gui.state.address import Address
-from rtbold.gui.state.preferences import Preferences
-from rtbold.gui.state.theme_colours import DARK, LIGHT
-from rtbold.gui.views.window_parts import SESSION, SETUP, SUMMARY
+from rtbold.gui.state.preferences import DARK, LIGHT, Preferences
+from rtbold.gui.views.main_window import SESSION, SETUP, SUMMARY
 
 
 @pytest.fixture

@@ -1,6 +1,6 @@
 from PyQt6.QtWidgets import QPushButton
 
-from rtbold.gui.state.theme_colours import DARK, LIGHT
+from rtbold.gui.state.preferences import DARK, LIGHT
 from rtbold.gui.views.notices import MOST_NOTICES, NoticeBar
 
 

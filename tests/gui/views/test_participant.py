@@ -6,8 +6,7 @@ from PyQt6.QtGui import QColor
 from rtbold.gui.state.dashboard import DashboardState
 from rtbold.gui.state.participant import ParticipantView
 from rtbold.gui.state.preferences import PARTICIPANT_FORMS, Preferences
-from rtbold.gui.views.participant import ParticipantWindow
-from rtbold.gui.views.participant_drawings import BACKGROUND, FILL, LIT, UNLIT
+from rtbold.gui.views.participant import BACKGROUND, FILL, LIT, UNLIT, ParticipantWindow
 
 
 @pytest.fixture

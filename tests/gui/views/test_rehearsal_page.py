@@ -7,9 +7,8 @@ from scripted_jobs import ScriptedJobs
 
 from rtbold.gui.controllers.setup import SetupController
 from rtbold.gui.state.dashboard import DashboardState
-from rtbold.gui.state.runs import Run
-from rtbold.gui.state.setup import SetupChoice
-from rtbold.gui.state.theme_colours import DARK, LIGHT
+from rtbold.gui.state.preferences import DARK, LIGHT
+from rtbold.gui.state.setup import Run, SetupChoice
 from rtbold.gui.views.rehearsal_page import RehearsalPage
 
 CHOICE = SetupChoice(stream="cap", model="demo", trigger_stream="m", record="/data")

@@ -2,7 +2,7 @@ import pytest
 from PyQt6.QtCore import QByteArray
 
 from rtbold.gui.state.preferences import Preferences
-from rtbold.gui.views.remembered import Remembered
+from rtbold.gui.views.theme import Remembered
 
 
 def test_preferences_and_place_come_back_from_the_file(tmp_path):

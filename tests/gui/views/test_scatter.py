@@ -5,7 +5,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from rtbold.gui.views.scatter import ticks
+from rtbold.gui.views.summary_page import ticks
 
 
 @pytest.mark.parametrize(

@@ -5,13 +5,12 @@ from dataclasses import replace
 import pytest
 
 from rtbold.gui.state.found import Bundles, BundleSeen, Streams, StreamSeen
+from rtbold.gui.state.preferences import DARK
 from rtbold.gui.state.setup import SetupChoice
-from rtbold.gui.state.theme_colours import DARK
-from rtbold.gui.views import bundle_field
-from rtbold.gui.views.bundle_field import BundleField
 from rtbold.gui.views.forms import ListField, NumberField, TickField, WholeField
+from rtbold.gui.views.setup import streams as bundle_field
 from rtbold.gui.views.setup.form import SetupForm
-from rtbold.gui.views.setup.streams import StreamTable, entries
+from rtbold.gui.views.setup.streams import BundleField, StreamTable, entries
 
 CAP = StreamSeen("cap", "EEG", "amp", 32, 500.0)
 TWIN = StreamSeen("twin", "EEG", "lab", 27, 200.0, simulated=True)

@@ -2,8 +2,8 @@ import numpy as np
 from feed_messages import Played, received
 
 from rtbold.gui.state.dashboard import DashboardState
-from rtbold.gui.state.pairs import target_pairs
-from rtbold.gui.state.theme_colours import DARK, LIGHT
+from rtbold.gui.state.history import target_pairs
+from rtbold.gui.state.preferences import DARK, LIGHT
 from rtbold.gui.views.summary_page import REDRAW_S, SummaryPage
 
 

@@ -8,7 +8,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from rtbold.models.flops import flops_per_window, parameter_count  # noqa: E402
+from rtbold.models.export.checks import flops_per_window, parameter_count  # noqa: E402
 from rtbold.models.montage import PUBLISHED_CHANNELS  # noqa: E402
 from rtbold.models.registry import ARCHITECTURES, build, preset  # noqa: E402
 

@@ -7,8 +7,8 @@ torch = pytest.importorskip("torch")
 import architectures  # noqa: E402
 from architectures import VARIANTS, made  # noqa: E402
 
+from rtbold.models.export.checks import flops_per_window  # noqa: E402
 from rtbold.models.export.folding import folded  # noqa: E402
-from rtbold.models.flops import flops_per_window  # noqa: E402
 from rtbold.models.neurobolt import NeuroBolt, NeuroBoltConfig  # noqa: E402
 
 

@@ -12,8 +12,8 @@ from rtbold.bundle.card import Card, Origin  # noqa: E402
 from rtbold.calibration.evaluate.likeness import FeatureScale, head_inputs  # noqa: E402
 from rtbold.engine.opening import open_engine  # noqa: E402
 from rtbold.models.export import onnx as export  # noqa: E402
+from rtbold.models.export.onnx import Watched, can_be_watched  # noqa: E402
 from rtbold.models.registry import name_of, options_of  # noqa: E402
-from rtbold.models.watched import Watched, can_be_watched  # noqa: E402
 
 
 def written(folder, model, watch):

@@ -2,15 +2,10 @@ import os
 
 import pytest
 
-from rtbold.acquire.bold import CAPACITY, MOST_PER_TURN, VolumeQueue
-from rtbold.acquire.bold_readers import (
-    BoldSource,
-    FileReader,
-    check_source,
-    parse_source,
-)
+from rtbold.acquire.bold import CAPACITY, MOST_PER_TURN, VolumeQueue, check_source
+from rtbold.acquire.bold_readers import BoldSource, FileReader, parse_source
+from rtbold.acquire.inlet_irregular import measured_volume, require_bold
 from rtbold.errors import ConfigError, DataFileError, StreamMismatch
-from rtbold.io.bold_inlet import measured_volume, require_bold
 from rtbold.messages import Channel, MeasuredVolume, StreamDescription
 
 

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from rtbold.acquire.bold_readers import LONGEST_LINE, JsonRows, TableRows
 from rtbold.errors import DataFileError
-from rtbold.io.bold_text import LONGEST_LINE, JsonRows, TableRows
 
 NOW_S = 5.0
 TABLE = b"volume\tCuneus\tHeschl's gyrus\n0\t1.5\t-2\n1\tn/a\t3e-2\n"

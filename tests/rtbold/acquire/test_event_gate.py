@@ -3,8 +3,8 @@ from types import SimpleNamespace
 import pipeline_rig as rig
 import pytest
 
+from rtbold.acquire.triggers import EventGate
 from rtbold.errors import AmbiguousStream
-from rtbold.event_gate import EventGate
 from rtbold.messages import ClockOffset, Marker, StreamChanged, TimePassed
 
 

@@ -2,7 +2,7 @@ import socket
 
 import pytest
 
-from rtbold.io.offsets import is_foreign
+from rtbold.acquire.follow import is_foreign
 
 NAN = float("nan")
 HERE = socket.gethostname()

@@ -1,6 +1,6 @@
 import numpy as np
 
-from rtbold.io.queue import EVENTS_MAX, EventQueue
+from rtbold.acquire.acquisition import EVENTS_MAX, EventQueue
 from rtbold.messages import Discontinuity, EegChunk, Marker
 
 

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
+from rtbold.acquire.describe import factors_to_uv, to_uv_factor
 from rtbold.errors import ConfigError, StreamMismatch
-from rtbold.io.units import factors_to_uv, to_uv_factor
 from rtbold.messages import Channel
 
 

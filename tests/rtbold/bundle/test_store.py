@@ -8,8 +8,8 @@ from verdicts import make_verdict
 
 from rtbold.bundle import store as bundle
 from rtbold.bundle.card import Card, Conditioning, Lineage, Origin, SeenScan
-from rtbold.bundle.store import card_schema, check_domain, load, parse_card, write
-from rtbold.bundle_files import move_into_place
+from rtbold.bundle.gates import check_domain
+from rtbold.bundle.store import card_schema, load, move_into_place, parse_card, write
 from rtbold.errors import BundleError, DomainRefused
 from rtbold.messages import Channel, StreamDescription
 

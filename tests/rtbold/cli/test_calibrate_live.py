@@ -5,7 +5,7 @@ import pytest
 from rtbold.acquire.bold_readers import BoldSource
 from rtbold.acquire.triggers import TriggerStream
 from rtbold.bundle.card import Cleaning
-from rtbold.calibration.inputs.pairs import Pairing
+from rtbold.calibration.inputs.alignment import Pairing
 from rtbold.calibration.inputs.triggers import MarkerChoice
 from rtbold.calibration.settings import CalibrationSettings, ScanFiles
 from rtbold.cli.calibrate_live import LiveOptions, check_inputs, live_settings

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from rtbold.cli.demo_view import bars, final_table, line, live, so_far
+from rtbold.cli.demo import bars, final_table, line, live, so_far
 from rtbold.client import Message
 from rtbold.sim.demo import DemoData
 

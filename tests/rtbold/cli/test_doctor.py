@@ -5,9 +5,9 @@ import typer
 from typer.testing import CliRunner
 
 from rtbold.cli.doctor import doctor
-from rtbold.delay import DelayEstimate
 from rtbold.errors import ConfigError
-from rtbold.io.checks import Check
+from rtbold.preflight.delay import DelayEstimate
+from rtbold.preflight.machine import Check
 
 OK = Check("python", "ok", "Python 3.11")
 WARN = Check("extras", "warn", "gui lacks [x]", "pip install 'rtbold[gui]'")
@@ -24,7 +24,9 @@ def invoke(*arguments):
 @pytest.fixture
 def found(monkeypatch):
     checks = [OK, WARN]
-    monkeypatch.setattr("rtbold.preflight.machine.examine", lambda **_: iter(checks))
+    monkeypatch.setattr(
+        "rtbold.preflight.machine.examine_machine", lambda **_: iter(checks)
+    )
     return checks
 
 

@@ -1,6 +1,6 @@
 from pathlib import Path
 
-from rtbold.cli.lsl_config import quieten
+from rtbold.cli.process import quieten
 
 
 def test_liblsl_only_warns_where_the_user_has_no_configuration(tmp_path):

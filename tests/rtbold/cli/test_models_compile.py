@@ -9,8 +9,8 @@ from checked import layered_answer, write_checked
 from typer.testing import CliRunner
 
 from rtbold.cli import models_compile
-from rtbold.engine.cache import engines_folder
 from rtbold.engine.opening import open_engine
+from rtbold.engine.records import engines_folder
 from rtbold.errors import BundleError, ConfigError, DataFileError, EngineError
 
 

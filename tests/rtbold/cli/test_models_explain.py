@@ -22,8 +22,8 @@ from rtbold.errors import (
     DomainRefused,
     RtboldError,
 )
-from rtbold.sim.session_files import write_session
 from rtbold.sim.settings import TwinSettings
+from rtbold.sim.twin import write_session
 
 ALLOWED = ("--allow-simulated-model",)
 

@@ -13,7 +13,7 @@ from eager_neurobolt import EagerNeuroBolt  # noqa: E402
 
 from rtbold.bundle.store import load  # noqa: E402
 from rtbold.cli import main  # noqa: E402
-from rtbold.engine.openvino_cpu import open_core, supported, this_machine  # noqa: E402
+from rtbold.engine.openvino import open_core, supported, this_machine  # noqa: E402
 from rtbold.engine.tensorrt_half import half_products  # noqa: E402
 from rtbold.models.neurobolt import NeuroBolt, NeuroBoltConfig  # noqa: E402
 from rtbold.models.published.checkpoints import read_checkpoint  # noqa: E402

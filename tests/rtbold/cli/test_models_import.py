@@ -14,7 +14,8 @@ import checkpoint_files as files  # noqa: E402
 from safetensors.torch import save  # noqa: E402
 
 from rtbold.bundle.card import Lineage, SeenScan  # noqa: E402
-from rtbold.bundle.store import card_schema, check_domain, load  # noqa: E402
+from rtbold.bundle.gates import check_domain  # noqa: E402
+from rtbold.bundle.store import card_schema, load  # noqa: E402
 from rtbold.cli import main  # noqa: E402
 from rtbold.engine.opening import open_engine  # noqa: E402
 from rtbold.errors import DomainRefused  # noqa: E402

@@ -4,8 +4,8 @@ import pytest
 
 pytest.importorskip("torch")
 
-from rtbold.calibration.progress import Progress
-from rtbold.cli.progress_lines import ProgressLines
+from rtbold.calibration.fit.protocol import Progress
+from rtbold.cli.calibrate import ProgressLines
 
 
 class Terminal(io.StringIO):

@@ -6,13 +6,12 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from rtbold.cli.rehearse import rehearse
-from rtbold.cli.rehearse_page import PageFacts, rehearsal_page
+from rtbold.cli.rehearse import PageFacts, rehearsal_page, rehearse
 from rtbold.config import RunSettings
 from rtbold.errors import ConfigError, RtboldError
 from rtbold.preflight.checks import Finding
+from rtbold.preflight.go_no_go import Figures, RecordingFigures
 from rtbold.preflight.rehearse import Outcome, Stage
-from rtbold.rehearsal_figures import Figures, RecordingFigures
 
 STAGE = Stage("running", 30.0, 20.0, "volume 7: ok, +0.512")
 LOOK = Finding("triggers", "warn", "none came", "normal before the scanner starts")

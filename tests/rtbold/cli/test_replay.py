@@ -9,7 +9,7 @@ from checked import write_checked
 from rtbold.cli.replay import _open_as_recorded
 from rtbold.engine.opening import open_engine, used
 from rtbold.errors import DataFileError, EngineError
-from rtbold.pipeline_settings import PipelineSettings
+from rtbold.predict.pipeline import PipelineSettings
 from rtbold.record.folder import SETTINGS_VERSION
 from rtbold.session.replay import recorded_engine
 from rtbold.window.schedule import ScheduleSettings

@@ -6,7 +6,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from rtbold.cli.run_options import AskedRun, RunOptions, takes_run_options
+from rtbold.cli.options import AskedRun, RunOptions, takes_run_options
 from rtbold.config import RunSettings
 from rtbold.errors import ConfigError
 

@@ -5,8 +5,9 @@ import time
 
 import pytest
 
-from rtbold.cli import main, stdin_watch
-from rtbold.cli.stdin_watch import OPTION, wait_for_end
+from rtbold.cli import main
+from rtbold.cli import process as stdin_watch
+from rtbold.cli.process import OPTION, wait_for_end
 
 
 def test_what_comes_is_thrown_away_until_nothing_can_come():

@@ -4,7 +4,7 @@ import sys
 import psutil
 import pytest
 
-from rtbold.cli import threads
+from rtbold.cli import process as threads
 from rtbold.errors import ConfigError
 
 ASK = """

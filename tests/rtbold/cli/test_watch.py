@@ -1,5 +1,5 @@
+from rtbold.cli.monitor import Losses, Pace, line
 from rtbold.client import Message
-from rtbold.io.watch import Losses, Pace, line
 
 
 def message(topic="pred.fb", t_received_s=0.0, **body):

@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from rtbold.arrivals import Arrivals, Chunk, ForeignClock
+from rtbold.condition.clocks import ForeignClock
+from rtbold.condition.stamps import Arrivals, Chunk
 
 NAN = float("nan")
 

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy.signal import welch
 
-from rtbold.bands import BAND_NAMES, BANDS_HZ, band_powers
+from rtbold.condition.spectra import BAND_NAMES, BANDS_HZ, band_powers
 from rtbold.errors import ConfigError
 
 RATE_HZ = 200.0

@@ -3,8 +3,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rtbold.channel_judge import ChannelQualitySettings
-from rtbold.condition.channel_quality import ChannelMonitor
+from rtbold.condition.channel_quality import ChannelMonitor, ChannelQualitySettings
 from rtbold.errors import ConfigError
 from rtbold.messages import Channel
 

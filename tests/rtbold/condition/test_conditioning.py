@@ -5,8 +5,7 @@ from hypothesis import strategies as st
 from scipy import signal
 
 from rtbold.bundle.card import Conditioning
-from rtbold.condition.conditioner import Resampler
-from rtbold.conditioning import Conditioner, highpass_delay_s
+from rtbold.condition.conditioner import Conditioner, Resampler, highpass_delay_s
 
 CARD = Conditioning()
 RATES = (200, 250, 256, 500, 512, 1000, 1024, 2048, 2500, 5000)

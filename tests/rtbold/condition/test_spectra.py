@@ -1,8 +1,7 @@
 import numpy as np
 import pytest
 
-from rtbold.bands import BAND_NAMES
-from rtbold.condition.spectra import window_statistics
+from rtbold.condition.spectra import BAND_NAMES, window_statistics
 
 T_S = np.arange(3200) / 200
 

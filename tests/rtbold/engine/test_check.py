@@ -13,12 +13,12 @@ from rtbold.engine.check import (
     Deviation,
     answers_of,
     deviation,
+    disturbed,
     disturbed_checks,
     verify,
     why_refused,
     with_disturbed,
 )
-from rtbold.engine.disturbed import disturbed
 from rtbold.errors import EngineError
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from checked import varied_windows
 
-from rtbold.engine.disturbed import disturbed, range_windows
+from rtbold.engine.check import disturbed, range_windows
 
 CHANNELS = ("Fp1", "Cz", "T8", "T7", "Fp2")
 

@@ -17,20 +17,19 @@ from cpus import PLAIN, WITH_BF16, WITH_F16, in_no_number, simulated_cpu
 from rtbold.bundle import store as bundle_files
 from rtbold.bundle.check_windows import pack
 from rtbold.engine import openvino_compile
-from rtbold.engine.cache import engines_folder
-from rtbold.engine.choice import fastest_first
-from rtbold.engine.opening import open_engine, used
-from rtbold.engine.openvino import OpenVinoEngine
-from rtbold.engine.openvino_compile import CompileSettings, compile_precisions
-from rtbold.engine.openvino_cpu import (
+from rtbold.engine.opening import fastest_first, open_engine, used
+from rtbold.engine.openvino import (
+    OpenVinoEngine,
     check_supported,
     open_core,
     supported,
     this_machine,
 )
+from rtbold.engine.openvino_compile import CompileSettings, compile_precisions
 from rtbold.engine.records import (
     Machine,
     Record,
+    engines_folder,
     key_of,
     read_record,
     record_path,

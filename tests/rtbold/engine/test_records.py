@@ -4,12 +4,12 @@ import msgspec
 import pytest
 from bundles import write_tiny
 
-from rtbold.engine import cache
-from rtbold.engine.cache import engines_folder
+from rtbold.engine import records as cache
 from rtbold.engine.records import (
     Machine,
     Record,
     StaleRecord,
+    engines_folder,
     find_record,
     key_of,
     read_files,

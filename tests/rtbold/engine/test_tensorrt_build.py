@@ -10,12 +10,16 @@ from bundles import tiny_onnx
 from onnx import TensorProto, helper
 
 from rtbold.bundle import store as bundle
-from rtbold.engine import tensorrt, tensorrt_build, tensorrt_compile, tensorrt_package
+from rtbold.engine import tensorrt, tensorrt_compile, tensorrt_package
+from rtbold.engine import tensorrt_compile as tensorrt_build
 from rtbold.engine.tensorrt import find_or_compile
-from rtbold.engine.tensorrt_build import build_engine
-from rtbold.engine.tensorrt_compile import compile_for
+from rtbold.engine.tensorrt_compile import (
+    build_engine,
+    compile_for,
+    engine_key,
+    read_engine,
+)
 from rtbold.engine.tensorrt_cuda import CudaDevice, CudaError
-from rtbold.engine.tensorrt_files import engine_key, read_engine
 from rtbold.engine.tensorrt_package import require
 from rtbold.errors import ConfigError, EngineError
 
@@ -202,7 +206,7 @@ def test_a_bundle_that_cannot_be_written(tiny_bundle, package, monkeypatch, capl
 def test_loading_without_a_gpu_is_refused_with_tensorrts_own_words(package):
     from cuda.bindings import runtime
 
-    from rtbold.engine.tensorrt_program import TensorRtProgram
+    from rtbold.engine.tensorrt import TensorRtProgram
 
     if runtime.cudaGetDeviceCount()[0] == runtime.cudaError_t.cudaSuccess:
         pytest.skip("there is a GPU")

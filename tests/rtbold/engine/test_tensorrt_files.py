@@ -1,7 +1,7 @@
 import msgspec
 import pytest
 
-from rtbold.engine.tensorrt_files import (
+from rtbold.engine.tensorrt_compile import (
     EngineKey,
     StaleEngine,
     engine_path,

@@ -2,7 +2,7 @@ import pytest
 
 from rtbold.calibration.inputs.bold import read_bold
 from rtbold.errors import RtboldError
-from rtbold.io.bold_writer import BoldWriter
+from rtbold.files.bold_tables import BoldWriter
 from rtbold.messages import MeasuredVolume
 
 

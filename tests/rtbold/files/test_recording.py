@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from rtbold.errors import DataFileError, RtboldError
-from rtbold.files.recording import read_recording
-from rtbold.io import extras
+from rtbold.files import recording as extras
+from rtbold.files.read import read_recording
 
 RATE_HZ = 250.0
 LABELS = ("Fp1", "O1", "Cz", "ECG")

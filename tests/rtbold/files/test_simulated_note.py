@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from rtbold.files.recording import read_recording
-from rtbold.io.simulated_note import NAME, says_simulated
+from rtbold.files.read import read_recording
+from rtbold.files.recording import NAME, says_simulated
 
 
 @pytest.mark.parametrize(

@@ -3,8 +3,8 @@ import pytest
 import xdf_writer
 
 from rtbold.errors import DataFileError, StreamMismatch
-from rtbold.files.recording import read_recording
-from rtbold.io.xdf_chunks import walk
+from rtbold.files.read import read_recording
+from rtbold.files.xdf import walk
 from rtbold.messages import ClockOffset
 
 write_xdf = xdf_writer.write_xdf

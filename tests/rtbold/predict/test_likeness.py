@@ -15,13 +15,11 @@ from pipeline_rig import (
     triggers,
 )
 
-from rtbold.bundle.card import Card
+from rtbold.bundle.card import Card, LikenessReference, Spread
 from rtbold.calibration.evaluate.likeness import likeness_reference, statistics_of
 from rtbold.errors import ConfigError
-from rtbold.likeness_reference import LikenessReference, Spread
-from rtbold.pipeline_settings import PipelineSettings
 from rtbold.predict.likeness import LikenessMonitor, LikenessSettings, unlikeness
-from rtbold.predict.pipeline import Pipeline
+from rtbold.predict.pipeline import Pipeline, PipelineSettings
 from rtbold.window.schedule import ScheduleSettings
 
 RATE_HZ = 200.0

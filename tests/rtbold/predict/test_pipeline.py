@@ -15,8 +15,8 @@ from rtbold.messages import (
     OperatorCommand,
     StreamChanged,
 )
-from rtbold.pipeline_settings import IntakeSettings, PipelineSettings
-from rtbold.predict.pipeline import Pipeline
+from rtbold.predict.pipeline import Pipeline, PipelineSettings
+from rtbold.window.intake import IntakeSettings
 from rtbold.window.schedule import ScheduleSettings
 
 USABLE = ("ok", "degraded")
@@ -78,7 +78,7 @@ def test_the_window_is_what_the_whole_signal_conditioned_at_once_gives():
     predictions, _ = session(rate_hz, seconds, model=model, data_uv=data_uv)
     usable = [p for p in predictions if p.status in USABLE]
     from rtbold.bundle.card import Conditioning
-    from rtbold.conditioning import Conditioner
+    from rtbold.condition.conditioner import Conditioner
 
     whole = Conditioner(rate_hz, len(data_uv), Conditioning())(data_uv)
     for p, window_uv in zip(usable, model.windows, strict=True):

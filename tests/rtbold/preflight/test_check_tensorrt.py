@@ -6,7 +6,7 @@ from rtbold.engine import tensorrt_package
 from rtbold.engine.tensorrt_cuda import CudaDevice, CudaError
 from rtbold.engine.tensorrt_package import TensorRt
 from rtbold.errors import EngineError
-from rtbold.io import check_tensorrt as checked
+from rtbold.preflight import machine as checked
 
 RTX = TensorRt(
     "tensorrt-rtx",

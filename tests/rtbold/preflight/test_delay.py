@@ -5,9 +5,9 @@ import numpy as np
 import pylsl
 import pytest
 
+from rtbold.acquire.streams import LslClock
 from rtbold.clock import HandCrankedClock
 from rtbold.errors import ConfigError, StreamMismatch, StreamNotFound
-from rtbold.io.lsl_clock import LslClock
 from rtbold.messages import Channel, StreamDescription
 from rtbold.preflight.delay import DelayRequest, common_channels, measure_delay
 
@@ -77,7 +77,7 @@ class Sender(threading.Thread):
 
 @pytest.mark.integration
 def test_a_delay_between_two_streams_is_measured(monkeypatch):
-    monkeypatch.setattr("rtbold.delay.BLOCK_S", 0.8)
+    monkeypatch.setattr("rtbold.preflight.delay.BLOCK_S", 0.8)
     mark, rng, seen = uuid.uuid4().hex, np.random.default_rng(0), []
     names = f"raw-{mark}", f"cleaned-{mark}"
     raw = eeg_outlet(names[0], ["C3", "C4"])

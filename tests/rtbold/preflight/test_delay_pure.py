@@ -1,8 +1,13 @@
 import numpy as np
 import pytest
 
-from rtbold.delay import Recorded, estimate_delay, estimate_onset, regular_times
 from rtbold.errors import DataFileError
+from rtbold.preflight.delay import (
+    Recorded,
+    estimate_delay,
+    estimate_onset,
+    regular_times,
+)
 
 
 def pink(rng, n_channels, n):

@@ -3,8 +3,13 @@ from pathlib import Path
 
 import pytest
 
-from rtbold.preflight.go_no_go import judge, verdict_of, why_of
-from rtbold.rehearsal_figures import Figures, RecordingFigures
+from rtbold.preflight.go_no_go import (
+    Figures,
+    RecordingFigures,
+    judge,
+    verdict_of,
+    why_of,
+)
 
 RECORDED = RecordingFigures(
     path="x.xdf", n_samples=60_000, n_markers=142, n_bytes=10_000_000,

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from rtbold.errors import BundleError
-from rtbold.io import checks
-from rtbold.io.checks import Check, worst_state
+from rtbold.preflight import machine as checks
 from rtbold.preflight import machine as doctor
+from rtbold.preflight.machine import Check, worst_state
 
 GOOD_LOOPBACK = {
     "pylsl": "1.18.6",
@@ -251,7 +251,9 @@ def test_examine_yields_every_check(tmp_path: Path):
         finder.bind(("127.0.0.1", 0))
         port = finder.getsockname()[1]
     names = states(
-        doctor.examine(port=port, control_port=port, record=tmp_path, model=None)
+        doctor.examine_machine(
+            port=port, control_port=port, record=tmp_path, model=None
+        )
     )
     assert {"python", "packages", "disk", "lsl", "network", "multicast"} < set(names)
     assert json.dumps(names)

@@ -4,8 +4,8 @@ import pytest
 
 from rtbold.config import RunSettings
 from rtbold.errors import RtboldError
-from rtbold.io import preflight
-from rtbold.io.checks import Check
+from rtbold.preflight import examine as preflight
+from rtbold.preflight.machine import Check
 
 
 @pytest.fixture

@@ -3,8 +3,8 @@ from collections import Counter
 import pipeline_rig as rig
 import pytest
 
-from rtbold.preflight.checks import ChannelLine
-from rtbold.preflight_heard import (
+from rtbold.preflight.checks import (
+    ChannelLine,
     HeardSamples,
     HeardTriggers,
     check_amplitude,

@@ -3,7 +3,7 @@ import pipeline_rig as rig
 import pytest
 
 from rtbold.messages import ClockOffset, Marker
-from rtbold.preflight_listening import Listening
+from rtbold.preflight.streams import Listening
 
 RATE_HZ = 250.0
 

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from rtbold.errors import DataFileError
-from rtbold.io import rehearsal_recording as recording
 from rtbold.messages import EegChunk, Marker
+from rtbold.preflight import rehearse as recording
 
 
 def chunk(n):

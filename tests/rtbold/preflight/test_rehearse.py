@@ -14,6 +14,7 @@ from rtbold.config import RunSettings
 from rtbold.errors import RtboldError
 from rtbold.preflight import rehearse as session_rehearsal
 from rtbold.preflight.checks import ChannelReport, Finding
+from rtbold.preflight.go_no_go import RecordingFigures
 from rtbold.preflight.rehearse import (
     Outcome,
     Rehearsal,
@@ -21,7 +22,6 @@ from rtbold.preflight.rehearse import (
     Stage,
     rehearsed_run,
 )
-from rtbold.rehearsal_figures import RecordingFigures
 
 RUN = RunSettings(model="demo", trigger_stream="M", trigger="R128", stream="eeg")
 OK = Finding("model", "ok", "demo", must=True)

@@ -7,7 +7,6 @@ from rtbold.client import Message
 from rtbold.clock import HandCrankedClock
 from rtbold.config import RunSettings
 from rtbold.errors import ConfigError, RtboldError
-from rtbold.io.curve import create_keys
 from rtbold.preflight import rehearsed_session as rehearsal
 from rtbold.preflight.count import RehearsalCount
 from rtbold.preflight.rehearsed_session import (
@@ -17,6 +16,7 @@ from rtbold.preflight.rehearsed_session import (
     follow,
     open_subscriber,
 )
+from rtbold.publish.sockets import create_keys
 
 
 def stand_in(monkeypatch, code):

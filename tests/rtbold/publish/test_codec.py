@@ -8,8 +8,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from rtbold.codec import decode, encode, pack_samples, unpack_samples
-from rtbold.publish.wire import Bands, Eeg, Heartbeat, Truth
+from rtbold.publish.wire import (
+    Bands,
+    Eeg,
+    Heartbeat,
+    Truth,
+    decode,
+    encode,
+    pack_samples,
+    unpack_samples,
+)
 
 NUMBERS = st.one_of(st.none(), st.floats(allow_nan=False, allow_infinity=False))
 

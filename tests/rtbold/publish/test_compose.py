@@ -8,7 +8,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rtbold.bundle.card import Baseline, Card, Origin
-from rtbold.codec import encode
 from rtbold.messages import BoldPrediction, Tick
 from rtbold.publish.compose import (
     Moments,
@@ -19,7 +18,7 @@ from rtbold.publish.compose import (
     roi_hash,
 )
 from rtbold.publish.feedback import FeedbackSettings
-from rtbold.wire_parts import Ports
+from rtbold.publish.wire import Ports, encode
 
 SCHEMAS = Path(__file__).resolve().parents[3] / "rtbold" / "schemas"
 CARD = Card(

@@ -2,7 +2,8 @@ import msgspec
 import numpy as np
 import pytest
 
-from rtbold.conformal import STEP, AdaptiveMisses, Intervals
+from rtbold.bundle.card import Intervals
+from rtbold.publish.intervals import STEP, AdaptiveMisses
 
 GRID = tuple(np.linspace(0, 2, 201).tolist())  # residuals even on 0 to 2
 

@@ -3,9 +3,9 @@ from pathlib import Path
 
 import pytest
 
-from rtbold.codec import decode
 from rtbold.errors import RtboldError
 from rtbold.publish.control import Answers, ControlCommand, answer
+from rtbold.publish.wire import decode
 
 GOLDEN = Path(__file__).resolve().parents[2] / "golden"
 

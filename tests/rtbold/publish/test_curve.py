@@ -1,7 +1,7 @@
 import pytest
 
 from rtbold.errors import ConfigError
-from rtbold.io.curve import ServerKeys, check_bind, create_keys
+from rtbold.publish.sockets import ServerKeys, check_bind, create_keys
 
 
 @pytest.mark.parametrize(

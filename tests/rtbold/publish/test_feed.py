@@ -11,14 +11,11 @@ import pytest
 import zmq
 
 from rtbold.client import CurveKeys, Subscriber, request
-from rtbold.codec import decode
 from rtbold.errors import ConfigError, PortInUse, RtboldError
-from rtbold.io.curve import ServerKeys, create_keys
-from rtbold.io.outbox import FeedStopped
 from rtbold.publish.control import Answers, Control
-from rtbold.publish.feed import Feed
-from rtbold.publish.sockets import FeedSettings
-from rtbold.publish.wire import Eeg, Log
+from rtbold.publish.feed import Feed, FeedStopped
+from rtbold.publish.sockets import FeedSettings, ServerKeys, create_keys
+from rtbold.publish.wire import Eeg, Log, decode
 
 pytestmark = pytest.mark.integration
 GOLDEN = Path(__file__).resolve().parents[2] / "golden"

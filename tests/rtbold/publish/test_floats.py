@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rtbold.floats import shortest, shortest_all
+from rtbold.publish.wire import shortest, shortest_all
 
 
 @given(st.floats(width=32, allow_nan=False, allow_infinity=False))

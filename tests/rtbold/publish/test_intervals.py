@@ -7,13 +7,12 @@ import pipeline_rig as rig
 import pytest
 from msgspec.structs import replace
 
-from rtbold.bundle.card import Contrast
-from rtbold.codec import encode
-from rtbold.conformal import N_QUANTILES, Intervals
+from rtbold.bundle.card import N_QUANTILES, Contrast, Intervals
 from rtbold.messages import BoldPrediction, Tick
 from rtbold.publish.compose import Moments, pred_fb, pred_roi
 from rtbold.publish.feedback import FeedbackSettings
 from rtbold.publish.intervals import LiveIntervals, Widths, card_widths
+from rtbold.publish.wire import encode
 
 SCHEMAS = Path(__file__).resolve().parents[3] / "rtbold" / "schemas"
 CARD = rig.card(rois=("first", "second"))

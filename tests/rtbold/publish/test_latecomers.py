@@ -3,8 +3,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from rtbold.codec import decode
-from rtbold.io.latecomers import Latecomers
+from rtbold.publish.feed import Latecomers
+from rtbold.publish.wire import decode
 
 GOLDEN = Path(__file__).resolve().parents[2] / "golden"
 

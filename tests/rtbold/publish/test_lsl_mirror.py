@@ -5,7 +5,6 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from rtbold.codec import decode
 from rtbold.publish.lsl_mirror import (
     LslMirror,
     MirrorSettings,
@@ -13,6 +12,7 @@ from rtbold.publish.lsl_mirror import (
     row,
     status_text,
 )
+from rtbold.publish.wire import decode
 
 GOLDEN = Path(__file__).resolve().parents[2] / "golden"
 ROIS = ("dmn_vs_dan", "V1", "pIns_L")

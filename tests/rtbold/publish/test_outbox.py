@@ -3,7 +3,7 @@ import threading
 import pytest
 
 from rtbold.clock import HandCrankedClock
-from rtbold.io.outbox import FeedStopped, Outbox, Stamp
+from rtbold.publish.feed import FeedStopped, Outbox, Stamp
 from rtbold.publish.wire import Bye, Log, Phase
 
 

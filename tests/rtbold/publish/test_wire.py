@@ -8,8 +8,7 @@ import msgspec
 import pytest
 
 from rtbold.bundle.card import Card
-from rtbold.codec import decode, encode
-from rtbold.publish.wire import MESSAGE_TYPES, TOPICS, schema_name
+from rtbold.publish.wire import MESSAGE_TYPES, TOPICS, decode, encode, schema_name
 
 ROOT = Path(__file__).resolve().parents[3]
 SCHEMAS = ROOT / "rtbold" / "schemas"

@@ -9,7 +9,6 @@ from hypothesis.extra import numpy as hnp
 
 from rtbold.clock import HandCrankedClock
 from rtbold.errors import DataFileError, RtboldError
-from rtbold.io.event_lines import checksum, from_fields, to_line
 from rtbold.messages import (
     Channel,
     ClockOffset,
@@ -23,7 +22,13 @@ from rtbold.messages import (
     TimePassed,
 )
 from rtbold.record.events_log import EventLogWriter
-from rtbold.record.events_read import SampleSource, read_event_log
+from rtbold.record.events_read import (
+    SampleSource,
+    checksum,
+    from_fields,
+    read_event_log,
+    to_line,
+)
 
 FLOATS = st.floats(allow_nan=False)
 STAMPS = st.floats(-1e9, 1e9)

@@ -5,11 +5,10 @@ import pipeline_rig as rig
 import pytest
 
 from rtbold.errors import AmbiguousStream, DataFileError
+from rtbold.files.events import find_volume_label, recording_events
 from rtbold.files.recording import RecordedMarker, Recording
 from rtbold.messages import TimePassed
-from rtbold.pipeline_settings import PipelineSettings
-from rtbold.predict.pipeline import Pipeline
-from rtbold.session.replay import find_volume_label, recording_events
+from rtbold.predict.pipeline import Pipeline, PipelineSettings
 from rtbold.window.schedule import ScheduleSettings
 
 

@@ -10,7 +10,7 @@ from rtbold.acquire.triggers import TriggerChannel, TriggerStream
 from rtbold.bundle.card import Cleaning, Origin
 from rtbold.config import RunSettings
 from rtbold.errors import AmbiguousStream, ConfigError, DomainRefused, StreamMismatch
-from rtbold.session_parts import (
+from rtbold.session.open import (
     acquisition_settings,
     check_clocks,
     check_counted,

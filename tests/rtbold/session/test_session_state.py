@@ -6,7 +6,8 @@ import pytest
 from rtbold.acquire.acquisition import InletStatus
 from rtbold.clock import HandCrankedClock
 from rtbold.messages import BoldPrediction, Tick
-from rtbold.session_state import TimedModel, marked_late, stream_state
+from rtbold.predict.status import marked_late
+from rtbold.session.session import TimedModel, stream_state
 
 
 def prediction(status="ok", reasons=()):

@@ -4,7 +4,7 @@ import pipeline_rig as rig
 import pytest
 
 from rtbold.acquire.acquisition import InletStatus
-from rtbold.session_watch import Watch
+from rtbold.session.views import Watch
 
 
 @pytest.fixture

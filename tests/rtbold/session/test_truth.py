@@ -4,8 +4,8 @@ from bundles import ROIS, tiny_card
 
 from rtbold.bundle.card import Contrast, Normalisation
 from rtbold.messages import BoldPrediction, MeasuredVolume, Tick
+from rtbold.publish.wire import TruthScore
 from rtbold.session.truth import SessionTruth, said
-from rtbold.wire_parts import TruthScore
 
 TR_S = 2.1
 

@@ -5,9 +5,9 @@ import numpy as np
 import pipeline_rig as rig
 import pytest
 
-from rtbold.codec import encode, unpack_samples
 from rtbold.messages import Marker, StreamChanged
 from rtbold.preflight.checks import channel_lines
+from rtbold.publish.wire import encode, unpack_samples
 from rtbold.session.views import StreamFacts, Views
 
 RATE_HZ = 250.0

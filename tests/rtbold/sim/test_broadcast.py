@@ -4,9 +4,14 @@ import numpy as np
 import pytest
 
 from rtbold.clock import HandCrankedClock
-from rtbold.sim import broadcast as module
-from rtbold.sim.broadcast import BroadcastSettings, TwinOutlets, bold_events, broadcast
-from rtbold.sim.outlets import MARKERS_WAIT_S
+from rtbold.sim import outlets as module
+from rtbold.sim.outlets import (
+    MARKERS_WAIT_S,
+    BroadcastSettings,
+    TwinOutlets,
+    bold_events,
+    broadcast,
+)
 from rtbold.sim.settings import TwinSettings
 from rtbold.sim.twin import simulate, simulate_base
 

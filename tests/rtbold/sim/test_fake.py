@@ -8,14 +8,12 @@ import numpy as np
 import pytest
 
 from rtbold.clock import HandCrankedClock
-from rtbold.codec import encode, unpack_samples
 from rtbold.publish.control import ControlCommand
 from rtbold.publish.feedback import FeedbackSettings
+from rtbold.publish.wire import Ports, encode, unpack_samples
 from rtbold.sim.fake import FakePlan, FakeSession
-from rtbold.sim.fake_card import fake_card, fake_hello
-from rtbold.sim.fake_script import USUAL, ScriptRow
-from rtbold.sim.fake_story import default_script, scene_script
-from rtbold.wire_parts import Ports
+from rtbold.sim.fake_messages import fake_card, fake_hello
+from rtbold.sim.fake_script import USUAL, ScriptRow, default_script, scene_script
 
 SCHEMAS = Path(__file__).resolve().parents[3] / "rtbold" / "schemas"
 TR_S = 2.1

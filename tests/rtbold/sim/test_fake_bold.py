@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from rtbold.sim.fake_bold import LOOP_VOLUMES, R_RANGE, FakeBold, target_wave
+from rtbold.sim.fake_script import LOOP_VOLUMES, R_RANGE, FakeBold, target_wave
 
 
 def both(seed=0, n=LOOP_VOLUMES):

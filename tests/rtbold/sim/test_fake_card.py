@@ -3,9 +3,9 @@ import pytest
 from rtbold.bundle.card import Card
 from rtbold.errors import ConfigError
 from rtbold.publish.feedback import FeedbackSettings
-from rtbold.sim.fake_card import fake_card, fake_hello
+from rtbold.publish.wire import Ports
+from rtbold.sim.fake_messages import fake_card, fake_hello
 from rtbold.sim.head import read_rois
-from rtbold.wire_parts import Ports
 
 
 @pytest.mark.parametrize("n_channels", [19, 26, 64])

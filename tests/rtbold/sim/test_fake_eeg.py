@@ -1,9 +1,8 @@
 import numpy as np
 import pytest
 
-from rtbold.bands import BAND_NAMES, band_powers
-from rtbold.sim.fake_card import CAPS
-from rtbold.sim.fake_eeg import LOOP_SAMPLES, FakeEeg
+from rtbold.condition.spectra import BAND_NAMES, band_powers
+from rtbold.sim.fake_messages import CAPS, LOOP_SAMPLES, FakeEeg
 
 CHANNELS = CAPS[19]
 

@@ -7,7 +7,7 @@ import pytest
 
 from rtbold.client import Subscriber, request
 from rtbold.clock import MonotonicClock
-from rtbold.sim.fake_run import FakeSettings, StoppableClock, run_fake
+from rtbold.sim.fake import FakeSettings, StoppableClock, run_fake
 
 PATIENCE_S = 15.0
 

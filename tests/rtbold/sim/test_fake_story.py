@@ -3,7 +3,7 @@ import itertools
 import pytest
 
 from rtbold.errors import ConfigError
-from rtbold.sim.fake_story import SCENES, as_scene, default_script, scene_script
+from rtbold.sim.fake_script import SCENES, as_scene, default_script, scene_script
 
 TR_S = 2.1
 

@@ -1,8 +1,8 @@
 import itertools
 
-from rtbold.sim.fake_prediction import delays
+from rtbold.sim.fake import timeline
+from rtbold.sim.fake_messages import delays
 from rtbold.sim.fake_script import ScriptRow
-from rtbold.sim.fake_timeline import timeline
 
 
 def until_end(rows):

@@ -1,8 +1,7 @@
 import numpy as np
 import pytest
 
-from rtbold.sim.head import read_rois
-from rtbold.sim.leadfield import oriented, read_leadfield
+from rtbold.sim.head import oriented, read_leadfield, read_rois
 from rtbold.sim.settings import NEUROBOLT_CHANNELS
 
 

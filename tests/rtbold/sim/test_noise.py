@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy.signal import welch
 
-from rtbold.sim.noise import generator, narrow_band, power_law, standardised
+from rtbold.sim.settings import generator, narrow_band, power_law, standardised
 
 
 def test_power_law_has_unit_variance_and_its_slope():

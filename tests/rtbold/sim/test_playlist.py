@@ -3,8 +3,8 @@ import pytest
 
 from rtbold.errors import ConfigError
 from rtbold.files.recording import RecordedMarker, Recording
-from rtbold.io.playlist import cut, with_triggers
 from rtbold.messages import Channel
+from rtbold.sim.player import cut, with_triggers
 
 DATA_UV = np.arange(2000, dtype=np.float32).reshape(2, 1000)
 

@@ -4,10 +4,9 @@ import numpy as np
 import pytest
 
 from rtbold.errors import ConfigError, DataFileError
-from rtbold.sim import session_files
-from rtbold.sim.session_files import write_session
+from rtbold.sim import twin as session_files
 from rtbold.sim.settings import NEUROBOLT_CHANNELS, TwinSettings
-from rtbold.sim.twin import simulate
+from rtbold.sim.twin import simulate, write_session
 
 SETTINGS = TwinSettings(
     seed=1000, duration_s=30.0, rate_hz=250.0, channels=(*NEUROBOLT_CHANNELS, "ECG")

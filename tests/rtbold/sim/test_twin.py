@@ -9,11 +9,18 @@ from scipy.signal import butter, hilbert, sosfiltfilt
 
 from rtbold.errors import ConfigError
 from rtbold.sim.bold import filtered_target
-from rtbold.sim.brain import DECLARED, draw_brain
+from rtbold.sim.brain import DECLARED, SourceActivity, draw_brain
 from rtbold.sim.head import read_rois
-from rtbold.sim.rhythms import SourceActivity
-from rtbold.sim.seeds import DEMO_SEED, TEST_SEEDS, TRAIN_SEEDS, VALIDATION_SEEDS
-from rtbold.sim.settings import LEVEL_NAMES, LEVELS, NEUROBOLT_CHANNELS, TwinSettings
+from rtbold.sim.settings import (
+    DEMO_SEED,
+    LEVEL_NAMES,
+    LEVELS,
+    NEUROBOLT_CHANNELS,
+    TEST_SEEDS,
+    TRAIN_SEEDS,
+    VALIDATION_SEEDS,
+    TwinSettings,
+)
 from rtbold.sim.twin import simulate
 
 

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 from scipy.signal import resample_poly
 
-from rtbold.sim import upsample
-from rtbold.sim.upsample import upsampled
+from rtbold.sim import artefacts as upsample
+from rtbold.sim.artefacts import upsampled
 
 RATES_HZ = [250.0, 256.0, 500.0, 512.0, 1000.0, 1024.0, 2048.0, 2500.0, 5000.0]
 

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rtbold.autocorrelation import autocorrelation, effective_n, effective_n_of_mean
+from rtbold.truth.score import autocorrelation, effective_n, effective_n_of_mean
 
 
 def ar1(n, phi, seed, columns=1):

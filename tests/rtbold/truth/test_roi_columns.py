@@ -1,5 +1,5 @@
 from rtbold.messages import MeasuredVolume
-from rtbold.roi_columns import RoiColumns, plain
+from rtbold.truth.pairing import RoiColumns, plain
 
 
 def test_the_order_is_the_models_whatever_the_sources():

@@ -1,8 +1,7 @@
 import numpy as np
 import pytest
 
-from rtbold.rolling_r import ENOUGH_EFFECTIVE_N, rolling_r
-from rtbold.volume_filter import CausalLowpass, zero_phase
+from rtbold.truth.score import ENOUGH_EFFECTIVE_N, CausalLowpass, rolling_r, zero_phase
 
 RNG = np.random.default_rng
 

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rtbold.sampletimes import SampleTimes
+from rtbold.window.segment import SampleTimes
 
 
 def test_a_sample_keeps_the_time_that_it_was_given():

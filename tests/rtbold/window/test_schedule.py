@@ -6,8 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rtbold.errors import ConfigError
-from rtbold.triggertrain import ScheduleCounts
-from rtbold.window.schedule import Schedule, ScheduleSettings
+from rtbold.window.schedule import Schedule, ScheduleCounts, ScheduleSettings
 
 TR_S = 2.1
 START_S = 1000.0

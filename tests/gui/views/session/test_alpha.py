@@ -2,7 +2,7 @@ import pytest
 from PyQt6.QtCore import Qt
 from session_scene import Scene
 
-from rtbold.gui.state.theme_colours import DARK, LIGHT
+from rtbold.gui.state.preferences import DARK, LIGHT
 from rtbold.gui.views.session.alpha import AlphaDialog
 
 

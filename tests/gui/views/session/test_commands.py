@@ -4,7 +4,7 @@ from PyQt6.QtWidgets import QMessageBox
 from session_scene import Scene
 
 from rtbold.gui.controllers.session import CommandResult
-from rtbold.gui.state.theme_colours import DARK
+from rtbold.gui.state.preferences import DARK
 from rtbold.gui.views.session.commands import KEYS, CommandBar
 
 

@@ -4,8 +4,8 @@ import pytest
 
 from rtbold.gui.state.dashboard import DashboardState
 from rtbold.gui.state.event_log import MOST_LINES
-from rtbold.gui.state.theme_colours import DARK, LIGHT
-from rtbold.gui.views.event_log_view import EventLogView
+from rtbold.gui.state.preferences import DARK, LIGHT
+from rtbold.gui.views.session.timing import EventLogView
 
 
 @pytest.fixture

@@ -5,11 +5,10 @@ from session_scene import Scene
 
 from rtbold.gui.controllers.session import SessionController
 from rtbold.gui.state.dashboard import DashboardState
-from rtbold.gui.state.theme_colours import DARK, LIGHT
+from rtbold.gui.state.preferences import DARK, LIGHT
 from rtbold.gui.views import theme
-from rtbold.gui.views.parts_drawn import FAULT
 from rtbold.gui.views.session.page import KEY_LINES, SessionPage
-from rtbold.gui.views.stale_overlay import StaleOverlay
+from rtbold.gui.views.session.parts import FAULT, StaleOverlay
 
 PAGE = (1210, 690)  # what side bar and title leave of a screen of 1366 x 768
 

@@ -2,8 +2,8 @@ import pytest
 from feed_messages import Played
 
 from rtbold.gui.state.dashboard import DashboardState
-from rtbold.gui.state.theme_colours import DARK, LIGHT
-from rtbold.gui.views.phase_strip import PhaseStrip, time_left_words
+from rtbold.gui.state.preferences import DARK, LIGHT
+from rtbold.gui.views.session.parts import PhaseStrip, time_left_words
 
 
 @pytest.fixture

@@ -4,9 +4,8 @@ from feed_messages import Played
 from session_scene import ROIS, Scene
 
 from rtbold.gui.state.dashboard import DashboardState
-from rtbold.gui.state.theme_colours import DARK, LIGHT
-from rtbold.gui.views.roi_lane import band_path, lonely, outline
-from rtbold.gui.views.session.roi_plot import RoiPlot
+from rtbold.gui.state.preferences import DARK, LIGHT
+from rtbold.gui.views.session.roi_plot import RoiPlot, band_path, lonely, outline
 
 
 @pytest.fixture

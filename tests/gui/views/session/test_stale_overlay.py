@@ -2,8 +2,8 @@ import pytest
 from PyQt6.QtCore import Qt
 from PyQt6.QtWidgets import QPushButton, QVBoxLayout, QWidget
 
-from rtbold.gui.state.theme_colours import DARK, LIGHT
-from rtbold.gui.views.stale_overlay import StaleOverlay
+from rtbold.gui.state.preferences import DARK, LIGHT
+from rtbold.gui.views.session.parts import StaleOverlay
 
 
 @pytest.fixture

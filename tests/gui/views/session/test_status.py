@@ -2,7 +2,7 @@ import pytest
 from feed_messages import Played
 
 from rtbold.gui.state.dashboard import DashboardState
-from rtbold.gui.state.theme_colours import DARK, LIGHT
+from rtbold.gui.state.preferences import DARK, LIGHT
 from rtbold.gui.views.session.status import OriginBanner, StatusPanel
 
 STATUSES = (

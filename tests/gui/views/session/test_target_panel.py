@@ -3,9 +3,9 @@ from feed_messages import Played
 from PyQt6.QtGui import QFontMetricsF
 
 from rtbold.gui.state.dashboard import DashboardState
-from rtbold.gui.state.theme_colours import DARK, LIGHT
+from rtbold.gui.state.preferences import DARK, LIGHT
 from rtbold.gui.views.drawing import fitted
-from rtbold.gui.views.target_panel import BIG_PX, USUAL, Z_PX, TargetPanel
+from rtbold.gui.views.session.status import BIG_PX, USUAL, Z_PX, TargetPanel
 
 
 @pytest.fixture

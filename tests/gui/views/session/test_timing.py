@@ -5,7 +5,7 @@ from PyQt6.QtGui import QHelpEvent
 from PyQt6.QtWidgets import QToolTip
 
 from rtbold.gui.state.dashboard import DashboardState
-from rtbold.gui.state.theme_colours import DARK, LIGHT
+from rtbold.gui.state.preferences import DARK, LIGHT
 from rtbold.gui.views.session.timing import TimingPanel
 
 

@@ -12,11 +12,9 @@ from scripted_jobs import ScriptedJobs
 from rtbold.gui.controllers.setup import SetupController
 from rtbold.gui.state.checks import CheckLine
 from rtbold.gui.state.dashboard import DashboardState
-from rtbold.gui.state.runs import Run
-from rtbold.gui.state.setup import SetupChoice, as_choices
-from rtbold.gui.state.theme_colours import DARK, LIGHT
-from rtbold.gui.views.override_dialog import OverrideDialog
-from rtbold.gui.views.setup.checks import channel_words
+from rtbold.gui.state.preferences import DARK, LIGHT
+from rtbold.gui.state.setup import Run, SetupChoice, as_choices
+from rtbold.gui.views.setup.checks import OverrideDialog, channel_words
 from rtbold.gui.views.setup.page import SetupPage
 
 CHOICE = SetupChoice(stream="cap", model="demo", trigger_stream="m", record="/data")

@@ -5,9 +5,9 @@ from PyQt6.QtCore import QObject, pyqtSignal
 from PyQt6.QtWidgets import QPushButton
 
 from rtbold.gui.state.address import Address
-from rtbold.gui.state.runs import Run
+from rtbold.gui.state.setup import Run
+from rtbold.gui.views.main_window import REHEARSE, SESSION, SETUP
 from rtbold.gui.views.setup.run_starter import RunStarter
-from rtbold.gui.views.window_parts import REHEARSE, SESSION, SETUP
 
 RUN = Run(2, "training")
 

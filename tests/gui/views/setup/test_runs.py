@@ -2,7 +2,7 @@ import pytest
 from PyQt6.QtCore import Qt
 from PyQt6.QtWidgets import QComboBox, QSpinBox
 
-from rtbold.gui.state.runs import Run
+from rtbold.gui.state.setup import Run
 from rtbold.gui.views.setup.runs import DUMMIES, KIND, NOTE, NUMBER, PLANNED, RunList
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from rtbold.electrodes import positions
 from rtbold.gui.views.widgets.assets import brain_outline, electrode_place, roi_dots
-from rtbold.gui.views.widgets.head_geometry import OUTERMOST, on_disc, on_sphere
+from rtbold.gui.views.widgets.heads import OUTERMOST, on_disc, on_sphere
 from rtbold.sim.head import read_rois
 
 ROOT = Path(__file__).resolve().parents[4]

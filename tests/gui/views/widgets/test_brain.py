@@ -4,10 +4,9 @@ from PyQt6.QtCore import QPointF
 from PyQt6.QtGui import QColor
 
 from rtbold.gui.state.dashboard import DashboardState
-from rtbold.gui.state.theme_colours import DARK, LIGHT
+from rtbold.gui.state.preferences import DARK, LIGHT
 from rtbold.gui.views.widgets.assets import roi_dots
-from rtbold.gui.views.widgets.brain import TIP, GlassBrain
-from rtbold.gui.views.widgets.roi_dots import NO_SESSION, dot_colour
+from rtbold.gui.views.widgets.brain import NO_SESSION, TIP, GlassBrain, dot_colour
 from rtbold.publish.compose import roi_hash
 
 ROIS = ("Thalamus", "Cuneus", "Insula antero-superior")

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from rtbold.gui.views.widgets.assets import roi_dots
-from rtbold.gui.views.widgets.brain_layout import views_in
+from rtbold.gui.views.widgets.brain import views_in
 from rtbold.sim.head import read_rois
 
 

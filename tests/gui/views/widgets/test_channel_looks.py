@@ -3,8 +3,8 @@ from typing import get_args
 import pytest
 from PyQt6.QtCore import QPointF
 
-from rtbold.gui.state.theme_colours import DARK, LIGHT
-from rtbold.gui.views.widgets.channel_looks import LOOKS, UNKNOWN, look_of, path_of
+from rtbold.gui.state.preferences import DARK, LIGHT
+from rtbold.gui.views.widgets.heads import LOOKS, UNKNOWN, look_of, path_of
 from rtbold.messages import ChannelState
 
 

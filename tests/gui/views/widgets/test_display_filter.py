@@ -4,7 +4,7 @@ from hypothesis import strategies as st
 from scipy.signal import butter, sosfilt, sosfilt_zi
 from sweep_samples import noise, source
 
-from rtbold.gui.views.widgets.display_filter import DisplayFilter
+from rtbold.gui.views.widgets.scope_traces import DisplayFilter
 
 RATE_HZ = 200.0
 

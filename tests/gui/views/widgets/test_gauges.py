@@ -6,14 +6,14 @@ from PyQt6.QtCore import QPointF
 from PyQt6.QtGui import QColor
 
 from rtbold.gui.state.dashboard import DashboardState
-from rtbold.gui.state.theme_colours import DARK, LIGHT
-from rtbold.gui.state.vigilance import Vigilance
-from rtbold.gui.views.widgets.gauge_reading import (
+from rtbold.gui.state.preferences import DARK, LIGHT
+from rtbold.gui.state.signals import Vigilance
+from rtbold.gui.views.widgets.gauges import (
     SYMBOLS,
+    Gauges,
     likeness_reading,
     vigilance_reading,
 )
-from rtbold.gui.views.widgets.gauges import Gauges
 
 
 @pytest.fixture

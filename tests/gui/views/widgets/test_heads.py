@@ -4,10 +4,10 @@ from PyQt6.QtCore import QPoint, QPointF
 from PyQt6.QtGui import QColor
 
 from rtbold.gui.state.dashboard import DashboardState
-from rtbold.gui.state.theme_colours import DARK, LIGHT
+from rtbold.gui.state.preferences import DARK, LIGHT
 from rtbold.gui.views.widgets.assets import electrode_place
 from rtbold.gui.views.widgets.heads import NOTHING, TIP, HeadMap
-from rtbold.wire_parts import ChannelPart
+from rtbold.publish.wire import ChannelPart
 
 STATES = {"Fp1": "good", "Cz": "flat", "O1": "line_noise", "O2": "good", "EXG1": "good"}
 

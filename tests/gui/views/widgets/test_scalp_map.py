@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from rtbold.gui.views.widgets.scalp_map import SIDE, CalmLimit, ScalpMap, relative_db
+from rtbold.gui.views.widgets.topography import SIDE, CalmLimit, ScalpMap, relative_db
 
 LABELS = ("Fp1", "Fp2", "C3", "Cz", "C4", "O1", "Oz", "O2")
 

@@ -6,11 +6,10 @@ from PyQt6.QtGui import QColor
 from PyQt6.QtWidgets import QComboBox, QLabel, QToolButton
 
 from rtbold.gui.state.dashboard import DashboardState
-from rtbold.gui.state.theme_colours import DARK, LIGHT
-from rtbold.gui.views.widgets.scope import ScopeView
-from rtbold.gui.views.widgets.scope_canvas import NO_EEG
-from rtbold.gui.views.widgets.scope_settings import ScopeSettings
-from rtbold.wire_parts import ChannelPart
+from rtbold.gui.state.preferences import DARK, LIGHT
+from rtbold.gui.views.widgets.scope import NO_EEG, ScopeView
+from rtbold.gui.views.widgets.scope_traces import ScopeSettings
+from rtbold.publish.wire import ChannelPart
 
 CHANNELS = ("Fp1", "Cz", "O1", "O2")
 

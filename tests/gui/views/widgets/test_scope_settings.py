@@ -1,6 +1,6 @@
 import pytest
 
-from rtbold.gui.views.widgets.scope_settings import SCALES_UV, ScopeSettings
+from rtbold.gui.views.widgets.scope_traces import SCALES_UV, ScopeSettings
 
 
 def test_scales_go_up_and_down_and_end():

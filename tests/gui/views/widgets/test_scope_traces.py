@@ -1,12 +1,11 @@
 import numpy as np
 import pytest
 
+from rtbold.gui.state.preferences import DARK
 from rtbold.gui.state.received_kinds import EegBlock
 from rtbold.gui.state.signals import ScopeBuffer
-from rtbold.gui.state.theme_colours import DARK
-from rtbold.gui.views.widgets.scope_settings import ScopeSettings
-from rtbold.gui.views.widgets.scope_traces import Canvas, ScopeTraces
-from rtbold.gui.views.widgets.sweep_picture import SweepInk, rgb
+from rtbold.gui.views.widgets.scope_traces import Canvas, ScopeSettings, ScopeTraces
+from rtbold.gui.views.widgets.sweep import SweepInk, rgb
 
 RATE_HZ = 200.0
 INKS = np.full(2, rgb(DARK.text), np.uint32)

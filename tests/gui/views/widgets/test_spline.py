@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from rtbold.electrodes import positions
-from rtbold.gui.views.widgets.spline import spline_matrix
+from rtbold.gui.views.widgets.topography import spline_matrix
 
 CAP = ["Fp1", "Fp2", "F3", "F4", "C3", "C4", "P3", "P4", "O1", "O2", "F7", "F8",
        "T7", "T8", "P7", "P8", "Fz", "Cz", "Pz", "Oz"]  # fmt: skip

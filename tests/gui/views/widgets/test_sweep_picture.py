@@ -3,9 +3,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sweep_samples import noise, source
 
-from rtbold.gui.state.theme_colours import DARK, LIGHT
-from rtbold.gui.views.widgets.sweep import SweepLayout
-from rtbold.gui.views.widgets.sweep_picture import SweepInk, SweepPicture, rgb
+from rtbold.gui.state.preferences import DARK, LIGHT
+from rtbold.gui.views.widgets.sweep import SweepInk, SweepLayout, SweepPicture, rgb
 
 LAYOUT = SweepLayout(
     width=90, height=40, n_channels=2, samples_per_column=1.7, uv_per_row=8.0

@@ -5,7 +5,7 @@ from PyQt6.QtCore import QPointF
 from PyQt6.QtWidgets import QComboBox, QLabel
 
 from rtbold.gui.state.dashboard import DashboardState
-from rtbold.gui.state.theme_colours import DARK, LIGHT
+from rtbold.gui.state.preferences import DARK, LIGHT
 from rtbold.gui.views.widgets.topography import NOTHING, TIP, TOO_FEW, Topography
 
 

@@ -1,1 +1,0 @@
-"""Ways to fit a network to one subject's scan, behind one protocol."""

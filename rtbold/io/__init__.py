@@ -1,1 +1,0 @@
-"""Edges of the loop: LSL, ZMQ, files, child processes."""
