@@ -2,7 +2,8 @@
 
     python scripts/evaluate gate --cache CACHE [--n 60] [--write]
 
-Each question has its own seeds (rtbold/sim/settings.py), which nothing was developed on.
+Each question has its own seeds (rtbold/sim/settings.py), on which nothing was
+developed.
 What is done stands in CACHE, line by line, and a second call goes on from there; lines
 of an earlier state of the code are done again. `--write` puts the figures into
 docs/data and the page on calibration.

@@ -1,6 +1,7 @@
 """Write the JSON schemas of the wire's messages and of the bundle's card.
 
-Run it after a change in rtbold/publish/wire.py or rtbold/bundle/card.py, and commit what it wrote:
+Run it after a change in rtbold/publish/wire.py or rtbold/bundle/card.py, and commit
+what it wrote:
 
     python scripts/pictures/make_schemas.py
 """
