@@ -8,8 +8,8 @@ from typing import cast
 
 import numpy as np
 
-from rtbold.acquire.triggers import same_label
-from rtbold.bundle.card import Card, Origin
+from rtbold.acquire import same_label
+from rtbold.bundle import Card, Origin
 from rtbold.calibration.fit.split import IntArray, StrictSettings, strict_folds
 from rtbold.calibration.inputs.alignment import Alignment, align
 from rtbold.calibration.inputs.bold import read_bold, read_confounds
@@ -29,7 +29,7 @@ from rtbold.config import ScannerName
 from rtbold.electrodes import canonical, has_position, match
 from rtbold.errors import ConfigError, DataFileError
 from rtbold.messages import Float32Array
-from rtbold.models.montage import electrode_table
+from rtbold.models import electrode_table
 
 Say = Callable[[str], None]
 

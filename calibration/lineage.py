@@ -16,11 +16,11 @@ from typing import Final, NamedTuple
 import numpy as np
 from scipy import fft, signal
 
-from rtbold.bundle.card import Card, Lineage, SeenScan
+from rtbold.bundle import Card, Lineage, SeenScan
 from rtbold.calibration.inputs.alignment import Alignment
 from rtbold.calibration.inputs.eeg import EegRecording
 from rtbold.errors import ConfigError
-from rtbold.files.events import stamps
+from rtbold.files import stamps
 from rtbold.messages import Float32Array, FloatArray
 
 EEG_CHANGES_N: Final = 20  # from volume to volume, in one mark

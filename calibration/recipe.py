@@ -10,9 +10,8 @@ from typing import cast
 import numpy as np
 import torch
 
-from rtbold.bundle import store as bundles
-from rtbold.bundle.card import LikenessReference
-from rtbold.bundle.store import Bundle
+from rtbold import bundle as bundles
+from rtbold.bundle import Bundle, LikenessReference
 from rtbold.calibration.evaluate.choose import (
     Candidates,
     Judgement,

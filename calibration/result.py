@@ -6,7 +6,8 @@ from typing import Literal
 
 from torch import nn
 
-from rtbold.bundle.card import (
+from rtbold.bundle import (
+    Bundle,
     Gate,
     Intervals,
     Label,
@@ -14,7 +15,6 @@ from rtbold.bundle.card import (
     Lineage,
     Verdict,
 )
-from rtbold.bundle.store import Bundle
 from rtbold.calibration.evaluate.nuisances import Nuisances
 from rtbold.calibration.evaluate.scores import Declared, OutOfFold
 from rtbold.calibration.fit.folds import FinalFit, FoldedScan

@@ -12,10 +12,12 @@ from typing import Final
 import msgspec
 import numpy as np
 
-from rtbold.bundle import store as bundles
-from rtbold.bundle.card import (
+from rtbold import bundle as bundles
+from rtbold.bundle import (
+    CHECK_NAME,
     AlignmentFacts,
     Baseline,
+    Bundle,
     Card,
     Check,
     Contrast,
@@ -24,10 +26,8 @@ from rtbold.bundle.card import (
     Origin,
     RoiScore,
     Scores,
+    reserved_folder,
 )
-from rtbold.bundle.check_windows import CHECK_NAME
-from rtbold.bundle.store import Bundle
-from rtbold.bundle.subjects import reserved_folder
 from rtbold.calibration.evaluate.intervals import conformal_intervals
 from rtbold.calibration.evaluate.likeness import FeatureScale
 from rtbold.calibration.fit.target import TargetScaling
@@ -37,10 +37,8 @@ from rtbold.calibration.result import CalibrationResult
 from rtbold.calibration.train.demo import software
 from rtbold.errors import RtboldError
 from rtbold.messages import Float32Array, FloatArray
-from rtbold.models.export.checks import check_file
-from rtbold.models.export.onnx import to_onnx, to_safetensors
-from rtbold.models.registry import name_of, options_of
-from rtbold.truth.score import effective_n_of_mean
+from rtbold.models import check_file, name_of, options_of, to_onnx, to_safetensors
+from rtbold.truth import effective_n_of_mean
 
 # The card of a subject's model.
 
@@ -219,7 +217,7 @@ class Saved:
     log_line: str
 
 
-def save(
+def save_result(
     result: CalibrationResult, now: datetime.datetime, told: Told = untold
 ) -> Saved:
     """Write the bundle of a calibration with its report; earlier ones are not touched.

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Literal, get_args
 
-from rtbold.bundle.card import Cleaning
+from rtbold.bundle import Cleaning
 from rtbold.calibration.inputs.alignment import Pairing
 from rtbold.calibration.inputs.windows import WindowSettings
 from rtbold.config import SCANNERS, check_label, check_range

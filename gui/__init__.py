@@ -1,1 +1,5 @@
 """The dashboard: one more subscriber of the feed."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

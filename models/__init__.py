@@ -1,1 +1,5 @@
 """Network architectures, one per file, and the bundles shipped with rtbold."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -11,8 +11,7 @@ import pytest
 
 import rtbold
 from rtbold import calibration, cli, clock, gui, models
-from rtbold.acquire import inlet
-from rtbold.acquire import streams as lsl_clock
+from rtbold.acquire import inlet, streams as lsl_clock
 from rtbold.gui import views
 from rtbold.preflight import lsl_loopback
 

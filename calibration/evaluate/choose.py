@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from rtbold.bundle.store import Bundle
+from rtbold.bundle import Bundle
 from rtbold.calibration.evaluate.nuisances import Beside, Nuisances, suspects
 from rtbold.calibration.evaluate.nulls import random_phases
 from rtbold.calibration.evaluate.scores import (

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from rtbold.bundle.card import LEVELS, N_QUANTILES, Intervals
+from rtbold.bundle import LEVELS, N_QUANTILES, Intervals
 from rtbold.errors import DataFileError
 from rtbold.messages import FloatArray
-from rtbold.truth.score import effective_n_of_mean
+from rtbold.truth import effective_n_of_mean
 
 MIN_RESIDUALS = 30
 

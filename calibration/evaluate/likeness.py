@@ -15,11 +15,11 @@ import numpy as np
 import torch
 from torch import nn
 
-from rtbold.bundle.card import LikenessReference, Spread, Statistic
-from rtbold.condition.spectra import WindowStatistics, window_statistics
+from rtbold.bundle import LikenessReference, Spread, Statistic
+from rtbold.condition import WindowStatistics, window_statistics
 from rtbold.errors import DataFileError
 from rtbold.messages import WINDOW_S, Float32Array, FloatArray
-from rtbold.predict.likeness import Comparison, unlikeness
+from rtbold.predict import Comparison, unlikeness
 
 QUANTILES: Final = (0.005, 0.5, 0.995)
 N_BLOCKS: Final = 5

@@ -19,7 +19,7 @@ import numpy as np
 
 from rtbold.errors import ConfigError, DataFileError
 from rtbold.messages import FloatArray
-from rtbold.truth.score import BoolArray, effective_n
+from rtbold.truth import BoolArray, effective_n
 
 DRIFT_DEGREE: Final = 3
 CROSS_FITTED_REUSE: Final = 2.0

@@ -7,7 +7,7 @@ from typing import Final
 import numpy as np
 from scipy import stats
 
-from rtbold.bundle.card import RoiScore
+from rtbold.bundle import RoiScore
 from rtbold.calibration.evaluate.nulls import (
     CROSS_FITTED_REUSE,
     Pairing,
@@ -19,7 +19,7 @@ from rtbold.calibration.evaluate.nulls import (
 )
 from rtbold.errors import ConfigError, DataFileError
 from rtbold.messages import Float32Array, FloatArray
-from rtbold.truth.score import autocorrelation
+from rtbold.truth import autocorrelation
 
 # Block-bootstrap interval of R for autocorrelated series. Pure.
 

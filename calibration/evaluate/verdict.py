@@ -10,7 +10,7 @@ from typing import Final
 
 import numpy as np
 
-from rtbold.bundle.card import Gate, Label, RoiVerdict, Specificity, Verdict
+from rtbold.bundle import Gate, Label, RoiVerdict, Specificity, Verdict
 from rtbold.calibration.evaluate.nuisances import (
     ARTEFACT,
     EVERYTHING,

@@ -6,8 +6,8 @@ from rtbold.calibration.explain.attribution import (
     MIN_WINDOWS,
     Attribution,
     ExplainSettings,
-    Progress,
     Shares,
+    WindowProgress,
     as_method,
     attribute,
     overlapping,
@@ -18,8 +18,8 @@ from rtbold.calibration.explain.figure import (
     check_format,
     check_number,
     draw,
-    save,
-    summary,
+    save_figure,
+    shares_summary,
 )
 from rtbold.calibration.explain.windows import WindowKeeper, Windows, windows_of
 
@@ -29,9 +29,9 @@ __all__ = [
     "MIN_WINDOWS",
     "Attribution",
     "ExplainSettings",
-    "Progress",
     "Shares",
     "WindowKeeper",
+    "WindowProgress",
     "Windows",
     "as_dict",
     "as_method",
@@ -41,7 +41,7 @@ __all__ = [
     "draw",
     "overlapping",
     "roi_index",
-    "save",
-    "summary",
+    "save_figure",
+    "shares_summary",
     "windows_of",
 ]

@@ -24,7 +24,7 @@ import torch
 from captum.attr import FeatureAblation, IntegratedGradients
 from torch import Tensor
 
-from rtbold.bundle.card import Card
+from rtbold.bundle import Card
 from rtbold.errors import ConfigError, DataFileError, EngineError
 from rtbold.messages import (
     MODEL_RATE_HZ,
@@ -33,7 +33,7 @@ from rtbold.messages import (
     Float32Array,
     FloatArray,
 )
-from rtbold.models.linear import BANDS_HZ
+from rtbold.models import BANDS_HZ
 
 # Every bin of the spectrum is in one band, so that the bands sum to the window. Below
 # and above the named ones the live filters leave little.
@@ -55,7 +55,7 @@ Network = Callable[[Tensor], Tensor]  # (batch, channels, 3200) -> (batch, rois)
 Method = Literal["integrated-gradients", "occlusion"]
 METHODS: Final[tuple[str, ...]] = get_args(Method)
 
-Progress = Callable[[float], None]  # called with the share that is done, 0 to 1
+WindowProgress = Callable[[float], None]  # called with the share that is done, 0 to 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -219,7 +219,7 @@ def as_method(name: str) -> Method:
 
 
 def integrated(
-    mixer: Mixer, pairs: Pairs, settings: ExplainSettings, progress: Progress
+    mixer: Mixer, pairs: Pairs, settings: ExplainSettings, progress: WindowProgress
 ) -> Effects:
     """Integrate the gradient along the straight line from partner to window.
 
@@ -248,7 +248,7 @@ def integrated(
 
 
 def occlusion(
-    mixer: Mixer, pairs: Pairs, settings: ExplainSettings, progress: Progress
+    mixer: Mixer, pairs: Pairs, settings: ExplainSettings, progress: WindowProgress
 ) -> Effects:
     """Take one channel, one time or one band from the partner.
 
@@ -310,7 +310,7 @@ def attribute(
     card: Card,
     roi: str,
     settings: ExplainSettings | None = None,
-    progress: Progress | None = None,
+    progress: WindowProgress | None = None,
 ) -> Attribution:
     """Attribute one ROI's predictions to channels, times and bands.
 

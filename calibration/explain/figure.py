@@ -66,7 +66,7 @@ def check_number(rois: Sequence[object]) -> None:
         )
 
 
-def save(figure: Figure, path: Path) -> None:
+def save_figure(figure: Figure, path: Path) -> None:
     """Write a figure in the format that its name says.
 
     Raises
@@ -233,7 +233,7 @@ def _draw_doubled(axes: Axes, found: Attribution) -> None:
     )
 
 
-def summary(found: Attribution) -> str:
+def shares_summary(found: Attribution) -> str:
     """Return a few lines: what the prediction rests on, and how sure that is."""
     first_s, last_s = span_of_half(found.time.share, found.lags_s)
     return "\n".join(

@@ -12,16 +12,21 @@ from typing import Final, cast
 import torch
 from torch import Tensor, nn
 
-from rtbold.bundle.card import Card
-from rtbold.bundle.store import Bundle
+from rtbold.bundle import Bundle, Card
 from rtbold.calibration.fit.ridge import EarlierHead
 from rtbold.electrodes import canonical
-from rtbold.engine.torch import load_network
+from rtbold.engine import load_network
 from rtbold.errors import ConfigError
-from rtbold.models.layers import LinearModel
-from rtbold.models.linear import BandPowerRidge
-from rtbold.models.neurobolt import NeuroBolt
-from rtbold.models.registry import Option, build, name_of, options_of, preset
+from rtbold.models import (
+    BandPowerRidge,
+    LinearModel,
+    NeuroBolt,
+    Option,
+    build,
+    name_of,
+    options_of,
+    preset,
+)
 
 # One row an electrode, or a block of rows an electrode, in the order of the channels.
 _BY_ELECTRODE: Final = ("channel_tokens.weight", "shorten_k", "shorten_v", "index")

@@ -22,7 +22,7 @@ from rtbold.calibration.fit.protocol import (
 from rtbold.calibration.fit.ridge import LinearHead, Readings, solve_head
 from rtbold.calibration.fit.split import IntArray
 from rtbold.messages import Float32Array
-from rtbold.models.layers import LinearModel
+from rtbold.models import LinearModel
 
 # The frozen network's answers to all windows, batch by batch.
 

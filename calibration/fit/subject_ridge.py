@@ -21,7 +21,7 @@ from rtbold.calibration.fit.protocol import Material, Pace
 from rtbold.calibration.fit.ridge import LinearHead, Readings, solve_head
 from rtbold.calibration.fit.split import IntArray
 from rtbold.messages import MODEL_RATE_HZ, WINDOW_S, WINDOW_SAMPLES, Float32Array
-from rtbold.models.linear import N_LAGS, BandPowerRidge, BandPowerRidgeConfig, Unmixing
+from rtbold.models import N_LAGS, BandPowerRidge, BandPowerRidgeConfig, Unmixing
 
 LONG_S: Final = 24.0
 UNMIXINGS: Final[tuple[Unmixing, ...]] = ("none", "laplacian")

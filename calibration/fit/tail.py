@@ -11,10 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from rtbold.errors import ConfigError
-from rtbold.models.biot import Biot
-from rtbold.models.labram import Labram
-from rtbold.models.linear_attention import LinearTransformer
-from rtbold.models.neurobolt import NeuroBolt
+from rtbold.models import Biot, Labram, LinearTransformer, NeuroBolt
 
 SHARE = 4  # of the blocks of a branch, one in so many is trained; at least one
 

@@ -30,12 +30,11 @@ from rtbold.calibration.fit.protocol import (
 from rtbold.calibration.fit.ridge import LinearHead, solve_head
 from rtbold.calibration.fit.split import IntArray
 from rtbold.calibration.fit.tail import Capture, Tail
-from rtbold.condition.spatial import spline_interpolation
+from rtbold.condition import spline_interpolation
 from rtbold.electrodes import has_position, positions
 from rtbold.errors import ConfigError
 from rtbold.messages import Float32Array
-from rtbold.models.labram import Attention
-from rtbold.models.linear_attention import LinearAttention
+from rtbold.models import Attention, LinearAttention
 
 # Channel dropout as the live loop knows it: a lost channel is interpolated.
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from rtbold.calibration.inputs.bold_series import BoldSeries, RawTable, series_of
 from rtbold.errors import DataFileError
-from rtbold.files.recording import says_simulated
+from rtbold.files import says_simulated
 from rtbold.messages import FloatArray
 
 _TEXT = (".tsv", ".csv", ".txt")

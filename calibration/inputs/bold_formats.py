@@ -9,8 +9,7 @@ import numpy as np
 
 from rtbold.calibration.inputs.bold_series import RawTable
 from rtbold.errors import ConfigError, DataFileError
-from rtbold.files.recording import require
-from rtbold.files.xdf import XdfStream, corrected_stamps, load_streams
+from rtbold.files import XdfStream, corrected_stamps, load_streams, require
 from rtbold.messages import FloatArray
 
 Image = Any  # nibabel's; it carries no types

@@ -7,13 +7,11 @@ from pathlib import Path
 
 import numpy as np
 
-from rtbold.acquire.triggers import RisingEdges, find_channel
-from rtbold.condition.channel_quality import ChannelMonitor
+from rtbold.acquire import RisingEdges, find_channel
+from rtbold.condition import ChannelMonitor
 from rtbold.electrodes import match
-from rtbold.files.events import marker_time_s, stamps
-from rtbold.files.read import read_recording
-from rtbold.files.recording import Recording
-from rtbold.record.folder import EVENTS_NAME
+from rtbold.files import Recording, marker_time_s, read_recording, stamps
+from rtbold.record import EVENTS_NAME
 
 
 @dataclass(frozen=True, slots=True)

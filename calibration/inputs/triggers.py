@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from rtbold.acquire.triggers import same_label
+from rtbold.acquire import same_label
 from rtbold.calibration.inputs.eeg import TimedMarker
 from rtbold.errors import AmbiguousStream, ConfigError, DataFileError
 from rtbold.messages import TR_TOLERANCE, FloatArray, Tick
-from rtbold.window.schedule import Schedule, ScheduleSettings
+from rtbold.window import Schedule, ScheduleSettings
 
 JITTER_S = 0.02  # of an interval, where it is more than TR_TOLERANCE
 REGULAR_SHARE = 0.8  # of the intervals: markers may be missing or doubled

@@ -14,12 +14,12 @@ from typing import Literal
 
 import numpy as np
 
-from rtbold.acquire.triggers import same_label
-from rtbold.bundle.card import Card
+from rtbold.acquire import same_label
+from rtbold.bundle import Card
 from rtbold.calibration.inputs.alignment import Alignment
 from rtbold.calibration.inputs.eeg import EegRecording
 from rtbold.errors import DataFileError
-from rtbold.files.events import described, triggered_events
+from rtbold.files import described, triggered_events
 from rtbold.messages import (
     WINDOW_SAMPLES,
     BoldPrediction,
@@ -30,11 +30,9 @@ from rtbold.messages import (
     Status,
     StreamChanged,
 )
-from rtbold.predict.pipeline import Pipeline, PipelineSettings
-from rtbold.record.events_read import read_lines, session_events
-from rtbold.record.folder import EVENTS_NAME
-from rtbold.window.intake import Intake, IntakeSettings
-from rtbold.window.schedule import ScheduleSettings
+from rtbold.predict import Pipeline, PipelineSettings
+from rtbold.record import EVENTS_NAME, read_lines, session_events
+from rtbold.window import Intake, IntakeSettings, ScheduleSettings
 
 SAME_TIME = 0.1  # of a TR: a tick this near to a volume's onset is that volume
 TRIGGER_WAIT_S = 0.1  # as a session waits

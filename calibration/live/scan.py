@@ -11,10 +11,14 @@ from typing import Final
 
 import numpy as np
 
-from rtbold.acquire.acquisition import Acquisition, AcquisitionSettings
-from rtbold.acquire.bold import OpenFeed, open_bold
-from rtbold.acquire.bold_readers import BoldSource
-from rtbold.acquire.triggers import EventGate
+from rtbold.acquire import (
+    Acquisition,
+    AcquisitionSettings,
+    BoldSource,
+    EventGate,
+    OpenFeed,
+    open_bold,
+)
 from rtbold.calibration.inputs.alignment import Pairing
 from rtbold.calibration.inputs.eeg import read_eeg
 from rtbold.calibration.inputs.triggers import (
@@ -25,11 +29,10 @@ from rtbold.calibration.inputs.triggers import (
 from rtbold.calibration.live.protocol import Phase, VolumeCount, phase_at
 from rtbold.clock import Clock
 from rtbold.errors import RtboldError
-from rtbold.files.bold_tables import BoldWriter
+from rtbold.files import BoldWriter
 from rtbold.messages import EegChunk, Event, Marker, MeasuredVolume
-from rtbold.record.folder import SessionPaths, open_session_folder
-from rtbold.record.run import RecordingRun
-from rtbold.truth.pairing import Misnumbered, misnumbered
+from rtbold.record import RecordingRun, SessionPaths, open_session_folder
+from rtbold.truth import Misnumbered, misnumbered
 
 # Whether a recorded scan's measured volumes are those of its triggers. Pure.
 #

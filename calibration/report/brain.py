@@ -11,11 +11,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from rtbold.bundle.card import RoiVerdict
+from rtbold.bundle import RoiVerdict
 from rtbold.calibration.report.charts import FAINT, INK, STEPS, sheet
 from rtbold.calibration.report.content import Place
 from rtbold.messages import FloatArray
-from rtbold.sim.head import read_rois
+from rtbold.sim import read_rois
 
 # Seen from -> the two coordinates that are seen, and what stands at the sides.
 VIEWS: Final = {

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from torch import nn
 
-from rtbold.bundle.card import Cleaning
+from rtbold.bundle import Cleaning
 from rtbold.calibration.evaluate.choose import out_of_fold_of
 from rtbold.calibration.evaluate.nuisances import cross_r
 from rtbold.calibration.evaluate.nulls import null_r, pairing, random_phases
@@ -15,7 +15,7 @@ from rtbold.calibration.evaluate.scores import Declared, OutOfFold, combined
 from rtbold.calibration.explain.attribution import (
     Attribution,
     ExplainSettings,
-    Progress,
+    WindowProgress,
     attribute,
     overlapping,
 )
@@ -63,7 +63,7 @@ class Made:
 
 
 def report_content(
-    result: CalibrationResult, made: Made, progress: Progress | None = None
+    result: CalibrationResult, made: Made, progress: WindowProgress | None = None
 ) -> ReportContent:
     """Return everything that a report says of a calibration.
 
@@ -179,7 +179,7 @@ def _learning(result: CalibrationResult) -> tuple[LearningCurve, ...]:
 
 
 def _explained(
-    result: CalibrationResult, progress: Progress
+    result: CalibrationResult, progress: WindowProgress
 ) -> tuple[tuple[Attribution, ...], str]:
     """Explain the target's ROIs on a few windows; or say why that was not possible."""
     # A copy without gradients of weights: those are never asked for, and need memory

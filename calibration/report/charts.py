@@ -21,7 +21,7 @@ from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, MultipleLocator
 
-from rtbold.bundle.card import Gate
+from rtbold.bundle import Gate
 from rtbold.calibration.inputs.lag import USUAL_S, LagScan
 from rtbold.calibration.report.content import Chance, LearningCurve, Traces
 from rtbold.calibration.result import TargetScore

@@ -6,7 +6,7 @@ from typing import Final
 
 import numpy as np
 
-from rtbold.bundle.card import Intervals, Verdict
+from rtbold.bundle import Intervals, Verdict
 from rtbold.calibration.explain.attribution import Attribution
 from rtbold.calibration.inputs.alignment import Alignment
 from rtbold.calibration.inputs.eeg import ChannelFacts

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from rtbold.bundle.card import LEVELS, Intervals
+from rtbold.bundle import LEVELS, Intervals
 from rtbold.calibration.evaluate.intervals import MIN_RESIDUALS, conformal_intervals
 from rtbold.calibration.inputs.alignment import Alignment
 from rtbold.calibration.report.content import ReportContent, Traces

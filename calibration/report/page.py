@@ -6,9 +6,9 @@ from typing import Final
 
 from markupsafe import Markup
 
-from rtbold.bundle.card import RoiVerdict
+from rtbold.bundle import RoiVerdict
 from rtbold.calibration.evaluate.nuisances import ARTEFACT, EVERYTHING, GLOBAL
-from rtbold.calibration.explain.figure import summary
+from rtbold.calibration.explain.figure import shares_summary
 from rtbold.calibration.report.content import RIDGE, ReportContent
 from rtbold.calibration.report.derived import (
     TargetSeries,
@@ -61,7 +61,7 @@ def filled_in(
         rois=sorted(rois, key=lambda roi: (roi.roi not in gate.weights, -roi.r)),
         beside={roi.roi: roi for roi in beside.rois} if beside else {},
         place_px=_scale(rois),
-        explained=[summary(found) for found in content.attributions],
+        explained=[shares_summary(found) for found in content.attributions],
         without=WITHOUT,
         RIDGE=RIDGE,
         number=number,

@@ -19,14 +19,13 @@ import msgspec
 import numpy as np
 from scipy import signal
 
-from rtbold.bundle.card import Card, Normalisation, SeenScan
+from rtbold.bundle import Card, Normalisation, SeenScan
 from rtbold.calibration.lineage import TRAINING_N, scan_marks, volume_power
-from rtbold.condition.conditioner import Conditioner
+from rtbold.condition import Conditioner
 from rtbold.electrodes import match
 from rtbold.errors import ConfigError, DataFileError
 from rtbold.messages import MODEL_RATE_HZ, WINDOW_SAMPLES, Float32Array, FloatArray
-from rtbold.sim.settings import Level, TwinSettings
-from rtbold.sim.twin import TwinRecording, simulate
+from rtbold.sim import Level, TwinRecording, TwinSettings, simulate
 
 LOWPASS_ORDER = 5
 

@@ -11,8 +11,9 @@ import numpy as np
 import torch
 from torch import nn
 
-from rtbold.bundle import store as bundle
-from rtbold.bundle.card import (
+from rtbold import bundle
+from rtbold.bundle import (
+    CHECK_NAME,
     Baseline,
     Card,
     Check,
@@ -21,7 +22,6 @@ from rtbold.bundle.card import (
     Origin,
     Scores,
 )
-from rtbold.bundle.check_windows import CHECK_NAME
 from rtbold.calibration.evaluate.likeness import (
     FeatureScale,
     head_inputs,
@@ -51,13 +51,20 @@ from rtbold.calibration.train.ridge import (
     fit_ridge,
 )
 from rtbold.messages import Float32Array, FloatArray
-from rtbold.models.export.checks import check_file
-from rtbold.models.export.onnx import to_onnx, to_safetensors
-from rtbold.models.linear import BandPowerRidge, BandPowerRidgeConfig, Unmixing
-from rtbold.models.neurobolt import PRESETS, NeuroBolt, NeuroBoltConfig
-from rtbold.models.registry import name_of, options_of
-from rtbold.sim.head import read_rois
-from rtbold.sim.twin import TwinRecording
+from rtbold.models import (
+    PRESETS,
+    BandPowerRidge,
+    BandPowerRidgeConfig,
+    NeuroBolt,
+    NeuroBoltConfig,
+    Unmixing,
+    check_file,
+    name_of,
+    options_of,
+    to_onnx,
+    to_safetensors,
+)
+from rtbold.sim import TwinRecording, read_rois
 
 CHANNELS = (
     "FP1", "FP2", "F7", "F3", "FZ", "F4", "F8", "T7", "C3", "CZ",

@@ -16,8 +16,7 @@ from rtbold.calibration.evaluate.scores import pearson_r
 from rtbold.calibration.train.dataset import in_batches
 from rtbold.calibration.train.fit import Split
 from rtbold.messages import FloatArray
-from rtbold.models.layers import LinearModel
-from rtbold.models.linear import Efp, EfpConfig
+from rtbold.models import Efp, EfpConfig, LinearModel
 
 ALPHAS = tuple(float(a) for a in np.logspace(0, 6, 13))
 

@@ -8,7 +8,7 @@ from torch import nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
-from rtbold.bundle import check_windows as file
+from rtbold import bundle as file
 from rtbold.messages import MODEL_RATE_HZ, WINDOW_SAMPLES, Float32Array
 from rtbold.models.layers import PowerSpectrum
 

@@ -12,7 +12,7 @@ import onnx
 import torch
 from torch import Tensor, nn
 
-from rtbold.bundle.card import Lineage
+from rtbold.bundle import Lineage
 from rtbold.messages import FloatArray
 from rtbold.models.export.folding import folded
 from rtbold.models.published.checkpoints import LINEAGE

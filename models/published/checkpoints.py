@@ -20,7 +20,7 @@ from safetensors import safe_open
 from safetensors.torch import load_file
 from torch import Tensor
 
-from rtbold.bundle.card import Lineage
+from rtbold.bundle import Lineage
 from rtbold.errors import CheckpointError
 
 LINEAGE = "rtbold.lineage"  # key of a safetensors file's notes

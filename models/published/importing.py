@@ -9,8 +9,9 @@ from pathlib import Path
 import msgspec
 import torch
 
-from rtbold.bundle import store as bundle
-from rtbold.bundle.card import (
+from rtbold import bundle
+from rtbold.bundle import (
+    CHECK_NAME,
     Card,
     Check,
     Cleaning,
@@ -19,7 +20,6 @@ from rtbold.bundle.card import (
     Normalisation,
     Origin,
 )
-from rtbold.bundle.check_windows import CHECK_NAME
 from rtbold.electrodes import canonical, has_position
 from rtbold.errors import BundleError, CheckpointError, ConfigError
 from rtbold.models.export.checks import check_file, parameter_count, synthetic_windows

@@ -16,7 +16,7 @@ _AVERAGES = {"average", "avg", "car", "common average", "average reference"}
 _NOTHING = {"", "unknown", "n/a", "na", "none", "no", "unspecified"}
 
 
-def describe(xml: str) -> StreamDescription:
+def describe_stream(xml: str) -> StreamDescription:
     """Return the description in a stream's XML (``StreamInfo.as_xml()``).
 
     Where the channel list is missing or of another length than the stream, channels

@@ -8,8 +8,7 @@ from dataclasses import replace
 from typing import IO, TypeVar
 
 import pylsl
-from pylsl.util import InternalError, LostError
-from pylsl.util import TimeoutError as LslTimeoutError
+from pylsl.util import InternalError, LostError, TimeoutError as LslTimeoutError
 
 from rtbold.acquire.frames import Fault, Frame, KeepAlive, Order, pack
 from rtbold.acquire.streams import (

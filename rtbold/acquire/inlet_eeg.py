@@ -9,7 +9,12 @@ import numpy as np
 import pylsl
 from numpy.typing import NDArray
 
-from rtbold.acquire.describe import describe, factors_to_uv, require_eeg, with_reference
+from rtbold.acquire.describe import (
+    describe_stream,
+    factors_to_uv,
+    require_eeg,
+    with_reference,
+)
 from rtbold.acquire.follow import (
     FIRST_LIMIT_S,
     Finder,
@@ -99,7 +104,7 @@ class EegInlet:
         """Open `info`, check it, and wait for its clock offset."""
         inlet = pylsl.StreamInlet(info, max_buflen=BUFFER_S, recover=False)
         full = self._outbox.patiently(inlet.info, OPEN_LIMIT_S)
-        reading = self._check(describe(full.as_xml()), found_stream(full).format)
+        reading = self._check(describe_stream(full.as_xml()), found_stream(full).format)
         self._outbox.patiently(inlet.open_stream, OPEN_LIMIT_S)
         offsets = OffsetPoller(inlet, self._clock)
         end_s = self._clock() + FIRST_LIMIT_S + 1.0

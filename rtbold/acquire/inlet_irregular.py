@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import pylsl
 
 from rtbold.acquire.bold_readers import NO_ROI
-from rtbold.acquire.describe import describe, require_markers
+from rtbold.acquire.describe import describe_stream, require_markers
 from rtbold.acquire.follow import (
     Finder,
     FrameWriter,
@@ -66,7 +66,7 @@ class MarkerInlet:
         inlet = pylsl.StreamInlet(info, recover=False)
         inlet.as_numpy = info.channel_format() == pylsl.cf_string  # gives bytes
         full = self._outbox.patiently(inlet.info, OPEN_LIMIT_S)
-        description = describe(full.as_xml())
+        description = describe_stream(full.as_xml())
         require_markers(description, found_stream(full).format)
         self._outbox.patiently(inlet.open_stream, OPEN_LIMIT_S)
         offsets = OffsetPoller(inlet, self._clock)
@@ -213,7 +213,7 @@ class BoldInlet:
     def _open(self, info: pylsl.StreamInfo) -> _Opened:
         inlet = pylsl.StreamInlet(info, recover=False)
         full = self._outbox.patiently(inlet.info, OPEN_LIMIT_S)
-        description = describe(full.as_xml())
+        description = describe_stream(full.as_xml())
         require_bold(description, found_stream(full).format)
         self._outbox.patiently(inlet.open_stream, OPEN_LIMIT_S)
         offsets = OffsetPoller(inlet, self._clock)

@@ -43,7 +43,7 @@ def default_root() -> Path:
     return user_data_path("rtbold") / "subjects"
 
 
-def subjects(root: Path) -> tuple[str, ...]:
+def list_subjects(root: Path) -> tuple[str, ...]:
     """Return the codes of the subjects that were calibrated."""
     if not root.is_dir():
         return ()
@@ -62,7 +62,7 @@ def calibrations(root: Path, subject: str) -> tuple[Calibrated, ...]:
     check_label("subject", subject)
     found = _bundles(root / subject)
     if not found:
-        known = ", ".join(subjects(root)) or "none"
+        known = ", ".join(list_subjects(root)) or "none"
         raise BundleError(
             f"subject {subject!r} has no model in {root}, expected one of these "
             f"subjects: {known}. Calibrate first (rtbold calibrate --subject "

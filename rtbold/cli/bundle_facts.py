@@ -5,8 +5,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from rtbold.bundle.card import Card
-    from rtbold.bundle.store import Bundle
+    from rtbold.bundle import Bundle, Card
 
 
 def described(path: "Path", **named: Any) -> dict[str, Any]:  # noqa: ANN401
@@ -16,7 +15,7 @@ def described(path: "Path", **named: Any) -> dict[str, Any]:  # noqa: ANN401
     ----------
     named : further entries, which go first: ``code``, ``name``, ``place``, ...
     """
-    from rtbold.bundle.store import load
+    from rtbold.bundle import load
     from rtbold.errors import BundleError
 
     try:
@@ -53,7 +52,7 @@ def _facts(bundle: "Bundle") -> dict[str, Any]:
 
 def _unfit(card: "Card", targets: list[str]) -> dict[str, str]:
     """Return why calibration found a target unfit for feedback, where it did."""
-    from rtbold.bundle.gates import unfit_because
+    from rtbold.bundle import unfit_because
 
     why = {target: unfit_because(card, target) for target in targets}
     return {target: said for target, said in why.items() if said}

@@ -12,11 +12,14 @@ from rtbold.cli import calibrate_live, options
 from rtbold.cli.process import settle
 
 if TYPE_CHECKING:
-    from rtbold.bundle.store import Bundle
-    from rtbold.calibration.fit.protocol import Progress
-    from rtbold.calibration.result import CalibrationResult
-    from rtbold.calibration.save import Saved, Told
-    from rtbold.calibration.settings import CalibrationSettings
+    from rtbold.bundle import Bundle
+    from rtbold.calibration import (
+        CalibrationResult,
+        CalibrationSettings,
+        Progress,
+        Saved,
+        Told,
+    )
 
 
 # The work behind ``rtbold calibrate``, and what is said of its result.
@@ -27,16 +30,15 @@ def fit_and_save(settings: "CalibrationSettings", *, as_json: bool) -> None:
     import datetime
     import time
 
-    from rtbold.bundle.subjects import check_room
-    from rtbold.calibration.recipe import Hooks, calibrate
-    from rtbold.calibration.save import save
+    from rtbold.bundle import check_room
+    from rtbold.calibration import Hooks, calibrate, save_result
 
     check_room(settings.root)
     lines = ProgressLines(now_s=time.monotonic)
     hooks = Hooks(say=lines.say, tell=lines.tell, now_s=time.monotonic)
     result = calibrate(settings, hooks)
     lines.say("writing the model and its report")
-    saved = save(result, datetime.datetime.now(datetime.UTC), _onto(lines))
+    saved = save_result(result, datetime.datetime.now(datetime.UTC), _onto(lines))
     lines.say("compiling it for this machine")
     compiled = _compiled(saved.bundle)
     lines.end()
@@ -48,14 +50,14 @@ def fit_and_save(settings: "CalibrationSettings", *, as_json: bool) -> None:
 
 def _onto(lines: "ProgressLines") -> "Told":
     """Return what shows how much of the report is done."""
-    from rtbold.calibration.fit.protocol import Progress
+    from rtbold.calibration import Progress
 
     return lambda share: lines.tell(Progress("report", round(100 * share), 100, None))
 
 
 def summary_lines(result: "CalibrationResult", saved: "Saved") -> list[str]:
     """Return what a researcher wants to know at once."""
-    from rtbold.calibration.result import summary
+    from rtbold.calibration import summary
 
     return [
         *summary(result),
@@ -69,7 +71,7 @@ def _compiled(bundle: "Bundle") -> str:
     """Compile for this machine's engine; what is not possible is no error here."""
     import time
 
-    from rtbold.engine.openvino_compile import CompileSettings, compile_precisions
+    from rtbold.engine import CompileSettings, compile_precisions
     from rtbold.errors import RtboldError
 
     try:
@@ -249,14 +251,13 @@ def calibrate(
     """
     n_threads = settle(os.environ, threads)
 
-    from rtbold.bundle.gates import parse_cleaning
-    from rtbold.bundle.subjects import default_root
-    from rtbold.calibration.inputs.alignment import Pairing
-    from rtbold.calibration.inputs.triggers import MarkerChoice
-    from rtbold.calibration.inputs.windows import WindowSettings
-    from rtbold.calibration.settings import (
+    from rtbold.bundle import default_root, parse_cleaning
+    from rtbold.calibration import (
         CalibrationSettings,
+        MarkerChoice,
+        Pairing,
         ScanFiles,
+        WindowSettings,
         parse_contrast,
         parse_horizon,
     )
@@ -296,7 +297,7 @@ def calibrate(
 
 def _base(base: str, continue_: str | None, subject: str, root: Path) -> str:
     """Return the base's path or name; a continued one is the subject's own."""
-    from rtbold.bundle.subjects import one_of
+    from rtbold.bundle import one_of
     from rtbold.errors import ConfigError
 
     if continue_ is None:

@@ -11,8 +11,7 @@ import typer
 from rtbold.errors import ConfigError
 
 if TYPE_CHECKING:
-    from rtbold.calibration.live.scan import LiveSettings
-    from rtbold.calibration.settings import CalibrationSettings
+    from rtbold.calibration import CalibrationSettings, LiveSettings
 
 Live = Annotated[
     bool, typer.Option("--live", help="Record EEG and measured BOLD now, then fit.")
@@ -88,15 +87,14 @@ def recorded(
     ------
     RtboldError : options, streams or base are wrong, or nothing was measured.
     """
-    from rtbold.acquire.streams import LslClock
-    from rtbold.bundle import store as bundles
-    from rtbold.bundle.subjects import check_room
-    from rtbold.calibration.live.scan import live_pairing, record_scan
-    from rtbold.calibration.settings import NOTHING
+    from rtbold import bundle
+    from rtbold.acquire import LslClock
+    from rtbold.bundle import check_room
+    from rtbold.calibration import NOTHING, live_pairing, record_scan
 
     check_room(settings.root)
     if settings.base != NOTHING:
-        bundles.load(settings.base)  # a wrong name costs no scan
+        bundle.load(settings.base)  # a wrong name costs no scan
     live = live_settings(settings, options)
     pressed: list[int] = []
     with _first_interrupt_ends_the_scan(pressed):
@@ -127,12 +125,10 @@ def live_settings(
     ------
     ConfigError : the source, the phases or the triggers were not said.
     """
-    from rtbold.acquire.bold import check_source
-    from rtbold.acquire.bold_readers import parse_source
-    from rtbold.calibration.live.protocol import parse_phases
-    from rtbold.calibration.live.scan import LiveSettings
+    from rtbold.acquire import check_source, parse_source
+    from rtbold.calibration import LiveSettings, parse_phases
     from rtbold.config import RunSettings, check_range
-    from rtbold.session.open import acquisition_settings
+    from rtbold.session import acquisition_settings
 
     if options.source is None:
         raise ConfigError(

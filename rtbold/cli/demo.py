@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from rtbold.messages import FloatArray
-    from rtbold.sim.demo import DemoData, DemoProcesses, DemoSettings
+    from rtbold.sim import DemoData, DemoProcesses, DemoSettings
 SILENCE_S = 45.0  # a session that says nothing for so long has hung
 VIEWS = ("dashboard", "terminal", "lines")
 
@@ -60,8 +60,7 @@ def demo(
     from rich.console import Console
 
     from rtbold.config import RunSettings
-    from rtbold.sim.demo import DemoProcesses, DemoSettings, card_of
-    from rtbold.sim.settings import DEMO_SEED
+    from rtbold.sim import DEMO_SEED, DemoProcesses, DemoSettings, card_of
 
     console = Console()
     shown = choose_view("lines" if headless else view, terminal=console.is_terminal)
@@ -128,7 +127,7 @@ def _follow(
     import time
 
     from rtbold.errors import RtboldError
-    from rtbold.sim.demo import DemoData, subscriber
+    from rtbold.sim import DemoData, subscriber
 
     data = DemoData()
     with subscriber(settings) as feed:
@@ -151,7 +150,7 @@ def _window(
     settings: "DemoSettings", processes: "DemoProcesses", console: "Console"
 ) -> "DemoData":
     """Show the dashboard until it is closed; then the demo ends."""
-    from rtbold.sim.demo import feed_address
+    from rtbold.sim import feed_address
 
     control = f"tcp://127.0.0.1:{settings.control_port}"
     typer.echo("the dashboard opens; close its window to end the demo")
@@ -179,7 +178,7 @@ def _screen(
 ) -> "DemoData":
     from rich.live import Live
 
-    from rtbold.sim.demo import DemoData
+    from rtbold.sim import DemoData
 
     with Live(live(DemoData()), console=console, auto_refresh=False) as screen:
         return _follow(
@@ -192,7 +191,7 @@ def _screen(
 def _summarise(data: "DemoData", console: "Console") -> None:
     import numpy as np
 
-    from rtbold.sim.demo import ENOUGH_VOLUMES
+    from rtbold.sim import ENOUGH_VOLUMES
 
     counts = ", ".join(f"{n} {status}" for status, n in data.n_by_status.items())
     typer.echo(f"predictions: {counts or 'none'}")

@@ -10,8 +10,7 @@ import typer
 from rtbold.errors import ConfigError
 
 if TYPE_CHECKING:
-    from rtbold.preflight.delay import DelayEstimate, DelayRequest
-    from rtbold.preflight.machine import Check
+    from rtbold.preflight import Check, DelayEstimate, DelayRequest
 
 
 def doctor(
@@ -63,7 +62,7 @@ def doctor(
     Example: `rtbold doctor --measure-delay --raw BrainVision --cleaned Cleaned`
     """
     if measure_delay:
-        from rtbold.preflight.delay import DelayRequest
+        from rtbold.preflight import DelayRequest
 
         if not (seconds > 0 and 0 < max_lag <= 10):
             raise ConfigError(
@@ -82,8 +81,7 @@ def doctor(
         return
     from rich.console import Console
 
-    from rtbold.preflight.machine import examine_machine as examine
-    from rtbold.preflight.machine import worst_state
+    from rtbold.preflight import examine_machine as examine, worst_state
 
     with Console(stderr=True).status("checking, about five seconds"):
         checks = list(
@@ -120,7 +118,7 @@ def _measure_delay(request: "DelayRequest", *, as_json: bool) -> None:
     from rich.progress import Progress
 
     from rtbold.clock import MonotonicClock
-    from rtbold.preflight.delay import measure_delay
+    from rtbold.preflight import measure_delay
 
     # On standard error, so that --json leaves one object on standard output.
     with Progress(console=Console(stderr=True), transient=True) as progress:

@@ -49,7 +49,7 @@ def fake(
 
     from rtbold.clock import MonotonicClock
     from rtbold.config import check_range
-    from rtbold.sim.fake import FakeSettings, run_fake
+    from rtbold.sim import FakeSettings, run_fake
 
     check_range("--speed", speed, 0.01, 1000)
     check_range("--duration", duration, 0, 7 * 86400)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from rtbold.gui.state.address import Address
+    from rtbold.gui import Address
 
 THEMES = ("dark", "light")
 FORMS = ("thermometer", "circle", "trace")
@@ -63,7 +63,7 @@ def gui(
     address = _address(connect, control, secret=keys_secret, server=server_key)
     if (trouble := why_no_window()) is not None:
         raise RtboldError(trouble)
-    from rtbold.gui.views.app import AppOptions, run
+    from rtbold.gui import AppOptions, run
 
     options = AppOptions(
         address=address,
@@ -83,7 +83,7 @@ def _address(
     server: Path | None,
 ) -> "Address | None":
     from rtbold.errors import ConfigError
-    from rtbold.gui.state.address import parse_address
+    from rtbold.gui import parse_address
 
     if connect is None:
         if control or secret or server:

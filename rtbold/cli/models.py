@@ -10,9 +10,9 @@ import typer
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from rtbold.bundle.card import Card
+    from rtbold.bundle import Card
     from rtbold.messages import Float32Array
-    from rtbold.models.published.importing import Outcome
+    from rtbold.models import Outcome
 # Clean EEG has an sd of some 5 to 50 uV; in volt 1e-5, in nanovolt 1e4.
 PLAUSIBLE_SD_UV = (0.1, 3000.0)
 Subjects = Annotated[
@@ -38,7 +38,7 @@ def list_models(
     """
     import json
 
-    from rtbold.bundle.store import available
+    from rtbold.bundle import available
     from rtbold.cli.bundle_facts import described
 
     rows = [
@@ -74,7 +74,7 @@ def show(
     """
     import msgspec
 
-    from rtbold.bundle.store import load
+    from rtbold.bundle import load
 
     found = load(bundle, subject_root=root)
     if as_json:
@@ -109,11 +109,9 @@ def predict(
     """
     import numpy as np
 
-    from rtbold.bundle.gates import check_trained
-    from rtbold.bundle.store import load
-    from rtbold.engine.files import read_windows, write_array
-    from rtbold.engine.opening import open_engine
-    from rtbold.files.bold_tables import check_folder
+    from rtbold.bundle import check_trained, load
+    from rtbold.engine import open_engine, read_windows, write_array
+    from rtbold.files import check_folder
 
     check_folder(out)  # before the work, which may take a while
     found = load(bundle, subject_root=root)
@@ -285,8 +283,7 @@ def import_(
     from rtbold.errors import EngineError
 
     try:
-        from rtbold.models.montage import Montage
-        from rtbold.models.published.importing import ImportSettings, import_checkpoints
+        from rtbold.models import ImportSettings, Montage, import_checkpoints
     except ImportError as error:
         raise EngineError(
             f"importing checkpoints needs {error.name}, which is not installed; "

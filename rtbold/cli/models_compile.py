@@ -9,9 +9,8 @@ import typer
 from rtbold.cli.models import Subjects
 
 if TYPE_CHECKING:
-    from rtbold.bundle.store import Bundle
-    from rtbold.engine.openvino_compile import Tried
-    from rtbold.engine.tensorrt_compile import CompiledFile
+    from rtbold.bundle import Bundle
+    from rtbold.engine import CompiledFile, Tried
 
 ENGINES = ("openvino", "tensorrt", "all")
 ALL_PRECISIONS = "auto"
@@ -27,8 +26,8 @@ def export(
 
     Example: rtbold models export demo --out demo.onnx
     """
-    from rtbold.bundle.store import load
-    from rtbold.engine.files import export_onnx
+    from rtbold.bundle import load
+    from rtbold.engine import export_onnx
 
     found = load(bundle, subject_root=root)
     facts = export_onnx(found, out)
@@ -72,8 +71,8 @@ def compile_(
 
     Example: rtbold models compile demo
     """
-    from rtbold.bundle.store import load
-    from rtbold.engine.records import engines_folder
+    from rtbold.bundle import load
+    from rtbold.engine import engines_folder
     from rtbold.errors import EngineError
 
     wanted = _wanted(engine, precision or [], gpu or [])
@@ -94,9 +93,11 @@ class _Wanted:
     """Which precisions go to which engine; None: none of those that were named."""
 
     def __init__(self, precisions: Sequence[str]) -> None:
-        from rtbold.engine.openvino import NOT_OFFERED
-        from rtbold.engine.openvino import PRECISIONS as CPU
-        from rtbold.engine.tensorrt_package import TENSORRT_PRECISIONS as GPU
+        from rtbold.engine import (
+            NOT_OFFERED,
+            PRECISIONS as CPU,
+            TENSORRT_PRECISIONS as GPU,
+        )
 
         everything = not precisions or ALL_PRECISIONS in precisions
         on_cpu = [p for p in precisions if p in (*CPU, *NOT_OFFERED)]  # says why not
@@ -141,8 +142,7 @@ def _on_cpu(
 ) -> "list[Tried]":
     import time
 
-    from rtbold.engine.files import read_windows
-    from rtbold.engine.openvino_compile import CompileSettings, compile_precisions
+    from rtbold.engine import CompileSettings, compile_precisions, read_windows
 
     more_uv = None if windows is None else read_windows(windows, bundle.card)
     settings = CompileSettings(
@@ -165,7 +165,7 @@ def _for_gpus(
     bundle: "Bundle", gpus: Sequence[str], precisions: Sequence[str], *, alone: bool
 ) -> "list[CompiledFile]":
     """Say and return what was compiled; beside the CPU, no TensorRT is no error."""
-    from rtbold.engine.tensorrt_compile import compile_for
+    from rtbold.engine import compile_for
     from rtbold.errors import RtboldError
 
     try:

@@ -7,20 +7,14 @@ from typing import TYPE_CHECKING, Annotated, Protocol
 
 import typer
 
-from rtbold.cli import options
-from rtbold.cli import process as threads
+from rtbold.cli import options, process as threads
 from rtbold.cli.models import Subjects
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from rtbold.bundle.store import Bundle
-    from rtbold.calibration.explain.attribution import (
-        Attribution,
-        ExplainSettings,
-        Progress,
-    )
-    from rtbold.calibration.explain.windows import Windows
+    from rtbold.bundle import Bundle
+    from rtbold.calibration import Attribution, ExplainSettings, Windows
     from rtbold.config import RunSettings
 
 MOST_WINDOWS = 256
@@ -73,7 +67,7 @@ def explain(
     """
     threads.settle(os.environ, None)
 
-    from rtbold.bundle.store import load
+    from rtbold.bundle import load
     from rtbold.config import RunSettings
 
     run = RunSettings.build(
@@ -95,14 +89,14 @@ def explain(
     if as_json:
         typer.echo(_json(told, found, file, seen))
     else:
-        from rtbold.calibration.explain.figure import summary
+        from rtbold.calibration import shares_summary
 
-        typer.echo("\n".join([_counted(seen), *(summary(one) for one in told)]))
+        typer.echo("\n".join([_counted(seen), *(shares_summary(one) for one in told)]))
     typer.echo(f"figure in {picture}", err=True)
 
 
 def _check_installed() -> None:
-    from rtbold.files.recording import require
+    from rtbold.files import require
 
     for module in ("torch", "safetensors", "captum", "matplotlib", "mne"):
         require(module, extra="calibration", purpose="models explain")
@@ -117,16 +111,17 @@ def _checked(
     method: str,
 ) -> "tuple[ExplainSettings, list[str]]":
     """Refuse what cannot work before the recording is read."""
-    from rtbold.calibration.explain.attribution import (
+    from rtbold.calibration import (
         MIN_WINDOWS,
         ExplainSettings,
         as_method,
+        check_format,
+        check_number,
         roi_index,
     )
-    from rtbold.calibration.explain.figure import check_format, check_number
     from rtbold.config import check_range
     from rtbold.electrodes import positions
-    from rtbold.files.bold_tables import check_folder
+    from rtbold.files import check_folder
 
     check_range("--windows", windows, MIN_WINDOWS, MOST_WINDOWS)
     settings = ExplainSettings(method=as_method(method))
@@ -148,7 +143,7 @@ def _windows(
     stream: str | None,
     n_wanted: int,
 ) -> "Windows":
-    from rtbold.calibration.explain.windows import WindowKeeper, windows_of
+    from rtbold.calibration import WindowKeeper, windows_of
     from rtbold.cli.replay import predictions
 
     keeper = WindowKeeper(n_wanted, len(bundle.card.rois))
@@ -163,8 +158,8 @@ def _attributions(
 ) -> "list[Attribution]":
     from dataclasses import replace
 
-    from rtbold.calibration.explain.attribution import attribute, overlapping
-    from rtbold.engine.torch import load_network
+    from rtbold.calibration import attribute, overlapping
+    from rtbold.engine import load_network
 
     network = load_network(bundle).requires_grad_(False)
     settings = replace(settings, block_n=overlapping(seen.t_end_s))
@@ -184,18 +179,20 @@ def _attributions(
     return told
 
 
-def _onto(bar: "_Bar") -> "Progress":
+def _onto(bar: "_Bar") -> "WindowProgress":
     return lambda share: bar.update(round(100 * share) - bar.pos)
 
 
 def _draw(
     told: "Sequence[Attribution]", picture: Path, bundle: "Bundle", file: Path
 ) -> None:
-    from rtbold.calibration.explain.figure import draw, save
+    from rtbold.calibration import draw, save_figure
 
     simulated = bundle.card.origin.simulated_lineage
     title = f"What predictions of bundle '{bundle.card.name}' in {file.name} rest on"
-    save(draw(told, title=title + (" (SIMULATED model)" if simulated else "")), picture)
+    save_figure(
+        draw(told, title=title + (" (SIMULATED model)" if simulated else "")), picture
+    )
 
 
 def _counted(seen: "Windows") -> str:
@@ -210,7 +207,7 @@ def _json(
 ) -> str:
     import json
 
-    from rtbold.calibration.explain.figure import as_dict
+    from rtbold.calibration import as_dict
 
     return json.dumps(
         {

@@ -8,9 +8,9 @@ import typer
 if TYPE_CHECKING:
     import threading
 
-    from rtbold.files.recording import Recording
+    from rtbold.files import Recording
     from rtbold.messages import Channel
-    from rtbold.sim.player import PlayReport, Track
+    from rtbold.sim import PlayReport, Track
 
 _LINGER_S = 0.5
 
@@ -61,8 +61,8 @@ def play(
     """
     from dataclasses import replace
 
-    from rtbold.files.read import read_recording
-    from rtbold.sim.player import cut, with_triggers
+    from rtbold.files import read_recording
+    from rtbold.sim import cut, with_triggers
 
     recording = read_recording(file, stream=stream, unit=unit)
     part = cut(recording, start_s=start, duration_s=duration)
@@ -92,11 +92,11 @@ def _play(
     loop: bool,
     wait_s: float,
 ) -> "PlayReport":
-    from rtbold.acquire.streams import LslClock
-    from rtbold.sim import outlets, player
+    from rtbold import sim
+    from rtbold.acquire import LslClock
 
-    eeg = outlets.open_eeg_outlet(
-        outlets.EegOutletSettings(
+    eeg = sim.open_eeg_outlet(
+        sim.EegOutletSettings(
             name=name,
             channels=_described(part),
             rate_hz=part.rate_hz,
@@ -114,10 +114,10 @@ def _play(
     if wait_s > 0:
         waited: dict[str, tuple[Any, float]] = {"": (eeg, wait_s)}
         if track is not None:
-            waited[" to the markers"] = (track.outlet, outlets.MARKERS_WAIT_S)
+            waited[" to the markers"] = (track.outlet, sim.MARKERS_WAIT_S)
         _wait_for_listeners(waited)
     clock = LslClock()
-    report = player.play(
+    report = sim.play(
         part.data_uv, part.rate_hz, eeg, clock,
         start_s=clock.now_s() + 0.2,
         markers=(track,) if track else (), loop=loop, stop=_stop_on_signals(),
@@ -128,11 +128,11 @@ def _play(
 
 
 def _markers(part: "Recording", name: str, *, note: str) -> "Track":
-    from rtbold.sim import outlets, player
+    from rtbold import sim
 
-    outlet = outlets.open_marker_outlet(name, simulated=part.simulated, note=note)
+    outlet = sim.open_marker_outlet(name, simulated=part.simulated, note=note)
     labels, times_s = zip(*((m.label, m.t_s) for m in part.markers), strict=True)
-    return player.Track(outlet, player.marker_events(labels, times_s))
+    return sim.Track(outlet, sim.marker_events(labels, times_s))
 
 
 def _wait_for_listeners(waited: "dict[str, tuple[Any, float]]") -> None:

@@ -10,7 +10,7 @@ import typer
 from rtbold.cli.options import AskedRun, takes_run_options
 
 if TYPE_CHECKING:
-    from rtbold.preflight.checks import ChannelReport, Finding
+    from rtbold.preflight import ChannelReport, Finding
 
 COLOURS = {"ok": "green", "warn": "yellow", "fail": "bold red"}
 
@@ -35,11 +35,10 @@ def preflight(
     """
     from rich.console import Console
 
-    from rtbold.acquire.streams import LslClock
-    from rtbold.bundle.subjects import default_root
+    from rtbold.acquire import LslClock
+    from rtbold.bundle import default_root
     from rtbold.config import check_range
-    from rtbold.preflight.checks import Finding
-    from rtbold.preflight.examine import PreflightSettings, examine
+    from rtbold.preflight import Finding, PreflightSettings, examine_session
 
     check_range("--listen", listen, 1, 60)
     settings = PreflightSettings(
@@ -49,7 +48,7 @@ def preflight(
     )
     found: list[Finding | ChannelReport] = []
     with Console(stderr=True).status(f"looking and listening, about {listen + 8:g} s"):
-        for one in examine(settings, LslClock()):
+        for one in examine_session(settings, LslClock()):
             found.append(one)
             if as_json:
                 typer.echo(json.dumps(_line(one)))
@@ -64,7 +63,7 @@ def preflight(
 
 
 def _line(one: "Finding | ChannelReport") -> dict[str, object]:
-    from rtbold.preflight.checks import Finding
+    from rtbold.preflight import Finding
 
     if isinstance(one, Finding):
         return {"check": asdict(one)}
@@ -85,7 +84,7 @@ def _show(found: Iterable["Finding | ChannelReport"]) -> None:
     from rich.markup import escape
     from rich.table import Table
 
-    from rtbold.preflight.checks import Finding
+    from rtbold.preflight import Finding
 
     table = Table("check", "state", "found, and what to do")
     extra: tuple[str, ...] = ()

@@ -11,13 +11,11 @@ import typer
 
 from rtbold.cli.options import AskedRun, takes_run_options
 from rtbold.pages import rendered
-from rtbold.preflight.go_no_go import Figures
-from rtbold.preflight.rehearse import Outcome
+from rtbold.preflight import Figures, Outcome
 
 if TYPE_CHECKING:
     from rtbold.errors import RtboldError
-    from rtbold.preflight.checks import Finding
-    from rtbold.preflight.rehearse import Outcome, RehearsalSettings, Stage
+    from rtbold.preflight import Finding, Outcome, RehearsalSettings, Stage
 COLOURS = {"ok": "green", "warn": "yellow", "fail": "bold red"}
 
 
@@ -48,9 +46,9 @@ def rehearse(
     Example: rtbold rehearse --subject S01 --stream BrainVision --trigger-stream
     BrainVision-Markers --trigger R128 --page rehearsal.html
     """
-    from rtbold.bundle.subjects import default_root
+    from rtbold.bundle import default_root
     from rtbold.config import check_range
-    from rtbold.preflight.rehearse import RehearsalSettings
+    from rtbold.preflight import RehearsalSettings
 
     check_range("--duration", duration, 20, 3600)
     if page is not None:
@@ -75,8 +73,8 @@ def _told(
     as_json: bool,
 ) -> "Outcome | None":
     """Rehearse, and tell each thing as it comes; return how it ended."""
-    from rtbold.acquire.streams import LslClock
-    from rtbold.preflight.rehearse import Outcome, Rehearsal
+    from rtbold.acquire import LslClock
+    from rtbold.preflight import Outcome, Rehearsal
 
     outcome, show = None, _say_json if as_json else _Lines()
     with _interrupts() as pressed:
@@ -116,7 +114,7 @@ def _check_page(page: Path) -> None:
 
 
 def _say_json(told: "Finding | Stage") -> None:
-    from rtbold.preflight.checks import Finding
+    from rtbold.preflight import Finding
 
     said = asdict(told)
     typer.echo(json.dumps({"check": said} if isinstance(told, Finding) else said))
@@ -131,7 +129,7 @@ class _Lines:
     def __call__(self, told: "Finding | Stage") -> None:
         import sys
 
-        from rtbold.preflight.checks import Finding
+        from rtbold.preflight import Finding
 
         if isinstance(told, Finding):
             if told.state != "ok":

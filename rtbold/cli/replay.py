@@ -10,11 +10,11 @@ from rtbold.cli import options
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from rtbold.bundle.store import Bundle
+    from rtbold.bundle import Bundle
     from rtbold.config import RunSettings
-    from rtbold.engine.protocol import Engine
+    from rtbold.engine import Engine
     from rtbold.messages import BoldPrediction
-    from rtbold.predict.pipeline import Model
+    from rtbold.predict import Model
 
 
 def replay(
@@ -47,9 +47,9 @@ def replay(
 
     Example: rtbold replay rest.vhdr --model demo --trigger R128 --out bold.tsv
     """
-    from rtbold.bundle.store import load
+    from rtbold.bundle import load
     from rtbold.config import RunSettings
-    from rtbold.files.bold_tables import check_folder, write_predictions_tsv
+    from rtbold.files import check_folder, write_predictions_tsv
 
     given = dict(
         model=model, trigger=trigger, tr_s=tr, dummy_volumes=dummy_volumes,
@@ -73,8 +73,8 @@ def _open_as_recorded(
     file: Path, bundle: "Bundle", *, engine: str | None, precision: str | None
 ) -> "Engine":
     """Open the engine that was asked for; by default the recorded session's."""
-    from rtbold.engine.opening import N_THREADS, open_engine, used
-    from rtbold.session.replay import recorded_engine
+    from rtbold.engine import N_THREADS, open_engine, used
+    from rtbold.session import recorded_engine
 
     recorded = recorded_engine(file)
     n_threads = recorded.n_threads if recorded else N_THREADS
@@ -104,7 +104,7 @@ def predictions(
     stream: str | None,
 ) -> "Iterator[BoldPrediction]":
     """Yield the predictions of any recording; one of ours by its own settings."""
-    from rtbold.session import replay as core
+    from rtbold import session as core
 
     session = core.recorded_session(file)
     if session is None:
@@ -115,7 +115,7 @@ def predictions(
             "its published numbers will not come out again",
             err=True,
         )
-    return core.replay(session.events, bundle, model, session.settings)
+    return core.replay_events(session.events, bundle, model, session.settings)
 
 
 def _foreign(
@@ -127,10 +127,14 @@ def _foreign(
 ) -> "Iterator[BoldPrediction]":
     from dataclasses import replace
 
-    from rtbold.files.events import described, find_volume_label, recording_events
-    from rtbold.files.read import read_recording
-    from rtbold.session import replay as core
-    from rtbold.session.open import stream_pipeline_settings
+    from rtbold import session as core
+    from rtbold.files import (
+        described,
+        find_volume_label,
+        read_recording,
+        recording_events,
+    )
+    from rtbold.session import stream_pipeline_settings
 
     recording = read_recording(file, stream=stream, unit=run.unit)
     tr_s = run.tr_s or bundle.card.tr_s
@@ -141,4 +145,4 @@ def _foreign(
     description = described(recording, run.reference)
     settings = stream_pipeline_settings(run, bundle, description)
     events = recording_events(recording, volume_label=label, reference=run.reference)
-    return core.replay(events, bundle, model, settings)
+    return core.replay_events(events, bundle, model, settings)

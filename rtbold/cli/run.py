@@ -7,7 +7,7 @@ import typer
 from rtbold.cli.options import AskedRun, takes_run_options
 
 if TYPE_CHECKING:
-    from rtbold.session.session import Session, SessionSummary
+    from rtbold.session import Session, SessionSummary
 
 TERMINATED = 128 + 15  # as a shell reports SIGTERM
 
@@ -21,10 +21,10 @@ def run(asked: AskedRun) -> None:
     """
     import time
 
-    from rtbold.acquire.streams import LslClock
-    from rtbold.bundle.subjects import default_root, newest
+    from rtbold.acquire import LslClock
+    from rtbold.bundle import default_root, newest
     from rtbold.cli.process import SessionLog
-    from rtbold.session.open import open_session
+    from rtbold.session import open_session
 
     settings = asked.settings
     subject_root = asked.root or default_root()

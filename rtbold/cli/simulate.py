@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from rtbold.sim.settings import TwinSettings
+    from rtbold.sim import TwinSettings
 
 
 def simulate(
@@ -51,7 +51,7 @@ def simulate(
     Example: rtbold simulate --seed 5000 --level hard --duration 600
     """
     from rtbold.config import check_range
-    from rtbold.sim.settings import ECG, NEUROBOLT_CHANNELS, TwinSettings, as_level
+    from rtbold.sim import ECG, NEUROBOLT_CHANNELS, TwinSettings, as_level
 
     check_range("--wait-for-consumers", wait_for_consumers, 0, 3600)
     check_range("--mains", mains, 40, 70)
@@ -67,7 +67,7 @@ def simulate(
         sample_index_channel=sample_index,
     )
     if save is not None:
-        from rtbold.sim.twin import write_session
+        from rtbold.sim import write_session
 
         typer.echo(f"wrote {write_session(settings, save)}", err=True)
         return
@@ -78,9 +78,8 @@ def _play(settings: "TwinSettings", *, name: str, wait_s: float) -> None:
     import signal
     import threading
 
-    from rtbold.acquire.streams import LslClock
-    from rtbold.sim.outlets import BroadcastSettings, broadcast
-    from rtbold.sim.twin import simulate_base
+    from rtbold.acquire import LslClock
+    from rtbold.sim import BroadcastSettings, broadcast, simulate_base
 
     typer.echo("making the session ...", err=True)
     recording = simulate_base(settings)  # before the handlers: a signal ends it at once

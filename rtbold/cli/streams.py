@@ -8,7 +8,7 @@ import typer
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from rtbold.acquire.streams import FoundStream
+    from rtbold.acquire import FoundStream
 
 
 def streams(
@@ -29,7 +29,7 @@ def streams(
 
     from rich.console import Console
 
-    from rtbold.acquire.streams import SIMULATED, Resolver, discover
+    from rtbold.acquire import SIMULATED, Resolver, discover
     from rtbold.clock import MonotonicClock
 
     simulated = Resolver(SIMULATED)  # the senders know; a listing has no description

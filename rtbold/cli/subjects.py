@@ -10,8 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-    from rtbold.bundle.store import Bundle
-    from rtbold.bundle.subjects import Calibrated
+    from rtbold.bundle import Bundle, Calibrated
 
 Subject = Annotated[str, typer.Argument(help="Code of the subject.")]
 Calibration = Annotated[str, typer.Option("--calibration", help="Its name, or latest.")]
@@ -29,10 +28,10 @@ def list_subjects(
 
     Example: rtbold subjects list
     """
-    from rtbold.bundle.subjects import calibrations, default_root, subjects
+    from rtbold.bundle import calibrations, default_root, list_subjects
 
     folder = root or default_root()
-    codes = (subject,) if subject is not None else subjects(folder)
+    codes = (subject,) if subject is not None else list_subjects(folder)
     entries = [entry for code in codes for entry in calibrations(folder, code)]
     if as_json:
         typer.echo(_as_json(entries))
@@ -55,8 +54,7 @@ def show(
     """
     import msgspec
 
-    from rtbold.bundle.store import load
-    from rtbold.bundle.subjects import default_root, one_of
+    from rtbold.bundle import default_root, load, one_of
 
     found = load(one_of(root or default_root(), subject, calibration))
     if as_json:
@@ -79,8 +77,7 @@ def compare(
     """
     import msgspec
 
-    from rtbold.bundle.store import load
-    from rtbold.bundle.subjects import calibrations, default_root
+    from rtbold.bundle import calibrations, default_root, load
 
     entries = calibrations(root or default_root(), subject)
     bundles = [load(entry.path) for entry in entries]
@@ -108,7 +105,7 @@ def _as_json(entries: "Sequence[Calibrated]") -> str:
 
 def _row(code: str, path: "Path") -> str:
     """Return one line; a bundle that cannot be read is named, and the others shown."""
-    from rtbold.bundle.store import load
+    from rtbold.bundle import load
     from rtbold.errors import BundleError
 
     try:

@@ -14,7 +14,7 @@ from functools import cache
 import numpy as np
 from scipy import signal
 
-from rtbold.bundle.card import Conditioning
+from rtbold.bundle import Conditioning
 from rtbold.condition.block_statistics import NUMBER_MAX_UV, is_number
 from rtbold.errors import ConfigError, RateMismatch
 from rtbold.messages import MODEL_RATE_HZ, Float32Array, FloatArray

@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.polynomial import legendre
 
-from rtbold.bundle.card import Card
+from rtbold.bundle import Card
 from rtbold.electrodes import canonical, has_position, match, positions
 from rtbold.errors import BundleError, StreamMismatch
 from rtbold.messages import Float32Array, FloatArray, StreamDescription

@@ -1,6 +1,5 @@
 """Inference engines behind one protocol (``rtbold.engine.protocol.Engine``)."""
 
-from rtbold.engine.opening import open_engine
-from rtbold.engine.protocol import Engine
+import lazy_loader
 
-__all__ = ["Engine", "open_engine"]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

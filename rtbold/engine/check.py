@@ -5,9 +5,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from rtbold.bundle.card import Card
-from rtbold.bundle.check_windows import CheckSet, read_check, spread
-from rtbold.bundle.store import Bundle
+from rtbold.bundle import Bundle, Card, CheckSet, read_check, spread
 from rtbold.engine.protocol import Engine
 from rtbold.errors import EngineError
 from rtbold.messages import MODEL_RATE_HZ, WINDOW_SAMPLES, Float32Array

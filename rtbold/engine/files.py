@@ -10,9 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from rtbold.bundle.card import Card
-from rtbold.bundle.check_windows import read_check
-from rtbold.bundle.store import Bundle
+from rtbold.bundle import Bundle, Card, read_check
 from rtbold.engine.check import EXACT, answers_of, deviation, why_refused
 from rtbold.engine.openvino import Model, OpenVinoEngine, open_core
 from rtbold.engine.protocol import check_windows

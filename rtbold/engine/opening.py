@@ -2,7 +2,7 @@
 
 import logging
 
-from rtbold.bundle.store import Bundle
+from rtbold.bundle import Bundle
 from rtbold.config import ENGINES, PRECISIONS
 from rtbold.engine.check import EXACT, verify
 from rtbold.engine.openvino import (

@@ -5,8 +5,7 @@ from typing import Any, Protocol, TypeAlias
 
 import numpy as np
 
-from rtbold.bundle.card import Card
-from rtbold.bundle.store import Bundle
+from rtbold.bundle import Bundle, Card
 from rtbold.engine.check import EXACT
 from rtbold.engine.protocol import check_finite, check_windows
 from rtbold.engine.records import (

@@ -18,8 +18,7 @@ from types import ModuleType
 
 import numpy as np
 
-from rtbold.bundle.check_windows import CheckSet, read_check
-from rtbold.bundle.store import Bundle
+from rtbold.bundle import Bundle, CheckSet, read_check
 from rtbold.engine.check import (
     EXACT,
     Deviation,

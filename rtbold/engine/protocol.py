@@ -5,7 +5,7 @@ from typing import Protocol
 import msgspec
 import numpy as np
 
-from rtbold.bundle.card import Card
+from rtbold.bundle import Card
 from rtbold.errors import EngineError
 from rtbold.messages import WINDOW_SAMPLES, Float32Array
 

@@ -16,8 +16,7 @@ from typing import Protocol, TypeVar
 import msgspec
 from platformdirs import user_cache_path
 
-from rtbold.bundle.card import FileHash
-from rtbold.bundle.store import ENGINES_FOLDER, Bundle
+from rtbold.bundle import ENGINES_FOLDER, Bundle, FileHash
 from rtbold.errors import ConfigError, EngineError
 
 RECORD_FORMAT = 2  # 1: not judged on disturbed windows

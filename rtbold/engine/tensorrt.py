@@ -15,7 +15,7 @@ from typing import Protocol
 
 import numpy as np
 
-from rtbold.bundle.store import Bundle
+from rtbold.bundle import Bundle
 from rtbold.engine.protocol import check_finite, check_windows
 from rtbold.engine.records import MODEL_FILE, engines_folder
 from rtbold.engine.tensorrt_compile import (

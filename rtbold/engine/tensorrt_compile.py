@@ -10,7 +10,7 @@ from typing import Protocol
 
 import msgspec
 
-from rtbold.bundle.store import Bundle
+from rtbold.bundle import Bundle
 from rtbold.engine.records import (
     MODEL_FILE,
     decoded,
@@ -21,8 +21,8 @@ from rtbold.engine.records import (
 )
 from rtbold.engine.tensorrt_cuda import first_device
 from rtbold.engine.tensorrt_half import half_products
-from rtbold.engine.tensorrt_package import TENSORRT_PRECISIONS as PRECISIONS
 from rtbold.engine.tensorrt_package import (
+    TENSORRT_PRECISIONS as PRECISIONS,
     TensorRt,
     check_gpu,
     check_precision,

@@ -5,7 +5,7 @@ The other engines are checked against this one. It needs the extra ``calibration
 
 import numpy as np
 
-from rtbold.bundle.store import Bundle
+from rtbold.bundle import Bundle
 from rtbold.engine.protocol import check_finite, check_windows
 from rtbold.errors import BundleError, EngineError
 from rtbold.messages import WINDOW_SAMPLES, Float32Array
@@ -20,7 +20,7 @@ except ImportError as _error:
         "pip install 'rtbold[calibration]', or use --engine openvino"
     ) from _error
 
-from rtbold.models.registry import build
+from rtbold.models import build
 
 WEIGHTS_FILE = "weights.safetensors"
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from rtbold.acquire.describe import factors_to_uv
+from rtbold.acquire import factors_to_uv
 from rtbold.electrodes import channel_kind
 from rtbold.errors import DataFileError
 from rtbold.files.recording import (

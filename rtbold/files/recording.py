@@ -7,7 +7,7 @@ from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 
-from rtbold.acquire.describe import to_uv_factor
+from rtbold.acquire import to_uv_factor
 from rtbold.errors import RtboldError
 from rtbold.messages import (
     Channel,

@@ -10,8 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from rtbold.acquire.describe import describe, factors_to_uv
-from rtbold.acquire.triggers import find_channel
+from rtbold.acquire import describe_stream, factors_to_uv, find_channel
 from rtbold.errors import DataFileError
 from rtbold.files.recording import (
     ReadOptions,
@@ -246,7 +245,7 @@ class _Complaints(logging.Handler):
 def _stream(chunks: XdfChunks, loaded: Loaded) -> XdfStream:
     stream_id = int(loaded["info"]["stream_id"])
     return XdfStream(
-        description=describe(chunks.stream_xml[stream_id]),
+        description=describe_stream(chunks.stream_xml[stream_id]),
         is_text=loaded["info"]["channel_format"][0] == "string",
         values=loaded["time_series"],
         stamps_s=np.asarray(loaded["time_stamps"], dtype=np.float64),

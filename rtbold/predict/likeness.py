@@ -13,8 +13,8 @@ from typing import Final, Literal
 
 import numpy as np
 
-from rtbold.bundle.card import LikenessReference, Spread, Statistic
-from rtbold.condition.spectra import WindowStatistics, window_statistics
+from rtbold.bundle import LikenessReference, Spread, Statistic
+from rtbold.condition import WindowStatistics, window_statistics
 from rtbold.errors import ConfigError
 from rtbold.messages import Float32Array, FloatArray
 

@@ -9,9 +9,8 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 
-from rtbold.bundle.card import Card
-from rtbold.condition.clocks import StreamClocks
-from rtbold.condition.spatial import check_same_kind, model_window
+from rtbold.bundle import Card
+from rtbold.condition import StreamClocks, check_same_kind, model_window
 from rtbold.errors import EngineError, RateMismatch, StreamMismatch
 from rtbold.messages import (
     WINDOW_S,
@@ -41,9 +40,17 @@ from rtbold.predict.status import (
     status_of,
     with_fact,
 )
-from rtbold.window.intake import Intake, IntakeCounters, IntakeSettings
-from rtbold.window.schedule import Schedule, ScheduleSettings, TriggerNote, trigger_kind
-from rtbold.window.segment import SpanFacts, WindowSpan
+from rtbold.window import (
+    Intake,
+    IntakeCounters,
+    IntakeSettings,
+    Schedule,
+    ScheduleSettings,
+    SpanFacts,
+    TriggerNote,
+    WindowSpan,
+    trigger_kind,
+)
 
 # The answers of the pipeline to one tick, from null to judged.
 

@@ -13,7 +13,7 @@ from typing import Final, Literal, NamedTuple, get_args
 
 import numpy as np
 
-from rtbold.condition.channel_quality import Amplitude, ChannelFlag
+from rtbold.condition import Amplitude, ChannelFlag
 from rtbold.errors import ConfigError
 from rtbold.messages import BoldPrediction, Reason, Status, worst
 

@@ -7,10 +7,10 @@ from itertools import pairwise
 from statistics import median
 from typing import Literal
 
-from rtbold.bundle.card import Card
-from rtbold.condition.channel_quality import MonitoredChannel
-from rtbold.condition.spatial import (
+from rtbold.bundle import Card
+from rtbold.condition import (
     MIN_SOURCES,
+    MonitoredChannel,
     SpatialMatrix,
     SpatialSettings,
     usable_channels,
@@ -18,8 +18,8 @@ from rtbold.condition.spatial import (
 from rtbold.electrodes import canonical, has_position
 from rtbold.errors import RtboldError, StreamMismatch
 from rtbold.messages import TR_TOLERANCE, ChannelState, StreamDescription
-from rtbold.predict.status import QualitySettings
-from rtbold.window.schedule import JITTER_S
+from rtbold.predict import QualitySettings
+from rtbold.window import JITTER_S
 
 FindingState = Literal["ok", "warn", "fail"]
 Match = Literal["same", "alias", "missing"]

@@ -5,13 +5,21 @@ from dataclasses import dataclass
 
 import numpy as np
 import pylsl
-from pylsl.util import LostError
-from pylsl.util import TimeoutError as LslTimeoutError
+from pylsl.util import LostError, TimeoutError as LslTimeoutError
 from scipy import signal
 
-from rtbold.acquire.describe import describe, require_eeg, require_markers
-from rtbold.acquire.streams import Resolver, StreamQuery, choose, fitting, found_stream
-from rtbold.acquire.triggers import choose_label, marker_labels
+from rtbold.acquire import (
+    Resolver,
+    StreamQuery,
+    choose,
+    choose_label,
+    describe_stream,
+    fitting,
+    found_stream,
+    marker_labels,
+    require_eeg,
+    require_markers,
+)
 from rtbold.clock import Clock
 from rtbold.electrodes import canonical
 from rtbold.errors import ConfigError, DataFileError, StreamMismatch, StreamNotFound
@@ -464,7 +472,7 @@ def open_streams(names: list[str], wait_s: float, clock: Clock) -> dict[str, Ope
 def _opened(info: pylsl.StreamInfo) -> Opened:
     inlet = pylsl.StreamInlet(info, max_buflen=30, recover=False)
     try:
-        stream = describe(inlet.info(timeout=OPEN_LIMIT_S).as_xml())
+        stream = describe_stream(inlet.info(timeout=OPEN_LIMIT_S).as_xml())
         inlet.open_stream(timeout=OPEN_LIMIT_S)
         offset_s = float(inlet.time_correction(timeout=OPEN_LIMIT_S))
     except (LostError, LslTimeoutError) as error:

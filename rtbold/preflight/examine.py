@@ -10,23 +10,19 @@ from typing import Any
 
 import psutil
 
-from rtbold.bundle.card import Card
-from rtbold.bundle.gates import check_domain, domain_reasons
-from rtbold.bundle.store import Bundle
+from rtbold.bundle import Bundle, Card, check_domain, domain_reasons
 from rtbold.client import request
 from rtbold.clock import Clock
 from rtbold.config import RunSettings, check_label
-from rtbold.engine.opening import open_engine
-from rtbold.engine.protocol import Engine
+from rtbold.engine import Engine, open_engine
 from rtbold.errors import RtboldError
 from rtbold.messages import Reason, StreamDescription
 from rtbold.preflight.checks import ChannelReport, Finding, asked, refused
 from rtbold.preflight.machine import check_disk, check_port, check_priority, time_engine
 from rtbold.preflight.streams import Streams
-from rtbold.publish.feedback import FeedbackSettings
-from rtbold.publish.sockets import ServerKeys, check_bind
-from rtbold.record.labrecorder import find_labrecorder
-from rtbold.session.open import UNNAMED_SUBJECT, load_bundle, session_domain
+from rtbold.publish import FeedbackSettings, ServerKeys, check_bind
+from rtbold.record import find_labrecorder
+from rtbold.session import UNNAMED_SUBJECT, load_bundle, session_domain
 
 # What a session would find on this machine before it starts: ports, disk, engine.
 
@@ -190,7 +186,7 @@ class PreflightSettings:
     listen_s: float = 6.0
 
 
-def examine(settings: PreflightSettings, clock: Clock) -> Iterator[Found]:
+def examine_session(settings: PreflightSettings, clock: Clock) -> Iterator[Found]:
     """Yield each check as it is done, the cheap ones first."""
     run = settings.run
     bundle, findings = _model(settings)

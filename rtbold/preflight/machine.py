@@ -18,14 +18,13 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 import psutil
 
-from rtbold.engine.tensorrt_cuda import CudaDevice, first_device
-from rtbold.engine.tensorrt_package import check_gpu, installed
+from rtbold.engine import CudaDevice, check_gpu, first_device, installed
 from rtbold.errors import EngineError, RtboldError
 from rtbold.preflight import lsl_loopback
 
 if TYPE_CHECKING:
-    from rtbold.bundle.card import Card
-    from rtbold.engine.protocol import Engine
+    from rtbold.bundle import Card
+    from rtbold.engine import Engine
 
 
 # What one check of ``rtbold doctor`` found, and the checks of the machine itself.
@@ -422,8 +421,8 @@ def _multicast_round_trip(word: bytes) -> bool:
 
 def check_engine(model: str, now_s: Callable[[], float] = time.perf_counter) -> Check:
     """Open a bundle as a session would, and time its inference."""
-    from rtbold.bundle.store import load
-    from rtbold.engine.opening import open_engine
+    from rtbold.bundle import load
+    from rtbold.engine import open_engine
 
     try:
         bundle = load(model)

@@ -15,7 +15,7 @@ from rtbold.errors import RtboldError
 from rtbold.messages import EegChunk, Marker
 from rtbold.preflight.checks import Finding
 from rtbold.preflight.count import RehearsalCount
-from rtbold.preflight.examine import PreflightSettings, examine
+from rtbold.preflight.examine import PreflightSettings, examine_session
 from rtbold.preflight.go_no_go import (
     Figures,
     RecordingFigures,
@@ -31,11 +31,14 @@ from rtbold.preflight.rehearsed_session import (
     follow,
     open_subscriber,
 )
-from rtbold.record.events_read import session_events
-from rtbold.record.folder import xdf_parts
-from rtbold.record.labrecorder import end_left_over, find_labrecorder
-from rtbold.record.recorder import NOTE_NAME
-from rtbold.session.open import load_bundle
+from rtbold.record import (
+    NOTE_NAME,
+    end_left_over,
+    find_labrecorder,
+    session_events,
+    xdf_parts,
+)
+from rtbold.session import load_bundle
 
 # Open what a rehearsal recorded, and prove that it is what the session saw.
 
@@ -181,7 +184,7 @@ class Rehearsal:
         looking = PreflightSettings(
             run=run, subject_root=self._settings.subject_root, listen_s=LISTEN_S
         )
-        for one in examine(looking, self._clock):
+        for one in examine_session(looking, self._clock):
             if isinstance(one, Finding):
                 self._before.append(one)
                 yield one

@@ -12,13 +12,13 @@ import msgspec
 import psutil
 import zmq
 
-from rtbold.acquire import inlet
+from rtbold import acquire
 from rtbold.client import CurveKeys, Subscriber, request
 from rtbold.clock import Clock
 from rtbold.config import RunSettings
 from rtbold.errors import ConfigError, RtboldError
 from rtbold.preflight.count import RehearsalCount
-from rtbold.publish.sockets import CLIENTS_FOLDER
+from rtbold.publish import CLIENTS_FOLDER
 
 START_S = 120.0  # for engine, streams and LabRecorder, beside the wait for streams
 END_S = 60.0  # LabRecorder alone takes six seconds
@@ -90,7 +90,7 @@ class RehearsedSession:
             inlets = [
                 child
                 for child in session.children()
-                if inlet.__name__ in child.cmdline()
+                if acquire.__name__ in child.cmdline()
             ]
             return float(sum(p.memory_info().rss for p in (session, *inlets))) / _MB
         return None

@@ -9,16 +9,25 @@ from statistics import median
 
 import numpy as np
 
-from rtbold.acquire.acquisition import Acquisition, AcquisitionSettings
-from rtbold.acquire.bold import OpenFeed, check_source, open_bold
-from rtbold.acquire.bold_readers import parse_source
-from rtbold.acquire.describe import factors_to_uv
-from rtbold.acquire.triggers import EventGate
-from rtbold.bundle.store import Bundle
+from rtbold.acquire import (
+    Acquisition,
+    AcquisitionSettings,
+    EventGate,
+    OpenFeed,
+    check_source,
+    factors_to_uv,
+    open_bold,
+    parse_source,
+)
+from rtbold.bundle import Bundle
 from rtbold.clock import Clock
-from rtbold.condition.channel_quality import ChannelMonitor, MonitoredChannel
-from rtbold.condition.clocks import StreamClocks
-from rtbold.condition.timebase import SampleClock, SampleClockSettings
+from rtbold.condition import (
+    ChannelMonitor,
+    MonitoredChannel,
+    SampleClock,
+    SampleClockSettings,
+    StreamClocks,
+)
 from rtbold.config import RunSettings
 from rtbold.errors import AmbiguousStream, ConfigError, RtboldError, StreamMismatch
 from rtbold.messages import ClockOffset, EegChunk, Event, Marker, StreamDescription
@@ -41,7 +50,7 @@ from rtbold.preflight.checks import (
     extra_channels,
     refused,
 )
-from rtbold.session.open import acquisition_settings, check_clocks, check_counted
+from rtbold.session import acquisition_settings, check_clocks, check_counted
 
 # Listen to a session's streams with its own time base and channel monitor. Pure.
 #

@@ -8,9 +8,8 @@ from typing import TypedDict
 
 import numpy as np
 
-from rtbold.bundle.card import Card
-from rtbold.bundle.gates import check_trained
-from rtbold.condition.spectra import BAND_NAMES, BANDS_HZ, SPAN_S, band_powers
+from rtbold.bundle import Card, check_trained
+from rtbold.condition import BAND_NAMES, BANDS_HZ, SPAN_S, band_powers
 from rtbold.messages import (
     MODEL_RATE_HZ,
     WINDOW_S,
@@ -18,7 +17,7 @@ from rtbold.messages import (
     Float32Array,
     ModelOrigin,
 )
-from rtbold.predict.status import checked_status
+from rtbold.predict import checked_status
 from rtbold.publish.feedback import (
     FeedbackSettings,
     feedback_value,
@@ -51,8 +50,7 @@ from rtbold.publish.wire import (
     shortest,
     shortest_all,
 )
-from rtbold.truth.pairing import TruthState
-from rtbold.truth.score import ENOUGH_EFFECTIVE_N, RollingR
+from rtbold.truth import ENOUGH_EFFECTIVE_N, RollingR, TruthState
 
 ROI_HASH_CHARS = 12
 

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 import msgspec
 import numpy as np
 
-from rtbold.bundle.card import Baseline, Card
+from rtbold.bundle import Baseline, Card
 from rtbold.errors import ConfigError
 from rtbold.messages import BoldPrediction, Float32Array, Reason, Status
-from rtbold.predict.status import LaterFact, StatusReasons, checked_status, with_facts
+from rtbold.predict import LaterFact, StatusReasons, checked_status, with_facts
 from rtbold.publish.wire import NormPart, shortest
 
 ENOUGH_BASELINE_N = 60  # volumes; below, mean and sd are too loose to call z ok

@@ -6,7 +6,7 @@ from typing import Final, TypedDict
 
 import numpy as np
 
-from rtbold.bundle.card import N_QUANTILES, Card, Intervals
+from rtbold.bundle import N_QUANTILES, Card, Intervals
 from rtbold.messages import BoldPrediction, Float32Array, FloatArray, Reason
 from rtbold.publish.wire import shortest
 

@@ -1,1 +1,5 @@
 """A run's folder: the recorder and the event log."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

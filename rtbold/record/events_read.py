@@ -13,7 +13,7 @@ import msgspec
 import numpy as np
 
 from rtbold.errors import DataFileError
-from rtbold.files.xdf import load_streams, to_uv
+from rtbold.files import load_streams, to_uv
 from rtbold.messages import (
     ClockOffset,
     Discontinuity,

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from rtbold.errors import RtboldError
-from rtbold.files.xdf import walk
+from rtbold.files import walk
 from rtbold.messages import StreamDescription
 
 _Process = subprocess.Popen[bytes]

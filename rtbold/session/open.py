@@ -9,42 +9,54 @@ from pathlib import Path
 
 import msgspec
 
-from rtbold.acquire.acquisition import Acquisition, AcquisitionSettings
-from rtbold.acquire.bold import check_source, open_bold
-from rtbold.acquire.bold_readers import parse_source
-from rtbold.acquire.streams import StreamQuery
-from rtbold.acquire.triggers import TriggerChannel, TriggerSource, TriggerStream
-from rtbold.bundle import store as bundles
-from rtbold.bundle.card import Card
-from rtbold.bundle.gates import (
+from rtbold import bundle as bundles
+from rtbold.acquire import (
+    Acquisition,
+    AcquisitionSettings,
+    StreamQuery,
+    TriggerChannel,
+    TriggerSource,
+    TriggerStream,
+    check_source,
+    open_bold,
+    parse_source,
+)
+from rtbold.bundle import (
+    Bundle,
+    Card,
     SessionDomain,
     check_domain,
     check_verdict,
+    default_root,
     domain_reasons,
+    newest,
 )
-from rtbold.bundle.store import Bundle
-from rtbold.bundle.subjects import default_root, newest
 from rtbold.clock import Clock
-from rtbold.condition.spatial import spatial_matrix, usable_channels
+from rtbold.condition import spatial_matrix, usable_channels
 from rtbold.config import RunSettings
-from rtbold.engine.opening import open_engine, used
-from rtbold.engine.protocol import Engine
+from rtbold.engine import Engine, open_engine, used
 from rtbold.errors import ConfigError, StreamMismatch
 from rtbold.messages import Reason, StreamDescription
-from rtbold.predict.pipeline import Pipeline, PipelineSettings
-from rtbold.publish.compose import SessionFacts, hello
-from rtbold.publish.control import Answers, Control, ControlCommand
-from rtbold.publish.feed import Feed
-from rtbold.publish.feedback import FeedbackSettings
-from rtbold.publish.lsl_mirror import LslMirror, MirrorSettings
-from rtbold.publish.sockets import FeedSettings, ServerKeys
-from rtbold.publish.wire import Hello, Ports
-from rtbold.record.folder import open_session_folder
-from rtbold.record.run import RecordingRun
+from rtbold.predict import Pipeline, PipelineSettings
+from rtbold.publish import (
+    Answers,
+    Control,
+    ControlCommand,
+    Feed,
+    FeedbackSettings,
+    FeedSettings,
+    Hello,
+    LslMirror,
+    MirrorSettings,
+    Ports,
+    ServerKeys,
+    SessionFacts,
+    hello,
+)
+from rtbold.record import RecordingRun, open_session_folder
 from rtbold.session.session import Session, SessionParts, TimedModel
 from rtbold.session.truth import LiveTruth, SessionTruth
-from rtbold.window.intake import Intake, IntakeSettings
-from rtbold.window.schedule import ScheduleSettings
+from rtbold.window import Intake, IntakeSettings, ScheduleSettings
 
 # From the settings of a run to the settings of its parts. Pure.
 

@@ -10,13 +10,12 @@ from pathlib import Path
 
 import msgspec
 
-from rtbold.bundle.store import Bundle
-from rtbold.engine.protocol import EngineUsed
+from rtbold.bundle import Bundle
+from rtbold.engine import EngineUsed
 from rtbold.errors import DataFileError
 from rtbold.messages import BoldPrediction, Event
-from rtbold.predict.pipeline import Model, Pipeline, PipelineSettings
-from rtbold.record.events_read import session_events
-from rtbold.record.folder import EVENTS_NAME, SETTINGS_NAME, SETTINGS_VERSION
+from rtbold.predict import Model, Pipeline, PipelineSettings
+from rtbold.record import EVENTS_NAME, SETTINGS_NAME, SETTINGS_VERSION, session_events
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +88,7 @@ def _settings_beside(path: Path) -> _Settings:
     )
 
 
-def replay(
+def replay_events(
     events: Iterable[Event], bundle: Bundle, model: Model, settings: PipelineSettings
 ) -> Iterator[BoldPrediction]:
     """Yield every prediction that these events make, in order."""

@@ -7,9 +7,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
-from rtbold.acquire.acquisition import Acquisition, InletStatus
-from rtbold.acquire.triggers import EventGate
-from rtbold.bundle.store import Bundle
+from rtbold.acquire import Acquisition, EventGate, InletStatus
+from rtbold.bundle import Bundle
 from rtbold.clock import Clock
 from rtbold.errors import StreamMismatch
 from rtbold.messages import (
@@ -25,16 +24,24 @@ from rtbold.messages import (
     StreamChanged,
     TimePassed,
 )
-from rtbold.predict.pipeline import Pipeline
-from rtbold.predict.status import marked_late
-from rtbold.publish.compose import Moments, pred_fb, pred_roi
-from rtbold.publish.control import ControlCommand
-from rtbold.publish.feed import Feed
-from rtbold.publish.feedback import FeedbackSettings
-from rtbold.publish.intervals import LiveIntervals
-from rtbold.publish.lsl_mirror import LslMirror
-from rtbold.publish.wire import Hello, Log, Message, SessionState, StreamState, Trigger
-from rtbold.record.run import RecordingRun
+from rtbold.predict import Pipeline, marked_late
+from rtbold.publish import (
+    ControlCommand,
+    Feed,
+    FeedbackSettings,
+    Hello,
+    LiveIntervals,
+    Log,
+    LslMirror,
+    Message,
+    Moments,
+    SessionState,
+    StreamState,
+    Trigger,
+    pred_fb,
+    pred_roi,
+)
+from rtbold.record import RecordingRun
 from rtbold.session.truth import LiveTruth
 from rtbold.session.views import StreamFacts, Views, Watch
 

@@ -6,15 +6,21 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from rtbold.acquire.bold import OpenFeed
-from rtbold.bundle.card import Card
+from rtbold.acquire import OpenFeed
+from rtbold.bundle import Card
 from rtbold.errors import StreamMismatch
 from rtbold.messages import BoldPrediction, FloatArray, MeasuredVolume
-from rtbold.publish.compose import target_score, truth_message, truth_scores
-from rtbold.publish.intervals import VOID
-from rtbold.publish.wire import Truth as TruthMessage
-from rtbold.publish.wire import TruthScore
-from rtbold.truth.pairing import (
+from rtbold.publish import (
+    VOID,
+    Truth as TruthMessage,
+    TruthScore,
+    target_score,
+    truth_message,
+    truth_scores,
+)
+from rtbold.truth import (
+    ENOUGH_EFFECTIVE_N,
+    LEAST_ZERO_PHASE,
     AfterRun,
     Misnumbered,
     Truth,
@@ -22,7 +28,6 @@ from rtbold.truth.pairing import (
     TruthState,
     onset_s,
 )
-from rtbold.truth.score import ENOUGH_EFFECTIVE_N, LEAST_ZERO_PHASE
 
 VOID_KEPT = 200  # volumes; the measurement is two late
 _FIRST = "the number that the source gives to the first volume after the dummies"

@@ -7,20 +7,24 @@ from dataclasses import dataclass
 import numpy as np
 from msgspec import UNSET
 
-from rtbold.acquire.acquisition import Acquisition
-from rtbold.acquire.bold import OpenFeed
-from rtbold.bundle.card import Card
-from rtbold.condition.channel_quality import ChannelFlag, channel_state
-from rtbold.condition.spatial import model_channels
-from rtbold.condition.spectra import SPAN_S
+from rtbold.acquire import Acquisition, OpenFeed
+from rtbold.bundle import Card
+from rtbold.condition import SPAN_S, ChannelFlag, channel_state, model_channels
 from rtbold.electrodes import canonical
 from rtbold.messages import MODEL_RATE_HZ, Float32Array, StreamDescription
-from rtbold.predict.pipeline import Pipeline
-from rtbold.publish.compose import bands_message, eeg_message
-from rtbold.publish.feed import Feed
-from rtbold.publish.wire import Bands, ChannelPart, Eeg, Quality, StreamState
-from rtbold.record.run import RecordingRun
-from rtbold.window.intake import Intake
+from rtbold.predict import Pipeline
+from rtbold.publish import (
+    Bands,
+    ChannelPart,
+    Eeg,
+    Feed,
+    Quality,
+    StreamState,
+    bands_message,
+    eeg_message,
+)
+from rtbold.record import RecordingRun
+from rtbold.window import Intake
 
 MOST_EEG_SAMPLES = 400  # of one message; who lags further sees a hole
 

@@ -217,6 +217,6 @@ def subscriber(settings: DemoSettings) -> Subscriber:
 
 def card_of(model: str) -> Path:
     """Return the card of a bundle, to fail early where there is none."""
-    from rtbold.bundle.store import load
+    from rtbold.bundle import load
 
     return load(model).path

@@ -15,16 +15,27 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final, Literal, Protocol, get_args
 
-from rtbold.bundle.card import Card
+from rtbold.bundle import Card
 from rtbold.clock import Clock
 from rtbold.errors import ConfigError
 from rtbold.messages import BoldPrediction, ChannelState, MeasuredVolume, Reason, Status
-from rtbold.publish.compose import pred_fb, pred_roi, truth_message
-from rtbold.publish.control import Answers, Control, ControlCommand
-from rtbold.publish.feed import Feed
-from rtbold.publish.feedback import FeedbackSettings
-from rtbold.publish.sockets import FeedSettings
-from rtbold.publish.wire import Encoding, Log, Message, Ports, SessionState, Topic
+from rtbold.publish import (
+    Answers,
+    Control,
+    ControlCommand,
+    Encoding,
+    Feed,
+    FeedbackSettings,
+    FeedSettings,
+    Log,
+    Message,
+    Ports,
+    SessionState,
+    Topic,
+    pred_fb,
+    pred_roi,
+    truth_message,
+)
 from rtbold.sim.fake_messages import (
     MOST_ROIS,
     FakeEeg,
@@ -49,7 +60,7 @@ from rtbold.sim.fake_script import (
     scene_script,
     script_tr_s,
 )
-from rtbold.truth.pairing import Truth, TruthSettings
+from rtbold.truth import Truth, TruthSettings
 
 # What a fake session does when: one line of things that fall due. Pure.
 

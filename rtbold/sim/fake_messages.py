@@ -7,8 +7,8 @@ from typing import Final
 
 import numpy as np
 
-from rtbold.bundle.card import Baseline, Card, Intervals, Origin
-from rtbold.condition.spectra import SPAN_S
+from rtbold.bundle import Baseline, Card, Intervals, Origin
+from rtbold.condition import SPAN_S
 from rtbold.electrodes import canonical, positions
 from rtbold.errors import ConfigError
 from rtbold.messages import (
@@ -22,24 +22,22 @@ from rtbold.messages import (
     Status,
     Tick,
 )
-from rtbold.publish.compose import (
-    Moments,
-    SessionFacts,
-    bands_message,
-    eeg_message,
-    hello,
-)
-from rtbold.publish.feedback import FeedbackSettings
-from rtbold.publish.wire import (
+from rtbold.publish import (
     Bands,
     ChannelPart,
     Eeg,
     Encoding,
+    FeedbackSettings,
     Hello,
+    Moments,
     Phase,
     Ports,
     Quality,
+    SessionFacts,
     Trigger,
+    bands_message,
+    eeg_message,
+    hello,
 )
 from rtbold.sim.fake_script import USUAL, ScriptRow
 from rtbold.sim.head import read_rois

@@ -12,7 +12,7 @@ import numpy as np
 
 from rtbold.errors import ConfigError, DataFileError
 from rtbold.messages import ChannelState, Float32Array, FloatArray, Reason, Status
-from rtbold.publish.wire import StreamState
+from rtbold.publish import StreamState
 from rtbold.sim.settings import generator, power_law
 
 COLUMNS = ("t_s", "value", "status")

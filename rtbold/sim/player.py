@@ -15,7 +15,7 @@ import numpy as np
 
 from rtbold.clock import Clock
 from rtbold.errors import ConfigError
-from rtbold.files.recording import RecordedMarker, Recording
+from rtbold.files import RecordedMarker, Recording
 from rtbold.messages import Float32Array
 
 

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import numpy as np
 
+from rtbold import files as simulated_note
 from rtbold.errors import ConfigError, DataFileError
-from rtbold.files import recording as simulated_note
 from rtbold.messages import Channel, Float32Array, FloatArray
 from rtbold.sim.artefacts import Scene, add_artefacts, ecg_uv, upsampled
 from rtbold.sim.bold import simulate_bold, volume_onsets_s

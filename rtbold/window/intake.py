@@ -12,12 +12,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from rtbold.bundle.card import Card
-from rtbold.condition.channel_quality import ChannelMonitor
-from rtbold.condition.conditioner import Conditioner
-from rtbold.condition.spatial import spatial_matrix, usable_channels
-from rtbold.condition.stamps import Jump
-from rtbold.condition.timebase import SampleClock, SampleClockSettings
+from rtbold.bundle import Card
+from rtbold.condition import (
+    ChannelMonitor,
+    Conditioner,
+    Jump,
+    SampleClock,
+    SampleClockSettings,
+    spatial_matrix,
+    usable_channels,
+)
 from rtbold.electrodes import canonical
 from rtbold.messages import (
     WINDOW_S,

@@ -5,7 +5,7 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from rtbold.condition.channel_quality import Amplitude, ChannelFlag, ChannelMonitor
+from rtbold.condition import Amplitude, ChannelFlag, ChannelMonitor
 from rtbold.electrodes import canonical
 from rtbold.messages import WINDOW_S, WINDOW_SAMPLES
 

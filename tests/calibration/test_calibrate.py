@@ -16,8 +16,7 @@ from twin_scans import make_scan, write_scan
 pytest.importorskip("torch")
 
 import rtbold.calibration.recipe as recipe
-from rtbold.bundle import store as bundle
-from rtbold.bundle import store as bundle_files
+from rtbold.bundle import store as bundle, store as bundle_files
 from rtbold.bundle.card import Cleaning, Lineage
 from rtbold.bundle.check_windows import read_check
 from rtbold.bundle.gates import check_domain
@@ -226,9 +225,9 @@ def contents(folder):
 @pytest.mark.usefixtures("quick")
 def test_a_second_one_never_overwrites_the_first(first, tmp_path):
     result = moved(first.result, tmp_path)
-    one = outcome.save(result, NOW)
+    one = outcome.save_result(result, NOW)
     before = contents(one.bundle.path)
-    two = outcome.save(result, NOW)
+    two = outcome.save_result(result, NOW)
     assert [entry.name for entry in calibrations(tmp_path, "S01")] == [
         "20261123-120000",
         "20261123-120000-2",
@@ -248,11 +247,11 @@ def test_one_that_is_saved_while_another_of_that_second_is_has_its_own_name(
     def report(*_):
         if not inner:
             inner.append(None)
-            inner[0] = outcome.save(result, NOW)  # another process, meanwhile
+            inner[0] = outcome.save_result(result, NOW)  # another process, meanwhile
         return b"report"
 
     monkeypatch.setattr(outcome, "_report", report)
-    outer = outcome.save(result, NOW)
+    outer = outcome.save_result(result, NOW)
     assert outer.bundle.path.name == "20261123-120000.rtbold"
     assert inner[0].bundle.path.name == "20261123-120000-2.rtbold"
     paths = {outer.bundle.path, inner[0].bundle.path}
@@ -266,11 +265,11 @@ def test_a_full_disk_leaves_nothing_and_the_earlier_bundle(
     first, tmp_path, monkeypatch, fails_at
 ):
     result = moved(first.result, tmp_path)
-    outcome.save(result, NOW)
+    outcome.save_result(result, NOW)
     before = contents(tmp_path)
     fill(monkeypatch, fails_at)
     with pytest.raises(RtboldError, match=r"disk is full.*earlier models.*--root"):
-        outcome.save(result, NOW)
+        outcome.save_result(result, NOW)
     assert contents(tmp_path) == before
 
 
@@ -278,7 +277,7 @@ def test_a_full_disk_leaves_nothing_and_the_earlier_bundle(
 def test_a_full_disk_leaves_no_folder_of_a_new_subject(first, tmp_path, monkeypatch):
     fill(monkeypatch, 2)
     with pytest.raises(RtboldError, match="disk is full"):
-        outcome.save(moved(first.result, tmp_path), NOW)
+        outcome.save_result(moved(first.result, tmp_path), NOW)
     assert contents(tmp_path) == {}
 
 

@@ -15,8 +15,7 @@ from rtbold.bundle.card import Lineage
 from rtbold.calibration import save as outcome
 from rtbold.calibration.lineage import lineage_of_training, refuse_seen
 from rtbold.calibration.train.dataset import as_recording, conditioned
-from rtbold.cli import calibrate as calibrate_fit
-from rtbold.cli import calibrate_live
+from rtbold.cli import calibrate as calibrate_fit, calibrate_live
 from rtbold.errors import ConfigError
 
 ROIS = ("Cuneus", "Putamen")

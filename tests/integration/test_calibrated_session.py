@@ -12,8 +12,8 @@ from loop import (
     environment,
     free_ports,
     new_name,
+    twin as played,
 )
-from loop import twin as played
 from twin_scans import CHANNELS, make_scan, write_scan
 
 from rtbold.sim.settings import NEUROBOLT_CHANNELS

@@ -9,7 +9,7 @@ import numpy as np
 import pylsl
 import pytest
 
-from rtbold.acquire.describe import describe
+from rtbold.acquire.describe import describe_stream
 from rtbold.cli.play import play
 from rtbold.errors import ConfigError, DataFileError
 
@@ -67,7 +67,7 @@ def test_a_recording_is_heard_sample_by_sample_with_its_markers(edf):
     assert f"played {3 * RATE_HZ} samples and 7 markers" in out
     assert "<simulated>false</simulated>" in xml
     assert "artificial, not the scanner" in xml
-    described = describe(xml)
+    described = describe_stream(xml)
     assert described.reference == "FCz"
     assert [(c.label, c.kind) for c in described.channels] == [
         ("Fp1", "eeg"), ("ECG", "ecg"),

@@ -19,7 +19,7 @@ from rtbold.calibration.explain.attribution import (
     overlapping,
     roi_index,
 )
-from rtbold.calibration.explain.figure import as_dict, span_of_half, summary
+from rtbold.calibration.explain.figure import as_dict, shares_summary, span_of_half
 from rtbold.errors import ConfigError, DataFileError, EngineError
 from rtbold.models.linear import BANDS_HZ, N_LAGS, BandPowerRidge, BandPowerRidgeConfig
 
@@ -125,7 +125,7 @@ def test_occlusion_makes_no_claim_to_add_up():
     )
     assert found.rms_error is None
     assert found.n_pairs == 16
-    assert "need not add up" in summary(found)
+    assert "need not add up" in shares_summary(found)
 
 
 def test_the_same_windows_give_the_same_numbers(settings):
@@ -209,7 +209,7 @@ def test_numbers_for_json_are_plain_and_whole():
     assert told["bands"][3]["low_hz"] == 8
     assert told["sum_of_shares"]["bands"] == pytest.approx(1, abs=0.05)
     assert set(told["slope_per_doubling_of_power"]) == set(CHANNELS)
-    assert "O1" in summary(found)
+    assert "O1" in shares_summary(found)
 
 
 def test_span_of_half_is_the_shortest():

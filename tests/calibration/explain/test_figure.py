@@ -9,7 +9,7 @@ pytest.importorskip("matplotlib")
 pytest.importorskip("mne")
 
 from rtbold.calibration.explain.attribution import BANDS, LAGS_S, Attribution, Shares
-from rtbold.calibration.explain.figure import MOST_ROIS, draw, save, scalp
+from rtbold.calibration.explain.figure import MOST_ROIS, draw, save_figure, scalp
 from rtbold.errors import ConfigError, RtboldError
 
 CHANNELS = ("FP1", "FP2", "T7", "CZ", "T8", "O1", "O2")
@@ -54,7 +54,7 @@ def test_figure_says_what_it_is():
 
 @pytest.mark.parametrize("channels", [("CZ",), ("CZ", "O1"), CHANNELS[:4]])
 def test_few_channels_have_a_figure_too(channels, tmp_path):
-    save(draw([made(channels)], title="few"), tmp_path / "few.png")
+    save_figure(draw([made(channels)], title="few"), tmp_path / "few.png")
     assert (tmp_path / "few.png").stat().st_size > 10_000
 
 
@@ -63,7 +63,7 @@ def test_few_channels_have_a_figure_too(channels, tmp_path):
 )
 def test_format_follows_the_name(suffix, magic, tmp_path):
     path = tmp_path / f"figure{suffix}"
-    save(draw([made()], title="any"), path)
+    save_figure(draw([made()], title="any"), path)
     assert path.read_bytes().startswith(magic)
 
 
@@ -81,6 +81,6 @@ def test_refusals(tmp_path):
     with pytest.raises(ConfigError, match="expected 1 to 8"):
         draw([made()] * (MOST_ROIS + 1), title="many")
     with pytest.raises(ConfigError, match=r"expected one of \.png"):
-        save(draw([made()], title="any"), tmp_path / "figure.bmp")
+        save_figure(draw([made()], title="any"), tmp_path / "figure.bmp")
     with pytest.raises(RtboldError, match="cannot write"):
-        save(draw([made()], title="any"), Path("/nowhere/figure.png"))
+        save_figure(draw([made()], title="any"), Path("/nowhere/figure.png"))

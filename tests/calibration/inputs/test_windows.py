@@ -9,8 +9,7 @@ import numpy as np
 import pipeline_rig as rig
 import pytest
 import xdf_writer
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from rtbold.calibration.inputs.alignment import Pairing, align
 from rtbold.calibration.inputs.bold_series import BoldSeries

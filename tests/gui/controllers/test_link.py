@@ -2,8 +2,7 @@ import json
 import math
 
 import pytest
-from feed_messages import LAG_S, SESSION, body, received
-from feed_messages import link as a_link
+from feed_messages import LAG_S, SESSION, body, link as a_link, received
 
 from rtbold.client import Subscriber
 from rtbold.clock import HandCrankedClock

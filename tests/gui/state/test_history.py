@@ -3,8 +3,7 @@ import math
 import numpy as np
 import pytest
 from feed_messages import ROIS, received, roi_names
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from rtbold.gui.state.history import VolumeHistory
 from rtbold.publish.compose import roi_hash

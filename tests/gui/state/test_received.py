@@ -6,8 +6,7 @@ import msgspec
 import numpy as np
 import pytest
 from feed_messages import SESSION, TOPICS, body, message, received, wire
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from rtbold.client import Message
 from rtbold.gui.state.received import parse
@@ -25,8 +24,7 @@ from rtbold.gui.state.received_kinds import (
     TriggerSeen,
     Truth,
 )
-from rtbold.publish.wire import MESSAGE_TYPES
-from rtbold.publish.wire import TOPICS as WIRE_TOPICS
+from rtbold.publish.wire import MESSAGE_TYPES, TOPICS as WIRE_TOPICS
 
 GOLDEN = Path(__file__).resolve().parents[2] / "golden"
 KINDS = {

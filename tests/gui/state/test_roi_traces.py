@@ -4,8 +4,7 @@ import math
 import numpy as np
 import pytest
 from feed_messages import Played
-from hypothesis import example, given
-from hypothesis import strategies as st
+from hypothesis import example, given, strategies as st
 
 from rtbold.gui.state.dashboard import DashboardState
 from rtbold.gui.state.roi_traces import (

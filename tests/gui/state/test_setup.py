@@ -4,8 +4,7 @@ from dataclasses import replace
 
 import pytest
 import typer
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from rtbold.cli.app import load
 from rtbold.gui.state.setup import (

@@ -2,8 +2,7 @@ import itertools
 import json
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from rtbold.acquire.bold_readers import LONGEST_LINE, JsonRows, TableRows
 from rtbold.errors import DataFileError

@@ -1,7 +1,7 @@
 import pytest
 
 from rtbold.acquire.describe import (
-    describe,
+    describe_stream,
     require_eeg,
     require_markers,
     with_reference,
@@ -28,7 +28,7 @@ def channels(*each):
 
 
 def test_the_core_facts_are_read():
-    stream = describe(xml())
+    stream = describe_stream(xml())
     assert (stream.name, stream.type, stream.rate_hz) == ("cap", "EEG", 500.0)
     assert (stream.host, stream.source_id, stream.uid) == ("lab", "s1", "u1")
     assert not stream.simulated
@@ -36,7 +36,9 @@ def test_the_core_facts_are_read():
 
 
 def test_channels_keep_label_and_unit_and_get_a_kind():
-    stream = describe(xml(channels(("Cz", "EEG", "microvolts"), ("STI", "stim", "0"))))
+    stream = describe_stream(
+        xml(channels(("Cz", "EEG", "microvolts"), ("STI", "stim", "0")))
+    )
     assert stream.channels == (
         Channel("Cz", "microvolts", "eeg"),
         Channel("STI", "0", "trigger"),
@@ -44,11 +46,11 @@ def test_channels_keep_label_and_unit_and_get_a_kind():
 
 
 def test_without_a_channel_list_labels_are_numbers():
-    assert [c.label for c in describe(xml()).channels] == ["Ch1", "Ch2"]
+    assert [c.label for c in describe_stream(xml()).channels] == ["Ch1", "Ch2"]
 
 
 def test_a_channel_list_of_another_length_is_not_trusted():
-    stream = describe(xml(channels(("Cz", "EEG", "uV")), n=2))
+    stream = describe_stream(xml(channels(("Cz", "EEG", "uV")), n=2))
     assert [(c.label, c.unit) for c in stream.channels] == [("Ch1", ""), ("Ch2", "")]
 
 
@@ -68,33 +70,37 @@ def test_a_channel_list_of_another_length_is_not_trusted():
     ],
 )
 def test_the_reference_is_read_where_senders_write_it(desc, reference):
-    assert describe(xml(desc)).reference == reference
+    assert describe_stream(xml(desc)).reference == reference
 
 
 def test_a_reference_per_channel_counts_if_all_agree():
     channel = "<channel><label>{}</label><reference>{}</reference></channel>"
     same = "".join(channel.format(x, "FCz") for x in ("Cz", "Pz"))
     mixed = channel.format("Cz", "FCz") + channel.format("Pz", "A1")
-    assert describe(xml(f"<channels>{same}</channels>")).reference == "FCz"
-    assert describe(xml(f"<channels>{mixed}</channels>")).reference is None
+    assert describe_stream(xml(f"<channels>{same}</channels>")).reference == "FCz"
+    assert describe_stream(xml(f"<channels>{mixed}</channels>")).reference is None
 
 
 def test_a_given_reference_wins():
-    stream = describe(xml("<reference><label>FCz</label></reference>"))
+    stream = describe_stream(xml("<reference><label>FCz</label></reference>"))
     assert with_reference(stream, "Cz").reference == "Cz"
     assert with_reference(stream, "CAR").reference == "average"
     assert with_reference(stream, None).reference == "FCz"
 
 
 def test_a_stream_may_name_its_cleaning_chain():
-    told = describe(xml("<rtbold><cleaning>online:RecView</cleaning></rtbold>"))
+    told = describe_stream(xml("<rtbold><cleaning>online:RecView</cleaning></rtbold>"))
     assert told.cleaning == "online:RecView"
-    assert describe(xml("")).cleaning == ""
+    assert describe_stream(xml("")).cleaning == ""
 
 
 def test_a_simulated_stream_says_so():
-    assert describe(xml("<rtbold><simulated>true</simulated></rtbold>")).simulated
-    assert not describe(xml("<rtbold><simulated>no</simulated></rtbold>")).simulated
+    assert describe_stream(
+        xml("<rtbold><simulated>true</simulated></rtbold>")
+    ).simulated
+    assert not describe_stream(
+        xml("<rtbold><simulated>no</simulated></rtbold>")
+    ).simulated
 
 
 @pytest.mark.parametrize(
@@ -109,18 +115,18 @@ def test_a_simulated_stream_says_so():
 )
 def test_what_cannot_be_eeg_is_refused(n, rate, sample_format, message):
     with pytest.raises(StreamMismatch, match=message):
-        require_eeg(describe(xml(n=n, rate=rate)), sample_format)
+        require_eeg(describe_stream(xml(n=n, rate=rate)), sample_format)
 
 
 @pytest.mark.parametrize("rate", [200, 5000])
 def test_the_limits_themselves_are_accepted(rate):
-    require_eeg(describe(xml(n=128, rate=rate)), "int16")
+    require_eeg(describe_stream(xml(n=128, rate=rate)), "int16")
 
 
 def test_what_cannot_be_markers_is_refused():
-    require_markers(describe(xml(n=1, rate=0)), "string")
-    require_markers(describe(xml(n=3, rate=0)), "double64")
+    require_markers(describe_stream(xml(n=1, rate=0)), "string")
+    require_markers(describe_stream(xml(n=3, rate=0)), "double64")
     with pytest.raises(StreamMismatch, match="regular rate"):
-        require_markers(describe(xml(n=1, rate=500)), "float32")
+        require_markers(describe_stream(xml(n=1, rate=500)), "float32")
     with pytest.raises(StreamMismatch, match="2 channels of text"):
-        require_markers(describe(xml(n=2, rate=0)), "string")
+        require_markers(describe_stream(xml(n=2, rate=0)), "string")

@@ -5,8 +5,7 @@ import numpy as np
 import pytest
 from bundles import tiny_card, write_tiny
 
-from rtbold.bundle import check_windows as check_file
-from rtbold.bundle import store as bundle
+from rtbold.bundle import check_windows as check_file, store as bundle
 from rtbold.bundle.check_windows import CHECK_NAME, STEP_UV, pack, read_check, unpack
 from rtbold.errors import BundleError, ConfigError
 

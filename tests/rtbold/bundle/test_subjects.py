@@ -3,8 +3,7 @@ import datetime
 import pytest
 from bundles import write_tiny
 
-from rtbold.bundle import store as bundle
-from rtbold.bundle import subjects
+from rtbold.bundle import store as bundle, subjects
 from rtbold.config import RunSettings
 from rtbold.errors import BundleError, ConfigError, RtboldError
 from rtbold.session.open import load_bundle
@@ -108,7 +107,7 @@ def test_newest_is_by_time_and_then_by_number(tmp_path):
 def test_an_unknown_subject_is_told_who_is_known(tmp_path):
     saved(tmp_path, "S02", "20250101-000000")
     (tmp_path / "S03").mkdir()  # no model in it
-    assert subjects.subjects(tmp_path) == ("S02",)
+    assert subjects.list_subjects(tmp_path) == ("S02",)
     with pytest.raises(BundleError, match=r"'S01' has no model.*subjects: S02\."):
         subjects.newest(tmp_path, "S01")
     with pytest.raises(BundleError, match=r"subjects: none"):

@@ -1,7 +1,6 @@
 import pytest
 
-from rtbold.cli import main
-from rtbold.cli import process as display
+from rtbold.cli import main, process as display
 
 
 @pytest.mark.parametrize(

@@ -30,7 +30,7 @@ def found(monkeypatch):
         asked.append(settings)
         return iter(found)
 
-    monkeypatch.setattr("rtbold.preflight.examine.examine", examine)
+    monkeypatch.setattr("rtbold.preflight.examine.examine_session", examine)
     found_and_asked = (found, asked)
     return found_and_asked
 

@@ -5,8 +5,7 @@ import time
 
 import pytest
 
-from rtbold.cli import main
-from rtbold.cli import process as stdin_watch
+from rtbold.cli import main, process as stdin_watch
 from rtbold.cli.process import OPTION, wait_for_end
 
 

@@ -3,8 +3,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 import soxr
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 from scipy import signal
 
 from rtbold.condition.conditioner import (

@@ -10,8 +10,12 @@ from bundles import tiny_onnx
 from onnx import TensorProto, helper
 
 from rtbold.bundle import store as bundle
-from rtbold.engine import tensorrt, tensorrt_compile, tensorrt_package
-from rtbold.engine import tensorrt_compile as tensorrt_build
+from rtbold.engine import (
+    tensorrt,
+    tensorrt_compile,
+    tensorrt_compile as tensorrt_build,
+    tensorrt_package,
+)
 from rtbold.engine.tensorrt import find_or_compile
 from rtbold.engine.tensorrt_compile import (
     build_engine,

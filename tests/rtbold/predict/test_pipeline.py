@@ -3,8 +3,7 @@ from functools import cache
 import numpy as np
 import pipeline_rig as rig
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from rtbold.errors import EngineError, StreamMismatch
 from rtbold.messages import (

@@ -17,7 +17,7 @@ from rtbold.errors import StreamMismatch, StreamNotFound
 from rtbold.messages import Channel, Marker
 from rtbold.preflight import streams
 from rtbold.preflight.checks import ChannelReport, Finding
-from rtbold.preflight.examine import PreflightSettings, examine
+from rtbold.preflight.examine import PreflightSettings, examine_session
 
 RATE_HZ = 250.0
 SECONDS = 6.0
@@ -111,7 +111,7 @@ def look(world, root, *, model="tiny", **changes):
     run = RunSettings(**{**known, **changes})
     settings = PreflightSettings(run=run, listen_s=SECONDS)
     world.now, world.closed = rig.T0_S, 0
-    found = list(examine(settings, world))
+    found = list(examine_session(settings, world))
     checks = {one.name: one for one in found if isinstance(one, Finding)}
     reports = [one for one in found if isinstance(one, ChannelReport)]
     assert world.closed == ("samples" in checks)  # what was opened is closed

@@ -9,8 +9,7 @@ from pathlib import Path
 import pytest
 
 from rtbold.errors import BundleError
-from rtbold.preflight import machine as checks
-from rtbold.preflight import machine as doctor
+from rtbold.preflight import machine as checks, machine as doctor
 from rtbold.preflight.machine import Check, worst_state
 
 GOOD_LOOPBACK = {

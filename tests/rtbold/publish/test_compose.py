@@ -4,8 +4,7 @@ from pathlib import Path
 import jsonschema
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from rtbold.bundle.card import Baseline, Card, Origin
 from rtbold.messages import BoldPrediction, Tick

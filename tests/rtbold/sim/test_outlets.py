@@ -47,12 +47,12 @@ def pulled(inlets, seconds):
 
 
 def test_three_streams_tell_one_story_and_end_on_request(twin):
-    from rtbold.acquire.describe import describe
+    from rtbold.acquire.describe import describe_stream
 
     name, child = twin
     # The EEG inlet last: the play begins when it is there.
     inlets = {part: opened(f"{name}-{part}") for part in ("markers", "bold", "eeg")}
-    stream = describe(inlets["eeg"].info().as_xml())
+    stream = describe_stream(inlets["eeg"].info().as_xml())
     assert stream.simulated
     assert stream.reference == "FCz"
     assert [c.label for c in stream.channels][-2:] == ["ECG", "SAMPLE_INDEX"]

@@ -1,6 +1,5 @@
 import numpy as np
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 from sweep_samples import noise, source
 
 from rtbold.gui.state.preferences import DARK, LIGHT

@@ -1,0 +1,43 @@
+from .explain.attribution import (
+    MIN_WINDOWS as MIN_WINDOWS,
+    Attribution as Attribution,
+    ExplainSettings as ExplainSettings,
+    WindowProgress as WindowProgress,
+    as_method as as_method,
+    attribute as attribute,
+    overlapping as overlapping,
+    roi_index as roi_index,
+)
+from .explain.figure import (
+    as_dict as as_dict,
+    check_format as check_format,
+    check_number as check_number,
+    draw as draw,
+    save_figure as save_figure,
+    shares_summary as shares_summary,
+)
+from .explain.windows import (
+    WindowKeeper as WindowKeeper,
+    Windows as Windows,
+    windows_of as windows_of,
+)
+from .fit.protocol import Progress as Progress
+from .inputs.alignment import Pairing as Pairing
+from .inputs.triggers import MarkerChoice as MarkerChoice
+from .inputs.windows import WindowSettings as WindowSettings
+from .live.protocol import parse_phases as parse_phases
+from .live.scan import (
+    LiveSettings as LiveSettings,
+    live_pairing as live_pairing,
+    record_scan as record_scan,
+)
+from .recipe import Hooks as Hooks, calibrate as calibrate
+from .result import CalibrationResult as CalibrationResult, summary as summary
+from .save import Saved as Saved, Told as Told, save_result as save_result
+from .settings import (
+    NOTHING as NOTHING,
+    CalibrationSettings as CalibrationSettings,
+    ScanFiles as ScanFiles,
+    parse_contrast as parse_contrast,
+    parse_horizon as parse_horizon,
+)

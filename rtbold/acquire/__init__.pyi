@@ -1,0 +1,41 @@
+from .acquisition import (
+    Acquisition as Acquisition,
+    AcquisitionSettings as AcquisitionSettings,
+    InletStatus as InletStatus,
+)
+from .bold import (
+    OpenFeed as OpenFeed,
+    check_source as check_source,
+    open_bold as open_bold,
+)
+from .bold_readers import BoldSource as BoldSource, parse_source as parse_source
+from .describe import (
+    describe_stream as describe_stream,
+    factors_to_uv as factors_to_uv,
+    require_eeg as require_eeg,
+    require_markers as require_markers,
+    to_uv_factor as to_uv_factor,
+)
+from .inlet import __name__ as __name__
+from .streams import (
+    SIMULATED as SIMULATED,
+    FoundStream as FoundStream,
+    LslClock as LslClock,
+    Resolver as Resolver,
+    StreamQuery as StreamQuery,
+    choose as choose,
+    discover as discover,
+    fitting as fitting,
+    found_stream as found_stream,
+)
+from .triggers import (
+    EventGate as EventGate,
+    RisingEdges as RisingEdges,
+    TriggerChannel as TriggerChannel,
+    TriggerSource as TriggerSource,
+    TriggerStream as TriggerStream,
+    choose_label as choose_label,
+    find_channel as find_channel,
+    marker_labels as marker_labels,
+    same_label as same_label,
+)

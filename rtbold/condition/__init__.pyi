@@ -1,0 +1,33 @@
+from .channel_quality import (
+    Amplitude as Amplitude,
+    ChannelFlag as ChannelFlag,
+    ChannelMonitor as ChannelMonitor,
+    MonitoredChannel as MonitoredChannel,
+    channel_state as channel_state,
+)
+from .clocks import StreamClocks as StreamClocks
+from .conditioner import Conditioner as Conditioner
+from .spatial import (
+    MIN_SOURCES as MIN_SOURCES,
+    SpatialMatrix as SpatialMatrix,
+    SpatialSettings as SpatialSettings,
+    check_same_kind as check_same_kind,
+    model_channels as model_channels,
+    model_window as model_window,
+    spatial_matrix as spatial_matrix,
+    spline_interpolation as spline_interpolation,
+    usable_channels as usable_channels,
+)
+from .spectra import (
+    BAND_NAMES as BAND_NAMES,
+    BANDS_HZ as BANDS_HZ,
+    SPAN_S as SPAN_S,
+    WindowStatistics as WindowStatistics,
+    band_powers as band_powers,
+    window_statistics as window_statistics,
+)
+from .stamps import Jump as Jump
+from .timebase import (
+    SampleClock as SampleClock,
+    SampleClockSettings as SampleClockSettings,
+)

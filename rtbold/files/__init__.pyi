@@ -1,0 +1,28 @@
+from .bold_tables import (
+    BoldWriter as BoldWriter,
+    check_folder as check_folder,
+    write_predictions_tsv as write_predictions_tsv,
+)
+from .events import (
+    described as described,
+    find_volume_label as find_volume_label,
+    marker_time_s as marker_time_s,
+    recording_events as recording_events,
+    stamps as stamps,
+    triggered_events as triggered_events,
+)
+from .read import read_recording as read_recording
+from .recording import (
+    NAME as NAME,
+    RecordedMarker as RecordedMarker,
+    Recording as Recording,
+    require as require,
+    says_simulated as says_simulated,
+)
+from .xdf import (
+    XdfStream as XdfStream,
+    corrected_stamps as corrected_stamps,
+    load_streams as load_streams,
+    to_uv as to_uv,
+    walk as walk,
+)

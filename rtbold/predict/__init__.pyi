@@ -1,0 +1,14 @@
+from .likeness import Comparison as Comparison, unlikeness as unlikeness
+from .pipeline import (
+    Model as Model,
+    Pipeline as Pipeline,
+    PipelineSettings as PipelineSettings,
+)
+from .status import (
+    LaterFact as LaterFact,
+    QualitySettings as QualitySettings,
+    StatusReasons as StatusReasons,
+    checked_status as checked_status,
+    marked_late as marked_late,
+    with_facts as with_facts,
+)

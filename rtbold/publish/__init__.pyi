@@ -1,0 +1,45 @@
+from .compose import (
+    Moments as Moments,
+    SessionFacts as SessionFacts,
+    bands_message as bands_message,
+    eeg_message as eeg_message,
+    hello as hello,
+    pred_fb as pred_fb,
+    pred_roi as pred_roi,
+    target_score as target_score,
+    truth_message as truth_message,
+    truth_scores as truth_scores,
+)
+from .control import (
+    Answers as Answers,
+    Control as Control,
+    ControlCommand as ControlCommand,
+)
+from .feed import Feed as Feed
+from .feedback import FeedbackSettings as FeedbackSettings
+from .intervals import VOID as VOID, LiveIntervals as LiveIntervals
+from .lsl_mirror import LslMirror as LslMirror, MirrorSettings as MirrorSettings
+from .sockets import (
+    CLIENTS_FOLDER as CLIENTS_FOLDER,
+    FeedSettings as FeedSettings,
+    ServerKeys as ServerKeys,
+    check_bind as check_bind,
+)
+from .wire import (
+    Bands as Bands,
+    ChannelPart as ChannelPart,
+    Eeg as Eeg,
+    Encoding as Encoding,
+    Hello as Hello,
+    Log as Log,
+    Message as Message,
+    Phase as Phase,
+    Ports as Ports,
+    Quality as Quality,
+    SessionState as SessionState,
+    StreamState as StreamState,
+    Topic as Topic,
+    Trigger as Trigger,
+    Truth as Truth,
+    TruthScore as TruthScore,
+)

@@ -1,0 +1,41 @@
+from .demo import (
+    ENOUGH_VOLUMES as ENOUGH_VOLUMES,
+    DemoData as DemoData,
+    DemoProcesses as DemoProcesses,
+    DemoSettings as DemoSettings,
+    card_of as card_of,
+    feed_address as feed_address,
+    subscriber as subscriber,
+)
+from .fake import FakeSettings as FakeSettings, run_fake as run_fake
+from .head import read_rois as read_rois
+from .outlets import (
+    MARKERS_WAIT_S as MARKERS_WAIT_S,
+    BroadcastSettings as BroadcastSettings,
+    EegOutletSettings as EegOutletSettings,
+    broadcast as broadcast,
+    open_eeg_outlet as open_eeg_outlet,
+    open_marker_outlet as open_marker_outlet,
+)
+from .player import (
+    PlayReport as PlayReport,
+    Track as Track,
+    cut as cut,
+    marker_events as marker_events,
+    play as play,
+    with_triggers as with_triggers,
+)
+from .settings import (
+    DEMO_SEED as DEMO_SEED,
+    ECG as ECG,
+    NEUROBOLT_CHANNELS as NEUROBOLT_CHANNELS,
+    Level as Level,
+    TwinSettings as TwinSettings,
+    as_level as as_level,
+)
+from .twin import (
+    TwinRecording as TwinRecording,
+    simulate as simulate,
+    simulate_base as simulate_base,
+    write_session as write_session,
+)
