@@ -1,9 +1,9 @@
-import importlib.util
 import warnings
 from pathlib import Path
 
 import numpy as np
 import pytest
+import xdf_writer
 
 from rtbold.calibration.inputs.alignment import Pairing, align, alignment_lines
 from rtbold.calibration.inputs.bold import read_bold
@@ -14,12 +14,6 @@ from rtbold.errors import AmbiguousStream, ConfigError, DataFileError
 from rtbold.files.recording import Recording
 from rtbold.messages import Channel
 
-# tests are no package (importlib mode): load the writer by its path
-_spec = importlib.util.spec_from_file_location(
-    "xdf_writer", Path(__file__).parents[2] / "rtbold" / "io" / "xdf_writer.py"
-)
-xdf_writer = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(xdf_writer)
 
 TR_S = 2.1
 N = 60

@@ -12,7 +12,7 @@ from rtbold.models.export.checks import flops_per_window, parameter_count  # noq
 from rtbold.models.montage import PUBLISHED_CHANNELS  # noqa: E402
 from rtbold.models.registry import ARCHITECTURES, build, preset  # noqa: E402
 
-KEYS = Path(__file__).parent / "data" / "neurobolt_checkpoint_keys.json"
+KEYS = Path(__file__).parents[1] / "data" / "neurobolt_checkpoint_keys.json"
 NOT_LEARNED = ("mss_module.index", "mss_module.positional_encoding.pe")
 
 
