@@ -195,6 +195,9 @@ def key(item: Sequence) -> str:
 
 def fingerprint(job: Job) -> str:
     """Return a hash of the code that a result depends on."""
+    for pattern in SOURCES:
+        if not any(ROOT.glob(pattern)):
+            raise RuntimeError(f"no file is {pattern}: have its sources moved?")
     own = f"scripts/{job.work.__module__.replace('.', '/')}.py"
     return code_hash((*SOURCES, own))
 

@@ -7,6 +7,7 @@ a busy moment falls on all; the ratio of each turn counts.
 """
 
 import contextlib
+import functools
 import importlib.util
 import statistics
 import tempfile
@@ -17,6 +18,8 @@ from pathlib import Path
 
 import numpy as np
 
+from bench.budget import Budget
+
 ROOT = Path(__file__).resolve().parents[2]
 # What the tests hold our NeuroBOLT against: weights drawn from names, and a network.
 DRAWN = ROOT / "tests" / "models" / "data" / "neurobolt_golden.py"
@@ -24,8 +27,11 @@ EAGER_FILE = ROOT / "tests" / "support" / "eager_neurobolt.py"
 N_ROIS = 64
 TWIN_SEED = 2950  # of the validation range; in none of the ranges that a card reports
 N_WINDOWS = 32
-N_RANGE_WINDOWS = 16  # the half of them, in all their disturbed forms
+N_RANGE_WINDOWS = 4  # in all their disturbed forms, which are 48
 CALLS_PER_TURN = 2
+FEWEST_TURNS = 3
+TIMED_S = 30.0  # what one comparison in turns may take, unless it is told otherwise
+INT8_EXPORTS = 5.0  # as many times as long as the export, int8 may take to be made
 PAUSE_S = 0.01  # torch's threads spin for a while after their work
 AGREEMENT = 1e-4
 EAGER = "PyTorch eager, loop over channels"
@@ -47,9 +53,24 @@ class Timed:
         return f"**{middle:.1f}** ({low:.1f} to {high:.1f})"
 
 
-def in_turns(rows: list[Timed], window: np.ndarray, *, turns: int) -> None:
-    """Time all rows once per turn; the first turn warms up and is not kept."""
+def in_turns(
+    rows: list[Timed], window: np.ndarray, *, turns: int, seconds: float = TIMED_S
+) -> int:
+    """Time all rows once per turn; the first turn warms up and is not kept.
+
+    Parameters
+    ----------
+    turns : at most.
+    seconds : after which no turn begins, unless there were fewer than three.
+
+    Returns
+    -------
+    The turns that were kept.
+    """
+    end_s = time.perf_counter() + seconds
     for turn in range(turns + 1):
+        if turn > FEWEST_TURNS and time.perf_counter() > end_s:
+            return turn - 1
         for row in rows:
             time.sleep(PAUSE_S)
             begun_s = time.perf_counter()
@@ -58,6 +79,7 @@ def in_turns(rows: list[Timed], window: np.ndarray, *, turns: int) -> None:
             ms = 1000 * (time.perf_counter() - begun_s) / CALLS_PER_TURN
             if turn:
                 row.ms.append(ms)
+    return turns
 
 
 def ratio(first: Timed, row: Timed) -> float:
@@ -95,6 +117,7 @@ def module_of(path: Path):  # noqa: ANN201
     return module
 
 
+@functools.cache
 def drawn_neurobolt(n_rois: int = N_ROIS):  # noqa: ANN201  torch is imported inside
     """Return NeuroBOLT base with the golden test's weights."""
     import torch
@@ -136,7 +159,6 @@ def bundle_of(model, folder: Path, name: str):  # noqa: ANN001, ANN201
     """Write a network as a bundle, so that the loop's own engine runs it."""
     from rtbold.bundle import store as bundle
     from rtbold.bundle.card import Card, Origin
-    from rtbold.models.export.onnx import to_onnx
     from rtbold.models.registry import name_of, options_of
 
     card = Card(
@@ -150,14 +172,21 @@ def bundle_of(model, folder: Path, name: str):  # noqa: ANN001, ANN201
         scanner="simulated",
         origin=Origin(kind="simulated", simulated_lineage=True),
     )
-    contents = {"model.onnx": to_onnx(model, len(card.channels))}
+    contents = {"model.onnx": _exported(model, len(card.channels))}
     return bundle.write(folder / f"{name}.rtbold", card, contents)
+
+
+@functools.cache  # an export of the base size takes many seconds
+def _exported(model, n_channels: int) -> bytes:  # noqa: ANN001
+    from rtbold.models.export import to_onnx
+
+    return to_onnx(model, n_channels)
 
 
 class Engines:
     """OpenVINO's engines for one bundle, in every precision that this CPU has."""
 
-    def __init__(self, made, windows: np.ndarray) -> None:  # noqa: ANN001
+    def __init__(self, made, windows: np.ndarray, *, int8: bool = True) -> None:  # noqa: ANN001
         from rtbold.engine.check import range_windows
         from rtbold.engine.openvino import open_core, supported, this_machine
         from rtbold.engine.openvino_compile import quantise, to_files
@@ -166,7 +195,7 @@ class Engines:
         found = supported(this_machine(self.core))
         self.hints = [precision for precision in found if precision != "int8"]
         self.int8: dict[str, bytes] = {}
-        if "int8" in found:
+        if int8 and "int8" in found:
             seen = range_windows(windows[:N_RANGE_WINDOWS], made.card.channels)
             self.int8 = to_files(quantise(self.core, made, seen))
 
@@ -192,34 +221,50 @@ def _is_binary(content: bytes) -> bool:
     return not content.startswith(b"<?xml")
 
 
-def neurobolt(*, turns: int) -> str:
-    """Return the table of NeuroBOLT base: time, ratio and deviation."""
+def neurobolt(budget: Budget, *, turns: int) -> Iterator[str]:
+    """Give the tables of NeuroBOLT base, for two threads and one."""
+    budget.begin("windows of a simulated subject")
     model = drawn_neurobolt()
     eager = module_of(EAGER_FILE).EagerNeuroBolt(
         model.state_dict(), model.position_index
     )
-    channels = model.config.channels
-    windows = twin_windows(channels)
+    windows = twin_windows(model.config.channels)
     calls = {EAGER: in_torch(eager), "rtbold in PyTorch": in_torch(model)}
+    budget.begin(f"answers of PyTorch to {len(windows)} windows")
     with torch_threads(2):
         reference = answers(calls["rtbold in PyTorch"], windows)
         check_agreement(answers(calls[EAGER], windows[:4]), reference[:4])
-    blocks = []
+    yield (
+        "One window, 26 channels, 64 ROIs. Milliseconds: median (middle half) over "
+        f"at most {turns} turns. Weights are drawn at random, as in the golden test; "
+        f"deviation is on {len(windows)} windows of the twin, rms over the sd of a "
+        "ROI's answers over windows: median ROI and worst."
+    )
     with tempfile.TemporaryDirectory() as folder:
-        made = bundle_of(model, Path(folder), "neurobolt-base")
-        engines = Engines(made, windows[::2])
+        engines = _base_engines(budget, model, Path(folder), windows)
         for n_threads in (2, 1):
+            budget.begin(f"NeuroBOLT base in turns, {n_threads} threads at most")
             with torch_threads(n_threads):
                 named = {**calls, **engines.opened(n_threads)}
                 rows = [Timed(label, call) for label, call in named.items()]
                 in_turns(rows, windows[:1], turns=turns)
-                blocks.append(_neurobolt_table(rows, n_threads, windows, reference))
-    return (
-        "One window, 26 channels, 64 ROIs. Milliseconds: median (middle half) over "
-        f"{turns} turns. Weights are drawn at random, as in the golden test; deviation "
-        f"is on {len(windows)} windows of the twin, rms over the sd of a ROI's answers "
-        "over windows: median ROI and worst.\n\n" + "\n\n".join(blocks)
-    )
+                yield _neurobolt_table(rows, n_threads, windows, reference)
+
+
+def _base_engines(
+    budget: Budget,
+    model,  # noqa: ANN001
+    folder: Path,
+    windows: np.ndarray,
+) -> Engines:
+    budget.begin("NeuroBOLT base is exported")
+    begun_s = budget.spent_s()
+    made = bundle_of(model, folder, "neurobolt-base")
+    may_take_s = INT8_EXPORTS * (budget.spent_s() - begun_s)
+    int8 = budget.lasts(may_take_s + 2 * TIMED_S, "int8 of NeuroBOLT base")
+    if int8:
+        budget.begin("int8 of NeuroBOLT base")
+    return Engines(made, windows[::2], int8=int8)
 
 
 def _neurobolt_table(

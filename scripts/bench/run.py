@@ -8,6 +8,7 @@ stands beside them). `--write` keeps them in docs/data and builds the page's sec
 """
 
 import argparse
+import json
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,9 +17,13 @@ from pathlib import Path
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
-from runner import Figures, Suite, progress
+import pages
+from runner import Figures, Suite
 
-from bench import cpu, gui, latency, micro, models, precision, sizes
+from bench import budget, cpu, gui, latency, micro, models, precision, sizes
+
+MODELS_S = 280.0  # `models` ends within five minutes, closing included
+ARCHITECTURES = "every architecture"
 
 
 def of_latency(options: argparse.Namespace) -> Figures:
@@ -46,16 +51,31 @@ def of_stages(options: argparse.Namespace) -> Figures:
 
 def of_models(options: argparse.Namespace) -> Figures:
     """Hold NeuroBOLT's engines against eager PyTorch, and every architecture."""
-    turns = 5 * options.repeats
-    progress(f"  NeuroBOLT base on every engine, {turns} turns")
-    parts = [models.neurobolt(turns=turns)]
-    progress("  what each precision costs demo in R")
-    parts.append(precision.demo_r())
-    progress(f"  64 ROIs beside one, {turns} turns")
-    parts.append(sizes.rois(turns=turns))
-    progress(f"  every architecture, {turns} turns")
-    table, medians = sizes.architectures(turns=turns)
-    return {"parts": [*parts, table], "architectures": medians}
+    turns, allowed, medians = 5 * options.repeats, budget.Budget(MODELS_S), {}
+    steps = {
+        "NeuroBOLT base": lambda: models.neurobolt(allowed, turns=turns),
+        "what a precision costs demo in R": lambda: precision.demo_r(allowed),
+        ARCHITECTURES: lambda: sizes.architectures(
+            allowed, turns=turns, medians=medians
+        ),
+        "64 ROIs beside one": lambda: sizes.rois(allowed, turns=turns),
+    }
+    parts, unfinished = budget.finished(steps, allowed)
+    found: Figures = {"parts": joined(parts), "architectures": medians}
+    if ARCHITECTURES in unfinished:  # what an earlier run measured stays
+        earlier = json.loads(pages.data_file("bench_models").read_text("utf-8"))
+        found["architectures"] = earlier["architectures"]
+        found["architectures_measured"] = earlier["facts"]
+    return found
+
+
+def joined(parts: Sequence[str]) -> str:
+    """Return parts as paragraphs; a table's rows follow each other."""
+    text = ""
+    for part in parts:
+        row = part.startswith("| `") and text.splitlines()[-1].startswith("|")
+        text += ("\n" if row else "\n\n") + part
+    return text.lstrip()
 
 
 def of_gui(options: argparse.Namespace) -> Figures:

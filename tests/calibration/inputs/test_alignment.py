@@ -14,7 +14,6 @@ from rtbold.errors import AmbiguousStream, ConfigError, DataFileError
 from rtbold.files.recording import Recording
 from rtbold.messages import Channel
 
-
 TR_S = 2.1
 N = 60
 RATE_HZ = 200.0

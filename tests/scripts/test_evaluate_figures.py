@@ -120,7 +120,7 @@ def lines_of_gate(scripts, n):
 
 def test_gate_summary_and_table(scripts):
     lines = lines_of_gate(scripts, 60)
-    found = {"subjects": 60, "scans": len(lines), **scripts.gate.summary(lines)}
+    found = {"subjects": 60, **scripts.gate.summary(lines)}
     alone = found["phases alone"]
     # The larger of two p at half of alpha: 2.5 % of one uniform p.
     assert alone["every_roi"]["share"] == pytest.approx(0.025, abs=0.004)
@@ -140,13 +140,13 @@ def test_page_is_written_between_its_marks(scripts, tmp_path):
     lines = lines_of_gate(scripts, 60)
     for n_subjects in (59, 60):
         found = scripts.runner.conditions((0.0, 0.0, 0.0)) | {
-            "subjects": n_subjects, "scans": 7, **scripts.gate.summary(lines),
+            "subjects": n_subjects, **scripts.gate.summary(lines),
         }  # fmt: skip
         pages.keep(section, found, tmp_path)
         pages.build(section, tmp_path)
     text = page.read_text()
     assert "Kept." in text
-    assert "7 pairs of 60 subjects" in text
+    assert f"{len(lines)} pairs of 60 subjects" in text
     assert "of 59 subjects" not in text
     assert "old" not in text
     assert "Data: [calibration_gate.json](../data/calibration_gate.json)." in text

@@ -126,6 +126,12 @@ def test_fingerprint_follows_the_code(scripts, tmp_path, monkeypatch):
     assert scripts.runner.fingerprint(job) != before
 
 
+def test_sources_that_have_moved_are_said(scripts, tmp_path, monkeypatch):
+    monkeypatch.setattr(scripts.runner, "SOURCES", ("rtbold/nowhere/*.py",))
+    with pytest.raises(RuntimeError, match=r"no file is rtbold/nowhere/\*\.py"):
+        scripts.runner.fingerprint(scripts.runner.Job("some", [], counted, tmp_path))
+
+
 def test_what_only_writes_reports_does_not_count_as_code(
     scripts, tmp_path, monkeypatch
 ):
