@@ -3,7 +3,7 @@
 The publication trains one network per ROI, so its weights come in one file per ROI:
 same sizes, same channels, nothing shared. `NeuroBoltEnsemble` keeps them apart, one
 after the other; that is the reference. For export they become one network whose
-products are batched over the members (``rtbold.models.stacked``).
+products are batched over the members (``rtbold.models.export.stacked``).
 """
 
 from collections.abc import Sequence

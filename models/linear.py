@@ -2,8 +2,8 @@
 
 After Leite et al. 2013 and de Munck et al.: log power in delta to gamma, per channel
 and 2 s lag over the 16 s window, one linear map to all ROIs. The fit is closed-form
-(``rtbold.calibration.ridge``); this is its inference, as a module, so that it exports
-and runs in every engine like any network.
+(``rtbold.calibration.train.ridge``); this is its inference, as a module, so that it
+exports and runs in every engine like any network.
 """
 
 from dataclasses import dataclass

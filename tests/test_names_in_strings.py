@@ -15,6 +15,8 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 FOLDERS = ("rtbold", "calibration", "gui", "models", "scripts", "tests")
 # Names of schemas, `rtbold.hb/1`, are none of modules.
+# What was measured by a script that is gone names the commit that has it
+OF_COMMIT = re.compile(r"[^.]{0,60}\bcommit\b")
 MODULE = re.compile(r"(?<![\w./-])rtbold(?:\.[A-Za-z_]\w*)+(?!\w|/|\.\w|-)")
 FILE = re.compile(
     rf"(?<![\w./-])(?:{'|'.join(FOLDERS)})/[\w./*-]+\.(?:py|csv|npz|json|cfg|css)\b"
@@ -46,8 +48,14 @@ def named(pattern, texts):
     found = defaultdict(set)
     for file, text in texts:
         for match in pattern.finditer(text):
-            found[match[0]].add(file)
+            meant = "no_such" not in match[0] and "nowhere" not in match[0]
+            if meant and not OF_COMMIT.match(text, match.end()):
+                found[match[0]].add(file)
     return found
+
+
+# Keys in files that look like names of modules
+KEYS = {"rtbold.lineage"}  # of the notes in a safetensors file
 
 
 def leads_somewhere(name):
@@ -76,7 +84,9 @@ def is_there(name):
 
 def test_every_module_that_a_text_names_is_there(texts):
     lost = {
-        n: files for n, files in named(MODULE, texts).items() if not leads_somewhere(n)
+        n: files
+        for n, files in named(MODULE, texts).items()
+        if n not in KEYS and not leads_somewhere(n)
     }
     assert lost == {}
 
@@ -102,6 +112,5 @@ def test_a_name_that_leads_nowhere_is_seen(name, there):
 
 
 def test_schemas_and_the_end_of_a_sentence_are_no_part_of_a_name():
-    assert MODULE.findall("tag rtbold.pred.fb/1, demo.rtbold.x; see rtbold.wire.") == [
-        "rtbold.publish.wire"
-    ]
+    text = "tag rtbold.pred.fb/1, demo.rtbold.x; see rtbold.publish.wire."
+    assert MODULE.findall(text) == ["rtbold.publish.wire"]

@@ -20,9 +20,9 @@ _LOWPASS_HZ = 80.0
 def check_file(model: nn.Module, eeg_uv: Float32Array) -> bytes:
     """Return ``check.npz``: these windows and the answers of `model` in torch.
 
-    Put it into the bundle as ``rtbold.check_file.CHECK_NAME`` and say on the card where
-    the windows come from (``Card.check``). A recorded window is a piece of somebody's
-    EEG; so is the bundle then.
+    Put it into the bundle as ``rtbold.bundle.check_windows.CHECK_NAME`` and say on the
+    card where the windows come from (``Card.check``). A recorded window is a piece of
+    somebody's EEG; so is the bundle then.
 
     Parameters
     ----------

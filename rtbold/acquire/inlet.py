@@ -1,4 +1,4 @@
-"""The inlet process: ``python -m rtbold.io.inlet``, started by the supervisor.
+"""The inlet process: ``python -m rtbold.acquire.inlet``, started by the supervisor.
 
 It reads its order from standard input, writes frames to standard output, and ends
 when its input closes: with its session, however that ended.

@@ -14,7 +14,12 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from rtbold.bundle import Bundle
-    from rtbold.calibration import Attribution, ExplainSettings, Windows
+    from rtbold.calibration import (
+        Attribution,
+        ExplainSettings,
+        WindowProgress,
+        Windows,
+    )
     from rtbold.config import RunSettings
 
 MOST_WINDOWS = 256

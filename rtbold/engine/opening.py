@@ -47,7 +47,7 @@ def open_engine(
     ----------
     engine : "auto" is TensorRT if it can run here, else OpenVINO. "tensorrt" also
         falls back to OpenVINO, with a warning.
-    precision : "auto" is the fastest that was accepted (`rtbold.engine.choice`).
+    precision : "auto" is the fastest that was accepted (`fastest_first`).
     n_threads : pinned, because replays are bit-identical only for the same count.
     batch_size : windows per call, or None for any number (slower).
 

@@ -160,7 +160,7 @@ def _hour_gb(n_channels: int, rate_hz: float) -> float:
 
 
 def check_engine(engine: Engine, card: Card, *, tr_s: float) -> Finding:
-    """Time an open engine; see `rtbold.io.doctor.time_engine`."""
+    """Time an open engine; see `rtbold.preflight.machine.time_engine`."""
     check = time_engine(engine, card, tr_s=tr_s)
     return Finding("engine", check.state, check.found, check.advice)
 

@@ -330,7 +330,7 @@ def check_lsl(limit_s: float = LOOPBACK_LIMIT_S) -> tuple[Check, ...]:
 
 
 def judge_loopback(answer: dict[str, float | int | str | None]) -> tuple[Check, ...]:
-    """Turn what `rtbold.io.lsl_loopback` measured into checks."""
+    """Turn what `rtbold.preflight.lsl_loopback` measured into checks."""
     versions = f"pylsl {answer['pylsl']}, liblsl {answer['liblsl']}"
     ppm = float(answer["clock_rate_ppm"] or 0)
     clock = Check(

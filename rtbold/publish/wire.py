@@ -1,4 +1,4 @@
-"""The messages that leave rtbold. Pure; `rtbold.codec` turns them into bytes.
+"""The messages that leave rtbold. Pure; `encode` turns them into bytes.
 
 One frozen struct per topic; its name on the wire is ``schema``, for example
 ``rtbold.pred.fb/1``. A publisher fills the body; the feed stamps the envelope

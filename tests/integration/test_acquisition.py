@@ -250,7 +250,8 @@ def test_discovery_lists_what_is_there(name, send):
 def test_a_killed_session_takes_its_inlet_process_with_it(name, send):
     send(name)
     script = (
-        "import sys, time; from rtbold.io.acquisition import *\n"
+        "import sys, time\n"
+        "from rtbold.acquire import Acquisition, AcquisitionSettings, StreamQuery\n"
         f"a = Acquisition(AcquisitionSettings(query=StreamQuery(name={name!r})))\n"
         "a.start(); print(a.eeg.pid, flush=True); time.sleep(60)"
     )

@@ -156,10 +156,10 @@ def record_and_read_events(paths):
 PARENT = """
 import sys, time
 from pathlib import Path
-from rtbold.io.recorder import Recorder
-from rtbold.io.session_folder import SessionPaths
+from rtbold.record.recorder import Recorder
+from rtbold.record.folder import SessionPaths
 from rtbold.messages import StreamDescription
-from rtbold.sim.outlets import LslClock
+from rtbold.acquire import LslClock
 folder, uid = Path(sys.argv[1]), sys.argv[2]
 recorder = Recorder(SessionPaths(folder, folder.name), LslClock())
 recorder.start([StreamDescription("x", "EEG", 250.0, (), uid=uid)])

@@ -5,8 +5,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 CHECKS = (
-    "preflight.py", "preflight_heard.py", "session_preflight.py",
-    "session_preflight_streams.py", "io/preflight.py",
+    "preflight/checks.py", "preflight/examine.py", "preflight/streams.py",
 )  # fmt: skip
 # whose state is a variable: the doctor's
 FROM_DOCTOR = {

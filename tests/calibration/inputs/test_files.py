@@ -50,7 +50,7 @@ def test_a_brainvision_file_and_a_table(tmp_path):
 
 def test_reading_and_pairing_need_no_torch():
     code = (
-        "import sys; import rtbold.calibration.inputs.lag_scan, "
+        "import sys; import rtbold.calibration.inputs.lag, "
         "rtbold.calibration.inputs.bold; "
         "assert not {'torch', 'pandas', 'nilearn', 'mne'} & set(sys.modules)"
     )

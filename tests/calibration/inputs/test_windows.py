@@ -18,11 +18,11 @@ from rtbold.calibration.inputs.windows import WindowSettings, pipeline_settings,
 from rtbold.calibration.train.dataset import causal_windows
 from rtbold.clock import HandCrankedClock
 from rtbold.errors import DataFileError, StreamMismatch
+from rtbold.files import events as recording_module
 from rtbold.files.recording import Recording
 from rtbold.messages import ClockOffset, EegChunk, Marker, StreamChanged
 from rtbold.predict.pipeline import Pipeline
 from rtbold.record.events_log import EventLogWriter
-from rtbold.session import replay as replay_module
 
 SECONDS = 48.0
 FIRST_S = 1.0037  # of the triggers, after the first sample
@@ -183,7 +183,7 @@ def whole_scan():
 
 @pytest.mark.parametrize("chunk_s", [0.004, 0.013, 0.2])
 def test_the_blocks_of_a_file_do_not_matter(monkeypatch, chunk_s):
-    monkeypatch.setattr(replay_module, "CHUNK_S", chunk_s)
+    monkeypatch.setattr(recording_module, "CHUNK_S", chunk_s)
     eeg = made(rig.eeg(250.0, 40.0), 250.0, onsets=onsets_s(40.0),
                stamps_s=rig.T0_S + np.arange(10000) / 250.0)  # fmt: skip
     again = scan_from(eeg, series(len(onsets_s(40.0))))

@@ -45,7 +45,9 @@ def test_a_trained_bundle_carries_its_lineage(made, tmp_path, monkeypatch):
         BandPowerRidgeConfig(channels=demo.CHANNELS, n_rois=len(card.rois))
     )
     windows = demo.check_windows([made.read(SEED)])
-    written = demo.write_bundle(tmp_path / "t.rtbold", card, model, check_uv=windows)
+    written = demo.write_bundle(
+        tmp_path / "t.rtbold", card, model, check_uv=windows, created="2026-11-29"
+    )
     assert written.card.lineage == lineage
     weights = read_checkpoint(written.file("weights.safetensors"))
     assert weights.lineage == lineage

@@ -9,9 +9,9 @@ from rtbold.errors import ConfigError
 
 ASK = """
 import os
-from rtbold.cli import threads
+from rtbold.cli import process
 assert "numpy" not in __import__("sys").modules
-threads.settle(os.environ, None)
+process.settle(os.environ, None)
 import numpy
 print(os.environ["OMP_WAIT_POLICY"], os.environ["OPENBLAS_NUM_THREADS"])
 """
