@@ -9,11 +9,12 @@ anything about BOLD.
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import pytest
 from loop import PATIENCE_S, Listener, Process, Rtbold, free_ports, new_name
-from real_eeg import CLOSED_S, OPEN_S, SCRIPT, recording_path
+from real_eeg import CLOSED_S, OPEN_S, recording_path
 
 from rtbold.bundle.store import load
 
@@ -26,7 +27,7 @@ SHORT_START_S, SHORT_S = 1183.0, 60.0  # "sitting quietly on bed", eyes open and
 # Awakened at 899 s; of the 10 minutes from here no window holds a movement so large
 # that the amplitude check refuses it.
 LONG_START_S, LONG_S = 820.0, 625.0
-PLAYER = SCRIPT.parents[1] / "tests" / "support" / "mne_lsl_player.py"
+PLAYER = Path(__file__).parents[1] / "support" / "mne_lsl_player.py"
 TOPICS = ("hello", "pred.roi", "pred.fb", "quality", "bands")
 LEAST_USED = 16  # volumes, before the EEG was unlike the twin's for a minute
 
