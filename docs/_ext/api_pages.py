@@ -2,6 +2,8 @@
 
 import importlib
 import importlib.util
+import inspect
+import textwrap
 from pathlib import Path
 
 from command_pages import replace_pages
@@ -15,16 +17,17 @@ FACES = (
     "rtbold.predict",
     "rtbold.publish",
     "rtbold.engine",
-    "rtbold.bundle.store",
+    "rtbold.bundle",
     "rtbold.files",
     "rtbold.record",
-    "rtbold.truth.pairing",
-    "rtbold.session.session",
-    "rtbold.preflight.checks",
+    "rtbold.truth",
+    "rtbold.session",
+    "rtbold.preflight",
     "rtbold.sim",
     "rtbold.models",
     "rtbold.calibration",
 )
+LONGEST_VALUE = 70  # characters of a constant
 # Once one of these is a package, the tree has its rooms and no face may be missing.
 ROOMS = ("rtbold.acquire", "rtbold.window", "rtbold.predict")
 
@@ -81,9 +84,11 @@ def _entry(module: str, name: str) -> str:
     value = getattr(importlib.import_module(module), name)
     if isinstance(value, type):
         lines = [f".. autoclass:: {module}.{name}", "   :members:"]
-    else:
-        kind = "function" if callable(value) else "data"
-        lines = [f".. auto{kind}:: {module}.{name}"]
+    elif inspect.isroutine(value):
+        lines = [f".. autofunction:: {module}.{name}"]
+    else:  # a constant: its type's docstring would stand there
+        shown = textwrap.shorten(repr(value), LONGEST_VALUE, placeholder=" ...")
+        lines = [f".. py:data:: {module}.{name}", f"   :value: {shown}"]
     return "\n".join(["```{eval-rst}", *lines, "```"])
 
 

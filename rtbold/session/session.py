@@ -124,7 +124,7 @@ def stream_state(inlet: InletStatus) -> StreamState:
     return "lost"
 
 
-logger = logging.getLogger("rtbold.session.session")
+logger = logging.getLogger(__name__)
 TIME_PASSES_EVERY_S = 0.05
 EEG_EVERY_S = 0.1
 SLOW_VIEWS_EVERY_S = 1.0
