@@ -8,8 +8,8 @@ from typing import Any, Literal
 
 from rtbold.gui.state.session_words import wall_words
 from rtbold.gui.state.setup import LONGEST_NOTE, Run
+from rtbold.messages import Check, CheckState
 
-CheckState = Literal["ok", "warn", "fail"]
 CHECK_WORDS: dict[CheckState, tuple[str, str]] = {
     "ok": ("✓", "ready"),
     "warn": ("▲", "look"),
@@ -21,28 +21,16 @@ MOST_LINES = 200
 _FLAG = re.compile(r"--[a-z][a-z-]*[a-z]")
 
 
-@dataclass(frozen=True, slots=True)
-class CheckLine:
-    """One line of the list."""
+def word_of(check: Check) -> str:
+    """Return its state in words."""
+    if check.state == "fail" and not check.must:
+        return "should be mended"
+    return CHECK_WORDS[check.state][1]
 
-    name: str
-    state: CheckState
-    found: str
-    advice: str = ""
-    must: bool = False  # red here means that the run cannot be what it claims
-    flags: tuple[str, ...] = ()  # options of the run that let it start all the same
 
-    @property
-    def word(self) -> str:
-        """Its state in words."""
-        if self.state == "fail" and not self.must:
-            return "should be mended"
-        return CHECK_WORDS[self.state][1]
-
-    @property
-    def blocks(self) -> bool:
-        """Whether nothing starts before this is mended or overridden."""
-        return self.must and self.state == "fail"
+def flags_of(check: Check) -> tuple[str, ...]:
+    """Return the options of the run that let it start all the same."""
+    return tuple(dict.fromkeys(_FLAG.findall(check.override)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +68,7 @@ class Checks:
     """
 
     made_for: object = None
-    lines: tuple[CheckLine, ...] = ()
+    lines: tuple[Check, ...] = ()
     channels: tuple[ChannelFound, ...] = ()
     extra: tuple[str, ...] = ()
     ready: bool | None = None
@@ -108,7 +96,7 @@ class Checks:
         return changed
 
     @property
-    def blocking(self) -> tuple[CheckLine, ...]:
+    def blocking(self) -> tuple[Check, ...]:
         """What keeps Start from starting."""
         let_go = {override.name for override in self.overrides}
         return tuple(
@@ -151,7 +139,7 @@ def overridden(checks: Checks, reason: str) -> Checks:
     said = " ".join(reason.split())
     if len(said) < SHORTEST_REASON:
         raise ValueError("say in a few words why this run starts all the same")
-    made = tuple(Override(b.name, said, b.flags) for b in checks.blocking)
+    made = tuple(Override(b.name, said, flags_of(b)) for b in checks.blocking)
     return replace(checks, overrides=checks.overrides + made)
 
 
@@ -180,19 +168,17 @@ def read_object(text: str) -> dict[str, Any]:
     return said if isinstance(said, dict) else {}
 
 
-def read_check(said: object) -> CheckLine | None:
+def read_check(said: object) -> Check | None:
     """Return a check as a child process wrote it; None: it is none."""
     if not isinstance(said, dict) or said.get("state") not in CHECK_WORDS:
         return None
-    found, advice = str(said.get("found", "")), str(said.get("advice", ""))
-    must = bool(said.get("must", said["state"] == "fail"))
-    return CheckLine(
+    return Check(
         name=str(said.get("name", "check")),
         state=said["state"],
-        found=found,
-        advice=advice,
-        must=must,
-        flags=tuple(dict.fromkeys(_FLAG.findall(str(said.get("override", ""))))),
+        found=str(said.get("found", "")),
+        advice=str(said.get("advice", "")),
+        must=bool(said.get("must", said["state"] == "fail")),
+        override=str(said.get("override", "")),
     )
 
 

@@ -7,13 +7,13 @@ from typing import Any, Final, Literal
 from rtbold.gui.state.checks import (
     CHECK_WORDS,
     MOST_LINES,
-    CheckLine,
     changed_words,
     read_check,
     read_object,
     texts,
 )
 from rtbold.gui.state.setup import duration_words
+from rtbold.messages import Check
 from rtbold.pages import rendered
 
 Verdict = Literal["go", "no-go"]
@@ -40,7 +40,7 @@ class Rehearsal:
     elapsed_s: float = 0.0
     remaining_s: float | None = None
     said: tuple[str, ...] = ()  # newest last
-    checks: tuple[CheckLine, ...] = ()
+    checks: tuple[Check, ...] = ()
     verdict: Verdict | None = None
     why: tuple[str, ...] = ()
     figures: Mapping[str, object] = field(default_factory=dict)

@@ -12,18 +12,11 @@ from rtbold.client import Subscriber
 from rtbold.clock import Clock
 from rtbold.config import RunSettings
 from rtbold.errors import RtboldError
-from rtbold.messages import EegChunk, Marker
-from rtbold.preflight.checks import Finding
+from rtbold.messages import Check, EegChunk, Marker
+from rtbold.preflight.checks import Verdict, verdict_of, why_of
 from rtbold.preflight.count import RehearsalCount
 from rtbold.preflight.examine import PreflightSettings, examine_session
-from rtbold.preflight.go_no_go import (
-    Figures,
-    RecordingFigures,
-    Verdict,
-    judge,
-    verdict_of,
-    why_of,
-)
+from rtbold.preflight.go_no_go import Figures, RecordingFigures, judge
 from rtbold.preflight.rehearsed_session import (
     RehearsedSession,
     address_here,
@@ -126,13 +119,13 @@ class Outcome:
     verdict: Verdict
     why: tuple[str, ...]
     run: RunSettings  # as it was rehearsed
-    before: tuple[Finding, ...]  # of the preflight
-    rehearsed: tuple[Finding, ...]
+    before: tuple[Check, ...]  # of the preflight
+    rehearsed: tuple[Check, ...]
     figures: Figures | None  # None: no session was started
     interrupted: bool = False
 
 
-Told = Stage | Finding | Outcome
+Told = Stage | Check | Outcome
 
 
 class Rehearsal:
@@ -150,16 +143,15 @@ class Rehearsal:
         self._clock = clock
         self._stopping = stopping
         self._begun_s = clock.now_s()
-        self._before: list[Finding] = []
+        self._before: list[Check] = []
         self._control: tuple[float | None, str] | None = None  # None: not asked yet
         self._count = RehearsalCount(slices=settings.run.trigger_every)
 
     def steps(self) -> Iterator[Told]:
-        """Yield stages, findings and, last of all, the outcome."""
+        """Yield stages, checks and, last of all, the outcome."""
         run = rehearsed_run(self._settings)
         yield from self._look(run)
-        must = [f for f in self._before if f.state == "fail" and f.must]
-        if must or self._stopping():
+        if self._stopping() or any(check.blocks for check in self._before):
             yield self._outcome(run, (), None)
             return
         with _recording_folder(run) as (run, keep), self._session(run) as session:
@@ -185,7 +177,7 @@ class Rehearsal:
             run=run, subject_root=self._settings.subject_root, listen_s=LISTEN_S
         )
         for one in examine_session(looking, self._clock):
-            if isinstance(one, Finding):
+            if isinstance(one, Check):
                 self._before.append(one)
                 yield one
             if self._stopping():
@@ -261,15 +253,15 @@ class Rehearsal:
         return Stage(stage, round(elapsed_s, 1), round(left_s, 1), text)
 
     def _outcome(
-        self, run: RunSettings, found: tuple[Finding, ...], figures: Figures | None
+        self, run: RunSettings, found: tuple[Check, ...], figures: Figures | None
     ) -> Outcome:
         before, stopped = tuple(self._before), self._stopping()
-        findings = (*before, *found)
-        why = why_of(findings)
+        checks = (*before, *found)
+        why = why_of(checks)
         if stopped and not found:
             why.insert(0, "interrupted before the session began")
         return Outcome(
-            verdict="no-go" if stopped else verdict_of(findings),
+            verdict="no-go" if stopped else verdict_of(checks),
             why=tuple(why),
             run=run,
             before=before,

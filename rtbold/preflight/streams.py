@@ -30,11 +30,18 @@ from rtbold.condition import (
 )
 from rtbold.config import RunSettings
 from rtbold.errors import AmbiguousStream, ConfigError, RtboldError, StreamMismatch
-from rtbold.messages import ClockOffset, EegChunk, Event, Marker, StreamDescription
-from rtbold.preflight.checks import (
+from rtbold.messages import (
+    Check,
+    ClockOffset,
+    EegChunk,
+    Event,
+    Marker,
+    StreamDescription,
+)
+from rtbold.preflight.checks import refused, tried
+from rtbold.preflight.stream_checks import (
     FREE_RUN,
     ChannelReport,
-    Finding,
     HeardSamples,
     HeardTriggers,
     channel_lines,
@@ -48,17 +55,17 @@ from rtbold.preflight.checks import (
     check_triggers,
     check_truth,
     extra_channels,
-    refused,
 )
 from rtbold.session import acquisition_settings, check_clocks, check_counted
 
-# Listen to a session's streams with its own time base and channel monitor. Pure.
-#
-# No model is needed, so a stream that fits none is heard too.
+LOOK_EVERY_S = 0.05
+ANY_TR_S = 1.0  # stands in where triggers cannot be had, so that the EEG is looked at
 
 
 class Listening:
-    """Takes the events of an acquisition; says what was heard.
+    """Takes the events of an acquisition; says what was received. Pure.
+
+    It has the session's own time base and channel monitor, and needs no model.
 
     Parameters
     ----------
@@ -148,10 +155,6 @@ class Listening:
         return self._clocks.uncertainty_s
 
 
-LOOK_EVERY_S = 0.05
-ANY_TR_S = 1.0  # stands in where triggers cannot be had, so that the EEG is looked at
-
-
 class Streams:
     """Opens what can be opened, and says what a session would say of the rest.
 
@@ -174,7 +177,7 @@ class Streams:
         self._locked = False
         self.description: StreamDescription | None = None
 
-    def open(self) -> Iterator[Finding]:
+    def open(self) -> Iterator[Check]:
         """Find the streams; say whether they fit the model by what they declare."""
         try:
             settings = self._settings()
@@ -189,7 +192,7 @@ class Streams:
         stream = self.description
         kind = "simulated EEG" if stream.simulated else "EEG"
         found = f"{stream.name!r} on {stream.host!r}: {kind}, {_size(stream)}"
-        yield Finding("stream", "ok", found, must=True)
+        yield Check("stream", "ok", found, must=True)
         yield self._units(stream)
         if self._bundle is not None:
             card = self._bundle.card
@@ -236,20 +239,21 @@ class Streams:
             break
         return problems[0] if problems else None
 
-    def _units(self, stream: StreamDescription) -> Finding:
-        try:
-            factors_to_uv(stream.channels, self._run.unit)
-        except RtboldError as error:
-            return refused("units", error)
-        said = sorted({c.unit or "none" for c in stream.channels if c.kind == "eeg"})
-        found = f"the stream says {', '.join(said)}"
+    def _units(self, stream: StreamDescription) -> Check:
+        units = {c.unit or "none" for c in stream.channels if c.kind == "eeg"}
+        found = f"the stream says {', '.join(sorted(units))}"
         if self._run.unit:
             found += f"; --unit {self._run.unit} goes over it"
-        return Finding("units", "ok", found, must=True)
+
+        def convertible() -> str:
+            factors_to_uv(stream.channels, self._run.unit)
+            return found
+
+        return tried("units", convertible)
 
     def _open_truth(
         self, source: str, settings: AcquisitionSettings
-    ) -> Iterator[Finding]:
+    ) -> Iterator[Check]:
         try:
             check_source(source, self._run.truth_roi)
             check_counted(settings)
@@ -259,7 +263,7 @@ class Streams:
         self._truth = open_bold(parse_source(source), self._run.truth_roi, self._clock)
         self._stack.callback(self._truth.close)
 
-    def listen(self, seconds: float) -> Iterator[Finding | ChannelReport]:
+    def listen(self, seconds: float) -> Iterator[Check | ChannelReport]:
         """Take what comes for some seconds, and judge it."""
         stream, acquisition = self.description, self._acquisition
         assert stream is not None  # the caller looked
@@ -315,7 +319,7 @@ class Streams:
             if isinstance(volume, Marker):
                 ear.take_volume(volume)
 
-    def _clock_check(self, acquisition: Acquisition, ear: Listening) -> Finding:
+    def _clock_check(self, acquisition: Acquisition, ear: Listening) -> Check:
         stream = acquisition.description
         assert stream is not None  # it is open
         try:
@@ -326,11 +330,11 @@ class Streams:
             stream, ear.offsets_s, ear.uncertainty_s, here=socket.gethostname()
         )
 
-    def _triggers(self, ear: Listening, seconds: float) -> Finding:
+    def _triggers(self, ear: Listening, seconds: float) -> Check:
         if self._trigger_problem is not None:
             return refused("triggers", self._trigger_problem)
         if not self._locked or self._acquisition is None:
-            return Finding("triggers", "ok", FREE_RUN)
+            return Check("triggers", "ok", FREE_RUN)
         marker = self._acquisition.marker_description
         source = (
             f"channel {self._run.trigger_channel!r}"

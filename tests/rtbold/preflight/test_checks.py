@@ -3,8 +3,8 @@ import pytest
 
 from rtbold.condition.channel_quality import MonitoredChannel
 from rtbold.errors import DomainRefused
-from rtbold.preflight.checks import (
-    asked,
+from rtbold.preflight.checks import asked
+from rtbold.preflight.stream_checks import (
     channel_lines,
     check_channels,
     check_reference,

@@ -3,13 +3,8 @@ from pathlib import Path
 
 import pytest
 
-from rtbold.preflight.go_no_go import (
-    Figures,
-    RecordingFigures,
-    judge,
-    verdict_of,
-    why_of,
-)
+from rtbold.preflight.checks import verdict_of, why_of
+from rtbold.preflight.go_no_go import Figures, RecordingFigures, judge
 
 RECORDED = RecordingFigures(
     path="x.xdf", n_samples=60_000, n_markers=142, n_bytes=10_000_000,

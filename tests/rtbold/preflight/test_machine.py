@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from rtbold.errors import BundleError
+from rtbold.messages import Check
 from rtbold.preflight import machine as checks, machine as doctor
-from rtbold.preflight.machine import Check, worst_state
+from rtbold.preflight.checks import worst_state
 
 GOOD_LOOPBACK = {
     "pylsl": "1.18.6",
@@ -73,7 +74,7 @@ def test_a_bundle_that_cannot_be_opened_is_a_finding(monkeypatch):
     def refuse(_):
         raise BundleError("no bundle 'nope', expected one of: demo")
 
-    monkeypatch.setattr("rtbold.bundle.store.load", refuse)
+    monkeypatch.setattr("rtbold.bundle.load", refuse)
     check = doctor.check_engine("nope")
     assert (check.state, check.found) == (
         "fail",
@@ -102,7 +103,7 @@ def test_inference_is_judged_by_the_tr(monkeypatch, inference_s, state):
         def close(self):
             self.shapes.add("closed")
 
-    monkeypatch.setattr("rtbold.bundle.store.load", lambda _: Bundle)
+    monkeypatch.setattr("rtbold.bundle.load", lambda _: Bundle)
     monkeypatch.setattr("rtbold.engine.open_engine", lambda _: SlowEngine())
     check = doctor.check_engine("tiny", now_s=lambda: SlowEngine.now_s)
     assert check.state == state
