@@ -151,7 +151,7 @@ def _gates(
             card,
             stream,
             session_domain(run),
-            triggers=bool(run.trigger_stream or run.trigger or run.trigger_channel),
+            triggers=run.locked,
             allowed=run.allow_domain_shift,
         ),
         found="cleaning and scanner are the model's, or nothing is known of them",

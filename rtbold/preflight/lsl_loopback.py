@@ -1,8 +1,8 @@
 """A child process of ``rtbold doctor``: one outlet, one inlet, and how long it takes.
 
-Run as ``python -m rtbold.io.lsl_loopback``. It is a process of its own because liblsl
-can hang or abort, and the doctor must say so instead of doing the same. It prints one
-JSON object.
+Run as ``python -m rtbold.preflight.lsl_loopback``. It is a process of its own because
+liblsl can hang or abort, and the doctor must say so instead of doing the same. It
+prints one JSON object.
 """
 
 import json

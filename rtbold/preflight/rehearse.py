@@ -33,59 +33,6 @@ from rtbold.record import (
 )
 from rtbold.session import load_bundle
 
-# Open what a rehearsal recorded, and prove that it is what the session saw.
-
-
-def recordings(folder: Path) -> set[Path]:
-    """Return the first parts of all recordings below `folder`."""
-    return set(folder.rglob("*_eeg.xdf"))
-
-
-def end_recorders(folder: Path, before: set[Path]) -> None:
-    """Politely end what a session that died has left recording below `folder`."""
-    for xdf in recordings(folder) - before:
-        note = xdf.with_name(NOTE_NAME)
-        if note.is_file():
-            end_left_over(note)
-
-
-def look_at(folder: Path, before: set[Path]) -> RecordingFigures:
-    """Return what the newest recording below `folder` holds.
-
-    Parameters
-    ----------
-    before : the recordings that were there already.
-    """
-    new = sorted(recordings(folder) - before)
-    if len(new) != 1:
-        found = f"{len(new)} new recordings are in it, expected one"
-        return RecordingFigures(path=str(folder), problem=found)
-    try:
-        return _counted(new[0])
-    except (RtboldError, OSError, MemoryError) as error:
-        return RecordingFigures(path=str(new[0]), problem=str(error) or repr(error))
-
-
-def _counted(xdf: Path) -> RecordingFigures:
-    """Read every event again; each chunk's samples are compared with their checksum."""
-    events = session_events(xdf)
-    if events is None:
-        return RecordingFigures(path=str(xdf), problem="no event log is beside it")
-    n_samples = n_markers = 0
-    for event in events:
-        if isinstance(event, EegChunk):
-            n_samples += event.data_uv.shape[1]
-        n_markers += isinstance(event, Marker)
-    return RecordingFigures(
-        path=str(xdf),
-        n_parts=len(xdf_parts(xdf)),
-        n_samples=n_samples,
-        n_markers=n_markers,
-        n_bytes=sum(f.stat().st_size for f in xdf.parent.iterdir() if f.is_file()),
-        free_bytes=shutil.disk_usage(xdf.parent).free,
-    )
-
-
 LISTEN_S = 5.0
 TELL_EVERY_S = 1.0
 BEFORE_S, STARTING_S, AFTER_S = 14.0, 8.0, 12.0  # about; for the time that is left
@@ -234,7 +181,7 @@ class Rehearsal:
     def _counted(self, feed: Subscriber, run: RunSettings) -> Figures:
         figures = self._count.figures(
             asked_s=self._settings.duration_s,
-            locked=bool(run.trigger_stream or run.trigger or run.trigger_channel),
+            locked=run.locked,
             n_gaps=feed.n_gaps.total(),
             measures=run.truth is not None,
         )
@@ -283,8 +230,7 @@ def rehearsed_run(settings: RehearsalSettings) -> RunSettings:
     run = replace(run, port=ports[0], control_port=ports[1])
     if not settings.without_scanner:
         return run
-    locked = run.trigger_stream or run.trigger or run.trigger_channel
-    scanner = run.scanner or ("inside_running" if locked else None)
+    scanner = run.scanner or ("inside_running" if run.locked else None)
     return replace(
         run,
         trigger_stream=None,
@@ -313,6 +259,9 @@ def _free_port() -> int:
         return int(any_port.getsockname()[1])
 
 
+# Where it records, and what is in the recording afterwards.
+
+
 @contextmanager
 def _recording_folder(run: RunSettings) -> Iterator[tuple[RunSettings, list[bool]]]:
     """Give a session that records nowhere a folder; it goes unless it is to be kept.
@@ -339,3 +288,53 @@ def _can_record() -> bool:
     except RtboldError:
         return False
     return True
+
+
+def recordings(folder: Path) -> set[Path]:
+    """Return the first parts of all recordings below `folder`."""
+    return set(folder.rglob("*_eeg.xdf"))
+
+
+def end_recorders(folder: Path, before: set[Path]) -> None:
+    """Politely end what a session that died has left recording below `folder`."""
+    for xdf in recordings(folder) - before:
+        note = xdf.with_name(NOTE_NAME)
+        if note.is_file():
+            end_left_over(note)
+
+
+def look_at(folder: Path, before: set[Path]) -> RecordingFigures:
+    """Return what the newest recording below `folder` holds.
+
+    Parameters
+    ----------
+    before : the recordings that were there already.
+    """
+    new = sorted(recordings(folder) - before)
+    if len(new) != 1:
+        found = f"{len(new)} new recordings are in it, expected one"
+        return RecordingFigures(path=str(folder), problem=found)
+    try:
+        return _counted(new[0])
+    except (RtboldError, OSError, MemoryError) as error:
+        return RecordingFigures(path=str(new[0]), problem=str(error) or repr(error))
+
+
+def _counted(xdf: Path) -> RecordingFigures:
+    """Read every event again; each chunk's samples are compared with their checksum."""
+    events = session_events(xdf)
+    if events is None:
+        return RecordingFigures(path=str(xdf), problem="no event log is beside it")
+    n_samples = n_markers = 0
+    for event in events:
+        if isinstance(event, EegChunk):
+            n_samples += event.data_uv.shape[1]
+        n_markers += isinstance(event, Marker)
+    return RecordingFigures(
+        path=str(xdf),
+        n_parts=len(xdf_parts(xdf)),
+        n_samples=n_samples,
+        n_markers=n_markers,
+        n_bytes=sum(f.stat().st_size for f in xdf.parent.iterdir() if f.is_file()),
+        free_bytes=shutil.disk_usage(xdf.parent).free,
+    )
