@@ -20,6 +20,24 @@ if TYPE_CHECKING:
 
 SYMBOLS: Final = {"ok": "✓", "warn": "▲", "fail": "✕"}
 WORDS: Final = {"ok": "ok", "warn": "look", "fail": "NOT OK"}
+FIGURES: Final = (
+    ("run time", "ran_s", "{:.0f} s"),
+    ("volume triggers", "n_triggers", "{}"),
+    ("trigger interval", "trigger_every_s", "{:.3f} s"),
+    ("answers", "n_answers", "{}"),
+    ("usable", "n_usable", "{}"),
+    ("late", "n_late", "{}"),
+    ("age p50", "age_p50_ms", "{:.0f} ms"),
+    ("age p99", "age_p99_ms", "{:.0f} ms"),
+    ("age, largest", "age_max_ms", "{:.0f} ms"),
+    ("model p99", "infer_p99_ms", "{:.1f} ms"),
+    ("feed p99", "feed_p99_ms", "{:.1f} ms"),
+    ("control socket", "control_ms", "{:.0f} ms"),
+    ("longest silence", "longest_silence_s", "{:.1f} s"),
+    ("EEG rate", "rate_hz", "{:.2f} Hz"),
+    ("EEG gaps", "n_gaps", "{}"),
+    ("memory", "memory_end_mb", "{:.0f} MB"),
+)
 
 
 @takes_run_options
@@ -228,27 +246,10 @@ def rehearsal_page(outcome: "Outcome", facts: PageFacts) -> str:
     )
 
 
-def _figure_rows(figures: "Figures") -> tuple[tuple[str, str], ...]:
+def _figure_rows(figures: "Figures") -> list[tuple[str, str]]:
     """Return what was measured, and how much it came to."""
-    return (
-        ("run time", f"{figures.ran_s:.0f} s"),
-        ("volume triggers", str(figures.n_triggers)),
-        ("trigger interval", _known(figures.trigger_every_s, "{:.3f} s")),
-        ("answers", str(figures.n_answers)),
-        ("usable", str(figures.n_usable)),
-        ("late", str(figures.n_late)),
-        ("age p50", _known(figures.age_p50_ms, "{:.0f} ms")),
-        ("age p99", _known(figures.age_p99_ms, "{:.0f} ms")),
-        ("age, largest", _known(figures.age_max_ms, "{:.0f} ms")),
-        ("model p99", _known(figures.infer_p99_ms, "{:.1f} ms")),
-        ("feed p99", _known(figures.feed_p99_ms, "{:.1f} ms")),
-        ("control socket", _known(figures.control_ms, "{:.0f} ms")),
-        ("longest silence", f"{figures.longest_silence_s:.1f} s"),
-        ("EEG rate", _known(figures.rate_hz, "{:.2f} Hz")),
-        ("EEG gaps", str(figures.n_gaps)),
-        ("memory", _known(figures.memory_end_mb, "{:.0f} MB")),
-    )
-
-
-def _known(value: float | None, form: str) -> str:
-    return "not known" if value is None else form.format(value)
+    values = [(what, getattr(figures, name), form) for what, name, form in FIGURES]
+    return [
+        (what, "not known" if value is None else form.format(value))
+        for what, value, form in values
+    ]

@@ -38,24 +38,9 @@ from rtbold.messages import (
     Marker,
     StreamDescription,
 )
+from rtbold.preflight import stream_checks as judge
 from rtbold.preflight.checks import refused, tried
-from rtbold.preflight.stream_checks import (
-    FREE_RUN,
-    ChannelReport,
-    HeardSamples,
-    HeardTriggers,
-    channel_lines,
-    check_amplitude,
-    check_channels,
-    check_clock,
-    check_quality,
-    check_rate,
-    check_reference,
-    check_samples,
-    check_triggers,
-    check_truth,
-    extra_channels,
-)
+from rtbold.preflight.stream_checks import ChannelReport, HeardSamples, HeardTriggers
 from rtbold.session import acquisition_settings, check_clocks, check_counted
 
 LOOK_EVERY_S = 0.05
@@ -78,10 +63,9 @@ class Listening:
         self._clock = SampleClock(SampleClockSettings(rate_hz=stream.rate_hz))
         self._clocks = StreamClocks()
         self._clocks.describe(stream)
-        self._n_samples = 0
+        self._n: Counter[str] = Counter()  # by the names of `HeardSamples`
         self._ages_s: list[float] = []
         self._t_arrived_s = 0.0
-        self._n_gaps = self._n_missing = self._n_steps = 0
         self._labels: Counter[str] = Counter()
         self._stamps_s: list[float] = []
         self.offsets_s: list[float] = []
@@ -108,10 +92,10 @@ class Listening:
         self._clocks.take_chunk(chunk)
         self._monitor.push(chunk.data_uv)
         for jump in self._clock.push(chunk.t_lsl_s, chunk.t_arrived_s):
-            self._n_steps += jump.kind == "step"
-            self._n_gaps += jump.kind == "gap"
-            self._n_missing += jump.n_missing
-        self._n_samples += chunk.data_uv.shape[1]
+            self._n["n_stamp_steps"] += jump.kind == "step"
+            self._n["n_gaps"] += jump.kind == "gap"
+            self._n["n_missing"] += jump.n_missing
+        self._n["n_samples"] += chunk.data_uv.shape[1]
         self._t_arrived_s = chunk.t_arrived_s
         newest_s = self._clocks.to_local(float(chunk.t_lsl_s[-1]))
         self._ages_s.append(chunk.t_arrived_s - newest_s)
@@ -124,13 +108,10 @@ class Listening:
         known = self._clock.settled and np.isfinite(rate_hz)
         return HeardSamples(
             seconds=seconds,
-            n_samples=self._n_samples,
             age_s=median(self._ages_s),
             silent_s=now_s - self._t_arrived_s,
             rate_hz=float(rate_hz) if known else None,
-            n_gaps=self._n_gaps,
-            n_missing=self._n_missing,
-            n_stamp_steps=self._n_steps,
+            **self._n,
         )
 
     def triggers(self, seconds: float) -> HeardTriggers:
@@ -196,8 +177,8 @@ class Streams:
         yield self._units(stream)
         if self._bundle is not None:
             card = self._bundle.card
-            yield check_channels(card, stream, interpolate=self._run.interpolate)
-            yield check_reference(card, stream)
+            yield judge.check_channels(card, stream, interpolate=self._run.interpolate)
+            yield judge.check_reference(card, stream)
         if self._run.truth is not None:
             yield from self._open_truth(self._run.truth, settings)
 
@@ -271,20 +252,20 @@ class Streams:
         ear = Listening(stream)
         n_volumes = self._hear(acquisition, ear, seconds)
         heard = ear.samples(seconds, self._clock.now_s())
-        yield check_samples(heard, stream)
+        yield judge.check_samples(heard, stream)
         if heard.n_samples:
-            yield check_rate(heard, stream)
+            yield judge.check_rate(heard, stream)
             yield self._clock_check(acquisition, ear)
         if self._bundle is not None:
             card = self._bundle.card
-            lines = channel_lines(card, stream, ear.channels)
+            lines = judge.channel_lines(card, stream, ear.channels)
             if heard.n_samples:
-                yield check_amplitude(lines, ear.amplitude_text)
-                yield check_quality(lines)
-            yield ChannelReport(lines, extra_channels(card, stream))
+                yield judge.check_amplitude(lines, ear.amplitude_text)
+                yield judge.check_quality(lines)
+            yield ChannelReport(lines, judge.extra_channels(card, stream))
         yield self._triggers(ear, seconds)
         if self._truth is not None:
-            yield check_truth(
+            yield judge.check_truth(
                 str(self._run.truth),
                 n_volumes,
                 problem=self._truth.problem,
@@ -326,7 +307,7 @@ class Streams:
             check_clocks(stream, acquisition.marker_description)
         except StreamMismatch as error:
             return refused("clock", error)
-        return check_clock(
+        return judge.check_clock(
             stream, ear.offsets_s, ear.uncertainty_s, here=socket.gethostname()
         )
 
@@ -334,7 +315,7 @@ class Streams:
         if self._trigger_problem is not None:
             return refused("triggers", self._trigger_problem)
         if not self._locked or self._acquisition is None:
-            return Check("triggers", "ok", FREE_RUN)
+            return Check("triggers", "ok", judge.FREE_RUN)
         marker = self._acquisition.marker_description
         source = (
             f"channel {self._run.trigger_channel!r}"
@@ -342,7 +323,7 @@ class Streams:
             else f"marker stream {marker.name!r} on {marker.host!r}"
         )
         tr_s = self._run.tr_s or (self._bundle.card.tr_s if self._bundle else None)
-        return check_triggers(
+        return judge.check_triggers(
             ear.triggers(seconds),
             source=source,
             wanted=self._run.trigger,
