@@ -1,4 +1,4 @@
-"""The pre-flight list: what was found, what blocks a start, what was overridden."""
+"""What keeps a run from starting: checks, their age, overrides, notes. Pure."""
 
 import json
 import re
@@ -78,11 +78,7 @@ class Checks:
 
     def with_line(self, text: str) -> "Checks":
         """Return these with one line of ``preflight --json``; others change nothing."""
-        return self.with_object(read_object(text))
-
-    def with_object(self, said: dict[str, Any]) -> "Checks":
-        """Return these with one object of a check run."""
-        changed = self
+        said, changed = read_object(text), self
         if (line := read_check(said.get("check"))) is not None:
             changed = replace(changed, lines=(*self.lines, line)[-MOST_LINES:])
         if isinstance(said.get("channels"), list):
@@ -205,7 +201,7 @@ def _channel_state(said: dict[str, Any]) -> str:
     return "alias" if said.get("match") == "alias" and state == "good" else state
 
 
-# Which settings differ between two command lines, by the names of the page. Pure.
+# Which settings differ between two command lines, by the names of the page.
 
 NAMES = {
     "--stream": "the EEG stream",
@@ -276,7 +272,7 @@ def _listed(names: list[str]) -> str:
     return f"{', '.join(first)} and {last}" if first else last
 
 
-# How old a check is, and whether it is still one of these settings. Pure.
+# How old a check is, and whether it is still one of these settings.
 
 AgeLevel = Literal["none", "fresh", "old", "changed"]
 OLD_S = 600.0  # cables, electrodes and other programs have had their time
@@ -322,7 +318,7 @@ def ago_words(age_s: float) -> str:
     return f"{minutes} min ago" if minutes else "less than a minute ago"
 
 
-# What the operator writes down before a run: impedance, light, eyes. Pure.
+# What the operator writes down before a run.
 
 EYES = ("open", "closed", "open and closed")
 LIGHT = ("on", "dimmed", "off")
@@ -355,9 +351,6 @@ def notes_of_start(
     first = f"run {run.number:02d}, {run.kind}" + (f": {run.note}" if run.note else "")
     told = (first, *notes.lines(), *(str(override) for override in overrides))
     return tuple(text[:LONGEST_NOTE] for text in told)
-
-
-# Whether the run that is marked may be started now. Pure.
 
 
 def hindrance(
