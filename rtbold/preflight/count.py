@@ -148,7 +148,6 @@ class RehearsalCount:
         n_gaps : messages that the subscriber missed.
         """
         quality, counted = self._newest_quality, dict[str, Any](self._n)
-        begin_mb, end_mb = self._memory()
         return Figures(
             asked_s=asked_s,
             tr_s=self.tr_s,
@@ -174,9 +173,8 @@ class RehearsalCount:
             age_max_ms=_percentile(self._ages_ms, 100),
             infer_p99_ms=_percentile(self._infer_ms, 99),
             feed_p99_ms=_percentile(self._feed_ms, 99),
-            memory_begin_mb=begin_mb,
-            memory_end_mb=end_mb,
             **counted,
+            **self._memory(),
         )
 
     def _steps_s(self) -> list[float]:
@@ -201,14 +199,15 @@ class RehearsalCount:
         """Return for how long the loop went on without a heartbeat in the end."""
         return 0.0 if self._t_beat_s is None else self._t_last_s - self._t_beat_s
 
-    def _memory(self) -> tuple[float | None, float | None]:
+    def _memory(self) -> dict[str, Any]:
         """Return the medians at the end of the first third and at the end."""
         n = len(self._memory_mb)
         if n < 9:
-            return None, None
+            return {}
         third, few = n // 3, max(n // 10, 1)
-        begin = self._memory_mb[third : third + few]
-        return median(begin), median(self._memory_mb[-few:])
+        begin_mb = median(self._memory_mb[third : third + few])
+        end_mb = median(self._memory_mb[-few:])
+        return {"memory_begin_mb": begin_mb, "memory_end_mb": end_mb}
 
 
 def _percentile(values: list[float], share: float) -> float | None:

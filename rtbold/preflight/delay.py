@@ -8,6 +8,7 @@ and the triggers are, the gradient artefact's onset after the trigger is.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 import pylsl
@@ -351,18 +352,15 @@ def measure_delay(
     names = _names(request)
     opened = open_streams(names, request.wait_s, clock)
     first, second = (opened[name] for name in names)
-
-    def record(*taps: Tap) -> None:
-        _record(taps, request.seconds, clock=clock, progress=progress)
-
+    record = partial(_record, clock=clock, seconds=request.seconds, progress=progress)
     try:
         require_eeg(first.stream, found_stream(first.info).format)
         if request.raw is not None and request.cleaned is not None:
             raw, cleaned = _pair(first, second)
-            record(raw, cleaned)
+            record([raw, cleaned])
             return estimate_delay(raw.recorded(), cleaned.recorded(), request.max_lag_s)
         eeg, markers = _with_triggers(first, second)
-        record(eeg, markers)
+        record([eeg, markers])
         recorded, times_s = eeg.recorded(), markers.times_s(request.trigger)
         return estimate_onset(recorded, times_s, request.max_lag_s)
     except LostError as error:
@@ -458,7 +456,7 @@ def _opened(info: pylsl.StreamInfo) -> Opened:
 
 
 def _record(
-    taps: Sequence[Tap], seconds: float, *, clock: Clock, progress: Progress
+    taps: Sequence[Tap], *, clock: Clock, seconds: float, progress: Progress
 ) -> None:
     begin_s = clock.now_s()
     while (elapsed_s := clock.now_s() - begin_s) < seconds:

@@ -120,35 +120,14 @@ def _gates(
     run: RunSettings, bundle: Bundle, stream: StreamDescription
 ) -> Iterator[Check]:
     """Say whether this model may run on this stream."""
-    card = bundle.card
-
-    def simulated() -> list[Reason]:
-        reasons = check_domain(
-            card,
-            stream,
-            target=run.target,
-            allow_simulated_model=run.allow_simulated_model,
-            allow_unvalidated=True,  # the verdict was asked before
-        )
-        return [reason for reason in reasons if reason == "simulated_model"]
-
-    origin = asked(
-        "simulated model",
-        simulated,
-        found=(
-            "the stream says that it is simulated: fit for a trial, no brain made it"
-            if stream.simulated
-            else "the model has seen real data"
-        ),
-        override="--allow-simulated-model",
-    )
+    origin = _origin(run, bundle, stream)
     yield origin
     if origin.state == "warn":
         return  # which is a shift of domain already, and said so
     yield asked(
         "domain",
         lambda: domain_reasons(
-            card,
+            bundle.card,
             stream,
             session_domain(run),
             triggers=run.locked,
@@ -156,6 +135,28 @@ def _gates(
         ),
         found="cleaning and scanner are the model's, or nothing is known of them",
         override="--allow-domain-shift",
+    )
+
+
+def _origin(run: RunSettings, bundle: Bundle, stream: StreamDescription) -> Check:
+    """Ask the gate that knows of nothing but simulated models on real streams."""
+
+    def ask() -> list[Reason]:
+        reasons = check_domain(
+            bundle.card,
+            stream,
+            target=run.target,
+            allow_simulated_model=run.allow_simulated_model,
+            allow_unvalidated=True,  # the verdict was asked before
+        )
+        return [reason for reason in reasons if reason == "simulated_model"]
+
+    simulated = (
+        "the stream says that it is simulated: fit for a trial, no brain made it"
+    )
+    found = simulated if stream.simulated else "the model has seen real data"
+    return asked(
+        "simulated model", ask, found=found, override="--allow-simulated-model"
     )
 
 
