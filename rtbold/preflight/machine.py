@@ -404,17 +404,15 @@ def time_engine(
     with closing(engine):
         took_ms = _inference_ms(engine, card, now_s)
     p50_ms, worst_ms = float(np.median(took_ms)), max(took_ms)
-    return decided(
-        "engine",
+    found = (
         f"{card.name} on {engine.name} {engine.precision}: {p50_ms:.1f} ms "
-        f"(p50), {worst_ms:.1f} ms at worst, of a TR of {tr_s:g} s",
-        (worst_ms > tr_s * 1e3, "fail", "use a smaller model or a faster machine"),
-        (
-            worst_ms > TR_SHARE_WARN * tr_s * 1e3,
-            "warn",
-            "close other programs, or compile for it",
-        ),
+        f"(p50), {worst_ms:.1f} ms at worst, of a TR of {tr_s:g} s"
     )
+    share = worst_ms / (1e3 * tr_s)
+    slow, near = share > 1, share > TR_SHARE_WARN
+    smaller = "use a smaller model or a faster machine"
+    closer = "close other programs, or compile for it"
+    return decided("engine", found, (slow, "fail", smaller), (near, "warn", closer))
 
 
 def _inference_ms(

@@ -245,18 +245,13 @@ def check_rate(heard: HeardSamples, stream: StreamDescription) -> Check:
     if heard.rate_hz is None:
         found += "; too little was heard to measure it"
         return Check("rate", "warn", found, "look at it again: rtbold preflight")
+    found += f", {heard.rate_hz:.2f} Hz by its stamps"
     # Over some seconds the stamps of a chunked stream say no more than this.
     uncertain = 0.02 / max(heard.seconds, 1.0)
     off = abs(heard.rate_hz / stream.rate_hz - 1)
-    return decided(
-        "rate",
-        f"{found}, {heard.rate_hz:.2f} Hz by its stamps",
-        (
-            off > QualitySettings().max_rate_error + uncertain,
-            "warn",
-            "predictions are degraded: set the sender to the rate that it declares",
-        ),
-    )
+    too_far = off > QualitySettings().max_rate_error + uncertain
+    advice = "predictions are degraded: set the sender to the rate that it declares"
+    return decided("rate", found, (too_far, "warn", advice))
 
 
 def check_amplitude(lines: Sequence[ChannelLine], text: str) -> Check:
@@ -289,21 +284,11 @@ def check_quality(lines: Sequence[ChannelLine]) -> Check:
         return Check("channel quality", "ok", "no channel of the model is bad")
     named = ", ".join(f"{line.label} {line.state}" for line in bad)
     found = f"{len(bad)} of {n} channels are bad now: {named}".replace("_", " ")
-    too_many = len(bad) > QualitySettings().max_interpolated_share * n
-    return decided(
-        "channel quality",
-        found,
-        (
-            too_many,
-            "fail",
-            "too many to interpolate, predictions are invalid: mend the cap first",
-        ),
-        (
-            True,
-            "warn",
-            "they are interpolated, predictions are degraded: gel, plug or cable",
-        ),
-    )
+    if len(bad) > QualitySettings().max_interpolated_share * n:
+        advice = "too many to interpolate, predictions are invalid: mend the cap first"
+        return Check("channel quality", "fail", found, advice)
+    advice = "they are interpolated, predictions are degraded: gel, plug or cable"
+    return Check("channel quality", "warn", found, advice)
 
 
 def check_clock(
