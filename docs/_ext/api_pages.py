@@ -20,7 +20,7 @@ FACES = (
     "rtbold.record",
     "rtbold.truth.pairing",
     "rtbold.session.session",
-    "rtbold.preflight.checks",
+    "rtbold.preflight",
     "rtbold.sim",
     "rtbold.models",
     "rtbold.calibration",
