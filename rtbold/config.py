@@ -88,6 +88,11 @@ class RunSettings:
         _check_choices({name: getattr(self, name) for name in CHOICES})
         self._check_beside()
 
+    @property
+    def locked(self) -> bool:
+        """Whether volume triggers are waited for; else the session runs free."""
+        return bool(self.trigger_stream or self.trigger or self.trigger_channel)
+
     def _check_beside(self) -> None:
         """Refuse what says something of a thing that was not asked for."""
         marker_stream = self.trigger_stream or self.trigger

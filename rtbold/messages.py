@@ -186,3 +186,23 @@ STATUS_RANK: dict[Status, int] = {
 def worst(*statuses: Status) -> Status:
     """Return the status that wins by precedence; ``ok`` for none."""
     return max(statuses, key=STATUS_RANK.__getitem__, default="ok")
+
+
+CheckState = Literal["ok", "warn", "fail"]
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One check of a machine, of a session before it starts, or of a rehearsed one."""
+
+    name: str
+    state: CheckState
+    found: str
+    advice: str = ""  # what to do; empty: nothing, or `found` says it
+    must: bool = False  # while this fails, a session does not start or means nothing
+    override: str = ""  # the option with which it starts all the same; empty: none
+
+    @property
+    def blocks(self) -> bool:
+        """Whether nothing starts before this is mended or overridden."""
+        return self.must and self.state == "fail"

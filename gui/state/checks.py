@@ -1,4 +1,4 @@
-"""The pre-flight list: what was found, what blocks a start, what was overridden."""
+"""What keeps a run from starting: checks, their age, overrides, notes. Pure."""
 
 import json
 import re
@@ -8,8 +8,8 @@ from typing import Any, Literal
 
 from rtbold.gui.state.session_words import wall_words
 from rtbold.gui.state.setup import LONGEST_NOTE, Run
+from rtbold.messages import Check, CheckState
 
-CheckState = Literal["ok", "warn", "fail"]
 CHECK_WORDS: dict[CheckState, tuple[str, str]] = {
     "ok": ("✓", "ready"),
     "warn": ("▲", "look"),
@@ -21,28 +21,16 @@ MOST_LINES = 200
 _FLAG = re.compile(r"--[a-z][a-z-]*[a-z]")
 
 
-@dataclass(frozen=True, slots=True)
-class CheckLine:
-    """One line of the list."""
+def word_of(check: Check) -> str:
+    """Return its state in words."""
+    if check.state == "fail" and not check.must:
+        return "should be mended"
+    return CHECK_WORDS[check.state][1]
 
-    name: str
-    state: CheckState
-    found: str
-    advice: str = ""
-    must: bool = False  # red here means that the run cannot be what it claims
-    flags: tuple[str, ...] = ()  # options of the run that let it start all the same
 
-    @property
-    def word(self) -> str:
-        """Its state in words."""
-        if self.state == "fail" and not self.must:
-            return "should be mended"
-        return CHECK_WORDS[self.state][1]
-
-    @property
-    def blocks(self) -> bool:
-        """Whether nothing starts before this is mended or overridden."""
-        return self.must and self.state == "fail"
+def flags_of(check: Check) -> tuple[str, ...]:
+    """Return the options of the run that let it start all the same."""
+    return tuple(dict.fromkeys(_FLAG.findall(check.override)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +68,7 @@ class Checks:
     """
 
     made_for: object = None
-    lines: tuple[CheckLine, ...] = ()
+    lines: tuple[Check, ...] = ()
     channels: tuple[ChannelFound, ...] = ()
     extra: tuple[str, ...] = ()
     ready: bool | None = None
@@ -90,11 +78,7 @@ class Checks:
 
     def with_line(self, text: str) -> "Checks":
         """Return these with one line of ``preflight --json``; others change nothing."""
-        return self.with_object(read_object(text))
-
-    def with_object(self, said: dict[str, Any]) -> "Checks":
-        """Return these with one object of a check run."""
-        changed = self
+        said, changed = read_object(text), self
         if (line := read_check(said.get("check"))) is not None:
             changed = replace(changed, lines=(*self.lines, line)[-MOST_LINES:])
         if isinstance(said.get("channels"), list):
@@ -108,7 +92,7 @@ class Checks:
         return changed
 
     @property
-    def blocking(self) -> tuple[CheckLine, ...]:
+    def blocking(self) -> tuple[Check, ...]:
         """What keeps Start from starting."""
         let_go = {override.name for override in self.overrides}
         return tuple(
@@ -151,7 +135,7 @@ def overridden(checks: Checks, reason: str) -> Checks:
     said = " ".join(reason.split())
     if len(said) < SHORTEST_REASON:
         raise ValueError("say in a few words why this run starts all the same")
-    made = tuple(Override(b.name, said, b.flags) for b in checks.blocking)
+    made = tuple(Override(b.name, said, flags_of(b)) for b in checks.blocking)
     return replace(checks, overrides=checks.overrides + made)
 
 
@@ -180,19 +164,17 @@ def read_object(text: str) -> dict[str, Any]:
     return said if isinstance(said, dict) else {}
 
 
-def read_check(said: object) -> CheckLine | None:
+def read_check(said: object) -> Check | None:
     """Return a check as a child process wrote it; None: it is none."""
     if not isinstance(said, dict) or said.get("state") not in CHECK_WORDS:
         return None
-    found, advice = str(said.get("found", "")), str(said.get("advice", ""))
-    must = bool(said.get("must", said["state"] == "fail"))
-    return CheckLine(
+    return Check(
         name=str(said.get("name", "check")),
         state=said["state"],
-        found=found,
-        advice=advice,
-        must=must,
-        flags=tuple(dict.fromkeys(_FLAG.findall(str(said.get("override", ""))))),
+        found=str(said.get("found", "")),
+        advice=str(said.get("advice", "")),
+        must=bool(said.get("must", said["state"] == "fail")),
+        override=str(said.get("override", "")),
     )
 
 
@@ -219,7 +201,7 @@ def _channel_state(said: dict[str, Any]) -> str:
     return "alias" if said.get("match") == "alias" and state == "good" else state
 
 
-# Which settings differ between two command lines, by the names of the page. Pure.
+# Which settings differ between two command lines, by the names of the page.
 
 NAMES = {
     "--stream": "the EEG stream",
@@ -290,7 +272,7 @@ def _listed(names: list[str]) -> str:
     return f"{', '.join(first)} and {last}" if first else last
 
 
-# How old a check is, and whether it is still one of these settings. Pure.
+# How old a check is, and whether it is still one of these settings.
 
 AgeLevel = Literal["none", "fresh", "old", "changed"]
 OLD_S = 600.0  # cables, electrodes and other programs have had their time
@@ -336,7 +318,7 @@ def ago_words(age_s: float) -> str:
     return f"{minutes} min ago" if minutes else "less than a minute ago"
 
 
-# What the operator writes down before a run: impedance, light, eyes. Pure.
+# What the operator writes down before a run.
 
 EYES = ("open", "closed", "open and closed")
 LIGHT = ("on", "dimmed", "off")
@@ -369,9 +351,6 @@ def notes_of_start(
     first = f"run {run.number:02d}, {run.kind}" + (f": {run.note}" if run.note else "")
     told = (first, *notes.lines(), *(str(override) for override in overrides))
     return tuple(text[:LONGEST_NOTE] for text in told)
-
-
-# Whether the run that is marked may be started now. Pure.
 
 
 def hindrance(

@@ -7,13 +7,13 @@ from typing import Any, Final, Literal
 from rtbold.gui.state.checks import (
     CHECK_WORDS,
     MOST_LINES,
-    CheckLine,
     changed_words,
     read_check,
     read_object,
     texts,
 )
 from rtbold.gui.state.setup import duration_words
+from rtbold.messages import Check
 from rtbold.pages import rendered
 
 Verdict = Literal["go", "no-go"]
@@ -40,7 +40,7 @@ class Rehearsal:
     elapsed_s: float = 0.0
     remaining_s: float | None = None
     said: tuple[str, ...] = ()  # newest last
-    checks: tuple[CheckLine, ...] = ()
+    checks: tuple[Check, ...] = ()
     verdict: Verdict | None = None
     why: tuple[str, ...] = ()
     figures: Mapping[str, object] = field(default_factory=dict)
@@ -100,7 +100,7 @@ def _seconds(said: object) -> float | None:
     return float(said) if isinstance(said, int | float) else None
 
 
-# The figures of a rehearsal in words, in the order in which one reads them. Pure.
+# Its figures in words, in the order in which one reads them.
 
 UNITS: Final = {"s": "s", "ms": "ms", "hz": "Hz", "mb": "MB", "gb": "GB", "uv": "µV"}
 BYTES_PER_MB: Final = 1e6
@@ -186,11 +186,8 @@ def _figure_text(value: object) -> str:
     return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
-# A rehearsal on one page for printing, where it left none of its own. Pure.
-
-
 def as_html(rehearsal: Rehearsal, *, title: str) -> str:
-    """Return a page in black on white.
+    """Return a page in black on white, for a rehearsal that left none of its own.
 
     Parameters
     ----------
@@ -214,7 +211,7 @@ def verdict_words(rehearsal: Rehearsal) -> tuple[str, str]:
     return VERDICT_WORDS[rehearsal.verdict or "no-go"]
 
 
-# What the rehearsal page says beside its verdict. Pure.
+# What the rehearsal page says beside its verdict.
 
 NOTHING_YET = (
     "A rehearsal runs the real path for some minutes: streams, triggers, model, "

@@ -7,10 +7,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from rtbold.cli.checks import print_table, run_checks
 from rtbold.errors import ConfigError
 
 if TYPE_CHECKING:
-    from rtbold.preflight import Check, DelayEstimate, DelayRequest
+    from rtbold.preflight import DelayEstimate, DelayRequest
+
+KEYS = ("name", "state", "found", "advice")  # a machine's check has no more in JSON
 
 
 def doctor(
@@ -79,38 +82,20 @@ def doctor(
         )
         _measure_delay(request, as_json=as_json)
         return
-    from rich.console import Console
+    from rtbold.preflight import examine_machine, worst_state
 
-    from rtbold.preflight import examine_machine as examine, worst_state
-
-    with Console(stderr=True).status("checking, about five seconds"):
-        checks = list(
-            examine(port=port, control_port=control_port, record=record, model=model)
-        )
+    steps = examine_machine(
+        port=port, control_port=control_port, record=record, model=model
+    )
+    checks = run_checks(steps, status="checking, about five seconds")
     failed = worst_state(checks) == "fail"
     if as_json:
-        report = {"ok": not failed, "checks": [asdict(check) for check in checks]}
-        typer.echo(json.dumps(report, indent=2))
+        rows = [{key: getattr(check, key) for key in KEYS} for check in checks]
+        typer.echo(json.dumps({"ok": not failed, "checks": rows}, indent=2))
     else:
-        _show(checks)
+        print_table(checks)
     if failed:
         raise typer.Exit(1)
-
-
-def _show(checks: "list[Check]") -> None:
-    from rich.console import Console
-    from rich.markup import escape
-    from rich.table import Table
-
-    colours = {"ok": "green", "warn": "yellow", "fail": "bold red"}
-    table = Table("check", "state", "found, and what to do")
-    for check in checks:
-        lines = escape(check.found)
-        if check.advice:
-            lines += f"\n[bold]-> {escape(check.advice)}[/bold]"
-        state = f"[{colours[check.state]}]{check.state}[/]"
-        table.add_row(check.name, state, lines)
-    Console().print(table)
 
 
 def _measure_delay(request: "DelayRequest", *, as_json: bool) -> None:

@@ -9,14 +9,35 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
+from rtbold.cli.checks import print_json, print_table, run_checks
 from rtbold.cli.options import AskedRun, takes_run_options
 from rtbold.pages import rendered
-from rtbold.preflight import Figures, Outcome
 
 if TYPE_CHECKING:
     from rtbold.errors import RtboldError
-    from rtbold.preflight import Finding, Outcome, RehearsalSettings, Stage
-COLOURS = {"ok": "green", "warn": "yellow", "fail": "bold red"}
+    from rtbold.messages import Check
+    from rtbold.preflight import Figures, Outcome, Stage
+
+SYMBOLS: Final = {"ok": "✓", "warn": "▲", "fail": "✕"}
+WORDS: Final = {"ok": "ok", "warn": "look", "fail": "NOT OK"}
+FIGURES: Final = (
+    ("run time", "ran_s", "{:.0f} s"),
+    ("volume triggers", "n_triggers", "{}"),
+    ("trigger interval", "trigger_every_s", "{:.3f} s"),
+    ("answers", "n_answers", "{}"),
+    ("usable", "n_usable", "{}"),
+    ("late", "n_late", "{}"),
+    ("age p50", "age_p50_ms", "{:.0f} ms"),
+    ("age p99", "age_p99_ms", "{:.0f} ms"),
+    ("age, largest", "age_max_ms", "{:.0f} ms"),
+    ("model p99", "infer_p99_ms", "{:.1f} ms"),
+    ("feed p99", "feed_p99_ms", "{:.1f} ms"),
+    ("control socket", "control_ms", "{:.0f} ms"),
+    ("longest silence", "longest_silence_s", "{:.1f} s"),
+    ("EEG rate", "rate_hz", "{:.2f} Hz"),
+    ("EEG gaps", "n_gaps", "{}"),
+    ("memory", "memory_end_mb", "{:.0f} MB"),
+)
 
 
 @takes_run_options
@@ -46,9 +67,10 @@ def rehearse(
     Example: rtbold rehearse --subject S01 --stream BrainVision --trigger-stream
     BrainVision-Markers --trigger R128 --page rehearsal.html
     """
+    from rtbold.acquire import LslClock
     from rtbold.bundle import default_root
     from rtbold.config import check_range
-    from rtbold.preflight import RehearsalSettings
+    from rtbold.preflight import Outcome, Rehearsal, RehearsalSettings
 
     check_range("--duration", duration, 20, 3600)
     if page is not None:
@@ -60,32 +82,12 @@ def rehearse(
         duration_s=duration,
         without_scanner=without_scanner,
     )
-    outcome = _told(settings, page=page, root=asked.root, as_json=as_json)
-    if outcome is None or outcome.verdict != "go":
-        raise typer.Exit(1)
-
-
-def _told(
-    settings: "RehearsalSettings",
-    *,
-    page: Path | None,
-    root: Path | None,
-    as_json: bool,
-) -> "Outcome | None":
-    """Rehearse, and tell each thing as it comes; return how it ended."""
-    from rtbold.acquire import LslClock
-    from rtbold.preflight import Outcome, Rehearsal
-
-    outcome, show = None, _say_json if as_json else _Lines()
+    reader = _Reader(page=page, root=asked.root, as_json=as_json)
     with _interrupts() as pressed:
         rehearsal = Rehearsal(settings, LslClock(), stopping=lambda: bool(pressed))
-        for told in rehearsal.steps():
-            if isinstance(told, Outcome):
-                outcome = told
-                _end(told, page=page, root=root, as_json=as_json)
-            else:
-                show(told)
-    return outcome
+        told = run_checks(rehearsal.steps(), reader.show)
+    if not any(isinstance(one, Outcome) and one.verdict == "go" for one in told):
+        raise typer.Exit(1)
 
 
 @contextmanager
@@ -113,55 +115,56 @@ def _check_page(page: Path) -> None:
         )
 
 
-def _say_json(told: "Finding | Stage") -> None:
-    from rtbold.preflight import Finding
+@dataclass
+class _Reader:
+    """Shows each thing as it comes, and the outcome whatever becomes of the page."""
 
-    said = asdict(told)
-    typer.echo(json.dumps({"check": said} if isinstance(told, Finding) else said))
+    page: Path | None
+    root: Path | None
+    as_json: bool
+    stage: str = ""
 
+    def show(self, told: "Check | Stage | Outcome") -> None:
+        from rtbold.messages import Check
+        from rtbold.preflight import Outcome
 
-class _Lines:
-    """Tells what is not well at once, and the stages on one line or a few."""
-
-    def __init__(self) -> None:
-        self._stage = ""
-
-    def __call__(self, told: "Finding | Stage") -> None:
-        import sys
-
-        from rtbold.preflight import Finding
-
-        if isinstance(told, Finding):
+        if isinstance(told, Outcome):
+            self._end(told)
+        elif self.as_json:
+            print_json(told)
+        elif isinstance(told, Check):
             if told.state != "ok":
                 typer.echo(f"\r{told.state:<4} {told.name}: {told.found}", err=True)
-            return
+        else:
+            self._show_stage(told)
+
+    def _show_stage(self, told: "Stage") -> None:
+        """Write one line again and again on a terminal, else one for each stage."""
+        import sys
+
         text = f"{told.stage}, {told.remaining_s:.0f} s left: {told.text}"
         if sys.stderr.isatty():
             typer.echo(f"\r{text:<78.78}", err=True, nl=False)
-        elif told.stage != self._stage:
+        elif told.stage != self.stage:
             typer.echo(text, err=True)
-        self._stage = told.stage
+        self.stage = told.stage
 
-
-def _end(
-    outcome: "Outcome", *, page: Path | None, root: Path | None, as_json: bool
-) -> None:
-    """Print the verdict, whatever becomes of the page."""
-    problem = None if page is None else _write_page(outcome, page, root)
-    written = None if problem or page is None else str(page)
-    if as_json:
-        end = {
-            "verdict": outcome.verdict,
-            "why": list(outcome.why),
-            "figures": _figures(outcome),
-            "page": written,
-        }
-        typer.echo(json.dumps(end))
-    else:
-        typer.echo("", err=True)
-        _show(outcome)
-    if problem:
-        raise problem
+    def _end(self, outcome: "Outcome") -> None:
+        page = self.page
+        problem = None if page is None else _write_page(outcome, page, self.root)
+        if self.as_json:
+            end = {
+                "verdict": outcome.verdict,
+                "why": list(outcome.why),
+                "figures": _figures(outcome),
+                "page": None if problem or page is None else str(page),
+            }
+            typer.echo(json.dumps(end))
+        else:
+            typer.echo("", err=True)
+            _show(outcome)
+        if problem:
+            raise problem
 
 
 def _figures(outcome: "Outcome") -> dict[str, object]:
@@ -175,26 +178,15 @@ def _figures(outcome: "Outcome") -> dict[str, object]:
 def _show(outcome: "Outcome") -> None:
     from rich.console import Console
     from rich.markup import escape
-    from rich.table import Table
 
-    table = Table("rehearsed", "state", "found, and what to do")
-    for finding in (*_not_well(outcome.before), *outcome.rehearsed):
-        lines = escape(finding.found)
-        if finding.advice:
-            lines += f"\n[bold]-> {escape(finding.advice)}[/bold]"
-        state = f"[{COLOURS[finding.state]}]{finding.state}[/]"
-        table.add_row(finding.name, state, lines)
+    not_well = [check for check in outcome.before if check.state != "ok"]
+    print_table((*not_well, *outcome.rehearsed), "rehearsed")
     console = Console()
-    console.print(table)
     if outcome.verdict == "no-go" and outcome.figures and outcome.figures.recording:
         console.print(f"the recording is kept: {outcome.figures.recording.path}")
     console.print("GO" if outcome.verdict == "go" else "NO-GO", style="bold")
     for why in outcome.why:
         console.print(f"- {escape(why)}")
-
-
-def _not_well(findings: "tuple[Finding, ...]") -> "list[Finding]":
-    return [finding for finding in findings if finding.state != "ok"]
 
 
 def _write_page(
@@ -228,9 +220,6 @@ def _write_page(
 
 # The result of a rehearsal as one sheet of A4: HTML without a script. Pure.
 
-SYMBOLS: Final = {"ok": "✓", "warn": "▲", "fail": "✕"}
-WORDS: Final = {"ok": "ok", "warn": "look", "fail": "NOT OK"}
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PageFacts:
@@ -242,9 +231,9 @@ class PageFacts:
     command: str
 
 
-def rehearsal_page(outcome: Outcome, facts: PageFacts) -> str:
+def rehearsal_page(outcome: "Outcome", facts: PageFacts) -> str:
     """Return the page; every text from outside is escaped."""
-    found = {finding.name: finding.found for finding in reversed(outcome.before)}
+    found = {check.name: check.found for check in reversed(outcome.before)}
     return rendered(
         "rtbold.cli",
         "rehearsal.html.j2",
@@ -257,27 +246,10 @@ def rehearsal_page(outcome: Outcome, facts: PageFacts) -> str:
     )
 
 
-def _figure_rows(figures: Figures) -> tuple[tuple[str, str], ...]:
+def _figure_rows(figures: "Figures") -> list[tuple[str, str]]:
     """Return what was measured, and how much it came to."""
-    return (
-        ("run time", f"{figures.ran_s:.0f} s"),
-        ("volume triggers", str(figures.n_triggers)),
-        ("trigger interval", _known(figures.trigger_every_s, "{:.3f} s")),
-        ("answers", str(figures.n_answers)),
-        ("usable", str(figures.n_usable)),
-        ("late", str(figures.n_late)),
-        ("age p50", _known(figures.age_p50_ms, "{:.0f} ms")),
-        ("age p99", _known(figures.age_p99_ms, "{:.0f} ms")),
-        ("age, largest", _known(figures.age_max_ms, "{:.0f} ms")),
-        ("model p99", _known(figures.infer_p99_ms, "{:.1f} ms")),
-        ("feed p99", _known(figures.feed_p99_ms, "{:.1f} ms")),
-        ("control socket", _known(figures.control_ms, "{:.0f} ms")),
-        ("longest silence", f"{figures.longest_silence_s:.1f} s"),
-        ("EEG rate", _known(figures.rate_hz, "{:.2f} Hz")),
-        ("EEG gaps", str(figures.n_gaps)),
-        ("memory", _known(figures.memory_end_mb, "{:.0f} MB")),
-    )
-
-
-def _known(value: float | None, form: str) -> str:
-    return "not known" if value is None else form.format(value)
+    values = [(what, getattr(figures, name), form) for what, name, form in FIGURES]
+    return [
+        (what, "not known" if value is None else form.format(value))
+        for what, value, form in values
+    ]

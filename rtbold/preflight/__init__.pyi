@@ -1,4 +1,4 @@
-from .checks import ChannelReport as ChannelReport, Finding as Finding
+from .checks import worst_state as worst_state
 from .delay import (
     DelayEstimate as DelayEstimate,
     DelayRequest as DelayRequest,
@@ -9,14 +9,11 @@ from .examine import (
     examine_session as examine_session,
 )
 from .go_no_go import Figures as Figures
-from .machine import (
-    Check as Check,
-    examine_machine as examine_machine,
-    worst_state as worst_state,
-)
+from .machine import examine_machine as examine_machine
 from .rehearse import (
     Outcome as Outcome,
     Rehearsal as Rehearsal,
     RehearsalSettings as RehearsalSettings,
     Stage as Stage,
 )
+from .stream_checks import ChannelReport as ChannelReport

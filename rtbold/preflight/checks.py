@@ -1,71 +1,47 @@
-"""What a session would find before it starts: the stream against the model. Pure."""
+"""How a check comes about, and what many of them come to. Pure.
 
-from collections import Counter
+`rtbold.messages.Check` is the one type for doctor, preflight and rehearsal.
+"""
+
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from itertools import pairwise
-from statistics import median
 from typing import Literal
 
-from rtbold.bundle import Card
-from rtbold.condition import (
-    MIN_SOURCES,
-    MonitoredChannel,
-    SpatialMatrix,
-    SpatialSettings,
-    usable_channels,
-)
-from rtbold.electrodes import canonical, has_position
-from rtbold.errors import RtboldError, StreamMismatch
-from rtbold.messages import TR_TOLERANCE, ChannelState, StreamDescription
-from rtbold.predict import QualitySettings
-from rtbold.window import JITTER_S
+from rtbold.errors import RtboldError
+from rtbold.messages import Check, CheckState
 
-FindingState = Literal["ok", "warn", "fail"]
-Match = Literal["same", "alias", "missing"]
+Rule = tuple[object, CheckState, str]
+Verdict = Literal["go", "no-go"]
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One check before a session; what may be done about it is in `advice`."""
+def decided(name: str, found: str, *rules: Rule, must: bool = False) -> Check:
+    """Return the check as its first rule that holds has it; without one it is ok.
 
-    name: str
-    state: FindingState
-    found: str
-    advice: str = ""
-    must: bool = False  # while this fails, a session does not start or means nothing
-    override: str = ""  # the option with which it starts all the same; empty: none
-
-
-@dataclass(frozen=True, slots=True)
-class ChannelLine:
-    """One channel of the model, and what the stream has for it."""
-
-    label: str  # the model's
-    state: ChannelState | Literal["unknown"]  # unknown: nothing was heard
-    found: str | None  # the stream's label
-    rms_uv: float | None  # 1 to 80 Hz, over the last second
-    match: Match
+    Parameters
+    ----------
+    rules : what holds if it is true, the state that follows, and what to do then.
+    """
+    for holds, state, advice in rules:
+        if holds:
+            return Check(name, state, found, advice, must)
+    return Check(name, "ok", found, must=must)
 
 
-@dataclass(frozen=True, slots=True)
-class ChannelReport:
-    """The channels of model and stream, side by side."""
-
-    lines: tuple[ChannelLine, ...]
-    extra: tuple[str, ...]  # the stream's labels that the model does not want
-
-
-def refused(
-    name: str, error: RtboldError, *, must: bool = True, override: str = ""
-) -> Finding:
+def refused(name: str, error: RtboldError, *, override: str = "") -> Check:
     """Return the failed check that an error stands for; it says what to do itself."""
-    return Finding(name, "fail", str(error), must=must, override=override)
+    return Check(name, "fail", str(error), must=True, override=override)
+
+
+def tried(name: str, attempt: Callable[[], str]) -> Check:
+    """Return what an attempt came to: its words, or the error that it raised."""
+    try:
+        return Check(name, "ok", attempt(), must=True)
+    except RtboldError as error:
+        return refused(name, error)
 
 
 def asked(
     name: str, ask: Callable[[], Sequence[str]], *, found: str, override: str
-) -> Finding:
+) -> Check:
     """Return what a gate says: it refuses, lets pass, or lets pass with reasons.
 
     Parameters
@@ -81,379 +57,21 @@ def asked(
     if reasons:
         said = ", ".join(repr(reason) for reason in reasons)
         text = f"allowed by {override}; every message then carries {said}"
-        return Finding(name, "warn", text, must=True, override=override)
-    return Finding(name, "ok", found, must=True)
+        return Check(name, "warn", text, must=True, override=override)
+    return Check(name, "ok", found, must=True)
 
 
-def check_channels(
-    card: Card, stream: StreamDescription, *, interpolate: bool
-) -> Finding:
-    """Compare the channels by name.
-
-    Parameters
-    ----------
-    interpolate : --interpolate was given.
-    """
-    lines = channel_lines(card, stream)
-    if twins := _twins(card, stream):
-        return Finding(
-            "channels",
-            "fail",
-            f"the stream has more than one channel for {', '.join(twins)}",
-            "rename or remove one of each in the amplifier's software",
-            must=True,
-        )
-    own_reference = canonical(stream.reference or "")  # its channel is zero by nature
-    missing = [
-        line.label
-        for line in lines
-        if line.match == "missing" and canonical(line.label) != own_reference
-    ]
-    if missing:
-        return _missing(card, stream, missing, interpolate=interpolate)
-    alias = [f"{x.label} is {x.found!r}" for x in lines if x.match == "alias"]
-    n = len(card.channels)
-    found = f"all {n} channels of the model are in the stream, by name"
-    if alias:
-        found += f"; under another name: {', '.join(alias)}"
-    return Finding("channels", "ok", found, must=True)
+def worst_state(checks: Sequence[Check]) -> CheckState:
+    """Return fail if any check failed, else warn if any warned."""
+    states = {check.state for check in checks}
+    return "fail" if "fail" in states else "warn" if "warn" in states else "ok"
 
 
-def _missing(
-    card: Card,
-    stream: StreamDescription,
-    missing: Sequence[str],
-    *,
-    interpolate: bool,
-) -> Finding:
-    n = len(card.channels)
-    found = (
-        f"{len(missing)} of the model's {n} channels are missing: {', '.join(missing)}"
-    )
-    sources = {
-        canonical(c.label)
-        for c in stream.channels
-        if c.kind == "eeg" and has_position(c.label)
-    }
-    if len(sources) < MIN_SOURCES or not all(map(has_position, missing)):
-        advice = (
-            "they cannot be interpolated from this cap; choose the EEG stream "
-            "(--stream), or a model that was made for this cap"
-        )
-        return Finding("channels", "fail", found, advice, must=True)
-    if len(missing) > QualitySettings().max_interpolated_share * n:
-        advice = (
-            "too many to interpolate, every prediction would be invalid: use a model "
-            "that was made for this cap"
-        )
-        return Finding("channels", "fail", found, advice, must=not interpolate)
-    if interpolate:
-        advice = "they are interpolated; predictions are degraded"
-        return Finding("channels", "warn", found, advice, must=True)
-    return Finding(
-        "channels",
-        "fail",
-        found,
-        "plug them in, or interpolate them from their neighbours: --interpolate "
-        "(predictions are then degraded)",
-        must=True,
-        override="--interpolate",
-    )
+def verdict_of(checks: Sequence[Check]) -> Verdict:
+    """Return go unless anything failed; warnings do not count."""
+    return "no-go" if worst_state(checks) == "fail" else "go"
 
 
-def check_reference(card: Card, stream: StreamDescription) -> Finding:
-    """Say whether the model's reference can be had from the stream's."""
-    _, labels = usable_channels(stream, card)
-    once = {label for label in labels if labels.count(label) == 1}
-    known = tuple(name for name in card.channels if canonical(name) in once)
-    said = stream.reference or "not said"
-    try:
-        SpatialMatrix(
-            SpatialSettings(
-                stream_labels=labels,
-                stream_reference=stream.reference,
-                model_channels=known,
-                model_reference=card.reference,
-            )
-        )
-    except StreamMismatch as error:
-        return refused("reference", error)
-    found = f"stream: {said}; model: {card.reference}"
-    if stream.reference is None:
-        # An average takes any common reference out; which one it was still tells
-        # whether a model channel is the reference itself.
-        advice = "say it with --reference, so that it is on record"
-        return Finding("reference", "warn", found, advice, must=True)
-    return Finding("reference", "ok", found, must=True)
-
-
-def channel_lines(
-    card: Card, stream: StreamDescription, states: Sequence[MonitoredChannel] = ()
-) -> tuple[ChannelLine, ...]:
-    """Return one line for each channel of the model.
-
-    Parameters
-    ----------
-    states : of the stream's channels as they were heard, in its order; none: not yet.
-    """
-    rows = {
-        canonical(channel.label): row
-        for row, channel in reversed(list(enumerate(stream.channels)))
-        if channel.kind == "eeg"
-    }
-    lines = []
-    for name in card.channels:
-        row = rows.get(canonical(name))
-        if row is None:
-            lines.append(ChannelLine(name, "missing", None, None, "missing"))
-            continue
-        label = stream.channels[row].label
-        heard = states[row] if states else None
-        lines.append(
-            ChannelLine(
-                label=name,
-                state="unknown" if heard is None else heard.state,
-                found=label,
-                rms_uv=round(heard.rms_uv, 3) if heard and heard.rms_uv else None,
-                match="same" if _bare(label) == _bare(name) else "alias",
-            )
-        )
-    return tuple(lines)
-
-
-def extra_channels(card: Card, stream: StreamDescription) -> tuple[str, ...]:
-    """Return the stream's labels that the model does not want."""
-    wanted = {canonical(name) for name in card.channels}
-    return tuple(
-        channel.label
-        for channel in stream.channels
-        if channel.kind != "eeg" or canonical(channel.label) not in wanted
-    )
-
-
-def _twins(card: Card, stream: StreamDescription) -> list[str]:
-    eeg = Counter(canonical(c.label) for c in stream.channels if c.kind == "eeg")
-    return [name for name in card.channels if eeg[canonical(name)] > 1]
-
-
-def _bare(label: str) -> str:
-    return label.strip().casefold()
-
-
-# What a session would find before it starts: what was heard of its streams. Pure.
-
-LATE_S = 0.5  # samples that come later than this after their time are worth a word
-FREE_RUN = "free run: nothing is locked to the scanner, and volumes have no numbers"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HeardSamples:
-    """What came of the EEG stream."""
-
-    seconds: float  # listened
-    n_samples: int = 0
-    age_s: float | None = None  # median, arrival minus time; None: nothing came
-    silent_s: float = 0.0  # since the newest sample
-    rate_hz: float | None = None  # effective; None: not known yet
-    n_gaps: int = 0
-    n_missing: int = 0
-    n_stamp_steps: int = 0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HeardTriggers:
-    """What came of the scanner's triggers."""
-
-    seconds: float
-    labels: Counter[str] = field(default_factory=Counter)  # all that came
-    stamps_s: tuple[float, ...] = ()  # of those that are the volume trigger
-
-
-def check_samples(heard: HeardSamples, stream: StreamDescription) -> Finding:
-    """Say whether samples flow, and how old they are."""
-    if heard.n_samples == 0 or heard.age_s is None:
-        found = f"{stream.name!r} is announced, but sent nothing in {heard.seconds:g} s"
-        advice = "start the amplifier's recording, or restart the sender"
-        return Finding("samples", "fail", found, advice, must=True)
-    found = (
-        f"{heard.n_samples} samples in {heard.seconds:g} s, "
-        f"{1000 * heard.age_s:.0f} ms old when they arrive"
-    )
-    limits = QualitySettings()
-    if heard.silent_s > 1.0:
-        found += f"; none in the last {heard.silent_s:.1f} s"
-        advice = "look at the sender and the network"
-        return Finding("samples", "fail", found, advice, must=True)
-    if heard.age_s > limits.max_stream_age_s or heard.age_s < -limits.max_stream_lead_s:
-        advice = "the sender's stamps are wrong: restart it, and use LSL's own clock"
-        return Finding("samples", "fail", found, advice, must=True)
-    if heard.n_gaps or heard.n_stamp_steps:
-        found += (
-            f"; {heard.n_gaps} gaps ({heard.n_missing} samples missing), "
-            f"{heard.n_stamp_steps} steps of the stamps"
-        )
-        advice = "after each gap there is no prediction for 16 s: use a cable, not WLAN"
-        return Finding("samples", "warn", found, advice)
-    if heard.age_s > LATE_S:
-        advice = "every prediction is late by as much: smaller blocks in the sender"
-        return Finding("samples", "warn", found, advice)
-    return Finding("samples", "ok", found)
-
-
-def check_rate(heard: HeardSamples, stream: StreamDescription) -> Finding:
-    """Compare the rate that the stream declares with the one that comes."""
-    nominal_hz = stream.rate_hz
-    if heard.rate_hz is None:
-        found = f"{nominal_hz:g} Hz declared; too little was heard to measure it"
-        return Finding("rate", "warn", found, "look at it again: rtbold preflight")
-    found = f"{nominal_hz:g} Hz declared, {heard.rate_hz:.2f} Hz by its stamps"
-    # Over some seconds the stamps of a chunked stream say no more than this.
-    uncertain = 0.02 / max(heard.seconds, 1.0)
-    off = abs(heard.rate_hz / nominal_hz - 1)
-    if off > QualitySettings().max_rate_error + uncertain:
-        advice = "predictions are degraded: set the sender to the rate that it declares"
-        return Finding("rate", "warn", found, advice)
-    return Finding("rate", "ok", found)
-
-
-def check_amplitude(lines: Sequence[ChannelLine], text: str) -> Finding:
-    """Say whether the amplitude can be an EEG's.
-
-    Parameters
-    ----------
-    text : ``ChannelMonitor.amplitude_text``; empty: plausible.
-    """
-    rms_uv = [line.rms_uv for line in lines if line.rms_uv is not None]
-    if text:
-        # What is after the first colon says what to do.
-        found, _, advice = text.partition(": ")
-        return Finding("amplitude", "fail", found, advice)
-    if not rms_uv:
-        return Finding("amplitude", "warn", "nothing was heard to judge it by")
-    found = (
-        f"median {median(rms_uv):.1f} uV RMS over the model's channels "
-        f"(1 to 80 Hz), {min(rms_uv):.1f} to {max(rms_uv):.1f} uV"
-    )
-    return Finding("amplitude", "ok", found)
-
-
-def check_quality(lines: Sequence[ChannelLine]) -> Finding:
-    """Name the channels that are bad now."""
-    bad = [x for x in lines if x.state not in ("good", "unknown", "missing")]
-    n = len(lines)
-    if not any(line.rms_uv is not None or line in bad for line in lines):
-        return Finding("channel quality", "warn", "too little was heard to judge it")
-    if not bad:
-        return Finding("channel quality", "ok", "no channel of the model is bad")
-    found = (
-        f"{len(bad)} of {n} channels are bad now: "
-        + ", ".join(f"{line.label} {line.state}" for line in bad)
-    ).replace("_", " ")
-    if len(bad) > QualitySettings().max_interpolated_share * n:
-        advice = "too many to interpolate, predictions are invalid: mend the cap first"
-        return Finding("channel quality", "fail", found, advice)
-    advice = "they are interpolated, predictions are degraded: gel, plug or cable"
-    return Finding("channel quality", "warn", found, advice)
-
-
-def check_clock(
-    stream: StreamDescription,
-    offsets_s: Sequence[float],
-    uncertainty_s: float | None,
-    *,
-    here: str,
-) -> Finding:
-    """Say how the stream's clock is brought in line with this machine's.
-
-    Parameters
-    ----------
-    offsets_s : as LSL measured them while listening.
-    uncertainty_s : of a foreign clock's alignment; None: it is LSL's.
-    here : name of this machine.
-    """
-    if stream.foreign_clock:
-        found = "stamps are on another clock than LSL's; aligned by arrival"
-        if uncertainty_s is not None:
-            found += f", within {1000 * uncertainty_s:.1f} ms"
-        advice = "let the sender stamp with LSL's local_clock"
-        return Finding("clock", "warn", found, advice)
-    if not offsets_s:
-        same = stream.host.casefold() == here.casefold()
-        found = f"no clock offset was measured to {stream.host!r}"
-        if same:
-            return Finding("clock", "ok", f"{stream.host!r} is this machine: one clock")
-        advice = "stamps of another machine mean nothing so: see to its firewall (UDP)"
-        return Finding("clock", "fail", found, advice, must=True)
-    spread_ms = 1000 * (max(offsets_s) - min(offsets_s))
-    found = (
-        f"LSL on {stream.host!r}, offset {median(offsets_s):+.6f} s "
-        f"({len(offsets_s)} measured, within {spread_ms:.3f} ms of each other)"
-    )
-    if spread_ms > 10.0:
-        return Finding("clock", "warn", found, "a busy network: use a cable of its own")
-    return Finding("clock", "ok", found)
-
-
-def check_triggers(
-    heard: HeardTriggers, *, source: str, wanted: str | None, every_s: float | None
-) -> Finding:
-    """Say whether volume triggers come, and at the TR.
-
-    Parameters
-    ----------
-    source : where from, in words.
-    wanted : --trigger; None: the only label that comes.
-    every_s : expected between two of them; None: it is not known.
-    """
-    n, seconds = len(heard.stamps_s), f"{heard.seconds:g} s"
-    others = ", ".join(f"{text!r}" for text in heard.labels)
-    if n == 0 and heard.labels:
-        found = f"{source}: no {wanted!r} in {seconds}, but {others}"
-        advice = f"is the scanner off, or --trigger one of these instead of {wanted!r}?"
-        return Finding("triggers", "warn", found, advice)
-    if n == 0:
-        found = f"{source}: none came in {seconds}"
-        return Finding("triggers", "warn", found, "normal before the scanner starts")
-    found = f"{source}: {n} in {seconds}, labelled {wanted or others}"
-    if n == 1:
-        return Finding("triggers", "warn", f"{found}; one says nothing of the TR")
-    return _spacing(found, heard.stamps_s, every_s)
-
-
-def _spacing(found: str, stamps_s: Sequence[float], every_s: float | None) -> Finding:
-    """Compare the triggers' intervals with the TR."""
-    steps_s = [b - a for a, b in pairwise(stamps_s)]
-    found += f", every {median(steps_s):.3f} s"
-    if every_s is None:
-        return Finding("triggers", "warn", f"{found}; the TR to compare is not known")
-    # A missing trigger makes one interval a multiple, which a session bridges.
-    off_s = [
-        abs(step_s - max(round(step_s / every_s), 1) * every_s) for step_s in steps_s
-    ]
-    if median(off_s) > TR_TOLERANCE * every_s + JITTER_S:
-        advice = (
-            f"expected every {every_s:.3f} s: give the scanner's TR with --tr, or "
-            "--trigger-every N if these are slice triggers"
-        )
-        return Finding("triggers", "fail", found, advice, must=True)
-    if max(steps_s) > 1.5 * every_s:
-        advice = (
-            f"expected every {every_s:.3f} s: some are missing (look at the trigger "
-            "cable and the box between), or the TR is another"
-        )
-        return Finding("triggers", "warn", found, advice)
-    return Finding("triggers", "ok", found)
-
-
-def check_truth(
-    source: str, n_volumes: int, *, problem: str, seconds: float
-) -> Finding:
-    """Say whether measured BOLD comes."""
-    if n_volumes:
-        found = f"{source}: {n_volumes} volumes in {seconds:g} s"
-        return Finding("measured BOLD", "ok", found)
-    if problem:
-        advice = "the session runs without it and goes on looking for it"
-        return Finding("measured BOLD", "warn", problem, advice)
-    found = f"{source}: none came in {seconds:g} s"
-    return Finding("measured BOLD", "warn", found, "normal before the scanner starts")
+def why_of(checks: Sequence[Check]) -> list[str]:
+    """Return what stands against a go, in words."""
+    return [f"{c.name}: {c.found}" for c in checks if c.state == "fail"]

@@ -38,7 +38,8 @@ class RehearsalCount:
         self._newest_quality: Body = {}
         self._stream_lost = False
         self._volume: int | None = None
-        self._n: Counter[str] = Counter()
+        self._n_measured = 0
+        self._n: Counter[str] = Counter()  # by the names of `Figures`
         self._statuses: Counter[str] = Counter()
         self._reasons: Counter[str] = Counter()
         self._ages_ms: list[float] = []
@@ -63,7 +64,7 @@ class RehearsalCount:
         elif message.topic == "quality":
             self._quality(body)
         elif message.topic == "truth":
-            self._n["measured"] += 1
+            self._n_measured += 1
         elif message.topic == "pred.fb" and not body["replayed"]:
             self._answer(body)
             if np.isfinite(age_s) and len(self._feed_ms) < KEPT:
@@ -95,16 +96,14 @@ class RehearsalCount:
         status, reasons = str(body["status"]), tuple(body["reasons"])
         self._statuses[status] += 1
         self._reasons.update(reasons)
-        self._n["late"] += "late" in reasons
-        self._n["usable"] += status in USABLE
-        self._n["after"] += self._n["usable"] > 0
-        self._number(body["volume_index"])
-        value = body["value"]
-        index = body["volume_index"]
+        self._n["n_late"] += "late" in reasons
+        self._n["n_usable"] += status in USABLE
+        self._n["n_after_usable"] += self._n["n_usable"] > 0
+        index, value = body["volume_index"], body["value"]
+        self._number(index)
         which = "no volume" if index is None else f"volume {index}"
-        self.newest = f"{which}: {status}" + (
-            "" if value is None else f", {value:+.3f}"
-        )
+        shown = "" if value is None else f", {value:+.3f}"
+        self.newest = f"{which}: {status}{shown}"
         if value is not None and len(self._ages_ms) < KEPT:
             self._ages_ms.append(float(body["age_ms"]))
             infer_ms: Any = body["latency_ms"].get("infer")
@@ -115,11 +114,11 @@ class RehearsalCount:
         """Count volumes; a smaller number than the last begins another run."""
         if index is None:
             return
-        self._n["volumes"] += 1
+        self._n["n_volumes"] += 1
         last, self._volume = self._volume, index
         if last is not None:
-            self._n["missed"] += max(index - last - 1, 0)
-            self._n["double"] += index == last
+            self._n["n_volumes_missed"] += max(index - last - 1, 0)
+            self._n["n_volumes_double"] += index == last
 
     @property
     def n_answers(self) -> int:
@@ -148,8 +147,7 @@ class RehearsalCount:
         measures : measured BOLD was asked for.
         n_gaps : messages that the subscriber missed.
         """
-        n, quality = self._n, self._newest_quality
-        begin_mb, end_mb = self._memory()
+        quality, counted = self._newest_quality, dict[str, Any](self._n)
         return Figures(
             asked_s=asked_s,
             tr_s=self.tr_s,
@@ -165,15 +163,9 @@ class RehearsalCount:
             stream_lost=self._stream_lost,
             rate_hz=quality.get("rate_hz_effective"),
             n_answers=self.n_answers,
-            n_volumes=n["volumes"],
-            n_volumes_missed=n["missed"],
-            n_volumes_double=n["double"],
-            n_late=n["late"],
-            n_after_usable=n["after"],
-            n_usable=n["usable"],
             by_status=dict(self._statuses.most_common()),
             by_reason=dict(self._reasons.most_common()),
-            n_measured=n["measured"] if measures else None,
+            n_measured=self._n_measured if measures else None,
             n_sequence_gaps=n_gaps,
             longest_silence_s=max(self._silence_s, self._since_beat_s()),
             age_p50_ms=_percentile(self._ages_ms, 50),
@@ -181,8 +173,8 @@ class RehearsalCount:
             age_max_ms=_percentile(self._ages_ms, 100),
             infer_p99_ms=_percentile(self._infer_ms, 99),
             feed_p99_ms=_percentile(self._feed_ms, 99),
-            memory_begin_mb=begin_mb,
-            memory_end_mb=end_mb,
+            **counted,
+            **self._memory(),
         )
 
     def _steps_s(self) -> list[float]:
@@ -207,14 +199,15 @@ class RehearsalCount:
         """Return for how long the loop went on without a heartbeat in the end."""
         return 0.0 if self._t_beat_s is None else self._t_last_s - self._t_beat_s
 
-    def _memory(self) -> tuple[float | None, float | None]:
+    def _memory(self) -> dict[str, Any]:
         """Return the medians at the end of the first third and at the end."""
         n = len(self._memory_mb)
         if n < 9:
-            return None, None
+            return {}
         third, few = n // 3, max(n // 10, 1)
-        begin = self._memory_mb[third : third + few]
-        return median(begin), median(self._memory_mb[-few:])
+        begin_mb = median(self._memory_mb[third : third + few])
+        end_mb = median(self._memory_mb[-few:])
+        return {"memory_begin_mb": begin_mb, "memory_end_mb": end_mb}
 
 
 def _percentile(values: list[float], share: float) -> float | None:

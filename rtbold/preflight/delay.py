@@ -1,7 +1,14 @@
-"""Record two EEG streams, or one and its triggers, and measure the delay between."""
+"""How much later the cleaned EEG is stamped than the raw one.
+
+Cleaning software may send a sample long after it was measured and stamp it on
+sending: the window would then be shifted in silence. Where raw and cleaned stream are
+both visible, the lag that makes them most alike is that delay; where only one stream
+and the triggers are, the gradient artefact's onset after the trigger is.
+"""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 import pylsl
@@ -25,14 +32,6 @@ from rtbold.electrodes import canonical
 from rtbold.errors import ConfigError, DataFileError, StreamMismatch, StreamNotFound
 from rtbold.messages import FloatArray, StreamDescription
 
-# How much later the cleaned EEG is stamped than the raw one; pure mathematics.
-#
-# Cleaning software may send a sample long after it was measured and stamp it on
-# sending:
-# the window would then be shifted in silence. Where raw and cleaned stream are both
-# visible, the lag that makes them most alike is that delay; where only one stream and
-# the triggers are, the gradient artefact's onset after the trigger is.
-
 BAND_HZ = (1.0, 25.0)
 GRID_HZ = 250.0  # ten times the band: the peak's parabola is then a good one
 BLOCK_S = 4.0
@@ -43,6 +42,14 @@ ONSET_CONTRAST = 5.0  # loud over quiet, in amplitude
 QUIET_S = 1.0  # before a trigger that starts a run
 PAUSE_S = 3.0  # without a trigger: the next one starts a run
 MAX_JITTER_S = 0.15  # of stamps around a line; bursts of 200 ms have 0.1 s
+PULL_EVERY_S = 0.1
+PULL_MAX = 2048  # 0.1 s of the fastest stream is 500
+LOOK_EVERY_S = 0.05
+OPEN_LIMIT_S = 5.0
+CHANNELS_MIN = 2  # in common; one alone could be a reference that is flat
+CHANNELS_MAX = 16  # more do not sharpen the answer
+DTYPES = {"float32": "f4", "double64": "f8", "int8": "i1", "int16": "i2",
+          "int32": "i4", "int64": "i8"}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,10 +117,8 @@ def estimate_delay(
             "same reference? Try with the scanner off, or with a longer --max-lag"
         )
     lags_s = np.array([lag for lag, _ in used]) / GRID_HZ
-    correlation = float(np.median([r for _, r in used]))
-    return _summary(
-        "cross_correlation", lags_s, n_seen=len(found), correlation=correlation
-    )
+    estimate = _summary("cross_correlation", lags_s, len(found))
+    return replace(estimate, correlation=float(np.median([r for _, r in used])))
 
 
 def estimate_onset(
@@ -145,7 +150,7 @@ def estimate_onset(
             f"{ONSET_CONTRAST:g} times louder than the second before it: start the "
             "scanner while this runs, after at least 3 s without it"
         )
-    return _summary("gradient_onset", delays_s, n_seen=starts_s.size)
+    return _summary("gradient_onset", delays_s, starts_s.size)
 
 
 def regular_times(stamps_s: FloatArray) -> FloatArray:
@@ -230,13 +235,7 @@ def _onset_s(
     return float(since_trigger_s[loud.argmax()])
 
 
-def _summary(
-    method: str,
-    delays_s: FloatArray,
-    *,
-    n_seen: int,
-    correlation: float | None = None,
-) -> DelayEstimate:
+def _summary(method: str, delays_s: FloatArray, n_seen: int) -> DelayEstimate:
     several = delays_s.size > 1
     low_s, high_s = np.percentile(delays_s, (25, 75))
     return DelayEstimate(
@@ -246,25 +245,7 @@ def _summary(
         sd_s=float(delays_s.std(ddof=1)) if several else None,
         n_used=int(delays_s.size),
         n_seen=n_seen,
-        correlation=correlation,
     )
-
-
-PULL_EVERY_S = 0.1
-PULL_MAX = 2048  # 0.1 s of the fastest stream is 500
-LOOK_EVERY_S = 0.05
-OPEN_LIMIT_S = 5.0
-CHANNELS_MIN = 2  # in common; one alone could be a reference that is flat
-CHANNELS_MAX = 16  # more do not sharpen the answer
-Progress = Callable[[float], None]
-_DTYPES = {
-    "float32": np.float32,
-    "double64": np.float64,
-    "int8": np.int8,
-    "int16": np.int16,
-    "int32": np.int32,
-    "int64": np.int64,
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -296,9 +277,8 @@ class EegTap:
     def __init__(self, opened: Opened, rows: list[int]) -> None:
         self._opened = opened
         self._rows = rows
-        dtype = _DTYPES[found_stream(opened.info).format]
         shape = (PULL_MAX, len(opened.stream.channels))
-        self._buffer = np.empty(shape, dtype=dtype)
+        self._buffer = np.empty(shape, DTYPES[found_stream(opened.info).format])
         self._parts: list[FloatArray] = []
         self._stamps_s: list[float] = []
 
@@ -349,8 +329,7 @@ class MarkerTap:
 
 
 Tap = EegTap | MarkerTap
-Record = Callable[[Sequence[Tap]], None]
-Measure = Callable[[Opened, Opened, DelayRequest, Record], DelayEstimate]
+Progress = Callable[[float], None]
 
 
 def measure_delay(
@@ -370,15 +349,20 @@ def measure_delay(
         what they should be.
     DataFileError : they were recorded, but tell nothing.
     """
-    names, measure = _compared(request)
-    opened = open_streams(list(names), request.wait_s, clock)
-
-    def record(taps: Sequence[Tap]) -> None:
-        _record(taps, request.seconds, clock=clock, progress=progress)
-
+    names = _names(request)
+    opened = open_streams(names, request.wait_s, clock)
+    first, second = (opened[name] for name in names)
+    record = partial(_record, clock=clock, seconds=request.seconds, progress=progress)
     try:
-        first, second = (opened[name] for name in names)
-        return measure(first, second, request, record)
+        require_eeg(first.stream, found_stream(first.info).format)
+        if request.raw is not None and request.cleaned is not None:
+            raw, cleaned = _pair(first, second)
+            record([raw, cleaned])
+            return estimate_delay(raw.recorded(), cleaned.recorded(), request.max_lag_s)
+        eeg, markers = _with_triggers(first, second)
+        record([eeg, markers])
+        recorded, times_s = eeg.recorded(), markers.times_s(request.trigger)
+        return estimate_onset(recorded, times_s, request.max_lag_s)
     except LostError as error:
         raise StreamNotFound(
             f"a stream ended while it was recorded, expected {' and '.join(names)} to "
@@ -389,41 +373,29 @@ def measure_delay(
             one.inlet.close_stream()
 
 
-def _compared(request: DelayRequest) -> tuple[tuple[str, str], Measure]:
-    """Return the names of the two streams, and how they are compared."""
+def _names(request: DelayRequest) -> list[str]:
+    """Return which two streams are compared."""
     eeg = [name for name in (request.raw, request.cleaned) if name is not None]
     if len(eeg) == 2:
-        return (eeg[0], eeg[1]), _from_pair
-    if len(eeg) == 1 and request.trigger_stream is not None:
-        return (eeg[0], request.trigger_stream), _from_onset
+        return eeg
+    if eeg and request.trigger_stream is not None:
+        return [*eeg, request.trigger_stream]
     raise ConfigError(
         f"--measure-delay has {' and '.join(eeg) or 'no EEG stream'} alone, "
         "expected --raw and --cleaned, or one of them and --trigger-stream"
     )
 
 
-def _from_pair(
-    raw: Opened, cleaned: Opened, request: DelayRequest, record: Record
-) -> DelayEstimate:
-    for one in (raw, cleaned):
-        require_eeg(one.stream, found_stream(one.info).format)
+def _pair(raw: Opened, cleaned: Opened) -> tuple[EegTap, EegTap]:
+    require_eeg(cleaned.stream, found_stream(cleaned.info).format)
     pairs = common_channels(raw.stream, cleaned.stream)
-    taps = EegTap(raw, [i for i, _ in pairs]), EegTap(cleaned, [j for _, j in pairs])
-    record(taps)
-    return estimate_delay(taps[0].recorded(), taps[1].recorded(), request.max_lag_s)
+    return EegTap(raw, [i for i, _ in pairs]), EegTap(cleaned, [j for _, j in pairs])
 
 
-def _from_onset(
-    eeg: Opened, markers: Opened, request: DelayRequest, record: Record
-) -> DelayEstimate:
-    require_eeg(eeg.stream, found_stream(eeg.info).format)
+def _with_triggers(eeg: Opened, markers: Opened) -> tuple[EegTap, MarkerTap]:
     require_markers(markers.stream, found_stream(markers.info).format)
     rows = _eeg_rows(eeg.stream) or list(range(len(eeg.stream.channels)))
-    tap, triggers = EegTap(eeg, rows[:CHANNELS_MAX]), MarkerTap(markers)
-    record((tap, triggers))
-    return estimate_onset(
-        tap.recorded(), triggers.times_s(request.trigger), request.max_lag_s
-    )
+    return EegTap(eeg, rows[:CHANNELS_MAX]), MarkerTap(markers)
 
 
 def common_channels(
@@ -484,7 +456,7 @@ def _opened(info: pylsl.StreamInfo) -> Opened:
 
 
 def _record(
-    taps: Sequence[Tap], seconds: float, *, clock: Clock, progress: Progress
+    taps: Sequence[Tap], *, clock: Clock, seconds: float, progress: Progress
 ) -> None:
     begin_s = clock.now_s()
     while (elapsed_s := clock.now_s() - begin_s) < seconds:

@@ -10,42 +10,65 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from contextlib import closing
 from importlib import metadata
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import numpy as np
 import psutil
 
 from rtbold.engine import CudaDevice, check_gpu, first_device, installed
 from rtbold.errors import EngineError, RtboldError
+from rtbold.messages import Check
 from rtbold.preflight import lsl_loopback
+from rtbold.preflight.checks import decided, refused
 
 if TYPE_CHECKING:
     from rtbold.bundle import Card
     from rtbold.engine import Engine
 
-
-# What one check of ``rtbold doctor`` found, and the checks of the machine itself.
-
-CheckState = Literal["ok", "warn", "fail"]
 WORTH_HAVING = frozenset(("files", "gui", "record"))  # extras a session may want
 DISK_FAIL_GB, DISK_WARN_GB = 1.0, 10.0
 DISK_WRITE_MB = 32
 DISK_NEEDED_MB_S = 5.0  # 128 channels at 5 kHz are 2.6 MB/s
+MAKE_ROOM = "make room, or give another --record DIR"
+ANOTHER_FOLDER = "give another folder (--record DIR), or make it writable"
 MEMORY_WARN_GB = 1.0
 SLEEP_WARN_MS = 10.0
+LOOPBACK_LIMIT_S = 20.0
+LATENCY_WARN_MS = 20.0
+CLOCK_WARN_PPM = 1000.0
+MULTICAST_GROUP = "239.255.172.215"  # one of the groups that LSL asks
+MULTICAST_LIMIT_S = 1.0
+N_INFERENCES = 20
+TR_SHARE_WARN = 0.25  # of the TR that inference may take
+INSTALL_LIBLSL = (
+    "pip install --force-reinstall pylsl; on other systems see "
+    "https://github.com/sccn/liblsl/releases"
+)
+ON_CPU = "predictions run on the CPU"
 
 
-@dataclass(frozen=True, slots=True)
-class Check:
-    """One line of the doctor's report."""
-
-    name: str
-    state: CheckState
-    found: str
-    advice: str = ""  # what to do; empty if nothing is to be done
+def examine_machine(
+    *, port: int, control_port: int, record: Path, model: str | None
+) -> Iterator[Check]:
+    """Yield each check as it is done; takes about five seconds in all."""
+    yield check_python()
+    yield from check_packages()
+    yield check_cpu()
+    yield check_priority()
+    yield check_memory()
+    yield check_timer()
+    yield check_disk(record)
+    yield check_port(port, option="--port")
+    yield check_port(control_port, option="--control-port")
+    yield from check_lsl()
+    yield check_interfaces()
+    yield check_multicast()
+    yield check_tensorrt()
+    if model is not None:
+        yield check_engine(model)
 
 
 def check_python() -> Check:
@@ -57,13 +80,9 @@ def check_python() -> Check:
 def check_packages() -> tuple[Check, ...]:
     """Report what rtbold requires, and which of its extras are whole."""
     missing, present = _requirements(extra=None)
-    core = Check(
-        "packages",
-        "fail" if missing else "ok",
-        _listed("missing: ", missing) or ", ".join(present),
-        "pip install --force-reinstall rtbold" if missing else "",
-    )
-    return (core, _check_extras())
+    found = _listed("missing: ", missing) or ", ".join(present)
+    mend = "pip install --force-reinstall rtbold"
+    return decided("packages", found, (missing, "fail", mend)), _check_extras()
 
 
 def _check_extras() -> Check:
@@ -77,12 +96,9 @@ def _check_extras() -> Check:
     wanted = sorted(WORTH_HAVING & set(lacking))
     said = [_listed("installed: ", whole)]
     said += [f"{name} lacks {', '.join(lack)}" for name, lack in lacking.items()]
-    return Check(
-        "extras",
-        "warn" if wanted else "ok",
-        "; ".join(part for part in said if part),
-        f"pip install 'rtbold[{','.join(wanted)}]'" if wanted else "",
-    )
+    found = "; ".join(part for part in said if part)
+    mend = f"pip install 'rtbold[{','.join(wanted)}]'"
+    return decided("extras", found, (wanted, "warn", mend))
 
 
 def _requirements(*, extra: str | None) -> tuple[list[str], list[str]]:
@@ -113,39 +129,37 @@ def check_port(port: int, *, option: str, bind: str = "127.0.0.1") -> Check:
         try:
             listener.bind((bind, port))
         except OSError as error:
-            return Check(
-                name,
-                "fail",
-                f"cannot listen on {bind}:{port}: {error.strerror}",
-                f"end the session or program that has it, or run with {option} N",
-            )
+            found = f"cannot listen on {bind}:{port}: {error.strerror}"
+            mend = f"end the session or program that has it, or run with {option} N"
+            return Check(name, "fail", found, mend)
     return Check(name, "ok", f"free on {bind}")
 
 
 def check_disk(folder: Path, now_s: Callable[[], float] = time.perf_counter) -> Check:
     """Measure space and write speed where recordings would go."""
-    folder = folder.absolute()
-    existing = next(p for p in (folder, *folder.parents) if p.is_dir())
+    existing = there(folder)
     try:
         mb_s = _write_speed(existing, now_s)
     except OSError as error:
-        return Check(
-            "disk",
-            "fail",
-            f"cannot write in {existing}: {error.strerror}",
-            "give another folder (--record DIR), or make it writable",
-        )
+        found = f"cannot write in {existing}: {error.strerror}"
+        return Check("disk", "fail", found, ANOTHER_FOLDER)
     free_gb = psutil.disk_usage(str(existing)).free / 1e9
-    found = f"{free_gb:.1f} GB free, writes {mb_s:.0f} MB/s in {existing}"
-    if free_gb < DISK_FAIL_GB:
-        return Check("disk", "fail", found, "make room, or give another --record DIR")
-    if free_gb < DISK_WARN_GB or mb_s < DISK_NEEDED_MB_S:
-        advice = (
-            f"64 channels at 5 kHz are 4.6 GB an hour and 1.3 MB/s; "
-            f"{DISK_WARN_GB:g} GB and {DISK_NEEDED_MB_S:g} MB/s are comfortable"
-        )
-        return Check("disk", "warn", found, advice)
-    return Check("disk", "ok", found)
+    comfort = (
+        f"64 channels at 5 kHz are 4.6 GB an hour and 1.3 MB/s; "
+        f"{DISK_WARN_GB:g} GB and {DISK_NEEDED_MB_S:g} MB/s are comfortable"
+    )
+    return decided(
+        "disk",
+        f"{free_gb:.1f} GB free, writes {mb_s:.0f} MB/s in {existing}",
+        (free_gb < DISK_FAIL_GB, "fail", MAKE_ROOM),
+        (free_gb < DISK_WARN_GB or mb_s < DISK_NEEDED_MB_S, "warn", comfort),
+    )
+
+
+def there(folder: Path) -> Path:
+    """Return the folder, or the nearest one above it that is there."""
+    folder = folder.absolute()
+    return next(p for p in (folder, *folder.parents) if p.is_dir())
 
 
 def _write_speed(folder: Path, now_s: Callable[[], float]) -> float:
@@ -170,10 +184,8 @@ def check_timer(
     over_ms = sorted(_oversleep_ms(now_s, sleep) for _ in range(n))
     p95, worst = over_ms[int(0.95 * n)], over_ms[-1]
     found = f"a sleep ends {p95:.2f} ms late (p95), {worst:.2f} ms at worst"
-    if p95 > SLEEP_WARN_MS:
-        advice = "close other programs; on a laptop, plug in and choose performance"
-        return Check("timer", "warn", found, advice)
-    return Check("timer", "ok", found)
+    mend = "close other programs; on a laptop, plug in and choose performance"
+    return decided("timer", found, (p95 > SLEEP_WARN_MS, "warn", mend))
 
 
 def _oversleep_ms(now_s: Callable[[], float], sleep: Callable[[float], None]) -> float:
@@ -188,11 +200,8 @@ def check_cpu() -> Check:
     n = n or psutil.cpu_count() or 1
     busy = psutil.cpu_percent(interval=0.5)
     found = f"{n} usable cores, {busy:.0f} % busy"
-    if n < 2 or busy > 80:
-        return Check(
-            "cpu", "warn", found, "two free cores are needed: close other programs"
-        )
-    return Check("cpu", "ok", found)
+    mend = "two free cores are needed: close other programs"
+    return decided("cpu", found, (n < 2 or busy > 80, "warn", mend))
 
 
 def check_priority() -> Check:
@@ -204,12 +213,12 @@ def judge_priority(lowered: Sequence[str]) -> Check:
     """Say whether other programs come before a session; `lowered` is by what."""
     if not lowered:
         return Check("priority", "ok", "not below the usual")
-    return Check(
-        "priority",
-        "warn",
-        f"{', '.join(lowered)}: other programs come before a session started from here",
-        "start it from a terminal that was not lowered: without nice, chrt, or a queue",
+    by = ", ".join(lowered)
+    found = f"{by}: other programs come before a session started from here"
+    mend = (
+        "start it from a terminal that was not lowered: without nice, chrt, or a queue"
     )
+    return Check("priority", "warn", found, mend)
 
 
 def _lowered() -> list[str]:
@@ -229,24 +238,12 @@ def check_memory() -> Check:
     """Report free memory."""
     free_gb = psutil.virtual_memory().available / 1e9
     found = f"{free_gb:.1f} GB available"
-    if free_gb < MEMORY_WARN_GB:
-        return Check("memory", "warn", found, "close other programs: 1 GB is needed")
-    return Check("memory", "ok", found)
-
-
-def worst_state(checks: Sequence[Check]) -> CheckState:
-    """Return fail if any check failed, else warn if any warned."""
-    states = {check.state for check in checks}
-    return "fail" if "fail" in states else "warn" if "warn" in states else "ok"
+    mend = "close other programs: 1 GB is needed"
+    return decided("memory", found, (free_gb < MEMORY_WARN_GB, "warn", mend))
 
 
 def _listed(head: str, names: Sequence[str]) -> str:
     return head + ", ".join(names) if names else ""
-
-
-# ``rtbold doctor``: whether predictions can run on a GPU here. They need none.
-
-ON_CPU = "predictions run on the CPU"
 
 
 def check_tensorrt(device: Callable[[], CudaDevice] = first_device) -> Check:
@@ -271,40 +268,6 @@ def check_tensorrt(device: Callable[[], CudaDevice] = first_device) -> Check:
     return Check("tensorrt", "ok", here)
 
 
-LOOPBACK_LIMIT_S = 20.0
-LATENCY_WARN_MS = 20.0
-CLOCK_WARN_PPM = 1000.0
-MULTICAST_GROUP = "239.255.172.215"  # one of the groups that LSL asks
-MULTICAST_LIMIT_S = 1.0
-N_INFERENCES = 20
-TR_SHARE_WARN = 0.25  # of the TR that inference may take
-INSTALL_LIBLSL = (
-    "pip install --force-reinstall pylsl; on other systems see "
-    "https://github.com/sccn/liblsl/releases"
-)
-
-
-def examine_machine(
-    *, port: int, control_port: int, record: Path, model: str | None
-) -> Iterator[Check]:
-    """Yield each check as it is done; takes about five seconds in all."""
-    yield check_python()
-    yield from check_packages()
-    yield check_cpu()
-    yield check_priority()
-    yield check_memory()
-    yield check_timer()
-    yield check_disk(record)
-    yield check_port(port, option="--port")
-    yield check_port(control_port, option="--control-port")
-    yield from check_lsl()
-    yield check_interfaces()
-    yield check_multicast()
-    yield check_tensorrt()
-    if model is not None:
-        yield check_engine(model)
-
-
 def check_lsl(limit_s: float = LOOPBACK_LIMIT_S) -> tuple[Check, ...]:
     """Send samples from an outlet to an inlet in a child process, within a limit."""
     command = [sys.executable, "-m", lsl_loopback.__name__]
@@ -313,15 +276,10 @@ def check_lsl(limit_s: float = LOOPBACK_LIMIT_S) -> tuple[Check, ...]:
             command, capture_output=True, text=True, timeout=limit_s, check=False
         )
     except subprocess.TimeoutExpired:
-        return (
-            Check(
-                "lsl",
-                "fail",
-                f"no answer from a stream of our own within {limit_s:g} s",
-                "allow Python in the firewall (UDP 16571-16604, TCP 16572-16604), "
-                "leave the VPN",
-            ),
-        )
+        found = f"no answer from a stream of our own within {limit_s:g} s"
+        ports = "UDP 16571-16604, TCP 16572-16604"
+        mend = f"allow Python in the firewall ({ports}), leave the VPN"
+        return (Check("lsl", "fail", found, mend),)
     if child.returncode != 0:
         said = (child.stderr.strip().splitlines() or ["nothing"])[-1]
         found = f"the LSL library does not work (exit {child.returncode}): {said}"
@@ -330,32 +288,32 @@ def check_lsl(limit_s: float = LOOPBACK_LIMIT_S) -> tuple[Check, ...]:
 
 
 def judge_loopback(answer: dict[str, float | int | str | None]) -> tuple[Check, ...]:
-    """Turn what `rtbold.preflight.lsl_loopback` measured into checks."""
+    """Turn what `lsl_loopback` measured into checks."""
+    ppm = abs(float(answer["clock_rate_ppm"] or 0))
+    steady = f"runs within {ppm:.0f} ppm of the system's monotonic clock"
+    mend = "stop what changes the clock; try again"
+    clock = decided("lsl clock", steady, (ppm >= CLOCK_WARN_PPM, "warn", mend))
+    return _judge_samples(answer), clock
+
+
+def _judge_samples(answer: dict[str, float | int | str | None]) -> Check:
     versions = f"pylsl {answer['pylsl']}, liblsl {answer['liblsl']}"
-    ppm = float(answer["clock_rate_ppm"] or 0)
-    clock = Check(
-        "lsl clock",
-        "ok" if abs(ppm) < CLOCK_WARN_PPM else "warn",
-        f"runs within {abs(ppm):.0f} ppm of the system's monotonic clock",
-        "" if abs(ppm) < CLOCK_WARN_PPM else "stop what changes the clock; try again",
-    )
     if answer["resolve_ms"] is None:
-        advice = "allow Python in the firewall for multicast UDP, leave the VPN"
         found = f"{versions}: a stream of our own was not found"
-        return (Check("lsl", "fail", found, advice), clock)
+        mend = "allow Python in the firewall for multicast UDP, leave the VPN"
+        return Check("lsl", "fail", found, mend)
     n_lost = int(answer["n_sent"] or 0) - int(answer["n_received"] or 0)
     if n_lost:
         found = f"{versions}: {n_lost} of {answer['n_sent']} samples did not arrive"
-        advice = "close other programs and try again; then reinstall pylsl"
-        return (Check("lsl", "fail", found, advice), clock)
+        mend = "close other programs and try again; then reinstall pylsl"
+        return Check("lsl", "fail", found, mend)
     p95_ms = float(answer["p95_ms"] or 0)
     found = (
         f"{versions}: found in {answer['resolve_ms']:.0f} ms, sample to inlet "
         f"{answer['p50_ms']:.2f} ms (p50), {p95_ms:.2f} ms (p95)"
     )
-    slow = p95_ms > LATENCY_WARN_MS
-    advice = "close other programs: each sample waits that long" if slow else ""
-    return (Check("lsl", "warn" if slow else "ok", found, advice), clock)
+    mend = "close other programs: each sample waits that long"
+    return decided("lsl", found, (p95_ms > LATENCY_WARN_MS, "warn", mend))
 
 
 def check_interfaces() -> Check:
@@ -375,33 +333,27 @@ def check_interfaces() -> Check:
     if not outside:
         advice = "enough for one machine; connect a network for an amplifier on another"
         return Check("network", "warn", "only the loopback interface is up", advice)
-    if len(outside) > 1:
-        advice = (
-            "LSL asks on all of them; if a stream is not found, switch off VPN, "
-            "virtual and wireless ones, or name the amplifier's in lsl_api.cfg"
-        )
-        return Check("network", "warn", found, advice)
-    return Check("network", "ok", found)
+    advice = (
+        "LSL asks on all of them; if a stream is not found, switch off VPN, "
+        "virtual and wireless ones, or name the amplifier's in lsl_api.cfg"
+    )
+    return decided("network", found, (len(outside) > 1, "warn", advice))
 
 
 def check_multicast() -> Check:
     """Send one multicast datagram to ourselves: LSL finds streams in this way."""
-    word = b"rtbold doctor"
+    why = ""
     try:
-        heard = _multicast_round_trip(word)
+        if _multicast_round_trip(b"rtbold doctor"):
+            return Check("multicast", "ok", f"{MULTICAST_GROUP} reaches this machine")
     except OSError as error:
-        heard, why = False, f": {error.strerror or error}"
-    else:
-        why = ""
-    if heard:
-        return Check("multicast", "ok", f"{MULTICAST_GROUP} reaches this machine")
-    return Check(
-        "multicast",
-        "warn",
-        f"a datagram to {MULTICAST_GROUP} did not come back{why}",
+        why = f": {error.strerror or error}"
+    found = f"a datagram to {MULTICAST_GROUP} did not come back{why}"
+    mend = (
         "streams of other machines may stay unseen: allow multicast in firewall and "
-        "switch (IGMP), or name the machines under KnownPeers in lsl_api.cfg",
+        "switch (IGMP), or name the machines under KnownPeers in lsl_api.cfg"
     )
+    return Check("multicast", "warn", found, mend)
 
 
 def _multicast_round_trip(word: bytes) -> bool:
@@ -426,27 +378,46 @@ def check_engine(model: str, now_s: Callable[[], float] = time.perf_counter) -> 
 
     try:
         bundle = load(model)
-        engine = open_engine(bundle)
     except RtboldError as error:
-        return Check("engine", "fail", str(error))  # which says what to do
-    check = time_engine(engine, bundle.card, tr_s=bundle.card.tr_s, now_s=now_s)
-    engine.close()
-    return check
+        return refused("engine", error)
+    card = bundle.card
+    return time_engine(lambda: open_engine(bundle), card, tr_s=card.tr_s, now_s=now_s)
 
 
 def time_engine(
-    engine: "Engine",
+    opened: Callable[[], "Engine"],
     card: "Card",
     *,
     tr_s: float,
     now_s: Callable[[], float] = time.perf_counter,
 ) -> Check:
-    """Time an open engine on windows of its model.
+    """Open an engine, time it on windows of its model, close it.
 
     Parameters
     ----------
     tr_s : of the session, which every window has to fit into.
     """
+    try:
+        engine = opened()
+    except RtboldError as error:
+        return refused("engine", error)
+    with closing(engine):
+        took_ms = _inference_ms(engine, card, now_s)
+    p50_ms, worst_ms = float(np.median(took_ms)), max(took_ms)
+    found = (
+        f"{card.name} on {engine.name} {engine.precision}: {p50_ms:.1f} ms "
+        f"(p50), {worst_ms:.1f} ms at worst, of a TR of {tr_s:g} s"
+    )
+    share = worst_ms / (1e3 * tr_s)
+    slow, near = share > 1, share > TR_SHARE_WARN
+    smaller = "use a smaller model or a faster machine"
+    closer = "close other programs, or compile for it"
+    return decided("engine", found, (slow, "fail", smaller), (near, "warn", closer))
+
+
+def _inference_ms(
+    engine: "Engine", card: "Card", now_s: Callable[[], float]
+) -> list[float]:
     shape = (1, len(card.channels), round(card.rate_hz * 16))
     rng = np.random.default_rng(0)
     window_uv = (rng.standard_normal(shape) * 15).astype(np.float32)
@@ -455,14 +426,4 @@ def time_engine(
         begin_s = now_s()
         engine(window_uv)
         took_ms.append((now_s() - begin_s) * 1e3)
-    p50_ms, worst_ms = float(np.median(took_ms)), max(took_ms)
-    found = (
-        f"{card.name} on {engine.name} {engine.precision}: {p50_ms:.1f} ms "
-        f"(p50), {worst_ms:.1f} ms at worst, of a TR of {tr_s:g} s"
-    )
-    tr_ms = tr_s * 1e3
-    if worst_ms > tr_ms:
-        return Check("engine", "fail", found, "use a smaller model or a faster machine")
-    if worst_ms > TR_SHARE_WARN * tr_ms:
-        return Check("engine", "warn", found, "close other programs, or compile for it")
-    return Check("engine", "ok", found)
+    return took_ms

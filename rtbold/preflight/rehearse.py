@@ -12,18 +12,11 @@ from rtbold.client import Subscriber
 from rtbold.clock import Clock
 from rtbold.config import RunSettings
 from rtbold.errors import RtboldError
-from rtbold.messages import EegChunk, Marker
-from rtbold.preflight.checks import Finding
+from rtbold.messages import Check, EegChunk, Marker
+from rtbold.preflight.checks import Verdict, verdict_of, why_of
 from rtbold.preflight.count import RehearsalCount
 from rtbold.preflight.examine import PreflightSettings, examine_session
-from rtbold.preflight.go_no_go import (
-    Figures,
-    RecordingFigures,
-    Verdict,
-    judge,
-    verdict_of,
-    why_of,
-)
+from rtbold.preflight.go_no_go import Figures, RecordingFigures, judge
 from rtbold.preflight.rehearsed_session import (
     RehearsedSession,
     address_here,
@@ -39,59 +32,6 @@ from rtbold.record import (
     xdf_parts,
 )
 from rtbold.session import load_bundle
-
-# Open what a rehearsal recorded, and prove that it is what the session saw.
-
-
-def recordings(folder: Path) -> set[Path]:
-    """Return the first parts of all recordings below `folder`."""
-    return set(folder.rglob("*_eeg.xdf"))
-
-
-def end_recorders(folder: Path, before: set[Path]) -> None:
-    """Politely end what a session that died has left recording below `folder`."""
-    for xdf in recordings(folder) - before:
-        note = xdf.with_name(NOTE_NAME)
-        if note.is_file():
-            end_left_over(note)
-
-
-def look_at(folder: Path, before: set[Path]) -> RecordingFigures:
-    """Return what the newest recording below `folder` holds.
-
-    Parameters
-    ----------
-    before : the recordings that were there already.
-    """
-    new = sorted(recordings(folder) - before)
-    if len(new) != 1:
-        found = f"{len(new)} new recordings are in it, expected one"
-        return RecordingFigures(path=str(folder), problem=found)
-    try:
-        return _counted(new[0])
-    except (RtboldError, OSError, MemoryError) as error:
-        return RecordingFigures(path=str(new[0]), problem=str(error) or repr(error))
-
-
-def _counted(xdf: Path) -> RecordingFigures:
-    """Read every event again; each chunk's samples are compared with their checksum."""
-    events = session_events(xdf)
-    if events is None:
-        return RecordingFigures(path=str(xdf), problem="no event log is beside it")
-    n_samples = n_markers = 0
-    for event in events:
-        if isinstance(event, EegChunk):
-            n_samples += event.data_uv.shape[1]
-        n_markers += isinstance(event, Marker)
-    return RecordingFigures(
-        path=str(xdf),
-        n_parts=len(xdf_parts(xdf)),
-        n_samples=n_samples,
-        n_markers=n_markers,
-        n_bytes=sum(f.stat().st_size for f in xdf.parent.iterdir() if f.is_file()),
-        free_bytes=shutil.disk_usage(xdf.parent).free,
-    )
-
 
 LISTEN_S = 5.0
 TELL_EVERY_S = 1.0
@@ -126,13 +66,13 @@ class Outcome:
     verdict: Verdict
     why: tuple[str, ...]
     run: RunSettings  # as it was rehearsed
-    before: tuple[Finding, ...]  # of the preflight
-    rehearsed: tuple[Finding, ...]
+    before: tuple[Check, ...]  # of the preflight
+    rehearsed: tuple[Check, ...]
     figures: Figures | None  # None: no session was started
     interrupted: bool = False
 
 
-Told = Stage | Finding | Outcome
+Told = Stage | Check | Outcome
 
 
 class Rehearsal:
@@ -150,16 +90,15 @@ class Rehearsal:
         self._clock = clock
         self._stopping = stopping
         self._begun_s = clock.now_s()
-        self._before: list[Finding] = []
+        self._before: list[Check] = []
         self._control: tuple[float | None, str] | None = None  # None: not asked yet
         self._count = RehearsalCount(slices=settings.run.trigger_every)
 
     def steps(self) -> Iterator[Told]:
-        """Yield stages, findings and, last of all, the outcome."""
+        """Yield stages, checks and, last of all, the outcome."""
         run = rehearsed_run(self._settings)
         yield from self._look(run)
-        must = [f for f in self._before if f.state == "fail" and f.must]
-        if must or self._stopping():
+        if self._stopping() or any(check.blocks for check in self._before):
             yield self._outcome(run, (), None)
             return
         with _recording_folder(run) as (run, keep), self._session(run) as session:
@@ -185,7 +124,7 @@ class Rehearsal:
             run=run, subject_root=self._settings.subject_root, listen_s=LISTEN_S
         )
         for one in examine_session(looking, self._clock):
-            if isinstance(one, Finding):
+            if isinstance(one, Check):
                 self._before.append(one)
                 yield one
             if self._stopping():
@@ -242,7 +181,7 @@ class Rehearsal:
     def _counted(self, feed: Subscriber, run: RunSettings) -> Figures:
         figures = self._count.figures(
             asked_s=self._settings.duration_s,
-            locked=bool(run.trigger_stream or run.trigger or run.trigger_channel),
+            locked=run.locked,
             n_gaps=feed.n_gaps.total(),
             measures=run.truth is not None,
         )
@@ -261,15 +200,15 @@ class Rehearsal:
         return Stage(stage, round(elapsed_s, 1), round(left_s, 1), text)
 
     def _outcome(
-        self, run: RunSettings, found: tuple[Finding, ...], figures: Figures | None
+        self, run: RunSettings, found: tuple[Check, ...], figures: Figures | None
     ) -> Outcome:
         before, stopped = tuple(self._before), self._stopping()
-        findings = (*before, *found)
-        why = why_of(findings)
+        checks = (*before, *found)
+        why = why_of(checks)
         if stopped and not found:
             why.insert(0, "interrupted before the session began")
         return Outcome(
-            verdict="no-go" if stopped else verdict_of(findings),
+            verdict="no-go" if stopped else verdict_of(checks),
             why=tuple(why),
             run=run,
             before=before,
@@ -291,8 +230,7 @@ def rehearsed_run(settings: RehearsalSettings) -> RunSettings:
     run = replace(run, port=ports[0], control_port=ports[1])
     if not settings.without_scanner:
         return run
-    locked = run.trigger_stream or run.trigger or run.trigger_channel
-    scanner = run.scanner or ("inside_running" if locked else None)
+    scanner = run.scanner or ("inside_running" if run.locked else None)
     return replace(
         run,
         trigger_stream=None,
@@ -321,6 +259,9 @@ def _free_port() -> int:
         return int(any_port.getsockname()[1])
 
 
+# Where it records, and what is in the recording afterwards.
+
+
 @contextmanager
 def _recording_folder(run: RunSettings) -> Iterator[tuple[RunSettings, list[bool]]]:
     """Give a session that records nowhere a folder; it goes unless it is to be kept.
@@ -347,3 +288,53 @@ def _can_record() -> bool:
     except RtboldError:
         return False
     return True
+
+
+def recordings(folder: Path) -> set[Path]:
+    """Return the first parts of all recordings below `folder`."""
+    return set(folder.rglob("*_eeg.xdf"))
+
+
+def end_recorders(folder: Path, before: set[Path]) -> None:
+    """Politely end what a session that died has left recording below `folder`."""
+    for xdf in recordings(folder) - before:
+        note = xdf.with_name(NOTE_NAME)
+        if note.is_file():
+            end_left_over(note)
+
+
+def look_at(folder: Path, before: set[Path]) -> RecordingFigures:
+    """Return what the newest recording below `folder` holds.
+
+    Parameters
+    ----------
+    before : the recordings that were there already.
+    """
+    new = sorted(recordings(folder) - before)
+    if len(new) != 1:
+        found = f"{len(new)} new recordings are in it, expected one"
+        return RecordingFigures(path=str(folder), problem=found)
+    try:
+        return _counted(new[0])
+    except (RtboldError, OSError, MemoryError) as error:
+        return RecordingFigures(path=str(new[0]), problem=str(error) or repr(error))
+
+
+def _counted(xdf: Path) -> RecordingFigures:
+    """Read every event again; each chunk's samples are compared with their checksum."""
+    events = session_events(xdf)
+    if events is None:
+        return RecordingFigures(path=str(xdf), problem="no event log is beside it")
+    n_samples = n_markers = 0
+    for event in events:
+        if isinstance(event, EegChunk):
+            n_samples += event.data_uv.shape[1]
+        n_markers += isinstance(event, Marker)
+    return RecordingFigures(
+        path=str(xdf),
+        n_parts=len(xdf_parts(xdf)),
+        n_samples=n_samples,
+        n_markers=n_markers,
+        n_bytes=sum(f.stat().st_size for f in xdf.parent.iterdir() if f.is_file()),
+        free_bytes=shutil.disk_usage(xdf.parent).free,
+    )

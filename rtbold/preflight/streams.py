@@ -30,35 +30,27 @@ from rtbold.condition import (
 )
 from rtbold.config import RunSettings
 from rtbold.errors import AmbiguousStream, ConfigError, RtboldError, StreamMismatch
-from rtbold.messages import ClockOffset, EegChunk, Event, Marker, StreamDescription
-from rtbold.preflight.checks import (
-    FREE_RUN,
-    ChannelReport,
-    Finding,
-    HeardSamples,
-    HeardTriggers,
-    channel_lines,
-    check_amplitude,
-    check_channels,
-    check_clock,
-    check_quality,
-    check_rate,
-    check_reference,
-    check_samples,
-    check_triggers,
-    check_truth,
-    extra_channels,
-    refused,
+from rtbold.messages import (
+    Check,
+    ClockOffset,
+    EegChunk,
+    Event,
+    Marker,
+    StreamDescription,
 )
+from rtbold.preflight import stream_checks as judge
+from rtbold.preflight.checks import refused, tried
+from rtbold.preflight.stream_checks import ChannelReport, HeardSamples, HeardTriggers
 from rtbold.session import acquisition_settings, check_clocks, check_counted
 
-# Listen to a session's streams with its own time base and channel monitor. Pure.
-#
-# No model is needed, so a stream that fits none is heard too.
+LOOK_EVERY_S = 0.05
+ANY_TR_S = 1.0  # stands in where triggers cannot be had, so that the EEG is looked at
 
 
 class Listening:
-    """Takes the events of an acquisition; says what was heard.
+    """Takes the events of an acquisition; says what was received. Pure.
+
+    It has the session's own time base and channel monitor, and needs no model.
 
     Parameters
     ----------
@@ -71,10 +63,9 @@ class Listening:
         self._clock = SampleClock(SampleClockSettings(rate_hz=stream.rate_hz))
         self._clocks = StreamClocks()
         self._clocks.describe(stream)
-        self._n_samples = 0
+        self._n: Counter[str] = Counter()  # by the names of `HeardSamples`
         self._ages_s: list[float] = []
         self._t_arrived_s = 0.0
-        self._n_gaps = self._n_missing = self._n_steps = 0
         self._labels: Counter[str] = Counter()
         self._stamps_s: list[float] = []
         self.offsets_s: list[float] = []
@@ -101,10 +92,10 @@ class Listening:
         self._clocks.take_chunk(chunk)
         self._monitor.push(chunk.data_uv)
         for jump in self._clock.push(chunk.t_lsl_s, chunk.t_arrived_s):
-            self._n_steps += jump.kind == "step"
-            self._n_gaps += jump.kind == "gap"
-            self._n_missing += jump.n_missing
-        self._n_samples += chunk.data_uv.shape[1]
+            self._n["n_stamp_steps"] += jump.kind == "step"
+            self._n["n_gaps"] += jump.kind == "gap"
+            self._n["n_missing"] += jump.n_missing
+        self._n["n_samples"] += chunk.data_uv.shape[1]
         self._t_arrived_s = chunk.t_arrived_s
         newest_s = self._clocks.to_local(float(chunk.t_lsl_s[-1]))
         self._ages_s.append(chunk.t_arrived_s - newest_s)
@@ -117,13 +108,10 @@ class Listening:
         known = self._clock.settled and np.isfinite(rate_hz)
         return HeardSamples(
             seconds=seconds,
-            n_samples=self._n_samples,
             age_s=median(self._ages_s),
             silent_s=now_s - self._t_arrived_s,
             rate_hz=float(rate_hz) if known else None,
-            n_gaps=self._n_gaps,
-            n_missing=self._n_missing,
-            n_stamp_steps=self._n_steps,
+            **self._n,
         )
 
     def triggers(self, seconds: float) -> HeardTriggers:
@@ -148,10 +136,6 @@ class Listening:
         return self._clocks.uncertainty_s
 
 
-LOOK_EVERY_S = 0.05
-ANY_TR_S = 1.0  # stands in where triggers cannot be had, so that the EEG is looked at
-
-
 class Streams:
     """Opens what can be opened, and says what a session would say of the rest.
 
@@ -174,7 +158,7 @@ class Streams:
         self._locked = False
         self.description: StreamDescription | None = None
 
-    def open(self) -> Iterator[Finding]:
+    def open(self) -> Iterator[Check]:
         """Find the streams; say whether they fit the model by what they declare."""
         try:
             settings = self._settings()
@@ -189,12 +173,12 @@ class Streams:
         stream = self.description
         kind = "simulated EEG" if stream.simulated else "EEG"
         found = f"{stream.name!r} on {stream.host!r}: {kind}, {_size(stream)}"
-        yield Finding("stream", "ok", found, must=True)
+        yield Check("stream", "ok", found, must=True)
         yield self._units(stream)
         if self._bundle is not None:
             card = self._bundle.card
-            yield check_channels(card, stream, interpolate=self._run.interpolate)
-            yield check_reference(card, stream)
+            yield judge.check_channels(card, stream, interpolate=self._run.interpolate)
+            yield judge.check_reference(card, stream)
         if self._run.truth is not None:
             yield from self._open_truth(self._run.truth, settings)
 
@@ -236,20 +220,21 @@ class Streams:
             break
         return problems[0] if problems else None
 
-    def _units(self, stream: StreamDescription) -> Finding:
-        try:
-            factors_to_uv(stream.channels, self._run.unit)
-        except RtboldError as error:
-            return refused("units", error)
-        said = sorted({c.unit or "none" for c in stream.channels if c.kind == "eeg"})
-        found = f"the stream says {', '.join(said)}"
+    def _units(self, stream: StreamDescription) -> Check:
+        units = {c.unit or "none" for c in stream.channels if c.kind == "eeg"}
+        found = f"the stream says {', '.join(sorted(units))}"
         if self._run.unit:
             found += f"; --unit {self._run.unit} goes over it"
-        return Finding("units", "ok", found, must=True)
+
+        def convertible() -> str:
+            factors_to_uv(stream.channels, self._run.unit)
+            return found
+
+        return tried("units", convertible)
 
     def _open_truth(
         self, source: str, settings: AcquisitionSettings
-    ) -> Iterator[Finding]:
+    ) -> Iterator[Check]:
         try:
             check_source(source, self._run.truth_roi)
             check_counted(settings)
@@ -259,7 +244,7 @@ class Streams:
         self._truth = open_bold(parse_source(source), self._run.truth_roi, self._clock)
         self._stack.callback(self._truth.close)
 
-    def listen(self, seconds: float) -> Iterator[Finding | ChannelReport]:
+    def listen(self, seconds: float) -> Iterator[Check | ChannelReport]:
         """Take what comes for some seconds, and judge it."""
         stream, acquisition = self.description, self._acquisition
         assert stream is not None  # the caller looked
@@ -267,20 +252,20 @@ class Streams:
         ear = Listening(stream)
         n_volumes = self._hear(acquisition, ear, seconds)
         heard = ear.samples(seconds, self._clock.now_s())
-        yield check_samples(heard, stream)
+        yield judge.check_samples(heard, stream)
         if heard.n_samples:
-            yield check_rate(heard, stream)
+            yield judge.check_rate(heard, stream)
             yield self._clock_check(acquisition, ear)
         if self._bundle is not None:
             card = self._bundle.card
-            lines = channel_lines(card, stream, ear.channels)
+            lines = judge.channel_lines(card, stream, ear.channels)
             if heard.n_samples:
-                yield check_amplitude(lines, ear.amplitude_text)
-                yield check_quality(lines)
-            yield ChannelReport(lines, extra_channels(card, stream))
+                yield judge.check_amplitude(lines, ear.amplitude_text)
+                yield judge.check_quality(lines)
+            yield ChannelReport(lines, judge.extra_channels(card, stream))
         yield self._triggers(ear, seconds)
         if self._truth is not None:
-            yield check_truth(
+            yield judge.check_truth(
                 str(self._run.truth),
                 n_volumes,
                 problem=self._truth.problem,
@@ -315,22 +300,22 @@ class Streams:
             if isinstance(volume, Marker):
                 ear.take_volume(volume)
 
-    def _clock_check(self, acquisition: Acquisition, ear: Listening) -> Finding:
+    def _clock_check(self, acquisition: Acquisition, ear: Listening) -> Check:
         stream = acquisition.description
         assert stream is not None  # it is open
         try:
             check_clocks(stream, acquisition.marker_description)
         except StreamMismatch as error:
             return refused("clock", error)
-        return check_clock(
+        return judge.check_clock(
             stream, ear.offsets_s, ear.uncertainty_s, here=socket.gethostname()
         )
 
-    def _triggers(self, ear: Listening, seconds: float) -> Finding:
+    def _triggers(self, ear: Listening, seconds: float) -> Check:
         if self._trigger_problem is not None:
             return refused("triggers", self._trigger_problem)
         if not self._locked or self._acquisition is None:
-            return Finding("triggers", "ok", FREE_RUN)
+            return Check("triggers", "ok", judge.FREE_RUN)
         marker = self._acquisition.marker_description
         source = (
             f"channel {self._run.trigger_channel!r}"
@@ -338,7 +323,7 @@ class Streams:
             else f"marker stream {marker.name!r} on {marker.host!r}"
         )
         tr_s = self._run.tr_s or (self._bundle.card.tr_s if self._bundle else None)
-        return check_triggers(
+        return judge.check_triggers(
             ear.triggers(seconds),
             source=source,
             wanted=self._run.trigger,

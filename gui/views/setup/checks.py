@@ -23,13 +23,15 @@ from rtbold.gui.state.checks import (
     AgeLevel,
     ChannelFound,
     CheckAge,
-    CheckLine,
     Checks,
+    flags_of,
     summary_words,
+    word_of,
 )
 from rtbold.gui.state.preferences import Colours
 from rtbold.gui.views.forms import named_button, named_line, wrapped_label
 from rtbold.gui.views.widgets.heads import HeadMap
+from rtbold.messages import Check
 
 # The list of checks: symbol, colour and word on each line, the worst first.
 
@@ -49,7 +51,7 @@ class CheckList(QScrollArea):
         self._colours = colours
         self._shown: object = None
         self._stale = False
-        self._again: tuple[tuple[CheckLine, ...], frozenset[str], bool, bool] | None
+        self._again: tuple[tuple[Check, ...], frozenset[str], bool, bool] | None
         self._again = None
         self._rows: list[QLabel] = []
         inside = QWidget()
@@ -62,7 +64,7 @@ class CheckList(QScrollArea):
 
     def show_lines(
         self,
-        lines: Sequence[CheckLine],
+        lines: Sequence[Check],
         *,
         overridden: frozenset[str] = frozenset(),
         done: bool = True,
@@ -105,10 +107,10 @@ class CheckList(QScrollArea):
             lines, names, done, stale = self._again
             self.show_lines(lines, overridden=names, done=done, stale=stale)
 
-    def _html(self, line: CheckLine, *, overridden: bool) -> str:
+    def _html(self, line: Check, *, overridden: bool) -> str:
         symbol = CHECK_WORDS[line.state][0]
         colour, ink = self._colour(line), self._ink()
-        word = "overridden" if overridden else line.word
+        word = "overridden" if overridden else word_of(line)
         text = (
             f'<span style="color:{colour}">{symbol} <b>{escape(line.name)}</b>: '
             f"{word}</span>"
@@ -119,7 +121,7 @@ class CheckList(QScrollArea):
             text += f'<br><span style="color:{ink}">→ {_lines(line.advice)}</span>'
         return text
 
-    def _colour(self, line: CheckLine) -> str:
+    def _colour(self, line: Check) -> str:
         role = "muted" if self._stale else ROLE_OF_STATE[line.state]
         found: str = getattr(self._colours, role)
         return found
@@ -127,7 +129,7 @@ class CheckList(QScrollArea):
     def _ink(self) -> str:
         return self._colours.muted if self._stale else self._colours.text
 
-    def _edge(self, line: CheckLine) -> str:
+    def _edge(self, line: Check) -> str:
         colour = self._colour(line)
         return (
             f"QLabel {{ background: {self._colours.panel}; padding: 3px 6px;"
@@ -135,7 +137,7 @@ class CheckList(QScrollArea):
         )
 
 
-def _rank(line: CheckLine) -> int:
+def _rank(line: Check) -> int:
     return ORDER.index(line.state)
 
 
@@ -270,9 +272,7 @@ def _named(names: Sequence[str]) -> str:
 class OverrideDialog(QDialog):
     """Asks for a reason and for the word OVERRIDE; Enter alone does nothing."""
 
-    def __init__(
-        self, lines: Sequence[CheckLine], parent: QWidget | None = None
-    ) -> None:
+    def __init__(self, lines: Sequence[Check], parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setObjectName("override_dialog")
         self.setWindowTitle("Start in spite of a red check?")
@@ -329,7 +329,7 @@ def _label(words: str, field: QWidget) -> QLabel:
     return label
 
 
-def _words(lines: Sequence[CheckLine]) -> str:
+def _words(lines: Sequence[Check]) -> str:
     said = ["These checks are red, and each of them must be green for a run:\n"]
     said += [f"✕ {line.name}: {line.found}\n{_effect(line)}\n" for line in lines]
     said.append(
@@ -339,8 +339,7 @@ def _words(lines: Sequence[CheckLine]) -> str:
     return "\n".join(said)
 
 
-def _effect(line: CheckLine) -> str:
-    if line.flags:
-        flags = " ".join(line.flags)
+def _effect(line: Check) -> str:
+    if flags := " ".join(flags_of(line)):
         return f"→ The session starts with {flags} and says so in every message."
     return "→ No option lets a session start with this: expect it to refuse, or to end."

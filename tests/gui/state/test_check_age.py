@@ -2,13 +2,14 @@ from dataclasses import replace
 
 import pytest
 
-from rtbold.gui.state.checks import OLD_S, CheckLine, Checks, age_of, ago_words
+from rtbold.gui.state.checks import OLD_S, Checks, age_of, ago_words
 from rtbold.gui.state.session_words import wall_words
+from rtbold.messages import Check
 
 NOW_S = 1.8e9
 WANTED = ("run", "--stream", "X")
 DONE = Checks(
-    made_for=WANTED, lines=(CheckLine("disk", "ok", ""),), ready=True, done_unix_s=NOW_S
+    made_for=WANTED, lines=(Check("disk", "ok", ""),), ready=True, done_unix_s=NOW_S
 )
 
 

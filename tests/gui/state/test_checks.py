@@ -5,13 +5,14 @@ import pytest
 from hypothesis import given, strategies as st
 
 from rtbold.gui.state.checks import (
-    CheckLine,
     Checks,
     Override,
     may_start,
     overridden,
     summary_words,
+    word_of,
 )
+from rtbold.messages import Check
 
 WANTED = ("run", "--stream", "X")
 
@@ -35,8 +36,8 @@ NOT_READY = json.dumps({"ready": False, "n_fail": 1, "n_warn": 0})
 def test_lines_come_one_after_the_other():
     checks = read(line("stream", "ok"), line("disk", "warn", advice="make room"))
     assert checks.lines == (
-        CheckLine("stream", "ok", "f", must=True),
-        CheckLine("disk", "warn", "f", "make room", must=True),
+        Check("stream", "ok", "f", must=True),
+        Check("disk", "warn", "f", "make room", must=True),
     )
     assert summary_words(checks) == "Checking: 1 ready, 1 to look at."
     assert summary_words(checks.with_line(READY)) == "1 ready, 1 to look at."
@@ -66,7 +67,7 @@ def test_only_red_must_haves_block():
         line("a", "ok"), line("b", "warn"), line("c", "fail", must=False), READY
     )
     assert may_start(checks, WANTED) == ""
-    assert [c.word for c in checks.lines] == ["ready", "look", "should be mended"]
+    assert [word_of(c) for c in checks.lines] == ["ready", "look", "should be mended"]
     blocked = read(line("a", "ok"), line("channels", "fail"), NOT_READY)
     assert [b.name for b in blocked.blocking] == ["channels"]
     assert "channels" in may_start(blocked, WANTED)

@@ -1,7 +1,6 @@
 """What keeps a run from starting, and what it is told when it does."""
 
 from rtbold.gui.state.checks import (
-    CheckLine,
     Checks,
     Override,
     SessionNotes,
@@ -9,9 +8,10 @@ from rtbold.gui.state.checks import (
     notes_of_start,
 )
 from rtbold.gui.state.setup import LONGEST_NOTE, Run
+from rtbold.messages import Check
 
 RUN = Run(2, "training")
-GREEN = Checks(made_for="now", lines=(CheckLine("disk", "ok", ""),), ready=True)
+GREEN = Checks(made_for="now", lines=(Check("disk", "ok", ""),), ready=True)
 
 
 def why(run=RUN, checks=GREEN, wanted="now", **more):

@@ -6,8 +6,8 @@ from typer.testing import CliRunner
 
 from rtbold.cli.doctor import doctor
 from rtbold.errors import ConfigError
+from rtbold.messages import Check
 from rtbold.preflight.delay import DelayEstimate
-from rtbold.preflight.machine import Check
 
 OK = Check("python", "ok", "Python 3.11")
 WARN = Check("extras", "warn", "gui lacks [x]", "pip install 'rtbold[gui]'")
@@ -24,9 +24,7 @@ def invoke(*arguments):
 @pytest.fixture
 def found(monkeypatch):
     checks = [OK, WARN]
-    monkeypatch.setattr(
-        "rtbold.preflight.machine.examine_machine", lambda **_: iter(checks)
-    )
+    monkeypatch.setattr("rtbold.preflight.examine_machine", lambda **_: iter(checks))
     return checks
 
 
@@ -69,7 +67,7 @@ def test_the_delay_is_said_with_its_spread_and_what_to_do(monkeypatch):
         progress(1.0)
         return ESTIMATE
 
-    monkeypatch.setattr("rtbold.preflight.delay.measure_delay", measure)
+    monkeypatch.setattr("rtbold.preflight.measure_delay", measure)
     arguments = ("--measure-delay", "--raw", "A", "--cleaned", "B", "--seconds", "30")
     result = invoke(*arguments)
     assert result.exit_code == 0

@@ -6,11 +6,12 @@ from typer.testing import CliRunner
 
 from rtbold.cli.preflight import preflight
 from rtbold.errors import ConfigError
-from rtbold.preflight.checks import ChannelLine, ChannelReport, Finding
+from rtbold.messages import Check
+from rtbold.preflight.stream_checks import ChannelLine, ChannelReport
 
-OK = Finding("model", "ok", "demo", must=True)
-WARN = Finding("triggers", "warn", "none yet", "normal before the scanner starts")
-FAIL = Finding("domain", "fail", "not this one", must=True, override="--allow-x")
+OK = Check("model", "ok", "demo", must=True)
+WARN = Check("triggers", "warn", "none yet", "normal before the scanner starts")
+FAIL = Check("domain", "fail", "not this one", must=True, override="--allow-x")
 CHANNELS = ChannelReport(
     (ChannelLine("CZ", "good", "Cz", 11.5, "same"),), ("ECG", "[weird]")
 )
@@ -30,7 +31,7 @@ def found(monkeypatch):
         asked.append(settings)
         return iter(found)
 
-    monkeypatch.setattr("rtbold.preflight.examine.examine_session", examine)
+    monkeypatch.setattr("rtbold.preflight.examine_session", examine)
     found_and_asked = (found, asked)
     return found_and_asked
 

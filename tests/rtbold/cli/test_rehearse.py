@@ -9,16 +9,16 @@ from typer.testing import CliRunner
 from rtbold.cli.rehearse import PageFacts, rehearsal_page, rehearse
 from rtbold.config import RunSettings
 from rtbold.errors import ConfigError, RtboldError
-from rtbold.preflight.checks import Finding
+from rtbold.messages import Check
 from rtbold.preflight.go_no_go import Figures, RecordingFigures
 from rtbold.preflight.rehearse import Outcome, Stage
 
 STAGE = Stage("running", 30.0, 20.0, "volume 7: ok, +0.512")
-LOOK = Finding("triggers", "warn", "none came", "normal before the scanner starts")
-MODEL = Finding("model", "ok", "demo <b>bold</b>, e30b9b530672", must=True)
-STREAM = Finding("stream", "ok", "'eeg' on 'pc': simulated EEG, 19 channels", must=True)
-BAD = Finding("recording", "fail", "x.xdf: is damaged", "see its log", must=True)
-GOOD = Finding("session", "ok", "started, and ended in order", must=True)
+LOOK = Check("triggers", "warn", "none came", "normal before the scanner starts")
+MODEL = Check("model", "ok", "demo <b>bold</b>, e30b9b530672", must=True)
+STREAM = Check("stream", "ok", "'eeg' on 'pc': simulated EEG, 19 channels", must=True)
+BAD = Check("recording", "fail", "x.xdf: is damaged", "see its log", must=True)
+GOOD = Check("session", "ok", "started, and ended in order", must=True)
 FIGURES = Figures(
     asked_s=60.0, tr_s=2.1, locked=True, ran_s=59.6, n_triggers=28,
     by_status={"ok": 20}, recording=RecordingFigures(path="/rec/x.xdf"),
@@ -51,7 +51,7 @@ def steps(monkeypatch):
             for one in told:
                 yield one() if callable(one) else one
 
-    monkeypatch.setattr("rtbold.preflight.rehearse.Rehearsal", Rehearsal)
+    monkeypatch.setattr("rtbold.preflight.Rehearsal", Rehearsal)
     told_and_asked = (told, asked)
     return told_and_asked
 

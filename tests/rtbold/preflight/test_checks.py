@@ -1,86 +1,49 @@
-import pipeline_rig as rig
 import pytest
 
-from rtbold.condition.channel_quality import MonitoredChannel
 from rtbold.errors import DomainRefused
-from rtbold.preflight.checks import (
-    asked,
-    channel_lines,
-    check_channels,
-    check_reference,
-    extra_channels,
-)
-
-CARD = rig.card(channels=("FZ", "CZ", "PZ", "OZ", "T7", "T8"))
-LABELS = ("Fz", "Cz", "Pz", "Oz", "T3", "EEG T8-Ref")
-MORE = ("C3", "C4", "F3", "F4")
+from rtbold.messages import Check
+from rtbold.preflight.checks import asked, decided, tried, verdict_of, why_of
 
 
-def stream(*labels, **changes):
-    return rig.stream(250.0, labels, **changes)
+def test_the_first_rule_that_holds_decides():
+    def judged(mb):
+        rules = (mb > 30, "fail", "report it"), (mb > 10, "warn", "look")
+        return decided("memory", f"{mb} MB", *rules, must=True)
 
-
-def test_an_alias_is_named_and_serves():
-    finding = check_channels(CARD, stream(*LABELS), interpolate=False)
-    assert (finding.state, finding.must) == ("ok", True)
-    assert "T7 is 'T3', T8 is 'EEG T8-Ref'" in finding.found
-    matches = [line.match for line in channel_lines(CARD, stream(*LABELS))]
-    assert matches == ["same"] * 4 + ["alias"] * 2
+    assert judged(40) == Check("memory", "fail", "40 MB", "report it", must=True)
+    assert judged(20) == Check("memory", "warn", "20 MB", "look", must=True)
+    assert judged(5) == Check("memory", "ok", "5 MB", must=True)
+    assert not decided("memory", "5 MB").must
 
 
 @pytest.mark.parametrize(
-    ("labels", "interpolate", "state", "override", "text"),
+    ("state", "must", "blocks"),
     [
-        ((*LABELS[:5], *MORE), False, "fail", "--interpolate", "T8"),
-        ((*LABELS[:5], *MORE), True, "warn", "", "interpolated"),
-        ((*LABELS[:3], *MORE), True, "fail", "", "too many"),
-        (("Fz", "Cz", "Pz", "X1", "X2"), False, "fail", "", "cannot be interpolated"),
-        ((*LABELS, "FZ"), False, "fail", "", "more than one channel for FZ"),
+        ("fail", True, True), ("fail", False, False),
+        ("warn", True, False), ("ok", True, False),
     ],
-)
-def test_what_is_missing_or_twice(labels, interpolate, state, override, text):
-    finding = check_channels(CARD, stream(*labels), interpolate=interpolate)
-    assert (finding.state, finding.override) == (state, override)
-    assert text in f"{finding.found} {finding.advice}"
+)  # fmt: skip
+def test_only_a_failed_must_blocks(state, must, blocks):
+    assert Check("x", state, "", must=must).blocks == blocks
 
 
-def test_the_recording_reference_is_not_missing():
-    with_reference = stream(*LABELS[:5], *MORE, reference="T8")
-    assert check_channels(CARD, with_reference, interpolate=False).state == "ok"
+def test_an_attempt_is_its_words_or_its_error():
+    def refuse():
+        raise DomainRefused("no such ROI, expected one of: Cuneus")
+
+    assert tried("target", lambda: "Cuneus") == Check(
+        "target", "ok", "Cuneus", "", True
+    )
+    refused = tried("target", refuse)
+    assert (refused.state, refused.must) == ("fail", True)
+    assert "expected one of: Cuneus" in refused.found
 
 
-def test_extra_channels_are_named_in_the_streams_own_words():
-    assert extra_channels(CARD, stream(*LABELS, "C3", "ECG")) == ("C3", "ECG")
-
-
-@pytest.mark.parametrize(
-    ("model", "said", "state", "text"),
-    [
-        ("average", "FCz", "ok", "stream: FCz; model: average"),
-        ("average", None, "warn", "not said"),
-        ("CZ", None, "fail", "--reference"),
-        ("CZ", "FCz", "ok", "model: CZ"),
-        ("TP9", "FCz", "fail", "has no channel TP9"),
-        ("average", "bipolar", "fail", "differs between channels"),
-    ],
-)
-def test_the_reference(model, said, state, text):
-    card = rig.card(channels=CARD.channels, reference=model)
-    finding = check_reference(card, stream(*LABELS, "FZ", reference=said))
-    assert finding.state == state
-    assert text in finding.found
-
-
-def test_lines_carry_what_was_heard():
-    heard = [MonitoredChannel(label, "eeg", frozenset(), 12.0, 0.1) for label in LABELS]
-    flat = frozenset({"channel_flat"})
-    heard[1] = MonitoredChannel("Cz", "eeg", flat, 0.01, None)
-    lines = channel_lines(CARD, stream(*LABELS), heard)
-    assert [line.state for line in lines[:3]] == ["good", "flat", "good"]
-    assert (lines[0].found, lines[0].rms_uv) == ("Fz", 12.0)
-    missing = channel_lines(CARD, stream(*LABELS[:5]), heard[:5])[5]
-    assert (missing.state, missing.found, missing.rms_uv) == ("missing", None, None)
-    assert channel_lines(CARD, stream(*LABELS))[0].state == "unknown"
+def test_warnings_are_no_reason_against_a_go():
+    well, look = Check("a", "ok", "fine"), Check("b", "warn", "hm")
+    bad = Check("c", "fail", "gone")
+    assert (verdict_of([well, look]), why_of([well, look])) == ("go", [])
+    assert (verdict_of([look, bad]), why_of([look, bad])) == ("no-go", ["c: gone"])
 
 
 def test_a_gate_refuses_lets_pass_or_lets_pass_with_a_reason():

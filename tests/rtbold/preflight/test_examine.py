@@ -14,10 +14,10 @@ from bundles import CHANNELS, write_tiny
 from rtbold.bundle.card import Origin
 from rtbold.config import RunSettings
 from rtbold.errors import StreamMismatch, StreamNotFound
-from rtbold.messages import Channel, Marker
+from rtbold.messages import Channel, Check, Marker
 from rtbold.preflight import streams
-from rtbold.preflight.checks import ChannelReport, Finding
 from rtbold.preflight.examine import PreflightSettings, examine_session
+from rtbold.preflight.stream_checks import ChannelReport
 
 RATE_HZ = 250.0
 SECONDS = 6.0
@@ -112,7 +112,7 @@ def look(world, root, *, model="tiny", **changes):
     settings = PreflightSettings(run=run, listen_s=SECONDS)
     world.now, world.closed = rig.T0_S, 0
     found = list(examine_session(settings, world))
-    checks = {one.name: one for one in found if isinstance(one, Finding)}
+    checks = {one.name: one for one in found if isinstance(one, Check)}
     reports = [one for one in found if isinstance(one, ChannelReport)]
     assert world.closed == ("samples" in checks)  # what was opened is closed
     return checks, reports

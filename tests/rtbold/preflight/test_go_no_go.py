@@ -3,13 +3,9 @@ from pathlib import Path
 
 import pytest
 
-from rtbold.preflight.go_no_go import (
-    Figures,
-    RecordingFigures,
-    judge,
-    verdict_of,
-    why_of,
-)
+from rtbold.client import DEAD_AFTER_S
+from rtbold.preflight.checks import verdict_of, why_of
+from rtbold.preflight.go_no_go import Figures, RecordingFigures, judge
 
 RECORDED = RecordingFigures(
     path="x.xdf", n_samples=60_000, n_markers=142, n_bytes=10_000_000,
@@ -188,3 +184,10 @@ def table(head):
         for line in text.splitlines()[1:]
     ]
     return {name: rest for name, *rest in cells}
+
+
+def test_the_loop_is_silent_for_too_long_when_an_app_gives_it_up():
+    at_most = replace(GOOD, longest_silence_s=DEAD_AFTER_S)
+    assert "heartbeat" not in states(at_most)[0]
+    longer = replace(GOOD, longest_silence_s=DEAD_AFTER_S + 0.01)
+    assert states(longer)[0]["heartbeat"] == "fail"

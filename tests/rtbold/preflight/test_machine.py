@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from rtbold.errors import BundleError
+from rtbold.messages import Check
 from rtbold.preflight import machine as checks, machine as doctor
-from rtbold.preflight.machine import Check, worst_state
+from rtbold.preflight.checks import worst_state
 
 GOOD_LOOPBACK = {
     "pylsl": "1.18.6",

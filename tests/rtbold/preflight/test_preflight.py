@@ -4,8 +4,8 @@ import pytest
 
 from rtbold.config import RunSettings
 from rtbold.errors import RtboldError
+from rtbold.messages import Check
 from rtbold.preflight import examine as preflight
-from rtbold.preflight.machine import Check
 
 
 @pytest.fixture
@@ -95,7 +95,7 @@ def test_room_is_judged_by_an_hour_of_the_stream(tmp_path, monkeypatch, free_gb,
         free = free_gb * 1e9
 
     monkeypatch.setattr(preflight, "check_disk", lambda _: Check("disk", doctor, "x"))
-    monkeypatch.setattr(preflight.shutil, "disk_usage", lambda _: Usage)
+    monkeypatch.setattr(preflight.psutil, "disk_usage", lambda _: Usage)
     finding = preflight.check_room(tmp_path / "new", n_channels=64, rate_hz=5000.0)
     assert finding.state == state
     assert "4.8 GB" in finding.found

@@ -3,7 +3,7 @@ from collections import Counter
 import pipeline_rig as rig
 import pytest
 
-from rtbold.preflight.checks import (
+from rtbold.preflight.stream_checks import (
     ChannelLine,
     HeardSamples,
     HeardTriggers,

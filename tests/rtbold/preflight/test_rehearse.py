@@ -12,8 +12,8 @@ from bundles import write_tiny
 from rtbold.client import Message
 from rtbold.config import RunSettings
 from rtbold.errors import RtboldError
+from rtbold.messages import Check
 from rtbold.preflight import rehearse as session_rehearsal
-from rtbold.preflight.checks import ChannelReport, Finding
 from rtbold.preflight.go_no_go import RecordingFigures
 from rtbold.preflight.rehearse import (
     Outcome,
@@ -22,9 +22,10 @@ from rtbold.preflight.rehearse import (
     Stage,
     rehearsed_run,
 )
+from rtbold.preflight.stream_checks import ChannelReport
 
 RUN = RunSettings(model="demo", trigger_stream="M", trigger="R128", stream="eeg")
-OK = Finding("model", "ok", "demo", must=True)
+OK = Check("model", "ok", "demo", must=True)
 TR_S = 2.0
 SECONDS = 60.0
 
@@ -131,7 +132,7 @@ class World:
 def world(monkeypatch, tmp_path):
     world = World(tmp_path)
     for name, stand_in in {
-        "examine": world.examine,
+        "examine_session": world.examine,
         "RehearsedSession": world.start,
         "follow": world.follow,
         "open_subscriber": world.subscriber,
@@ -208,7 +209,7 @@ def test_without_labrecorder_nothing_is_recorded_and_that_is_said(world):
 
 
 def test_what_stops_a_session_stops_a_rehearsal_before_it(world):
-    world.found.append(Finding("domain", "fail", "not this one", must=True))
+    world.found.append(Check("domain", "fail", "not this one", must=True))
     outcome, _ = rehearse(world)
     assert (outcome.verdict, outcome.figures) == ("no-go", None)
     assert outcome.why == ("domain: not this one",)
@@ -216,7 +217,7 @@ def test_what_stops_a_session_stops_a_rehearsal_before_it(world):
 
 
 def test_what_failed_before_but_stops_nothing_is_a_no_go_after_it(world):
-    world.found.append(Finding("disk", "fail", "too full"))
+    world.found.append(Check("disk", "fail", "too full"))
     outcome, _ = rehearse(world)
     assert "started" in world.events
     assert outcome.verdict == "no-go"

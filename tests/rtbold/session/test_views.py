@@ -6,7 +6,7 @@ import pipeline_rig as rig
 import pytest
 
 from rtbold.messages import Marker, StreamChanged
-from rtbold.preflight.checks import channel_lines
+from rtbold.preflight.stream_checks import channel_lines
 from rtbold.publish.wire import encode, unpack_samples
 from rtbold.session.views import StreamFacts, Views
 

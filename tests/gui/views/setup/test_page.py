@@ -10,12 +10,12 @@ from PyQt6.QtWidgets import QPushButton, QWidget
 from scripted_jobs import ScriptedJobs
 
 from rtbold.gui.controllers.setup import SetupController
-from rtbold.gui.state.checks import CheckLine
 from rtbold.gui.state.dashboard import DashboardState
 from rtbold.gui.state.preferences import DARK, LIGHT
 from rtbold.gui.state.setup import Run, SetupChoice, as_choices
 from rtbold.gui.views.setup.checks import OverrideDialog, channel_words
 from rtbold.gui.views.setup.page import SetupPage
+from rtbold.messages import Check
 
 CHOICE = SetupChoice(stream="cap", model="demo", trigger_stream="m", record="/data")
 STREAMS = [
@@ -291,8 +291,8 @@ def test_channels_are_named_where_they_need_it(rig):
 
 def test_the_override_dialog_takes_reason_and_word_and_no_accident(qtbot):
     lines = [
-        CheckLine("verdict", "fail", "undecided", "", True, ("--allow-unvalidated",)),
-        CheckLine("stream", "fail", "none", "", True),
+        Check("verdict", "fail", "undecided", "", True, "--allow-unvalidated"),
+        Check("stream", "fail", "none", "", True),
     ]
     dialog = OverrideDialog(lines)
     qtbot.addWidget(dialog)
