@@ -100,7 +100,9 @@ class Listening:
             return
         self._clocks.take_chunk(chunk)
         self._monitor.push(chunk.data_uv)
-        for jump in self._clock.push(chunk.t_lsl_s, chunk.t_arrived_s):
+        for jump in self._clock.push(
+            chunk.t_lsl_s, chunk.t_arrived_s, self._n_samples
+        ):
             self._n_steps += jump.kind == "step"
             self._n_gaps += jump.kind == "gap"
             self._n_missing += jump.n_missing

@@ -138,11 +138,9 @@ class Intake:
         self._conditioner = Conditioner(rate_hz, len(self._rows), card.conditioning)
         self._clock = SampleClock(SampleClockSettings(rate_hz=rate_hz))
         self._window_n = round(WINDOW_S * rate_hz)
-        self._update_n = SampleClockSettings(rate_hz=rate_hz).update_n
         self._ring = Ring(len(self._rows), RING_SAMPLES)
         self.monitor = ChannelMonitor(rate_hz, description.channels)
         self.counters = counters or IntakeCounters()
-        self._counted = 0  # samples that the clock has seen
         self._t_arrived_s = float("nan")
         self._last_uv: Float32Array | None = None
         self._recent = RecentChunks()
@@ -232,7 +230,6 @@ class Intake:
         """Begin anew: the stream came back, its next sample is `source_index`."""
         # The same sender: by how much its stamps have stepped still holds.
         self._clock.restart(step_s=self._clock.step_s)
-        self._counted = 0
         self._recent.clear()
         self._new_segment(source_index)
 
@@ -255,47 +252,39 @@ class Intake:
         self._recent.append(chunk)
         done, n_chunk = 0, chunk.data_uv.shape[1]
         while done < n_chunk:
-            n = min(n_chunk - done, self._until_update())
+            n = min(n_chunk - done, self._clock.until_update_n)
             self._block(chunk, done, done + n)
             done += n
             yield
 
-    def _until_update(self) -> int:
-        """Return how long the clock keeps its line; the first sample comes alone."""
-        return self._update_n - self._counted % self._update_n if self._counted else 1
-
     def _block(self, chunk: EegChunk, first: int, end: int) -> None:
         """Take samples [first, end) of `chunk`; gaps split them."""
-        jumps = self._push_stamps(chunk.t_lsl_s[first:end])
-        done, rebased = first, 0
-        for jump in jumps:
-            at = first + jump.offset
+        done = first
+        for jump in self._push_stamps(chunk.t_lsl_s[first:end]):
+            at = jump.source_index - chunk.index
             if jump.kind == "step":
                 self.counters.n_stamp_steps += 1
                 self._segment.note_step(at - done)
                 continue
             self._take(chunk, done, at)
-            self._clock.rebase(jump.position - rebased)
-            rebased = jump.position
             self._gap(jump, n_back=max(done - at, 0))
             done = max(at, done)
         self._take(chunk, done, end)
 
     def _push_stamps(self, stamps_s: FloatArray) -> tuple[Jump, ...]:
-        """Show stamps to the clock; fix the line that their samples lie on."""
-        times = self._segment.times
-        if times and self._counted % self._update_n == 0:
+        """Show the next stamps to the clock; fix the line that their samples lie on."""
+        times, source_index = self._segment.times, self._segment.next_source
+        if times and self._clock.at_update:
             self._fix_line()
-        jumps = self._clock.push(stamps_s, self._t_arrived_s)
-        self._counted += len(stamps_s)
+        jumps = self._clock.push(stamps_s, self._t_arrived_s, source_index)
         if not times:
             self._fix_line()
         return jumps
 
     def _fix_line(self) -> None:
-        position = self._segment.position
-        period_s = 1 / self._clock.effective_rate_hz
-        self._segment.times.add(position, self._clock.time_of(position), period_s)
+        segment, period_s = self._segment, 1 / self._clock.effective_rate_hz
+        t_s = self._clock.time_of(segment.next_source)
+        segment.times.add(segment.position, t_s, period_s)
 
     def _take(self, chunk: EegChunk, first: int, end: int) -> None:
         if end > first:

@@ -10,10 +10,11 @@ NAN = float("nan")
 
 
 def seen(runs, *chunks):
+    firsts = np.cumsum([0, *map(len, chunks)]).tolist()
     return [
         (run.start, run.end, run.stamp_s)
-        for chunk in chunks
-        for run in runs(np.asarray(chunk, float)).runs()
+        for first, chunk in zip(firsts, chunks, strict=False)
+        for run in runs(np.asarray(chunk, float), first).runs()
     ]
 
 
