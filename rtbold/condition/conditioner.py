@@ -202,7 +202,7 @@ class Resampler:
     def restart(self) -> None:
         """Forget all samples; the next one is source sample 0."""
         self._n_in = 0
-        self._n_out = 0
+        self.n_out = 0  # index of the next output
         self._base = -self._n_taps  # source index of the buffer's first column
 
     def source_position(self, m: int) -> float:
@@ -219,7 +219,7 @@ class Resampler:
 
     def __call__(self, data: FloatArray | Float32Array) -> FloatArray:
         """Take (channels, n) and return the outputs that are now due, (channels, m)."""
-        n_due = self.available(self._n_in + data.shape[1]) - self._n_out
+        n_due = self.available(self._n_in + data.shape[1]) - self.n_out
         out = np.empty((n_due, len(data)))
         if self._n_in == 0 and data.shape[1]:
             self._buffer[:, : self._n_taps] = data[:, :1]
@@ -239,13 +239,13 @@ class Resampler:
         self._n_in += block.shape[1]
 
     def _sum_due(self, out: FloatArray) -> int:
-        first, self._n_out = self._n_out, self.available(self._n_in)
-        for row, m in enumerate(range(first, self._n_out)):
+        first, self.n_out = self.n_out, self.available(self._n_in)
+        for row, m in enumerate(range(first, self.n_out)):
             end = self.needed(m) + 1 - self._base
             source = self._buffer[:, end - self._n_taps : end]
             taps = self._taps[m * self._down % self._up]
             np.einsum("ck,k->c", source, taps, out=out[row])
-        return self._n_out - first
+        return self.n_out - first
 
     def _phases(self, kernel: Kernel, rate_hz: float) -> FloatArray:
         """Return (up, taps): row r for outputs r/up after a source sample."""
@@ -302,6 +302,11 @@ class Conditioner:
         self._first_uv = np.full(self._n_channels, np.nan)
         self._held_uv = np.zeros(self._n_channels)  # relative to the first value
 
+    @property
+    def index_200hz(self) -> int:
+        """Index of the next output; 0 after a restart."""
+        return self._resampler.n_out
+
     def source_position(self, m: int) -> float:
         """Return the source sample, since the restart, that output `m` stands for."""
         return self._resampler.source_position(m)
@@ -350,6 +355,18 @@ def resample_settings(settings: Conditioning) -> ResampleSettings:
         attenuation_db=settings.fir_attenuation_db,
         target_hz=MODEL_RATE_HZ,
     )
+
+
+def filter_delay_s(settings: Conditioning, source_rate_hz: float) -> float:
+    """Return the constant delay of the FIR, taken out of the time stamps.
+
+    Raises
+    ------
+    RateMismatch : for rates outside 200 Hz to 20 kHz, or of no simple ratio.
+    """
+    fir = resample_settings(settings)
+    exact_ratio(source_rate_hz, fir.target_hz)
+    return design(fir).half_s
 
 
 def highpass_delay_s(f_hz: FloatArray, settings: Conditioning) -> FloatArray:

@@ -99,10 +99,8 @@ class Listening:
         if chunk.data_uv.shape[1] == 0:
             return
         self._clocks.take_chunk(chunk)
-        self._monitor.push(chunk.data_uv)
-        for jump in self._clock.push(
-            chunk.t_lsl_s, chunk.t_arrived_s, self._n_samples
-        ):
+        self._monitor.push(chunk.data_uv, self._n_samples)
+        for jump in self._clock.push(chunk.t_lsl_s, chunk.t_arrived_s, self._n_samples):
             self._n_steps += jump.kind == "step"
             self._n_gaps += jump.kind == "gap"
             self._n_missing += jump.n_missing

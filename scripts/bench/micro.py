@@ -1,6 +1,5 @@
 """What each stage of the loop costs, 64 channels at 5 kHz; runs interleaved."""
 
-import itertools
 import statistics
 import time
 from collections.abc import Callable
@@ -52,10 +51,14 @@ def _stage_calls() -> dict[str, Callable[[], object]]:
     monitor = ChannelMonitor(RATE_HZ, channels)
     clock = SampleClock(SampleClockSettings(rate_hz=RATE_HZ))
     stamps_s = np.arange(n_chunk) / RATE_HZ
-    indices = itertools.count(0, n_chunk)
+    pushed_n = {"monitor": 0, "clock": 0}
+
+    def counted(stage: str) -> int:
+        pushed_n[stage] += n_chunk
+        return pushed_n[stage] - n_chunk
 
     def tell_time() -> None:
-        index = next(indices)
+        index = counted("clock")
         start_s = index / RATE_HZ
         clock.push(start_s + stamps_s, start_s + CHUNK_S + 0.01, index)
 
@@ -64,6 +67,6 @@ def _stage_calls() -> dict[str, Callable[[], object]]:
             sos, data_uv, zi=state
         ),
         "Conditioner: high-pass, FIR to 200 Hz": lambda: conditioner(data_uv),
-        "ChannelMonitor": lambda: monitor.push(data_uv),
+        "ChannelMonitor": lambda: monitor.push(data_uv, counted("monitor")),
         "SampleClock": tell_time,
     }

@@ -5,6 +5,7 @@ import pipeline_rig as rig
 import pytest
 from hypothesis import given, settings, strategies as st
 
+from rtbold.condition.intake import IntakeSettings, stream_fit
 from rtbold.errors import EngineError, StreamMismatch
 from rtbold.messages import (
     ClockOffset,
@@ -14,8 +15,7 @@ from rtbold.messages import (
     OperatorCommand,
     StreamChanged,
 )
-from rtbold.predict.pipeline import Pipeline, PipelineSettings
-from rtbold.window.intake import IntakeSettings
+from rtbold.predict.pipeline import Pipeline, PipelineSettings, stream_settings
 from rtbold.window.schedule import ScheduleSettings
 
 USABLE = ("ok", "degraded")
@@ -579,3 +579,22 @@ def test_a_return_at_a_rate_that_is_not_handled_says_so():
     later = [p for event in events for p in pipe.push(event)]
     assert "no simple ratio" in str(pipe.misfit)
     assert {(p.status, p.reasons) for p in later[2:]} == {("invalid", ("rate",))}
+
+
+def test_the_wait_for_a_trigger_is_the_filter_delay_if_that_is_longer():
+    stream, card, intake = rig.stream(250.0), rig.card(), IntakeSettings()
+    delay_s = stream_fit(stream, card).delay_s
+    assert 0.05 < delay_s <= 0.1
+    for asked_s, wait_s in ((0.1, 0.1), (0.01, delay_s)):
+        schedule = ScheduleSettings(tr_s=rig.TR_S, wait_s=asked_s)
+        found = stream_settings(stream, card, schedule=schedule, intake=intake)
+        assert found == PipelineSettings(
+            schedule=ScheduleSettings(tr_s=rig.TR_S, wait_s=wait_s), intake=intake
+        )
+
+
+def test_a_stream_that_does_not_fit_has_no_settings():
+    schedule, intake = ScheduleSettings(tr_s=rig.TR_S), IntakeSettings()
+    for stream in (rig.stream(250.0, channels=rig.CHANNELS[1:]), rig.stream(250.37)):
+        with pytest.raises(StreamMismatch):
+            stream_settings(stream, rig.card(), schedule=schedule, intake=intake)
