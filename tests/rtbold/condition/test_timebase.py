@@ -4,7 +4,7 @@ import itertools
 
 import numpy as np
 import pytest
-from hypothesis import given, settings, strategies as st
+from hypothesis import given, strategies as st
 
 from rtbold.condition.timebase import SampleClock, SampleClockSettings
 from rtbold.errors import ConfigError
@@ -73,47 +73,6 @@ def test_time_is_monotone(noisy_clock, index, ahead):
     assert noisy_clock.time_of(index + ahead) > noisy_clock.time_of(index)
 
 
-def troubled_stamps(rng, kind):
-    """13 s at 200 Hz with everything that can go wrong."""
-    truth = regular(200, 13) * (1 + rng.normal(0, 1e-4))
-    if kind == "bursts":
-        return truth, truth[np.minimum(np.arange(2600) // 40 * 40 + 39, 2599)]
-    stamps = truth + rng.normal(0, 0.002, len(truth))
-    if kind == "outliers":
-        stamps[rng.integers(0, 2600, 30)] += rng.normal(0, 1, 30)
-        stamps[rng.integers(0, 2600, 5)] = rng.choice([np.nan, np.inf, 0], 5)
-    if kind == "steps":
-        for at in rng.integers(0, 2600, 2):
-            stamps[at:] += rng.choice([20.0, -20.0, 2e5])
-    if kind == "gaps":
-        for at in rng.integers(0, 2000, 2):
-            kept = np.delete(np.arange(len(truth)), np.s_[at : at + 150])
-            truth, stamps = truth[kept], stamps[kept]
-    return truth, stamps
-
-
-@settings(deadline=None, max_examples=30)
-@given(
-    cuts=st.lists(st.integers(0, 2300), max_size=40),
-    seed=st.integers(0, 1000),
-    kind=st.sampled_from(["bursts", "outliers", "steps", "gaps"]),
-)
-def test_chunking_does_not_matter_to_the_last_bit(cuts, seed, kind):
-    truth, stamps = troubled_stamps(np.random.default_rng(seed), kind)
-    before = stamps.copy()
-    one, other = clock_at(200), clock_at(200)
-    jumps = feed(one, stamps, truth, cuts=cuts)
-    same = feed(other, stamps, truth, chunk_n=7)
-    np.testing.assert_array_equal(stamps, before)
-    assert [(c, j.kind, j.seconds) for c, j in jumps] == [
-        (c, j.kind, j.seconds) for c, j in same
-    ]
-    for index in (0, 1000, 2600.5):
-        assert one.time_of(index) == other.time_of(index)
-    assert one.drift_s(2000) == other.drift_s(2000)
-    assert one.step_s == other.step_s
-
-
 def test_one_chunk_of_sixty_seconds_equals_small_ones():  # fault 12
     stamps = regular(200, 60) + np.random.default_rng(1).normal(0, 0.001, 12000)
     at_once, slowly = clock_at(200), clock_at(200)
@@ -156,9 +115,7 @@ def test_a_gap_is_found_where_it_is(chunk_n, missing_s):  # fault 11
     n_missing = round(missing_s * 200)
     truth = lost(regular(200, 30 + missing_s), 3001, n_missing)
     jumps = feed(clock, truth, chunk_n=chunk_n)
-    assert [(c, j.kind, j.n_missing) for c, j in jumps] == [
-        (3001, "gap", n_missing)
-    ]
+    assert [(c, j.kind, j.n_missing) for c, j in jumps] == [(3001, "gap", n_missing)]
     assert jumps[0][1].seconds == pytest.approx(missing_s, abs=1e-6)
     assert abs(error_at_end_s(clock, truth)) < 1e-6
     assert clock.drift_s(3200) == pytest.approx(0, abs=1e-6)
@@ -180,20 +137,6 @@ def test_after_a_gap_samples_keep_their_index():
     assert count == jump.source_index == 3001
     assert clock.time_of(3001) == pytest.approx(truth[3001])
     assert clock.time_of(len(truth) - 1) == pytest.approx(truth[-1])
-
-
-@pytest.mark.parametrize("kind", ["outliers", "steps", "gaps"])
-def test_only_the_index_of_the_first_sample_is_another(kind):
-    truth, stamps = troubled_stamps(np.random.default_rng(3), kind)
-    here, there = clock_at(200), clock_at(200)
-    jumps = feed(here, stamps, truth, chunk_n=20)
-    moved = feed(there, stamps, truth, chunk_n=20, index0=12_345)
-    assert [(c, j.kind, j.seconds) for c, j in jumps] == [
-        (c, j.kind, j.seconds) for c, j in moved
-    ]
-    for index in (0, 700, len(truth) - 1):
-        assert here.time_of(index) == there.time_of(12_345 + index)
-    assert here.drift_s(2000) == there.drift_s(2000)
 
 
 def test_without_arrivals_forward_is_a_gap_and_backward_a_step():

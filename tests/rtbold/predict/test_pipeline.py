@@ -88,40 +88,6 @@ def test_the_window_is_what_the_whole_signal_conditioned_at_once_gives():
         np.testing.assert_allclose(window_uv, expected, atol=1e-4)
 
 
-CUT_S = 21.0
-
-
-@cache
-def stepped_uv(rate_hz):
-    signal_uv = rig.eeg(rate_hz, CUT_S)
-    signal_uv[2, round(5 * rate_hz) :] += 300.0  # a step
-    signal_uv[1] += 2000 * np.exp(-np.arange(signal_uv.shape[1]) / (3 * rate_hz))
-    return signal_uv
-
-
-def in_chunks(rate_hz, cuts):
-    chunks = list(rig.samples(stepped_uv(rate_hz), rate_hz, cuts))
-    events = [*rig.triggers(CUT_S), *chunks]
-    return essence(rig.run(rig.pipeline(), rig.stream(rate_hz), events))
-
-
-@cache
-def in_regular_chunks(rate_hz):
-    return in_chunks(rate_hz, rig.every(rate_hz, CUT_S, 0.25))
-
-
-@pytest.mark.parametrize("rate_hz", [250.0, 500.0, 5000.0])
-@settings(max_examples=8, deadline=None)
-@given(data=st.data())
-def test_chunking_does_not_matter(rate_hz, data):
-    """Markers keep their place among the samples; the samples are cut anew."""
-    n = stepped_uv(rate_hz).shape[1]
-    cuts = data.draw(st.sets(st.integers(1, n - 1), max_size=40))
-    expected = in_regular_chunks(rate_hz)
-    assert in_chunks(rate_hz, cuts) == expected
-    assert any(p[2] in USABLE for p in expected)
-
-
 @cache
 def with_triggers_late_by(*late_s):
     rate_hz, seconds = 250.0, 25.0
