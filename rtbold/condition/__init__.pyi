@@ -23,7 +23,6 @@ from .spatial import (
     check_same_kind as check_same_kind,
     model_channels as model_channels,
     model_window as model_window,
-    spatial_matrix as spatial_matrix,
     spline_interpolation as spline_interpolation,
     usable_channels as usable_channels,
 )

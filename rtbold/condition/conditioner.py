@@ -256,11 +256,8 @@ class Resampler:
         return np.asarray(taps / taps.sum(axis=1, keepdims=True))
 
 
-# Causal conditioning: any rate in, high-passed 200 Hz out.
-#
-# Butterworth high-pass (minimum phase, not compensated: see `highpass_delay_s`), then
-# the
-# polyphase FIR, whose constant delay is taken out of the time stamps.
+# Causal conditioning: Butterworth high-pass (minimum phase, not compensated: see
+# `highpass_delay_s`), then the FIR, whose constant delay is taken out of the stamps.
 
 # A start that is off by 1 mV (more is a fault that the quality monitor sees) must have
 # died down to 1 uV.
@@ -270,11 +267,12 @@ SETTLED_SHARE = 1e-3
 class Conditioner:
     """High-pass and resample a stream, chunk by chunk, to the same bits.
 
-    Output m since the restart stands for the source at `source_position(m)`. The
-    filters start at steady state on each channel's first finite sample. A sample
-    that is not finite, or absurd, is held at the channel's last finite value (before
-    any: at what becomes the first one), so that it never poisons a filter; that it was
-    there is for the quality monitor to see in the raw data.
+    Output m since the restart stands for the source at
+    `resampler.source_position(m)`. The filters start at steady state on each channel's
+    first finite sample. A sample that is not finite, or absurd, is held at the
+    channel's last finite value (before any: at what becomes the first one), so that it
+    never poisons a filter; that it was there is for the quality monitor to see in the
+    raw data.
 
     Parameters
     ----------
@@ -286,38 +284,21 @@ class Conditioner:
     def __init__(
         self, source_rate_hz: float, n_channels: int, settings: Conditioning
     ) -> None:
-        self._resampler = Resampler(
+        self.resampler = Resampler(
             source_rate_hz, n_channels, resample_settings(settings)
         )
         self._sos = _highpass(settings, source_rate_hz)
         self._n_channels = n_channels
-        self.delay_s = self._resampler.delay_s
-        self.settle_s = _highpass_settle_s(settings) + self._resampler.settle_s
+        self.delay_s = self.resampler.delay_s
+        self.settle_s = _highpass_settle_s(settings) + self.resampler.settle_s
         self.restart()
 
     def restart(self) -> None:
         """Forget all samples, as after a gap; the next one is source sample 0."""
-        self._resampler.restart()
+        self.resampler.restart()
         self._state = np.zeros((len(self._sos), self._n_channels, 2))
         self._first_uv = np.full(self._n_channels, np.nan)
         self._held_uv = np.zeros(self._n_channels)  # relative to the first value
-
-    @property
-    def index_200hz(self) -> int:
-        """Index of the next output; 0 after a restart."""
-        return self._resampler.n_out
-
-    def source_position(self, m: int) -> float:
-        """Return the source sample, since the restart, that output `m` stands for."""
-        return self._resampler.source_position(m)
-
-    def needed(self, m: int) -> int:
-        """Return the index of the last source sample that output `m` needs."""
-        return self._resampler.needed(m)
-
-    def available(self, n_source: int) -> int:
-        """Return how many outputs `n_source` samples since the restart give."""
-        return self._resampler.available(n_source)
 
     def __call__(self, data_uv: Float32Array | FloatArray) -> Float32Array:
         """Take (channels, n) at the source's rate, return (channels, m) at 200 Hz."""
@@ -332,7 +313,7 @@ class Conditioner:
         # A start from zero on what is relative to the first sample is a start at
         # steady state on that sample.
         high_uv, self._state = signal.sosfilt(self._sos, relative_uv, zi=self._state)
-        return self._resampler(high_uv).astype(np.float32)
+        return self.resampler(high_uv).astype(np.float32)
 
     def _repaired(self, data_uv: Float32Array | FloatArray) -> FloatArray:
         """Return the data relative to each channel's first value, all of it finite."""

@@ -179,7 +179,7 @@ class Intake:
         self.monitor.restart()
         self._conditioner.restart()
         self._pieces: list[Float32Array] = []  # conditioned since the last block
-        self._segment = Segment(source_index, self._conditioner)
+        self._segment = Segment(source_index, self._conditioner.resampler)
 
     @property
     def settled(self) -> bool:
@@ -265,7 +265,7 @@ class Intake:
             if len(pieces) == 1
             else np.concatenate([self._nothing_uv, *pieces], axis=1)
         )
-        index_200hz = self._conditioner.index_200hz - data_uv.shape[1]
+        index_200hz = self._conditioner.resampler.n_out - data_uv.shape[1]
         return Block(data_uv, index_200hz, self._segment)
 
     def _block(self, chunk: EegChunk, first: int, end: int) -> None:

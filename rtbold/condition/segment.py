@@ -5,7 +5,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from rtbold.condition.conditioner import Conditioner
+from rtbold.condition.conditioner import Resampler
 
 LINES_KEPT = 120  # two minutes of one-second lines
 
@@ -73,13 +73,13 @@ class Segment:
     Parameters
     ----------
     source_first : source index of the first sample.
-    conditioner : knows which source samples a conditioned one stands for and needs.
+    resampler : knows which source samples a conditioned one stands for and needs.
     """
 
-    def __init__(self, source_first: int, conditioner: Conditioner) -> None:
+    def __init__(self, source_first: int, resampler: Resampler) -> None:
         self.source_first = source_first
         self.source_end = source_first  # of the next sample
-        self._conditioner = conditioner
+        self._resampler = resampler
         # Counted from `source_first`: a fraction keeps its bits in a long session.
         self._times = SampleTimes()
         self._bridges: deque[tuple[int, int]] = deque(maxlen=ARRIVALS_KEPT)
@@ -130,7 +130,7 @@ class Segment:
 
     def time_of_200hz(self, index_200hz: int) -> float:
         """Return the time of a conditioned sample, on the stream's clock."""
-        return self._times.time_of(self._conditioner.source_position(index_200hz))
+        return self._times.time_of(self._resampler.source_position(index_200hz))
 
     def first_at(self, t_s: float) -> int:
         """Return the source index of the first sample at or after `t_s`."""
@@ -140,11 +140,11 @@ class Segment:
     def end_200hz(self, source_end: int) -> int:
         """Return the index after the conditioned samples of those before a sample."""
         n_source = max(source_end - self.source_first, 0)
-        return math.ceil(n_source / self._conditioner.source_position(1))
+        return math.ceil(n_source / self._resampler.source_position(1))
 
     def needed(self, index_200hz: int) -> int:
         """Return the index of the last source sample that a conditioned one needs."""
-        return self.source_first + self._conditioner.needed(index_200hz)
+        return self.source_first + self._resampler.needed(index_200hz)
 
     def arrival_of(self, source_index: int) -> float | None:
         """Return when the chunk with this sample arrived; None if long ago."""

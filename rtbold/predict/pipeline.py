@@ -57,8 +57,6 @@ from rtbold.window import (
     trigger_kind,
 )
 
-# The answers of the pipeline to one tick, from null to judged.
-
 Model = Callable[[Float32Array], Float32Array]  # (1, channels, 3200) -> (1, rois)
 
 
@@ -102,9 +100,6 @@ def compared(answer: BoldPrediction, likeness: Likeness) -> BoldPrediction:
     """Return an answer that says whether its EEG is like the calibration's."""
     answer = replace(answer, unlikeness=likeness.unlikeness)
     return answer if likeness.fact is None else with_fact(answer, likeness.fact)
-
-
-# How one session turns events into predictions, and what it counts meanwhile.
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

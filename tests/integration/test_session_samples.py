@@ -177,7 +177,7 @@ def test_the_model_saw_those_samples_and_no_others(heard, rate_hz):
     fit = heard.pipeline.intake.fit
     conditioner = Conditioner(rate_hz, len(fit.rows), heard.pipeline._card.conditioning)
     whole = conditioner(heard.data_uv[fit.rows])
-    place = [conditioner.source_position(m) for m in range(whole.shape[1])]
+    place = [conditioner.resampler.source_position(m) for m in range(whole.shape[1])]
     times_s = heard.stamps_s[0] + np.array(place) / rate_hz
     matrix = fit.spatial.matrix(frozenset()).matrix
     assert len(heard.model.windows) == len(heard.usable)
