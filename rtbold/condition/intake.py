@@ -232,8 +232,8 @@ class Intake:
         self._begin(source_index)
         return self._hand_on()
 
-    def blocks(self, chunk: EegChunk, t_arrived_s: float) -> Iterator[Block]:
-        """Condition one chunk block by block.
+    def conditioned(self, chunk: EegChunk, t_arrived_s: float) -> Iterator[Block]:
+        """Condition one chunk; yield its blocks one by one.
 
         Blocks end at fixed counts, so that what is decided between them does not
         depend on how the samples were cut into chunks.
@@ -253,7 +253,7 @@ class Intake:
         done = 0
         while done < n_chunk:
             n = min(n_chunk - done, self._clock.until_update_n)
-            self._block(chunk, done, done + n)
+            self._condition_block(chunk, done, done + n)
             done += n
             yield self._hand_on()
 
@@ -268,7 +268,7 @@ class Intake:
         index_200hz = self._conditioner.resampler.n_out - data_uv.shape[1]
         return Block(data_uv, index_200hz, self._segment)
 
-    def _block(self, chunk: EegChunk, first: int, end: int) -> None:
+    def _condition_block(self, chunk: EegChunk, first: int, end: int) -> None:
         """Take samples [first, end) of `chunk`; gaps split them."""
         done = first
         for jump in self._push_stamps(chunk.t_lsl_s[first:end]):

@@ -204,7 +204,7 @@ class Pipeline:
             return []
         predictions = []
         t_arrived_s = self.clocks.to_stream(chunk.t_arrived_s)
-        for block in self.intake.blocks(chunk, t_arrived_s):
+        for block in self.intake.conditioned(chunk, t_arrived_s):
             self.window.append(block)
             self._start_free_run(self.window.newest_s)
             predictions += self._predict_due()

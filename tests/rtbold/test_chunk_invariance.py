@@ -175,7 +175,7 @@ def cut_windows(rate_hz, chunks):
         if a == b or lost[0] <= a < lost[1]:
             continue
         chunk = EegChunk(data_uv[:, a:b], stamps_s[a:b], 0.0, a)
-        for block in intake.blocks(chunk, taken_s[b - 1] + TRANSPORT_S):
+        for block in intake.conditioned(chunk, taken_s[b - 1] + TRANSPORT_S):
             window.append(block)
             found += cuts_of(window, len(found))
     assert found[-1][-1] is not None

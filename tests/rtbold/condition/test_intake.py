@@ -28,7 +28,7 @@ def intake_at(source_index=0):
 
 
 def blocks_of(intake, chunks):
-    return [b for c in chunks for b in intake.blocks(c, c.t_arrived_s)]
+    return [b for c in chunks for b in intake.conditioned(c, c.t_arrived_s)]
 
 
 def test_blocks_follow_on_each_other_and_are_the_conditioned_signal():
@@ -47,7 +47,7 @@ def test_blocks_follow_on_each_other_and_are_the_conditioned_signal():
 def test_a_block_never_reaches_over_an_update_of_the_clock():
     ends = []
     for chunk in chunks_of([]):
-        for block in (intake := intake_at()).blocks(chunk, chunk.t_arrived_s):
+        for block in (intake := intake_at()).conditioned(chunk, chunk.t_arrived_s):
             ends.append(block.segment.source_end)
     assert ends == [1, 250, 500, 750, 1000, 1250, 1500]
     assert intake.settled

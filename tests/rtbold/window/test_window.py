@@ -19,7 +19,7 @@ def filled(intake, seconds=SECONDS):
     window, taken = Window(rig.N_CHANNELS), []
     data_uv = rig.eeg(RATE_HZ, seconds)
     for chunk in rig.samples(data_uv, RATE_HZ, rig.every(RATE_HZ, seconds)):
-        for block in intake.blocks(chunk, chunk.t_arrived_s):
+        for block in intake.conditioned(chunk, chunk.t_arrived_s):
             window.append(block)
             taken.append(block.data_uv)
     return window, np.concatenate(taken, axis=1)
