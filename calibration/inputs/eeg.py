@@ -130,7 +130,7 @@ def channel_facts(
     bad: list[Counter[str]] = [Counter() for _ in labels]
     judged_s = 0
     for first in range(0, recording.data_uv.shape[1] - second + 1, second):
-        monitor.push(recording.data_uv[:, first : first + second])
+        monitor.push(recording.data_uv[:, first : first + second], first)
         if not monitor.settled:
             continue
         judged_s += 1

@@ -18,6 +18,7 @@ from rtbold.acquire import same_label
 from rtbold.bundle import Card
 from rtbold.calibration.inputs.alignment import Alignment
 from rtbold.calibration.inputs.eeg import EegRecording
+from rtbold.condition import IntakeSettings
 from rtbold.errors import DataFileError
 from rtbold.files import described, triggered_events
 from rtbold.messages import (
@@ -30,12 +31,11 @@ from rtbold.messages import (
     Status,
     StreamChanged,
 )
-from rtbold.predict import Pipeline, PipelineSettings
+from rtbold.predict import Pipeline, PipelineSettings, stream_settings
 from rtbold.record import EVENTS_NAME, read_lines, session_events
-from rtbold.window import Intake, IntakeSettings, ScheduleSettings
+from rtbold.window import ScheduleSettings
 
 SAME_TIME = 0.1  # of a TR: a tick this near to a volume's onset is that volume
-TRIGGER_WAIT_S = 0.1  # as a session waits
 Said = Callable[[float], None]  # is told the share that is done, 0 to 1
 
 
@@ -136,14 +136,9 @@ def pipeline_settings(
         interpolate_missing=settings.interpolate_missing,
         upstream_delay_s=settings.upstream_delay_s,
     )
+    schedule = ScheduleSettings(tr_s=alignment.tr_s, trigger_every=alignment.every)
     stream = described(eeg.recording, settings.reference)
-    delay_s = Intake(stream, card, intake).delay_s
-    schedule = ScheduleSettings(
-        tr_s=alignment.tr_s,
-        trigger_every=alignment.every,
-        wait_s=max(delay_s, TRIGGER_WAIT_S),
-    )
-    return PipelineSettings(schedule=schedule, intake=intake)
+    return stream_settings(stream, card, schedule=schedule, intake=intake)
 
 
 def _answers(

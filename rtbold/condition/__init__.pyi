@@ -7,14 +7,22 @@ from .channel_quality import (
 )
 from .clocks import StreamClocks as StreamClocks
 from .conditioner import Conditioner as Conditioner
+from .intake import (
+    Block as Block,
+    Intake as Intake,
+    IntakeCounters as IntakeCounters,
+    IntakeSettings as IntakeSettings,
+    stream_fit as stream_fit,
+)
+from .segment import Segment as Segment
 from .spatial import (
     MIN_SOURCES as MIN_SOURCES,
     SpatialMatrix as SpatialMatrix,
+    SpatialPlan as SpatialPlan,
     SpatialSettings as SpatialSettings,
     check_same_kind as check_same_kind,
     model_channels as model_channels,
     model_window as model_window,
-    spatial_matrix as spatial_matrix,
     spline_interpolation as spline_interpolation,
     usable_channels as usable_channels,
 )
@@ -26,7 +34,6 @@ from .spectra import (
     band_powers as band_powers,
     window_statistics as window_statistics,
 )
-from .stamps import Jump as Jump
 from .timebase import (
     SampleClock as SampleClock,
     SampleClockSettings as SampleClockSettings,

@@ -239,12 +239,8 @@ class ChannelMonitor:
         self._history_n = int(np.ceil(history_n))
         shape = (len(channels), self._block_n)
         self._pending = np.zeros(shape, dtype=np.float32)
-        self.restart(0)
-
-    @property
-    def next_index(self) -> int:
-        """Source index of the sample that the next `push` begins with."""
-        return self._block_start + self._pending_n
+        self._block_start = 0  # source index of the block in progress
+        self.restart()
 
     @property
     def oldest_index(self) -> int:
@@ -256,33 +252,37 @@ class ChannelMonitor:
         """Whether a whole second has been judged since the start."""
         return len(self._history) >= self._settings.judged_blocks
 
-    def restart(self, next_index: int) -> None:
-        """Forget everything: the next sample is source sample `next_index`.
+    def restart(self) -> None:
+        """Forget everything.
 
         Called after a gap that was not bridged, since a second with a hole in it
         would be judged as if it had none.
         """
-        self._block_start = next_index
         self._pending_n = 0
         self._judge.restart()
         self._history: deque[_Block] = deque(maxlen=self._history_n)
         self._clear_nonfinite()
 
-    def push(self, data_uv: Float32Array) -> None:
-        """Take (channels, n) raw samples in uV, all channels; n may be 0.
+    def push(self, data_uv: Float32Array, source_index: int) -> None:
+        """Take the next raw samples.
 
-        Chunks longer than `history_s` leave no history of their beginning.
+        Parameters
+        ----------
+        data_uv : (channels, n), all channels; n may be 0. Chunks longer than
+            `history_s` leave no history of their beginning.
+        source_index : of the first of them. Between two `restart` none is left out.
         """
         if data_uv.shape[0] != len(self._channels):
             raise ValueError(
                 f"got {data_uv.shape[0]} channels, expected {len(self._channels)}; "
                 "make a new monitor when the stream changes"
             )
+        self._block_start = source_index - self._pending_n
         done = 0
         while done < data_uv.shape[1]:
             n = min(self._block_n - self._pending_n, data_uv.shape[1] - done)
             part = data_uv[:, done : done + n]
-            self._note_nonfinite(part)
+            self._note_nonfinite(part, source_index + done)
             self._pending[:, self._pending_n : self._pending_n + n] = part
             self._pending_n += n
             done += n
@@ -388,11 +388,11 @@ class ChannelMonitor:
         self._first_nonfinite = np.full(n_channels, _NEVER, dtype=np.int64)
         self._last_nonfinite = np.full(n_channels, -1, dtype=np.int64)
 
-    def _note_nonfinite(self, part_uv: Float32Array) -> None:
+    def _note_nonfinite(self, part_uv: Float32Array, start: int) -> None:
         broken = ~is_number(part_uv)
         if not broken.any():
             return
-        start, n = self.next_index, part_uv.shape[1]
+        n = part_uv.shape[1]
         rows = broken.any(axis=1)
         first = np.where(rows, start + broken.argmax(axis=1), _NEVER)
         last = np.where(rows, start + n - 1 - broken[:, ::-1].argmax(axis=1), -1)

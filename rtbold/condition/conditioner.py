@@ -202,7 +202,7 @@ class Resampler:
     def restart(self) -> None:
         """Forget all samples; the next one is source sample 0."""
         self._n_in = 0
-        self._n_out = 0
+        self.n_out = 0  # index of the next output
         self._base = -self._n_taps  # source index of the buffer's first column
 
     def source_position(self, m: int) -> float:
@@ -219,7 +219,7 @@ class Resampler:
 
     def __call__(self, data: FloatArray | Float32Array) -> FloatArray:
         """Take (channels, n) and return the outputs that are now due, (channels, m)."""
-        n_due = self.available(self._n_in + data.shape[1]) - self._n_out
+        n_due = self.available(self._n_in + data.shape[1]) - self.n_out
         out = np.empty((n_due, len(data)))
         if self._n_in == 0 and data.shape[1]:
             self._buffer[:, : self._n_taps] = data[:, :1]
@@ -239,13 +239,13 @@ class Resampler:
         self._n_in += block.shape[1]
 
     def _sum_due(self, out: FloatArray) -> int:
-        first, self._n_out = self._n_out, self.available(self._n_in)
-        for row, m in enumerate(range(first, self._n_out)):
+        first, self.n_out = self.n_out, self.available(self._n_in)
+        for row, m in enumerate(range(first, self.n_out)):
             end = self.needed(m) + 1 - self._base
             source = self._buffer[:, end - self._n_taps : end]
             taps = self._taps[m * self._down % self._up]
             np.einsum("ck,k->c", source, taps, out=out[row])
-        return self._n_out - first
+        return self.n_out - first
 
     def _phases(self, kernel: Kernel, rate_hz: float) -> FloatArray:
         """Return (up, taps): row r for outputs r/up after a source sample."""
@@ -256,11 +256,8 @@ class Resampler:
         return np.asarray(taps / taps.sum(axis=1, keepdims=True))
 
 
-# Causal conditioning: any rate in, high-passed 200 Hz out.
-#
-# Butterworth high-pass (minimum phase, not compensated: see `highpass_delay_s`), then
-# the
-# polyphase FIR, whose constant delay is taken out of the time stamps.
+# Causal conditioning: Butterworth high-pass (minimum phase, not compensated: see
+# `highpass_delay_s`), then the FIR, whose constant delay is taken out of the stamps.
 
 # A start that is off by 1 mV (more is a fault that the quality monitor sees) must have
 # died down to 1 uV.
@@ -270,11 +267,12 @@ SETTLED_SHARE = 1e-3
 class Conditioner:
     """High-pass and resample a stream, chunk by chunk, to the same bits.
 
-    Output m since the restart stands for the source at `source_position(m)`. The
-    filters start at steady state on each channel's first finite sample. A sample
-    that is not finite, or absurd, is held at the channel's last finite value (before
-    any: at what becomes the first one), so that it never poisons a filter; that it was
-    there is for the quality monitor to see in the raw data.
+    Output m since the restart stands for the source at
+    `resampler.source_position(m)`. The filters start at steady state on each channel's
+    first finite sample. A sample that is not finite, or absurd, is held at the
+    channel's last finite value (before any: at what becomes the first one), so that it
+    never poisons a filter; that it was there is for the quality monitor to see in the
+    raw data.
 
     Parameters
     ----------
@@ -286,33 +284,21 @@ class Conditioner:
     def __init__(
         self, source_rate_hz: float, n_channels: int, settings: Conditioning
     ) -> None:
-        self._resampler = Resampler(
+        self.resampler = Resampler(
             source_rate_hz, n_channels, resample_settings(settings)
         )
         self._sos = _highpass(settings, source_rate_hz)
         self._n_channels = n_channels
-        self.delay_s = self._resampler.delay_s
-        self.settle_s = _highpass_settle_s(settings) + self._resampler.settle_s
+        self.delay_s = self.resampler.delay_s
+        self.settle_s = _highpass_settle_s(settings) + self.resampler.settle_s
         self.restart()
 
     def restart(self) -> None:
         """Forget all samples, as after a gap; the next one is source sample 0."""
-        self._resampler.restart()
+        self.resampler.restart()
         self._state = np.zeros((len(self._sos), self._n_channels, 2))
         self._first_uv = np.full(self._n_channels, np.nan)
         self._held_uv = np.zeros(self._n_channels)  # relative to the first value
-
-    def source_position(self, m: int) -> float:
-        """Return the source sample, since the restart, that output `m` stands for."""
-        return self._resampler.source_position(m)
-
-    def needed(self, m: int) -> int:
-        """Return the index of the last source sample that output `m` needs."""
-        return self._resampler.needed(m)
-
-    def available(self, n_source: int) -> int:
-        """Return how many outputs `n_source` samples since the restart give."""
-        return self._resampler.available(n_source)
 
     def __call__(self, data_uv: Float32Array | FloatArray) -> Float32Array:
         """Take (channels, n) at the source's rate, return (channels, m) at 200 Hz."""
@@ -327,7 +313,7 @@ class Conditioner:
         # A start from zero on what is relative to the first sample is a start at
         # steady state on that sample.
         high_uv, self._state = signal.sosfilt(self._sos, relative_uv, zi=self._state)
-        return self._resampler(high_uv).astype(np.float32)
+        return self.resampler(high_uv).astype(np.float32)
 
     def _repaired(self, data_uv: Float32Array | FloatArray) -> FloatArray:
         """Return the data relative to each channel's first value, all of it finite."""
@@ -350,6 +336,18 @@ def resample_settings(settings: Conditioning) -> ResampleSettings:
         attenuation_db=settings.fir_attenuation_db,
         target_hz=MODEL_RATE_HZ,
     )
+
+
+def filter_delay_s(settings: Conditioning, source_rate_hz: float) -> float:
+    """Return the constant delay of the FIR, taken out of the time stamps.
+
+    Raises
+    ------
+    RateMismatch : for rates outside 200 Hz to 20 kHz, or of no simple ratio.
+    """
+    fir = resample_settings(settings)
+    exact_ratio(source_rate_hz, fir.target_hz)
+    return design(fir).half_s
 
 
 def highpass_delay_s(f_hz: FloatArray, settings: Conditioning) -> FloatArray:

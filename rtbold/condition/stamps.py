@@ -35,10 +35,6 @@ class Line:
         since = np.asarray(counts - self.count, np.float64)
         return self.t_s + since * self.period_s
 
-    def count_at(self, t_s: float) -> float:
-        """Return the fractional sample count at `t_s`."""
-        return self.count + (t_s - self.t_s) / self.period_s
-
     def shifted(self, seconds: float) -> "Line":
         """Return the line `seconds` later."""
         return Line(self.count, self.t_s + seconds, self.period_s)
@@ -88,41 +84,46 @@ class StampRuns:
     def __init__(self, rate_hz: float, longest_n: int) -> None:
         self._same_s = 0.5 / rate_hz
         self._longest_n = longest_n
-        self._next = 0
         self._run_start = 0
         self._previous_s = np.array([np.nan])
 
-    def __call__(self, stamps_s: FloatArray) -> Observations:
-        """Return the runs that ended before the last of these samples."""
+    def __call__(self, stamps_s: FloatArray, count: int) -> Observations:
+        """Return the runs that ended before the last of these samples.
+
+        Parameters
+        ----------
+        count : of the first of them; 0 for the first of all.
+        """
         stamps = np.concatenate([self._previous_s, stamps_s])
         if not np.isfinite(stamps_s).all():
             stamps = np.where(np.isfinite(stamps), stamps, np.nan)
-        first = self._next - 1  # count of stamps[0]
+        first = count - 1  # count of stamps[0]
         apart = np.abs(np.diff(stamps)) >= self._same_s  # False beside a NaN
         ends = np.flatnonzero(apart) + first
-        self._next += len(stamps_s)
+        last = first + len(stamps_s)
         self._previous_s = stamps[-1:]
-        if np.max(np.diff(ends), initial=0) > self._longest_n or self._overdue(ends):
-            ends = self._cut(ends)
+        long = np.max(np.diff(ends), initial=0) > self._longest_n
+        if long or self._overdue(ends, last):
+            ends = self._cut(ends, last)
         starts = np.concatenate([[self._run_start], ends + 1])
         self._run_start = int(starts[-1])
         ended = Observations(starts[:-1], ends, stamps[ends - first])
         return self._believable(ended)
 
-    def _overdue(self, ends: IntArray) -> bool:
-        head = int(ends[0]) if len(ends) else self._next - 2
+    def _overdue(self, ends: IntArray, last: int) -> bool:
+        head = int(ends[0]) if len(ends) else last - 1
         tail = int(ends[-1]) + 1 if len(ends) else self._run_start
-        longest = max(head + 1 - self._run_start, self._next - 1 - tail)
+        longest = max(head + 1 - self._run_start, last - tail)
         return longest >= self._longest_n
 
-    def _cut(self, ends: IntArray) -> IntArray:
+    def _cut(self, ends: IntArray, last: int) -> IntArray:
         cut: list[int] = []
         start = self._run_start
-        for end in [*ends.tolist(), self._next - 1]:
+        for end in [*ends.tolist(), last]:
             while start + self._longest_n <= end:
                 start += self._longest_n
                 cut.append(start - 1)
-            if end < self._next - 1:
+            if end < last:
                 cut.append(end)
                 start = end + 1
         return np.array(cut, np.int64)
@@ -237,13 +238,11 @@ JumpKind = Literal["gap", "step"]
 class Jump:
     """A place where stamps left the line and stayed away.
 
-    `position` does not know of a `skip` or `rebase` after the push. It takes a second
-    sample to tell a jump from a single bad stamp, so `offset` may be negative: the
-    jump began in an earlier chunk.
+    It takes a second sample to tell a jump from a single bad stamp, so the jump may
+    have begun in an earlier chunk.
     """
 
-    position: int  # of the first sample after the jump
-    offset: int  # the same within the chunk pushed
+    source_index: int  # of the first sample after the jump
     kind: JumpKind
     seconds: float  # forward is positive
     n_missing: int  # samples at nominal rate; 0 for a step

@@ -75,8 +75,8 @@ class _Suspect:
 class SampleClock:
     """Time of every sample, gaps and steps of the stamps.
 
-    Positions count the samples pushed since the start or the last `rebase`, plus the
-    samples skipped. All times are on this machine's LSL clock.
+    Samples are named by their source index, which comes with them; between two
+    `restart` no index is left out. All times are on the clock of the stamps.
 
     A step of the stamps does not move the line: it is subtracted from all later
     stamps. A gap moves it, and the fit starts anew after it. ``settled`` is False for
@@ -89,7 +89,7 @@ class SampleClock:
         self.restart()
 
     def restart(self, *, step_s: float = 0.0) -> None:
-        """Forget everything: another stream begins, its first sample at position 0."""
+        """Forget everything: the next sample begins another stream."""
         settings = self._settings
         rate_hz = settings.rate_hz
         longest_n = max(2, round(settings.longest_run_s * rate_hz))
@@ -100,8 +100,8 @@ class SampleClock:
         self._lines: deque[tuple[int, float]] = deque(
             maxlen=round(LINE_MEMORY_S / settings.update_s)
         )
-        self._n = 0
-        self._first = 0  # count at position 0
+        self._first_index: int | None = None  # source index of count 0
+        self._n = 0  # count after the newest sample; the line lives on counts
         self._level_since = 0  # count of the last gap, or of the start
         self._jump_s = settings.jump_unsettled_s
         self._step_s = step_s  # subtracted from raw stamps
@@ -111,18 +111,16 @@ class SampleClock:
         self._suspect: _Suspect | None = None
         self._arrivals = Arrivals(settings.arrival_tolerance_s, settings.backlog_s)
 
-    def rebase(self, position: int) -> None:
-        """Call `position` 0 from now on; after a gap, the jump's own position."""
-        self._first += position
-
-    def skip(self, n: int) -> None:
-        """Count `n` samples that were put in front of the newest jump."""
-        self._first -= n
+    @property
+    def at_update(self) -> bool:
+        """Return whether the line was fitted just before the next sample."""
+        return self._n > 0 and self._n % self._settings.update_n == 0
 
     @property
-    def n_positions(self) -> int:
-        """Return the position after the newest sample."""
-        return self._n - self._first
+    def until_update_n(self) -> int:
+        """Return how many samples the line is kept for; the first comes alone."""
+        update_n = self._settings.update_n
+        return update_n - self._n % update_n if self._n else 1
 
     @property
     def settled(self) -> bool:
@@ -140,13 +138,9 @@ class SampleClock:
         """Return the rate at which samples really come (last 10 s)."""
         return 1 / self._line.period_s
 
-    def time_of(self, position: float) -> float:
+    def time_of(self, source_index: float) -> float:
         """Return the time of a sample; NaN before the first one."""
-        return self._line.time_of(position + self._first)
-
-    def position_at(self, t_s: float) -> float:
-        """Return the fractional position at a time; the inverse of `time_of`."""
-        return self._line.count_at(t_s) - self._first
+        return self._line.time_of(source_index - (self._first_index or 0))
 
     def drift_s(self, n_samples: int) -> float:
         """Return by how much the last samples took longer than at nominal rate.
@@ -161,13 +155,16 @@ class SampleClock:
         nominal_s = (counts[-1] - start) / self._settings.rate_hz
         return float(times[-1] - np.interp(start, counts, times) - nominal_s)
 
-    def push(self, stamps_s: FloatArray, t_arrived_s: float) -> tuple[Jump, ...]:
-        """Count samples and follow their stamps.
+    def push(
+        self, stamps_s: FloatArray, t_arrived_s: float, source_index: int
+    ) -> tuple[Jump, ...]:
+        """Follow the stamps of the next samples.
 
         Parameters
         ----------
         stamps_s : (n,), corrected: raw stamp plus clock offset.
-        t_arrived_s : when the chunk came, this machine's LSL clock; NaN: unknown.
+        t_arrived_s : when the chunk came, on the same clock; NaN: unknown.
+        source_index : of the first of them.
 
         Returns
         -------
@@ -177,15 +174,18 @@ class SampleClock:
             return ()
         if not np.isfinite(stamps_s.sum()):  # infinite stamps are no better than NaN
             stamps_s = np.where(np.isfinite(stamps_s), stamps_s, np.nan)
-        if self._n == 0:
+        if self._first_index is None:
+            self._first_index = source_index
             self._line = Line(0, float(stamps_s[0]) - self._step_s, self._line.period_s)
+        self._n = source_index - self._first_index
         jumps = self._missing_at_step()
         update_n = self._settings.update_n
         chunk = Chunk(self._n, self._n + len(stamps_s) - 1, t_arrived_s)
         while self._n <= chunk.last:
             done = self._n - chunk.first
             n = min(len(stamps_s) - done, update_n - self._n % update_n)
-            self._judge(self._runs(stamps_s[done : done + n]), chunk, jumps)
+            seen = self._runs(stamps_s[done : done + n], self._n)
+            self._judge(seen, chunk, jumps)
             self._n += n
             if self._n % update_n == 0:
                 self._update()
@@ -241,7 +241,7 @@ class SampleClock:
             self._step_s += seconds
             self._step_since = self._watched_since = count
             self._arrivals.watch()
-        return self._jump(count, count - chunk.first, kind=kind, seconds=seconds)
+        return self._jump(count, kind, seconds)
 
     def _missing_at_step(self) -> list[Jump]:
         """Return the gap that hid in a step, known by arrivals that stay late."""
@@ -254,11 +254,11 @@ class SampleClock:
             return []
         self._step_s -= gap_s
         self._start_level(self._n, gap_s)
-        return [self._jump(self._n, 0, kind="gap", seconds=gap_s)]
+        return [self._jump(self._n, "gap", gap_s)]
 
-    def _jump(self, count: int, offset: int, *, kind: JumpKind, seconds: float) -> Jump:
+    def _jump(self, count: int, kind: JumpKind, seconds: float) -> Jump:
         n_missing = round(seconds * self._settings.rate_hz) if kind == "gap" else 0
-        return Jump(count - self._first, offset, kind, seconds, n_missing)
+        return Jump(count + (self._first_index or 0), kind, seconds, n_missing)
 
     def _returns(self, count: int, seconds: float, lag_s: float) -> bool:
         """Return whether a backward jump takes a recent forward one back.

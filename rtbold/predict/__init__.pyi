@@ -3,6 +3,7 @@ from .pipeline import (
     Model as Model,
     Pipeline as Pipeline,
     PipelineSettings as PipelineSettings,
+    stream_settings as stream_settings,
 )
 from .status import (
     LaterFact as LaterFact,

@@ -6,15 +6,23 @@ recorded session gives the published numbers to the last bit.
 """
 
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from rtbold.bundle import Card
-from rtbold.condition import StreamClocks, check_same_kind, model_window
+from rtbold.condition import (
+    Intake,
+    IntakeCounters,
+    IntakeSettings,
+    SpatialPlan,
+    StreamClocks,
+    check_same_kind,
+    model_window,
+    stream_fit,
+)
 from rtbold.errors import EngineError, RateMismatch, StreamMismatch
 from rtbold.messages import (
     WINDOW_S,
-    WINDOW_SAMPLES,
     BoldPrediction,
     ClockOffset,
     Discontinuity,
@@ -41,18 +49,13 @@ from rtbold.predict.status import (
     with_fact,
 )
 from rtbold.window import (
-    Intake,
-    IntakeCounters,
-    IntakeSettings,
+    CutWindow,
     Schedule,
     ScheduleSettings,
-    SpanFacts,
     TriggerNote,
-    WindowSpan,
+    Window,
     trigger_kind,
 )
-
-# The answers of the pipeline to one tick, from null to judged.
 
 Model = Callable[[Float32Array], Float32Array]  # (1, channels, 3200) -> (1, rois)
 
@@ -99,9 +102,6 @@ def compared(answer: BoldPrediction, likeness: Likeness) -> BoldPrediction:
     return answer if likeness.fact is None else with_fact(answer, likeness.fact)
 
 
-# How one session turns events into predictions, and what it counts meanwhile.
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PipelineSettings:
     """How one session turns events into predictions."""
@@ -112,6 +112,30 @@ class PipelineSettings:
     likeness: LikenessSettings = field(default_factory=LikenessSettings)
     standing: tuple[Reason, ...] = ()  # reasons that hold for the whole session
     patience_s: float = 1.0  # for samples after they are due; then the answer is null
+
+
+def stream_settings(
+    stream: StreamDescription,
+    card: Card,
+    *,
+    schedule: ScheduleSettings,
+    intake: IntakeSettings,
+    standing: tuple[Reason, ...] = (),
+) -> PipelineSettings:
+    """Return the settings of a session on this stream, before its first sample.
+
+    A late trigger is waited for as long as the filters delay the signal, or as long as
+    `schedule` says if that is longer.
+
+    Raises
+    ------
+    StreamMismatch : channels, reference or rate do not fit the card.
+    """
+    fit = stream_fit(stream, card, interpolate_missing=intake.interpolate_missing)
+    wait_s = max(fit.delay_s, schedule.wait_s)
+    return PipelineSettings(
+        schedule=replace(schedule, wait_s=wait_s), intake=intake, standing=standing
+    )
 
 
 class Pipeline:
@@ -131,8 +155,9 @@ class Pipeline:
         self.schedule = Schedule(settings.schedule)
         self.tr_s = settings.schedule.tr_s
         self.counters = IntakeCounters()
-        self.intake: Intake | None = None
-        self.misfit: StreamMismatch | None = None  # why there is no intake
+        self.intake: Intake | None = None  # with its window: of the stream
+        self.window: Window | None = None
+        self.misfit: StreamMismatch | None = None  # why there is neither
         self.clocks = StreamClocks()
         self._due: deque[Tick] = deque()
         self._now_s: float | None = None  # local; from TimePassed alone
@@ -152,7 +177,7 @@ class Pipeline:
         """Take one event; return the predictions that it completes, in order."""
         match event:
             case EegChunk():
-                return [p for _ in self._chunk(event) for p in self._serve()]
+                return self._chunk(event)
             case Marker():
                 self._marker(event)
             case ClockOffset():
@@ -167,26 +192,30 @@ class Pipeline:
                 self._discontinuity(event)
             case OperatorCommand():
                 self._command(event)
-        return self._serve()
+        return self._predict_due()
 
-    def _chunk(self, chunk: EegChunk) -> Iterator[None]:
+    def _chunk(self, chunk: EegChunk) -> list[BoldPrediction]:
+        """Condition samples block by block; predict each tick whose window is there."""
         self._next_source = chunk.index + chunk.data_uv.shape[1]
-        if self.intake is None or self.intake.newest_s is None:
+        if self.window is None or self.window.newest_s is None:
             self.clocks.take_chunk(chunk)
             self._follow_clock()
-        if self.intake is None:
-            return
+        if self.intake is None or self.window is None:
+            return []
+        predictions = []
         t_arrived_s = self.clocks.to_stream(chunk.t_arrived_s)
-        for _ in self.intake.feed(chunk, t_arrived_s):
-            self._start_free_run(self.intake)
-            yield
-        if self.intake.newest_s is not None:
-            self.clocks.take_line(self.intake.newest_s, chunk.t_arrived_s)
+        for block in self.intake.conditioned(chunk, t_arrived_s):
+            self.window.append(block)
+            self._start_free_run(self.window.newest_s)
+            predictions += self._predict_due()
+        if self.window.newest_s is not None:
+            self.clocks.take_line(self.window.newest_s, chunk.t_arrived_s)
             self._follow_clock()
+        return predictions
 
-    def _start_free_run(self, intake: Intake) -> None:
+    def _start_free_run(self, newest_s: float | None) -> None:
         """Let a free run begin at the first sample that is no backlog."""
-        newest_s, age_s = intake.newest_s, self._age_s(intake.newest_s)
+        age_s = self._age_s(newest_s)
         if newest_s is None or age_s is None:
             return
         if age_s < self._settings.patience_s:
@@ -234,13 +263,16 @@ class Pipeline:
                 source_index=self._next_source,
                 counters=self.counters,
             )
+            self.window = Window(len(self.intake.fit.rows))
             self.misfit = None
         except StreamMismatch as error:
-            self.intake, self.misfit = None, error
+            self.intake = self.window = None
+            self.misfit = error
 
     def _discontinuity(self, event: Discontinuity) -> None:
-        if event.kind == "resumed" and self.intake is not None:
-            self.intake.restart(self._next_source)
+        if event.kind != "resumed" or self.intake is None or self.window is None:
+            return
+        self.window.append(self.intake.restart(self._next_source))
 
     def _command(self, command: OperatorCommand) -> None:
         if command.op == "pause":
@@ -248,7 +280,7 @@ class Pipeline:
         elif command.op == "resume":
             self.schedule.resume()
 
-    def _serve(self) -> list[BoldPrediction]:
+    def _predict_due(self) -> list[BoldPrediction]:
         """Answer due ticks in order; the first that must wait holds up the rest."""
         answered = []
         while self._due:
@@ -263,10 +295,10 @@ class Pipeline:
         """Return the prediction of one tick, or None while its samples may come."""
         if tick.paused:
             return self._null(tick, status_of(Pause(tick.paused)))
-        span = self.intake.span(self._window_end(tick)) if self.intake else None
-        if span is None or self.intake is None:
+        cut = self.window.cut(self._window_end(tick)) if self.window else None
+        if cut is None or self.intake is None:
             return self._without_samples(tick) if self._overdue(tick) else None
-        return self._predict(tick, span, self.intake)
+        return self._predict(tick, cut, self.intake)
 
     def _window_end(self, tick: Tick) -> float:
         """Return where the tick lies on the stamps of the EEG.
@@ -278,7 +310,7 @@ class Pipeline:
     def _overdue(self, tick: Tick) -> bool:
         if self._now_s is None:
             return False
-        delay_s = self.intake.delay_s if self.intake else 0.0
+        delay_s = self.intake.fit.delay_s if self.intake else 0.0
         due_s = self.clocks.to_local(self._window_end(tick)) + delay_s
         return self._now_s > due_s + self._settings.patience_s
 
@@ -294,26 +326,24 @@ class Pipeline:
         )
         return self._null(tick, status_of(facts))
 
-    def _predict(self, tick: Tick, span: WindowSpan, intake: Intake) -> BoldPrediction:
-        found = intake.facts(span)
-        plan = intake.spatial.matrix(frozenset(found.bad))
-        facts = self._facts(tick, span, intake, found, usable=plan.usable)
+    def _predict(self, tick: Tick, cut: CutWindow, intake: Intake) -> BoldPrediction:
+        facts, plan = self._facts(tick, cut, intake)
         known = status_of(facts, self._settings.quality)
         self._warmed_up |= facts.full and facts.settled
         answer = replace(
             self._null(tick, known),
-            source_first=span.source_first,
-            source_end=span.source_end,
-            t_needed_s=self.clocks.to_local(found.t_needed_s),
-            t_needed_arrived_s=found.t_needed_arrived_s,
+            source_first=cut.source_first,
+            source_end=cut.source_end,
+            t_needed_s=self.clocks.to_local(cut.t_needed_s),
+            t_needed_arrived_s=cut.t_needed_arrived_s,
         )
         self.interpolated = plan.interpolated
-        if not known.usable:
+        if not known.usable or cut.data_uv is None:
             return answer
         self._had_usable = True
         window_uv = model_window(
             plan.matrix,
-            intake.samples(WINDOW_SAMPLES, span.end),
+            cut.data_uv,
             remove_mean=self._card.conditioning.remove_window_mean,
         )
         try:
@@ -332,33 +362,35 @@ class Pipeline:
         )
 
     def _facts(
-        self,
-        tick: Tick,
-        span: WindowSpan,
-        intake: Intake,
-        found: SpanFacts,
-        *,
-        usable: bool,
-    ) -> WindowFacts:
+        self, tick: Tick, cut: CutWindow, intake: Intake
+    ) -> tuple[WindowFacts, SpatialPlan]:
+        """Return what is known of a window, and how the model's channels are made."""
+        bad, amplitude = (
+            intake.bad_between(cut.source_first, cut.source_end)
+            if cut.whole
+            else ({}, "unknown")
+        )
+        plan = intake.fit.spatial.matrix(frozenset(bad))
+        newest_s = self.window.newest_s if self.window else None
         return WindowFacts(
-            full=span.whole,
+            full=cut.whole,
             settled=intake.settled,
             warmed_up=self._warmed_up,
             had_usable=self._had_usable,
-            gap=span.first < 0 and self.counters.n_segments > 1,
-            bridged_share=found.bridged_share,
-            stamp_step=found.stepped,
+            gap=cut.before_start and self.counters.n_segments > 1,
+            bridged_share=cut.bridged_share,
+            stamp_step=cut.stepped,
             drift_s=intake.drift_s,
             effective_rate_error=intake.rate_error,
-            stream_age_s=self._age_s(intake.newest_s),
+            stream_age_s=self._age_s(newest_s),
             trigger_age_s=self._trigger_age_s if tick.trigger_locked else None,
             n_model_channels=len(self._card.channels),
-            bad={n: found.bad[n] for n in self._card.channels if n in found.bad},
-            missing=intake.missing,
-            spatial_usable=usable,
-            amplitude=found.amplitude,
+            bad={n: bad[n] for n in self._card.channels if n in bad},
+            missing=intake.fit.missing,
+            spatial_usable=plan.usable,
+            amplitude=amplitude,
             standing=self._settings.standing,
-        )
+        ), plan
 
     def _age_s(self, newest_s: float | None) -> float | None:
         """Return how old the newest sample is; 0 while no time has passed at all."""

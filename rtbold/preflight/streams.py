@@ -90,8 +90,9 @@ class Listening:
         if chunk.data_uv.shape[1] == 0:
             return
         self._clocks.take_chunk(chunk)
-        self._monitor.push(chunk.data_uv)
-        for jump in self._clock.push(chunk.t_lsl_s, chunk.t_arrived_s):
+        n_before = self._n["n_samples"]
+        self._monitor.push(chunk.data_uv, n_before)
+        for jump in self._clock.push(chunk.t_lsl_s, chunk.t_arrived_s, n_before):
             self._n["n_stamp_steps"] += jump.kind == "step"
             self._n["n_gaps"] += jump.kind == "gap"
             self._n["n_missing"] += jump.n_missing

@@ -32,12 +32,12 @@ from rtbold.bundle import (
     newest,
 )
 from rtbold.clock import Clock
-from rtbold.condition import spatial_matrix, usable_channels
+from rtbold.condition import IntakeSettings, stream_fit
 from rtbold.config import RunSettings
 from rtbold.engine import Engine, open_engine, used
 from rtbold.errors import ConfigError, StreamMismatch
 from rtbold.messages import Reason, StreamDescription
-from rtbold.predict import Pipeline, PipelineSettings
+from rtbold.predict import Pipeline, PipelineSettings, stream_settings
 from rtbold.publish import (
     Answers,
     Control,
@@ -56,11 +56,9 @@ from rtbold.publish import (
 from rtbold.record import RecordingRun, open_session_folder
 from rtbold.session.session import Session, SessionParts, TimedModel
 from rtbold.session.truth import LiveTruth, SessionTruth
-from rtbold.window import Intake, IntakeSettings, ScheduleSettings
+from rtbold.window import ScheduleSettings
 
 # From the settings of a run to the settings of its parts. Pure.
-
-TRIGGER_WAIT_S = 0.1  # at least; the filter delay if that is longer
 
 
 def acquisition_settings(run: RunSettings) -> AcquisitionSettings:
@@ -169,27 +167,35 @@ def stream_pipeline_settings(
             triggers=trigger_source(run) is not None,
             allowed=run.allow_domain_shift,
         )
-    intake = IntakeSettings(interpolate_missing=run.interpolate)
-    delay_s = Intake(stream, card, intake).delay_s  # raises StreamMismatch
-    return pipeline_settings(run, card, filter_delay_s=delay_s, standing=standing)
+    return pipeline_settings(run, card, stream, standing=standing)
 
 
 def pipeline_settings(
-    run: RunSettings, card: Card, *, filter_delay_s: float, standing: tuple[Reason, ...]
+    run: RunSettings,
+    card: Card,
+    stream: StreamDescription,
+    *,
+    standing: tuple[Reason, ...],
 ) -> PipelineSettings:
-    """Return how events become predictions in this run."""
+    """Return how events become predictions in this run.
+
+    Raises
+    ------
+    StreamMismatch : channels, rate or reference do not fit.
+    """
     source = trigger_source(run)
     delayed = isinstance(source, TriggerStream) and run.upstream_delay_ms is not None
     delay_s = (run.upstream_delay_ms or 0.0) / 1000 if delayed else 0.0
     if run.upstream_delay_ms is None:
         standing = (*standing, "upstream_delay_unknown")
-    return PipelineSettings(
+    return stream_settings(
+        stream,
+        card,
         schedule=ScheduleSettings(
             tr_s=run.tr_s or card.tr_s,
             mode="trigger" if source else "free_run",
             dummy_volumes=run.dummy_volumes,
             trigger_every=run.trigger_every,
-            wait_s=max(filter_delay_s, TRIGGER_WAIT_S),
         ),
         intake=IntakeSettings(
             interpolate_missing=run.interpolate, upstream_delay_s=delay_s
@@ -205,14 +211,13 @@ def conversion(
 
     As it is while no channel is bad; it is computed anew when the bad ones change.
     """
-    _, labels = usable_channels(stream, card)
-    matrix = spatial_matrix(stream, card, labels, interpolate_missing=interpolate)
+    fit = stream_fit(stream, card, interpolate_missing=interpolate)
     return {
-        "from_channels": labels,
+        "from_channels": fit.labels,
         "from_reference": stream.reference,
         "to_channels": card.channels,
         "to_reference": card.reference,
-        "matrix": matrix.matrix(frozenset()).matrix.tolist(),
+        "matrix": fit.spatial.matrix(frozenset()).matrix.tolist(),
     }
 
 

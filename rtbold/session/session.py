@@ -318,8 +318,8 @@ class Session:
         )
 
     def _newest_s(self) -> float | None:
-        intake = self._parts.pipeline.intake
-        newest_s = intake.newest_s if intake else None
+        window = self._parts.pipeline.window
+        newest_s = window.newest_s if window else None
         return (
             None if newest_s is None else self._parts.pipeline.clocks.to_local(newest_s)
         )

@@ -9,7 +9,13 @@ from msgspec import UNSET
 
 from rtbold.acquire import Acquisition, OpenFeed
 from rtbold.bundle import Card
-from rtbold.condition import SPAN_S, ChannelFlag, channel_state, model_channels
+from rtbold.condition import (
+    SPAN_S,
+    ChannelFlag,
+    Intake,
+    channel_state,
+    model_channels,
+)
 from rtbold.electrodes import canonical
 from rtbold.messages import MODEL_RATE_HZ, Float32Array, StreamDescription
 from rtbold.predict import Pipeline
@@ -24,7 +30,7 @@ from rtbold.publish import (
     eeg_message,
 )
 from rtbold.record import RecordingRun
-from rtbold.window import Intake
+from rtbold.window import Window
 
 MOST_EEG_SAMPLES = 400  # of one message; who lags further sees a hole
 
@@ -45,36 +51,37 @@ class Views:
     def __init__(self, pipeline: Pipeline, card: Card) -> None:
         self._pipeline = pipeline
         self._card = card
-        self._shown: tuple[Intake | None, int] = (None, 0)
+        self._shown: tuple[Window | None, int] = (None, 0)
         self._index = 0  # of the next sample, over the whole session
 
     def eeg(self) -> Eeg | None:
         """Return the conditioned samples since the last call."""
-        intake = self._pipeline.intake
-        if intake is None or intake.newest_s is None:
+        intake, window = self._pipeline.intake, self._pipeline.window
+        if intake is None or window is None or window.newest_s is None:
             return None
-        before = self._shown[1] if self._shown[0] is intake else 0
-        end = intake.n_conditioned
+        before = self._shown[1] if self._shown[0] is window else 0
+        end = window.end_200hz
         first = before if before <= end else 0  # the filters started anew
         first = max(first, end - MOST_EEG_SAMPLES)
-        self._shown = (intake, end)
+        self._shown = (window, end)
         if first == end:
             return None
-        data_uv = self._model_channels(intake, intake.samples(end - first, end))
-        t_first_s = self._pipeline.clocks.to_local(intake.time_of_conditioned(first))
+        data_uv = self._model_channels(intake, window.latest(end - first))
+        t_first_s = self._pipeline.clocks.to_local(window.time_of(first))
         message = eeg_message(data_uv, self._index, t_first_s)
         self._index += end - first
         return message
 
     def bands(self) -> Bands | None:
         """Return the band powers of the last seconds."""
-        intake = self._pipeline.intake
+        intake, window = self._pipeline.intake, self._pipeline.window
         n = round(SPAN_S * MODEL_RATE_HZ)
-        if intake is None or intake.newest_s is None or intake.n_conditioned < n:
+        if intake is None or window is None or window.newest_s is None:
             return None
-        end = intake.n_conditioned
-        data_uv = self._model_channels(intake, intake.samples(n, end))
-        t_end_s = self._pipeline.clocks.to_local(intake.time_of_conditioned(end))
+        if window.end_200hz < n:
+            return None
+        data_uv = self._model_channels(intake, window.latest(n))
+        t_end_s = self._pipeline.clocks.to_local(window.time_of(window.end_200hz))
         return bands_message(data_uv, t_end_s)
 
     def quality(self, stream: StreamFacts) -> Quality:
@@ -102,7 +109,7 @@ class Views:
 
     def _channels(self, intake: Intake | None) -> tuple[ChannelPart, ...]:
         flags = bad_now(intake) if intake else {}
-        missing = intake.missing if intake else frozenset(self._card.channels)
+        missing = intake.fit.missing if intake else frozenset(self._card.channels)
         return tuple(
             ChannelPart(
                 label=name,
@@ -117,7 +124,7 @@ class Views:
     @staticmethod
     def _model_channels(intake: Intake, samples_uv: Float32Array) -> Float32Array:
         """Return the samples as the model would get them now, (model channels, n)."""
-        plan = intake.spatial.matrix(frozenset(bad_now(intake)))
+        plan = intake.fit.spatial.matrix(frozenset(bad_now(intake)))
         return model_channels(plan.matrix, samples_uv).astype(np.float32)
 
 

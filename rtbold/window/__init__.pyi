@@ -1,8 +1,3 @@
-from .intake import (
-    Intake as Intake,
-    IntakeCounters as IntakeCounters,
-    IntakeSettings as IntakeSettings,
-)
 from .schedule import (
     JITTER_S as JITTER_S,
     Schedule as Schedule,
@@ -10,4 +5,4 @@ from .schedule import (
     TriggerNote as TriggerNote,
     trigger_kind as trigger_kind,
 )
-from .segment import SpanFacts as SpanFacts, WindowSpan as WindowSpan
+from .window import CutWindow as CutWindow, Window as Window

@@ -12,9 +12,9 @@ class Ring(Generic[Scalar]):
     """Mirrored ring: every sample is stored twice, one ring length apart.
 
     So any stretch of up to `n_samples` samples lies contiguous in memory, and reading
-    copies nothing. Positions count the samples written since the start or the last
-    `clear`. One thread writes and reads; a view that must outlive the next write is
-    to be copied by its reader.
+    copies nothing. Samples are named by the index that they are written with. One
+    thread writes and reads; a view that must outlive the next write is to be copied by
+    its reader.
 
     Parameters
     ----------
@@ -44,7 +44,7 @@ class Ring(Generic[Scalar]):
         self._twice: NDArray[Scalar] = np.zeros((n_channels, 2 * n_samples), dtype)
         self._readable: NDArray[Scalar] = self._twice.view()
         self._readable.flags.writeable = False
-        self._n_written = 0
+        self._begin = self._end = 0
 
     @property
     def n_channels(self) -> int:
@@ -57,20 +57,25 @@ class Ring(Generic[Scalar]):
         return self._n_samples
 
     @property
-    def n_written(self) -> int:
-        """Return the position after the newest sample."""
-        return self._n_written
+    def begin(self) -> int:
+        """Return the index of the oldest sample that is readable."""
+        return max(self._begin, self._end - self._n_samples)
 
-    def clear(self) -> None:
-        """Forget everything; the next sample has position 0."""
-        self._n_written = 0
+    @property
+    def end(self) -> int:
+        """Return the index after the newest sample."""
+        return self._end
 
-    def write(self, data: NDArray[np.float32] | NDArray[np.float64]) -> None:
+    def write(
+        self, data: NDArray[np.float32] | NDArray[np.float64], index: int
+    ) -> None:
         """Append samples; the cost depends on their number, never on the ring's length.
 
         Parameters
         ----------
         data : (channels, n). Of more than a ring's length only the newest are kept.
+        index : of the first of them. If it does not follow on the newest sample, the
+            ring begins anew with it.
 
         Raises
         ------
@@ -83,11 +88,13 @@ class Ring(Generic[Scalar]):
             )
         n_new = data.shape[1]
         kept = data[:, -self._n_samples :]
-        start = (self._n_written + n_new - kept.shape[1]) % self._n_samples
+        start = (index + n_new - kept.shape[1]) % self._n_samples
         n_head = min(kept.shape[1], self._n_samples - start)
         self._write_at(start, kept[:, :n_head])
         self._write_at(0, kept[:, n_head:])
-        self._n_written += n_new
+        if index != self._end:
+            self._begin = index
+        self._end = index + n_new
 
     def _write_at(
         self, start: int, data: NDArray[np.float32] | NDArray[np.float64]
@@ -97,12 +104,12 @@ class Ring(Generic[Scalar]):
         self._twice[:, start + self._n_samples : stop + self._n_samples] = data
 
     def latest(self, n: int, end: int | None = None) -> NDArray[Scalar]:
-        """Return the `n` samples before position `end` as a read-only view.
+        """Return the `n` samples before index `end` as a read-only view.
 
         Parameters
         ----------
         n : 0 to the ring's length.
-        end : position after the last sample wanted; without it, the newest.
+        end : index after the last sample wanted; without it, the newest.
 
         Returns
         -------
@@ -112,12 +119,11 @@ class Ring(Generic[Scalar]):
         ------
         LookupError : some of them are not written yet, or overwritten already.
         """
-        end = self._n_written if end is None else end
-        oldest = max(0, self._n_written - self._n_samples)
-        if n < 0 or end - n < oldest or end > self._n_written:
+        end = self._end if end is None else end
+        if n < 0 or end - n < self.begin or end > self._end:
             raise LookupError(
                 f"samples [{end - n}, {end}) were asked for, the ring holds "
-                f"[{oldest}, {self._n_written}); wait for more samples, or ask for "
+                f"[{self.begin}, {self._end}); wait for more samples, or ask for "
                 f"newer ones (at most {self._n_samples} are kept)"
             )
         start = (end - n) % self._n_samples

@@ -180,7 +180,7 @@ class ScheduleSettings:
     mode: ScheduleMode = "trigger"
     dummy_volumes: int = 0
     trigger_every: int = 1  # triggers per volume, evenly spaced (slice triggers)
-    wait_s: float = 0.1  # for a late trigger: max(filter delay, 100 ms)
+    wait_s: float = 0.1  # for a late trigger; the filters' delay if that is longer
     max_flywheel: int = 2  # volumes in a row without a trigger
     double_fraction: float = 0.5  # of a TR; a trigger sooner than this is a double
     tr_tolerance: float = TR_TOLERANCE

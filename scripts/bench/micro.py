@@ -51,16 +51,22 @@ def _stage_calls() -> dict[str, Callable[[], object]]:
     monitor = ChannelMonitor(RATE_HZ, channels)
     clock = SampleClock(SampleClockSettings(rate_hz=RATE_HZ))
     stamps_s = np.arange(n_chunk) / RATE_HZ
+    pushed_n = {"monitor": 0, "clock": 0}
+
+    def counted(stage: str) -> int:
+        pushed_n[stage] += n_chunk
+        return pushed_n[stage] - n_chunk
 
     def tell_time() -> None:
-        start_s = clock.n_positions / RATE_HZ
-        clock.push(start_s + stamps_s, start_s + CHUNK_S + 0.01)
+        index = counted("clock")
+        start_s = index / RATE_HZ
+        clock.push(start_s + stamps_s, start_s + CHUNK_S + 0.01, index)
 
     return {
         "high-pass alone (part of the next)": lambda: signal.sosfilt(
             sos, data_uv, zi=state
         ),
         "Conditioner: high-pass, FIR to 200 Hz": lambda: conditioner(data_uv),
-        "ChannelMonitor": lambda: monitor.push(data_uv),
+        "ChannelMonitor": lambda: monitor.push(data_uv, counted("monitor")),
         "SampleClock": tell_time,
     }

@@ -114,7 +114,7 @@ def highpass(name: str, poll_s: float) -> None:
             for event in acquisition.events(0.05):
                 if isinstance(event, EegChunk):
                     filtered, state = signal.sosfilt(sos, event.data_uv, zi=state)
-                    ring.write(filtered)
+                    ring.write(filtered, event.index)
                     count.add(event.data_uv.shape[1])
         count.report()
     finally:

@@ -60,7 +60,7 @@ def test_a_real_brain_is_mostly_clean(recording):
     monitor, step, window = ChannelMonitor(RATE_HZ, channels), 420, 16 * RATE_HZ
     bad, n = 0, 0
     for first in range(0, data.shape[1] - step, step):
-        monitor.push(data[:, first : first + step])
+        monitor.push(data[:, first : first + step], first)
         end = first + step
         # The recording begins with a minute of calibration and impedance check.
         if end > 60 * RATE_HZ + window:

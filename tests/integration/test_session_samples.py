@@ -174,14 +174,12 @@ def test_source_indices_name_the_samples_before_the_trigger(heard, rate_hz):
 
 def test_the_model_saw_those_samples_and_no_others(heard, rate_hz):
     """The window is the twin's own samples, conditioned at once and cut by stamp."""
-    intake = heard.pipeline.intake
-    conditioner = Conditioner(
-        rate_hz, len(intake._rows), heard.pipeline._card.conditioning
-    )
-    whole = conditioner(heard.data_uv[intake._rows])
-    place = [conditioner.source_position(m) for m in range(whole.shape[1])]
+    fit = heard.pipeline.intake.fit
+    conditioner = Conditioner(rate_hz, len(fit.rows), heard.pipeline._card.conditioning)
+    whole = conditioner(heard.data_uv[fit.rows])
+    place = [conditioner.resampler.source_position(m) for m in range(whole.shape[1])]
     times_s = heard.stamps_s[0] + np.array(place) / rate_hz
-    matrix = intake.spatial.matrix(frozenset()).matrix
+    matrix = fit.spatial.matrix(frozenset()).matrix
     assert len(heard.model.windows) == len(heard.usable)
     for prediction, window in zip(heard.usable, heard.model.windows, strict=True):
         end_s = trigger_of(prediction, heard)

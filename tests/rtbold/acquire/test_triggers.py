@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given, strategies as st
+from hypothesis import strategies as st
 
 from rtbold.acquire.triggers import (
     RisingEdges,
@@ -33,19 +33,6 @@ def test_a_fall_is_no_marker():
 
 def test_a_level_that_was_up_before_is_no_marker():
     assert edges_of([1, 1, 0, 1]) == [("1", 0.3)]
-
-
-@given(levels=LEVELS, cuts=st.lists(st.integers(0, 60), max_size=8))
-def test_chunking_does_not_matter(levels, cuts):
-    values, stamps = np.array(levels), np.arange(len(levels), dtype=float)
-    chunked = RisingEdges()
-    at = sorted(c for c in cuts if c <= len(levels))
-    online = [
-        edge
-        for v, t in zip(np.split(values, at), np.split(stamps, at), strict=True)
-        for edge in chunked(v, t)
-    ]
-    assert online == RisingEdges()(values, stamps)
 
 
 def test_after_a_reset_a_held_level_is_no_new_rise():

@@ -3,7 +3,6 @@ from fractions import Fraction
 import numpy as np
 import pytest
 import soxr
-from hypothesis import given, settings, strategies as st
 from scipy import signal
 
 from rtbold.condition.conditioner import (
@@ -35,19 +34,6 @@ def tone(f_hz, rate_hz, seconds=4.0):
 
 def inner(out):
     return out[:, 40:]  # past the padded start
-
-
-@pytest.mark.parametrize("rate_hz", [250, 500, 1024, 5000])
-@settings(max_examples=15, deadline=None)
-@given(data=st.data())
-def test_any_chunking_gives_the_same_bits(rate_hz, data):
-    x = noise(rate_hz, 1.3)
-    x[1, x.shape[1] // 2 :] += 1e4
-    x[2, x.shape[1] // 3 :] -= 1e5
-    cuts = data.draw(st.lists(st.integers(0, x.shape[1]), max_size=25))
-
-    whole = Resampler(rate_hz, 3)(x)
-    np.testing.assert_array_equal(chunked(Resampler(rate_hz, 3), x, cuts), whole)
 
 
 @pytest.mark.parametrize("n_channels", [1, 2, 64])

@@ -5,6 +5,7 @@ import pipeline_rig as rig
 import pytest
 from hypothesis import given, settings, strategies as st
 
+from rtbold.condition.intake import IntakeSettings, stream_fit
 from rtbold.errors import EngineError, StreamMismatch
 from rtbold.messages import (
     ClockOffset,
@@ -14,8 +15,7 @@ from rtbold.messages import (
     OperatorCommand,
     StreamChanged,
 )
-from rtbold.predict.pipeline import Pipeline, PipelineSettings
-from rtbold.window.intake import IntakeSettings
+from rtbold.predict.pipeline import Pipeline, PipelineSettings, stream_settings
 from rtbold.window.schedule import ScheduleSettings
 
 USABLE = ("ok", "degraded")
@@ -86,40 +86,6 @@ def test_the_window_is_what_the_whole_signal_conditioned_at_once_gives():
         expected -= expected.mean(axis=0)
         expected -= expected.mean(axis=1, keepdims=True)
         np.testing.assert_allclose(window_uv, expected, atol=1e-4)
-
-
-CUT_S = 21.0
-
-
-@cache
-def stepped_uv(rate_hz):
-    signal_uv = rig.eeg(rate_hz, CUT_S)
-    signal_uv[2, round(5 * rate_hz) :] += 300.0  # a step
-    signal_uv[1] += 2000 * np.exp(-np.arange(signal_uv.shape[1]) / (3 * rate_hz))
-    return signal_uv
-
-
-def in_chunks(rate_hz, cuts):
-    chunks = list(rig.samples(stepped_uv(rate_hz), rate_hz, cuts))
-    events = [*rig.triggers(CUT_S), *chunks]
-    return essence(rig.run(rig.pipeline(), rig.stream(rate_hz), events))
-
-
-@cache
-def in_regular_chunks(rate_hz):
-    return in_chunks(rate_hz, rig.every(rate_hz, CUT_S, 0.25))
-
-
-@pytest.mark.parametrize("rate_hz", [250.0, 500.0, 5000.0])
-@settings(max_examples=8, deadline=None)
-@given(data=st.data())
-def test_chunking_does_not_matter(rate_hz, data):
-    """Markers keep their place among the samples; the samples are cut anew."""
-    n = stepped_uv(rate_hz).shape[1]
-    cuts = data.draw(st.sets(st.integers(1, n - 1), max_size=40))
-    expected = in_regular_chunks(rate_hz)
-    assert in_chunks(rate_hz, cuts) == expected
-    assert any(p[2] in USABLE for p in expected)
 
 
 @cache
@@ -579,3 +545,22 @@ def test_a_return_at_a_rate_that_is_not_handled_says_so():
     later = [p for event in events for p in pipe.push(event)]
     assert "no simple ratio" in str(pipe.misfit)
     assert {(p.status, p.reasons) for p in later[2:]} == {("invalid", ("rate",))}
+
+
+def test_the_wait_for_a_trigger_is_the_filter_delay_if_that_is_longer():
+    stream, card, intake = rig.stream(250.0), rig.card(), IntakeSettings()
+    delay_s = stream_fit(stream, card).delay_s
+    assert 0.05 < delay_s <= 0.1
+    for asked_s, wait_s in ((0.1, 0.1), (0.01, delay_s)):
+        schedule = ScheduleSettings(tr_s=rig.TR_S, wait_s=asked_s)
+        found = stream_settings(stream, card, schedule=schedule, intake=intake)
+        assert found == PipelineSettings(
+            schedule=ScheduleSettings(tr_s=rig.TR_S, wait_s=wait_s), intake=intake
+        )
+
+
+def test_a_stream_that_does_not_fit_has_no_settings():
+    schedule, intake = ScheduleSettings(tr_s=rig.TR_S), IntakeSettings()
+    for stream in (rig.stream(250.0, channels=rig.CHANNELS[1:]), rig.stream(250.37)):
+        with pytest.raises(StreamMismatch):
+            stream_settings(stream, rig.card(), schedule=schedule, intake=intake)

@@ -29,7 +29,7 @@ def test_without_any_source_of_triggers_it_asks_and_never_runs_free_by_itself():
 def test_free_run_only_when_a_tr_was_asked_for():
     run = RunSettings(tr_s=2.1)
     assert trigger_source(run) is None
-    settings = pipeline_settings(run, rig.card(), filter_delay_s=0.075, standing=())
+    settings = pipeline_settings(run, rig.card(), rig.stream(250.0), standing=())
     assert settings.schedule.mode == "free_run"
 
 
@@ -76,19 +76,16 @@ def test_the_upstream_delay_shifts_only_what_did_not_go_through_it(
     options, delay_s, unknown
 ):
     run = RunSettings(**options)
-    settings = pipeline_settings(run, rig.card(), filter_delay_s=0.075, standing=())
+    settings = pipeline_settings(run, rig.card(), rig.stream(250.0), standing=())
     assert settings.intake.upstream_delay_s == delay_s
     assert ("upstream_delay_unknown" in settings.standing) is unknown
 
 
-def test_the_wait_for_a_trigger_is_the_filter_delay_if_that_is_longer():
+def test_a_session_waits_a_tenth_of_a_second_for_a_trigger():
     run = RunSettings(trigger="R128")
-    for filter_delay_s, wait_s in ((0.075, 0.1), (0.15, 0.15)):
-        settings = pipeline_settings(
-            run, rig.card(), filter_delay_s=filter_delay_s, standing=()
-        )
-        assert settings.schedule.wait_s == wait_s
-        assert settings.schedule.tr_s == 2.1
+    settings = pipeline_settings(run, rig.card(), rig.stream(250.0), standing=())
+    assert settings.schedule.wait_s == 0.1
+    assert settings.schedule.tr_s == 2.1
 
 
 def test_trigger_lock_with_a_foreign_clock_is_refused():

@@ -20,20 +20,20 @@ def test_equals_plain_concatenation(n_samples, chunks, data):
     written = np.empty((3, 0))
     for n in chunks:
         chunk = samples(written.shape[1], n)
-        ring.write(chunk)
+        ring.write(chunk, written.shape[1])
         written = np.concatenate([written, chunk], axis=1)
         n_kept = min(n_samples, written.shape[1])
         end = data.draw(st.integers(written.shape[1] - n_kept, written.shape[1]))
         length = data.draw(st.integers(0, end - (written.shape[1] - n_kept)))
         view = ring.latest(length, end)
         np.testing.assert_array_equal(view, written[:, end - length : end])
-    assert ring.n_written == written.shape[1]
+    assert ring.end == written.shape[1]
 
 
 @given(n_samples=st.integers(1, 30), n=st.integers(0, 100), data=st.data())
 def test_what_is_not_there_is_refused(n_samples, n, data):
     ring = Ring(2, n_samples)
-    ring.write(samples(0, n, 2))
+    ring.write(samples(0, n, 2), 0)
     end = data.draw(st.integers(-5, n + 5))
     length = data.draw(st.integers(0, n_samples + 5))
     there = max(0, n - n_samples) <= end - length and end <= n
@@ -46,14 +46,14 @@ def test_what_is_not_there_is_refused(n_samples, n, data):
 
 def test_reading_is_a_read_only_view_of_contiguous_rows():
     ring = Ring(2, 10)
-    ring.write(samples(0, 17, 2))
+    ring.write(samples(0, 17, 2), 0)
     view = ring.latest(10)
     assert view.dtype == np.float32
     assert view.base is not None
     assert view.strides[1] == view.itemsize
     with pytest.raises(ValueError, match="read-only"):
         view[0, 0] = 1
-    ring.write(samples(17, 1, 2))
+    ring.write(samples(17, 1, 2), 17)
     assert np.shares_memory(view, ring.latest(10))
 
 
@@ -61,26 +61,29 @@ def test_writing_does_not_keep_or_change_the_callers_array():
     ring = Ring(2, 10, np.float64)
     chunk = samples(0, 4, 2)
     before = chunk.copy()
-    ring.write(chunk)
+    ring.write(chunk, 0)
     chunk[:] = -1
     np.testing.assert_array_equal(ring.latest(4), before)
 
 
-def test_clear_starts_positions_anew():
+@pytest.mark.parametrize("index", [0, 6, 8, 1000])
+def test_an_index_that_does_not_follow_begins_anew(index):
     ring = Ring(1, 5)
-    ring.write(samples(0, 7, 1))
-    ring.clear()
-    assert ring.n_written == 0
-    with pytest.raises(LookupError, match=r"\[0, 0\)"):
+    ring.write(samples(0, 7, 1), 0)
+    ring.write(samples(0, 0, 1), index)
+    assert (ring.begin, ring.end) == (index, index)
+    with pytest.raises(LookupError, match=rf"\[{index}, {index}\)"):
         ring.latest(1)
-    ring.write(samples(50, 2, 1))
-    np.testing.assert_array_equal(ring.latest(2), [[50, 51]])
+    ring.write(samples(50, 2, 1), index)
+    np.testing.assert_array_equal(ring.latest(2, index + 2), [[50, 51]])
+    with pytest.raises(LookupError, match="the ring holds"):
+        ring.latest(3)
 
 
 @pytest.mark.parametrize("shape", [(1, 4), (4, 3), (3,), (3, 4, 1)])
 def test_wrong_shape_is_refused(shape):
     with pytest.raises(ValueError, match="channels first"):
-        Ring(3, 8).write(np.zeros(shape))
+        Ring(3, 8).write(np.zeros(shape), 0)
 
 
 @pytest.mark.parametrize("size", [(0, 5), (5, 0)])

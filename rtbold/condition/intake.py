@@ -1,27 +1,23 @@
-"""Source samples in, conditioned ring out: all that is known about one stream.
+"""Raw samples of one stream in, conditioned blocks with their times out.
 
-A *position* counts samples since the filters last started, bridged ones included; the
-time base and the resampler speak of positions. A *source index* counts the samples
-that really arrived, over the whole session (`EegChunk.index`). Times are on the clock
-of the stream's stamps; the pipeline converts to this machine's LSL clock.
+Every sample is named by its source index (`EegChunk.index`): clock, channel monitor and
+segment read it, and each block says where it lies on the 200 Hz axis. Times are on the
+clock of the stream's stamps; the pipeline converts to this machine's LSL clock.
 """
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
 from rtbold.bundle import Card
-from rtbold.condition import (
-    ChannelMonitor,
-    Conditioner,
-    Jump,
-    SampleClock,
-    SampleClockSettings,
-    spatial_matrix,
-    usable_channels,
-)
+from rtbold.condition.channel_quality import Amplitude, ChannelFlag, ChannelMonitor
+from rtbold.condition.conditioner import Conditioner, filter_delay_s
+from rtbold.condition.segment import Segment
+from rtbold.condition.spatial import SpatialMatrix, spatial_matrix, usable_channels
+from rtbold.condition.stamps import Jump
+from rtbold.condition.timebase import SampleClock, SampleClockSettings
 from rtbold.electrodes import canonical
 from rtbold.messages import (
     WINDOW_S,
@@ -30,8 +26,6 @@ from rtbold.messages import (
     FloatArray,
     StreamDescription,
 )
-from rtbold.window.ring import Ring
-from rtbold.window.segment import Segment, SpanFacts, WindowSpan, judged
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,13 +49,53 @@ class IntakeCounters:
     n_segments: int = 0  # times that the filters started
 
 
-# The newest raw chunks, for a gap that shows only some samples later.
+@dataclass(frozen=True, slots=True, eq=False)
+class StreamFit:
+    """How a stream gives what a model needs."""
 
-CHUNKS_KEPT = 64
+    rows: list[int]  # of the stream's channels that are used
+    labels: tuple[str, ...]  # their canonical names
+    missing: frozenset[str]  # channels of the model that the stream lacks
+    spatial: SpatialMatrix
+    delay_s: float  # of the filters; a window's end is waited for so long
+
+
+def stream_fit(
+    description: StreamDescription, card: Card, *, interpolate_missing: bool = False
+) -> StreamFit:
+    """Return how a stream fits a card, before its first sample.
+
+    Raises
+    ------
+    StreamMismatch : channels, reference or rate do not fit the card.
+    """
+    rows, labels = usable_channels(description, card)
+    spatial = spatial_matrix(
+        description, card, labels, interpolate_missing=interpolate_missing
+    )
+    return StreamFit(
+        rows=rows,
+        labels=labels,
+        missing=frozenset(c for c in card.channels if canonical(c) not in labels),
+        spatial=spatial,
+        delay_s=filter_delay_s(card.conditioning, description.rate_hz),
+    )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Block:
+    """Conditioned samples as they follow on each other, and where they lie."""
+
+    data_uv: Float32Array  # (stream EEG, n) at 200 Hz; n may be 0
+    index_200hz: int  # of the first; begins with 0 when the filters start
+    segment: Segment  # times of its samples; another one: the filters started anew
+
+
+CHUNKS_KEPT = 64  # for a gap that shows only some samples later
 
 
 class RecentChunks:
-    """Raw samples by source index, and straight lines where some were lost."""
+    """The newest raw samples by source index."""
 
     def __init__(self) -> None:
         self._chunks: deque[EegChunk] = deque(maxlen=CHUNKS_KEPT)
@@ -74,11 +108,13 @@ class RecentChunks:
         """Forget everything."""
         self._chunks.clear()
 
-    def between(self, begin: int, end: int) -> Iterator[tuple[Float32Array, float]]:
-        """Yield the samples [begin, end) again, each piece with its arrival."""
+    def between(
+        self, source_first: int, source_end: int
+    ) -> Iterator[tuple[Float32Array, float]]:
+        """Yield the samples [first, end) again, each piece with its arrival."""
         for chunk in self._chunks:
-            first = max(begin - chunk.index, 0)
-            last = min(end - chunk.index, chunk.data_uv.shape[1])
+            first = max(source_first - chunk.index, 0)
+            last = min(source_end - chunk.index, chunk.data_uv.shape[1])
             if first < last:
                 yield chunk.data_uv[:, first:last], chunk.t_arrived_s
 
@@ -94,11 +130,8 @@ def straight_line(
     return line_uv
 
 
-RING_SAMPLES = 5600  # a window, and 12 s for late triggers to ask for it
-
-
 class Intake:
-    """One stream: its time base, filters, ring and channel monitor.
+    """Time base, filters and channel monitor of one stream.
 
     Parameters
     ----------
@@ -124,51 +157,34 @@ class Intake:
     ) -> None:
         self.description = description
         self._settings = settings
-        self._rows, self._labels = usable_channels(description, card)
-        self.spatial = spatial_matrix(
-            description,
-            card,
-            self._labels,
-            interpolate_missing=settings.interpolate_missing,
-        )
-        self.missing = frozenset(
-            name for name in card.channels if canonical(name) not in self._labels
+        self.fit = stream_fit(
+            description, card, interpolate_missing=settings.interpolate_missing
         )
         rate_hz = description.rate_hz
-        self._conditioner = Conditioner(rate_hz, len(self._rows), card.conditioning)
+        self._conditioner = Conditioner(rate_hz, len(self.fit.rows), card.conditioning)
+        self._settle_n = self._conditioner.settle_s * rate_hz
         self._clock = SampleClock(SampleClockSettings(rate_hz=rate_hz))
         self._window_n = round(WINDOW_S * rate_hz)
-        self._update_n = SampleClockSettings(rate_hz=rate_hz).update_n
-        self._ring = Ring(len(self._rows), RING_SAMPLES)
         self.monitor = ChannelMonitor(rate_hz, description.channels)
         self.counters = counters or IntakeCounters()
-        self._counted = 0  # samples that the clock has seen
         self._t_arrived_s = float("nan")
         self._last_uv: Float32Array | None = None
         self._recent = RecentChunks()
-        self._segment = self._begin(source_index)
+        self._nothing_uv = np.empty((len(self.fit.rows), 0), np.float32)
+        self._begin(source_index)
 
-    def _begin(self, source_index: int) -> Segment:
+    def _begin(self, source_index: int) -> None:
         """Start a segment: nothing before it may be in a window any more."""
         self.counters.n_segments += 1
-        self.monitor.restart(source_index)
-        return Segment(source_index, self._conditioner.source_position(1))
-
-    @property
-    def delay_s(self) -> float:
-        """Constant delay of the resampler; a window's end is waited for so long."""
-        return self._conditioner.delay_s
-
-    @property
-    def newest_s(self) -> float | None:
-        """Time of the newest sample, on the stream's clock; None before the first."""
-        return self._segment.newest_s
+        self.monitor.restart()
+        self._conditioner.restart()
+        self._pieces: list[Float32Array] = []  # conditioned since the last block
+        self._segment = Segment(source_index, self._conditioner.resampler)
 
     @property
     def settled(self) -> bool:
         """Whether filters, time base and monitor have settled since they started."""
-        settle_n = self._conditioner.settle_s * self.description.rate_hz
-        long_enough = self._segment.position >= settle_n
+        long_enough = self._segment.n_source >= self._settle_n
         return long_enough and self._clock.settled and self.monitor.settled
 
     @property
@@ -191,53 +207,33 @@ class Intake:
         """By how much the last window took longer than at the nominal rate."""
         return self._clock.drift_s(self._window_n)
 
-    @property
-    def n_conditioned(self) -> int:
-        """Conditioned samples since the filters started."""
-        return self._ring.n_written
+    def bad_between(
+        self, source_first: int, source_end: int
+    ) -> tuple[Mapping[str, frozenset[ChannelFlag]], Amplitude]:
+        """Return the bad channels of a window, by canonical name, and the amplitude.
 
-    def span(self, t_end_s: float) -> WindowSpan | None:
-        """Return where the window before `t_end_s` lies; None: not yet complete."""
-        n_written = self._ring.n_written
-        oldest = max(n_written - RING_SAMPLES, 0)
-        return self._segment.span(t_end_s, oldest=oldest, n_conditioned=n_written)
-
-    def facts(self, span: WindowSpan) -> SpanFacts:
-        """Return what happened to the samples of a window."""
-        # What a bad stretch leaves in the high-pass outlasts the stretch itself.
-        ring_n = round(self._conditioner.settle_s * self.description.rate_hz)
-        bad, amplitude = judged(self.monitor, self._labels, span, before_n=ring_n)
-        needed = self._conditioner.needed(max(span.end - 1, 0))
-        return SpanFacts(
-            bad=bad,
-            amplitude=amplitude,
-            bridged_share=self._segment.bridged_share(span),
-            stepped=self._segment.stepped(span),
-            t_needed_s=self._segment.times.time_of(needed),
-            t_needed_arrived_s=self._segment.arrival_of(needed),
-        )
-
-    def samples(self, n: int, end: int) -> Float32Array:
-        """Return conditioned samples [end - n, end), (stream EEG, n).
-
-        A view: read it before the next chunk.
+        What a bad stretch leaves in the high-pass outlasts the stretch itself, so the
+        time that the filters take to settle counts too.
         """
-        return self._ring.latest(n, end)
+        first = max(source_first - round(self._settle_n), self.monitor.oldest_index)
+        found = self.monitor.bad_between(first, source_end)
+        by_name = {canonical(label): flags for label, flags in found.items()}
+        bad = {name: by_name[name] for name in self.fit.labels if name in by_name}
+        return bad, self.monitor.amplitude_between(first, source_end)
 
-    def time_of_conditioned(self, m: int) -> float:
-        """Return the time of conditioned sample `m`, on the stream's clock."""
-        return self._segment.times.time_of(self._conditioner.source_position(m))
+    def restart(self, source_index: int) -> Block:
+        """Begin anew: the stream came back, its next sample is `source_index`.
 
-    def restart(self, source_index: int) -> None:
-        """Begin anew: the stream came back, its next sample is `source_index`."""
+        Returns an empty block, after which nothing older can be cut.
+        """
         # The same sender: by how much its stamps have stepped still holds.
         self._clock.restart(step_s=self._clock.step_s)
-        self._counted = 0
         self._recent.clear()
-        self._new_segment(source_index)
+        self._begin(source_index)
+        return self._hand_on()
 
-    def feed(self, chunk: EegChunk, t_arrived_s: float) -> Iterator[None]:
-        """Take one chunk, block by block; yield whenever a window may be complete.
+    def conditioned(self, chunk: EegChunk, t_arrived_s: float) -> Iterator[Block]:
+        """Condition one chunk; yield its blocks one by one.
 
         Blocks end at fixed counts, so that what is decided between them does not
         depend on how the samples were cut into chunks.
@@ -247,63 +243,67 @@ class Intake:
         chunk : samples.
         t_arrived_s : when it arrived, on the clock of the stream's stamps.
         """
-        if chunk.data_uv.shape[1] == 0:
+        n_chunk = chunk.data_uv.shape[1]
+        if n_chunk == 0:
             return
         self._t_arrived_s = t_arrived_s
-        if chunk.index != self._segment.next_source:
+        if chunk.index != self._segment.source_end:
             self._lost_on_the_way(chunk)
         self._recent.append(chunk)
-        done, n_chunk = 0, chunk.data_uv.shape[1]
+        done = 0
         while done < n_chunk:
-            n = min(n_chunk - done, self._until_update())
-            self._block(chunk, done, done + n)
+            n = min(n_chunk - done, self._clock.until_update_n)
+            self._condition_block(chunk, done, done + n)
             done += n
-            yield
+            yield self._hand_on()
 
-    def _until_update(self) -> int:
-        """Return how long the clock keeps its line; the first sample comes alone."""
-        return self._update_n - self._counted % self._update_n if self._counted else 1
+    def _hand_on(self) -> Block:
+        """Return what was conditioned since the last block."""
+        pieces, self._pieces = self._pieces, []
+        data_uv = (
+            pieces[0]
+            if len(pieces) == 1
+            else np.concatenate([self._nothing_uv, *pieces], axis=1)
+        )
+        index_200hz = self._conditioner.resampler.n_out - data_uv.shape[1]
+        return Block(data_uv, index_200hz, self._segment)
 
-    def _block(self, chunk: EegChunk, first: int, end: int) -> None:
+    def _condition_block(self, chunk: EegChunk, first: int, end: int) -> None:
         """Take samples [first, end) of `chunk`; gaps split them."""
-        jumps = self._push_stamps(chunk.t_lsl_s[first:end])
-        done, rebased = first, 0
-        for jump in jumps:
-            at = first + jump.offset
+        done = first
+        for jump in self._push_stamps(chunk.t_lsl_s[first:end]):
+            at = jump.source_index - chunk.index
             if jump.kind == "step":
                 self.counters.n_stamp_steps += 1
                 self._segment.note_step(at - done)
                 continue
             self._take(chunk, done, at)
-            self._clock.rebase(jump.position - rebased)
-            rebased = jump.position
             self._gap(jump, n_back=max(done - at, 0))
             done = max(at, done)
         self._take(chunk, done, end)
 
     def _push_stamps(self, stamps_s: FloatArray) -> tuple[Jump, ...]:
-        """Show stamps to the clock; fix the line that their samples lie on."""
-        times = self._segment.times
-        if times and self._counted % self._update_n == 0:
-            self._fix_line()
-        jumps = self._clock.push(stamps_s, self._t_arrived_s)
-        self._counted += len(stamps_s)
-        if not times:
-            self._fix_line()
+        """Show the next stamps to the clock; fix the line that their samples lie on."""
+        segment, clock = self._segment, self._clock
+        timed = segment.timed
+        if timed and clock.at_update:
+            self._note_line()
+        jumps = clock.push(stamps_s, self._t_arrived_s, segment.source_end)
+        if not timed:
+            self._note_line()
         return jumps
 
-    def _fix_line(self) -> None:
-        position = self._segment.position
-        period_s = 1 / self._clock.effective_rate_hz
-        self._segment.times.add(position, self._clock.time_of(position), period_s)
+    def _note_line(self) -> None:
+        t_s = self._clock.time_of(self._segment.source_end)
+        self._segment.note_line(t_s, 1 / self._clock.effective_rate_hz)
 
     def _take(self, chunk: EegChunk, first: int, end: int) -> None:
         if end > first:
             self._condition(chunk.data_uv[:, first:end], chunk.t_arrived_s)
 
     def _condition(self, data_uv: Float32Array, t_arrived_s: float) -> None:
-        self.monitor.push(data_uv)
-        self._ring.write(self._conditioner(data_uv[self._rows]))
+        self.monitor.push(data_uv, self._segment.source_end)
+        self._pieces.append(self._conditioner(data_uv[self.fit.rows]))
         self._segment.advance(data_uv.shape[1], t_arrived_s)
         self._last_uv = data_uv[:, -1:]
 
@@ -311,26 +311,19 @@ class Intake:
         """Start a segment at the jump; `n_back` samples of it came earlier."""
         self.counters.n_gaps += 1
         self.counters.n_missing += jump.n_missing
-        times = self._segment.times
-        if not times:  # no sample had a time yet: there is nothing to go on from
-            self._new_segment(self._segment.next_source)
+        before = self._segment
+        if not before.timed:  # no sample had a time yet: there is nothing to go on from
+            self._begin(before.source_end)
             return
-        t_s = times.time_of(self._segment.position - n_back) + jump.seconds
-        begin = self._segment.next_source - n_back
-        again = list(self._recent.between(begin, begin + n_back))
-        self._new_segment(begin)
-        self._segment.times.add(0, t_s, times.period_s)
-        for data_uv, t_arrived_s in again:
+        begin = before.source_end - n_back
+        self._begin(begin)
+        self._segment.note_line(before.time_of(begin) + jump.seconds, before.period_s)
+        for data_uv, t_arrived_s in self._recent.between(begin, before.source_end):
             self._condition(data_uv, t_arrived_s)
-
-    def _new_segment(self, source_index: int) -> None:
-        self._conditioner.restart()
-        self._ring.clear()
-        self._segment = self._begin(source_index)
 
     def _lost_on_the_way(self, chunk: EegChunk) -> None:
         """Bridge the samples that are known to be missing, or begin anew."""
-        n_lost = chunk.index - self._segment.next_source
+        n_lost = chunk.index - self._segment.source_end
         self.counters.n_missing += max(n_lost, 0)
         if self._may_bridge(n_lost):
             self._bridge(n_lost, chunk)
@@ -340,9 +333,10 @@ class Intake:
 
     def _may_bridge(self, n_lost: int) -> bool:
         settings, segment = self._settings, self._segment
-        bridged = segment.bridged_since(segment.position - self._window_n)
+        end = segment.source_end
+        bridged = segment.n_bridged(end - self._window_n, end)
         return (
-            segment.position > 0
+            segment.n_source > 0
             and 0 < n_lost <= settings.bridge_max_s * self.description.rate_hz
             and bridged + n_lost <= settings.bridge_max_share * self._window_n
         )
