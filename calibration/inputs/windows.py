@@ -92,6 +92,15 @@ class CalibrationScan:
         return dict(Counter(r for gap in self.left_out for r in gap.reasons))
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class OtherEeg:
+    """Another subject's EEG at equal scan time."""
+
+    name: str
+    windows: Float32Array  # (n, channels, 3200) microvolt
+    rows: np.ndarray  # (n,), ascending: the own window that each stands beside
+
+
 def scan_of(
     eeg: EegRecording,
     alignment: Alignment,
