@@ -23,7 +23,6 @@ from rtbold.calibration.evaluate.scores import (
     Declared,
     OutOfFold,
     combined,
-    pearson_r,
     score,
 )
 from rtbold.calibration.evaluate.verdict import ALPHA, VerdictSettings, judge
@@ -54,6 +53,7 @@ from rtbold.calibration.result import (
 from rtbold.calibration.settings import CalibrationSettings
 from rtbold.errors import DataFileError
 from rtbold.messages import Float32Array, FloatArray
+from rtbold.truth import pearson_r
 
 _SURROGATES_N: Final = 999
 _BATCH: Final = 32

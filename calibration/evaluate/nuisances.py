@@ -9,6 +9,7 @@ import numpy as np
 from rtbold.calibration.evaluate.eeg_nuisances import NuisanceSettings, window_nuisances
 from rtbold.calibration.evaluate.nulls import DRIFT_DEGREE, null_r, p_above, pairing
 from rtbold.calibration.evaluate.scores import r_with_drift
+from rtbold.calibration.fit.ridge import ridge_weights
 from rtbold.calibration.fit.split import IntArray, Part, inner_blocks
 from rtbold.calibration.inputs.windows import CalibrationScan
 from rtbold.messages import FloatArray
@@ -163,9 +164,7 @@ def control_predictions(
     for fold in folds:
         learn = np.sort(np.concatenate([fold.train, fold.stop]))
         best = _best_alphas(features, measured, learn=learn, onsets_s=onsets_s)
-        guesses = _predictions(
-            features, measured, learn=learn, ask=fold.test, alphas=ALPHAS
-        )
+        guesses = _predictions(features, measured, learn=learn, ask=fold.test)
         out[fold.test] = np.stack(
             [guesses[alpha][:, roi] for roi, alpha in enumerate(best)], axis=1
         )
@@ -186,9 +185,8 @@ def _best_alphas(
     error = np.zeros((len(ALPHAS), measured.shape[1]))
     for inner, check in inner_blocks(learn, onsets_s, N_INNER):
         truth = measured[check] - measured[inner].mean(axis=0)
-        for row, guess in enumerate(
-            _predictions(features, measured, learn=inner, ask=check, alphas=ALPHAS)
-        ):
+        guesses = _predictions(features, measured, learn=inner, ask=check)
+        for row, guess in enumerate(guesses):
             error[row] += ((guess - truth) ** 2).sum(axis=0)
     return [int(place) for place in error.argmin(axis=0)]
 
@@ -199,17 +197,14 @@ def _predictions(
     *,
     learn: IntArray,
     ask: IntArray,
-    alphas: Sequence[float],
 ) -> list[FloatArray]:
-    """Return (asked, rois) for each penalty."""
+    """Return (asked, rois) for each of `ALPHAS`."""
     mean, sd = features[learn].mean(axis=0), features[learn].std(axis=0)
     sd = np.where(sd > 0, sd, np.inf)  # what does not vary here weighs nothing
     x = (features[learn] - mean) / sd
     y = measured[learn] - measured[learn].mean(axis=0)
-    left, sizes, right = np.linalg.svd(x, full_matrices=False)
-    asked = (features[ask] - mean) / sd @ right.T
-    projected = sizes[:, None] * (left.T @ y)
-    return [asked @ (projected / (sizes[:, None] ** 2 + alpha)) for alpha in alphas]
+    asked = (features[ask] - mean) / sd
+    return [asked @ weights for weights in ridge_weights(x.T @ x, x.T @ y, ALPHAS)]
 
 
 # What else could explain a prediction: everything that the verdict controls for.
