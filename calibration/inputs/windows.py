@@ -124,7 +124,8 @@ def scan_of(
     settings = settings or WindowSettings()
     events, clock_s = _events(eeg, alignment, settings)
     kept = _Kept(alignment, card, settings.store, clock_s=clock_s)
-    for answer, window in _answers(eeg, alignment, card, settings, events=events):
+    session = pipeline_settings(eeg, alignment, card, settings)
+    for answer, window, _ in pipeline_windows(card, session, events):
         kept.take(answer, window)
         if say is not None:
             passed_s = answer.t_end_s - clock_s - eeg.first_s
@@ -155,15 +156,15 @@ def pipeline_settings(
     return PipelineSettings(schedule=schedule, intake=intake)
 
 
-def _answers(
-    eeg: EegRecording,
-    alignment: Alignment,
-    card: Card,
-    settings: WindowSettings,
-    *,
-    events: Iterable[Event],
-) -> Iterator[tuple[BoldPrediction, Float32Array | None]]:
-    """Yield what the pipeline answers, with the window that its engine was given."""
+def pipeline_windows(
+    card: Card, settings: PipelineSettings, events: Iterable[Event]
+) -> Iterator[tuple[BoldPrediction, Float32Array | None, Pipeline]]:
+    """Yield what the pipeline answers, with the window that its engine was given.
+
+    Whatever a model is trained, calibrated or scored on comes from here. None: the
+    answer has no values, so there was no window. The pipeline is as it stands after
+    the answer's event.
+    """
     given: list[Float32Array] = []
     nothing = np.zeros((1, len(card.rois)), np.float32)
 
@@ -171,10 +172,11 @@ def _answers(
         given.append(eeg_uv[0])
         return nothing
 
-    pipeline = Pipeline(card, engine, pipeline_settings(eeg, alignment, card, settings))
+    pipeline = Pipeline(card, engine, settings)
     for event in events:
         for answer in pipeline.push(event):
-            yield answer, given.pop(0) if answer.values is not None else None
+            window = given.pop(0) if answer.values is not None else None
+            yield answer, window, pipeline
 
 
 def _events(
