@@ -19,7 +19,7 @@ from rtbold.calibration.explain.attribution import (
     attribute,
     overlapping,
 )
-from rtbold.calibration.fit.folds import FoldedScan
+from rtbold.calibration.fit.folds import FoldedScan, Kept
 from rtbold.calibration.inputs.windows import CalibrationScan
 from rtbold.calibration.report.brain import known_centres
 from rtbold.calibration.report.content import (
@@ -31,7 +31,7 @@ from rtbold.calibration.report.content import (
     Traces,
     WindowFacts,
 )
-from rtbold.calibration.result import CalibrationResult, Kept
+from rtbold.calibration.result import CalibrationResult
 from rtbold.errors import DataFileError, EngineError
 
 # Windows, partners of each, steps: an explanation takes seconds, or a minute or two.

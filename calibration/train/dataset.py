@@ -91,7 +91,10 @@ class Scan:
         first = self.first[number]
         samples_uv = self.eeg_uv[:, first : first + WINDOW_SAMPLES]
         if self.matrices is None or self.matrix_of is None:
-            return samples_uv - samples_uv.mean(axis=1, keepdims=True)
+            window_uv: Float32Array = samples_uv - samples_uv.mean(
+                axis=1, keepdims=True
+            )
+            return window_uv
         matrix = self.matrices[self.matrix_of[number]]
         return model_window(matrix, samples_uv, remove_mean=self.remove_mean)
 

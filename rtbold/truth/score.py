@@ -33,10 +33,10 @@ def pearson_r(
     ----------
     constant : R where either column has an sd below 1e-6.
     """
-    a = a - a.mean(axis=0, dtype=np.float64)
-    b = b - b.mean(axis=0, dtype=np.float64)
-    varies = np.minimum((a**2).mean(axis=0), (b**2).mean(axis=0)) >= LEAST_SD**2
-    return np.where(varies, centred_r(a, b), constant)
+    a_left: FloatArray = a - a.mean(axis=0, dtype=np.float64)
+    b_left: FloatArray = b - b.mean(axis=0, dtype=np.float64)
+    least = np.minimum((a_left**2).mean(axis=0), (b_left**2).mean(axis=0))
+    return np.where(least >= LEAST_SD**2, centred_r(a_left, b_left), constant)
 
 
 def centred_r(a: FloatArray, b: FloatArray, *, constant: float = 0.0) -> FloatArray:
