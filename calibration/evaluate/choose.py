@@ -4,7 +4,7 @@ Each candidate whose out-of-fold R is looked at before choosing is a chance to b
 so the verdict shares its alpha among them.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -52,11 +52,10 @@ from rtbold.calibration.result import (
 )
 from rtbold.calibration.settings import CalibrationSettings
 from rtbold.errors import DataFileError
-from rtbold.messages import Float32Array, FloatArray
+from rtbold.messages import FloatArray
 from rtbold.truth import pearson_r
 
 _SURROGATES_N: Final = 999
-_BATCH: Final = 32
 _NO_ENCODER: Final = (
     "from nothing there is no encoder to read, only band power: this is the subject's "
     "ridge"
@@ -155,8 +154,8 @@ def evaluate_predictions(
     hooks.say("fitting the model that is kept, on the whole scan")
     options = replace(predictions.options, horizon_tr=choice.horizon_tr)
     final = fit_all(session, final_part(session.measured.onsets_s), options)
-    features = _head_inputs(session, choice, final)
-    statistics = statistics_of(_batches(aligned.scan.windows))
+    features = _head_inputs(predictions, choice, final)
+    statistics = statistics_of(aligned.scan.batches())
     return CalibrationResult(
         aligned=aligned,
         measured=session.measured,
@@ -204,19 +203,19 @@ def _judged(
     return Judged(scored, verdict)
 
 
-def _head_inputs(session: Session, choice: Choice, final: FinalFit) -> FloatArray:
+def _head_inputs(
+    predictions: OutOfFoldPredictions, choice: Choice, final: FinalFit
+) -> FloatArray:
     """Return what the kept model's head reads; read anew only if the encoder moved."""
+    session = predictions.session
     if choice.kept == "ridge_live":
         found = session.tables.forms[final.ridge.form].features
     elif session.strategy.name == "head":
         found = session.prepared.readings.features
     else:
-        return head_inputs(final.fitted.module(), _batches(session.material.windows_uv))
+        batches = predictions.aligned.scan.batches()
+        return head_inputs(final.fitted.module(), batches)
     return np.asarray(found, dtype=np.float64)
-
-
-def _batches(windows: Float32Array) -> Iterator[Float32Array]:
-    return (windows[i : i + _BATCH] for i in range(0, len(windows), _BATCH))
 
 
 # The publication's way of scoring, for comparison only: one split, whole-scan scaling.

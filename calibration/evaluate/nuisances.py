@@ -214,7 +214,6 @@ def _predictions(
 
 GLOBAL_SIGNAL: Final = "global_signal"
 ENOUGH_ROIS_N: Final = 20  # whose mean stands in for the global signal
-_BATCH: Final = 32
 _EXPECTED: Final = {
     "motion": ("framewise_displacement", "fd", "trans", "rot", "rmsd", "dvars"),
     "heart rate": ("heart",),
@@ -240,16 +239,12 @@ def suspects(
 ) -> Nuisances:
     """Return the nuisances on the scan's grid of volumes; says what is not known."""
     settings = NuisanceSettings(tuple(channels), scan.tr_s, slices_per_tr)
-    batches = (
-        scan.windows[start : start + _BATCH] for start in range(0, len(scan), _BATCH)
-    )
-    found = window_nuisances(batches, settings)
+    found = window_nuisances(scan.batches(), settings)
     artefacts, vigilance = found.summaries()
     artefact_features, vigilance_features = found.features()
-    place = _Grid(scan.volume, len(scan.bold))
     given = {k: v for k, v in scan.confounds.items() if k != GLOBAL_SIGNAL}
     controls = [
-        place(_control(features, beside))
+        scan.on_grid(_control(features, beside))
         for features in (
             artefact_features,
             vigilance_features,
@@ -258,27 +253,15 @@ def suspects(
     ]
     global_signal, unknown = _global_signal(scan)
     return Nuisances(
-        artefacts={k: place(v) for k, v in artefacts.items()}
+        artefacts={k: scan.on_grid(v) for k, v in artefacts.items()}
         | {k: v[:, None] for k, v in given.items()},
-        vigilance={k: place(v) for k, v in vigilance.items()},
+        vigilance={k: scan.on_grid(v) for k, v in vigilance.items()},
         global_signal=global_signal,
         artefact_control=controls[0],
         vigilance_control=controls[1],
         time_control=controls[2],
         not_known=(*unknown, *_not_given(given, slices_per_tr)),
     )
-
-
-class _Grid:
-    """Puts rows of windows on the scan's volumes; nan where there is no window."""
-
-    def __init__(self, volume: IntArray, n_volumes: int) -> None:
-        self._volume, self._n_volumes = volume, n_volumes
-
-    def __call__(self, rows: FloatArray) -> FloatArray:
-        grid = np.full((self._n_volumes, rows.shape[1]), np.nan)
-        grid[self._volume] = rows
-        return grid
 
 
 def _control(features: FloatArray, beside: Beside) -> FloatArray:

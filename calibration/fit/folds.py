@@ -46,7 +46,7 @@ from rtbold.calibration.fit.target import (
     scored_target,
     targets,
 )
-from rtbold.calibration.inputs.windows import OtherEeg
+from rtbold.calibration.inputs.windows import OtherEeg, on_grid
 from rtbold.messages import WINDOW_S, Float32Array, FloatArray
 
 HORIZONS: Final = (0, 1, 2, 3)
@@ -133,20 +133,14 @@ class FoldedScan:
         ----------
         volume : (windows,), number of each window's volume.
         """
-        return _on_grid(getattr(self, name), volume, n_volumes)
+        return on_grid(getattr(self, name), volume, n_volumes)
 
     def others_on_grid(
         self, name: Kept, volume: IntArray, n_volumes: int
     ) -> tuple[FloatArray, ...]:
         """Return what one model predicts from others' EEG, as `on_grid` does."""
         series = self.others.get(name, ())
-        return tuple(_on_grid(each, volume, n_volumes) for each in series)
-
-
-def _on_grid(series: FloatArray, volume: IntArray, n_volumes: int) -> FloatArray:
-    grid = np.full((n_volumes, series.shape[1]), np.nan)
-    grid[volume] = series
-    return grid
+        return tuple(on_grid(each, volume, n_volumes) for each in series)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

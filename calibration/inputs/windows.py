@@ -58,6 +58,13 @@ class LeftOut:
     reasons: tuple[Reason | Literal["no_bold"], ...]
 
 
+def on_grid(rows: FloatArray, volume: np.ndarray, n_volumes: int) -> FloatArray:
+    """Return (volumes, columns), row k at `volume[k]`; nan where there is none."""
+    grid = np.full((n_volumes, rows.shape[1]), np.nan)
+    grid[volume] = rows
+    return grid
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class CalibrationScan:
     """One scan, ready to be split, filtered and fitted.
@@ -85,6 +92,14 @@ class CalibrationScan:
     def windows_uv(self, chosen: Sequence[int] | None = None) -> Float32Array:
         """Return (chosen, channels, 3200) microvolt; all windows without a choice."""
         return self.windows if chosen is None else self.windows[np.asarray(chosen, int)]
+
+    def batches(self, n: int = 32) -> Iterator[Float32Array]:
+        """Yield the windows in order, `n` at a time."""
+        return (self.windows[i : i + n] for i in range(0, len(self), n))
+
+    def on_grid(self, rows: FloatArray) -> FloatArray:
+        """Return rows of windows by volume of the scan; nan: it has no window."""
+        return on_grid(rows, self.volume, len(self.bold))
 
     @property
     def why_left_out(self) -> dict[str, int]:
