@@ -21,7 +21,7 @@ from .explain.windows import (
     Windows as Windows,
     windows_of as windows_of,
 )
-from .fit.protocol import Progress as Progress
+from .fit.protocol import Hooks as Hooks, Progress as Progress
 from .inputs.alignment import Pairing as Pairing
 from .inputs.triggers import MarkerChoice as MarkerChoice
 from .inputs.windows import WindowSettings as WindowSettings
@@ -31,7 +31,7 @@ from .live.scan import (
     live_pairing as live_pairing,
     record_scan as record_scan,
 )
-from .recipe import Hooks as Hooks, calibrate as calibrate
+from .recipe import calibrate as calibrate
 from .result import CalibrationResult as CalibrationResult, summary as summary
 from .save import Saved as Saved, Told as Told, save_result as save_result
 from .settings import (

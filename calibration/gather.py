@@ -1,16 +1,18 @@
-"""From files to what a fit is made of: a subject's scan, and others' EEG beside it."""
+"""From files to an aligned scan: EEG and BOLD read, paired, and cut into windows."""
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import cast
 
 import numpy as np
 
+from rtbold import bundle as bundles
 from rtbold.acquire import same_label
-from rtbold.bundle import Card, Origin
-from rtbold.calibration.fit.split import IntArray, StrictSettings, strict_folds
+from rtbold.bundle import Bundle, Card, Origin
+from rtbold.calibration.fit.protocol import Hooks
+from rtbold.calibration.fit.split import StrictSettings, strict_folds
 from rtbold.calibration.inputs.alignment import Alignment, align
 from rtbold.calibration.inputs.bold import read_bold, read_confounds
 from rtbold.calibration.inputs.bold_series import BoldSeries, plain_name
@@ -22,31 +24,64 @@ from rtbold.calibration.inputs.eeg import (
 )
 from rtbold.calibration.inputs.lag import LagScan, lag_scan
 from rtbold.calibration.inputs.triggers import trigger_runs
-from rtbold.calibration.inputs.windows import CalibrationScan, scan_of
-from rtbold.calibration.lineage import ScanMarks, marks_of_scan, refuse_seen
-from rtbold.calibration.settings import CalibrationSettings, ScanFiles
+from rtbold.calibration.inputs.windows import CalibrationScan, OtherEeg, scan_of
+from rtbold.calibration.lineage import (
+    ScanMarks,
+    marks_of_scan,
+    refuse_same_data,
+    refuse_seen,
+)
+from rtbold.calibration.settings import NOTHING, CalibrationSettings, ScanFiles
 from rtbold.config import ScannerName
 from rtbold.electrodes import canonical, has_position, match
 from rtbold.errors import ConfigError, DataFileError
-from rtbold.messages import Float32Array
 from rtbold.models import electrode_table
 
-Say = Callable[[str], None]
+# Stage 1: what the files hold.
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class OtherEeg:
-    """Another subject's EEG at equal scan time."""
+class ScanRecording:
+    """EEG and BOLD of one scan as they were recorded."""
 
-    name: str
-    windows: Float32Array  # (n, channels, 3200) microvolt
-    rows: IntArray  # (n,), ascending: the own window that each stands beside
+    settings: CalibrationSettings
+    base: Bundle | None  # that the fit starts from; None: from nothing
+    eeg: EegRecording
+    bold: BoldSeries
+    regressed: tuple[str, ...]  # confounds that are taken out of the target
+
+
+def read_scan_files(settings: CalibrationSettings, hooks: Hooks) -> ScanRecording:
+    """Read the base and the files of a scan.
+
+    Naming a base is the consent to a simulated lineage; it is kept only if it is
+    better than nothing.
+
+    Raises
+    ------
+    BundleError : there is no such base.
+    DataFileError : a file cannot be read.
+    ConfigError : the BOLD lacks the target.
+    """
+    base = None
+    if settings.base != NOTHING:
+        base = bundles.load(settings.base, subject_root=settings.root)
+    files = settings.scan
+    hooks.say(f"reading {files.eeg.name} and the BOLD")
+    bold, regressed = _bold(files)
+    _check_target(settings, bold.rois)
+    return ScanRecording(settings, base, _eeg(files, files.eeg), bold, regressed)
+
+
+# Stage 2: volumes and EEG paired, with the window of every volume.
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Gathered:
+class AlignedScan:
     """One scan with its windows, aligned, and what is known about it."""
 
+    settings: CalibrationSettings
+    base: Bundle | None  # None: from nothing
     card: Card  # channels, TR, ROIs; nothing is learned yet
     alignment: Alignment
     lag: LagScan
@@ -55,11 +90,6 @@ class Gathered:
     others: tuple[OtherEeg, ...]
     channels: tuple[ChannelFacts, ...] = ()  # of the model, how good they were
     marks: ScanMarks = field(default_factory=ScanMarks)
-
-    @property
-    def simulated(self) -> bool:
-        """Whether a file said that no scanner made it."""
-        return self.scan.simulated
 
     @property
     def data_sha256(self) -> str:
@@ -71,47 +101,42 @@ class Gathered:
         return digest.hexdigest()
 
 
-def gather(settings: CalibrationSettings, base: Card | None, say: Say) -> Gathered:
-    """Read, pair and window a scan; the lag scan warns, and shifts nothing.
-
-    Parameters
-    ----------
-    base : card of the bundle that the fit starts from; None: from nothing.
+def align_scan(recording: ScanRecording, hooks: Hooks) -> AlignedScan:
+    """Pair EEG and BOLD and make the windows; the lag scan warns, and shifts nothing.
 
     Raises
     ------
-    DataFileError : files, markers or volumes are not what a calibration needs.
-    ConfigError : a ROI, a channel or the target is not there, or the base has learned
-        from this scan.
+    DataFileError : markers or volumes are not what a calibration needs.
+    ConfigError : a channel is not there, or the base has learned from this scan.
     """
-    files = settings.scan
-    say(f"reading {files.eeg.name} and the BOLD")
-    bold, regressed = _bold(files)
-    check_target(settings, bold.rois)
-    eeg = _eeg(files, files.eeg)
-    alignment = align(eeg, bold, files.pairing)
+    settings, eeg, bold = recording.settings, recording.eeg, recording.bold
+    alignment = align(eeg, bold, settings.scan.pairing)
     known_s = alignment.onsets_s[np.isfinite(alignment.onsets_s)]
     # Before the windows are made: they take longer than these refusals need
     strict_folds(known_s, StrictSettings(n_folds=settings.n_folds))
+    base_card = recording.base.card if recording.base else None
     marks = marks_of_scan(eeg, alignment)
-    refuse_seen(base, marks)
-    card = _draft(settings, eeg, alignment, base)
-    say(f"making the windows of {len(alignment)} volumes")
-    scan = scan_of(eeg, alignment, card, settings=files.windows)
+    refuse_seen(base_card, marks)
+    card = _draft(recording, alignment)
+    hooks.say(f"making the windows of {len(alignment)} volumes")
+    scan = scan_of(eeg, alignment, card, settings=settings.scan.windows)
     scan = replace(scan, simulated=scan.simulated or bold.simulated)
-    say("looking at the lag between EEG and BOLD")
+    hooks.say("looking at the lag between EEG and BOLD")
     lag = lag_scan(scan)
-    channels = channel_facts(eeg.recording, card.channels)
     others = []
-    for path in files.other_eeg:
-        say(f"making the windows of {path.name}, for the null")
+    for path in settings.scan.other_eeg:
+        hooks.say(f"making the windows of {path.name}, for the null")
         others.append(_other(settings, alignment, scan, card, path=path))
-    return Gathered(
-        card, alignment, lag, scan, regressed, tuple(others), channels, marks
-    )
+    aligned = AlignedScan(
+        settings=settings, base=recording.base, card=card, alignment=alignment,
+        lag=lag, scan=scan, regressed=recording.regressed, others=tuple(others),
+        channels=channel_facts(eeg.recording, card.channels), marks=marks,
+    )  # fmt: skip
+    refuse_same_data(base_card, aligned.data_sha256)
+    return aligned
 
 
-def check_target(settings: CalibrationSettings, rois: Sequence[str]) -> None:
+def _check_target(settings: CalibrationSettings, rois: Sequence[str]) -> None:
     """Refuse a target or contrast of ROIs that the BOLD has not.
 
     Raises
@@ -146,18 +171,15 @@ def _eeg(files: ScanFiles, path: Path) -> EegRecording:
     )
 
 
-def _draft(
-    settings: CalibrationSettings,
-    eeg: EegRecording,
-    alignment: Alignment,
-    base: Card | None,
-) -> Card:
+def _draft(recording: ScanRecording, alignment: Alignment) -> Card:
     """Return the card that says how windows are made."""
-    simulated = eeg.recording.simulated
+    settings = recording.settings
+    base = recording.base.card if recording.base else None
+    simulated = recording.eeg.recording.simulated
     return Card(
         name=settings.subject,
         architecture="",
-        channels=_channels(settings, eeg, base),
+        channels=_channels(settings, recording.eeg, base),
         reference="average",
         tr_s=alignment.tr_s,
         rois=alignment.rois,

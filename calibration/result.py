@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Literal
 
 from torch import nn
 
@@ -17,16 +16,14 @@ from rtbold.bundle import (
 )
 from rtbold.calibration.evaluate.nuisances import Nuisances
 from rtbold.calibration.evaluate.scores import Declared, OutOfFold
-from rtbold.calibration.fit.folds import FinalFit, FoldedScan
+from rtbold.calibration.fit.folds import FinalFit, FoldedScan, Kept
 from rtbold.calibration.fit.target import MeasuredScan, TargetScaling
-from rtbold.calibration.gather import Gathered
+from rtbold.calibration.gather import AlignedScan
 from rtbold.calibration.inputs.alignment import alignment_lines
 from rtbold.calibration.inputs.windows import CalibrationScan
 from rtbold.calibration.lineage import lineage_after, not_checked
 from rtbold.calibration.settings import NOTHING, CalibrationSettings
 from rtbold.messages import Float32Array, FloatArray
-
-Kept = Literal["network", "ridge_live"]  # a series of `FoldedScan`
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,9 +70,7 @@ class Choice:
 class CalibrationResult:
     """One calibration."""
 
-    settings: CalibrationSettings
-    gathered: Gathered  # alignment, lag scan, windows
-    base: Bundle | None  # None: from nothing
+    aligned: AlignedScan
     measured: MeasuredScan  # rows are the windows
     folded: FoldedScan  # at the horizon that is kept
     choice: Choice
@@ -88,6 +83,16 @@ class CalibrationResult:
     final: FinalFit
     likeness: LikenessReference
     head_inputs: FloatArray  # (windows, features): what the kept model's head reads
+
+    @property
+    def settings(self) -> CalibrationSettings:
+        """What the calibration was told."""
+        return self.aligned.settings
+
+    @property
+    def kept_base(self) -> Bundle | None:
+        """The bundle that the kept weights began as; None: nothing of one is left."""
+        return self.aligned.base if self.choice.kept == "network" else None
 
     @property
     def verdict(self) -> Verdict:
@@ -103,25 +108,25 @@ class CalibrationResult:
     @property
     def simulated(self) -> bool:
         """Whether EEG or BOLD say that no scanner made them."""
-        return self.gathered.simulated
+        return self.aligned.scan.simulated
 
     @property
     def simulated_lineage(self) -> bool:
         """Whether anything that the kept weights were learned from was simulated."""
-        base = self.base if self.choice.kept == "network" else None
+        base = self.kept_base
         inherited = base is not None and base.card.origin.simulated_lineage
         return self.simulated or inherited
 
     @property
     def lineage(self) -> Lineage:
         """The scans that the kept weights were learned from."""
-        base = self.base if self.choice.kept == "network" else None
-        return lineage_after(base.card if base else None, self.gathered.marks.on_card())
+        base = self.kept_base
+        return lineage_after(base.card if base else None, self.aligned.marks.on_card())
 
     @property
     def not_checked(self) -> str:
         """Why it is not known whether what is kept saw this scan before; else empty."""
-        base = self.base if self.choice.kept == "network" else None
+        base = self.kept_base
         return not_checked(base.card if base else None, simulated=self.simulated)
 
     @property
@@ -137,7 +142,7 @@ class CalibrationResult:
     @property
     def windows(self) -> Float32Array:
         """All windows of the scan, (windows, channels, 3200) microvolt."""
-        return self.gathered.scan.windows
+        return self.aligned.scan.windows
 
     def module(self) -> nn.Module:
         """Return the model that is kept, fitted on the whole scan."""
@@ -167,7 +172,7 @@ _ALLOWS: dict[Label, str] = {
 def summary(result: CalibrationResult) -> list[str]:
     """Return what a researcher wants to know, before and after the verdict."""
     return [
-        *(f"         {line}" for line in alignment_lines(result.gathered.alignment)),
+        *(f"         {line}" for line in alignment_lines(result.aligned.alignment)),
         *_warnings(result),
         *(f"note     {reason}" for reason in result.choice.reasons),
         *_scores(result),
@@ -182,9 +187,9 @@ def _warnings(result: CalibrationResult) -> Iterator[str]:
         yield "interrupted: the best so far was kept"
     if result.not_checked:
         yield f"warning  {result.not_checked}"
-    if warning := result.gathered.lag.warning:
+    if warning := result.aligned.lag.warning:
         yield f"warning  {warning}"
-    yield from _volumes(result.gathered.scan)
+    yield from _volumes(result.aligned.scan)
 
 
 def _volumes(scan: CalibrationScan) -> Iterator[str]:

@@ -49,7 +49,7 @@ def card_of(result: CalibrationResult, now: datetime.datetime) -> Card:
     """Return the card; hashes of the files are added when they are written."""
     module = result.module()
     return msgspec.structs.replace(
-        result.gathered.card,
+        result.aligned.card,
         architecture=name_of(module),
         architecture_config=options_of(module.config),
         normalisation=_normalisation(result.scaling),
@@ -64,7 +64,7 @@ def card_of(result: CalibrationResult, now: datetime.datetime) -> Card:
         alignment=_alignment(result),
         fitting=_fitting(result),
         scores=_scores(result),
-        training_data_sha256=result.gathered.data_sha256,
+        training_data_sha256=result.aligned.data_sha256,
         lineage=result.lineage,
         check=Check(
             windows="simulated" if result.simulated else "recorded", n=N_CHECK_WINDOWS
@@ -111,7 +111,7 @@ def _contrast(result: CalibrationResult) -> Contrast | None:
     declared = result.declared
     if not declared.weights:
         return None
-    weights = declared.column(result.gathered.scan.rois)
+    weights = declared.column(result.aligned.scan.rois)
     predicted = predictions(result) @ weights
     own = _baseline(predicted)
     intervals = conformal_intervals(predicted, result.folded.target @ weights)
@@ -125,7 +125,7 @@ def _contrast(result: CalibrationResult) -> Contrast | None:
 
 
 def _origin(result: CalibrationResult) -> Origin:
-    base = result.base if result.choice.kept == "network" else None
+    base = result.kept_base
     return Origin(
         kind="subject",
         simulated_lineage=result.simulated_lineage,
@@ -137,7 +137,7 @@ def _origin(result: CalibrationResult) -> Origin:
 
 
 def _alignment(result: CalibrationResult) -> AlignmentFacts:
-    found, lag = result.gathered.alignment, result.gathered.lag
+    found, lag = result.aligned.alignment, result.aligned.lag
     warnings = (*found.warnings, *((lag.warning,) if lag.warning else ()))
     return AlignmentFacts(
         marker=found.marker.said,
@@ -159,7 +159,7 @@ def _alignment(result: CalibrationResult) -> AlignmentFacts:
 def _fitting(result: CalibrationResult) -> Fitting:
     settings, choice = result.settings, result.choice
     ridge = result.kept if choice.kept == "ridge_live" else result.beside
-    kept_base = result.base if choice.kept == "network" else None
+    kept_base = result.kept_base
     return Fitting(
         strategy="ridge" if choice.kept == "ridge_live" else settings.strategy,
         base=kept_base.card.name if kept_base else "nothing",
@@ -303,7 +303,7 @@ def series_file(result: CalibrationResult) -> bytes:
     One row a volume that has a window: ``volume``, ``onsets_s``, ``fold``; per ROI
     ``predicted`` and ``measured`` in model units, ``scored`` in the scanner's.
     """
-    folded, scan = result.folded, result.gathered.scan
+    folded, scan = result.folded, result.aligned.scan
     fold = np.full(len(scan), -1)
     for number, each in enumerate(folded.folds):
         fold[each.part.test] = number
@@ -328,7 +328,7 @@ def log_line(result: CalibrationResult, written: Bundle, now: datetime.datetime)
         now.astimezone(datetime.UTC).strftime("%Y-%m-%d %H:%M UTC"),
         result.settings.subject + (" SIMULATED" if result.simulated else ""),
         written.path.name,
-        f"{result.gathered.scan.name} + {Path(result.settings.scan.bold).name}",
+        f"{result.aligned.scan.name} + {Path(result.settings.scan.bold).name}",
         f"{gate.target}: {gate.label}",
         f"R {gate.r:.3f} ({gate.r_low:.3f} to {gate.r_high:.3f}), p {gate.p:.2g}",
         f"{result.verdict.n_volumes} volumes, TR {card.tr_s:g} s",

@@ -4,7 +4,7 @@ from .export.onnx import to_onnx as to_onnx, to_safetensors as to_safetensors
 from .labram import Attention as Attention, Labram as Labram
 from .layers import LinearModel as LinearModel
 from .linear import (
-    BANDS_HZ as BANDS_HZ,
+    FEATURE_BANDS_HZ as FEATURE_BANDS_HZ,
     N_LAGS as N_LAGS,
     BandPowerRidge as BandPowerRidge,
     BandPowerRidgeConfig as BandPowerRidgeConfig,

@@ -23,7 +23,7 @@ RATE_HZ = 200.0
 LAG_SAMPLES = 400  # 2 s
 N_LAGS = 8
 POWER_FLOOR_UV2 = 1e-4  # a flat channel stays finite
-BANDS_HZ = {
+FEATURE_BANDS_HZ = {
     "delta": (1.0, 4.0),
     "theta": (4.0, 8.0),
     "alpha": (8.0, 13.0),
@@ -56,7 +56,9 @@ class LogBandPower(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        edges = [round(low * LAG_SAMPLES / RATE_HZ) for low, _ in BANDS_HZ.values()]
+        edges = [
+            round(low * LAG_SAMPLES / RATE_HZ) for low, _ in FEATURE_BANDS_HZ.values()
+        ]
         edges.append(round(TOP_HZ * LAG_SAMPLES / RATE_HZ))
         taper = torch.hann_window(LAG_SAMPLES, dtype=torch.float64)
         self.power = PowerSpectrum(
@@ -79,7 +81,7 @@ class BandPowerRidge(LinearModel):
     laplacian: Tensor
 
     def __init__(self, config: BandPowerRidgeConfig) -> None:
-        n_features = len(config.channels) * N_LAGS * len(BANDS_HZ)
+        n_features = len(config.channels) * N_LAGS * len(FEATURE_BANDS_HZ)
         super().__init__(n_features, config.n_rois)
         self.config = config
         self.bandpower = LogBandPower()

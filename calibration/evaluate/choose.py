@@ -1,45 +1,59 @@
-"""Which of the fitted models is kept, and at which horizon. Pure.
+"""Which of the fitted models is kept, at which horizon, and the verdict on it. Pure.
 
 Each candidate whose out-of-fold R is looked at before choosing is a chance to be lucky,
 so the verdict shares its alpha among them.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
-import torch
-from torch import nn
 
 from rtbold.bundle import Bundle
+from rtbold.calibration.evaluate.intervals import conformal_intervals
+from rtbold.calibration.evaluate.likeness import (
+    head_inputs,
+    likeness_reference,
+    statistics_of,
+)
 from rtbold.calibration.evaluate.nuisances import Beside, Nuisances, suspects
 from rtbold.calibration.evaluate.nulls import random_phases
 from rtbold.calibration.evaluate.scores import (
     Declared,
     OutOfFold,
     combined,
-    pearson_r,
     score,
 )
 from rtbold.calibration.evaluate.verdict import ALPHA, VerdictSettings, judge
 from rtbold.calibration.fit.folds import (
+    KEPT,
+    FinalFit,
     FitOptions,
     FoldedScan,
+    Kept,
     Session,
+    fit_all,
     furthest_horizon,
 )
-from rtbold.calibration.fit.head import in_batches
-from rtbold.calibration.fit.protocol import Fitted, Pace, Task
-from rtbold.calibration.fit.split import IntArray, Part, published_split
-from rtbold.calibration.fit.subject_ridge import SubjectRidge, fit_subject_ridge
+from rtbold.calibration.fit.protocol import Hooks, Pace, Task
+from rtbold.calibration.fit.split import final_part, published_split
+from rtbold.calibration.fit.subject_ridge import fit_subject_ridge
 from rtbold.calibration.fit.target import TargetSettings, fit_scaling, targets
-from rtbold.calibration.gather import Gathered
+from rtbold.calibration.gather import AlignedScan
 from rtbold.calibration.inputs.windows import CalibrationScan
-from rtbold.calibration.result import Choice, Judged, Kept, PublishedScore, TargetScore
+from rtbold.calibration.predictions import OutOfFoldPredictions
+from rtbold.calibration.result import (
+    CalibrationResult,
+    Choice,
+    Judged,
+    PublishedScore,
+    TargetScore,
+)
 from rtbold.calibration.settings import CalibrationSettings
 from rtbold.errors import DataFileError
 from rtbold.messages import FloatArray
+from rtbold.truth import pearson_r
 
 _SURROGATES_N: Final = 999
 _NO_ENCODER: Final = (
@@ -115,104 +129,93 @@ def _score(candidates: Candidates, horizon: int, name: Kept) -> TargetScore:
     return TargetScore(float(found.r[0]), float(found.low[0]), float(found.high[0]))
 
 
-# Predictions and everything that stands beside them, brought before the verdict.
-
-Each = Callable[[Part, Fitted, SubjectRidge], None]
-_SERIES: Final[tuple[Kept, Kept]] = ("network", "ridge_live")
+# Stage 4: the verdicts on both candidates, and the model that is kept.
 
 
-class OtherAnswers:
-    """What each fold's models answer to other subjects' EEG at equal scan time."""
-
-    def __init__(self, gathered: Gathered) -> None:
-        self._gathered = gathered
-        self._grids: dict[tuple[int, Kept], list[FloatArray]] = {}
-
-    def listener(self, horizon_tr: int) -> Each:
-        """Return what is to be called with the fits of each fold."""
-        shape = self._gathered.scan.bold.shape
-        for name in _SERIES:
-            self._grids[horizon_tr, name] = [
-                np.full(shape, np.nan) for _ in self._gathered.others
-            ]
-
-        def each(part: Part, fitted: Fitted, ridge: SubjectRidge) -> None:
-            if self._gathered.others:
-                modules = (fitted.module(), ridge.module())
-                for name, module in zip(_SERIES, modules, strict=True):
-                    self._answer(module, part.test, self._grids[horizon_tr, name],
-                                 horizon_tr=horizon_tr)  # fmt: skip
-
-        return each
-
-    def of(self, name: Kept, horizon_tr: int) -> tuple[FloatArray, ...]:
-        """Return (volumes, rois) for each other subject; nan where not predicted."""
-        return tuple(self._grids[horizon_tr, name])
-
-    def _answer(
-        self,
-        module: nn.Module,
-        test: IntArray,
-        grids: list[FloatArray],
-        *,
-        horizon_tr: int,
-    ) -> None:
-        volume = self._gathered.scan.volume
-        tested = volume[test]
-        for other, grid in zip(self._gathered.others, grids, strict=True):
-            made = volume[other.rows]
-            both = np.isin(made, tested) & np.isin(made + horizon_tr, tested)
-            chosen = np.flatnonzero(both)
-            if len(chosen):
-                windows = torch.from_numpy(other.windows)
-                at = made[chosen] + horizon_tr
-                grid[at] = in_batches(module, (windows,), chosen)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Judgement:
-    """Everything that a verdict is passed on."""
-
-    settings: CalibrationSettings
-    gathered: Gathered
-    declared: Declared
-    others: OtherAnswers
-
-    def nuisances(self, folded: FoldedScan) -> Nuisances:
-        """Return what else could explain the predictions."""
-        scan = self.gathered.scan
-        return suspects(
-            scan,
-            self.gathered.card.channels,
-            Beside(
-                folded.scored,
-                [fold.part for fold in folded.folds],
-                scan.onsets_s[scan.volume],
-            ),
-            slices_per_tr=self.settings.slices_per_tr,
+def evaluate_predictions(
+    predictions: OutOfFoldPredictions, hooks: Hooks
+) -> CalibrationResult:
+    """Choose between the candidates, pass the verdicts, and fit on the whole scan."""
+    aligned, declared = predictions.aligned, predictions.declared
+    session = predictions.session
+    choice = choose(
+        Candidates(
+            aligned.settings, declared, aligned.base, predictions.folded, aligned.scan
         )
+    )
+    hooks.say("judging the predictions")
+    folded = predictions.folded[choice.horizon_tr]
+    nuisances = _nuisances(aligned, folded)
+    beside: Kept = KEPT[1 - KEPT.index(choice.kept)]
+    judged = {
+        name: _judged(predictions, choice, nuisances, name=name)
+        for name in (choice.kept, beside)
+    }
+    hooks.say("fitting the model that is kept, on the whole scan")
+    options = replace(predictions.options, horizon_tr=choice.horizon_tr)
+    final = fit_all(session, final_part(session.measured.onsets_s), options)
+    features = _head_inputs(predictions, choice, final)
+    statistics = statistics_of(aligned.scan.batches())
+    return CalibrationResult(
+        aligned=aligned,
+        measured=session.measured,
+        folded=folded,
+        choice=choice,
+        declared=declared,
+        nuisances=nuisances,
+        kept=judged[choice.kept],
+        beside=judged[beside],
+        intervals=conformal_intervals(getattr(folded, choice.kept), folded.target),
+        published=published_score(session, choice, predictions.options),
+        final=final,
+        likeness=likeness_reference(statistics, features=features),
+        head_inputs=features,
+    )
 
-    def both(
-        self, folded: FoldedScan, choice: Choice, nuisances: Nuisances
-    ) -> tuple[Judged, Judged]:
-        """Return the verdict on what is kept, and on what stands beside it."""
-        beside = _SERIES[1 - _SERIES.index(choice.kept)]
-        alpha = ALPHA / choice.n_choices
-        return (
-            self._judged(folded, choice.kept, nuisances, alpha=alpha),
-            self._judged(folded, beside, nuisances, alpha=alpha),
-        )
 
-    def _judged(
-        self, folded: FoldedScan, name: Kept, nuisances: Nuisances, *, alpha: float
-    ) -> Judged:
-        scored = replace(
-            out_of_fold_of(folded, name, self.gathered.scan),
-            others=self.others.of(name, folded.horizon_tr),
-        )
-        settings = VerdictSettings(alpha=alpha, seed=self.settings.seed)
-        verdict = judge(scored, self.declared, nuisances=nuisances, settings=settings)
-        return Judged(scored, verdict)
+def _nuisances(aligned: AlignedScan, folded: FoldedScan) -> Nuisances:
+    """Return what else could explain the predictions."""
+    scan, parts = aligned.scan, [fold.part for fold in folded.folds]
+    return suspects(
+        scan,
+        aligned.card.channels,
+        Beside(folded.scored, parts, scan.onsets_s[scan.volume]),
+        slices_per_tr=aligned.settings.slices_per_tr,
+    )
+
+
+def _judged(
+    predictions: OutOfFoldPredictions,
+    choice: Choice,
+    nuisances: Nuisances,
+    *,
+    name: Kept,
+) -> Judged:
+    scan, folded = predictions.aligned.scan, predictions.folded[choice.horizon_tr]
+    others = folded.others_on_grid(name, scan.volume, len(scan.bold))
+    scored = replace(out_of_fold_of(folded, name, scan), others=others)
+    settings = VerdictSettings(
+        alpha=ALPHA / choice.n_choices, seed=predictions.aligned.settings.seed
+    )
+    verdict = judge(
+        scored, predictions.declared, nuisances=nuisances, settings=settings
+    )
+    return Judged(scored, verdict)
+
+
+def _head_inputs(
+    predictions: OutOfFoldPredictions, choice: Choice, final: FinalFit
+) -> FloatArray:
+    """Return what the kept model's head reads; read anew only if the encoder moved."""
+    session = predictions.session
+    if choice.kept == "ridge_live":
+        found = session.tables.forms[final.ridge.form].features
+    elif session.strategy.name == "head":
+        found = session.prepared.readings.features
+    else:
+        batches = predictions.aligned.scan.batches()
+        return head_inputs(final.fitted.module(), batches)
+    return np.asarray(found, dtype=np.float64)
 
 
 # The publication's way of scoring, for comparison only: one split, whole-scan scaling.

@@ -9,6 +9,7 @@ import numpy as np
 from rtbold.calibration.evaluate.eeg_nuisances import NuisanceSettings, window_nuisances
 from rtbold.calibration.evaluate.nulls import DRIFT_DEGREE, null_r, p_above, pairing
 from rtbold.calibration.evaluate.scores import r_with_drift
+from rtbold.calibration.fit.ridge import ridge_weights
 from rtbold.calibration.fit.split import IntArray, Part, inner_blocks
 from rtbold.calibration.inputs.windows import CalibrationScan
 from rtbold.messages import FloatArray
@@ -163,9 +164,7 @@ def control_predictions(
     for fold in folds:
         learn = np.sort(np.concatenate([fold.train, fold.stop]))
         best = _best_alphas(features, measured, learn=learn, onsets_s=onsets_s)
-        guesses = _predictions(
-            features, measured, learn=learn, ask=fold.test, alphas=ALPHAS
-        )
+        guesses = _predictions(features, measured, learn=learn, ask=fold.test)
         out[fold.test] = np.stack(
             [guesses[alpha][:, roi] for roi, alpha in enumerate(best)], axis=1
         )
@@ -186,9 +185,8 @@ def _best_alphas(
     error = np.zeros((len(ALPHAS), measured.shape[1]))
     for inner, check in inner_blocks(learn, onsets_s, N_INNER):
         truth = measured[check] - measured[inner].mean(axis=0)
-        for row, guess in enumerate(
-            _predictions(features, measured, learn=inner, ask=check, alphas=ALPHAS)
-        ):
+        guesses = _predictions(features, measured, learn=inner, ask=check)
+        for row, guess in enumerate(guesses):
             error[row] += ((guess - truth) ** 2).sum(axis=0)
     return [int(place) for place in error.argmin(axis=0)]
 
@@ -199,17 +197,14 @@ def _predictions(
     *,
     learn: IntArray,
     ask: IntArray,
-    alphas: Sequence[float],
 ) -> list[FloatArray]:
-    """Return (asked, rois) for each penalty."""
+    """Return (asked, rois) for each of `ALPHAS`."""
     mean, sd = features[learn].mean(axis=0), features[learn].std(axis=0)
     sd = np.where(sd > 0, sd, np.inf)  # what does not vary here weighs nothing
     x = (features[learn] - mean) / sd
     y = measured[learn] - measured[learn].mean(axis=0)
-    left, sizes, right = np.linalg.svd(x, full_matrices=False)
-    asked = (features[ask] - mean) / sd @ right.T
-    projected = sizes[:, None] * (left.T @ y)
-    return [asked @ (projected / (sizes[:, None] ** 2 + alpha)) for alpha in alphas]
+    asked = (features[ask] - mean) / sd
+    return [asked @ weights for weights in ridge_weights(x.T @ x, x.T @ y, ALPHAS)]
 
 
 # What else could explain a prediction: everything that the verdict controls for.
@@ -219,7 +214,6 @@ def _predictions(
 
 GLOBAL_SIGNAL: Final = "global_signal"
 ENOUGH_ROIS_N: Final = 20  # whose mean stands in for the global signal
-_BATCH: Final = 32
 _EXPECTED: Final = {
     "motion": ("framewise_displacement", "fd", "trans", "rot", "rmsd", "dvars"),
     "heart rate": ("heart",),
@@ -245,16 +239,12 @@ def suspects(
 ) -> Nuisances:
     """Return the nuisances on the scan's grid of volumes; says what is not known."""
     settings = NuisanceSettings(tuple(channels), scan.tr_s, slices_per_tr)
-    batches = (
-        scan.windows[start : start + _BATCH] for start in range(0, len(scan), _BATCH)
-    )
-    found = window_nuisances(batches, settings)
+    found = window_nuisances(scan.batches(), settings)
     artefacts, vigilance = found.summaries()
     artefact_features, vigilance_features = found.features()
-    place = _Grid(scan.volume, len(scan.bold))
     given = {k: v for k, v in scan.confounds.items() if k != GLOBAL_SIGNAL}
     controls = [
-        place(_control(features, beside))
+        scan.on_grid(_control(features, beside))
         for features in (
             artefact_features,
             vigilance_features,
@@ -263,27 +253,15 @@ def suspects(
     ]
     global_signal, unknown = _global_signal(scan)
     return Nuisances(
-        artefacts={k: place(v) for k, v in artefacts.items()}
+        artefacts={k: scan.on_grid(v) for k, v in artefacts.items()}
         | {k: v[:, None] for k, v in given.items()},
-        vigilance={k: place(v) for k, v in vigilance.items()},
+        vigilance={k: scan.on_grid(v) for k, v in vigilance.items()},
         global_signal=global_signal,
         artefact_control=controls[0],
         vigilance_control=controls[1],
         time_control=controls[2],
         not_known=(*unknown, *_not_given(given, slices_per_tr)),
     )
-
-
-class _Grid:
-    """Puts rows of windows on the scan's volumes; nan where there is no window."""
-
-    def __init__(self, volume: IntArray, n_volumes: int) -> None:
-        self._volume, self._n_volumes = volume, n_volumes
-
-    def __call__(self, rows: FloatArray) -> FloatArray:
-        grid = np.full((self._n_volumes, rows.shape[1]), np.nan)
-        grid[self._volume] = rows
-        return grid
 
 
 def _control(features: FloatArray, beside: Beside) -> FloatArray:

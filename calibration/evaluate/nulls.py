@@ -19,7 +19,7 @@ import numpy as np
 
 from rtbold.errors import ConfigError, DataFileError
 from rtbold.messages import FloatArray
-from rtbold.truth import BoolArray, effective_n
+from rtbold.truth import BoolArray, centred_r, effective_n
 
 DRIFT_DEGREE: Final = 3
 CROSS_FITTED_REUSE: Final = 2.0
@@ -40,9 +40,7 @@ class Pairing:
     @property
     def r(self) -> FloatArray:
         """Pearson R per column; 0 where either does not vary."""
-        products: FloatArray = (self.predicted * self.measured).sum(axis=0)
-        r: FloatArray = products / self._norm
-        return r
+        return centred_r(self.predicted, self.measured)
 
     @property
     def n_eff(self) -> FloatArray:

@@ -19,7 +19,7 @@ from rtbold.calibration.evaluate.nulls import (
 )
 from rtbold.errors import ConfigError, DataFileError
 from rtbold.messages import Float32Array, FloatArray
-from rtbold.truth import autocorrelation
+from rtbold.truth import autocorrelation, pearson_r
 
 # Block-bootstrap interval of R for autocorrelated series. Pure.
 
@@ -117,8 +117,6 @@ def _politis_white(series: FloatArray) -> float:
 
 # Scores of predictions on scans that a fit never saw, with intervals and controls.
 
-MIN_SD = 1e-6  # a prediction that does not vary explains nothing: R is 0, not NaN
-
 
 @dataclass(frozen=True, slots=True)
 class MeanR:
@@ -128,20 +126,6 @@ class MeanR:
     low: float
     high: float
     p: float  # two-sided, mean over scans against 0
-
-
-def pearson_r(
-    predicted: FloatArray | Float32Array, measured: FloatArray | Float32Array
-) -> FloatArray:
-    """Return R per column of (volumes, rois); 0 where either is constant."""
-    a = predicted - predicted.mean(axis=0, dtype=np.float64)
-    b = measured - measured.mean(axis=0, dtype=np.float64)
-    sd_a = np.sqrt((a**2).mean(axis=0))
-    sd_b = np.sqrt((b**2).mean(axis=0))
-    flat = (sd_a < MIN_SD) | (sd_b < MIN_SD)
-    covariance = (a * b).mean(axis=0)
-    r: FloatArray = np.where(flat, 0.0, covariance / np.where(flat, 1, sd_a * sd_b))
-    return r
 
 
 def r_of_scans(

@@ -33,13 +33,13 @@ from rtbold.messages import (
     Float32Array,
     FloatArray,
 )
-from rtbold.models import BANDS_HZ
+from rtbold.models import FEATURE_BANDS_HZ
 
 # Every bin of the spectrum is in one band, so that the bands sum to the window. Below
 # and above the named ones the live filters leave little.
 BANDS: Final[dict[str, tuple[float, float]]] = {
     "slow": (0.0, 1.0),
-    **BANDS_HZ,
+    **FEATURE_BANDS_HZ,
     "high": (80.0, MODEL_RATE_HZ / 2),
 }
 TILE_SAMPLES: Final = 200

@@ -8,15 +8,17 @@ and window lie in one part, so the last h volumes of each are not used; series s
 the volume that is predicted, not where the prediction was made.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, Literal, get_args
 
 import numpy as np
+import torch
 
 from rtbold.calibration.evaluate.nulls import pairing
 from rtbold.calibration.fit import subject_ridge
 from rtbold.calibration.fit.base import Base
+from rtbold.calibration.fit.head import in_batches
 from rtbold.calibration.fit.protocol import (
     Clock,
     Fitted,
@@ -44,10 +46,13 @@ from rtbold.calibration.fit.target import (
     scored_target,
     targets,
 )
+from rtbold.calibration.inputs.windows import OtherEeg, on_grid
 from rtbold.messages import WINDOW_S, Float32Array, FloatArray
 
 HORIZONS: Final = (0, 1, 2, 3)
 WITHIN_R: Final = 0.02  # of the best: what looking further ahead may cost
+Kept = Literal["network", "ridge_live"]  # the models that a calibration chooses between
+KEPT: Final[tuple[Kept, ...]] = get_args(Kept)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -71,8 +76,23 @@ class FitOptions:
     now_s: Clock = untimed
     tell: Tell = untold
     wish: Wish = field(default_factory=Wish)
-    # Is given each fold's part, network and live ridge: for what is asked of them yet.
-    each: Callable[[Part, Fitted, SubjectRidge], None] = lambda *_: None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FoldModels:
+    """The models that one fold fitted."""
+
+    part: Part
+    scaling: TargetScaling
+    network: Fitted
+    ridge: SubjectRidge  # the best form, of 16 or 24 s
+    ridge_live: SubjectRidge  # the best form that a session can run
+
+    @property
+    def facts(self) -> "FoldFit":
+        """What is kept of it once it has predicted."""
+        notes, errors = self.network.notes, self.network.errors
+        return FoldFit(self.part, self.scaling, notes, errors, self.ridge.form)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -99,6 +119,8 @@ class FoldedScan:
     scored: FloatArray  # the scanner's unit: what R is taken with
     folds: tuple[FoldFit, ...]
     interrupted: bool
+    # What the same models predict from each other subject's EEG at equal scan time.
+    others: Mapping[Kept, tuple[FloatArray, ...]] = field(default_factory=dict)
 
     def r(self, name: str = "network") -> FloatArray:
         """Return R of each ROI for one of the series, without cubic drift."""
@@ -111,10 +133,14 @@ class FoldedScan:
         ----------
         volume : (windows,), number of each window's volume.
         """
-        series: FloatArray = getattr(self, name)
-        grid = np.full((n_volumes, series.shape[1]), np.nan)
-        grid[volume] = series
-        return grid
+        return on_grid(getattr(self, name), volume, n_volumes)
+
+    def others_on_grid(
+        self, name: Kept, volume: IntArray, n_volumes: int
+    ) -> tuple[FloatArray, ...]:
+        """Return what one model predicts from others' EEG, as `on_grid` does."""
+        series = self.others.get(name, ())
+        return tuple(on_grid(each, volume, n_volumes) for each in series)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -147,7 +173,11 @@ def read_scan(
 
 
 def out_of_fold(
-    session: Session, parts: Sequence[Part], options: FitOptions | None = None
+    session: Session,
+    parts: Sequence[Part],
+    options: FitOptions | None = None,
+    *,
+    others: Sequence[OtherEeg] = (),
 ) -> FoldedScan:
     """Predict every test part by what the others taught.
 
@@ -155,49 +185,86 @@ def out_of_fold(
     closed-form start; `interrupted` says so.
     """
     options = options or FitOptions()
+    folds = fit_folds(session, parts, options)
+    return predictions_of(session, folds, options, others=others)
+
+
+def fit_folds(
+    session: Session, parts: Sequence[Part], options: FitOptions
+) -> Iterator[FoldModels]:
+    """Yield the models of fold after fold; nobody else keeps them."""
     total = sum(session.strategy.n_steps(len(part.train)) for part in parts)
     pace = Pace("folds", total, now_s=options.now_s, tell=options.tell)
+    for part in parts:
+        scaling = fit_scaling(session.measured, part.train, options.target)
+        task = _task(session, part, scaling, options)
+        network = session.strategy.fit(
+            session.prepared, task, pace=pace, wish=options.wish
+        )
+        yield FoldModels(part, scaling, network, *_ridges(session.tables, task))
+
+
+def predictions_of(
+    session: Session,
+    folds: Iterable[FoldModels],
+    options: FitOptions,
+    *,
+    others: Sequence[OtherEeg] = (),
+) -> FoldedScan:
+    """Return what each fold's models predict of their test part."""
     shape = session.measured.bold.shape
     series = {name: np.full(shape, np.nan) for name in _SERIES}
-    folds = []
-    for part in parts:
-        fold, answers = _fold(session, part, options, pace)
-        for name, (rows, values) in answers.items():
+    beside = {name: tuple(np.full(shape, np.nan) for _ in others) for name in KEPT}
+    facts: list[FoldFit] = []
+    for fold in folds:
+        made, at = _pairs(session.material.volume, fold.part.test, options.horizon_tr)
+        for name, (rows, values) in _answers(session, fold, made, at).items():
             series[name][rows] = values
-        folds.append(fold)
+        for number, other in enumerate(others):
+            here = np.isin(made, other.rows)
+            for name, values in _from_other(fold, other, made[here]).items():
+                beside[name][number][at[here]] = values
+        facts.append(fold.facts)
     return FoldedScan(
         horizon_tr=options.horizon_tr,
-        folds=tuple(folds),
+        folds=tuple(facts),
         interrupted=options.wish.interrupted,
+        others=beside,
         **series,
     )
 
 
 _SERIES: Final = ("network", "ridge", "ridge_live", "base", "target", "scored")
-_Answers = dict[str, tuple[IntArray, FloatArray | Float32Array]]
 
 
-def _fold(
-    session: Session, part: Part, options: FitOptions, pace: Pace
-) -> tuple[FoldFit, _Answers]:
-    scan, horizon = session.measured, options.horizon_tr
-    scaling = fit_scaling(scan, part.train, options.target)
-    task = _task(session, part, scaling, options)
-    fitted = session.strategy.fit(session.prepared, task, pace=pace, wish=options.wish)
-    ridge, live = _ridges(session.tables, task)
-    options.each(part, fitted, live)
-    made, at = _pairs(session.material.volume, part.test, horizon)
-    prior = session.prepared.readings.prior
-    answers: _Answers = {
-        "network": (at, fitted.predict(made)),
-        "ridge": (at, ridge.predict(made)),
-        "ridge_live": (at, live.predict(made)),
-        "base": (at, prior[made]),
-        "target": (part.test, targets(scan, part.test, scaling)),
-        "scored": (part.test, scored_target(scan, part.test, scaling)),
+def _answers(
+    session: Session, fold: FoldModels, made: IntArray, at: IntArray
+) -> dict[str, tuple[IntArray, FloatArray | Float32Array]]:
+    """Return the rows and values of each series; `made` predict the rows `at`."""
+    scan, test, scaling = session.measured, fold.part.test, fold.scaling
+    return {
+        "network": (at, fold.network.predict(made)),
+        "ridge": (at, fold.ridge.predict(made)),
+        "ridge_live": (at, fold.ridge_live.predict(made)),
+        "base": (at, session.prepared.readings.prior[made]),
+        "target": (test, targets(scan, test, scaling)),
+        "scored": (test, scored_target(scan, test, scaling)),
     }
-    fold = FoldFit(part, scaling, fitted.notes, fitted.errors, ridge.form)
-    return fold, answers
+
+
+def _from_other(
+    fold: FoldModels, other: OtherEeg, made: IntArray
+) -> dict[Kept, Float32Array]:
+    """Return what a fold's models predict from another subject's EEG."""
+    if not len(made):
+        return {}
+    windows = torch.from_numpy(other.windows)
+    chosen = np.searchsorted(other.rows, made)
+    modules = (fold.network.module(), fold.ridge_live.module())
+    return {
+        name: in_batches(module, (windows,), chosen)
+        for name, module in zip(KEPT, modules, strict=True)
+    }
 
 
 def _ridges(tables: RidgeTables, task: Task) -> tuple[SubjectRidge, SubjectRidge]:

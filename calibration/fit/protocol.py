@@ -135,6 +135,16 @@ class Fitted:
         return self.network
 
 
+@dataclass(frozen=True, slots=True)
+class Hooks:
+    """How whoever started a calibration is told, and may end it."""
+
+    say: Callable[[str], None] = lambda text: None
+    tell: Tell = untold
+    now_s: Clock = untimed
+    wish: Wish | None = None  # None: only Ctrl-C inside a training step
+
+
 class Strategy(Protocol):
     """A way to fit; frozen settings, no state."""
 

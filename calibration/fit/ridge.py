@@ -31,6 +31,29 @@ N_BLOCKS: Final = 4
 _SCALE_FLOOR: Final = 1e-6  # features that do not vary say nothing
 
 
+def ridge_weights(
+    gram: FloatArray,
+    product: FloatArray,
+    penalties: Sequence[float],
+    *,
+    relative: bool = False,
+) -> list[FloatArray]:
+    """Return ``(gram + penalty I)^-1 product`` of every penalty; of an infinite one 0.
+
+    The one ridge of all fits: `gram` is of the features, or of the rows in dual form.
+
+    Parameters
+    ----------
+    gram : (n, n), symmetric, no eigenvalue below 0 but by rounding.
+    relative : penalties are in units of the mean eigenvalue.
+    """
+    values, vectors = np.linalg.eigh(gram)
+    values = np.maximum(values, 0.0)[:, None]
+    unit = max(float(values.mean()), 1e-12) if relative else 1.0
+    rotated = vectors.T @ product
+    return [vectors @ (rotated / (values + a * unit)) for a in penalties]
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class LinearHead:
     """``features @ weight + slope * prior + bias``."""
@@ -117,7 +140,8 @@ def _solved(readings: Readings, targets: Float32Array, rows: IntArray) -> Linear
     errors = _blocked_errors(part, readings.onsets_s, candidates)
     best = len(errors) - 1 - int(np.argmin(errors[::-1]))  # of equals the heaviest
     level = part.rest.mean(axis=0)
-    dual = _dual(part.kernel, part.rest - level, candidates[best : best + 1])[0]
+    chosen = candidates[best : best + 1]
+    (dual,) = ridge_weights(part.kernel, part.rest - level, chosen, relative=True)
     weight = (z.T @ dual) / scale[:, None]  # (features, rois)
     return LinearHead(
         weight=weight,
@@ -144,9 +168,8 @@ def _blocked_errors(
     place = np.arange(len(part.rows))
     for learn, check in inner_blocks(place, onsets_s[part.rows], N_BLOCKS):
         level = part.rest[learn].mean(axis=0)
-        duals = _dual(
-            part.kernel[np.ix_(learn, learn)], part.rest[learn] - level, candidates
-        )
+        inner, rest = part.kernel[np.ix_(learn, learn)], part.rest[learn] - level
+        duals = ridge_weights(inner, rest, candidates, relative=True)
         across = part.kernel[np.ix_(check, learn)]
         for i, dual in enumerate(duals):
             total[i] += float(((across @ dual + level - part.rest[check]) ** 2).sum())
@@ -157,14 +180,3 @@ def _blocked_errors(
             "are 36 s apart, so no penalty can be chosen; scan longer"
         )
     return np.asarray(total / n)
-
-
-def _dual(
-    kernel: FloatArray, rest: FloatArray, candidates: Sequence[float]
-) -> list[FloatArray]:
-    """Return (kernel + penalty)^-1 rest for every penalty; zero for an infinite one."""
-    values, vectors = np.linalg.eigh(kernel)
-    values = np.maximum(values, 0.0)[:, None]
-    unit = max(float(values.mean()), 1e-12)
-    rotated = vectors.T @ rest
-    return [vectors @ (rotated / (values + a * unit)) for a in candidates]

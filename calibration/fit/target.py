@@ -11,16 +11,12 @@ from typing import Final, Literal
 
 import msgspec
 import numpy as np
-from scipy import signal
 
 from rtbold.calibration.fit.split import IntArray, contiguous_runs
 from rtbold.errors import ConfigError, DataFileError
 from rtbold.messages import Float32Array, FloatArray
+from rtbold.truth import TARGET_CUTOFF_HZ, lowpassed
 
-LOWPASS_HZ: Final = 0.15
-LOWPASS_ORDER: Final = 5
-# Odd extension at both ends of a run, as sosfiltfilt makes it; shorter on short runs.
-PADDING_N: Final = 18
 P95: Final = 95.0
 _RELATIVE_SD_FLOOR: Final = 1e-9
 
@@ -29,7 +25,7 @@ _RELATIVE_SD_FLOOR: Final = 1e-9
 class TargetSettings:
     """How measured series become targets."""
 
-    lowpass_hz: float | None = LOWPASS_HZ
+    lowpass_hz: float | None = TARGET_CUTOFF_HZ
     drift_degree: int = 1  # 3 in a test fold at the scan's end runs off; 0: none
     method: Literal["zscore", "p95"] = "zscore"
 
@@ -205,20 +201,6 @@ def _filtered(scan: MeasuredScan, rows: IntArray, scaling: TargetScaling) -> Flo
     ends = np.cumsum([len(run) for run in runs])[:-1]
     pieces = np.split(clean, ends)
     return np.concatenate([lowpassed(p, tr_s, scaling.lowpass_hz) for p in pieces])
-
-
-def lowpassed(run: FloatArray, tr_s: float, lowpass_hz: float | None) -> FloatArray:
-    """Return one contiguous run (volumes, rois), low-passed forward and backward.
-
-    A run of one volume, and any run whose sampling holds nothing above the cutoff
-    (TR of 3.3 s and more), is returned as it came.
-    """
-    if lowpass_hz is None or lowpass_hz >= 0.5 / tr_s or len(run) < 2:
-        return run
-    sos = signal.butter(LOWPASS_ORDER, lowpass_hz, fs=1 / tr_s, output="sos")
-    padding_n = min(PADDING_N, len(run) - 1)
-    out: FloatArray = signal.sosfiltfilt(sos, run, axis=0, padlen=padding_n)
-    return out
 
 
 def _rows(matrix: FloatArray) -> tuple[tuple[float, ...], ...]:

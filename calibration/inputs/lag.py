@@ -10,12 +10,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from rtbold.calibration.fit.ridge import ridge_weights
 from rtbold.calibration.inputs.windows import CalibrationScan
+from rtbold.condition import MONITOR_BANDS_HZ
 from rtbold.messages import WINDOW_SAMPLES, FloatArray
+from rtbold.truth import pearson_r
 
 RATE_HZ = 200
 SPAN_S = 2.0  # of EEG behind one value of power
-BANDS_HZ = ((1.0, 4.0), (4.0, 8.0), (8.0, 13.0), (13.0, 30.0), (30.0, 45.0))
 USUAL_S = (2.0, 9.0)  # where a haemodynamic response may peak
 N_FOLDS = 5
 GAP_S = 36.0  # between volumes of different folds
@@ -98,7 +100,7 @@ def log_power(scan: CalibrationScan) -> FloatArray:
     """Return (windows, channels * bands), of the last 2 s before each volume."""
     n = round(SPAN_S * RATE_HZ)
     hz = np.fft.rfftfreq(n, 1 / RATE_HZ)
-    inside = [(hz >= low) & (hz < high) for low, high in BANDS_HZ]
+    inside = [(hz >= low) & (hz < high) for low, high in MONITOR_BANDS_HZ.values()]
     taper = np.hanning(n)
     rows = []
     for window_uv in scan.windows:
@@ -142,16 +144,14 @@ def _guess(
     for train, test in folds:
         mean, sd = x[train].mean(axis=0), x[train].std(axis=0) + 1e-9
         z, centre = (x[train] - mean) / sd, y[train].mean(axis=0)
-        gram = z.T @ z + ALPHA * len(train) * np.eye(x.shape[1])
-        weights = np.linalg.solve(gram, z.T @ (y[train] - centre))
+        product = z.T @ (y[train] - centre)
+        (weights,) = ridge_weights(z.T @ z, product, [ALPHA * len(train)])
         out[test] = ((x[test] - mean) / sd) @ weights
     return out
 
 
 def _mean_r(guess: FloatArray, bold: FloatArray) -> float:
-    a, b = guess - guess.mean(axis=0), bold - bold.mean(axis=0)
-    norm = np.sqrt((a**2).sum(axis=0) * (b**2).sum(axis=0)) + 1e-12
-    return float(((a * b).sum(axis=0) / norm).mean())
+    return float(pearson_r(guess, bold).mean())
 
 
 def _peak_interval(

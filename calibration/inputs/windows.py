@@ -58,6 +58,13 @@ class LeftOut:
     reasons: tuple[Reason | Literal["no_bold"], ...]
 
 
+def on_grid(rows: FloatArray, volume: np.ndarray, n_volumes: int) -> FloatArray:
+    """Return (volumes, columns), row k at `volume[k]`; nan where there is none."""
+    grid = np.full((n_volumes, rows.shape[1]), np.nan)
+    grid[volume] = rows
+    return grid
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class CalibrationScan:
     """One scan, ready to be split, filtered and fitted.
@@ -86,10 +93,27 @@ class CalibrationScan:
         """Return (chosen, channels, 3200) microvolt; all windows without a choice."""
         return self.windows if chosen is None else self.windows[np.asarray(chosen, int)]
 
+    def batches(self, n: int = 32) -> Iterator[Float32Array]:
+        """Yield the windows in order, `n` at a time."""
+        return (self.windows[i : i + n] for i in range(0, len(self), n))
+
+    def on_grid(self, rows: FloatArray) -> FloatArray:
+        """Return rows of windows by volume of the scan; nan: it has no window."""
+        return on_grid(rows, self.volume, len(self.bold))
+
     @property
     def why_left_out(self) -> dict[str, int]:
         """How many volumes have no window, by reason (a volume may have several)."""
         return dict(Counter(r for gap in self.left_out for r in gap.reasons))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class OtherEeg:
+    """Another subject's EEG at equal scan time."""
+
+    name: str
+    windows: Float32Array  # (n, channels, 3200) microvolt
+    rows: np.ndarray  # (n,), ascending: the own window that each stands beside
 
 
 def scan_of(
@@ -115,7 +139,8 @@ def scan_of(
     settings = settings or WindowSettings()
     events, clock_s = _events(eeg, alignment, settings)
     kept = _Kept(alignment, card, settings.store, clock_s=clock_s)
-    for answer, window in _answers(eeg, alignment, card, settings, events=events):
+    session = pipeline_settings(eeg, alignment, card, settings)
+    for answer, window, _ in pipeline_windows(card, session, events):
         kept.take(answer, window)
         if say is not None:
             passed_s = answer.t_end_s - clock_s - eeg.first_s
@@ -141,15 +166,15 @@ def pipeline_settings(
     return stream_settings(stream, card, schedule=schedule, intake=intake)
 
 
-def _answers(
-    eeg: EegRecording,
-    alignment: Alignment,
-    card: Card,
-    settings: WindowSettings,
-    *,
-    events: Iterable[Event],
-) -> Iterator[tuple[BoldPrediction, Float32Array | None]]:
-    """Yield what the pipeline answers, with the window that its engine was given."""
+def pipeline_windows(
+    card: Card, settings: PipelineSettings, events: Iterable[Event]
+) -> Iterator[tuple[BoldPrediction, Float32Array | None, Pipeline]]:
+    """Yield what the pipeline answers, with the window that its engine was given.
+
+    Whatever a model is trained, calibrated or scored on comes from here. None: the
+    answer has no values, so there was no window. The pipeline is as it stands after
+    the answer's event.
+    """
     given: list[Float32Array] = []
     nothing = np.zeros((1, len(card.rois)), np.float32)
 
@@ -157,10 +182,11 @@ def _answers(
         given.append(eeg_uv[0])
         return nothing
 
-    pipeline = Pipeline(card, engine, pipeline_settings(eeg, alignment, card, settings))
+    pipeline = Pipeline(card, engine, settings)
     for event in events:
         for answer in pipeline.push(event):
-            yield answer, given.pop(0) if answer.values is not None else None
+            window = given.pop(0) if answer.values is not None else None
+            yield answer, window, pipeline
 
 
 def _events(

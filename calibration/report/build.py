@@ -19,7 +19,7 @@ from rtbold.calibration.explain.attribution import (
     attribute,
     overlapping,
 )
-from rtbold.calibration.fit.folds import FoldedScan
+from rtbold.calibration.fit.folds import FoldedScan, Kept
 from rtbold.calibration.inputs.windows import CalibrationScan
 from rtbold.calibration.report.brain import known_centres
 from rtbold.calibration.report.content import (
@@ -31,7 +31,7 @@ from rtbold.calibration.report.content import (
     Traces,
     WindowFacts,
 )
-from rtbold.calibration.result import CalibrationResult, Kept
+from rtbold.calibration.result import CalibrationResult
 from rtbold.errors import DataFileError, EngineError
 
 # Windows, partners of each, steps: an explanation takes seconds, or a minute or two.
@@ -71,7 +71,7 @@ def report_content(
     ----------
     progress : is told the share of the explanation that is done, its longest part.
     """
-    scan, choice = result.gathered.scan, result.choice
+    scan, choice = result.aligned.scan, result.choice
     attributions, not_explained = _explained(result, progress or (lambda _: None))
     return ReportContent(
         subject=result.settings.subject,
@@ -84,12 +84,12 @@ def report_content(
         beside=result.beside.verdict,
         beside_name=NETWORK if choice.kept == "ridge_live" else RIDGE,
         yardstick_r=yardstick_r(result),
-        alignment=result.gathered.alignment,
+        alignment=result.aligned.alignment,
         windows=_windows(scan),
-        channels=result.gathered.channels,
+        channels=result.aligned.channels,
         traces=traces_of(result),
         chance=_chance(result),
-        lag=result.gathered.lag,
+        lag=result.aligned.lag,
         intervals=result.intervals,
         horizons=choice.horizons,
         horizon_tr=choice.horizon_tr,
@@ -137,7 +137,7 @@ def _windows(scan: CalibrationScan) -> WindowFacts:
 
 def traces_of(result: CalibrationResult) -> Traces:
     """Return what is kept beside the measurement, on the scan's grid of volumes."""
-    scan, folded = result.gathered.scan, result.folded
+    scan, folded = result.aligned.scan, result.folded
     n = len(scan.bold)
     return Traces(
         rois=scan.rois,
@@ -156,7 +156,7 @@ def yardstick_r(result: CalibrationResult) -> float | None:
     folded = result.folded
     if np.array_equal(folded.ridge, folded.ridge_live, equal_nan=True):
         return None
-    scan = result.gathered.scan
+    scan = result.aligned.scan
     series = out_of_fold_of(folded, "ridge", scan)
     target = combined(series, result.declared.column(scan.rois))
     return float(pairing(target.predicted, target.measured).r[0])
@@ -186,7 +186,7 @@ def _explained(
     network = copy.deepcopy(result.module()).eval().requires_grad_(False)
     n_windows, n_partners, n_steps = _effort(network)
     rows = np.linspace(0, len(result.windows) - 1, n_windows).round().astype(int)
-    scan, weights = result.gathered.scan, result.verdict.gate.weights
+    scan, weights = result.aligned.scan, result.verdict.gate.weights
     settings = ExplainSettings(
         n_partners=n_partners,
         n_steps=n_steps,
@@ -203,7 +203,7 @@ def _explained(
             found = attribute(
                 network,
                 result.windows[rows],
-                card=result.gathered.card,
+                card=result.aligned.card,
                 roi=roi,
                 settings=settings,
                 progress=told,
@@ -236,8 +236,8 @@ def provenance_of(result: CalibrationResult, sources: Sources) -> Groups:
 
 
 def _model(result: CalibrationResult) -> dict[str, str]:
-    base = result.base
-    card = result.gathered.card
+    base = result.aligned.base
+    card = result.aligned.card
     return {
         "Kept": result.choice.kept.replace("_live", ""),
         "Base": "nothing" if base is None else base.card.name,

@@ -1,9 +1,8 @@
-"""Scans as a model is trained on them: conditioned EEG, windows, frozen targets.
+"""Scans as a model is trained on them: the pipeline's windows, frozen targets.
 
-A scan keeps its conditioned signal once; the window of a volume is a slice of it,
-as in the live loop's ring. Filtering, the average reference and the removal of each
-window's mean are linear and per sample or per window, so a slice of the whole equals
-what the loop sees.
+A scan runs through the live pipeline. Windows overlap eightfold, so what is kept is
+the conditioned signal, once, and for each window where it lies and which spatial matrix
+the pipeline took. That gives the pipeline's window again, to the bit.
 """
 
 import hashlib
@@ -17,17 +16,25 @@ from typing import Protocol
 
 import msgspec
 import numpy as np
-from scipy import signal
 
+from rtbold import files
 from rtbold.bundle import Card, Normalisation, SeenScan
+from rtbold.calibration.inputs.windows import pipeline_windows
 from rtbold.calibration.lineage import TRAINING_N, scan_marks, volume_power
-from rtbold.condition import Conditioner
-from rtbold.electrodes import match
-from rtbold.errors import ConfigError, DataFileError
-from rtbold.messages import MODEL_RATE_HZ, WINDOW_SAMPLES, Float32Array, FloatArray
+from rtbold.condition import model_window
+from rtbold.errors import DataFileError
+from rtbold.messages import (
+    MODEL_RATE_HZ,
+    WINDOW_SAMPLES,
+    BoldPrediction,
+    Channel,
+    Float32Array,
+    FloatArray,
+)
+from rtbold.predict import PipelineSettings
 from rtbold.sim import Level, TwinRecording, TwinSettings, simulate
-
-LOWPASS_ORDER = 5
+from rtbold.truth import lowpassed
+from rtbold.window import Intake, ScheduleSettings
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -37,9 +44,10 @@ class Recording:
     name: str
     eeg_uv: Float32Array  # (channels, samples)
     rate_hz: float
-    labels: tuple[str, ...]
+    channels: tuple[Channel, ...]
     volume_onsets_s: FloatArray  # (volumes,)
     bold: FloatArray  # (volumes, rois), as measured
+    reference: str | None = "average"  # electrode name, "average", or None: not said
 
 
 class Windowed(Protocol):
@@ -59,64 +67,132 @@ class Scan:
     """One recording, ready for a model."""
 
     name: str
-    eeg_uv: Float32Array  # (channels, samples) at 200 Hz: conditioned, re-referenced
-    first: np.ndarray  # (volumes,), first sample of each volume's window
-    bold: FloatArray  # (volumes, rois), filtered, in the scanner's unit
-    onsets_s: FloatArray  # (volumes,)
+    eeg_uv: Float32Array  # (channels, samples) at 200 Hz, conditioned
+    first: np.ndarray  # (windows,), first sample of each volume's window
+    bold: FloatArray  # (windows, rois), filtered, in the scanner's unit
+    onsets_s: FloatArray  # (windows,)
     seen: SeenScan | None = None  # marks for a lineage; None: made before there were
+    # (matrices, model channels, channels); None, in older caches: `eeg_uv` is the
+    # model's channels already.
+    matrices: FloatArray | None = None
+    matrix_of: np.ndarray | None = None  # (windows,), which of them each window takes
+    remove_mean: bool = True  # of each window, as the card says
 
     def __len__(self) -> int:
-        """Return the number of volumes that have a whole window."""
+        """Return the number of volumes that have a window."""
         return len(self.first)
 
     def windows_uv(self, chosen: Sequence[int] | None = None) -> Float32Array:
-        """Return (chosen, channels, 3200) microvolt; the mean of each is removed."""
-        volumes = range(len(self)) if chosen is None else chosen
-        out = np.empty((len(volumes), len(self.eeg_uv), WINDOW_SAMPLES), np.float32)
-        for row, volume in enumerate(volumes):
-            first = self.first[volume]
-            out[row] = self.eeg_uv[:, first : first + WINDOW_SAMPLES]
-        out -= out.mean(axis=2, keepdims=True)
-        return out
+        """Return (chosen, channels, 3200) microvolt; all windows without a choice."""
+        numbers = range(len(self)) if chosen is None else chosen
+        return np.stack([self._window(number) for number in numbers])
+
+    def _window(self, number: int) -> Float32Array:
+        first = self.first[number]
+        samples_uv = self.eeg_uv[:, first : first + WINDOW_SAMPLES]
+        if self.matrices is None or self.matrix_of is None:
+            window_uv: Float32Array = samples_uv - samples_uv.mean(
+                axis=1, keepdims=True
+            )
+            return window_uv
+        matrix = self.matrices[self.matrix_of[number]]
+        return model_window(matrix, samples_uv, remove_mean=self.remove_mean)
 
 
 def conditioned(recording: Recording, card: Card) -> Scan:
-    """Run the card's causal chain over a recording.
+    """Run a recording through the live pipeline and keep what makes its windows.
 
-    Volumes whose window begins before the filters have settled are left out.
+    A volume that a session would not predict is left out.
 
     Raises
     ------
-    DataFileError : a channel of the card is missing, or no volume has a window.
+    StreamMismatch : the recording does not fit the card.
+    DataFileError : no volume has a window.
     """
-    if card.reference != "average":
-        raise ConfigError(
-            f"the card's reference is {card.reference!r}; this recipe trains on the "
-            "average reference only"
-        )
-    rows = _rows(recording, card)
-    chain = Conditioner(recording.rate_hz, len(rows), card.conditioning)
-    eeg_uv = chain(recording.eeg_uv[rows])
-    eeg_uv -= eeg_uv.mean(axis=0, keepdims=True)
-    # Samples with time < T: the window of T ends before the first one at or after T.
-    end = np.ceil(recording.volume_onsets_s * MODEL_RATE_HZ - 1e-9).astype(np.int64)
-    settled = int(np.ceil(chain.settle_s * MODEL_RATE_HZ))
-    whole = (end - WINDOW_SAMPLES >= settled) & (end <= eeg_uv.shape[1])
-    if not whole.any():
+    stream = files.Recording(
+        data_uv=recording.eeg_uv,
+        rate_hz=recording.rate_hz,
+        channels=recording.channels,
+        reference=recording.reference,
+        simulated=True,
+    )
+    onsets_s = recording.volume_onsets_s
+    tr_s = float(np.median(np.diff(onsets_s)))
+    tape = _Tape(card)
+    session = PipelineSettings(schedule=ScheduleSettings(tr_s=tr_s))
+    events = files.triggered_events(stream, [(t, "volume") for t in onsets_s.tolist()])
+    for answer, window, pipeline in pipeline_windows(card, session, events):
+        if pipeline.misfit is not None:
+            raise pipeline.misfit
+        if pipeline.intake is not None:
+            tape.take(answer, window, pipeline.intake)
+    if not tape.volumes:
         raise DataFileError(
             f"{recording.name} has no volume with {WINDOW_SAMPLES / MODEL_RATE_HZ:g} s "
             "of EEG before it; record longer, or check the volume markers"
         )
-    tr_s = float(np.median(np.diff(recording.volume_onsets_s)))
-    bold = filtered_target(recording.bold, tr_s, card.normalisation.lowpass_hz)
-    return Scan(
-        name=recording.name,
-        eeg_uv=eeg_uv,
-        first=end[whole] - WINDOW_SAMPLES,
-        bold=bold[whole],
-        onsets_s=recording.volume_onsets_s[whole],
-        seen=_marked(recording, tr_s),
-    )
+    bold = lowpassed(recording.bold, tr_s, card.normalisation.lowpass_hz)
+    return tape.scan(recording, bold, _marked(recording, tr_s))
+
+
+class _Tape:
+    """The conditioned samples of one recording, and what makes windows of them."""
+
+    def __init__(self, card: Card) -> None:
+        self._remove_mean = card.conditioning.remove_window_mean
+        self._parts: list[Float32Array] = []
+        self._n = 0  # conditioned samples in the parts
+        self._first: list[int] = []
+        self._matrices: list[FloatArray] = []
+        self._matrix_of: list[int] = []
+        self.volumes: list[int] = []
+
+    def take(
+        self, answer: BoldPrediction, window: Float32Array | None, intake: Intake
+    ) -> None:
+        """Note where the window lies; raise where it could not be made again."""
+        n_new = intake.n_conditioned - self._n
+        if n_new > 0:
+            self._parts.append(intake.samples(n_new, intake.n_conditioned).copy())
+            self._n += n_new
+        span = intake.span(answer.t_end_s)
+        volume = answer.tick.volume_index
+        # A tick without a trigger of its own is after the scan's last volume.
+        own = volume is not None and answer.tick.trigger_locked
+        if window is None or span is None or volume is None or not own:
+            return
+        matrix = intake.spatial.matrix(frozenset(intake.facts(span).bad)).matrix
+        samples_uv = intake.samples(WINDOW_SAMPLES, span.end)
+        again = model_window(matrix, samples_uv, remove_mean=self._remove_mean)
+        if n_new < 0 or not np.array_equal(again, window):
+            raise DataFileError(
+                f"the window of volume {volume} cannot be kept: the EEG has a gap. "
+                "Expected a recording without one; train on another."
+            )
+        self._first.append(span.first)
+        self._matrix_of.append(self._place(matrix))
+        self.volumes.append(volume)
+
+    def _place(self, matrix: FloatArray) -> int:
+        for place, known in enumerate(self._matrices):
+            if known is matrix or np.array_equal(known, matrix):
+                return place
+        self._matrices.append(matrix)
+        return len(self._matrices) - 1
+
+    def scan(self, recording: Recording, bold: FloatArray, seen: SeenScan) -> Scan:
+        """Return the whole scan."""
+        return Scan(
+            name=recording.name,
+            eeg_uv=np.concatenate(self._parts, axis=1),
+            first=np.array(self._first),
+            bold=bold[self.volumes],
+            onsets_s=recording.volume_onsets_s[self.volumes],
+            seen=seen,
+            matrices=np.stack(self._matrices),
+            matrix_of=np.array(self._matrix_of),
+            remove_mean=self._remove_mean,
+        )
 
 
 def _marked(recording: Recording, tr_s: float) -> SeenScan:
@@ -124,40 +200,6 @@ def _marked(recording: Recording, tr_s: float) -> SeenScan:
     first = np.ceil(recording.volume_onsets_s * recording.rate_hz - 1e-6).astype(int)
     power = volume_power(recording.eeg_uv, first, recording.rate_hz, tr_s=tr_s)
     return scan_marks(power, recording.bold).on_card(TRAINING_N)
-
-
-def _rows(recording: Recording, card: Card) -> list[int]:
-    found = match(recording.labels, card.channels)
-    missing = [
-        name for name, row in zip(card.channels, found, strict=True) if row is None
-    ]
-    if missing:
-        raise DataFileError(
-            f"{recording.name} lacks {', '.join(missing)}, expected all of "
-            f"{', '.join(card.channels)}"
-        )
-    return [row for row in found if row is not None]
-
-
-def filtered_target(
-    bold: FloatArray, tr_s: float, lowpass_hz: float | None
-) -> FloatArray:
-    """Return the low-passed series (Butterworth, order 5, zero-phase: not causal).
-
-    For targets only; nothing that runs live sees the future.
-    """
-    if lowpass_hz is None:
-        return bold
-    sos = signal.butter(LOWPASS_ORDER, lowpass_hz, fs=1 / tr_s, output="sos")
-    filtered: FloatArray = signal.sosfiltfilt(sos, bold, axis=0)
-    return filtered
-
-
-def causal_windows(
-    scan: Windowed, volumes: Sequence[int] | None = None
-) -> Float32Array:
-    """Return (volumes, channels, 3200) microvolt; the mean of each is removed."""
-    return scan.windows_uv(volumes)
 
 
 def fit_normalisation(scans: Sequence[Scan], lowpass_hz: float | None) -> Normalisation:
@@ -182,21 +224,24 @@ def normalised(bold: FloatArray, normalisation: Normalisation) -> Float32Array:
 def in_batches(scan: Windowed, size: int = 64) -> Iterator[Float32Array]:
     """Yield a scan's windows in order."""
     for start in range(0, len(scan), size):
-        yield causal_windows(scan, range(start, min(start + size, len(scan))))
+        yield scan.windows_uv(range(start, min(start + size, len(scan))))
 
 
 def data_sha256(scans: Sequence[Scan]) -> str:
     """Return a hash of everything a fit on these scans sees."""
     digest = hashlib.sha256()
     for scan in scans:
-        for array in (scan.eeg_uv, scan.first, scan.bold):
-            digest.update(np.ascontiguousarray(array).tobytes())
+        made = (scan.eeg_uv, scan.first, scan.bold, scan.matrices, scan.matrix_of)
+        for array in made:
+            if array is not None:
+                digest.update(np.ascontiguousarray(array).tobytes())
     return digest.hexdigest()
 
 
 # Scans of simulated subjects, conditioned as the live loop would, kept in a cache.
 
 _SEEN = "seen_"  # before the names of a scan's marks
+_ARRAYS = ("eeg_uv", "first", "bold", "onsets_s", "matrices", "matrix_of")
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,7 +282,7 @@ class TwinScans:
             return
         scan = conditioned(as_recording(self.recording(seed)), self.card)
         draft = self._path(seed).with_suffix(".part.npz")
-        arrays = {n: getattr(scan, n) for n in ("eeg_uv", "first", "bold", "onsets_s")}
+        arrays = {name: getattr(scan, name) for name in _ARRAYS}
         marks = {} if scan.seen is None else msgspec.structs.asdict(scan.seen)
         np.savez(draft, **arrays, **{f"{_SEEN}{n}": v for n, v in marks.items()})
         draft.replace(self._path(seed))
@@ -252,7 +297,9 @@ class TwinScans:
             if name.startswith(_SEEN)
         }
         seen = SeenScan(**marks) if marks else None  # an older cache has none
-        return Scan(name=f"twin {self.level} {seed}", **found, seen=seen)
+        name = f"twin {self.level} {seed}"
+        remove_mean = self.card.conditioning.remove_window_mean
+        return Scan(name=name, **found, seen=seen, remove_mean=remove_mean)
 
     def _path(self, seed: int) -> Path:
         chain = msgspec.json.encode(self.card.conditioning)
@@ -266,7 +313,8 @@ def as_recording(twin: TwinRecording) -> Recording:
         name=f"twin {twin.settings.level} {twin.settings.seed}",
         eeg_uv=twin.eeg_uv,
         rate_hz=twin.rate_hz,
-        labels=tuple(channel.label for channel in twin.channels),
+        channels=twin.channels,
         volume_onsets_s=twin.volume_onsets_s,
         bold=twin.bold,
+        reference=twin.settings.reference,
     )

@@ -31,7 +31,6 @@ from rtbold.calibration.evaluate.likeness import (
 from rtbold.calibration.evaluate.scores import (
     mean_r,
     other_scan_r,
-    pearson_r,
     per_roi,
     r_of_scans,
     shuffled_r,
@@ -39,8 +38,6 @@ from rtbold.calibration.evaluate.scores import (
 from rtbold.calibration.train.dataset import (
     Scan,
     TwinScans,
-    causal_windows,
-    filtered_target,
     in_batches,
 )
 from rtbold.calibration.train.fit import Split
@@ -65,6 +62,7 @@ from rtbold.models import (
     to_safetensors,
 )
 from rtbold.sim import TwinRecording, read_rois
+from rtbold.truth import lowpassed, pearson_r
 
 CHANNELS = (
     "FP1", "FP2", "F7", "F3", "FZ", "F4", "F8", "T7", "C3", "CZ",
@@ -193,9 +191,7 @@ def check_windows(scans: Sequence[Scan]) -> Float32Array:
         np.linspace(0, len(scan) - 1, CHECK_WINDOWS_PER_SCAN).round().astype(int)
         for scan in scans
     ]
-    windows = [
-        causal_windows(s, at.tolist()) for s, at in zip(scans, spread, strict=True)
-    ]
+    windows = [s.windows_uv(at.tolist()) for s, at in zip(scans, spread, strict=True)]
     return np.concatenate(windows)
 
 
@@ -254,10 +250,11 @@ def ceiling_and_oracle(
     ceilings, oracles = [], []
     for seed in test_seeds:
         recording, scan = twin.recording(seed), twin.read(seed)
-        truth = filtered_target(
+        truth = lowpassed(
             recording.bold_truth, twin.card.tr_s, twin.card.normalisation.lowpass_hz
         )
-        ceilings.append(pearson_r(truth[-len(scan) :], scan.bold).mean())
+        rows = np.searchsorted(recording.volume_onsets_s, scan.onsets_s)
+        ceilings.append(pearson_r(truth[rows], scan.bold).mean())
         lagged = _lagged_drive(recording, scan)  # (rois, volumes, lags)
         guess = np.einsum("rvl,rl->vr", lagged, weights)
         oracles.append(pearson_r(guess, scan.bold).mean())

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from rtbold.calibration.evaluate.scores import r_of_scans
-from rtbold.calibration.train.dataset import Scan, causal_windows, in_batches
+from rtbold.calibration.train.dataset import Scan, in_batches
 from rtbold.errors import ConfigError
 from rtbold.messages import Float32Array
 
@@ -222,9 +222,7 @@ def _batches(
     size = settings.batch_size
     for start in range(0, len(order) - size + 1, size):
         chosen = pairs[order[start : start + size]]
-        windows = np.concatenate(
-            [causal_windows(train.scans[s], [v]) for s, v in chosen]
-        )
+        windows = np.concatenate([train.scans[s].windows_uv([v]) for s, v in chosen])
         gain = np.exp(settings.amplitude_jitter * rng.standard_normal((size, 1, 1)))
         target = np.stack([train.targets[s][v] for s, v in chosen])
         yield (

@@ -12,11 +12,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from rtbold.calibration.evaluate.scores import pearson_r
+from rtbold.calibration.fit.ridge import ridge_weights
 from rtbold.calibration.train.dataset import in_batches
 from rtbold.calibration.train.fit import Split
 from rtbold.messages import FloatArray
 from rtbold.models import Efp, EfpConfig, LinearModel
+from rtbold.truth import pearson_r
 
 ALPHAS = tuple(float(a) for a in np.logspace(0, 6, 13))
 
@@ -143,10 +144,7 @@ def _scores(
 def _solve(folds: Sequence[_Sums], alphas: Sequence[float]) -> list[FloatArray]:
     gram = np.sum([sums.gram for sums in folds], axis=0)
     product = np.sum([sums.product for sums in folds], axis=0)
-    values, vectors = np.linalg.eigh(gram)
-    rotated = vectors.T @ product
-    positive = np.maximum(values, 0.0)[:, None]
-    return [vectors @ (rotated / (positive + alpha)) for alpha in alphas]
+    return ridge_weights(gram, product, alphas)
 
 
 # Closed-form fit of the linear models: band-power ridge and EEG finger-print.

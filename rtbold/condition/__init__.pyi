@@ -28,7 +28,7 @@ from .spatial import (
 )
 from .spectra import (
     BAND_NAMES as BAND_NAMES,
-    BANDS_HZ as BANDS_HZ,
+    MONITOR_BANDS_HZ as MONITOR_BANDS_HZ,
     SPAN_S as SPAN_S,
     WindowStatistics as WindowStatistics,
     band_powers as band_powers,

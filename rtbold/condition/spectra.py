@@ -12,19 +12,21 @@ import numpy as np
 from rtbold.errors import ConfigError
 from rtbold.messages import MODEL_RATE_HZ, Float32Array, FloatArray
 
-# Band powers of the newest seconds of conditioned EEG, for the ``bands`` topic.
+# Band powers of the newest seconds of conditioned EEG, for the ``bands`` topic. The
+# bands are those that a monitor watches: the out-of-distribution score and the lag scan
+# take them too. What a model reads has bands of its own (`models.FEATURE_BANDS_HZ`).
 #
 # Welch's method with one choice: Hann windows of 1 s, half overlapping, so that the
 # bins stand at whole hertz and each band is a sum of a few of them.
 
-BANDS_HZ: Final[dict[str, tuple[float, float]]] = {
+MONITOR_BANDS_HZ: Final[dict[str, tuple[float, float]]] = {
     "delta": (1.0, 4.0),
     "theta": (4.0, 8.0),
     "alpha": (8.0, 13.0),
     "beta": (13.0, 30.0),
     "gamma": (30.0, 45.0),
 }
-BAND_NAMES: Final = tuple(BANDS_HZ)
+BAND_NAMES: Final = tuple(MONITOR_BANDS_HZ)
 SPAN_S: Final = 4.0  # of EEG that one message looks back on
 _SEGMENT_S = 1.0
 
@@ -40,37 +42,45 @@ def band_powers(window_uv: Float32Array, rate_hz: float) -> FloatArray:
 
     Returns
     -------
-    (channels, bands), in the order of `BANDS_HZ`; each band from its lower edge up to
-    but without its upper one. A sine of amplitude a in a band has a^2 / 2.
+    (channels, bands), in the order of `MONITOR_BANDS_HZ`; each band from its lower edge
+    up to but without its upper one. A sine of amplitude a in a band has a^2 / 2.
     """
     segment_n = round(_SEGMENT_S * rate_hz)
-    if rate_hz < 2 * BANDS_HZ["gamma"][1] or window_uv.shape[1] < segment_n:
+    if rate_hz < 2 * MONITOR_BANDS_HZ["gamma"][1] or window_uv.shape[1] < segment_n:
         raise ConfigError(
             f"{window_uv.shape[1]} samples at {rate_hz:g} Hz, expected at least "
             f"{_SEGMENT_S:g} s at 90 Hz or more: band powers need both"
         )
-    density = _welch(window_uv[:, -round(SPAN_S * rate_hz) :], segment_n)
+    newest = window_uv[:, -round(SPAN_S * rate_hz) :]
+    spectra, scale = _segment_spectra(newest, segment_n)
+    # Newest first: the published sums do not change their last bit
+    power = (spectra.real**2 + spectra.imag**2)[:, ::-1]
+    density = np.asarray(power.mean(axis=1) * scale, dtype=np.float64)
     hz = np.fft.rfftfreq(segment_n, 1 / rate_hz)
     # Half a bin of slack, where the rate is no whole number of hertz.
     slack_hz = hz[1] / 2
     inside = [
         (hz >= low - slack_hz) & (hz < high - slack_hz)
-        for low, high in BANDS_HZ.values()
+        for low, high in MONITOR_BANDS_HZ.values()
     ]
     return np.stack([density[:, band].sum(axis=1) for band in inside], axis=1)
 
 
-def _welch(window_uv: Float32Array, segment_n: int) -> FloatArray:
-    """Return the mean power per bin (channels, bins) over segments."""
-    segments = np.lib.stride_tricks.sliding_window_view(window_uv, segment_n, axis=1)
+def _segment_spectra(
+    window_uv: Float32Array, segment_n: int
+) -> tuple[np.ndarray, float]:
+    """Return spectra (channels, segments, bins), and the factor of power for uV^2.
+
+    Hann windows, half overlapping, each without its mean; a bin's power is that of a
+    one-sided spectrum, so that powers of bins add up. Welch's method is their mean.
+    """
+    view = np.lib.stride_tricks.sliding_window_view(window_uv, segment_n, axis=1)
     # Count from the end, so that the newest sample is always in a segment.
-    segments = segments[:, ::-1][:, :: max(segment_n // 2, 1)]
+    segments = view[:, ::-1][:, :: max(segment_n // 2, 1)][:, ::-1]
     centred = segments - segments.mean(axis=2, keepdims=True, dtype=np.float64)
     taper = np.hanning(segment_n + 1)[:-1]
-    spectrum = np.fft.rfft(centred * taper, axis=2)
-    power = spectrum.real**2 + spectrum.imag**2
     scale = 2 / (segment_n * float((taper**2).sum()))
-    return np.asarray(power.mean(axis=1) * scale, dtype=np.float64)
+    return np.asarray(np.fft.rfft(centred * taper, axis=2)), scale
 
 
 SEGMENT: Final = 400  # samples: Hann windows of 2 s, half overlapping, bins of 0.5 Hz
@@ -90,28 +100,19 @@ class WindowStatistics:
 
 def window_statistics(window_uv: Float32Array) -> WindowStatistics:
     """Return what a window (channels, 3200) at 200 Hz, microvolt, looks like."""
-    spectra = _spectra(window_uv)  # (channels, segments, bins)
+    spectra, scale = _segment_spectra(window_uv, SEGMENT)
+    spectra = spectra * np.sqrt(scale)  # (channels, segments, bins): squared, uV^2
     hz = np.asarray(np.fft.rfftfreq(SEGMENT, 1 / MODEL_RATE_HZ), dtype=np.float64)
     power = np.mean(spectra.real**2 + spectra.imag**2, axis=1)  # (channels, bins)
     bands = [
         power[:, (hz >= low) & (hz < high)].sum(axis=1)
-        for low, high in BANDS_HZ.values()
+        for low, high in MONITOR_BANDS_HZ.values()
     ]
     return WindowStatistics(
         log_power=np.log(np.stack(bands, axis=1) + POWER_FLOOR_UV2),
         slope=_slope(power, hz),
         covariance=_covariance(spectra, hz),
     )
-
-
-def _spectra(window_uv: Float32Array) -> np.ndarray:
-    """Return (channels, segments, bins); squared and summed over bins: uV^2."""
-    view = np.lib.stride_tricks.sliding_window_view(window_uv, SEGMENT, axis=1)
-    segments = view[:, :: SEGMENT // 2]
-    centred = segments - segments.mean(axis=2, keepdims=True, dtype=np.float64)
-    taper = np.hanning(SEGMENT + 1)[:-1]
-    scale = np.sqrt(2 / (SEGMENT * float((taper**2).sum())))
-    return np.asarray(np.fft.rfft(centred * taper, axis=2) * scale)
 
 
 def _slope(power: FloatArray, hz: FloatArray) -> FloatArray:

@@ -9,7 +9,7 @@ from typing import TypedDict
 import numpy as np
 
 from rtbold.bundle import Card, check_trained
-from rtbold.condition import BAND_NAMES, BANDS_HZ, SPAN_S, band_powers
+from rtbold.condition import BAND_NAMES, MONITOR_BANDS_HZ, SPAN_S, band_powers
 from rtbold.messages import (
     MODEL_RATE_HZ,
     WINDOW_S,
@@ -277,7 +277,7 @@ def bands_message(data_uv: Float32Array, t_end_s: float) -> Bands:
         t_start=t_end_s - SPAN_S,
         t_end=t_end_s,
         bands=BAND_NAMES,
-        edges_hz=tuple(BANDS_HZ.values()),
+        edges_hz=tuple(MONITOR_BANDS_HZ.values()),
         power_uv2=tuple(shortest_all(row.astype(np.float32)) for row in powers),
     )
 

@@ -3,18 +3,17 @@
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.signal import butter, detrend, fftconvolve, sosfiltfilt
+from scipy.signal import detrend, fftconvolve
 from scipy.stats import gamma
 
 from rtbold.errors import ConfigError
 from rtbold.messages import FloatArray
 from rtbold.sim.brain import SLOW_RATE_HZ, Body, slow_times_s
 from rtbold.sim.settings import TwinSettings, generator, power_law, standardised
+from rtbold.truth import TARGET_CUTOFF_HZ, lowpassed
 
 HRF_LENGTH_S = 32.0
 SATURATION = 0.4  # of the static nonlinearity
-TARGET_CUTOFF_HZ = 0.15
-TARGET_ORDER = 5
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -50,10 +49,7 @@ def filtered_target(bold: FloatArray, tr_s: float) -> FloatArray:
             "expected at least 20; simulate or record for longer"
         )
     straight = detrend(bold, axis=0, type="linear")
-    if TARGET_CUTOFF_HZ >= 0.5 / tr_s:
-        return np.asarray(straight)  # nothing above the cut-off was sampled
-    sos = butter(TARGET_ORDER, TARGET_CUTOFF_HZ, fs=1.0 / tr_s, output="sos")
-    return np.asarray(sosfiltfilt(sos, straight, axis=0))
+    return lowpassed(np.asarray(straight), tr_s, TARGET_CUTOFF_HZ)
 
 
 def simulate_bold(settings: TwinSettings, drive: FloatArray, body: Body) -> Bold:

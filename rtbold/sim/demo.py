@@ -15,6 +15,7 @@ from rtbold.client import Body, Message, Subscriber
 from rtbold.errors import RtboldError
 from rtbold.messages import FloatArray
 from rtbold.sim.bold import filtered_target
+from rtbold.truth import pearson_r
 
 ENOUGH_VOLUMES = 60  # fewer say nothing about a correlation
 POLITE_END_S = 25.0
@@ -192,15 +193,7 @@ class DemoData:
         if len(rows) < ENOUGH_VOLUMES:
             return None
         predicted = np.array([self.predicted[measured[k]] for k in rows])
-        return correlation(predicted, target[rows])
-
-
-def correlation(a: FloatArray, b: FloatArray) -> FloatArray:
-    """Return Pearson's R of each column, (rois,); NaN for a constant one."""
-    a, b = a - a.mean(axis=0), b - b.mean(axis=0)
-    with np.errstate(invalid="ignore"):
-        r = (a * b).sum(axis=0) / np.sqrt((a**2).sum(axis=0) * (b**2).sum(axis=0))
-    return np.asarray(r)
+        return pearson_r(predicted, target[rows], constant=np.nan)
 
 
 def feed_address(settings: DemoSettings) -> str:

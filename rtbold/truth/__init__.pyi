@@ -10,9 +10,13 @@ from .pairing import (
 from .score import (
     ENOUGH_EFFECTIVE_N as ENOUGH_EFFECTIVE_N,
     LEAST_ZERO_PHASE as LEAST_ZERO_PHASE,
+    TARGET_CUTOFF_HZ as TARGET_CUTOFF_HZ,
     BoolArray as BoolArray,
     RollingR as RollingR,
     autocorrelation as autocorrelation,
+    centred_r as centred_r,
     effective_n as effective_n,
     effective_n_of_mean as effective_n_of_mean,
+    lowpassed as lowpassed,
+    pearson_r as pearson_r,
 )

@@ -14,7 +14,43 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.signal import butter, sosfilt, sosfilt_zi, sosfiltfilt
 
-from rtbold.messages import FloatArray
+from rtbold.messages import Float32Array, FloatArray
+
+# Pearson R of series side by side. Pure.
+
+LEAST_SD: Final = 1e-6  # a column that varies less explains nothing
+
+
+def pearson_r(
+    a: FloatArray | Float32Array,
+    b: FloatArray | Float32Array,
+    *,
+    constant: float = 0.0,
+) -> FloatArray:
+    """Return R of each column of two series (volumes, columns).
+
+    Parameters
+    ----------
+    constant : R where either column has an sd below 1e-6.
+    """
+    a_left: FloatArray = a - a.mean(axis=0, dtype=np.float64)
+    b_left: FloatArray = b - b.mean(axis=0, dtype=np.float64)
+    least = np.minimum((a_left**2).mean(axis=0), (b_left**2).mean(axis=0))
+    return np.where(least >= LEAST_SD**2, centred_r(a_left, b_left), constant)
+
+
+def centred_r(a: FloatArray, b: FloatArray, *, constant: float = 0.0) -> FloatArray:
+    """Return R of each column of two series without mean, 0 where missing.
+
+    Parameters
+    ----------
+    constant : R where either column is 0 throughout.
+    """
+    power = (a**2).sum(axis=0) * (b**2).sum(axis=0)
+    varies = power > 0
+    r: FloatArray = (a * b).sum(axis=0) / np.sqrt(np.where(varies, power, 1.0))
+    return np.where(varies, r, constant)
+
 
 # How many independent samples autocorrelated series hold. Pure.
 #
@@ -123,7 +159,7 @@ def rolling_r(predicted: FloatArray, measured: FloatArray) -> RollingR:
         a = _straightened(predicted[:, columns], mask)
         b = _straightened(measured[:, columns], mask)
         n_eff[columns] = effective_n(a, b, mask)
-        r[columns] = _r(a, b)
+        r[columns] = centred_r(a, b, constant=np.nan)
     r = np.where(n_eff >= ENOUGH_EFFECTIVE_N, r, np.nan)
     low, high = fisher_interval(r, n_eff)
     return RollingR(r=r, low=low, high=high, n_eff=n_eff, n=n)
@@ -150,20 +186,16 @@ def _straightened(series: FloatArray, mask: BoolArray) -> FloatArray:
     return straight
 
 
-def _r(a: FloatArray, b: FloatArray) -> FloatArray:
-    """Return R per column, nan for one that does not vary."""
-    power = (a**2).sum(axis=0) * (b**2).sum(axis=0)
-    r: FloatArray = (a * b).sum(axis=0) / np.sqrt(np.where(power > 0, power, np.nan))
-    return r
-
-
 # Low-pass of a series that comes volume by volume: causal in a session. Pure.
 
 CAUSAL_ORDER: Final = 2
-TARGET_ORDER: Final = 5  # of the zero-phase target, as in training
 MAX_HELD: Final = 2  # missing volumes in a row that are bridged
 SETTLING_CYCLES: Final = 0.6  # of the cut-off's period, until a start has worn off
 LEAST_ZERO_PHASE: Final = 20  # volumes; the padding alone needs 18
+TARGET_CUTOFF_HZ: Final = 0.15
+_TARGET_ORDER: Final = 5
+# Odd extension at both ends of a run, as sosfiltfilt makes it; shorter on short runs.
+_PADDING_N: Final = 18
 
 
 class CausalLowpass:
@@ -229,24 +261,23 @@ class CausalLowpass:
         return row
 
 
-def zero_phase(
-    series: FloatArray, cutoff_hz: float | None, tr_s: float
-) -> FloatArray | None:
-    """Return a whole run low-passed forwards and backwards, as targets are made.
+def lowpassed(run: FloatArray, tr_s: float, lowpass_hz: float | None) -> FloatArray:
+    """Return a run (volumes, columns) as targets are made: low-passed to and fro.
 
-    It sees the future of each volume: for scores after a run, never for a session.
-    None: the run is too short.
+    Butterworth of order 5. It sees the future of each volume: for training and for
+    scores after a run, never for a session. A run of one volume, and any run whose
+    sampling holds nothing above the cutoff (TR of 3.3 s and more at 0.15 Hz), is
+    returned as it came.
 
     Parameters
     ----------
-    series : (volumes, columns) of one run without holes.
+    run : one contiguous run without holes.
     """
-    if len(series) < LEAST_ZERO_PHASE:
-        return None
-    if cutoff_hz is None or cutoff_hz >= 0.5 / tr_s:
-        return series
-    sos = butter(TARGET_ORDER, cutoff_hz, fs=1 / tr_s, output="sos")
-    filtered: FloatArray = sosfiltfilt(sos, series, axis=0)
+    if lowpass_hz is None or lowpass_hz >= 0.5 / tr_s or len(run) < 2:
+        return run
+    sos = butter(_TARGET_ORDER, lowpass_hz, fs=1 / tr_s, output="sos")
+    padding_n = min(_PADDING_N, len(run) - 1)
+    filtered: FloatArray = sosfiltfilt(sos, run, axis=0, padlen=padding_n)
     return filtered
 
 
@@ -345,9 +376,9 @@ class PairHistory:
             return None
         grid = np.arange(len(measured))
         bridged = [np.interp(grid, grid[there], m[there]) for m in measured.T]
-        target = zero_phase(np.stack(bridged, axis=1), self._lowpass_hz, self._tr_s)
-        if target is None:
+        if len(measured) < LEAST_ZERO_PHASE:
             return None
+        target = lowpassed(np.stack(bridged, axis=1), self._tr_s, self._lowpass_hz)
         return rolling_r(predicted, np.where(there[:, None], target, np.nan))
 
 

@@ -142,7 +142,6 @@ def twin_windows(channels: tuple[str, ...], n: int = N_WINDOWS) -> np.ndarray:
 
     from rtbold.calibration.train.dataset import (
         as_recording,
-        causal_windows,
         conditioned,
     )
     from rtbold.calibration.train.demo import demo_card
@@ -152,7 +151,7 @@ def twin_windows(channels: tuple[str, ...], n: int = N_WINDOWS) -> np.ndarray:
     card = msgspec.structs.replace(demo_card(), channels=channels)
     duration_s = 60.0 + card.tr_s * n  # the chain needs some volumes more than `n`
     settings = TwinSettings(seed=TWIN_SEED, duration_s=duration_s, channels=channels)
-    return causal_windows(conditioned(as_recording(simulate(settings)), card))[:n]
+    return conditioned(as_recording(simulate(settings)), card).windows_uv()[:n]
 
 
 def bundle_of(model, folder: Path, name: str):  # noqa: ANN001, ANN201

@@ -73,7 +73,6 @@ def _scan(seed: int, minutes: float, card) -> tuple[np.ndarray, np.ndarray]:  # 
     """Return windows and targets of one simulated subject."""
     from rtbold.calibration.train.dataset import (
         as_recording,
-        causal_windows,
         conditioned,
         normalised,
     )
@@ -84,7 +83,7 @@ def _scan(seed: int, minutes: float, card) -> tuple[np.ndarray, np.ndarray]:  # 
         seed=seed, duration_s=60 * minutes, tr_s=card.tr_s, channels=card.channels
     )
     scan = conditioned(as_recording(simulate(settings)), card)
-    return causal_windows(scan), normalised(scan.bold, card.normalisation)
+    return scan.windows_uv(), normalised(scan.bold, card.normalisation)
 
 
 def _mean_r(

@@ -9,11 +9,18 @@ from evaluate.scans import Read, base
 from rtbold.calibration.evaluate.nulls import random_phases
 from rtbold.calibration.evaluate.scores import OutOfFold, score
 from rtbold.calibration.evaluate.verdict import ALPHA
-from rtbold.calibration.fit.folds import FitOptions, FoldedScan, Session, out_of_fold
+from rtbold.calibration.fit.folds import (
+    FitOptions,
+    FoldedScan,
+    FoldModels,
+    Session,
+    fit_folds,
+    out_of_fold,
+    predictions_of,
+)
 from rtbold.calibration.fit.head import ClosedFormHead, answers_of
-from rtbold.calibration.fit.protocol import Fitted, Material, Prepared
+from rtbold.calibration.fit.protocol import Material, Prepared
 from rtbold.calibration.fit.split import STRICT_GAP_S, Part, final_part, strict_folds
-from rtbold.calibration.fit.subject_ridge import SubjectRidge
 from rtbold.calibration.fit.target import MeasuredScan
 
 SERIES = ("network", "ridge_live")  # what a calibration chooses between
@@ -56,12 +63,12 @@ class OtherEeg:
             name: [np.full(shape, np.nan) for _ in others] for name in SERIES
         }
 
-    def each(self, part: Part, fitted: Fitted, ridge: SubjectRidge) -> None:
+    def take(self, fold: FoldModels) -> None:
         """Answer the test part's rows from the others' EEG."""
-        rows = part.test
+        rows, network, ridge = fold.part.test, fold.network.network, fold.ridge_live
         for at, other in enumerate(self._others):
             features = other.readings.features[rows]
-            self.series["network"][at][rows] = answers_of(fitted.network.head, features)
+            self.series["network"][at][rows] = answers_of(network.head, features)
             form = other.tables.forms[ridge.form]
             own = ridge.head(form.features[rows], form.prior[rows])
             self.series["ridge_live"][at][rows] = own
@@ -81,9 +88,11 @@ def fitted_folds(
 ) -> Fitting:
     """Fit five strict folds."""
     ear = OtherEeg(eeg, others)
-    session = session_of(eeg, bold)
-    options = FitOptions(each=ear.each)
-    folded = out_of_fold(session, strict_folds(eeg.onsets_s), options)
+    session, options = session_of(eeg, bold), FitOptions()
+    folds = list(fit_folds(session, strict_folds(eeg.onsets_s), options))
+    for fold in folds:
+        ear.take(fold)
+    folded = predictions_of(session, folds, options)
     return Fitting(folded, ear.series, eeg)
 
 

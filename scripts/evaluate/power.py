@@ -24,8 +24,8 @@ from rtbold.calibration.evaluate.nulls import DRIFT_DEGREE
 from rtbold.calibration.fit.folds import fit_all
 from rtbold.calibration.fit.head import answers_of
 from rtbold.calibration.fit.split import final_part
-from rtbold.calibration.fit.target import LOWPASS_HZ, lowpassed
 from rtbold.sim.settings import POWER_SEEDS
+from rtbold.truth import TARGET_CUTOFF_HZ, lowpassed
 
 DEFAULT_N = len(POWER_SEEDS)
 TRUE_R = (0.2, 0.3, 0.5)
@@ -118,7 +118,7 @@ def summary(lines: Sequence[dict]) -> dict:
 
 def _cleaned(series: np.ndarray, tr_s: float) -> np.ndarray:
     """Return the series as scores see them: low-passed, without cubic drift."""
-    low = lowpassed(series, tr_s, LOWPASS_HZ)
+    low = lowpassed(series, tr_s, TARGET_CUTOFF_HZ)
     u = np.linspace(-1, 1, len(low))
     basis = np.linalg.qr(np.polynomial.legendre.legvander(u, DRIFT_DEGREE))[0]
     return low - basis @ (basis.T @ low)

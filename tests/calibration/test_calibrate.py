@@ -98,12 +98,12 @@ def test_the_bundle_says_what_it_is(first):
 
 
 def test_the_summary_counts_volumes_once(first):
-    scan = first.result.gathered.scan
+    scan = first.result.aligned.scan
     n = len(scan.bold)
     assert f"{n - len(scan)} of {n} volumes have no window: warmup" in first.err
     poor = replace(scan, degraded={"channel_missing": 7, "interpolated": 9})
-    gathered = replace(first.result.gathered, scan=poor)
-    told = summary(replace(first.result, gathered=gathered))
+    aligned = replace(first.result.aligned, scan=poor)
+    told = summary(replace(first.result, aligned=aligned))
     assert (
         "         of "
         + f"{len(scan)} windows that are used some are degraded: "
@@ -162,15 +162,15 @@ def test_it_is_compiled_for_this_machine(first):
 
 def test_a_real_scan_proves_a_model_whatever_it_began_as(second):
     result = second.result
-    scan = replace(result.gathered.scan, simulated=False)
-    real = replace(result, gathered=replace(result.gathered, scan=scan))
+    scan = replace(result.aligned.scan, simulated=False)
+    real = replace(result, aligned=replace(result.aligned, scan=scan))
     origin = card_of(real, NOW).origin
     assert origin.verdict_on_real_data == result.verdict.fit_for_feedback
     gate = msgspec.structs.replace(result.verdict.gate, passed=True, label="specific")
     verdict = msgspec.structs.replace(result.verdict, gate=gate)
     proven = replace(real, kept=replace(real.kept, verdict=verdict))
     assert card_of(proven, NOW).origin.verdict_on_real_data
-    still = replace(proven, gathered=result.gathered)
+    still = replace(proven, aligned=result.aligned)
     assert not card_of(still, NOW).origin.verdict_on_real_data
 
 
@@ -182,16 +182,20 @@ def test_a_simulated_base_that_is_no_better_than_nothing_is_not_kept(second):
     settings = replace(result.settings, horizon=0)
     choice = choose(
         Candidates(
-            settings, result.declared, result.base, {0: poor}, result.gathered.scan
+            settings,
+            result.declared,
+            result.aligned.base,
+            {0: poor},
+            result.aligned.scan,
         )
     )
     assert (choice.kept, choice.n_choices) == ("ridge_live", 2)
     assert "simulated data, was not kept: it does not beat" in choice.reasons[0]
-    origin = msgspec.structs.replace(result.base.card.origin, simulated_lineage=False)
-    card = msgspec.structs.replace(result.base.card, origin=origin)
-    real = replace(result.base, card=card)
+    base = result.aligned.base
+    origin = msgspec.structs.replace(base.card.origin, simulated_lineage=False)
+    real = replace(base, card=msgspec.structs.replace(base.card, origin=origin))
     choice = choose(
-        Candidates(settings, result.declared, real, {0: poor}, result.gathered.scan)
+        Candidates(settings, result.declared, real, {0: poor}, result.aligned.scan)
     )
     assert (choice.kept, choice.n_choices, choice.reasons) == ("network", 1, ())
 
@@ -282,7 +286,8 @@ def test_a_full_disk_leaves_no_folder_of_a_new_subject(first, tmp_path, monkeypa
 
 
 def moved(result, root):
-    return replace(result, settings=replace(result.settings, root=root))
+    settings = replace(result.settings, root=root)
+    return replace(result, aligned=replace(result.aligned, settings=settings))
 
 
 def fill(monkeypatch, fails_at):
@@ -322,10 +327,10 @@ def second(first, folder, files, twin):
 
 def test_a_continued_model_has_the_first_as_its_base(first, second):
     card = second.bundle.card
-    assert second.result.base.sha256 == first.bundle.sha256
+    assert second.result.aligned.base.sha256 == first.bundle.sha256
     assert "S01" in " ".join(second.result.choice.reasons)
     assert card.origin.simulated_lineage
-    marks = [ran.result.gathered.marks.on_card() for ran in (first, second)]
+    marks = [ran.result.aligned.marks.on_card() for ran in (first, second)]
     kept = marks if second.result.choice.kept == "network" else marks[1:]
     assert card.lineage == Lineage(scans=tuple(kept), complete=True)
     names = [entry.name for entry in calibrations(first.root, "S01")]

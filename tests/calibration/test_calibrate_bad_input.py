@@ -9,7 +9,7 @@ from twin_scans import CHANNELS, make_scan, write_bold, write_scan
 
 pytest.importorskip("torch")
 
-from rtbold.calibration import recipe
+from rtbold.calibration import predictions
 from rtbold.cli import main
 
 TR_S = 2.1
@@ -159,7 +159,7 @@ def test_a_strategy_that_the_base_has_no_parts_for(refused, monkeypatch):
     def read_scan(*_, **__):
         raise AssertionError("the windows were read before the refusal")
 
-    monkeypatch.setattr(recipe, "read_scan", read_scan)
+    monkeypatch.setattr(predictions, "read_scan", read_scan)
     ridge = ("--base", "demo-ridge", "--channels", ",".join(CHANNELS).upper())
     refused(2, r"no attention.*--strategy head or all", *ridge, strategy="adapters")
     refused(2, r"no blocks.*--strategy head or all", *ridge, strategy="last")

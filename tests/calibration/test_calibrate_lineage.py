@@ -121,7 +121,7 @@ def test_a_bundle_carries_its_scan_on_card_and_weights(noise):
     lineage = noise.bundle.card.lineage
     assert lineage.complete
     (own,) = lineage.scans
-    assert own == noise.result.gathered.marks.on_card()
+    assert own == noise.result.aligned.marks.on_card()
     file = noise.bundle.file("weights.safetensors")
     with safe_open(file, framework="pt") as weights:
         text = weights.metadata()["rtbold.lineage"]
@@ -130,13 +130,13 @@ def test_a_bundle_carries_its_scan_on_card_and_weights(noise):
 
 def test_training_and_calibration_mark_a_scan_alike(noise, twin):
     trained = conditioned(as_recording(twin), noise.bundle.card).seen
-    shared = noise.result.gathered.marks.shared_with(trained)
+    shared = noise.result.aligned.marks.shared_with(trained)
     assert shared == (64, 64, 0, 64)  # the BOLD is another subject's
     base = msgspec.structs.replace(
         noise.bundle.card, lineage=lineage_of_training([trained])
     )
     with pytest.raises(ConfigError, match="has learned from the EEG of this scan"):
-        refuse_seen(base, noise.result.gathered.marks)
+        refuse_seen(base, noise.result.aligned.marks)
 
 
 def test_an_older_card_is_refused_on_its_own_data(noise, folder, command):
@@ -161,7 +161,7 @@ def test_an_older_card_that_cannot_be_checked_is_told(noise, folder, command):
     assert "cannot be checked" in card.note
     assert ran.result.choice.kept == "network"  # it remembers the scan
     assert ran.found["gate"]["r"] > noise.found["gate"]["r"] + 0.2
-    own = ran.result.gathered.marks.on_card()
+    own = ran.result.aligned.marks.on_card()
     assert card.lineage == Lineage(scans=(own,), complete=False)
 
 

@@ -64,7 +64,7 @@ def changed(result):
     """Return what the final fit added to each weight that it moved."""
     settings = result.settings
     start = Start("neurobolt", settings.size, settings.seed)
-    card = result.gathered.card
+    card = result.aligned.card
     before = fresh_base(card.channels, card.rois, start).network.state_dict()
     after = result.final.fitted.module().state_dict()
     moved = {name: (after[name] - before[name]).numpy() for name in before}

@@ -7,7 +7,7 @@ from rtbold.models.layers import (  # noqa: E402
     PowerSpectrum,
     surface_laplacian,
 )
-from rtbold.models.linear import BANDS_HZ, N_LAGS, LogBandPower  # noqa: E402
+from rtbold.models.linear import FEATURE_BANDS_HZ, N_LAGS, LogBandPower  # noqa: E402
 
 
 @pytest.mark.parametrize("n", [100, 200, 400, 800])
@@ -25,9 +25,9 @@ def test_tone_lands_in_its_band_and_lag():
     t_s = np.arange(3200) / 200.0
     tone = 10 * np.sin(2 * np.pi * 10 * t_s) * (t_s >= 14)
     x = torch.from_numpy(tone[None, None].astype(np.float32))
-    features = LogBandPower()(x).reshape(N_LAGS, len(BANDS_HZ))
+    features = LogBandPower()(x).reshape(N_LAGS, len(FEATURE_BANDS_HZ))
     at = np.unravel_index(int(features.argmax()), features.shape)
-    assert at == (N_LAGS - 1, list(BANDS_HZ).index("alpha"))
+    assert at == (N_LAGS - 1, list(FEATURE_BANDS_HZ).index("alpha"))
 
 
 def test_laplacian_ignores_a_constant_and_sharpens():

@@ -106,7 +106,6 @@ def test_predicts_a_twin_that_it_has_never_seen(shipped):
     from rtbold.calibration.evaluate.scores import pearson_r
     from rtbold.calibration.train.dataset import (
         as_recording,
-        causal_windows,
         conditioned,
         normalised,
     )
@@ -116,6 +115,6 @@ def test_predicts_a_twin_that_it_has_never_seen(shipped):
     card = shipped.card
     twin = simulate(TwinSettings(seed=5001, duration_s=300.0, channels=card.channels))
     scan = conditioned(as_recording(twin), card)
-    bold = open_engine(shipped, batch_size=None, n_threads=2)(causal_windows(scan))
+    bold = open_engine(shipped, batch_size=None, n_threads=2)(scan.windows_uv())
     r = pearson_r(bold, normalised(scan.bold, card.normalisation))
     assert r.mean() > 0.15

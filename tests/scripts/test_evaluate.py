@@ -16,8 +16,9 @@ from rtbold.calibration.evaluate.choose import Candidates, choose, out_of_fold_o
 from rtbold.calibration.evaluate.scores import Declared
 from rtbold.calibration.evaluate.verdict import ALPHA, VerdictSettings, judge
 from rtbold.calibration.fit.folds import FoldedScan
+from rtbold.calibration.fit.protocol import Hooks
 from rtbold.calibration.fit.split import STRICT_GAP_S
-from rtbold.calibration.gather import gather
+from rtbold.calibration.gather import align_scan, read_scan_files
 from rtbold.calibration.settings import ScanFiles
 from rtbold.sim import settings as seeds
 
@@ -159,8 +160,7 @@ def test_windows_are_those_of_a_calibration(scripts, tmp_path, session):
     xdf, tsv = write_scan(tmp_path, session.twin)
     files = ScanFiles(eeg=xdf, bold=str(tsv))
     settings = replace(scripts.confound.settings(), scan=files)
-    card = scripts.scans.shipped().card
-    found = gather(settings, card, lambda text: None).scan
+    found = align_scan(read_scan_files(settings, Hooks()), Hooks()).scan
     ours = session.material
     both, theirs_at, at = np.intersect1d(found.volume, ours.volume, return_indices=True)
     # The first volumes, while the filters settle, may be in one and not in the other.

@@ -11,7 +11,7 @@ pytest.importorskip("torch")
 from script_packages import scripts as packages
 
 from rtbold.calibration.evaluate.nulls import pairing
-from rtbold.calibration.fit.target import LOWPASS_HZ, lowpassed
+from rtbold.truth import TARGET_CUTOFF_HZ, lowpassed
 
 PARTS = ("coverage", "fit", "gate", "power", "stats", "time")
 NAMES = ("pages", "runner", *(f"evaluate.{name}" for name in PARTS))
@@ -79,7 +79,7 @@ def test_mixed_series_have_the_true_r_as_scores_take_it(scripts):
     tr_s = 2.1
     signal, noise = np.cumsum(rng.standard_normal((2, 400, 3)), axis=1)
     bold = scripts.power.mixed(signal, noise, 0.3, tr_s=tr_s)
-    low = [lowpassed(series, tr_s, LOWPASS_HZ) for series in (signal, bold)]
+    low = [lowpassed(series, tr_s, TARGET_CUTOFF_HZ) for series in (signal, bold)]
     np.testing.assert_allclose(pairing(*low).r, 0.3, atol=1e-6)
     # All of the noise is in it, its drift too.
     part = bold - noise

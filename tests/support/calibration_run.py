@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-import rtbold.calibration.recipe as recipe
+from rtbold import calibration
 from rtbold.bundle import store as bundle
 from rtbold.cli import main
 
@@ -16,7 +16,7 @@ class Ran:
 
     def __init__(self, root, *words):
         self.root, self.results = root, []
-        whole = recipe.calibrate
+        whole = calibration.calibrate
 
         def kept(*arguments):
             self.results.append(whole(*arguments))
@@ -28,7 +28,7 @@ class Ran:
             contextlib.redirect_stdout(out),
             contextlib.redirect_stderr(err),
         ):
-            patch.setattr(recipe, "calibrate", kept)
+            patch.setattr(calibration, "calibrate", kept)
             self.code = main(["calibrate", "--root", str(root), *map(str, words)])
         self.out, self.err = out.getvalue(), err.getvalue()
 

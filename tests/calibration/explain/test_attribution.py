@@ -21,13 +21,18 @@ from rtbold.calibration.explain.attribution import (
 )
 from rtbold.calibration.explain.figure import as_dict, shares_summary, span_of_half
 from rtbold.errors import ConfigError, DataFileError, EngineError
-from rtbold.models.linear import BANDS_HZ, N_LAGS, BandPowerRidge, BandPowerRidgeConfig
+from rtbold.models.linear import (
+    FEATURE_BANDS_HZ,
+    N_LAGS,
+    BandPowerRidge,
+    BandPowerRidgeConfig,
+)
 
 CHANNELS = ("FZ", "CZ", "O1")
 CARD = tiny_card(CHANNELS, ("Cuneus", "Putamen"))
-SHAPE = (len(CHANNELS), N_LAGS, len(BANDS_HZ))
+SHAPE = (len(CHANNELS), N_LAGS, len(FEATURE_BANDS_HZ))
 QUICK = ExplainSettings(n_partners=3, n_steps=8, n_draws=200)
-ALPHA = list(BANDS_HZ).index("alpha")
+ALPHA = list(FEATURE_BANDS_HZ).index("alpha")
 O1 = CHANNELS.index("O1")
 FOUR_TO_SIX_S = 5  # the lag of 2 s that ends 4 s before the volume
 WEIGHT = -0.5

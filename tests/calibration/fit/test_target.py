@@ -1,8 +1,6 @@
 import msgspec
 import numpy as np
 import pytest
-from hypothesis import given, settings, strategies as st
-from scipy import signal
 
 pytest.importorskip("torch")
 
@@ -12,11 +10,11 @@ from rtbold.calibration.fit.target import (
     TargetScaling,
     TargetSettings,
     fit_scaling,
-    lowpassed,
     scored_target,
     targets,
 )
 from rtbold.errors import ConfigError, DataFileError
+from rtbold.truth.score import lowpassed
 
 TR_S = 2.1
 
@@ -103,32 +101,6 @@ def test_scored_series_keeps_drift_and_unit():
     series = scored_target(whole, np.arange(350, 457), scaling)
     expected = lowpassed(whole.bold[350:457], TR_S, 0.15)
     np.testing.assert_allclose(series, expected, rtol=1e-12)
-
-
-def test_lowpass_is_butterworth_5_run_forward_and_backward():
-    n = 2000
-    t = np.arange(n) * TR_S
-    slow, fast = (np.sin(2 * np.pi * f * t)[:, None] for f in (0.02, 0.2))
-    out = lowpassed(slow + fast, TR_S, 0.15)
-    np.testing.assert_allclose(out[100:-100], slow[100:-100], atol=0.01)
-    b, a = signal.butter(5, 0.15, fs=1 / TR_S)
-    expected = signal.filtfilt(b, a, slow + fast, axis=0)
-    np.testing.assert_allclose(out[100:-100], expected[100:-100], atol=1e-6)
-
-
-@settings(max_examples=30, deadline=None)
-@given(n=st.integers(1, 40))
-def test_runs_of_any_length_are_filtered(n):
-    run = np.random.default_rng(n).standard_normal((n, 2))
-    out = lowpassed(run, TR_S, 0.15)
-    assert out.shape == run.shape
-    assert np.isfinite(out).all()
-
-
-def test_a_slow_scanner_needs_no_lowpass():
-    run = np.random.default_rng(0).standard_normal((50, 2))
-    assert lowpassed(run, 3.5, 0.15) is run
-    assert lowpassed(run, TR_S, None) is run
 
 
 def test_scaling_survives_json():

@@ -14,7 +14,7 @@ from rtbold.calibration.inputs.alignment import align
 from rtbold.calibration.inputs.bold import read_bold
 from rtbold.calibration.inputs.eeg import read_eeg
 from rtbold.calibration.inputs.windows import scan_of
-from rtbold.calibration.train.dataset import as_recording, causal_windows, conditioned
+from rtbold.calibration.train.dataset import as_recording, conditioned
 from rtbold.sim.settings import TwinSettings
 from rtbold.sim.twin import simulate, write_session
 
@@ -44,7 +44,7 @@ def test_a_brainvision_file_and_a_table(tmp_path):
     assert len(pairs) == len(recipe) >= 10
     theirs, ours = zip(*pairs, strict=True)
     np.testing.assert_allclose(
-        causal_windows(recipe, theirs), causal_windows(scan, ours), atol=1e-3
+        recipe.windows_uv(theirs), scan.windows_uv(ours), atol=1e-3
     )
 
 

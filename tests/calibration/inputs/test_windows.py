@@ -15,7 +15,6 @@ from rtbold.calibration.inputs.alignment import Pairing, align
 from rtbold.calibration.inputs.bold_series import BoldSeries
 from rtbold.calibration.inputs.eeg import EegRecording, TimedMarker, read_eeg
 from rtbold.calibration.inputs.windows import WindowSettings, pipeline_settings, scan_of
-from rtbold.calibration.train.dataset import causal_windows
 from rtbold.clock import HandCrankedClock
 from rtbold.errors import DataFileError, StreamMismatch
 from rtbold.files import events as recording_module
@@ -196,10 +195,8 @@ def test_windows_in_a_file_are_the_same(tmp_path):
     np.testing.assert_array_equal(inside.windows, stored.windows)
     on_disk = np.load(tmp_path / "windows.npy", mmap_mode="r")
     np.testing.assert_array_equal(on_disk[: len(stored)], inside.windows)
-    np.testing.assert_array_equal(
-        causal_windows(stored, [1, 0]), inside.windows[[1, 0]]
-    )
-    np.testing.assert_array_equal(causal_windows(stored), inside.windows)
+    np.testing.assert_array_equal(stored.windows_uv([1, 0]), inside.windows[[1, 0]])
+    np.testing.assert_array_equal(stored.windows_uv(), inside.windows)
 
 
 def test_volumes_that_a_session_would_not_predict_are_left_out_with_the_reason():

@@ -73,7 +73,7 @@ def test_series_are_those_that_were_judged(result, content):
     made = content.traces
     known = np.isfinite(made.predicted).all(axis=1)
     assert known.sum() == result.verdict.n_volumes == content.windows.n_used
-    rows = result.gathered.scan.volume
+    rows = result.aligned.scan.volume
     kept = getattr(result.folded, result.choice.kept)
     np.testing.assert_array_equal(made.predicted[rows], kept)
     assert set(made.fold[rows]) == {0, 1, 2, 3, 4}
@@ -83,7 +83,7 @@ def test_series_are_those_that_were_judged(result, content):
 
 
 def test_every_channel_of_the_model_was_judged(result, content):
-    assert [c.label for c in content.channels] == list(result.gathered.card.channels)
+    assert [c.label for c in content.channels] == list(result.aligned.card.channels)
     assert all(c.judged_s > 400 for c in content.channels)
 
 

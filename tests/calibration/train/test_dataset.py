@@ -6,15 +6,15 @@ pytest.importorskip("torch")
 from rtbold.bundle.card import Card, Origin
 from rtbold.calibration.train.dataset import (
     Recording,
-    causal_windows,
+    Scan,
     conditioned,
     data_sha256,
-    filtered_target,
     fit_normalisation,
     normalised,
 )
 from rtbold.condition.conditioner import Conditioner
-from rtbold.errors import ConfigError, DataFileError
+from rtbold.errors import DataFileError, StreamMismatch
+from rtbold.messages import Channel
 
 TR_S = 2.1
 
@@ -43,7 +43,7 @@ def recording(rate_hz=200.0, seconds=60.0, first_s=1.0025, labels=None):
         name="r",
         eeg_uv=(10 * noise + 50).astype(np.float32),
         rate_hz=rate_hz,
-        labels=labels,
+        channels=tuple(Channel(label) for label in labels),
         volume_onsets_s=first_s + TR_S * np.arange(n_volumes),
         bold=rng.standard_normal((n_volumes, 2)),
     )
@@ -68,7 +68,7 @@ def test_windows_are_slices_of_the_live_chain():
     window = signal[:, scan.first[2] : scan.first[2] + 3200]
     window = window - window.mean(axis=0)
     window = window - window.mean(axis=1, keepdims=True)
-    np.testing.assert_allclose(causal_windows(scan, [2])[0], window, atol=1e-4)
+    np.testing.assert_allclose(scan.windows_uv([2])[0], window, atol=1e-4)
 
 
 def test_windows_do_not_see_the_future():
@@ -79,37 +79,25 @@ def test_windows_do_not_see_the_future():
     changed = made.eeg_uv.copy()
     changed[:, from_sample:] = 0
     again = conditioned(
-        Recording("x", changed, 200.0, made.labels, made.volume_onsets_s, made.bold),
+        Recording("x", changed, 200.0, made.channels, made.volume_onsets_s, made.bold),
         card(),
     )
-    np.testing.assert_array_equal(
-        causal_windows(scan, range(4)), causal_windows(again, range(4))
-    )
+    np.testing.assert_array_equal(scan.windows_uv(range(4)), again.windows_uv(range(4)))
 
 
 def test_windows_have_no_mean_and_are_average_referenced():
-    windows = causal_windows(conditioned(recording(), card()))
+    windows = conditioned(recording(), card()).windows_uv()
     np.testing.assert_allclose(windows.mean(axis=2), 0, atol=1e-4)
     np.testing.assert_allclose(windows.mean(axis=1), 0, atol=1e-3)
 
 
 def test_missing_channel_short_scan_and_named_reference():
-    with pytest.raises(DataFileError, match="lacks O2"):
+    with pytest.raises(StreamMismatch, match="O2"):
         conditioned(recording(labels=("Cz", "Fp1", "O1")), card())
     with pytest.raises(DataFileError, match="no volume"):
         conditioned(recording(seconds=15.0), card())
-    with pytest.raises(ConfigError, match="average"):
+    with pytest.raises(StreamMismatch, match="FCZ"):
         conditioned(recording(), card(reference="FCZ"))
-
-
-def test_target_is_low_passed_without_delay():
-    t_s = TR_S * np.arange(300)
-    slow = np.sin(2 * np.pi * 0.05 * t_s)[:, None]
-    fast = np.sin(2 * np.pi * 0.22 * t_s)[:, None]
-    filtered = filtered_target(slow + fast, TR_S, 0.15)
-    inside = slice(30, -30)
-    np.testing.assert_allclose(filtered[inside], slow[inside], atol=0.02)
-    assert filtered_target(slow, TR_S, None) is slow
 
 
 def test_normalisation_is_frozen_from_training():
@@ -130,3 +118,22 @@ def test_data_hash_sees_every_part():
     other = conditioned(recording(first_s=1.1025), card())
     assert data_sha256([scan]) == data_sha256([scan])
     assert data_sha256([scan]) != data_sha256([other])
+
+
+def test_a_dead_channel_is_interpolated_as_in_a_session():
+    labels = ("Cz", "Fp1", "Fp2", "F3", "F4", "C3", "C4", "P3", "P4", "Pz", "O1", "O2")
+    made = recording(labels=labels)
+    made.eeg_uv[10, 6000:8000] = 0.0  # O1, ten seconds
+    scan = conditioned(made, card(channels=labels))
+    assert len(scan.matrices) == 2
+    assert set(scan.matrix_of) == {0, 1}
+    assert len(scan) == len(scan.bold) == len(scan.onsets_s) == len(scan.matrix_of)
+
+
+def test_an_older_cache_gives_the_windows_that_it_gave():
+    rng = np.random.default_rng(0)
+    signal = rng.standard_normal((3, 4000)).astype(np.float32)
+    scan = Scan("old", signal, np.array([5]), np.zeros((1, 2)), np.zeros(1))
+    window = signal[:, 5:3205].copy()[None]
+    window -= window.mean(axis=2, keepdims=True)
+    np.testing.assert_array_equal(scan.windows_uv(), window)

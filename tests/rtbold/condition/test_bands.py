@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy.signal import welch
 
-from rtbold.condition.spectra import BAND_NAMES, BANDS_HZ, band_powers
+from rtbold.condition.spectra import BAND_NAMES, MONITOR_BANDS_HZ, band_powers
 from rtbold.errors import ConfigError
 
 RATE_HZ = 200.0
@@ -31,7 +31,7 @@ def test_agrees_with_scipy():
     expected = np.stack(
         [
             density[:, (hz >= low) & (hz < high)].sum(axis=1)
-            for low, high in BANDS_HZ.values()
+            for low, high in MONITOR_BANDS_HZ.values()
         ],
         axis=1,
     )

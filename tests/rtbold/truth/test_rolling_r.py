@@ -1,7 +1,18 @@
 import numpy as np
 import pytest
+from hypothesis import given, settings, strategies as st
+from scipy import signal
 
-from rtbold.truth.score import ENOUGH_EFFECTIVE_N, CausalLowpass, rolling_r, zero_phase
+from rtbold.truth.score import (
+    ENOUGH_EFFECTIVE_N,
+    CausalLowpass,
+    Pair,
+    PairHistory,
+    centred_r,
+    lowpassed,
+    pearson_r,
+    rolling_r,
+)
 
 RNG = np.random.default_rng
 
@@ -111,13 +122,60 @@ def test_without_a_cutoff_below_nyquist_nothing_is_filtered(cutoff_hz, tr_s):
     lowpass = CausalLowpass(cutoff_hz, tr_s)
     series = RNG(0).standard_normal((30, 1))
     np.testing.assert_array_equal([lowpass(row) for row in series], series)
-    np.testing.assert_array_equal(zero_phase(series, cutoff_hz, tr_s), series)
+    np.testing.assert_array_equal(lowpassed(series, tr_s, cutoff_hz), series)
 
 
-def test_the_zero_phase_filter_has_no_delay_and_needs_twenty_volumes():
+def test_the_target_filter_has_no_delay():
     t = np.arange(200) * 2.1
     series = np.sin(2 * np.pi * 0.03 * t)[:, None]
     noisy = series + np.where(np.arange(200) % 2, 0.5, -0.5)[:, None]
-    found = zero_phase(noisy, 0.15, 2.1)
+    found = lowpassed(noisy, 2.1, 0.15)
     np.testing.assert_allclose(found[20:-20], series[20:-20], atol=0.02)
-    assert zero_phase(series[:19], 0.15, 2.1) is None
+
+
+@pytest.mark.parametrize(("n", "scored"), [(19, False), (200, True)])
+def test_a_score_after_the_run_needs_twenty_volumes(n, scored):
+    history = PairHistory(0.15, 2.1)
+    values = RNG(0).standard_normal((n, 1))
+    for volume, row in enumerate(values):
+        history.add(Pair(volume, row, row))
+    found = history.after_run(1)
+    assert (found is not None) == scored
+
+
+def test_lowpass_is_butterworth_5_run_forward_and_backward():
+    n = 2000
+    t = np.arange(n) * 2.1
+    slow, fast = (np.sin(2 * np.pi * f * t)[:, None] for f in (0.02, 0.2))
+    out = lowpassed(slow + fast, 2.1, 0.15)
+    np.testing.assert_allclose(out[100:-100], slow[100:-100], atol=0.01)
+    b, a = signal.butter(5, 0.15, fs=1 / 2.1)
+    expected = signal.filtfilt(b, a, slow + fast, axis=0)
+    np.testing.assert_allclose(out[100:-100], expected[100:-100], atol=1e-6)
+
+
+@settings(max_examples=30, deadline=None)
+@given(n=st.integers(1, 40))
+def test_runs_of_any_length_are_filtered(n):
+    run = np.random.default_rng(n).standard_normal((n, 2))
+    out = lowpassed(run, 2.1, 0.15)
+    assert out.shape == run.shape
+    assert np.isfinite(out).all()
+
+
+def test_a_slow_scanner_needs_no_lowpass():
+    run = np.random.default_rng(0).standard_normal((50, 2))
+    assert lowpassed(run, 3.5, 0.15) is run
+    assert lowpassed(run, 2.1, None) is run
+
+
+def test_pearson_r_is_numpys_and_a_constant_has_the_r_that_was_asked_for():
+    a, b = RNG(1).standard_normal((2, 50, 3))
+    expected = [np.corrcoef(x, y)[0, 1] for x, y in zip(a.T, b.T, strict=True)]
+    np.testing.assert_allclose(pearson_r(a, b), expected, atol=1e-12)
+    np.testing.assert_array_equal(
+        pearson_r(a, b), centred_r(a - a.mean(axis=0), b - b.mean(axis=0))
+    )
+    constant = np.full((50, 3), 0.1)
+    np.testing.assert_array_equal(pearson_r(a, constant), 0.0)
+    assert np.isnan(pearson_r(constant, b, constant=np.nan)).all()
