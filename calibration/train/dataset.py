@@ -31,10 +31,10 @@ from rtbold.messages import (
     Float32Array,
     FloatArray,
 )
-from rtbold.predict import PipelineSettings
+from rtbold.predict import Pipeline, PipelineSettings
 from rtbold.sim import Level, TwinRecording, TwinSettings, simulate
 from rtbold.truth import lowpassed
-from rtbold.window import Intake, ScheduleSettings
+from rtbold.window import ScheduleSettings
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -124,8 +124,7 @@ def conditioned(recording: Recording, card: Card) -> Scan:
     for answer, window, pipeline in pipeline_windows(card, session, events):
         if pipeline.misfit is not None:
             raise pipeline.misfit
-        if pipeline.intake is not None:
-            tape.take(answer, window, pipeline.intake)
+        tape.take(answer, window, pipeline)
     if not tape.volumes:
         raise DataFileError(
             f"{recording.name} has no volume with {WINDOW_SAMPLES / MODEL_RATE_HZ:g} s "
@@ -148,28 +147,34 @@ class _Tape:
         self.volumes: list[int] = []
 
     def take(
-        self, answer: BoldPrediction, window: Float32Array | None, intake: Intake
+        self, answer: BoldPrediction, window: Float32Array | None, pipeline: Pipeline
     ) -> None:
         """Note where the window lies; raise where it could not be made again."""
-        n_new = intake.n_conditioned - self._n
+        if pipeline.window is None or pipeline.intake is None:
+            return
+        n_new = pipeline.window.end_200hz - self._n
         if n_new > 0:
-            self._parts.append(intake.samples(n_new, intake.n_conditioned).copy())
+            self._parts.append(pipeline.window.latest(n_new).copy())
             self._n += n_new
-        span = intake.span(answer.t_end_s)
+        cut = pipeline.window.cut(answer.t_end_s)
         volume = answer.tick.volume_index
         # A tick without a trigger of its own is after the scan's last volume.
         own = volume is not None and answer.tick.trigger_locked
-        if window is None or span is None or volume is None or not own:
+        if window is None or cut is None or volume is None or not own:
             return
-        matrix = intake.spatial.matrix(frozenset(intake.facts(span).bad)).matrix
-        samples_uv = intake.samples(WINDOW_SAMPLES, span.end)
-        again = model_window(matrix, samples_uv, remove_mean=self._remove_mean)
-        if n_new < 0 or not np.array_equal(again, window):
+        bad, _ = pipeline.intake.bad_between(cut.source_first, cut.source_end)
+        matrix = pipeline.intake.fit.spatial.matrix(frozenset(bad)).matrix
+        again = (
+            None
+            if cut.data_uv is None
+            else model_window(matrix, cut.data_uv, remove_mean=self._remove_mean)
+        )
+        if n_new < 0 or again is None or not np.array_equal(again, window):
             raise DataFileError(
                 f"the window of volume {volume} cannot be kept: the EEG has a gap. "
                 "Expected a recording without one; train on another."
             )
-        self._first.append(span.first)
+        self._first.append(cut.first_200hz)
         self._matrix_of.append(self._place(matrix))
         self.volumes.append(volume)
 

@@ -17,11 +17,16 @@ class CutWindow:
     # block; None: not all samples are there, still or already
     source_first: int  # source index of the first and one past the last sample whose
     source_end: int  # time lies in the window
-    before_start: bool  # it begins before the filters started
+    first_200hz: int  # of the first; negative: it begins before the filters started
     bridged_share: float
     stepped: bool  # the stamps stepped
     t_needed_s: float  # time of the last sample needed, on the stream's clock
     t_needed_arrived_s: float | None
+
+    @property
+    def before_start(self) -> bool:
+        """Whether it begins before the filters started."""
+        return self.first_200hz < 0
 
     @property
     def whole(self) -> bool:
@@ -97,7 +102,7 @@ class Window:
             data_uv=self._ring.latest(WINDOW_SAMPLES, end) if whole else None,
             source_first=source_first,
             source_end=source_end,
-            before_start=first < 0,
+            first_200hz=first,
             bridged_share=bridged_n / n if n else 0.0,
             stepped=segment.stepped(source_first, source_end),
             t_needed_s=segment.time_of(needed),
