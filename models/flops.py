@@ -7,8 +7,7 @@ from torch import nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
-from rtbold.models.power import PowerSpectrum
-from rtbold.models.spectral import WINDOW_SAMPLES
+from rtbold.models.spectral import WINDOW_SAMPLES, run_by_products
 
 
 def flops_per_window(model: nn.Module, n_channels: int) -> int:
@@ -18,9 +17,7 @@ def flops_per_window(model: nn.Module, n_channels: int) -> int:
     the element-wise rest. Spectra count as the products that exported models run.
     """
     model = copy.deepcopy(model).eval()
-    for module in model.modules():
-        if isinstance(module, PowerSpectrum):
-            module.by_product = True
+    run_by_products(model)
     window = torch.zeros(1, n_channels, WINDOW_SAMPLES)
     counter = FlopCounterMode(display=False)
     # The fused CPU attention has no count; its plain form has the same products.

@@ -14,7 +14,7 @@ from typing import Any
 Step = Callable[[], Iterator[str]]
 
 
-class OutOfTime(Exception):  # noqa: N818  named for what happened, as elsewhere
+class OutOfTime(Exception):
     """The budget is used up."""
 
 

@@ -213,10 +213,12 @@ def neurobolt(budget: Budget, *, turns: int) -> Iterator[str]:
     """Give the tables of NeuroBOLT base, for two threads and one."""
     from eager_neurobolt import EagerNeuroBolt
 
+    budget.begin("windows of a simulated subject")
     model = drawn_neurobolt()
     eager = EagerNeuroBolt(model.state_dict(), model.position_index)
     windows = twin_windows(model.config.channels)
     calls = {EAGER: in_torch(eager), "rtbold in PyTorch": in_torch(model)}
+    budget.begin(f"answers of PyTorch to {len(windows)} windows")
     with torch_threads(2):
         reference = answers(calls["rtbold in PyTorch"], windows)
         check_agreement(answers(calls[EAGER], windows[:4]), reference[:4])

@@ -24,7 +24,9 @@ from rtbold.errors import EngineError
 from rtbold.messages import WINDOW_SAMPLES, Float32Array
 
 # What may lie between a spectrum's product and its square.
-_CARRIERS = frozenset(("Reshape", "Split", "VariadicSplit", "Slice", "StridedSlice"))
+_CARRIERS = frozenset(
+    ("Concat", "Reshape", "Split", "VariadicSplit", "Slice", "StridedSlice")
+)
 NO_TELEMETRY = "NNCF_CI"
 
 
