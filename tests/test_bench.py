@@ -140,13 +140,32 @@ def test_what_is_compared_takes_turns_and_the_ratio_is_of_each_turn(bench, monke
     models, order = bench.bench_models, []
     monkeypatch.setattr(models.time, "sleep", lambda seconds: None)
     rows = [models.Timed(name, lambda window, n=name: order.append(n)) for name in "ab"]
-    models.in_turns(rows, None, turns=3)
+    assert models.in_turns(rows, None, turns=3) == 3
     assert "".join(order) == ("a" * models.CALLS_PER_TURN + "b" * 2) * 4
     assert [len(row.ms) for row in rows] == [3, 3]
     slow = models.Timed("slow", None, [10.0, 90.0, 12.0])
     fast = models.Timed("fast", None, [5.0, 30.0, 4.0])
     assert models.ratio(slow, fast) == 3.0
     assert slow.spread() == "**12.0** (11.0 to 51.0)"
+
+
+def test_turns_end_with_their_time_but_there_are_three(bench, monkeypatch):
+    models = bench.bench_models
+    monkeypatch.setattr(models.time, "sleep", lambda seconds: None)
+    now_s = iter(range(1000))
+    monkeypatch.setattr(models.time, "perf_counter", lambda: float(next(now_s)))
+    rows = [models.Timed("a", lambda window: None)]
+    assert models.in_turns(rows, None, turns=30, seconds=1.0) == 3
+    rows = [models.Timed("a", lambda window: None)]
+    kept = models.in_turns(rows, None, turns=30, seconds=25.0)
+    assert 3 < kept == len(rows[0].ms) < 30
+
+
+def test_the_rows_of_a_table_follow_each_other(bench):
+    parts = ["About it.", "It:\n\n| model |\n|---|", "| `a` |", "| `b` |", "Last."]
+    assert bench.joined(parts) == (
+        "About it.\n\nIt:\n\n| model |\n|---|\n| `a` |\n| `b` |\n\nLast."
+    )
 
 
 def test_deviation_is_relative_to_what_a_roi_varies(bench):
