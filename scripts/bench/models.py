@@ -178,7 +178,7 @@ def bundle_of(model, folder: Path, name: str):  # noqa: ANN001, ANN201
 
 @functools.cache  # an export of the base size takes many seconds
 def _exported(model, n_channels: int) -> bytes:  # noqa: ANN001
-    from rtbold.models.export import to_onnx
+    from rtbold.models import to_onnx
 
     return to_onnx(model, n_channels)
 
