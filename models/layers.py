@@ -161,3 +161,72 @@ class PowerSpectrum(nn.Module):
         spectrum = torch.fft.rfft(x * self.taper)[..., self.first : self.last]
         power: Tensor = spectrum.real**2 + spectrum.imag**2
         return power
+
+
+class HalvedSpectra(nn.Module):
+    """Power spectra of pieces of n, 2 n, 4 n, ... samples; each from its halves.
+
+    For export: of a piece [a, b] the even bins are the sums of those of a and b, which
+    are there already, and the odd ones a product of a - b with half as many samples
+    (one step of Cooley and Tukey, 1965). Four lengths take 0.3 times the products.
+
+    Parameters
+    ----------
+    scales_samples : each is twice the one before it.
+
+    Attributes
+    ----------
+    order : per scale, which bin stands where: those of the scale before, then the odd.
+    """
+
+    def __init__(self, scales_samples: Sequence[int]) -> None:
+        super().__init__()
+        n = scales_samples[0]
+        bins = list(range(n // 2 + 1))
+        self.order = [torch.tensor(bins)]
+        products = [_waves(n, bins, n)]
+        for n in scales_samples[1:]:
+            odd = list(range(1, n // 2, 2))
+            bins = [2 * k for k in bins] + odd
+            self.order.append(torch.tensor(bins))
+            products.append(_waves(n // 2, odd, n))
+        self.n_samples = [scales_samples[0], *(n // 2 for n in scales_samples[1:])]
+        for i, values in enumerate(products):
+            self.register_buffer(f"waves_{i}", values.float(), persistent=False)
+
+    def forward(self, x: Tensor) -> list[Tensor]:
+        """Return per scale the power (b, c, pieces, bins) of (b, c, samples)."""
+        powers: list[Tensor] = []
+        real, imaginary = x, x  # of the scale before; none before the first
+        for i, n in enumerate(self.n_samples):
+            pieces = torch.unflatten(x, 2, (-1, n))
+            if i:
+                first, second = _halves(pieces)
+                pieces = first - second
+            parts = pieces @ self.get_buffer(f"waves_{i}")
+            new_real, new_imaginary = parts.chunk(2, dim=-1)
+            if i:
+                new_real = torch.cat([_summed(real), new_real], dim=-1)
+                new_imaginary = torch.cat([_summed(imaginary), new_imaginary], dim=-1)
+            real, imaginary = new_real, new_imaginary
+            powers.append(real**2 + imaginary**2)
+        return powers
+
+
+def _waves(n_samples: int, bins: Sequence[int], n: int) -> Tensor:
+    """Return cosines and sines (samples, 2 bins) of the bins of a piece of n."""
+    sample = torch.arange(n_samples, dtype=torch.float64)[:, None]
+    k = torch.tensor(bins, dtype=torch.float64)
+    phase = 2 * math.pi * torch.remainder(sample * k, n) / n
+    return torch.cat([phase.cos(), phase.sin()], dim=1)
+
+
+def _halves(x: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the first and the second of each pair of pieces; (b, c, w, n)."""
+    pairs = torch.unflatten(x, 2, (-1, 2))  # (b, c, w / 2, 2, n)
+    return pairs[:, :, :, 0], pairs[:, :, :, 1]
+
+
+def _summed(x: Tensor) -> Tensor:
+    first, second = _halves(x)
+    return first + second

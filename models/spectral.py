@@ -5,13 +5,13 @@ the nesting of thin modules. Shapes: b batch, c channel, w window, f bin, t step
 """
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import cast
 
 import torch
 from torch import Tensor, nn
 
-from rtbold.models.layers import PowerSpectrum
+from rtbold.models.layers import HalvedSpectra, PowerSpectrum
 from rtbold.models.linear_attention import LinearTransformer, LinearTransformerSettings
 
 SCALES_SAMPLES = (100, 200, 400, 800)  # 100 * 2^l, no overlap
@@ -31,7 +31,11 @@ class Magnitude(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return (..., n // 2 + 1) for (..., n)."""
-        magnitude = torch.sqrt(self.power(x) + TINY_POWER)
+        return self.of(self.power(x))
+
+    def of(self, power: Tensor) -> Tensor:
+        """Return the magnitude, or its logarithm, for a power of any shape."""
+        magnitude = torch.sqrt(power + TINY_POWER)
         return torch.log(magnitude + LOG_FLOOR) if self.log else magnitude
 
 
@@ -92,6 +96,7 @@ class MultiScaleSpectrum(nn.Module):
         n_windows = [WINDOW_SAMPLES // n for n in SCALES_SAMPLES]
         # Some checkpoints carry arange(C) under this name; it is not used.
         self.register_buffer("index", torch.arange(spectrum.n_channels))
+        self.halved: HalvedSpectra | None = None  # in the form that is exported
         self.magnitude = nn.ModuleList(
             Magnitude(n, spectrum.log_magnitude) for n in SCALES_SAMPLES
         )
@@ -103,25 +108,47 @@ class MultiScaleSpectrum(nn.Module):
         self.positional_encoding = SinusoidalPosition(dim, spectrum.dropout)
         self.channel_tokens = nn.Embedding(spectrum.n_channels, dim)
 
-    def _scales(self) -> Sequence[tuple[int, nn.Module, nn.Module, nn.Module]]:
-        return list(
-            zip(
-                SCALES_SAMPLES,
-                self.magnitude,
-                self.patch_embedding,
-                self.ts_embedding,
-                strict=True,
-            )
-        )
+    def halve(self) -> None:
+        """Take longer spectra from shorter ones from now on: fewer products.
+
+        For export; the weights over bins change their order with it.
+        """
+        self.halved = HalvedSpectra(SCALES_SAMPLES)
+        for order, over_bins in zip(
+            self.halved.order, self.patch_embedding, strict=True
+        ):
+            projection = cast("Projection", over_bins).projection
+            weight = projection.weight.detach()
+            projection.weight = nn.Parameter(weight[:, order].contiguous())
+
+    def _magnitudes(self, x: Tensor) -> list[Tensor]:
+        magnitudes = [cast("Magnitude", magnitude) for magnitude in self.magnitude]
+        if self.halved is not None:
+            powers = self.halved(x)
+            pairs = zip(magnitudes, powers, strict=True)
+            return [magnitude.of(power) for magnitude, power in pairs]
+        scales = zip(magnitudes, SCALES_SAMPLES, strict=True)
+        return [magnitude(torch.unflatten(x, 2, (-1, n))) for magnitude, n in scales]
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the tokens, channel by channel, steps within."""
         levels = []
-        for n, magnitude, over_bins, over_time in self._scales():
-            spectra = magnitude(torch.unflatten(x, 2, (-1, n)))  # (b, c, w, f)
+        maps = zip(self.patch_embedding, self.ts_embedding, strict=True)
+        for spectra, (over_bins, over_time) in zip(
+            self._magnitudes(x), maps, strict=True
+        ):
             windows = over_bins(spectra).transpose(2, 3)  # (b, c, d, w)
             levels.append(over_time(windows).transpose(2, 3))  # (b, c, t, d)
         tokens = torch.stack(levels).sum(0) + self.channel_tokens.weight.unsqueeze(-2)
         tokens = self.positional_encoding(tokens)  # (b, c, t, d)
         out: Tensor = self.transformer(tokens.flatten(1, 2))  # (b, c * t, d)
         return out
+
+
+def run_by_products(model: nn.Module) -> None:
+    """Change a network to the form of its spectra that every engine can run."""
+    for module in list(model.modules()):
+        if isinstance(module, PowerSpectrum):
+            module.by_product = True
+        elif isinstance(module, MultiScaleSpectrum) and module.halved is None:
+            module.halve()

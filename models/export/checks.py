@@ -10,7 +10,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from rtbold import bundle as file
 from rtbold.messages import MODEL_RATE_HZ, WINDOW_SAMPLES, Float32Array
-from rtbold.models.layers import PowerSpectrum
+from rtbold.models.spectral import run_by_products
 
 SYNTHETIC_UV = 30.0
 _HIGHPASS_HZ = 0.5  # as the live chain's; pink noise has no power limit below
@@ -79,9 +79,7 @@ def flops_per_window(model: nn.Module, n_channels: int) -> int:
     the element-wise rest. Spectra count as the products that exported models run.
     """
     model = copy.deepcopy(model).eval()
-    for module in model.modules():
-        if isinstance(module, PowerSpectrum):
-            module.by_product = True
+    run_by_products(model)
     window = torch.zeros(1, n_channels, WINDOW_SAMPLES)
     counter = FlopCounterMode(display=False)
     # The fused CPU attention has no count; its plain form has the same products.

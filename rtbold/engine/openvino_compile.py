@@ -59,7 +59,9 @@ from rtbold.messages import WINDOW_SAMPLES, Float32Array
 # worst ROI by 0.28 of its sd, with the spectra kept by 0.12, with both kept by 0.02.
 
 # What may lie between a spectrum's product and its square.
-_CARRIERS = frozenset(("Reshape", "Split", "VariadicSplit", "Slice", "StridedSlice"))
+_CARRIERS = frozenset(
+    ("Concat", "Reshape", "Split", "VariadicSplit", "Slice", "StridedSlice")
+)
 NO_TELEMETRY = "NNCF_CI"
 
 

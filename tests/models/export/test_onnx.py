@@ -11,6 +11,8 @@ from architectures import CHANNELS, VARIANTS, made, windows  # noqa: E402
 from rtbold.bundle import store as bundle  # noqa: E402
 from rtbold.bundle.card import Card, Origin  # noqa: E402
 from rtbold.engine.opening import open_engine  # noqa: E402
+from rtbold.engine.openvino import open_core  # noqa: E402
+from rtbold.engine.openvino_compile import float_products  # noqa: E402
 from rtbold.errors import BundleError, EngineError  # noqa: E402
 from rtbold.models.export import onnx as export  # noqa: E402
 from rtbold.models.registry import name_of, options_of  # noqa: E402
@@ -41,6 +43,25 @@ def write(model, folder, *, n_rois=3, onnx_file=None):
         "weights.safetensors": export.to_safetensors(model),
     }
     return bundle.write(folder / "t.rtbold", card, contents)
+
+
+@pytest.mark.heavy
+def test_int8_leaves_every_spectrum_in_floating_point(tmp_path):
+    graph = write(made("neurobolt published form"), tmp_path).file("model.onnx")
+    model = open_core().read_model(graph)
+    model.reshape({"eeg_uv": [1, len(CHANNELS), 3200]})
+    products = [n for n in model.get_ops() if n.get_type_name() == "MatMul"]
+    rows = [100, 100, 200, 400]  # of cosines and sines: a piece, then halves of three
+    waves = {
+        n.get_friendly_name(): shape[0]
+        for n in products
+        for shape in [tuple(n.input(1).get_shape())]
+        if shape in {(100, 102), (100, 100), (200, 200), (400, 400)}
+    }
+    assert sorted(waves.values()) == rows
+    assert (
+        set(waves) <= float_products(model) < {n.get_friendly_name() for n in products}
+    )
 
 
 @pytest.mark.heavy
