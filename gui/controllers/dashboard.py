@@ -9,8 +9,9 @@ from rtbold.client import CurveKeys
 from rtbold.gui.controllers.session import SessionController
 from rtbold.gui.state.address import Address, address_of
 from rtbold.gui.state.dashboard import DashboardState
-from rtbold.gui.state.received_kinds import Bye, Hello, Link, Received
+from rtbold.gui.state.received import Link, Received
 from rtbold.gui.state.words import Level, doubt
+from rtbold.publish import Bye, Hello
 
 # What the dashboard's controller needs from outside: a feed's reader, a session.
 
@@ -224,7 +225,7 @@ class DashboardController:
         if self.address is None:
             return
         hello = self._hello()
-        where = self.address.command_address(hello.control_port if hello else None)
+        where = self.address.command_address(hello.ports.control if hello else None)
         if where != self.commands.address:
             self.commands.connect_to(where, keys=self._keys)
 

@@ -9,8 +9,7 @@ from collections.abc import Callable, Iterable
 from typing import Protocol
 
 from rtbold.client import CurveKeys, Message, Subscriber
-from rtbold.gui.state.received import parse
-from rtbold.gui.state.received_kinds import EegBlock, Link, Received
+from rtbold.gui.state.received import EegBlock, Link, Received, parse
 
 POLL_S = 0.05
 LINK_EVERY_S = 0.1

@@ -7,7 +7,7 @@ from typing import Final, Literal
 
 from rtbold.gui.state.dashboard import DashboardState
 from rtbold.gui.state.headline import ShownValue
-from rtbold.gui.state.received_kinds import FeedbackValue
+from rtbold.gui.state.received import FeedbackValue
 from rtbold.gui.state.roi_traces import signed, trigger_step_ms
 
 SHARP_MS = 0.5  # below, a trigger is on time
@@ -106,7 +106,7 @@ def origin_words(state: DashboardState) -> str:
     hello, fb = state.hello, state.fb
     origin = fb.model_origin if fb else hello.model_origin if hello else ""
     reasons = fb.reasons if fb else ()
-    simulated_eeg = hello is not None and hello.simulated
+    simulated_eeg = hello is not None and hello.simulated_stream
     if simulated_eeg and origin == "simulated":
         return "SIMULATED EEG AND MODEL: nothing here comes from a brain"
     if simulated_eeg:

@@ -9,7 +9,8 @@ from typing import Final, Literal
 
 import numpy as np
 
-from rtbold.gui.state.received_kinds import BandPowers, EegBlock, Float32Array
+from rtbold.gui.state.received import BandPowers, EegBlock
+from rtbold.messages import Float32Array
 
 HOLE_S = 0.1  # by which stamps may run ahead of the sample count before time was lost
 MOST_SECONDS = 60.0

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from rtbold.gui.state.received_kinds import Link
+from rtbold.gui.state.received import Link
 from rtbold.messages import Reason, Status
 
 Level = Literal["ok", "degraded", "invalid", "warmup", "paused", "silent", "none"]

@@ -17,9 +17,9 @@ from PyQt6.QtWidgets import (
 
 from rtbold.gui.state.dashboard import DashboardState
 from rtbold.gui.state.preferences import Colours
-from rtbold.gui.state.received_kinds import Phase
 from rtbold.gui.state.session_words import span_words
 from rtbold.gui.views.drawing import fitted
+from rtbold.publish import Phase
 
 VERSION = 1  # of the blob; another one is left alone
 

@@ -21,9 +21,9 @@ from rtbold.gui.state.event_log import MOST_LINES, LogEntry
 from rtbold.gui.state.latency import BudgetRow, trigger_row
 from rtbold.gui.state.losses import loss_words
 from rtbold.gui.state.preferences import Colours
-from rtbold.gui.state.received_kinds import LogLevel
 from rtbold.gui.state.session_words import wall_words
 from rtbold.gui.views.drawing import draw_ground, draw_line, scaled
+from rtbold.publish import LogLevel
 
 MARGIN = 8.0
 COLUMNS = 4

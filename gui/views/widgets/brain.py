@@ -20,10 +20,10 @@ from PyQt6.QtWidgets import QWidget
 
 from rtbold.gui.state.dashboard import DashboardState
 from rtbold.gui.state.preferences import Colours
-from rtbold.gui.state.received_kinds import Prediction
 from rtbold.gui.state.words import reason_words, status_words
 from rtbold.gui.views.drawing import Drawn
 from rtbold.gui.views.widgets.assets import Side, brain_outline, roi_dots
+from rtbold.publish import PredRoi
 
 # Three views of a brain on one sheet: what is seen from where. Pure.
 
@@ -180,10 +180,10 @@ def dot_colour(share: float, colours: Colours) -> tuple[int, int, int]:
     return red, green, blue
 
 
-def _column(values: FloatArray | None, n: int) -> list[float | None]:
-    if values is None or len(values) != n:
-        return [None] * n
-    return [float(v) if np.isfinite(v) else None for v in values]
+def _column(
+    values: tuple[float | None, ...] | None, n: int
+) -> tuple[float | None, ...]:
+    return (None,) * n if values is None or len(values) != n else values
 
 
 def _lost_words(lost: Sequence[str]) -> list[str]:
@@ -195,7 +195,7 @@ def _lost_words(lost: Sequence[str]) -> list[str]:
 
 
 def _status_words(
-    prediction: Prediction | None, scores: Sequence[float | None]
+    prediction: PredRoi | None, scores: Sequence[float | None]
 ) -> list[str]:
     if prediction is None:
         return ["No prediction yet: hollow dots."]

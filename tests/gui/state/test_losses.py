@@ -2,7 +2,7 @@ from feed_messages import Played
 
 from rtbold.gui.state.dashboard import DashboardState
 from rtbold.gui.state.losses import loss_words
-from rtbold.gui.state.received_kinds import Link
+from rtbold.gui.state.received import Link
 
 
 def test_nothing_lost_nothing_said():
