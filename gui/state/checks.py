@@ -219,7 +219,7 @@ def _channel_state(said: dict[str, Any]) -> str:
     return "alias" if said.get("match") == "alias" and state == "good" else state
 
 
-# Which settings differ between two command lines, by the names of the page. Pure.
+# Which settings differ between two command lines, by the names of the page.
 
 NAMES = {
     "--stream": "the EEG stream",
@@ -290,7 +290,7 @@ def _listed(names: list[str]) -> str:
     return f"{', '.join(first)} and {last}" if first else last
 
 
-# How old a check is, and whether it is still one of these settings. Pure.
+# How old a check is, and whether it is still one of these settings.
 
 AgeLevel = Literal["none", "fresh", "old", "changed"]
 OLD_S = 600.0  # cables, electrodes and other programs have had their time
@@ -336,7 +336,7 @@ def ago_words(age_s: float) -> str:
     return f"{minutes} min ago" if minutes else "less than a minute ago"
 
 
-# What the operator writes down before a run: impedance, light, eyes. Pure.
+# What the operator writes down before a run: impedance, light, eyes.
 
 EYES = ("open", "closed", "open and closed")
 LIGHT = ("on", "dimmed", "off")
@@ -371,7 +371,7 @@ def notes_of_start(
     return tuple(text[:LONGEST_NOTE] for text in told)
 
 
-# Whether the run that is marked may be started now. Pure.
+# Whether the run that is marked may be started now.
 
 
 def hindrance(

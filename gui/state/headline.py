@@ -13,7 +13,7 @@ from rtbold.gui.state.received import FeedbackValue, Link
 from rtbold.gui.state.words import INFORMING, Level, reason_words, status_words
 from rtbold.publish import Bye, Heartbeat, Hello
 
-# The rule for apps: a usable value, the last one held for one TR, then neutral. Pure.
+# The rule for apps: a usable value, the last one held for one TR, then neutral.
 #
 # The same rule as `rtbold.client.Subscriber.feedback`, by the publisher's stamps: a
 # backlog is no news, whenever it is read.

@@ -268,7 +268,7 @@ def _nan(value: float | None) -> float:
     return math.nan if value is None else value
 
 
-# Predicted and measured values of the target, volume by volume. Pure.
+# Predicted and measured values of the target, volume by volume.
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -100,7 +100,7 @@ def _seconds(said: object) -> float | None:
     return float(said) if isinstance(said, int | float) else None
 
 
-# The figures of a rehearsal in words, in the order in which one reads them. Pure.
+# The figures of a rehearsal in words, in the order in which one reads them.
 
 UNITS: Final = {"s": "s", "ms": "ms", "hz": "Hz", "mb": "MB", "gb": "GB", "uv": "µV"}
 BYTES_PER_MB: Final = 1e6
@@ -186,7 +186,7 @@ def _figure_text(value: object) -> str:
     return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
-# A rehearsal on one page for printing, where it left none of its own. Pure.
+# A rehearsal on one page for printing, where it left none of its own.
 
 
 def as_html(rehearsal: Rehearsal, *, title: str) -> str:
@@ -214,7 +214,7 @@ def verdict_words(rehearsal: Rehearsal) -> tuple[str, str]:
     return VERDICT_WORDS[rehearsal.verdict or "no-go"]
 
 
-# What the rehearsal page says beside its verdict. Pure.
+# What the rehearsal page says beside its verdict.
 
 NOTHING_YET = (
     "A rehearsal runs the real path for some minutes: streams, triggers, model, "

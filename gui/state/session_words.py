@@ -98,7 +98,7 @@ def _counts(state: DashboardState) -> str:
     return f"{quality.n_triggers_missed} missed, {quality.n_triggers_double} double"
 
 
-# What must never be taken for real, and what predicts; in words. Pure.
+# What must never be taken for real, and what predicts; in words.
 
 
 def origin_words(state: DashboardState) -> str:
@@ -129,7 +129,7 @@ def model_words(state: DashboardState) -> str:
     return f"Model {hello.model_name}{whose}{by}"
 
 
-# What the target panel says: the value, its interval, and which BOLD it is. Pure.
+# What the target panel says: the value, its interval, and which BOLD it is.
 
 NEUTRAL_WORDS: Final = "apps show their neutral screen"
 NOTHING: Final = "\u2014"  # a dash that is wide enough to be seen

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Literal, get_args
 
-# The runs of one session: planned, running, done. Pure.
+# The runs of one session: planned, running, done.
 
 RunKind = Literal["localiser", "baseline", "training", "transfer"]
 RunState = Literal["planned", "running", "done", "aborted"]

@@ -119,14 +119,12 @@ class ScopeBuffer:
             self._ring[:, columns] = kept_uv
 
 
-# Whether the participant may be getting drowsy: an indicator, not a sleep stage. Pure.
+# Whether the participant may be getting drowsy: an indicator, not a sleep stage.
 #
 # The log-ratio of alpha to theta and delta at the back of the head, against its own
 # first minutes. As wakefulness fades with eyes closed, alpha gives way to slower
-# rhythms
-# (the first Hori stages; Hori, Hayashi and Morikawa 1994). With eyes open there is
-# little
-# alpha, and the indicator says little.
+# rhythms (the first Hori stages; Hori, Hayashi and Morikawa 1994). With eyes open there
+# is little alpha, and the indicator says little.
 
 POSTERIOR: Final = ("O1", "O2", "Oz", "POz", "PO3", "PO4", "PO7", "PO8", "P3", "P4",
                     "Pz", "P7", "P8")  # fmt: skip

@@ -186,7 +186,7 @@ def likeness_words(unlikeness: float | None) -> LikenessWords:
     )
 
 
-# Why nothing is heard at an address, and what to do. Pure.
+# Why nothing is heard at an address, and what to do.
 
 
 def doubt(link: Link | None, feed: str) -> str:

@@ -28,6 +28,7 @@ from rtbold.publish import (
     FeedbackSettings,
     FeedSettings,
     Log,
+    LogLevel,
     Message,
     Ports,
     SessionState,
@@ -341,9 +342,9 @@ class FakeSession:
             return "stalled"
         return "waiting" if around.trigger == "waiting" else "running"
 
-    def _say(self, level: str, text: str) -> None:
+    def _say(self, level: LogLevel, text: str) -> None:
         if not self._hung:
-            self._outlet.publish(Log(level=level, text=text))  # type: ignore[arg-type]
+            self._outlet.publish(Log(level=level, text=text))
 
 
 # Sockets and clock for a fake session.

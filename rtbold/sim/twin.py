@@ -195,8 +195,7 @@ def _neural_uv(
 # A twin session as files: BrainVision EEG with volume triggers, BOLD and truth as TSV.
 #
 # The folder says of itself that it is simulated. It is written under a temporary name
-# and
-# moved into place, so nothing half-written is ever found under its own.
+# and moved into place, so nothing half-written is ever found under its own.
 
 
 def write_session(settings: TwinSettings, folder: Path) -> Path:

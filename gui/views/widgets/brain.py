@@ -25,7 +25,7 @@ from rtbold.gui.views.drawing import Drawn
 from rtbold.gui.views.widgets.assets import Side, brain_outline, roi_dots
 from rtbold.publish import PredRoi
 
-# Three views of a brain on one sheet: what is seen from where. Pure.
+# Three views of a brain on one sheet: what is seen from where.
 
 FloatArray = NDArray[np.float64]
 GAP_MM: Final = 14.0
@@ -97,7 +97,7 @@ def _middle_mm(side: Side) -> tuple[float, float]:
     return float(middle[0]), float(middle[1])
 
 
-# What the glass brain says of each ROI: place, z, value, in words. Pure.
+# What the glass brain says of each ROI: place, z, value, in words.
 
 LIMIT_Z: Final = 3.0
 SIGN_FROM_Z: Final = 1.0  # dots further out carry a plus or a minus
