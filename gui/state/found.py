@@ -175,7 +175,7 @@ def _read(text: str, kind: type[_Seen]) -> tuple[_Seen, ...] | None:
         if not isinstance(rows, list):
             return None
         named = [row for row in rows if isinstance(row, dict) and row.get("name")]
-        return msgspec.convert(list(map(_told, named)), tuple[kind, ...])
+        return tuple(msgspec.convert(_told(row), kind) for row in named)
     except (ValueError, RecursionError):
         return None
 
