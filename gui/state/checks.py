@@ -1,4 +1,4 @@
-"""The pre-flight list: what was found, what blocks a start, what was overridden."""
+"""The pre-flight list: what it found, what blocks a start, what overrides. Pure."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""What child processes found: streams on the network, subjects and models. Pure."""
+"""What child processes found: streams, subjects, models; the twin's dry run. Pure."""
 
 import json
 from collections.abc import Iterable, Mapping

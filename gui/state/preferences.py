@@ -1,4 +1,4 @@
-"""What the dashboard remembers between two days."""
+"""What the dashboard remembers between two days, and the colours to choose from."""
 
 import math
 from collections.abc import Callable, Mapping

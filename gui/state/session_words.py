@@ -1,4 +1,4 @@
-"""Times in words: of the wall, of the last value, of a TR that runs. Pure."""
+"""The session page in words: times, the TR, origin, the target, losses. Pure."""
 
 import math
 from dataclasses import dataclass
@@ -96,6 +96,19 @@ def _counts(state: DashboardState) -> str:
     if quality is None:
         return ""
     return f"{quality.n_triggers_missed} missed, {quality.n_triggers_double} double"
+
+
+def loss_words(state: DashboardState) -> str:
+    """Return what was dropped since the session began; empty: nothing."""
+    beat, quality, link = state.beat, state.quality, state.link
+    counts = (
+        (beat.n_encode_errors if beat else 0, "messages not encoded"),
+        (quality.n_overflow_samples if quality else 0, "samples dropped"),
+        (quality.n_triggers_implausible if quality else 0, "triggers ignored"),
+        (beat.n_dropped if beat else 0, "messages dropped in its feed"),
+        (link.n_dropped if link else 0, "messages dropped in this window"),
+    )
+    return ", ".join(f"{n} {what}" for n, what in counts if n)
 
 
 # What must never be taken for real, and what predicts; in words.

@@ -1,4 +1,4 @@
-"""What the operator chose on the set-up page, and the command line that it makes."""
+"""Runs and settings that the operator chose; the command lines they make. Pure."""
 
 import math
 import os.path

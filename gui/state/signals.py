@@ -1,4 +1,4 @@
-"""The last seconds of EEG on one grid, with holes where nothing came. Pure."""
+"""The last seconds of EEG on one grid, and whether they look drowsy. Pure."""
 
 import math
 import statistics

@@ -1,4 +1,4 @@
-"""Text that is drawn by hand: fitted, elided, in a colour."""
+"""What widgets that draw themselves share: text that fits, ground, colours, tips."""
 
 import math
 

@@ -1,4 +1,4 @@
-"""A bar over all pages: what the operator has to know, with what to do about it."""
+"""A bar over all pages: what the operator has to know, faults of the window too."""
 
 import logging
 import sys

@@ -1,4 +1,4 @@
-"""Splitters of the session page, and how their sizes are kept."""
+"""Parts of the session page: splitters, the protocol's phase, a veil over old data."""
 
 import json
 from collections.abc import Iterable, Mapping, Sequence

@@ -1,4 +1,4 @@
-"""The status: symbol and word, why and what to do; the banner of what is not real."""
+"""Panels of the session page: status, origin, the value that is fed back, the TR."""
 
 import math
 import time
