@@ -193,11 +193,6 @@ class Topography(QWidget):
         """The band that is shown."""
         return self._choice.currentText()
 
-    def set_band(self, band: str) -> None:
-        """Show another band."""
-        self._choice.setCurrentText(band)
-        self._draw_again()
-
     def set_colours(self, colours: Colours) -> None:
         """Draw in another theme."""
         self._colours = colours
