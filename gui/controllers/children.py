@@ -220,12 +220,9 @@ def _apart() -> dict[str, Any]:
 # The dashboard gives way to the session; what it starts does not.
 #
 # A frame that is painted some milliseconds later is not seen; a prediction is late by
-# as
-# much. On Linux niceness and policy belong to a thread and are handed down to the
-# threads
-# and processes that it makes, and giving niceness back takes a privilege. So children
-# are
-# started by a thread that was made before this one gave way.
+# as much. On Linux niceness and policy belong to a thread and are handed down to the
+# threads and processes that it makes, and giving niceness back takes a privilege. So
+# children are started by a thread that was made before this one gave way.
 
 NICER: Final = 5  # a third of the usual share, where all cores are wanted by others
 _Started = TypeVar("_Started")

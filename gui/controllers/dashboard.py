@@ -3,50 +3,20 @@
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Literal
 
 from rtbold.client import CurveKeys
+from rtbold.gui.controllers.children import SessionChild
+from rtbold.gui.controllers.link import FeedLink
 from rtbold.gui.controllers.session import SessionController
 from rtbold.gui.state.address import Address, address_of
 from rtbold.gui.state.dashboard import DashboardState
-from rtbold.gui.state.received_kinds import Bye, Hello, Link, Received
+from rtbold.gui.state.received import Link
 from rtbold.gui.state.words import Level, doubt
+from rtbold.publish import Bye, Hello
 
-# What the dashboard's controller needs from outside: a feed's reader, a session.
-
-
-class Feed(Protocol):
-    """A reader of a feed, in a thread of its own."""
-
-    def start(self) -> None:
-        """Begin to read."""
-
-    def drain(self) -> list[Received]:
-        """Return what has come since the last call."""
-
-    def close(self) -> None:
-        """End the thread."""
-
-
-class Child(Protocol):
-    """A session that was started from here and outlives the window."""
-
-    @property
-    def problem(self) -> str:
-        """Why it could not be started; empty: it was."""
-
-    def poll(self) -> int | None:
-        """Return its exit code; None while it runs."""
-
-    def last_words(self) -> str:
-        """Return why it ended, as far as it said so."""
-
-    def let_go(self) -> None:
-        """Leave it to itself."""
-
-
-OpenFeed = Callable[[str, tuple[str, ...], CurveKeys | None], Feed]
-StartSession = Callable[[Sequence[str]], Child]
+OpenFeed = Callable[[str, tuple[str, ...], CurveKeys | None], FeedLink]
+StartSession = Callable[[Sequence[str]], SessionChild]
 
 
 def keys_of(address: Address) -> CurveKeys | None:
@@ -102,11 +72,11 @@ class DashboardController:
         self.state = DashboardState()
         self.commands = commands
         self.address: Address | None = None
-        self.child: Child | None = None
+        self.child: SessionChild | None = None
         self._open_feed, self._start_session = open_feed, start_session
         self._keys: CurveKeys | None = None
-        self._feed: Feed | None = None
-        self._probe: Feed | None = None
+        self._feed: FeedLink | None = None
+        self._probe: FeedLink | None = None
         self._offer_at = offer_at
         self._news: list[News] = []
         self.trouble = ""  # why the last start or join did not work
@@ -224,7 +194,7 @@ class DashboardController:
         if self.address is None:
             return
         hello = self._hello()
-        where = self.address.command_address(hello.control_port if hello else None)
+        where = self.address.command_address(hello.ports.control if hello else None)
         if where != self.commands.address:
             self.commands.connect_to(where, keys=self._keys)
 

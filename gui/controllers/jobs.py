@@ -10,7 +10,6 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Protocol
 
 from rtbold.gui.controllers.children import (
     Output,
@@ -34,60 +33,6 @@ PORT_TAKEN = (
     "Port {} is taken: a session, or another program, runs there already. Join it "
     "(Ctrl+J), wait for its end, or choose another port under Advanced."
 )
-
-
-class Job(Protocol):
-    """One child process, as its owner sees it."""
-
-    name: str
-
-    @property
-    def lines(self) -> tuple[str, ...]:
-        """The newest lines of its standard output."""
-
-    @property
-    def returncode(self) -> int | None:
-        """None while it runs, or while lines of it are still to be read."""
-
-    @property
-    def problem(self) -> str:
-        """Why it did not end well, in words; empty: it did, or it runs."""
-
-    @property
-    def last_words(self) -> str:
-        """Its last error message."""
-
-    def poll(self) -> int | None:
-        """Hand over its new lines; return its exit code once all are handed over."""
-
-    def stop(self) -> None:
-        """Ask it to end; `poll` sees to it."""
-
-
-class Jobs(Protocol):
-    """Starts jobs."""
-
-    def start(
-        self,
-        name: str,
-        arguments: Sequence[str],
-        *,
-        on_line: OnLine | None = None,
-        limit_s: float | None = None,
-    ) -> Job:
-        """Start ``rtbold ARGUMENTS``; one that cannot start has a `problem`.
-
-        Parameters
-        ----------
-        on_line : called by `Job.poll`, in its caller's thread.
-        limit_s : it is ended after so many seconds; None: it may go on.
-        """
-
-    def start_session(self, arguments: Sequence[str], log_file: Path) -> SessionChild:
-        """Start ``rtbold ARGUMENTS`` so that it outlives this process."""
-
-    def close(self) -> None:
-        """End all jobs; sessions go on."""
 
 
 class ChildJobs:
@@ -121,7 +66,13 @@ class ChildJobs:
         on_line: OnLine | None = None,
         limit_s: float | None = None,
     ) -> "ChildJob":
-        """Start ``rtbold ARGUMENTS``."""
+        """Start ``rtbold ARGUMENTS``; one that cannot start has a `problem`.
+
+        Parameters
+        ----------
+        on_line : called by `ChildJob.poll`, in its caller's thread.
+        limit_s : it is ended after so many seconds; None: it may go on.
+        """
         self._jobs = [job for job in self._jobs if job.returncode is None]
         job = ChildJob(name, on_line=on_line, limit_s=limit_s, now_s=self._now_s)
         if len(self._jobs) >= MOST_JOBS:
@@ -170,8 +121,8 @@ class ChildJob:
         self._on_line, self._limit_s, self._now_s = on_line, limit_s, now_s
         self._process: subprocess.Popen[str] | None = None
         self._output = Output()
-        self._returncode: int | None = None
-        self._problem = ""
+        self.returncode: int | None = None  # while it runs, or is still to be read
+        self.problem = ""  # why it did not end well; empty: it did, or it runs
         self._begun_s = now_s()
         self._stop_s: float | None = None
         self._asked = 0  # how often it was asked to end, each time more firmly
@@ -188,22 +139,12 @@ class ChildJob:
 
     def refuse(self, words: str) -> None:
         """Let it count as ended without having run."""
-        self._problem, self._returncode = words, -1
+        self.problem, self.returncode = words, -1
 
     @property
     def lines(self) -> tuple[str, ...]:
         """The newest lines of its standard output."""
         return self._output.lines
-
-    @property
-    def returncode(self) -> int | None:
-        """None while it runs, or while lines of it are still to be read."""
-        return self._returncode
-
-    @property
-    def problem(self) -> str:
-        """Why it did not end well, in words."""
-        return self._problem
 
     @property
     def last_words(self) -> str:
@@ -218,8 +159,8 @@ class ChildJob:
     def poll(self) -> int | None:
         """Hand over its new lines; return its exit code once all are handed over."""
         process = self._process
-        if self._returncode is not None or process is None:
-            return self._returncode
+        if self.returncode is not None or process is None:
+            return self.returncode
         done = process.poll() is not None and self._all_read(process)
         for line in self._output.take():
             if self._on_line is not None:
@@ -228,11 +169,11 @@ class ChildJob:
             self._end(process)
         else:
             self._press(process, self._now_s())
-        return self._returncode
+        return self.returncode
 
     def stop(self) -> None:
         """Ask it to end; `poll` sees to it."""
-        if self._returncode is None and self._stop_s is None:
+        if self.returncode is None and self._stop_s is None:
             self._stop_s = self._now_s()
             if self._process is not None:
                 self._press(self._process, self._stop_s)
@@ -243,7 +184,7 @@ class ChildJob:
             if self._limit_s is None or now_s - self._begun_s < self._limit_s:
                 return
             self._stop_s = now_s
-            self._problem = (
+            self.problem = (
                 f"{self.name} gave no answer within {self._limit_s:g} s and was ended"
             )
         waited_s = now_s - self._stop_s
@@ -269,12 +210,12 @@ class ChildJob:
         return True
 
     def _end(self, process: "subprocess.Popen[str]") -> None:
-        self._returncode = process.returncode
+        self.returncode = process.returncode
         if process.stdin is not None:
             process.stdin.close()
-        if self._problem or self.stopped or self._returncode == 0:
+        if self.problem or self.stopped or self.returncode == 0:
             return
         said = self._output.last_words()
         if not self.lines:  # a check that found something red exits with 1, too
-            said = said or f"code {self._returncode}"
-            self._problem = f"{self.name} ended with an error: {said}"
+            said = said or f"code {self.returncode}"
+            self.problem = f"{self.name} ended with an error: {said}"

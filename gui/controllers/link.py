@@ -4,13 +4,11 @@ import itertools
 import math
 import threading
 import time
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Callable, Iterable
-from typing import Protocol
 
 from rtbold.client import CurveKeys, Message, Subscriber
-from rtbold.gui.state.received import parse
-from rtbold.gui.state.received_kinds import EegBlock, Link, Received
+from rtbold.gui.state.received import EegBlock, Link, Received, parse
 
 POLL_S = 0.05
 LINK_EVERY_S = 0.1
@@ -61,30 +59,6 @@ class Inbox:
         return [received for _, received in taken]
 
 
-class Reading(Protocol):
-    """What is used of `rtbold.client.Subscriber`."""
-
-    latest: dict[str, Message]
-    session: str | None
-    foreign_schema: str | None
-    n_bad: int
-    n_gaps: Counter[str]
-
-    @property
-    def alive(self) -> bool:
-        """Whether heartbeats come."""
-
-    @property
-    def stalled(self) -> bool:
-        """Whether heartbeats come and predictions do not."""
-
-    def poll(self, timeout_s: float = 0.0) -> list[Message]:
-        """Return the new messages."""
-
-    def age_s(self, message: Message) -> float:
-        """Return how long ago a message was published."""
-
-
 class FeedReader:
     """Moves what a subscriber hears into an inbox; without a thread of its own.
 
@@ -96,7 +70,7 @@ class FeedReader:
     """
 
     def __init__(
-        self, feed: Reading, inbox: Inbox, *, now_s: Callable[[], float]
+        self, feed: Subscriber, inbox: Inbox, *, now_s: Callable[[], float]
     ) -> None:
         self._feed = feed
         self._inbox = inbox

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from rtbold.gui.controllers.jobs import Job, Jobs
+from rtbold.gui.controllers.jobs import ChildJob, ChildJobs
 from rtbold.gui.state.checks import CheckAge, Checks, age_of, overridden
 from rtbold.gui.state.found import (
     Bundles,
@@ -40,10 +40,10 @@ WATCHED_WITHIN_S = 1.0
 class StreamSearch:
     """Lists the streams of the network, again and again while somebody looks."""
 
-    def __init__(self, jobs: Jobs) -> None:
+    def __init__(self, jobs: ChildJobs) -> None:
         self.streams = Streams()
         self._jobs = jobs
-        self._job: Job | None = None
+        self._job: ChildJob | None = None
         self._watched_s = float("-inf")
         self._ended_s = float("-inf")
 
@@ -72,7 +72,7 @@ class StreamSearch:
         if watched and now_s - self._ended_s >= SEARCH_EVERY_S:
             self.begin()
 
-    def _take(self, job: Job, now_s: float) -> None:
+    def _take(self, job: ChildJob, now_s: float) -> None:
         found = read_streams("\n".join(job.lines))
         if found is None:
             problem = job.problem or "The list of streams could not be read."
@@ -84,10 +84,10 @@ class StreamSearch:
 class BundleSearch:
     """Lists subjects and models, when asked to."""
 
-    def __init__(self, jobs: Jobs) -> None:
+    def __init__(self, jobs: ChildJobs) -> None:
         self.bundles = Bundles()
         self._jobs = jobs
-        self._running: dict[str, Job] = {}
+        self._running: dict[str, ChildJob] = {}
 
     def begin(self, root: str = "") -> None:
         """List again; does nothing while that goes on.
@@ -118,7 +118,7 @@ class BundleSearch:
         if self.bundles.searching and not self._running:
             self.bundles = replace(self.bundles, searching=False, searched=True)
 
-    def _take(self, kind: str, job: Job) -> None:
+    def _take(self, kind: str, job: ChildJob) -> None:
         rows = read_bundles("\n".join(job.lines))
         if rows is None:
             problem = job.problem or f"The list of {kind} could not be read."
@@ -151,7 +151,7 @@ class SetupController:
 
     def __init__(
         self,
-        jobs: Jobs,
+        jobs: ChildJobs,
         *,
         pid: int | None = None,
         now_unix_s: Callable[[], float] = time.time,
@@ -163,9 +163,9 @@ class SetupController:
         self._now_unix_s = now_unix_s
         self._pid = os.getpid() if pid is None else pid
         self._streams, self._bundles = StreamSearch(jobs), BundleSearch(jobs)
-        self._check_job: Job | None = None
-        self._rehearsal_job: Job | None = None
-        self._twin: Job | None = None
+        self._check_job: ChildJob | None = None
+        self._rehearsal_job: ChildJob | None = None
+        self._twin: ChildJob | None = None
         self._folder: str | None = None  # of the rehearsal's page
         self._n_twins = 0
 

@@ -318,7 +318,7 @@ def ago_words(age_s: float) -> str:
     return f"{minutes} min ago" if minutes else "less than a minute ago"
 
 
-# What the operator writes down before a run.
+# What the operator writes down before a run: impedance, light, eyes.
 
 EYES = ("open", "closed", "open and closed")
 LIGHT = ("on", "dimmed", "off")
@@ -351,6 +351,9 @@ def notes_of_start(
     first = f"run {run.number:02d}, {run.kind}" + (f": {run.note}" if run.note else "")
     told = (first, *notes.lines(), *(str(override) for override in overrides))
     return tuple(text[:LONGEST_NOTE] for text in told)
+
+
+# Whether the run that is marked may be started now.
 
 
 def hindrance(

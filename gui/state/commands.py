@@ -1,4 +1,4 @@
-"""Which commands can work now, and why not. Pure."""
+"""Which commands can work now, and why not; what closing the window means. Pure."""
 
 import math
 from dataclasses import dataclass

@@ -18,24 +18,26 @@ from rtbold.gui.state.headline import (
 )
 from rtbold.gui.state.history import VolumeHistory
 from rtbold.gui.state.latency import LatencyBook
-from rtbold.gui.state.received_kinds import (
+from rtbold.gui.state.received import (
     BandPowers,
-    Beat,
-    Bye,
     EegBlock,
     FeedbackValue,
-    Hello,
     Link,
-    LogLine,
-    Phase,
-    Prediction,
-    Quality,
     Received,
-    TriggerSeen,
-    Truth,
 )
 from rtbold.gui.state.signals import ScopeBuffer, Vigilance, VigilanceIndex
 from rtbold.gui.state.summary import Counts, RunSummary, summarise
+from rtbold.publish import (
+    Bye,
+    Heartbeat,
+    Hello,
+    Log,
+    Phase,
+    PredRoi,
+    Quality,
+    Trigger,
+    Truth,
+)
 
 DEFAULT_TR_S = 2.1  # until a message tells
 MOST_FINISHED = 20
@@ -43,9 +45,9 @@ MOST_TOLD = 100
 MOST_EARLY = 8  # predictions kept while their ROIs' names are not known
 
 _KINDS: dict[type, str] = {
-    Hello: "hello", Prediction: "prediction", FeedbackValue: "fb", Truth: "truth",
-    EegBlock: "eeg", BandPowers: "bands", Quality: "quality", TriggerSeen: "trigger",
-    Beat: "beat", LogLine: "log", Phase: "phase", Bye: "bye", Link: "link",
+    Hello: "hello", PredRoi: "prediction", FeedbackValue: "fb", Truth: "truth",
+    EegBlock: "eeg", BandPowers: "bands", Quality: "quality", Trigger: "trigger",
+    Heartbeat: "beat", Log: "log", Phase: "phase", Bye: "bye", Link: "link",
 }  # fmt: skip
 KINDS = (*_KINDS.values(), "session")
 
@@ -72,11 +74,11 @@ class DashboardState:
     def _forget(self) -> None:
         self.hello: Hello | None = None
         self.fb: FeedbackValue | None = None
-        self.prediction: Prediction | None = None
+        self.prediction: PredRoi | None = None
         self.quality: Quality | None = None
         self.bands: BandPowers | None = None
-        self.trigger: TriggerSeen | None = None
-        self.beat: Beat | None = None
+        self.trigger: Trigger | None = None
+        self.beat: Heartbeat | None = None
         self.bye: Bye | None = None
         self.phase: Phase | None = None
         self.truth: Truth | None = None
@@ -87,7 +89,7 @@ class DashboardState:
         self.counts = Counts()
         self._usable: FeedbackValue | None = None
         self._tr_s: float | None = None
-        self._early: list[Prediction] = []
+        self._early: list[PredRoi] = []
         self._told.clear()
 
     # What came
@@ -102,7 +104,7 @@ class DashboardState:
                 self._take_hello(received, now_s)
             case FeedbackValue():
                 self._take_feedback(received)
-            case Prediction():
+            case PredRoi():
                 self._take_prediction(received, now_s)
             case Truth():
                 self.truth = received
@@ -116,10 +118,10 @@ class DashboardState:
             case Quality():
                 self.quality = received
                 self.counts.take_quality(received)
-            case LogLine():
+            case Log():
                 text, t_unix_ms = received.text, received.t_unix_ms
                 self.log.add(text, now_s, level=received.level, t_unix_ms=t_unix_ms)
-            case TriggerSeen() | Beat() | Phase() | Bye():
+            case Trigger() | Heartbeat() | Phase() | Bye():
                 setattr(self, kind, received)
         self.versions[kind] += 1
 
@@ -164,13 +166,13 @@ class DashboardState:
         self.latency.take(fb, self.link.offset_s if self.link else math.inf)
         self.history.take_feedback(fb)
 
-    def _take_prediction(self, prediction: Prediction, now_s: float) -> None:
+    def _take_prediction(self, prediction: PredRoi, now_s: float) -> None:
         if self.hello is None:  # its ROIs have no names yet
             self._early = [*self._early, prediction][-MOST_EARLY:]
         else:
             self._write_history(prediction, now_s)
 
-    def _write_history(self, prediction: Prediction, now_s: float) -> None:
+    def _write_history(self, prediction: PredRoi, now_s: float) -> None:
         try:
             self.history.take_prediction(prediction)
         except ValueError as error:
@@ -230,9 +232,9 @@ class DashboardState:
         lsl_s = self.lsl_now_s(now_s)
         if lsl_s is None or self._usable is None:
             return None
-        return lsl_s - self._usable.t_end
+        return lsl_s - self._usable.window.t_end
 
-    def current_prediction(self, now_s: float) -> Prediction | None:
+    def current_prediction(self, now_s: float) -> PredRoi | None:
         """Return the newest prediction of all ROIs; None if it is not of this volume.
 
         The feedback value may come and this one not: what it said stays no truth.

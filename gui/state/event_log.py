@@ -4,7 +4,7 @@ from collections import deque
 from dataclasses import dataclass
 from typing import Literal
 
-from rtbold.gui.state.received_kinds import LogLevel
+from rtbold.publish import LogLevel
 
 MOST_LINES = 500
 

@@ -1,54 +1,17 @@
-"""What child processes found: streams on the network, subjects and models. Pure."""
+"""What child processes found: streams, subjects, models; the twin's dry run. Pure."""
 
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
-from rtbold.gui.state.checks import texts
+import msgspec
+
 from rtbold.gui.state.setup import SetupChoice
 
 EEG_TYPE, MARKER_TYPES = "eeg", ("markers", "marker", "stim", "trigger")
 OWN_TYPES = ("prediction",)  # of rtbold itself
-
-
-@dataclass(frozen=True, slots=True)
-class Streams:
-    """The streams of the last search that gave an answer.
-
-    Parameters
-    ----------
-    searched_s : when that was, on a monotonic clock; None: not yet.
-    problem : why the last search gave none.
-    """
-
-    found: tuple["StreamSeen", ...] = ()
-    searching: bool = False
-    searched_s: float | None = None
-    problem: str = ""
-
-    def named(self, name: str, host: str = "") -> "StreamSeen | None":
-        """Return the stream of that name, if it is there now."""
-        fits = (s for s in self.found if s.name == name and host in ("", s.host))
-        return next(fits, None)
-
-
-@dataclass(frozen=True, slots=True)
-class Bundles:
-    """Subjects (the newest calibration of each) and models that can be chosen."""
-
-    subjects: tuple["BundleSeen", ...] = ()
-    models: tuple["BundleSeen", ...] = ()
-    searching: bool = False
-    searched: bool = False
-    problem: str = ""
-
-    def chosen(self, subject: str, model: str) -> "BundleSeen | None":
-        """Return the bundle that a choice names; a subject goes over a model."""
-        if subject:
-            return next((b for b in self.subjects if b.code == subject), None)
-        fits = (b for b in self.models if model in (b.name, b.path))
-        return next(fits, None) if model else None
+_Seen = TypeVar("_Seen", "StreamSeen", "BundleSeen")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,10 +19,10 @@ class StreamSeen:
     """One LSL stream that answered."""
 
     name: str
-    type: str
-    host: str
-    n_channels: int
-    rate_hz: float  # 0: irregular
+    type: str = ""
+    host: str = ""
+    n_channels: int = 0
+    rate_hz: float = 0.0  # 0: irregular
     format: str = ""
     simulated: bool | None = None  # None: nobody said
 
@@ -151,66 +114,76 @@ class BundleSeen:
         return ""
 
 
+@dataclass(frozen=True, slots=True)
+class Streams:
+    """The streams of the last search that gave an answer.
+
+    Parameters
+    ----------
+    searched_s : when that was, on a monotonic clock; None: not yet.
+    problem : why the last search gave none.
+    """
+
+    found: tuple[StreamSeen, ...] = ()
+    searching: bool = False
+    searched_s: float | None = None
+    problem: str = ""
+
+    def named(self, name: str, host: str = "") -> StreamSeen | None:
+        """Return the stream of that name, if it is there now."""
+        fits = (s for s in self.found if s.name == name and host in ("", s.host))
+        return next(fits, None)
+
+
+@dataclass(frozen=True, slots=True)
+class Bundles:
+    """Subjects (the newest calibration of each) and models that can be chosen."""
+
+    subjects: tuple[BundleSeen, ...] = ()
+    models: tuple[BundleSeen, ...] = ()
+    searching: bool = False
+    searched: bool = False
+    problem: str = ""
+
+    def chosen(self, subject: str, model: str) -> BundleSeen | None:
+        """Return the bundle that a choice names; a subject goes over a model."""
+        if subject:
+            return next((b for b in self.subjects if b.code == subject), None)
+        fits = (b for b in self.models if model in (b.name, b.path))
+        return next(fits, None) if model else None
+
+
 def read_streams(text: str) -> tuple[StreamSeen, ...] | None:
-    """Return what ``rtbold streams --json`` printed; None: that was no list."""
-    rows = _rows(text)
-    return None if rows is None else tuple(_stream(row) for row in rows)
+    """Return what ``rtbold streams --json`` printed; None: that was no such list."""
+    return _read(text, StreamSeen)
 
 
 def read_bundles(text: str) -> tuple[BundleSeen, ...] | None:
     """Return what ``subjects list --json`` or ``models list --json`` printed."""
-    rows = _rows(text)
-    return None if rows is None else tuple(_bundle(row) for row in rows)
+    return _read(text, BundleSeen)
 
 
-def newest(rows: Iterable["BundleSeen"]) -> tuple["BundleSeen", ...]:
+def newest(rows: Iterable[BundleSeen]) -> tuple[BundleSeen, ...]:
     """Return the last bundle of each subject, as ``rtbold run --subject`` takes it."""
     return tuple({row.code: row for row in rows}.values())
 
 
-def _rows(text: str) -> list[dict[str, Any]] | None:
+def _read(text: str, kind: type[_Seen]) -> tuple[_Seen, ...] | None:
+    """Return the rows that have a name; what a row leaves out, or null, is usual."""
     try:
         rows = json.loads(text)
+        if not isinstance(rows, list):
+            return None
+        named = [row for row in rows if isinstance(row, dict) and row.get("name")]
+        return tuple(msgspec.convert(_told(row), kind) for row in named)
     except (ValueError, RecursionError):
         return None
-    if not isinstance(rows, list):
-        return None
-    return [row for row in rows if isinstance(row, dict) and row.get("name")]
 
 
-def _stream(row: Mapping[str, Any]) -> StreamSeen:
-    simulated = row.get("simulated")
-    return StreamSeen(
-        name=str(row["name"]),
-        type=str(row.get("type", "")),
-        host=str(row.get("host", "")),
-        n_channels=int(_number(row.get("n_channels"), 0)),
-        rate_hz=_number(row.get("rate_hz"), 0),
-        format=str(row.get("format", "")),
-        simulated=simulated if isinstance(simulated, bool) else None,
-    )
-
-
-def _bundle(row: Mapping[str, Any]) -> BundleSeen:
-    unfit, gate = _mapping(row.get("unfit")), _mapping(row.get("gate"))
-    return BundleSeen(
-        name=str(row["name"]),
-        code=str(row.get("code") or ""),
-        path=str(row.get("path", "")),
-        error=str(row.get("error") or ""),
-        origin=str(row.get("origin", "")),
-        simulated=bool(row.get("simulated", False)),
-        unvalidated=bool(row.get("unvalidated", False)),
-        targets=texts(row.get("targets") or row.get("rois")),
-        target=str(row.get("target", "")),
-        unfit={str(k): str(v) for k, v in unfit.items()},
-        gate=gate,
-        calibrated=str(row.get("calibrated") or ""),
-        tr_s=_number(row.get("tr_s"), 2.1),
-        channels=texts(row.get("channels")),
-        cleaning=str(row.get("cleaning") or ""),
-        scanner=str(row.get("scanner") or ""),
-    )
+def _told(row: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a row says; a model without targets offers all its ROIs."""
+    told = {name: value for name, value in row.items() if value is not None}
+    return told | {"targets": told.get("targets") or told.get("rois") or ()}
 
 
 def _gate_words(gate: Mapping[str, Any]) -> str:
@@ -225,10 +198,6 @@ def _gate_words(gate: Mapping[str, Any]) -> str:
 
 def _number(said: object, otherwise: float) -> float:
     return float(said) if isinstance(said, int | float) else otherwise
-
-
-def _mapping(said: object) -> Mapping[str, Any]:
-    return said if isinstance(said, dict) else {}
 
 
 # A dry run on the twin: which streams it plays, and what the page must say.

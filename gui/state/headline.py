@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from typing import Literal
 
 from rtbold.client import DEAD_AFTER_S, NEUTRAL_AFTER_TRS, STALLED_AFTER_TRS
-from rtbold.gui.state.received_kinds import Beat, Bye, FeedbackValue, Hello, Link
+from rtbold.gui.state.received import FeedbackValue, Link
 from rtbold.gui.state.words import INFORMING, Level, reason_words, status_words
+from rtbold.publish import Bye, Heartbeat, Hello
 
-# The rule for apps: a usable value, the last one held for one TR, then neutral. Pure.
+# The rule for apps: a usable value, the last one held for one TR, then neutral.
 #
 # The same rule as `rtbold.client.Subscriber.feedback`, by the publisher's stamps: a
 # backlog is no news, whenever it is read.
@@ -118,7 +119,7 @@ class SessionFacts:
 
     link: Link | None
     hello: Hello | None
-    beat: Beat | None
+    beat: Heartbeat | None
     bye: Bye | None
     feedback: FeedbackFacts
 
@@ -262,14 +263,14 @@ def _of_prediction(facts: SessionFacts) -> Headline:
 
 def _needless(facts: SessionFacts, fb: FeedbackValue, reason: str) -> bool:
     """Return whether advice would help nobody, as on the delay of a dry run."""
-    simulated = facts.hello is not None and facts.hello.simulated
+    simulated = facts.hello is not None and facts.hello.simulated_stream
     return reason in INFORMING and simulated and fb.model_origin == "simulated"
 
 
 def _origins(facts: SessionFacts, fb: FeedbackValue) -> list[str]:
     """Say what is not real."""
     found = []
-    if facts.hello is not None and facts.hello.simulated:
+    if facts.hello is not None and facts.hello.simulated_stream:
         found.append("SIMULATED EEG")
     if fb.model_origin == "simulated" and "simulated_model" not in fb.reasons:
         found.append("model of simulated data")

@@ -11,13 +11,9 @@ from typing import Final, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from rtbold.gui.state.received_kinds import (
-    FeedbackValue,
-    Float32Array,
-    FloatArray,
-    Prediction,
-    Truth,
-)
+from rtbold.gui.state.received import FeedbackValue, floats
+from rtbold.messages import Float32Array, FloatArray
+from rtbold.publish import PredRoi, Truth
 
 CAPACITY: Final = 2000  # volumes: more than an hour at TR 2.1 s
 AHEAD_MOST: Final = 20  # volumes by which a measurement may be ahead of its prediction
@@ -96,7 +92,7 @@ class VolumeHistory:
         }
         return HistoryView(**found)
 
-    def take_prediction(self, prediction: Prediction) -> None:
+    def take_prediction(self, prediction: PredRoi) -> None:
         """Write one `pred.roi` into its row.
 
         Raises
@@ -119,7 +115,7 @@ class VolumeHistory:
         for name in ("values", "low", "high", "low_80", "high_80"):
             given = getattr(prediction, name)
             if given is not None and values is not None:
-                getattr(self._rows, name)[row] = given
+                getattr(self._rows, name)[row] = floats(given)
         self._rows.bold_time[row] = prediction.bold_time
 
     def take_feedback(self, fb: FeedbackValue) -> None:
@@ -156,13 +152,13 @@ class VolumeHistory:
         places = {roi: k for k, roi in enumerate(self.rois)}
         there = [k for k, roi in enumerate(truth.rois) if roi in places]
         columns = [places[truth.rois[k]] for k in there]
-        self._rows.measured_raw[row, columns] = truth.values[there]
-        if len(truth.filtered):
-            self._rows.measured[row, columns] = truth.filtered[there]
+        self._rows.measured_raw[row, columns] = floats(truth.values)[there]
+        if truth.filtered:
+            self._rows.measured[row, columns] = floats(truth.filtered)[there]
 
     # Rows
 
-    def _row_for(self, of: Prediction | FeedbackValue, source: _Source) -> int | None:
+    def _row_for(self, of: PredRoi | FeedbackValue, source: _Source) -> int | None:
         if of.volume_index is None:
             return None
         self.version += 1
@@ -272,7 +268,7 @@ def _nan(value: float | None) -> float:
     return math.nan if value is None else value
 
 
-# Predicted and measured values of the target, volume by volume. Pure.
+# Predicted and measured values of the target, volume by volume.
 
 
 @dataclass(frozen=True, slots=True, eq=False)

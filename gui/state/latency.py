@@ -5,9 +5,12 @@ from collections import deque
 from dataclasses import dataclass
 from typing import Final, Literal
 
+import msgspec
 import numpy as np
+from msgspec import UNSET
 
-from rtbold.gui.state.received_kinds import FeedbackValue, Quality
+from rtbold.gui.state.received import FeedbackValue
+from rtbold.publish import Quality
 
 Stage = Literal[
     "upstream", "filter", "arrive", "acquire", "prepare", "infer", "publish", "age",
@@ -45,7 +48,8 @@ class BudgetRow:
 
 def trigger_row(quality: Quality | None) -> BudgetRow:
     """Return how late the newest trigger came; it is no part of the sum."""
-    lag_ms = None if quality is None else quality.trigger_lag_ms
+    told_ms = quality.trigger_lag_ms if quality else None
+    lag_ms = None if told_ms is UNSET else told_ms
     notes = ("from the newest trigger's own time to the session", "unknown: none came")
     return BudgetRow("trigger", lag_ms, notes[lag_ms is None])
 
@@ -81,7 +85,7 @@ class LatencyBook:
             del self._unpainted[next(iter(self._unpainted))]
         if not fb.usable:
             return
-        stages = dict(fb.latency_ms)
+        stages = msgspec.structs.asdict(fb.latency_ms)
         for stage in ("upstream", "arrive", *_OF_AGE):
             self._note(stage, stages.get(stage))
         self._note("age", fb.age_ms)

@@ -1,4 +1,4 @@
-"""What the dashboard remembers between two days."""
+"""What the dashboard remembers between two days, and the colours to choose from."""
 
 import math
 from collections.abc import Callable, Mapping
@@ -10,9 +10,8 @@ from rtbold.gui.state.words import Level
 # Colours of the dashboard, dark and light; told apart with any colour vision.
 #
 # Hues are those of Okabe and Ito (2008), "Color Universal Design", made lighter or
-# darker
-# until they stand out from their panel. Colour is never the only sign: every status has
-# a word and a symbol too (`rtbold.gui.state.wording`).
+# darker until they stand out from their panel. Colour is never the only sign: every
+# status has a word and a symbol too (`rtbold.gui.state.words`).
 
 ThemeName = Literal["dark", "light"]
 

@@ -1,283 +1,261 @@
 """From a message of the feed to what the dashboard works with. Pure.
 
+The structs are the wire's own; only what is drawn from arrays has a kind of its own.
 What cannot be read becomes None: a faulty publisher must not end a dashboard.
+
+Times named ``t_*`` are the publisher's LSL clock; ``t_received_s`` and ``now_s`` are
+this machine's monotonic clock.
 """
 
 import base64
-from collections.abc import Callable
-from typing import Final
+import functools
+import math
+import operator
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from types import UnionType
+from typing import Any, Final, Literal, get_args, get_origin
 
+import msgspec
 import numpy as np
 
-from rtbold.client import Body, Message
-from rtbold.gui.state import body_fields as field
-from rtbold.gui.state.received_kinds import (
-    BandPowers,
-    Beat,
+from rtbold.client import Message
+from rtbold.messages import Float32Array, FloatArray, Status
+from rtbold.publish import (
+    Bands,
     Bye,
-    ChannelQuality,
-    EegBlock,
-    FeedbackValue,
+    Eeg,
+    Heartbeat,
     Hello,
-    LogLine,
+    Log,
+    LogLevel,
     Phase,
-    Prediction,
+    PredFb,
+    PredRoi,
     Quality,
-    Received,
-    Score,
-    TriggerSeen,
+    Topic,
+    Trigger,
     Truth,
 )
 
 MOST_CHANNELS: Final = 1024  # a body that says more is a fault, not a cap
+MOST_VALUES: Final = 100_000  # in a row; more is a fault
+LARGEST_COUNT: Final = 2**53  # as JSON itself can be trusted with
+UNKNOWN_S: Final = float("inf")
+_USABLE: Final = ("ok", "degraded")
+
+
+class FeedbackValue(PredFb, frozen=True, kw_only=True):
+    """The one value that feedback is made of, and when it came."""
+
+    t_received_s: float = 0.0
+
+    @property
+    def usable(self) -> bool:
+        """Whether an app may show the value."""
+        return self.status in _USABLE and self.value is not None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class EegBlock:
+    """A few samples of conditioned EEG."""
+
+    sample_index: int  # of the first one, on the conditioned grid
+    t_first: float
+    rate_hz: float
+    data_uv: Float32Array  # (channels, samples)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class BandPowers:
+    """Band power of each channel over the last seconds."""
+
+    t_end: float
+    bands: tuple[str, ...]
+    edges_hz: tuple[tuple[float, float], ...]
+    power_uv2: FloatArray  # (bands, channels)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Link:
+    """How the connection is; made by the link itself ten times a second.
+
+    Parameters
+    ----------
+    t_s : when this was found out, this machine's monotonic clock.
+    heard : anything at all has come.
+    alive : a heartbeat of at most 2 s ago, and no ``bye``.
+    silent_s : since the last heartbeat, by its stamp; infinite before the first.
+    stalled : heartbeats, but no prediction for 1.5 TR.
+    foreign_schema : of a feed of another version, if one speaks now.
+    n_bad : messages that could not be read.
+    n_gaps : messages that were lost on the way.
+    offset_s : add it to ``t_lsl`` to get this machine's clock; infinite: not known.
+    error : why there is no connection at all, in words.
+    n_dropped : messages that the dashboard itself was too slow to take.
+    """
+
+    t_s: float
+    heard: bool = False
+    alive: bool = False
+    silent_s: float = UNKNOWN_S
+    stalled: bool = False
+    foreign_schema: str | None = None
+    n_bad: int = 0
+    n_gaps: int = 0
+    offset_s: float = UNKNOWN_S
+    session: str | None = None
+    error: str = ""
+    n_dropped: int = 0
+
+
+Received = (
+    Hello | PredRoi | FeedbackValue | Truth | EegBlock | BandPowers | Quality
+    | Trigger | Heartbeat | Log | Phase | Bye | Link
+)  # fmt: skip
+
+
+def floats(values: Iterable[float | None]) -> FloatArray:
+    """Return the numbers of a row of the wire, nan for null."""
+    return np.array(list(values), dtype=np.float64)
 
 
 def parse(message: Message) -> Received | None:
     """Return what `message` says; None if it cannot be read or is of no known topic."""
-    read = _READERS.get(message.topic)
-    if read is None:
+    found = _KINDS.get(message.topic)
+    if found is None:
         return None
+    kind, finish = found
     try:
-        return read(message.body, message.t_received_s)
+        told = msgspec.convert(message.body, _open(kind))
+        _check_numbers(told)
+        # as the wire's own kind again: what made it open is of no interest any more
+        return finish(kind(**msgspec.structs.asdict(told)), message.t_received_s)
     except (LookupError, TypeError, ValueError, AttributeError, OverflowError):
         return None
 
 
-def _hello(body: Body, t_received_s: float) -> Hello:
-    ports = body["ports"]
-    tr_s = field.number(body["tr_s"])
-    if tr_s <= 0:
-        raise ValueError(f"tr_s is {tr_s}, expected seconds above 0")
-    return Hello(
-        session=field.text(body["session"]),
-        t_lsl=field.number(body["t_lsl"]),
-        subject=None if body["subject"] is None else field.text(body["subject"]),
-        model_name=field.text(body["model_name"]),
-        model_origin=field.text(body["model_origin"]),
-        engine=field.text(body.get("engine", "")),
-        precision=field.text(body.get("precision", "")),
-        simulated=field.flag(body["simulated_stream"]),
-        rate_hz=field.number(body["rate_hz"]),
-        channels=field.texts(body["channels"]),
-        tr_s=tr_s,
-        rois=field.texts(body["rois"]),
-        roi_hash=field.text(body["roi_hash"]),
-        target=field.text(body["target"]),
-        horizon_tr=field.count(body["horizon_tr"]),
-        slice_reference=field.maybe(body["slice_reference"]),
-        upstream_delay_ms=field.maybe(body["upstream_delay_ms"]),
-        atlas=field.text(body["atlas"]),
-        feed_port=field.count(ports["feed"]),
-        control_port=field.maybe_count(ports.get("control")),
-        reference=field.text(body["reference"]),
-        window_s=field.number(body["window_s"]),
-        clock_uncertainty_ms=field.maybe(body.get("clock_uncertainty_ms")),
+# The words that a newer publisher may add to pass as text; these lists are closed.
+_CLOSED: Final = (get_args(Status), get_args(LogLevel), ("<f4",))
+
+
+@functools.cache
+def _open(kind: Any) -> Any:  # noqa: ANN401  # a type, or what stands for one
+    """Return `kind` with a string for each word of a list that may grow."""
+    origin, parts = get_origin(kind), get_args(kind)
+    if origin is Literal:
+        return kind if parts in _CLOSED else str
+    if isinstance(kind, UnionType):
+        return functools.reduce(operator.or_, map(_open, parts))
+    if origin is tuple:
+        return tuple[tuple(map(_open, parts))]  # type: ignore[misc]
+    if not (isinstance(kind, type) and issubclass(kind, msgspec.Struct)):
+        return kind
+    # only what is new is given, so that defaults stay
+    changed: list[Any] = []
+    for field in msgspec.structs.fields(kind):
+        if (opened := _open(field.type)) != field.type:
+            default = () if field.required else (field.default,)
+            changed.append((field.name, opened, *default))
+    return msgspec.defstruct(
+        kind.__name__, changed, bases=(kind,), frozen=True, kw_only=True
     )
 
 
-def _prediction(body: Body, t_received_s: float) -> Prediction:
-    usable = body["status"] in ("ok", "degraded")
-    values = field.maybe_row(body["values"]) if usable else None
-    n = None if values is None else len(values)
-    return Prediction(
-        t_lsl=field.number(body["t_lsl"]),
-        volume_index=field.maybe_count(body["volume_index"]),
-        t_trigger=field.maybe(body["t_trigger"]),
-        trigger_locked=field.flag(body["trigger_locked"]),
-        t_end=field.number(body["window"]["t_end"]),
-        bold_time=field.number(body["bold_time"]),
-        status=field.status(body["status"]),
-        reasons=field.texts(body["reasons"]),
-        values=values,
-        values_z=field.maybe_row(body["values_z"], n),
-        low=field.maybe_row(body.get("low"), n),
-        high=field.maybe_row(body.get("high"), n),
-        low_80=field.maybe_row(body.get("low_80"), n),
-        high_80=field.maybe_row(body.get("high_80"), n),
-        unlikeness=field.maybe(body.get("unlikeness")),
-        age_ms=field.number(body["age_ms"]),
-        latency_ms=field.latency(body["latency_ms"]),
-        next_due_lsl=field.maybe(body["next_due_lsl"]),
+def _check_numbers(told: object) -> None:
+    """Refuse a number that is none, and a row or a count that is too large."""
+    match told:
+        case float() if not math.isfinite(told):
+            raise ValueError(f"{told!r} is no finite number")
+        case int() if abs(told) > LARGEST_COUNT:
+            raise ValueError(f"{told} is no number of anything that is counted")
+        case tuple() if len(told) > MOST_VALUES:
+            raise ValueError(f"{len(told)} values, expected {MOST_VALUES} at most")
+        case tuple():
+            for part in told:
+                _check_numbers(part)
+        case msgspec.Struct():
+            _check_numbers(msgspec.structs.astuple(told))
+
+
+def _check_rows(n: int, *rows: tuple[object, ...] | None, empty: bool = False) -> None:
+    """Refuse rows that have not `n` parts; where `empty`, none at all pass too."""
+    for part in rows:
+        if part is not None and len(part) != n and not (empty and not part):
+            raise ValueError(f"{len(part)} numbers, expected {n}")
+
+
+def _as_it_is(told: Any, t_received_s: float) -> Any:  # noqa: ANN401  # any struct
+    return told
+
+
+def _hello(told: Hello, t_received_s: float) -> Hello:
+    if told.tr_s <= 0:
+        raise ValueError(f"tr_s is {told.tr_s}, expected seconds above 0")
+    return told
+
+
+def _prediction(told: PredRoi, t_received_s: float) -> PredRoi:
+    if told.status not in _USABLE:
+        told = msgspec.structs.replace(told, values=None)
+    if told.values is not None:
+        rows = (told.values_z, told.low, told.high, told.low_80, told.high_80)
+        _check_rows(len(told.values), *rows)
+    return told
+
+
+def _feedback(told: FeedbackValue, t_received_s: float) -> FeedbackValue:
+    usable = told.status in _USABLE
+    return msgspec.structs.replace(
+        told,
+        value=told.value if usable else None,
+        z=told.z if usable else None,
         t_received_s=t_received_s,
-        seq=field.count(body["seq"]),
-        horizon_tr=field.count(body["horizon_tr"]),
-        roi_hash=field.text(body["roi_hash"]),
-        replayed=field.flag(body.get("replayed", False)),
     )
 
 
-def _feedback(body: Body, t_received_s: float) -> FeedbackValue:
-    usable = body["status"] in ("ok", "degraded")
-    return FeedbackValue(
-        t_lsl=field.number(body["t_lsl"]),
-        volume_index=field.maybe_count(body["volume_index"]),
-        t_trigger=field.maybe(body["t_trigger"]),
-        status=field.status(body["status"]),
-        reasons=field.texts(body["reasons"]),
-        target=field.text(body["target"]),
-        value=field.maybe(body["value"]) if usable else None,
-        z=field.maybe(body["z"]) if usable else None,
-        low=field.maybe(body.get("low")),
-        high=field.maybe(body.get("high")),
-        low_80=field.maybe(body.get("low_80")),
-        high_80=field.maybe(body.get("high_80")),
-        clipped=field.flag(body.get("clipped", False)),
-        model_origin=field.text(body["model_origin"]),
-        age_ms=field.number(body["age_ms"]),
-        latency_ms=field.latency(body["latency_ms"]),
-        next_due_lsl=field.maybe(body["next_due_lsl"]),
-        t_received_s=t_received_s,
-        seq=field.count(body["seq"]),
-        t_end=field.number(body["window"]["t_end"]),
-        trigger_locked=field.flag(body["trigger_locked"]),
-        unlikeness=field.maybe(body.get("unlikeness")),
-        horizon_tr=field.count(body["horizon_tr"]),
-        replayed=field.flag(body.get("replayed", False)),
-        t_unix_ms=field.number(body.get("t_unix_ms", 0.0)),
-    )
+def _truth(told: Truth, t_received_s: float) -> Truth:
+    rows = (told.values, told.filtered, told.predicted)
+    _check_rows(len(told.rois), *rows, empty=True)
+    return told
 
 
-def _truth(body: Body, t_received_s: float) -> Truth:
-    rois = field.texts(body["rois"])
-    n, target_score = len(rois), body.get("target_score")
-    return Truth(
-        volume_index=field.count(body["volume_index"]),
-        rois=rois,
-        values=field.row(body["values"], n),
-        filtered=field.row(body.get("filtered", ()), n),
-        predicted=field.row(body.get("predicted", ()), n),
-        scores=tuple(_score(part) for part in body.get("scores", ())),
-        target=field.text(body.get("target", "")),
-        target_score=None if target_score is None else _score(target_score),
-        enough_n_eff=field.number(body.get("enough_n_eff", 20.0)),
-        t_volume=field.maybe(body.get("t_volume")),
-        lowpass_hz=field.maybe(body.get("lowpass_hz")),
-    )
-
-
-def _score(part: Body) -> Score:
-    return Score(
-        r=field.maybe(part["r"]),
-        low=field.maybe(part["low"]),
-        high=field.maybe(part["high"]),
-        n=field.count(part["n"]),
-        n_eff=field.number(part["n_eff"]),
-    )
-
-
-def _eeg(body: Body, t_received_s: float) -> EegBlock:
-    n_channels, rate_hz = field.count(body["n_channels"]), field.number(body["rate_hz"])
-    dtype = body.get("dtype", "<f4")
-    if dtype != "<f4" or not 0 < n_channels <= MOST_CHANNELS or rate_hz <= 0:
-        raise ValueError(f"{dtype}, {n_channels} channels at {rate_hz} Hz")
-    flat = np.frombuffer(base64.b64decode(body["data"], validate=True), dtype="<f4")
-    data_uv = flat.reshape(n_channels, field.count(body["n_samples"]))
+def _eeg(told: Eeg, t_received_s: float) -> EegBlock:
+    n_channels, rate_hz = told.n_channels, told.rate_hz
+    if not 0 < n_channels <= MOST_CHANNELS or rate_hz <= 0:
+        raise ValueError(f"{n_channels} channels at {rate_hz} Hz")
+    flat = np.frombuffer(base64.b64decode(told.data, validate=True), dtype="<f4")
     return EegBlock(
-        sample_index=field.count(body["sample_index"]),
-        t_first=field.number(body["t_first"]),
+        sample_index=told.sample_index,
+        t_first=told.t_first,
         rate_hz=rate_hz,
-        data_uv=data_uv.astype(np.float32),
+        data_uv=flat.reshape(n_channels, told.n_samples).astype(np.float32),
     )
 
 
-def _bands(body: Body, t_received_s: float) -> BandPowers:
-    bands = field.texts(body["bands"])
-    rows = [field.row(row) for row in body["power_uv2"]]
-    edges = tuple(
-        (field.number(low), field.number(high)) for low, high in body["edges_hz"]
-    )
-    if not len(rows) == len(bands) == len(edges):
-        raise ValueError(f"{len(rows)} rows for {len(bands)} bands")
+def _bands(told: Bands, t_received_s: float) -> BandPowers:
+    rows = [floats(part) for part in told.power_uv2]
+    if not len(rows) == len(told.bands) == len(told.edges_hz):
+        raise ValueError(f"{len(rows)} rows for {len(told.bands)} bands")
     return BandPowers(
-        t_end=field.number(body["t_end"]),
-        bands=bands,
-        edges_hz=edges,
+        t_end=told.t_end,
+        bands=told.bands,
+        edges_hz=told.edges_hz,
         power_uv2=np.stack(rows) if rows else np.empty((0, 0)),
     )
 
 
-def _quality(body: Body, t_received_s: float) -> Quality:
-    return Quality(
-        stream_state=field.text(body["stream_state"]),
-        stream_age_ms=field.maybe(body["stream_age_ms"]),
-        rate_hz_nominal=field.maybe(body["rate_hz_nominal"]),
-        rate_hz_effective=field.maybe(body["rate_hz_effective"]),
-        channels=tuple(
-            ChannelQuality(
-                field.text(part["label"]),
-                field.text(part["state"]),
-                field.flag(part.get("interpolated", False)),
-            )
-            for part in body["channels"]
-        ),
-        n_gaps=field.count(body.get("n_gaps", 0)),
-        n_missing_samples=field.count(body.get("n_missing_samples", 0)),
-        n_stamp_steps=field.count(body.get("n_stamp_steps", 0)),
-        n_triggers=field.count(body.get("n_triggers", 0)),
-        n_triggers_missed=field.count(body.get("n_triggers_missed", 0)),
-        n_triggers_double=field.count(body.get("n_triggers_double", 0)),
-        trigger_age_ms=field.maybe(body.get("trigger_age_ms")),
-        trigger_lag_ms=field.maybe(body.get("trigger_lag_ms")),
-        n_triggers_implausible=field.count(body.get("n_triggers_implausible", 0)),
-        n_overflow_samples=field.count(body.get("n_overflow_samples", 0)),
-    )
-
-
-def _trigger(body: Body, t_received_s: float) -> TriggerSeen:
-    return TriggerSeen(
-        kind=field.text(body["kind"]),
-        volume_index=field.maybe_count(body["volume_index"]),
-        t_trigger=field.number(body["t_trigger"]),
-        label=field.text(body["label"]),
-    )
-
-
-def _beat(body: Body, t_received_s: float) -> Beat:
-    return Beat(
-        t_lsl=field.number(body["t_lsl"]),
-        state=field.text(body["state"]),
-        last_pred_seq=field.maybe_count(body["last_pred_seq"]),
-        stream_age_ms=field.maybe(body["stream_age_ms"]),
-        queue=field.count(body["queue"]),
-        n_dropped=field.count(body.get("n_dropped", 0)),
-        n_encode_errors=field.count(body.get("n_encode_errors", 0)),
-    )
-
-
-def _log(body: Body, t_received_s: float) -> LogLine:
-    return LogLine(
-        t_unix_ms=field.number(body["t_unix_ms"]),
-        level=field.level(body["level"]),
-        text=field.text(body["text"]),
-    )
-
-
-def _phase(body: Body, t_received_s: float) -> Phase:
-    return Phase(
-        run=field.count(body["run"]),
-        run_type=field.text(body["run_type"]),
-        block=field.count(body["block"]),
-        name=field.text(body["name"]),
-        t_on=field.number(body["t_on"]),
-        t_off_planned=field.maybe(body["t_off_planned"]),
-    )
-
-
-def _bye(body: Body, t_received_s: float) -> Bye:
-    return Bye(field.text(body.get("reason", "end")))
-
-
-_READERS: Final[dict[str, Callable[[Body, float], Received]]] = {
-    "hello": _hello,
-    "pred.roi": _prediction,
-    "pred.fb": _feedback,
-    "truth": _truth,
-    "trigger": _trigger,
-    "eeg": _eeg,
-    "bands": _bands,
-    "phase": _phase,
-    "quality": _quality,
-    "hb": _beat,
-    "log": _log,
-    "bye": _bye,
+_KINDS: Final[dict[Topic | str, tuple[Any, Callable[[Any, float], Received]]]] = {
+    "hello": (Hello, _hello),
+    "pred.roi": (PredRoi, _prediction),
+    "pred.fb": (FeedbackValue, _feedback),
+    "truth": (Truth, _truth),
+    "trigger": (Trigger, _as_it_is),
+    "eeg": (Eeg, _eeg),
+    "bands": (Bands, _bands),
+    "phase": (Phase, _as_it_is),
+    "quality": (Quality, _as_it_is),
+    "hb": (Heartbeat, _as_it_is),
+    "log": (Log, _as_it_is),
+    "bye": (Bye, _as_it_is),
 }

@@ -100,7 +100,7 @@ def _seconds(said: object) -> float | None:
     return float(said) if isinstance(said, int | float) else None
 
 
-# Its figures in words, in the order in which one reads them.
+# The figures of a rehearsal in words, in the order in which one reads them.
 
 UNITS: Final = {"s": "s", "ms": "ms", "hz": "Hz", "mb": "MB", "gb": "GB", "uv": "µV"}
 BYTES_PER_MB: Final = 1e6
@@ -184,6 +184,9 @@ def _figure_text(value: object) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+# A rehearsal on one page for printing, where it left none of its own.
 
 
 def as_html(rehearsal: Rehearsal, *, title: str) -> str:

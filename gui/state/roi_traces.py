@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rtbold.gui.state.history import HistoryView
-from rtbold.gui.state.received_kinds import FloatArray, Score, Truth
+from rtbold.messages import FloatArray
+from rtbold.publish import Truth, TruthScore
 
 MEASURED_N: Final = 150  # newest volumes that set the measurement's scale, as for R
 ENOUGH_MEASURED_N: Final = 10
@@ -166,7 +167,7 @@ def score_words(truth: Truth | None, name: str) -> str:
     )
 
 
-def _score_of(truth: Truth, name: str) -> Score | None:
+def _score_of(truth: Truth, name: str) -> TruthScore | None:
     if name == truth.target and truth.target_score is not None:
         return truth.target_score
     if name in truth.rois and len(truth.scores) == len(truth.rois):

@@ -1,4 +1,4 @@
-"""Times in words: of the wall, of the last value, of a TR that runs. Pure."""
+"""The session page in words: times, the TR, origin, the target, losses. Pure."""
 
 import math
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from typing import Final, Literal
 
 from rtbold.gui.state.dashboard import DashboardState
 from rtbold.gui.state.headline import ShownValue
-from rtbold.gui.state.received_kinds import FeedbackValue
+from rtbold.gui.state.received import FeedbackValue
 from rtbold.gui.state.roi_traces import signed, trigger_step_ms
 
 SHARP_MS = 0.5  # below, a trigger is on time
@@ -98,7 +98,20 @@ def _counts(state: DashboardState) -> str:
     return f"{quality.n_triggers_missed} missed, {quality.n_triggers_double} double"
 
 
-# What must never be taken for real, and what predicts; in words. Pure.
+def loss_words(state: DashboardState) -> str:
+    """Return what was dropped since the session began; empty: nothing."""
+    beat, quality, link = state.beat, state.quality, state.link
+    counts = (
+        (beat.n_encode_errors if beat else 0, "messages not encoded"),
+        (quality.n_overflow_samples if quality else 0, "samples dropped"),
+        (quality.n_triggers_implausible if quality else 0, "triggers ignored"),
+        (beat.n_dropped if beat else 0, "messages dropped in its feed"),
+        (link.n_dropped if link else 0, "messages dropped in this window"),
+    )
+    return ", ".join(f"{n} {what}" for n, what in counts if n)
+
+
+# What must never be taken for real, and what predicts; in words.
 
 
 def origin_words(state: DashboardState) -> str:
@@ -106,7 +119,7 @@ def origin_words(state: DashboardState) -> str:
     hello, fb = state.hello, state.fb
     origin = fb.model_origin if fb else hello.model_origin if hello else ""
     reasons = fb.reasons if fb else ()
-    simulated_eeg = hello is not None and hello.simulated
+    simulated_eeg = hello is not None and hello.simulated_stream
     if simulated_eeg and origin == "simulated":
         return "SIMULATED EEG AND MODEL: nothing here comes from a brain"
     if simulated_eeg:
@@ -129,7 +142,7 @@ def model_words(state: DashboardState) -> str:
     return f"Model {hello.model_name}{whose}{by}"
 
 
-# What the target panel says: the value, its interval, and which BOLD it is. Pure.
+# What the target panel says: the value, its interval, and which BOLD it is.
 
 NEUTRAL_WORDS: Final = "apps show their neutral screen"
 NOTHING: Final = "\u2014"  # a dash that is wide enough to be seen

@@ -1,4 +1,4 @@
-"""What the operator chose on the set-up page, and the command line that it makes."""
+"""Runs and settings that the operator chose; the command lines they make. Pure."""
 
 import math
 import os.path
@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Literal, get_args
 
-# The runs of one session: planned, running, done. Pure.
+# The runs of one session: planned, running, done.
 
 RunKind = Literal["localiser", "baseline", "training", "transfer"]
 RunState = Literal["planned", "running", "done", "aborted"]

@@ -1,4 +1,4 @@
-"""The last seconds of EEG on one grid, with holes where nothing came. Pure."""
+"""The last seconds of EEG on one grid, and whether they look drowsy. Pure."""
 
 import math
 import statistics
@@ -9,7 +9,8 @@ from typing import Final, Literal
 
 import numpy as np
 
-from rtbold.gui.state.received_kinds import BandPowers, EegBlock, Float32Array
+from rtbold.gui.state.received import BandPowers, EegBlock
+from rtbold.messages import Float32Array
 
 HOLE_S = 0.1  # by which stamps may run ahead of the sample count before time was lost
 MOST_SECONDS = 60.0
@@ -118,14 +119,12 @@ class ScopeBuffer:
             self._ring[:, columns] = kept_uv
 
 
-# Whether the participant may be getting drowsy: an indicator, not a sleep stage. Pure.
+# Whether the participant may be getting drowsy: an indicator, not a sleep stage.
 #
 # The log-ratio of alpha to theta and delta at the back of the head, against its own
 # first minutes. As wakefulness fades with eyes closed, alpha gives way to slower
-# rhythms
-# (the first Hori stages; Hori, Hayashi and Morikawa 1994). With eyes open there is
-# little
-# alpha, and the indicator says little.
+# rhythms (the first Hori stages; Hori, Hayashi and Morikawa 1994). With eyes open there
+# is little alpha, and the indicator says little.
 
 POSTERIOR: Final = ("O1", "O2", "Oz", "POz", "PO3", "PO4", "PO7", "PO8", "P3", "P4",
                     "Pz", "P7", "P8")  # fmt: skip

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from typing import Final, get_args
 
 from rtbold.gui.state.latency import LatencyBook, StageTimes
-from rtbold.gui.state.received_kinds import FeedbackValue, Hello, Quality, Score, Truth
+from rtbold.gui.state.received import FeedbackValue
 from rtbold.gui.state.words import Level, status_words
 from rtbold.messages import Reason
 from rtbold.pages import rendered
+from rtbold.publish import Hello, Quality, Truth, TruthScore
 
 # What is counted over a session, for the summary. Bounded by its closed lists.
 
@@ -89,7 +90,7 @@ class RoiScore:
     """R of one ROI; None: not enough independent volumes."""
 
     roi: str
-    score: Score
+    score: TruthScore
 
     @property
     def words(self) -> str:
@@ -126,7 +127,7 @@ class RunSummary:
     infer: StageTimes
     worst_age_ms: float | None
     channel_good: Mapping[str, float]  # share of looks
-    target_score: Score | None
+    target_score: TruthScore | None
     scores: tuple[RoiScore, ...]
     ended: str  # reason of the bye; empty: it did not say goodbye
 
@@ -147,7 +148,7 @@ def summarise(
         model_name=hello.model_name if hello else "",
         subject=hello.subject if hello else None,
         target=hello.target if hello else "",
-        simulated=bool(hello and hello.simulated),
+        simulated=bool(hello and hello.simulated_stream),
         n_runs=counts.n_runs,
         n_volumes=counts.n_volumes,
         by_status=dict(counts.by_status),

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from rtbold.gui.state.received_kinds import Link
+from rtbold.gui.state.received import Link
 from rtbold.messages import Reason, Status
 
 Level = Literal["ok", "degraded", "invalid", "warmup", "paused", "silent", "none"]
@@ -186,7 +186,7 @@ def likeness_words(unlikeness: float | None) -> LikenessWords:
     )
 
 
-# Why nothing is heard at an address, and what to do. Pure.
+# Why nothing is heard at an address, and what to do.
 
 
 def doubt(link: Link | None, feed: str) -> str:

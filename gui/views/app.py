@@ -24,7 +24,7 @@ from PyQt6.QtWidgets import QApplication
 from rtbold.client import CurveKeys
 from rtbold.gui.controllers.children import SessionChild, Starter, give_way
 from rtbold.gui.controllers.dashboard import DashboardController
-from rtbold.gui.controllers.jobs import ChildJobs, Jobs
+from rtbold.gui.controllers.jobs import ChildJobs
 from rtbold.gui.controllers.link import FeedLink
 from rtbold.gui.controllers.session import SessionController
 from rtbold.gui.controllers.setup import SetupController
@@ -77,7 +77,7 @@ def run(options: AppOptions) -> int:
         return _run(options, ChildJobs(starting=starter))
 
 
-def _run(options: AppOptions, jobs: Jobs) -> int:
+def _run(options: AppOptions, jobs: ChildJobs) -> int:
     app = application()
     window = build(app, options, jobs=jobs)
     _keep_log(Path(window.remembered.file).with_name("dashboard.log"))
@@ -112,7 +112,7 @@ def build(
     app: QApplication,
     options: AppOptions,
     *,
-    jobs: Jobs | None = None,
+    jobs: ChildJobs | None = None,
     now_s: Callable[[], float] = time.monotonic,
 ) -> MainWindow:
     """Make the window, its pages and its controllers; nothing is shown yet."""
@@ -174,7 +174,7 @@ def gathered(
     return replace(preferences, choices=setup.choices(), layout=layout)
 
 
-def start_session(jobs: Jobs, arguments: Sequence[str]) -> SessionChild:
+def start_session(jobs: ChildJobs, arguments: Sequence[str]) -> SessionChild:
     """Start a session; its output goes beside its recording, or to a temporary one."""
     stamp = time.strftime("%Y%m%d-%H%M%S")
     return jobs.start_session(arguments, log_file(arguments, stamp))

@@ -1,4 +1,4 @@
-"""Join a session: its address, and keys if it runs on another machine."""
+"""Join a session: its address, and keys if it runs elsewhere; the help of F1."""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,4 @@
-"""Text that is drawn by hand: fitted, elided, in a colour."""
+"""What widgets that draw themselves share: text that fits, ground, colours, tips."""
 
 import math
 
@@ -94,8 +94,8 @@ def draw_ground(painter: QPainter, panel: QWidget, colours: Colours) -> QRectF:
 # What widgets that draw themselves share: colours, painter, words for the mouse.
 
 
-class Drawn(QWidget):
-    """A widget on the panel's ground that says what is under the mouse."""
+class Painted(QWidget):
+    """A widget that draws itself in the colours of a theme."""
 
     def __init__(self, colours: Colours, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -105,6 +105,10 @@ class Drawn(QWidget):
         """Draw in another theme."""
         self._colours = colours
         self.update()
+
+
+class Drawn(Painted):
+    """One that says what is under the mouse."""
 
     def words_at(self, position: QPointF) -> str:
         """Return what there is to say of the place at `position`."""

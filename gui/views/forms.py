@@ -1,4 +1,4 @@
-"""Fields of a form that all answer alike: `value`, `set_value`, `edited`."""
+"""Fields that all answer alike: `value`, `set_value`, `edited`; frames and labels."""
 
 from collections.abc import Sequence
 from typing import Protocol

@@ -1,4 +1,4 @@
-"""A bar over all pages: what the operator has to know, with what to do about it."""
+"""A bar over all pages: what the operator has to know, faults of the window too."""
 
 import logging
 import sys
@@ -15,9 +15,9 @@ from rtbold.gui.controllers.dashboard import News
 from rtbold.gui.state.address import Address
 from rtbold.gui.state.dashboard import DashboardState
 from rtbold.gui.state.preferences import Colours
-from rtbold.gui.state.received_kinds import LogLevel
 from rtbold.gui.state.words import Level
 from rtbold.gui.views.forms import named_button, wrapped_label
+from rtbold.publish import LogLevel
 
 MOST_NOTICES = 3
 MOST_LINES = 3  # of one notice

@@ -22,6 +22,7 @@ from rtbold.gui.state.dashboard import DashboardState
 from rtbold.gui.state.history import TargetPairs, target_pairs
 from rtbold.gui.state.preferences import Colours
 from rtbold.gui.state.summary import RunSummary, as_html, as_page
+from rtbold.gui.views.drawing import Painted
 from rtbold.gui.views.forms import named_button, wrapped_label
 
 # Predicted against measured, one dot a volume.
@@ -35,24 +36,18 @@ SMALLEST = 1e-300  # of smaller ranges a step would be no number
 Align = Qt.AlignmentFlag
 
 
-class ScatterView(QWidget):
+class ScatterView(Painted):
     """Dots of the target's volumes; the axes have units of their own."""
 
     def __init__(self, colours: Colours, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+        super().__init__(colours, parent)
         self.setObjectName("summary_scatter")
         self.setMinimumSize(240, 240)
         self.setToolTip(
             "Each dot is a volume: what was predicted (across) against what was "
             "measured (up, after the causal low-pass)"
         )
-        self._colours = colours
         self._pairs: TargetPairs | None = None
-
-    def set_colours(self, colours: Colours) -> None:
-        """Take the colours of a theme."""
-        self._colours = colours
-        self.update()
 
     def show_pairs(self, pairs: TargetPairs | None) -> None:
         """Draw these pairs; None: nothing was measured."""

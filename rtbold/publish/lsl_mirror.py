@@ -3,20 +3,18 @@
 ``rtbold-pred``: one sample per TR, stamped with the window's end (the volume's onset).
 Channels: every ROI, the target's feedback value, ``status`` (0 ok, 1 degraded, 2
 invalid, 3 warmup, 4 paused: that of ``pred.fb``), ``volume_index``. NaN where the feed
-says null. ``rtbold-events``: text markers for phases and changes of status.
+says null. ``rtbold-events``: text markers for changes of status and marks.
 """
 
 import hashlib
 import math
 import platform
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from rtbold.messages import STATUS_RANK
-from rtbold.publish.wire import Phase, PredFb, PredRoi
+from rtbold.publish.wire import PredFb, PredRoi
 
-if TYPE_CHECKING:
-    pass
 PREDICTIONS_NAME = "rtbold-pred"
 EVENTS_NAME = "rtbold-events"
 
@@ -72,11 +70,6 @@ def status_text(fb: PredFb) -> str:
     return f"status {fb.status}: {', '.join(fb.reasons)}".removesuffix(": ")
 
 
-def phase_text(phase: Phase) -> str:
-    """Return the marker for a protocol phase."""
-    return f"phase {phase.name}: run {phase.run} {phase.run_type}, block {phase.block}"
-
-
 class LslMirror:
     """Two LSL outlets; open from construction to `close`. One thread uses it."""
 
@@ -105,10 +98,6 @@ class LslMirror:
         """Send one text marker."""
         if self._events is not None:
             self._events.push_sample([text], t_lsl_s)
-
-    def push_phase(self, phase: Phase) -> None:
-        """Send the marker of a protocol phase, stamped with its start."""
-        self.push_event(phase_text(phase), phase.t_on)
 
     def close(self) -> None:
         """Take both streams off the network."""

@@ -115,6 +115,7 @@ Topic = Literal[
 Encoding = Literal["json", "msgpack"]
 SessionState = Literal["starting", "waiting", "running", "paused", "stalled", "ended"]
 StreamState = Literal["searching", "running", "stalled", "lost"]
+LogLevel = Literal["info", "warning", "error"]
 TriggerKind = Literal["volume", "dummy", "double", "late"]
 TOPICS: tuple[Topic, ...] = get_args(Topic)
 
@@ -322,7 +323,7 @@ class Log(Message, frozen=True, kw_only=True, tag_field="schema",
     """One line of the session's log."""
 
     topic = "log"
-    level: Literal["info", "warning", "error"]
+    level: LogLevel
     text: str
 
 

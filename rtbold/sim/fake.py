@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Final, Literal, Protocol, get_args
+from typing import Final, Literal, Protocol, TypedDict, get_args
 
 from rtbold.bundle import Card
 from rtbold.clock import Clock
@@ -28,6 +28,7 @@ from rtbold.publish import (
     FeedbackSettings,
     FeedSettings,
     Log,
+    LogLevel,
     Message,
     Ports,
     SessionState,
@@ -108,6 +109,9 @@ def _every(step_s: float, what: Literal["eeg", "views"]) -> Iterator[Due]:
 
 
 _NO_ROW: Final = ScriptRow(0.0, None, "warmup", USUAL["warmup"])
+
+# The session that does it.
+
 TOO_LATE_S: Final = 0.25  # behind by more, EEG is left out, so that the rest keeps up
 OBEYS_EVERY_S: Final = 0.1
 
@@ -341,9 +345,9 @@ class FakeSession:
             return "stalled"
         return "waiting" if around.trigger == "waiting" else "running"
 
-    def _say(self, level: str, text: str) -> None:
+    def _say(self, level: LogLevel, text: str) -> None:
         if not self._hung:
-            self._outlet.publish(Log(level=level, text=text))  # type: ignore[arg-type]
+            self._outlet.publish(Log(level=level, text=text))
 
 
 # Sockets and clock for a fake session.
@@ -440,21 +444,31 @@ def run_fake(
     """
     rows, tr_s = _rows(settings)
     plan = _plan(settings, tr_s)
+    encoding = as_encoding(settings.encoding)
+    at = FeedSettings(bind=settings.bind, port=settings.port, encoding=encoding)
     stoppable = StoppableClock(clock)
-    now = _Now(stoppable.now_s, now_unix_s)
+    now = _Now(now_lsl_s=stoppable.now_s, now_unix_s=now_unix_s)
     with ExitStack() as stack:
-        feed = stack.enter_context(_feed(settings, now))
+        feed = stack.enter_context(Feed(at, session=str(uuid.uuid4()), **now))
         # what is made once takes its time, and the script's clock starts after it
         session = FakeSession(plan, feed, clock, hang=stoppable.stop)
-        control = stack.enter_context(_control(settings, session, feed, now))
+        answers = Answers(on_command=session.on_command, latest=feed.latest, **now)
+        at = replace(at, port=settings.control_port, port_option="--control-port")
+        control = stack.enter_context(Control(at, answers))
         stack.callback(stoppable.go_on)
         ports = Ports(feed=feed.port, control=control.port)
-        encoding = as_encoding(settings.encoding)
         feed.publish(fake_hello(plan.card, ports, plan.target, encoding=encoding))
         feed.set_state("running", None)
         say(f"feed on {feed.address}, control on port {control.port}")
         session.play(rows, settings.duration_s)
     return session.played
+
+
+class _Now(TypedDict):
+    """The two clocks that feed and control socket stamp with."""
+
+    now_lsl_s: Callable[[], float]
+    now_unix_s: Callable[[], float]
 
 
 def _plan(settings: FakeSettings, tr_s: float) -> FakePlan:
@@ -468,46 +482,6 @@ def _plan(settings: FakeSettings, tr_s: float) -> FakePlan:
         speed=settings.speed,
         seed=settings.seed,
         truth=settings.truth,
-    )
-
-
-@dataclass(frozen=True, slots=True)
-class _Now:
-    """The two clocks that feed and control socket stamp with."""
-
-    lsl_s: Callable[[], float]
-    unix_s: Callable[[], float]
-
-
-def _feed(settings: FakeSettings, now: _Now) -> Feed:
-    return Feed(
-        _listen(settings),
-        session=str(uuid.uuid4()),
-        now_lsl_s=now.lsl_s,
-        now_unix_s=now.unix_s,
-    )
-
-
-def _control(
-    settings: FakeSettings, session: FakeSession, feed: Feed, now: _Now
-) -> Control:
-    answers = Answers(
-        on_command=session.on_command,
-        latest=feed.latest,
-        now_lsl_s=now.lsl_s,
-        now_unix_s=now.unix_s,
-    )
-    at = replace(
-        _listen(settings), port=settings.control_port, port_option="--control-port"
-    )
-    return Control(at, answers)
-
-
-def _listen(settings: FakeSettings) -> FeedSettings:
-    return FeedSettings(
-        bind=settings.bind,
-        port=settings.port,
-        encoding=as_encoding(settings.encoding),
     )
 
 

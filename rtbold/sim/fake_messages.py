@@ -1,11 +1,13 @@
-"""What a fake session shows beside its predictions: EEG, bands, quality, phases."""
+"""From a script to messages: the card, the EEG, the views and the predictions."""
 
+import functools
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
+from msgspec import UNSET
 
 from rtbold.bundle import Baseline, Card, Intervals, Origin
 from rtbold.condition import SPAN_S
@@ -41,7 +43,8 @@ from rtbold.publish import (
 )
 from rtbold.sim.fake_script import USUAL, ScriptRow
 from rtbold.sim.head import read_rois
-from rtbold.sim.settings import NEUROBOLT_CHANNELS, generator, narrow_band, power_law
+from rtbold.sim.settings import NEUROBOLT_CHANNELS, TwinSettings
+from rtbold.sim.twin import steady_eeg_uv
 
 # The card of a bundle that does not exist, and the hello that goes with it.
 
@@ -119,17 +122,10 @@ def fake_hello(
     return hello(card, facts, settings=target)
 
 
-# EEG of a feed without a brain: made once as a loop, so that a message costs little.
-#
-# Pink noise on each channel, one alpha rhythm at the back of the head and one theta
-# rhythm all over it; how much there is of the two follows alertness.
+# The twin's EEG as a loop: made once, so that a message costs little.
 
 LOOP_SAMPLES: Final = 12_000  # 60 s; a good length for an FFT, so the ends meet
-NOISE_UV: Final = 7.0
-ALPHA_UV: Final = (2.0, 16.0)  # asleep, awake
-THETA_UV: Final = (24.0, 5.0)
-ALPHA_HZ: Final = 10.2
-THETA_HZ: Final = 5.6
+AROUSAL: Final = (-12.0, 2.0)  # asleep, awake; sd of a session's
 NEIGHBOURS: Final = 4
 
 
@@ -138,27 +134,12 @@ class FakeEeg:
 
     Parameters
     ----------
-    channels : names of the 10-05 system.
+    channels : names that the twin's head has.
     """
 
     def __init__(self, channels: Sequence[str], *, seed: int) -> None:
         xyz = positions(channels)
-        noise = power_law(
-            generator(seed, "fake EEG"),
-            (len(channels), LOOP_SAMPLES),
-            rate_hz=MODEL_RATE_HZ,
-            band_hz=(0.5, 80.0),
-            exponent=1.2,
-        )
-        self._noise = NOISE_UV * (noise - noise.mean(axis=0))  # (channels, loop)
-        self._rhythms = narrow_band(
-            generator(seed, "fake rhythms"),
-            LOOP_SAMPLES,
-            rate_hz=MODEL_RATE_HZ,
-            peaks_hz=np.array([ALPHA_HZ, THETA_HZ]),
-            width_hz=0.9,
-        )  # (2, loop)
-        self._maps = _maps(xyz)
+        self._asleep, self._awake = _loops(tuple(channels), seed)
         self._neighbours = np.argsort(-xyz @ xyz.T, axis=1)  # nearest first, itself
 
     def samples(
@@ -171,27 +152,32 @@ class FakeEeg:
         bad : numbers of channels that are interpolated from their neighbours.
         """
         at = np.arange(first, first + n) % LOOP_SAMPLES
-        sizes_uv = [
-            low + alertness * (high - low) for low, high in (ALPHA_UV, THETA_UV)
-        ]
-        maps = (self._maps * sizes_uv).astype(np.float32)  # (channels, 2)
-        data_uv: Float32Array = self._noise[:, at] + maps @ self._rhythms[:, at]
+        asleep, awake = self._asleep[:, at], self._awake[:, at]
+        data_uv: Float32Array = asleep + np.float32(alertness) * (awake - asleep)
         for channel in bad:
             near = [k for k in self._neighbours[channel] if k not in bad]
             data_uv[channel] = data_uv[near[:NEIGHBOURS]].mean(axis=0)
         return data_uv
 
 
-def _maps(xyz: FloatArray) -> FloatArray:
-    """Return the share of each channel in alpha and theta, (channels, 2)."""
-    _, nose, up = xyz.T
-    alpha = np.clip(-nose, 0, 1)
-    theta = 0.4 + 0.6 * np.clip(up, 0, 1)
-    maps = np.stack([alpha, theta], axis=1)
-    return np.asarray(maps - maps.mean(axis=0))
+@functools.cache
+def _loops(channels: tuple[str, ...], seed: int) -> tuple[Float32Array, Float32Array]:
+    """Return the twin's EEG asleep and awake, (channels, loop) each."""
+    settings = TwinSettings(
+        seed,
+        level="easy",
+        duration_s=LOOP_SAMPLES / MODEL_RATE_HZ,
+        channels=channels,
+        reference="average",
+    )
+    asleep, awake = (steady_eeg_uv(settings, arousal=sd) for sd in AROUSAL)
+    return asleep, awake
 
+
+# What stands beside the predictions: EEG, bands, quality, phases.
 
 AGE_S: Final = 0.012  # of the newest sample while the stream runs
+TRIGGER_LAG_MS: Final = 4.0
 NOMINAL_HZ: Final = 250.0  # of the stream that is not there
 EFFECTIVE_HZ: Final = 250.004
 REST_S: Final = 20.0  # a block of rest, then one of training
@@ -245,6 +231,8 @@ class FakeViews:
         self._next += around.n_lost
         self._n["gaps"] += around.n_lost > 0
         self._n["lost"] += around.n_lost
+        self._n["overflow"] += around.n_lost if around.overflow else 0
+        self._n["implausible"] += around.n_implausible
         self._n["missed"] += around.trigger == "missed"
         self._n["double"] += around.trigger == "double"
         if around.trigger in ("missed", "waiting"):
@@ -309,6 +297,9 @@ class FakeViews:
             trigger_age_ms=(
                 None if trigger_s is None else round(1000 * (now_s - trigger_s), 1)
             ),
+            trigger_lag_ms=UNSET if trigger_s is None else TRIGGER_LAG_MS,
+            n_triggers_implausible=n["implausible"] or UNSET,
+            n_overflow_samples=n["overflow"] or UNSET,
         )
 
     def phase(self, t_s: float) -> Phase | None:

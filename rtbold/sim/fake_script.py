@@ -1,6 +1,7 @@
 """The script of `rtbold fake`: which value is published when. Pure but for reading."""
 
 import csv
+import functools
 import itertools
 import math
 from collections.abc import Iterator
@@ -11,9 +12,12 @@ from typing import Final, Literal, get_args
 import numpy as np
 
 from rtbold.errors import ConfigError, DataFileError
-from rtbold.messages import ChannelState, Float32Array, FloatArray, Reason, Status
+from rtbold.messages import ChannelState, FloatArray, Reason, Status
 from rtbold.publish import StreamState
-from rtbold.sim.settings import generator, power_law
+from rtbold.sim.bold import simulate_bold
+from rtbold.sim.brain import draw_body, draw_brain
+from rtbold.sim.head import read_rois
+from rtbold.sim.settings import TwinSettings, generator
 
 COLUMNS = ("t_s", "value", "status")
 DEFAULT_TR_S = 2.1
@@ -26,6 +30,8 @@ class Circumstances:
     reasons: tuple[Reason, ...] = ()
     bad: tuple[tuple[int, ChannelState], ...] = ()  # number of the channel
     n_lost: int = 0  # EEG samples that are missing just before the row, at 200 Hz
+    overflow: bool = False  # they came, and the session took none for too long
+    n_implausible: int = 0  # triggers just before the row whose time cannot be
     stream: StreamState = "running"
     trigger: Literal["volume", "missed", "double", "waiting"] = "volume"
     unlikeness: float = 0.6
@@ -52,6 +58,203 @@ class ScriptRow:
     value: float | None
     status: Status
     around: Circumstances = field(default_factory=Circumstances)
+
+
+# BOLD of the twin's brain, predicted and as a scanner would have measured it.
+
+LOOP_VOLUMES: Final = 2048  # then the waves begin again
+WAVE_SD: Final = 0.6
+R_RANGE: Final = (0.05, 0.55)  # of the ROIs; the target has the upper end
+SCANNER_MEAN: Final = 800.0
+SCANNER_SD: Final = 6.0
+
+
+@functools.cache
+def target_wave(seed: int) -> tuple[float, ...]:
+    """Return the target's slow wave, volume by volume, between -1 and 1."""
+    return tuple(np.tanh(0.8 * _twin_bold(seed, 1, "target")[0]).tolist())
+
+
+class FakeBold:
+    """Values of all ROIs by volume, and what a scanner would have measured.
+
+    Parameters
+    ----------
+    n_rois : of the model.
+    target : number of the ROI whose value the script tells.
+    """
+
+    def __init__(self, n_rois: int, target: int, *, seed: int) -> None:
+        self._seed = seed
+        self._target = target
+        self._waves = WAVE_SD * _twin_bold(seed, n_rois, "brain")  # (rois, volumes)
+        self._waves[target] = target_wave(seed)
+        self._r = generator(seed, "fake R").uniform(*R_RANGE, n_rois)  # (rois,)
+        self._r[target] = R_RANGE[1]
+
+    def predicted(self, volume: int, target: float | None) -> FloatArray:
+        """Return (rois,), model units; `target` None: as its wave has it."""
+        values: FloatArray = self._waves[:, volume % LOOP_VOLUMES].copy()
+        if target is not None:
+            values[self._target] = target
+        return values
+
+    def measured(self, volume: int, target: float | None) -> FloatArray:
+        """Return (rois,), the scanner's unit: the prediction, and noise of its own."""
+        rng = generator(self._seed, f"fake scanner noise {volume}")
+        noise = rng.standard_normal(len(self._r))
+        signal = self._r * self.predicted(volume, target) / WAVE_SD
+        return SCANNER_MEAN + SCANNER_SD * (signal + np.sqrt(1 - self._r**2) * noise)
+
+
+@functools.cache
+def _twin_bold(seed: int, n_rois: int, whose: str) -> FloatArray:
+    """Return the neural part of the BOLD of a twin, (rois, volumes), unit variance."""
+    settings = TwinSettings(
+        seed, level="easy", duration_s=LOOP_VOLUMES * DEFAULT_TR_S, tr_s=DEFAULT_TR_S
+    )
+    brain = draw_brain(settings, read_rois()[:n_rois], whose)
+    body = draw_body(settings, brain.arousal)
+    return simulate_bold(settings, brain.drive, body).neural.T
+
+
+# What `rtbold fake` plays where no script is given: a session, or one of its scenes.
+#
+# Everything follows from the number of the volume and the seed, so that pictures and
+# tests can be repeated.
+
+Scene = Literal[
+    "ok", "degraded", "invalid", "warmup", "waiting", "paused", "stalled", "silent",
+    "drowsy",
+]  # fmt: skip
+SCENES: Final[tuple[Scene, ...]] = get_args(Scene)
+WARMUP_TRS: Final = 3
+LAP_TRS: Final = 20  # each lap has an invalid and a degraded phase of its own kind
+ALERTNESS_PERIOD_S: Final = 240.0
+FALLS_ASLEEP_S: Final = 60.0
+UNLIKE: Final = {15: 0.8, 16: 0.95, 17: 1.3, 18: 1.5, 19: 0.9}  # phase -> unlikeness
+
+
+@dataclass(frozen=True, slots=True)
+class Lap:
+    """What goes wrong in one lap."""
+
+    invalid: Circumstances
+    degraded: Circumstances
+    triggers: dict[int, Literal["missed", "double"]]  # by phase
+
+
+LAPS: Final = (
+    Lap(Circumstances(reasons=("gap",), n_lost=60), USUAL["degraded"], {}),
+    Lap(
+        Circumstances(reasons=("amplitude",), n_implausible=1),
+        Circumstances(reasons=("line_noise", "interpolated"), bad=((8, "line_noise"),)),
+        {5: "double"},
+    ),
+    Lap(USUAL["invalid"], Circumstances(reasons=("unlike_calibration",)), {}),
+    Lap(
+        Circumstances(reasons=("gap",), n_lost=120, overflow=True),
+        Circumstances(reasons=("bridged",)),
+        {7: "missed"},
+    ),
+)
+_HELD: Final[dict[Scene, tuple[Status, Circumstances]]] = {
+    "ok": ("ok", USUAL["ok"]),
+    "degraded": ("degraded", USUAL["degraded"]),
+    "invalid": ("invalid", USUAL["invalid"]),
+    "warmup": ("warmup", USUAL["warmup"]),
+    "waiting": (
+        "paused",
+        Circumstances(reasons=("waiting_for_scanner",), trigger="waiting"),
+    ),
+    "paused": ("paused", USUAL["paused"]),
+    "stalled": ("ok", Circumstances(silent="predictions")),
+    "silent": ("ok", Circumstances(silent="all")),
+    "drowsy": ("ok", USUAL["ok"]),
+}
+# Script seconds that are well before the scene; the others begin at once.
+BEGINS_AFTER_S: Final[dict[Scene, float]] = {
+    "stalled": 20.0,
+    "silent": 20.0,
+    "drowsy": 180.0,
+}
+
+
+def as_scene(name: str) -> Scene:
+    """Return the scene of that name; refuse another one."""
+    for scene in SCENES:
+        if name == scene:
+            return scene
+    raise ConfigError(f"--scene is {name!r}, expected one of {', '.join(SCENES)}.")
+
+
+def default_script(tr_s: float = DEFAULT_TR_S, *, seed: int = 0) -> Iterator[ScriptRow]:
+    """Yield a slow wave without end: warm-up first, then some bad phases."""
+    wave = target_wave(seed)
+    for index in itertools.count():
+        t_s = index * tr_s
+        status = _default_status(index)
+        around = replace(_default_around(index, status), alertness=_alertness(t_s))
+        yield ScriptRow(t_s, _value(wave, index, status), status, around)
+
+
+def scene_script(
+    scene: Scene,
+    *,
+    after_s: float | None = None,
+    tr_s: float = DEFAULT_TR_S,
+    seed: int = 0,
+) -> Iterator[ScriptRow]:
+    """Yield rows that are well for a while and then stay in one state.
+
+    Parameters
+    ----------
+    after_s : script seconds that are well; None: as `BEGINS_AFTER_S` says.
+    """
+    begins_s = BEGINS_AFTER_S.get(scene, 0.0) if after_s is None else after_s
+    wave = target_wave(seed)
+    for index in itertools.count():
+        t_s = index * tr_s
+        status, around = _HELD["ok" if t_s < begins_s else scene]
+        alertness = _alertness(t_s)
+        if scene == "drowsy" and t_s >= begins_s:
+            alertness *= max(0.0, 1 - (t_s - begins_s) / FALLS_ASLEEP_S)
+        around = replace(around, alertness=alertness)
+        yield ScriptRow(t_s, _value(wave, index, status), status, around)
+
+
+def _value(wave: tuple[float, ...], index: int, status: Status) -> float | None:
+    return wave[index % len(wave)] if status in ("ok", "degraded") else None
+
+
+def _alertness(t_s: float) -> float:
+    return 0.85 + 0.1 * math.sin(2 * math.pi * t_s / ALERTNESS_PERIOD_S)
+
+
+def _default_status(index: int) -> Status:
+    if index < WARMUP_TRS:
+        return "warmup"
+    phase = index % LAP_TRS
+    if phase in (12, 13, 14):
+        return "invalid"
+    return "degraded" if phase in (17, 18) else "ok"
+
+
+def _default_around(index: int, status: Status) -> Circumstances:
+    lap, phase = LAPS[index // LAP_TRS % len(LAPS)], index % LAP_TRS
+    if status == "invalid":
+        first = phase == 12  # what is lost is lost once, before the first of the three
+        return lap.invalid if first else replace(lap.invalid, n_lost=0, n_implausible=0)
+    around = lap.degraded if status == "degraded" else USUAL[status]
+    if phase in lap.triggers:
+        around = replace(around, trigger=lap.triggers[phase])
+    unlike_here = "unlike_calibration" in lap.degraded.reasons
+    usual = 0.6 + 0.1 * math.sin(index / 3)
+    unlikeness = UNLIKE.get(phase, usual) if unlike_here else usual
+    return replace(around, unlikeness=unlikeness)
+
+
+# A script from a file.
 
 
 def read_script(path: Path) -> tuple[ScriptRow, ...]:
@@ -142,193 +345,3 @@ def _number(where: str, text: str) -> float:
     if not math.isfinite(number):
         raise DataFileError(f"{where}: {text!r}, expected a finite number.")
     return number
-
-
-# Predicted and measured BOLD of a feed that has neither EEG, model nor scanner.
-
-LOOP_VOLUMES: Final = 2048  # then the waves begin again, without a step
-PER_VOLUME_HZ: Final = (0.017, 0.19)  # band of the waves, per volume: 8 to 90 mHz
-WAVE_SD: Final = 0.6
-R_RANGE: Final = (0.05, 0.55)  # of the ROIs; the target has the upper end
-SCANNER_MEAN: Final = 800.0
-SCANNER_SD: Final = 6.0
-
-
-def target_wave(seed: int) -> tuple[float, ...]:
-    """Return the target's slow wave, volume by volume, between -1 and 1."""
-    return tuple(float(value) for value in np.tanh(0.8 * _waves(seed, 1)[0]))
-
-
-class FakeBold:
-    """Values of all ROIs by volume, and what a scanner would have measured.
-
-    Parameters
-    ----------
-    n_rois : of the model.
-    target : number of the ROI whose value the script tells.
-    """
-
-    def __init__(self, n_rois: int, target: int, *, seed: int) -> None:
-        self._seed = seed
-        self._target = target
-        self._waves = WAVE_SD * _waves(seed, n_rois)  # (rois, volumes)
-        self._waves[target] = target_wave(seed)
-        self._r = generator(seed, "fake R").uniform(*R_RANGE, n_rois)  # (rois,)
-        self._r[target] = R_RANGE[1]
-
-    def predicted(self, volume: int, target: float | None) -> FloatArray:
-        """Return (rois,), model units; `target` None: as its wave has it."""
-        values: FloatArray = self._waves[:, volume % LOOP_VOLUMES].astype(np.float64)
-        if target is not None:
-            values[self._target] = target
-        return values
-
-    def measured(self, volume: int, target: float | None) -> FloatArray:
-        """Return (rois,), the scanner's unit: the prediction, and noise of its own."""
-        rng = generator(self._seed, f"fake scanner noise {volume}")
-        noise = rng.standard_normal(len(self._r))
-        signal = self._r * self.predicted(volume, target) / WAVE_SD
-        return SCANNER_MEAN + SCANNER_SD * (signal + np.sqrt(1 - self._r**2) * noise)
-
-
-def _waves(seed: int, n_rows: int) -> Float32Array:
-    """Return (rows, volumes) of slow noise, unit variance."""
-    rng = generator(seed, f"fake waves of {n_rows}")
-    shape = (n_rows, LOOP_VOLUMES)
-    return power_law(rng, shape, rate_hz=1.0, band_hz=PER_VOLUME_HZ, exponent=0.5)
-
-
-# What `rtbold fake` plays where no script is given: a session, or one of its scenes.
-#
-# Everything follows from the number of the volume and the seed, so that pictures and
-# tests can be repeated.
-
-Scene = Literal[
-    "ok", "degraded", "invalid", "warmup", "waiting", "paused", "stalled", "silent",
-    "drowsy",
-]  # fmt: skip
-SCENES: Final[tuple[Scene, ...]] = get_args(Scene)
-WARMUP_TRS: Final = 3
-LAP_TRS: Final = 20  # each lap has an invalid and a degraded phase of its own kind
-ALERTNESS_PERIOD_S: Final = 240.0
-FALLS_ASLEEP_S: Final = 60.0
-UNLIKE: Final = {15: 0.8, 16: 0.95, 17: 1.3, 18: 1.5, 19: 0.9}  # phase -> unlikeness
-
-
-@dataclass(frozen=True, slots=True)
-class Lap:
-    """What goes wrong in one lap."""
-
-    invalid: Circumstances
-    degraded: Circumstances
-    triggers: dict[int, Literal["missed", "double"]]  # by phase
-
-
-LAPS: Final = (
-    Lap(Circumstances(reasons=("gap",), n_lost=60), USUAL["degraded"], {}),
-    Lap(
-        Circumstances(reasons=("amplitude",)),
-        Circumstances(reasons=("line_noise", "interpolated"), bad=((8, "line_noise"),)),
-        {5: "double"},
-    ),
-    Lap(USUAL["invalid"], Circumstances(reasons=("unlike_calibration",)), {}),
-    Lap(
-        Circumstances(reasons=("gap",), n_lost=120),
-        Circumstances(reasons=("bridged",)),
-        {7: "missed"},
-    ),
-)
-_HELD: Final[dict[Scene, tuple[Status, Circumstances]]] = {
-    "ok": ("ok", USUAL["ok"]),
-    "degraded": ("degraded", USUAL["degraded"]),
-    "invalid": ("invalid", USUAL["invalid"]),
-    "warmup": ("warmup", USUAL["warmup"]),
-    "waiting": (
-        "paused",
-        Circumstances(reasons=("waiting_for_scanner",), trigger="waiting"),
-    ),
-    "paused": ("paused", USUAL["paused"]),
-    "stalled": ("ok", Circumstances(silent="predictions")),
-    "silent": ("ok", Circumstances(silent="all")),
-    "drowsy": ("ok", USUAL["ok"]),
-}
-# Script seconds that are well before the scene; the others begin at once.
-BEGINS_AFTER_S: Final[dict[Scene, float]] = {
-    "stalled": 20.0,
-    "silent": 20.0,
-    "drowsy": 180.0,
-}
-
-
-def as_scene(name: str) -> Scene:
-    """Return the scene of that name; refuse another one."""
-    for scene in SCENES:
-        if name == scene:
-            return scene
-    raise ConfigError(f"--scene is {name!r}, expected one of {', '.join(SCENES)}.")
-
-
-def default_script(tr_s: float = DEFAULT_TR_S, *, seed: int = 0) -> Iterator[ScriptRow]:
-    """Yield a slow wave without end: warm-up first, then some bad phases."""
-    wave = target_wave(seed)
-    for index in itertools.count():
-        t_s = index * tr_s
-        status = _default_status(index)
-        around = replace(_default_around(index, status), alertness=_alertness(t_s))
-        yield ScriptRow(t_s, _value(wave, index, status), status, around)
-
-
-def scene_script(
-    scene: Scene,
-    *,
-    after_s: float | None = None,
-    tr_s: float = DEFAULT_TR_S,
-    seed: int = 0,
-) -> Iterator[ScriptRow]:
-    """Yield rows that are well for a while and then stay in one state.
-
-    Parameters
-    ----------
-    after_s : script seconds that are well; None: as `BEGINS_AFTER_S` says.
-    """
-    begins_s = BEGINS_AFTER_S.get(scene, 0.0) if after_s is None else after_s
-    wave = target_wave(seed)
-    for index in itertools.count():
-        t_s = index * tr_s
-        status, around = _HELD["ok" if t_s < begins_s else scene]
-        alertness = _alertness(t_s)
-        if scene == "drowsy" and t_s >= begins_s:
-            alertness *= max(0.0, 1 - (t_s - begins_s) / FALLS_ASLEEP_S)
-        around = replace(around, alertness=alertness)
-        yield ScriptRow(t_s, _value(wave, index, status), status, around)
-
-
-def _value(wave: tuple[float, ...], index: int, status: Status) -> float | None:
-    return wave[index % len(wave)] if status in ("ok", "degraded") else None
-
-
-def _alertness(t_s: float) -> float:
-    return 0.85 + 0.1 * math.sin(2 * math.pi * t_s / ALERTNESS_PERIOD_S)
-
-
-def _default_status(index: int) -> Status:
-    if index < WARMUP_TRS:
-        return "warmup"
-    phase = index % LAP_TRS
-    if phase in (12, 13, 14):
-        return "invalid"
-    return "degraded" if phase in (17, 18) else "ok"
-
-
-def _default_around(index: int, status: Status) -> Circumstances:
-    lap, phase = LAPS[index // LAP_TRS % len(LAPS)], index % LAP_TRS
-    if status == "invalid":
-        first = phase == 12  # samples are lost once, before the first of the three
-        return lap.invalid if first else replace(lap.invalid, n_lost=0)
-    around = lap.degraded if status == "degraded" else USUAL[status]
-    if phase in lap.triggers:
-        around = replace(around, trigger=lap.triggers[phase])
-    unlike_here = "unlike_calibration" in lap.degraded.reasons
-    usual = 0.6 + 0.1 * math.sin(index / 3)
-    unlikeness = UNLIKE.get(phase, usual) if unlike_here else usual
-    return replace(around, unlikeness=unlikeness)

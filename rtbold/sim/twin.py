@@ -142,6 +142,23 @@ def _eeg_uv(settings: TwinSettings, brain: Brain, body: Body) -> Float32Array:
     return np.insert(eeg_uv, settings.channels.index(ECG), ecg_uv(scene), axis=0)
 
 
+def steady_eeg_uv(settings: TwinSettings, *, arousal: float) -> Float32Array:
+    """Return EEG of a brain whose state does not change; its ends meet, for a loop.
+
+    (channels, samples) at 200 Hz against the settings' reference, without artefacts.
+
+    Parameters
+    ----------
+    arousal : of the whole time, sd of a session's; alpha grows with it, theta shrinks.
+    """
+    rois, n = read_rois(), slow_times_s(settings.duration_s).size
+    still = np.zeros((len(rois), n))
+    brain = Brain(still, still, still, np.full(n, arousal))
+    field = read_leadfield()
+    rows = field.rows(_electrodes(settings))
+    return _referenced(_neural_uv(settings, brain, field=field, rows=rows), settings)
+
+
 def _electrodes(settings: TwinSettings) -> tuple[str, ...]:
     """Return the EEG channels, then the reference electrode if there is one."""
     if settings.reference.lower() == "average":
@@ -178,8 +195,7 @@ def _neural_uv(
 # A twin session as files: BrainVision EEG with volume triggers, BOLD and truth as TSV.
 #
 # The folder says of itself that it is simulated. It is written under a temporary name
-# and
-# moved into place, so nothing half-written is ever found under its own.
+# and moved into place, so nothing half-written is ever found under its own.
 
 
 def write_session(settings: TwinSettings, folder: Path) -> Path:

@@ -1,12 +1,22 @@
 """The dashboard may use of rtbold what any subscriber can, and nothing else."""
 
 import ast
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
+from rtbold.publish import wire
+
 GUI = Path(__file__).resolve().parents[2] / "gui"
 ALLOWED = ("rtbold.client", "rtbold.messages", "rtbold.pages", "rtbold.gui")
+WIRE = tuple(
+    f"rtbold.publish.{name}"
+    for name, value in vars(wire).items()
+    if getattr(value, "__module__", wire.__name__) == wire.__name__
+    or getattr(value, "__origin__", None)  # a Literal, such as LogLevel
+)
 FILES = sorted(GUI.rglob("*.py"))
 
 
@@ -20,8 +30,35 @@ def imported(file):
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda f: str(f.relative_to(GUI)))
-def test_of_rtbold_it_imports_the_client_the_messages_and_the_pages_only(file):
+def test_of_rtbold_it_imports_client_messages_wire_and_pages_only(file):
     ours = {name for name in imported(file) if name.split(".")[0] == "rtbold"}
-    assert {
-        n for n in ours if not (n + ".").startswith(tuple(f"{a}." for a in ALLOWED))
-    } == set()
+    allowed = tuple(f"{a}." for a in (*ALLOWED, *WIRE))
+    assert {n for n in ours if not (n + ".").startswith(allowed)} == set()
+
+
+def test_what_makes_and_sends_messages_is_no_part_of_the_wire():
+    assert "rtbold.publish.Hello" in WIRE
+    assert "rtbold.publish.LogLevel" in WIRE
+    assert not {"rtbold.publish.Feed", "rtbold.publish.hello"} & set(WIRE)
+
+
+def loaded(module):
+    """Return what a fresh Python has loaded after `module`."""
+    code = f"import sys, {module}; print(*sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+    return set(done.stdout.split())
+
+
+def test_the_wire_loads_neither_sockets_nor_lsl():
+    found = loaded("rtbold.publish; rtbold.publish.Hello")
+    assert "rtbold.publish.wire" in found
+    assert not {"zmq", "pylsl", "scipy", "rtbold.bundle", "rtbold.publish.feed"} & found
+
+
+def test_the_state_loads_nothing_that_makes_or_sends_messages():
+    found = loaded("rtbold.gui.state.dashboard")
+    ours = {name for name in found if name.startswith("rtbold.publish.")}
+    assert ours == {"rtbold.publish.wire"}
+    assert not {"pylsl", "PyQt6", "scipy", "rtbold.bundle", "rtbold.predict"} & found

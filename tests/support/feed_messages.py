@@ -11,8 +11,7 @@ import msgspec
 import numpy as np
 
 from rtbold.client import Message
-from rtbold.gui.state.received import parse
-from rtbold.gui.state.received_kinds import Link
+from rtbold.gui.state.received import Link, parse
 from rtbold.publish.compose import roi_hash
 from rtbold.publish.wire import (
     Bands,

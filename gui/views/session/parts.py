@@ -1,4 +1,4 @@
-"""Splitters of the session page, and how their sizes are kept."""
+"""Parts of the session page: splitters, the protocol's phase, a veil over old data."""
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
@@ -17,9 +17,9 @@ from PyQt6.QtWidgets import (
 
 from rtbold.gui.state.dashboard import DashboardState
 from rtbold.gui.state.preferences import Colours
-from rtbold.gui.state.received_kinds import Phase
 from rtbold.gui.state.session_words import span_words
-from rtbold.gui.views.drawing import fitted
+from rtbold.gui.views.drawing import Painted, fitted
+from rtbold.publish import Phase
 
 VERSION = 1  # of the blob; another one is left alone
 
@@ -175,17 +175,17 @@ HEIGHT_SHARE = 0.7
 WORDS = int(Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap)
 
 
-class StaleOverlay(QWidget):
+class StaleOverlay(Painted):
     """Covers `over` and follows its size; hidden while there is nothing to say.
 
     Clicks go through to what is below, so that one may still look at the past.
     """
 
     def __init__(self, colours: Colours, over: QWidget) -> None:
-        super().__init__(over)
+        super().__init__(colours, over)
         self.setObjectName("stale_overlay")
         self.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
-        self._colours, self._words = colours, ""
+        self._words = ""
         over.installEventFilter(self)
         self.hide()
 
@@ -193,11 +193,6 @@ class StaleOverlay(QWidget):
     def words(self) -> str:
         """What it says; empty: it is hidden."""
         return self._words
-
-    def set_colours(self, colours: Colours) -> None:
-        """Take the colours of a theme."""
-        self._colours = colours
-        self.update()
 
     def say(self, words: str) -> None:
         """Cover everything with `words` over it; empty: show what is below."""

@@ -21,7 +21,6 @@ from PyQt6.QtWidgets import (
 from rtbold.gui.state.dashboard import DashboardState
 from rtbold.gui.state.history import HistoryView
 from rtbold.gui.state.preferences import Colours
-from rtbold.gui.state.received_kinds import FloatArray
 from rtbold.gui.state.roi_traces import (
     BoolArray,
     RoiTrace,
@@ -34,6 +33,7 @@ from rtbold.gui.state.roi_traces import (
 )
 from rtbold.gui.state.session_words import span_words, wall_words
 from rtbold.gui.views.session.roi_choice import RoiChoice, RoiHead, legend
+from rtbold.messages import FloatArray
 
 # One lane of the ROI plot: a ROI's prediction, intervals and measurement.
 

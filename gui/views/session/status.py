@@ -1,4 +1,4 @@
-"""The status: symbol and word, why and what to do; the banner of what is not real."""
+"""Panels of the session page: status, origin, the value that is fed back, the TR."""
 
 import math
 import time
@@ -25,6 +25,7 @@ from rtbold.gui.views.drawing import (
     LEFT,
     RIGHT,
     WRAPPED,
+    Painted,
     draw_ground,
     draw_line,
     fitted,
@@ -37,25 +38,19 @@ WORD_PX = 56.0
 NOTHING = Headline("none", "NO SESSION")
 
 
-class StatusPanel(QWidget):
+class StatusPanel(Painted):
     """Symbol and word on the status's colour; below, why and what to do."""
 
     def __init__(self, colours: Colours, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+        super().__init__(colours, parent)
         self.setObjectName("status_panel")
         self.setMinimumSize(230, 128)
-        self._colours = colours
         self._headline, self._facts = NOTHING, ""
 
     @property
     def headline(self) -> Headline:
         """What is shown now."""
         return self._headline
-
-    def set_colours(self, colours: Colours) -> None:
-        """Take the colours of a theme."""
-        self._colours = colours
-        self.update()
 
     def refresh(self, state: DashboardState, now_s: float) -> None:
         """Show the headline at `now_s`."""
@@ -175,7 +170,7 @@ TARGET_TIP = (
 )
 
 
-class TargetPanel(QWidget):
+class TargetPanel(Painted):
     """Value and z, large; greyed when held, a dash when neutral.
 
     Parameters
@@ -190,11 +185,11 @@ class TargetPanel(QWidget):
         *,
         clock_s: Callable[[], float] = time.monotonic,
     ) -> None:
-        super().__init__(parent)
+        super().__init__(colours, parent)
         self.setObjectName("target_panel")
         self.setToolTip(TARGET_TIP)
         self.setMinimumSize(320, 128)
-        self._colours, self._clock_s = colours, clock_s
+        self._clock_s = clock_s
         self._words = TargetWords()
         self._timed: tuple[int, Callable[[int, float], None]] | None = None
         self._newest: tuple[str | None, int] | None = None
@@ -204,11 +199,6 @@ class TargetPanel(QWidget):
     def words(self) -> TargetWords:
         """What is shown now."""
         return self._words
-
-    def set_colours(self, colours: Colours) -> None:
-        """Take the colours of a theme."""
-        self._colours = colours
-        self.update()
 
     def refresh(self, state: DashboardState, now_s: float) -> None:
         """Show what the rule for apps allows at `now_s`."""
@@ -297,15 +287,14 @@ CLOCK_TIP = (
 )
 
 
-class TrClock(QWidget):
+class TrClock(Painted):
     """Ring, volume number, lateness, missed and doubled triggers."""
 
     def __init__(self, colours: Colours, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+        super().__init__(colours, parent)
         self.setObjectName("tr_clock")
         self.setToolTip(CLOCK_TIP)
         self.setMinimumSize(200, 128)
-        self._colours = colours
         self._facts = TrFacts()
         self._stale = True
         self._step: int | None = None  # of the ring
@@ -316,11 +305,6 @@ class TrClock(QWidget):
     def facts(self) -> TrFacts:
         """What is shown now."""
         return self._facts
-
-    def set_colours(self, colours: Colours) -> None:
-        """Take the colours of a theme."""
-        self._colours = colours
-        self.update()
 
     def refresh(self, state: DashboardState, now_s: float) -> None:
         """Show where the TR is at `now_s`; the ring is empty while nothing is alive."""

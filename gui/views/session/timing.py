@@ -1,17 +1,16 @@
-"""Where the milliseconds go, from the brain's event to the pixel."""
+"""Where the milliseconds go, from the brain's event to the pixel, and the event log."""
 
 import time
 from collections.abc import Callable
 
-from PyQt6.QtCore import QEvent, QRectF, Qt
-from PyQt6.QtGui import QColor, QHelpEvent, QPainter, QPaintEvent
+from PyQt6.QtCore import QPointF, QRectF, Qt
+from PyQt6.QtGui import QColor, QPainter, QPaintEvent
 from PyQt6.QtWidgets import (
     QComboBox,
     QHBoxLayout,
     QLabel,
     QListWidget,
     QListWidgetItem,
-    QToolTip,
     QVBoxLayout,
     QWidget,
 )
@@ -19,11 +18,10 @@ from PyQt6.QtWidgets import (
 from rtbold.gui.state.dashboard import DashboardState
 from rtbold.gui.state.event_log import MOST_LINES, LogEntry
 from rtbold.gui.state.latency import BudgetRow, trigger_row
-from rtbold.gui.state.losses import loss_words
 from rtbold.gui.state.preferences import Colours
-from rtbold.gui.state.received_kinds import LogLevel
-from rtbold.gui.state.session_words import wall_words
-from rtbold.gui.views.drawing import draw_ground, draw_line, scaled
+from rtbold.gui.state.session_words import loss_words, wall_words
+from rtbold.gui.views.drawing import Drawn, draw_ground, draw_line, scaled
+from rtbold.publish import LogLevel
 
 MARGIN = 8.0
 COLUMNS = 4
@@ -31,14 +29,13 @@ LINE_SHARE = 0.44  # of a cell; the rest parts it from the one below
 TITLE = "From brain event to pixel (median)"
 
 
-class TimingPanel(QWidget):
+class TimingPanel(Drawn):
     """One cell per stage and the sum; each says in its tooltip what it is."""
 
     def __init__(self, colours: Colours, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+        super().__init__(colours, parent)
         self.setObjectName("timing_panel")
         self.setMinimumSize(300, 104)
-        self._colours = colours
         self._rows: tuple[BudgetRow, ...] = ()
         self._lost = ""
         self._drawn: tuple[object, ...] | None = None
@@ -47,11 +44,6 @@ class TimingPanel(QWidget):
     def rows(self) -> tuple[BudgetRow, ...]:
         """What is shown now: the stages, their sum, and what is no part of it."""
         return self._rows
-
-    def set_colours(self, colours: Colours) -> None:
-        """Take the colours of a theme."""
-        self._colours = colours
-        self.update()
 
     def refresh(self, state: DashboardState, now_s: float) -> None:
         """Show the newest times, and what was lost."""
@@ -80,19 +72,12 @@ class TimingPanel(QWidget):
             self._draw_cell(painter, row, cell)
         painter.end()
 
-    def event(self, event: QEvent | None) -> bool:
-        """Explain the cell below the mouse."""
-        if isinstance(event, QHelpEvent):
-            place = event.pos().toPointF()
-            found = [
-                f"{_line(row)}\n{row.note}"
-                for row, cell in zip(self._rows, self._cells(), strict=True)
-                if cell.contains(place)
-            ]
-            rest = f"{TITLE}. Lost: {self._lost}" if self._lost else TITLE
-            QToolTip.showText(event.globalPos(), found[0] if found else rest, self)
-            return True
-        return super().event(event)
+    def words_at(self, position: QPointF) -> str:
+        """Return what there is to say of the cell at `position`."""
+        for row, cell in zip(self._rows, self._cells(), strict=True):
+            if cell.contains(position):
+                return f"{_line(row)}\n{row.note}"
+        return f"{TITLE}. Lost: {self._lost}" if self._lost else TITLE
 
     def _title_height(self) -> float:
         return self.fontMetrics().height() + 2.0

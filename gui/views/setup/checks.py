@@ -1,4 +1,4 @@
-"""The middle of the set-up page: the pre-flight list and the model's channels."""
+"""The middle of the set-up page: pre-flight list, the model's channels, overrides."""
 
 from collections.abc import Sequence
 from html import escape

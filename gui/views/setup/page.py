@@ -1,4 +1,4 @@
-"""The set-up page: choose, check, start a run."""
+"""The set-up page: choose, check, note, start a run, or a dry run on the twin."""
 
 from collections.abc import Mapping
 

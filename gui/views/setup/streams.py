@@ -1,4 +1,4 @@
-"""The streams of the network, as a table and as choices."""
+"""The streams of the network, as a table and as choices; the subject or model."""
 
 import os
 from collections import Counter

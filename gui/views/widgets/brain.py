@@ -20,12 +20,12 @@ from PyQt6.QtWidgets import QWidget
 
 from rtbold.gui.state.dashboard import DashboardState
 from rtbold.gui.state.preferences import Colours
-from rtbold.gui.state.received_kinds import Prediction
 from rtbold.gui.state.words import reason_words, status_words
 from rtbold.gui.views.drawing import Drawn
 from rtbold.gui.views.widgets.assets import Side, brain_outline, roi_dots
+from rtbold.publish import PredRoi
 
-# Three views of a brain on one sheet: what is seen from where. Pure.
+# Three views of a brain on one sheet: what is seen from where.
 
 FloatArray = NDArray[np.float64]
 GAP_MM: Final = 14.0
@@ -97,7 +97,7 @@ def _middle_mm(side: Side) -> tuple[float, float]:
     return float(middle[0]), float(middle[1])
 
 
-# What the glass brain says of each ROI: place, z, value, in words. Pure.
+# What the glass brain says of each ROI: place, z, value, in words.
 
 LIMIT_Z: Final = 3.0
 SIGN_FROM_Z: Final = 1.0  # dots further out carry a plus or a minus
@@ -180,10 +180,10 @@ def dot_colour(share: float, colours: Colours) -> tuple[int, int, int]:
     return red, green, blue
 
 
-def _column(values: FloatArray | None, n: int) -> list[float | None]:
-    if values is None or len(values) != n:
-        return [None] * n
-    return [float(v) if np.isfinite(v) else None for v in values]
+def _column(
+    values: tuple[float | None, ...] | None, n: int
+) -> tuple[float | None, ...]:
+    return (None,) * n if values is None or len(values) != n else values
 
 
 def _lost_words(lost: Sequence[str]) -> list[str]:
@@ -195,7 +195,7 @@ def _lost_words(lost: Sequence[str]) -> list[str]:
 
 
 def _status_words(
-    prediction: Prediction | None, scores: Sequence[float | None]
+    prediction: PredRoi | None, scores: Sequence[float | None]
 ) -> list[str]:
     if prediction is None:
         return ["No prediction yet: hollow dots."]

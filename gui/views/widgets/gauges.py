@@ -23,7 +23,7 @@ from rtbold.gui.state.signals import FALL, Vigilance
 from rtbold.gui.state.words import likeness_words
 from rtbold.gui.views.drawing import Drawn
 
-# What the two gauges show: where the mark is, the limit, a word and why. Pure.
+# What the two gauges show: where the mark is, the limit, a word and why.
 
 Role = Literal["ok", "degraded", "invalid", "muted"]
 VIGILANCE_REACH: Final = math.log(4)  # of the log-ratio, at the ends of the bar

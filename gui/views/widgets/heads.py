@@ -31,7 +31,7 @@ from rtbold.gui.views.widgets.assets import electrode_place
 #
 # The scope, the head map and the set-up page use these, so that a diamond is mains hum
 # everywhere. The states are those of the feed's ``quality`` message; their words are
-# `rtbold.gui.state.wording.channel_words`.
+# `rtbold.gui.state.words.channel_words`.
 
 Shape = Literal[
     "circle", "cross", "bar", "square", "diamond", "triangle", "star", "ring"
@@ -130,10 +130,8 @@ _CORNERS: Final[dict[str, tuple[tuple[float, float], ...]]] = {
 # The head from above as a flat disc: x right, y nose, the outline at radius 1.
 #
 # An electrode stands at a distance from the middle that is proportional to its angle
-# from
-# the vertex (azimuthal equidistant). Those below the outline (mastoids, ear lobes)
-# stand
-# outside of it, as far as 1.22.
+# from the vertex (azimuthal equidistant). Those below the outline (mastoids, ear lobes)
+# stand outside of it, as far as 1.22.
 
 OUTLINE_DEG: Final = 105.0  # angle from the vertex that the drawn outline stands for
 OUTERMOST: Final = 1.22  # of all electrodes of the 10-05 system, and the ears' edge

@@ -22,7 +22,7 @@ from rtbold.gui.views.widgets.sweep import (
     SweepPicture,
 )
 
-# A band-pass for the eyes only: what the model gets is not touched. Pure.
+# A band-pass for the eyes only: what the model gets is not touched.
 #
 # Causal, so that the scope shows nothing before it happened; each sample is filtered
 # once, when it is new.
@@ -96,7 +96,7 @@ class DisplayFilter:
         return np.asarray(filtered, np.float32)
 
 
-# How the operator looks at the EEG: scale, length, filter. Pure.
+# How the operator looks at the EEG: scale, length, filter.
 
 FILTERS: Final[tuple[ScopeFilter, ...]] = get_args(ScopeFilter)
 SCALES_UV: Final = (

@@ -165,7 +165,7 @@ def _blend(under: Pixels, over: Pixels, cover: NDArray[np.float64]) -> Pixels:
     return np.asarray(np.uint32(0xFF000000) | rb | g)
 
 
-# The picture of a sweep: new columns are drawn, a bar runs ahead of them. Pure.
+# The picture of a sweep: new columns are drawn, a bar runs ahead of them.
 
 BAR_SHARE: Final = 0.02  # of the width that is blank ahead of the cursor
 LINES_FROM_PX: Final = 14.0  # rows lower than this get no zero line

@@ -31,7 +31,7 @@ from rtbold.gui.views.drawing import Drawn
 from rtbold.gui.views.widgets.assets import electrode_place
 from rtbold.gui.views.widgets.heads import HeadFrame, draw_head, on_sphere
 
-# Values between electrodes: spherical splines as one matrix. Pure.
+# Values between electrodes: spherical splines as one matrix.
 #
 # Perrin et al. (1989), Electroencephalography and Clinical Neurophysiology 72:184,
 # equations 1 to 3, with m = 4.
@@ -76,7 +76,7 @@ def _table() -> tuple[FloatArray, FloatArray]:
     return at, legendre.legval(at, np.concatenate([[0.0], weights]))
 
 
-# Band power on the head, relative to the channels' median. Pure.
+# Band power on the head, relative to the channels' median.
 
 SIDE: Final = 72  # pixels of the map, before it is scaled up smoothly
 LIMITS_DB: Final = (3.0, 6.0, 10.0, 15.0, 20.0, 30.0)
@@ -192,11 +192,6 @@ class Topography(QWidget):
     def band(self) -> str:
         """The band that is shown."""
         return self._choice.currentText()
-
-    def set_band(self, band: str) -> None:
-        """Show another band."""
-        self._choice.setCurrentText(band)
-        self._draw_again()
 
     def set_colours(self, colours: Colours) -> None:
         """Draw in another theme."""

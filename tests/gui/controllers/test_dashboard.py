@@ -1,11 +1,13 @@
 import math
 
 import pytest
+from feed_messages import received
 
 from rtbold.gui.controllers.dashboard import DashboardController
 from rtbold.gui.controllers.session import SessionController
 from rtbold.gui.state.address import Address
-from rtbold.gui.state.received_kinds import Bye, Hello, Link
+from rtbold.gui.state.received import Link
+from rtbold.publish.wire import Bye, Ports
 
 
 class FakeFeed:
@@ -77,12 +79,10 @@ def link(**fields):
 
 
 def hello(session="s1", control_port=5581):
-    return Hello(
-        session=session, t_lsl=0.0, subject=None, model_name="demo",
-        model_origin="simulated", engine="openvino", precision="f32", simulated=True,
-        rate_hz=200.0, channels=("Cz",), tr_s=2.1, rois=("A",), roi_hash="x",
-        target="A", horizon_tr=0, slice_reference=None, upstream_delay_ms=None,
-        atlas="", feed_port=5580, control_port=control_port,
+    return received(
+        "hello", session=session, subject=None, model_name="demo", rois=("A",),
+        model_origin="simulated", simulated_stream=True, channels=("Cz",),
+        ports=Ports(feed=5580, control=control_port),
     )  # fmt: skip
 
 

@@ -8,14 +8,8 @@ from rtbold.client import Subscriber
 from rtbold.clock import HandCrankedClock
 from rtbold.gui.controllers.link import FeedReader, Inbox
 from rtbold.gui.state.dashboard import DashboardState
-from rtbold.gui.state.received_kinds import (
-    Beat,
-    EegBlock,
-    FeedbackValue,
-    Hello,
-    Link,
-    LogLine,
-)
+from rtbold.gui.state.received import EegBlock, FeedbackValue, Link
+from rtbold.publish.wire import Heartbeat, Hello, Log
 
 
 class Scripted(Subscriber):
@@ -88,7 +82,7 @@ def test_messages_come_in_order_and_the_link_last(rig):
     rig.send("eeg")
     rig.send("log")
     kinds = [type(one) for one in rig.step(0.01)]
-    assert kinds == [Link, Beat, Hello, FeedbackValue, EegBlock, LogLine, Link]
+    assert kinds == [Link, Heartbeat, Hello, FeedbackValue, EegBlock, Log, Link]
 
 
 def test_silence_grows_and_ends_alive(rig):
@@ -113,7 +107,7 @@ def test_a_new_session_is_told_before_its_first_message(rig):
     rig.session = "s2"
     rig.send("log", text="first words")
     got = rig.step(0.01)
-    assert [type(one) for one in got][:3] == [LogLine, Link, LogLine]
+    assert [type(one) for one in got][:3] == [Log, Link, Log]
     assert got[1].session == "s2"
     assert got[2].text == "first words"
 
@@ -146,7 +140,7 @@ def test_nonsense_is_counted_and_the_reader_goes_on(rig, topic, text):
     link = rig.step(0.2)[-1]
     assert link.n_bad == 1
     rig.send("log", text="well")
-    assert any(isinstance(one, LogLine) for one in rig.step(0.2))
+    assert any(isinstance(one, Log) for one in rig.step(0.2))
 
 
 def test_lost_messages_are_counted_and_repeated_ones_left_out(rig):

@@ -1,10 +1,9 @@
-from dataclasses import replace
-
 import pytest
 from feed_messages import LAG_S, TR_S, Played, received
+from msgspec import structs
 
 from rtbold.gui.state.dashboard import DashboardState
-from rtbold.gui.state.received_kinds import Link
+from rtbold.gui.state.received import Link
 
 
 @pytest.fixture
@@ -229,7 +228,7 @@ def test_a_session_that_still_opens_its_parts_is_not_stalled(state):
 
 def test_a_prediction_without_a_value_is_not_ok(state, played):
     played.tick()
-    state.take(replace(state.fb, value=None, seq=1), played.now_s)
+    state.take(structs.replace(state.fb, value=None, seq=1), played.now_s)
     found = state.headline(played.now_s)
     assert (found.level, found.word) == ("invalid", "INVALID")
     assert "without a value" in found.why
@@ -243,7 +242,7 @@ def test_the_count_of_updates_goes_on_with_another_session(state, played):
 
 def test_a_value_that_is_sent_once_more_is_no_update(state, played):
     played.tick()
-    again = replace(state.fb, replayed=True)
+    again = structs.replace(state.fb, replayed=True)
     state.take(again, played.now_s)
     assert state.shown(played.now_s).flips == 1
     assert state.history.run == 0

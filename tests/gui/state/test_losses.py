@@ -1,8 +1,8 @@
 from feed_messages import Played
 
 from rtbold.gui.state.dashboard import DashboardState
-from rtbold.gui.state.losses import loss_words
-from rtbold.gui.state.received_kinds import Link
+from rtbold.gui.state.received import Link
+from rtbold.gui.state.session_words import loss_words
 
 
 def test_nothing_lost_nothing_said():

@@ -9,36 +9,34 @@ from feed_messages import SESSION, TOPICS, body, message, received, wire
 from hypothesis import given, settings, strategies as st
 
 from rtbold.client import Message
-from rtbold.gui.state.received import parse
-from rtbold.gui.state.received_kinds import (
-    BandPowers,
-    Beat,
+from rtbold.gui.state.received import BandPowers, EegBlock, FeedbackValue, floats, parse
+from rtbold.publish.wire import (
+    MESSAGE_TYPES,
+    TOPICS as WIRE_TOPICS,
     Bye,
-    EegBlock,
-    FeedbackValue,
+    Heartbeat,
     Hello,
-    LogLine,
+    Log,
     Phase,
-    Prediction,
+    PredRoi,
     Quality,
-    TriggerSeen,
+    Trigger,
     Truth,
 )
-from rtbold.publish.wire import MESSAGE_TYPES, TOPICS as WIRE_TOPICS
 
 GOLDEN = Path(__file__).resolve().parents[2] / "golden"
 KINDS = {
     "hello": Hello,
-    "pred.roi": Prediction,
+    "pred.roi": PredRoi,
     "pred.fb": FeedbackValue,
     "truth": Truth,
-    "trigger": TriggerSeen,
+    "trigger": Trigger,
     "eeg": EegBlock,
     "bands": BandPowers,
     "phase": Phase,
     "quality": Quality,
-    "hb": Beat,
-    "log": LogLine,
+    "hb": Heartbeat,
+    "log": Log,
     "bye": Bye,
 }
 ANYTHING = st.recursive(
@@ -66,24 +64,24 @@ def test_golden_messages_are_read(topic):
 def test_hello_says_what_the_session_is():
     hello = received("hello", simulated_stream=True, upstream_delay_ms=37.0)
     assert (hello.session, hello.rois[0], hello.tr_s) == (SESSION, "dmn", 2.1)
-    assert (hello.simulated, hello.upstream_delay_ms) == (True, 37.0)
-    assert (hello.feed_port, hello.control_port) == (5580, 5581)
+    assert (hello.simulated_stream, hello.upstream_delay_ms) == (True, 37.0)
+    assert (hello.ports.feed, hello.ports.control) == (5580, 5581)
 
 
 def test_null_in_a_row_is_nan_and_a_null_row_is_none():
     found = received("pred.roi", values=(0.5, None, 1.0), low=None, high=None,
                      values_z=(0.1, None, 0.2))  # fmt: skip
-    np.testing.assert_array_equal(found.values, [0.5, math.nan, 1.0])
+    np.testing.assert_array_equal(floats(found.values), [0.5, math.nan, 1.0])
     assert (found.low, found.high, found.low_80) == (None, None, None)
-    assert found.t_received_s == 5.0
+    assert received("pred.fb").t_received_s == 5.0
 
 
 def test_feedback_keeps_every_number_of_the_wire():
     fb = received("pred.fb", volume=7, value=0.3, clipped=True, t_lsl=2000.0)
     assert (fb.volume_index, fb.seq, fb.value, fb.clipped) == (7, 7, 0.3, True)
-    assert fb.latency_ms["upstream"] is None
-    assert fb.latency_ms["infer"] == 13.0
-    assert (fb.t_lsl, fb.t_end, fb.usable) == (2000.0, 1999.9, True)
+    assert fb.latency_ms.upstream is None
+    assert fb.latency_ms.infer == 13.0
+    assert (fb.t_lsl, fb.window.t_end, fb.usable) == (2000.0, 1999.9, True)
 
 
 @pytest.mark.parametrize("status", ["invalid", "warmup", "paused"])
@@ -121,6 +119,35 @@ def test_unknown_keys_pass_and_unknown_topics_do_not():
     given = body("hb") | {"something_new": 3}
     assert parse(Message("hb", given, 5.0)) is not None
     assert parse(Message("brand.new", given, 5.0)) is None
+
+
+@pytest.mark.parametrize(
+    ("topic", "field", "newer"),
+    [
+        ("pred.fb", "reasons", ["interpolated", "brand_new"]),
+        ("pred.fb", "model_origin", "borrowed"),
+        ("pred.roi", "reasons", ["brand_new"]),
+        ("trigger", "kind", "guessed"),
+        ("phase", "run_type", "sham"),
+        ("quality", "stream_state", "resting"),
+        ("hb", "state", "resting"),
+    ],
+)
+def test_a_word_that_a_newer_publisher_adds_passes_as_text(topic, field, newer):
+    found = parse(Message(topic, body(topic) | {field: newer}, 5.0))
+    assert type(found) is KINDS[topic]
+    assert getattr(found, field) == (tuple(newer) if field == "reasons" else newer)
+
+
+def test_a_newer_word_passes_inside_of_a_message_too():
+    part = {"label": "Cz", "state": "damp", "why": "too much gel"}
+    [channel] = parse(
+        Message("quality", body("quality") | {"channels": [part]}, 5.0)
+    ).channels
+    assert (channel.label, channel.state, channel.interpolated) == ("Cz", "damp", False)
+    newer = body("pred.fb")
+    newer["norm"] = newer["norm"] | {"method": "percent"}
+    assert parse(Message("pred.fb", newer, 5.0)).norm.method == "percent"
 
 
 @pytest.mark.parametrize(

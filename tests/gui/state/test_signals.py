@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from rtbold.gui.state.received_kinds import EegBlock
+from rtbold.gui.state.received import EegBlock
 from rtbold.gui.state.signals import ScopeBuffer
 
 RATE_HZ = 200.0

@@ -1,5 +1,6 @@
 import pytest
 from feed_messages import Played
+from msgspec import structs
 
 from rtbold.gui.state.dashboard import DashboardState
 from rtbold.gui.state.session_words import NOTHING, target_words
@@ -64,9 +65,8 @@ def test_the_target_is_named_before_the_first_prediction(session):
 
 def test_no_z_and_no_interval_are_said(session):
     session.tick()
-    from dataclasses import replace
 
-    fb = replace(session.state.fb, z=None, low=None, high=None, clipped=True)
+    fb = structs.replace(session.state.fb, z=None, low=None, high=None, clipped=True)
     session.state.take(fb, session.now_s)
     found = words(session)
     assert found.z == "\u2013"

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from rtbold.gui.state.received_kinds import BandPowers
+from rtbold.gui.state.received import BandPowers
 from rtbold.gui.state.signals import VigilanceIndex
 
 CHANNELS = ("Fp1", "Cz", "O1", "O2")

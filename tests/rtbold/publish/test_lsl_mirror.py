@@ -8,7 +8,6 @@ import pytest
 from rtbold.publish.lsl_mirror import (
     LslMirror,
     MirrorSettings,
-    phase_text,
     row,
     status_text,
 )
@@ -63,7 +62,6 @@ def test_texts_of_markers():
     assert status_text(golden("pred.fb")) == "status ok"
     fb = golden("pred.fb", status="invalid", reasons=("gap", "rate"))
     assert status_text(fb) == "status invalid: gap, rate"
-    assert phase_text(golden("phase")) == "phase regulate: run 2 train, block 5"
 
 
 @pytest.mark.integration
@@ -85,7 +83,7 @@ def test_streams_on_lsl_carry_description_values_and_stamps():
             golden("pred.roi", values=None, status="invalid"),
             golden("pred.fb", value=None, status="invalid", reasons=("gap",)),
         )
-        mirror.push_phase(golden("phase"))
+        mirror.push_event("operator: mark eyes open", 81240.0)
         good, t_s = inlets[0].pull_sample(timeout=10)
         bad, _ = inlets[0].pull_sample(timeout=10)
         marks = [inlets[1].pull_sample(timeout=10)[0][0] for _ in range(3)]
@@ -99,7 +97,7 @@ def test_streams_on_lsl_carry_description_values_and_stamps():
     assert [math.isnan(x) for x in bad] == [True] * 4 + [False, False]
     assert bad[4] == 2.0
     assert marks == [
-        "status ok", "status invalid: gap", "phase regulate: run 2 train, block 5",
+        "status ok", "status invalid: gap", "operator: mark eyes open",
     ]  # fmt: skip
     assert info.nominal_srate() == pytest.approx(1 / 2.1)
     assert info.get_channel_labels() == list(settings().labels)

@@ -176,6 +176,17 @@ def test_triggers_are_missed_and_come_twice():
     assert [m.volume_index for m in unlocked] == [67]
 
 
+def test_quality_tells_the_lag_of_triggers_and_what_was_lost():
+    quality = Rig().play(take(80)).of("quality")
+    assert quality[-1].trigger_lag_ms > 0
+    told = [(m.n_triggers_implausible or 0, m.n_overflow_samples or 0) for m in quality]
+    assert told[0] == (0, 0)
+    assert told[-1] == (1, 120)
+    assert "n_overflow_samples" not in json.loads(encode(quality[0]))
+    waiting = Rig().play(list(itertools.islice(scene_script("waiting"), 5)))
+    assert "trigger_lag_ms" not in json.loads(encode(waiting.of("quality")[-1]))
+
+
 def test_channels_are_bad_where_the_status_says_so():
     out = Rig().play(take(20))
     bad = [{c.label: c.state for c in m.channels if c.state != "good"}

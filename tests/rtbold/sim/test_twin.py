@@ -21,7 +21,7 @@ from rtbold.sim.settings import (
     VALIDATION_SEEDS,
     TwinSettings,
 )
-from rtbold.sim.twin import simulate
+from rtbold.sim.twin import simulate, steady_eeg_uv
 
 
 @cache
@@ -273,3 +273,20 @@ def test_what_the_levels_make_is_frozen(level):
     )
     truth = recording.bold_truth[[3, 14], [0, 30]]
     np.testing.assert_allclose(truth, neural, atol=2e-3)
+
+
+def test_eeg_of_a_brain_that_stands_still_can_be_looped_and_follows_arousal():
+    still = TwinSettings(
+        4, level="easy", duration_s=60.0, channels=("O1", "O2", "Cz", "Fz"),
+        reference="average",
+    )  # fmt: skip
+    asleep, awake = (steady_eeg_uv(still, arousal=sd) for sd in (-10.0, 0.0))
+    assert awake.shape == (4, 12_000)
+    np.testing.assert_allclose(awake.mean(axis=0), 0, atol=1e-4)
+    seam = np.abs(awake[:, 0] - awake[:, -1])
+    assert (seam < np.abs(np.diff(awake)).max(axis=1)).all()
+    spectrum = {name: np.abs(np.fft.rfft(eeg)) ** 2 for name, eeg in
+                (("asleep", asleep), ("awake", awake))}  # fmt: skip
+    alpha, theta = slice(8 * 60, 13 * 60), slice(4 * 60, 8 * 60)
+    for band, more, less in ((alpha, "awake", "asleep"), (theta, "asleep", "awake")):
+        assert spectrum[more][:, band].sum() > 1.5 * spectrum[less][:, band].sum()

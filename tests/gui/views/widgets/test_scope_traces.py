@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from rtbold.gui.state.preferences import DARK
-from rtbold.gui.state.received_kinds import EegBlock
+from rtbold.gui.state.received import EegBlock
 from rtbold.gui.state.signals import ScopeBuffer
 from rtbold.gui.views.widgets.scope_traces import Canvas, ScopeSettings, ScopeTraces
 from rtbold.gui.views.widgets.sweep import SweepInk, rgb
