@@ -18,7 +18,12 @@ import os
 import platform
 import subprocess
 import sys
+import tempfile
+import threading
+import time
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import IO
 
 from environment import ROOT, prepare, python_of, require_python
 
@@ -26,8 +31,13 @@ from docs import build_command
 
 EXTRAS = "files,gui,calibration,tensorrt,record,docs,test"
 NOTHING_SELECTED = 5  # pytest: no test fits the choice; -k may well pick one kind only
+PYTEST = ("-m", "pytest")
+COVERED = ("--cov", "--cov-report=")
+NO_CACHE = ("-p", "no:cacheprovider")  # one process at a time may write it
+PLAYED_COVERAGE = ".coverage.played"
 UNIT = "not integration and not realtime"
-CLOCKED = "(integration or realtime) and not long"  # one at a time: they watch a clock
+CLOCKED = "integration and not realtime and not long"  # one at a time: for the clock
+PLAYED = "realtime and not long"  # a minute each and little work: they share it
 LONG_BESIDE = "(integration or realtime) and long and not alone"
 LONG_ALONE = "long and alone"
 SIZE_NOTE = """\
@@ -59,14 +69,59 @@ def tool(python: Path, name: str) -> str:
     return str(python.parent / f"{name}{suffix}")
 
 
-def step(title: str, command: list[str], *, folder: Path = ROOT) -> bool:
-    """Run one check and say how it went."""
-    print(f"== {title}", flush=True)
-    code = subprocess.run(command, cwd=folder, env=quiet_env(), check=False).returncode
-    good = code in (0, NOTHING_SELECTED if "pytest" in command else 0)
-    if not good:
-        print(f"== {title}: FAILED (exit {code})", flush=True)
-    return good
+@dataclass(frozen=True)
+class Check:
+    """One command, and where it runs."""
+
+    title: str
+    command: list[str]
+    folder: Path = ROOT
+    more_env: dict[str, str] = field(default_factory=dict)
+
+    def run(self, output: IO[str] | None = None) -> bool:
+        """Run it; what it says goes to the terminal, or into `output`."""
+        print(f"== {self.title}", file=output, flush=True)
+        begun_s = time.monotonic()
+        done = subprocess.run(
+            self.command,
+            cwd=self.folder,
+            env={**quiet_env(), **self.more_env},
+            stdout=output,
+            stderr=subprocess.STDOUT if output else None,
+            check=False,
+        )
+        code, took_s = done.returncode, time.monotonic() - begun_s
+        good = code in (0, NOTHING_SELECTED if "pytest" in self.command else 0)
+        said = "passed" if good else f"FAILED (exit {code})"
+        print(f"== {self.title}: {said}, {took_s:.0f} s", file=output, flush=True)
+        return good
+
+
+class Beside:
+    """Checks that run one after the other beside something else.
+
+    What they say is kept until `finish`, so that it stays in one piece.
+    """
+
+    def __init__(self, checks: list[Check]) -> None:
+        self._checks, self._results = checks, [False] * len(checks)
+        self._output = tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace")
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        titles = ", ".join(check.title for check in checks)
+        print(f"== started beside what follows, told after it: {titles}", flush=True)
+        self._thread.start()
+
+    def _run(self) -> None:
+        for n, check in enumerate(self._checks):
+            self._results[n] = check.run(self._output)
+
+    def finish(self) -> list[bool]:
+        """Wait for them and show what they said."""
+        self._thread.join()
+        self._output.seek(0)
+        print(self._output.read(), end="", flush=True)
+        self._output.close()
+        return self._results
 
 
 def quiet_env() -> dict[str, str]:
@@ -75,70 +130,87 @@ def quiet_env() -> dict[str, str]:
     return {**os.environ, **chosen}
 
 
-def checks(python: Path) -> list[bool]:
-    """Lint and type checks; types need symbolic links, so not on Windows."""
-    results = [
-        step("ruff check", [tool(python, "ruff"), "check", "."]),
-        step("ruff format", [tool(python, "ruff"), "format", "--check", "."]),
+def lints(python: Path) -> list[bool]:
+    """Run what takes a second."""
+    ruff = tool(python, "ruff")
+    return [
+        Check("ruff check", [ruff, "check", "."]).run(),
+        Check("ruff format", [ruff, "format", "--check", "."]).run(),
     ]
+
+
+def slow_checks(python: Path, *, docs: bool) -> list[Check]:
+    """Types, layers, docs: a minute or two on one core."""
+    checks = []
     if platform.system() == "Windows":
         print("== types and layers: not run on Windows (needs symbolic links)")
-        return results
-    results.append(step("link tree", [str(python), "scripts/typecheck_tree.py"]))
-    results.append(step("mypy", [tool(python, "mypy")]))
-    linter = [tool(python, "lint-imports"), "--config", str(ROOT / "pyproject.toml")]
-    results.append(step("import layers", linter, folder=ROOT / ".typecheck"))
-    return results
+    else:
+        config = ["--config", str(ROOT / "pyproject.toml")]
+        linter = [tool(python, "lint-imports"), *config]
+        checks += [
+            Check("link tree", [str(python), "scripts/typecheck_tree.py"]),
+            Check("mypy", [tool(python, "mypy")]),
+            Check("import layers", linter, ROOT / ".typecheck"),
+        ]
+    return [*checks, Check("docs", build_command(python))] if docs else checks
 
 
-def run_tests(python: Path, options: argparse.Namespace) -> bool:
-    """Run pytest: unit tests on every core, then what watches a clock, one by one.
+def unit_tests(python: Path, options: argparse.Namespace) -> Check:
+    """Return the unit tests, on every core.
 
-    Coverage doubles the time of many unit tests, so it comes with the long ones only.
+    Coverage doubles the time of many of them, so it comes with the long tests only.
     """
-    pytest = [str(python), "-m", "pytest"]
-    left_out = " and not heavy" if options.fast else ""
-    left_out += "" if options.long else " and not long"
-    unit = ["-m", UNIT + left_out, "-n", "auto", "--dist", "worksteal"]
-    covered = ["--cov", "--cov-report="] if options.long else []
-    good = [step("unit tests", [*pytest, *unit, *covered, *options.pytest_args])]
-    if options.fast:
-        return all(good)
-    beside = start_long(pytest) if options.long else None
-    more = [*(["--cov-append"] if options.long else []), *options.pytest_args]
-    clocked = [*pytest, "-m", CLOCKED, *covered, *more]
-    good.append(step("tests with sockets, windows and child processes", clocked))
-    if beside:
-        good.append(finish_long(beside))
-        good.append(step("long tests, alone", [*pytest, "-m", LONG_ALONE]))
-        report = [str(python), "-m", "coverage", "report", "--skip-covered"]
-        good.append(step("coverage", report))
-    return all(good)
+    chosen = UNIT + (" and not heavy" if options.fast else "")
+    chosen += "" if options.long else " and not long"
+    spread = ["-n", "auto", "--dist", "worksteal"]
+    covered = COVERED if options.long else []
+    words = [*PYTEST, "-m", chosen, *spread, *covered, *options.pytest_args]
+    return Check("unit tests", [str(python), *words])
 
 
-def start_long(pytest: list[str]) -> subprocess.Popen[str]:
-    """Start the ten-minute tests in the background, output kept for later.
-
-    They mostly wait, so they run beside those that watch a clock; never beside busy
-    cores.
-    """
-    print("== long tests: started beside the others", flush=True)
-    return subprocess.Popen(
-        [*pytest, "-m", LONG_BESIDE, "-p", "no:cacheprovider"],
-        cwd=ROOT,
-        env=quiet_env(),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
+def played_tests(python: Path, options: argparse.Namespace) -> Check:
+    """Return what plays sessions in real time: it mostly waits."""
+    words = [*PYTEST, "-m", PLAYED, *NO_CACHE, *(COVERED if options.long else [])]
+    command = [str(python), *words, *options.pytest_args]
+    coverage = {"COVERAGE_FILE": str(ROOT / PLAYED_COVERAGE)}
+    return Check("sessions in real time", command, more_env=coverage)
 
 
-def finish_long(process: subprocess.Popen[str]) -> bool:
-    """Wait for the long tests and show what they said."""
-    output, _ = process.communicate()
-    print("== long tests")
-    print(output, flush=True)
-    return process.returncode in (0, NOTHING_SELECTED)
+def clocked_tests(python: Path, options: argparse.Namespace) -> list[bool]:
+    """Run what watches a clock, one by one, and beside it what waits for minutes."""
+    waiting, covered = [played_tests(python, options)], []
+    if options.long:
+        long = [*PYTEST, "-m", LONG_BESIDE, *NO_CACHE]
+        waiting.append(Check("long tests", [str(python), *long]))
+        covered = [*COVERED, "--cov-append"]
+    beside = Beside(waiting)
+    words = [*PYTEST, "-m", CLOCKED, *covered, *options.pytest_args]
+    title = "tests with sockets, windows and child processes"
+    good = Check(title, [str(python), *words]).run()
+    return [good, *beside.finish()]
+
+
+def long_alone(python: Path) -> list[bool]:
+    """Run the long tests that bear nothing beside them; then tell the coverage."""
+    coverage = [str(python), "-m", "coverage"]
+    combine = [*coverage, "combine", "--append", PLAYED_COVERAGE]
+    return [
+        Check("long tests, alone", [str(python), *PYTEST, "-m", LONG_ALONE]).run(),
+        Check("coverage of both", combine).run(),
+        Check("coverage", [*coverage, "report", "--skip-covered"]).run(),
+    ]
+
+
+def run_all(python: Path, options: argparse.Namespace) -> list[bool]:
+    """Run every check that is asked for."""
+    passed = lints(python)
+    beside = Beside(slow_checks(python, docs=not options.fast))
+    passed.append(unit_tests(python, options).run())
+    passed += beside.finish()
+    if not options.fast:
+        passed += clocked_tests(python, options)
+        passed += long_alone(python) if options.long else []
+    return passed
 
 
 def main() -> int:
@@ -148,10 +220,7 @@ def main() -> int:
     if not python_of(ROOT / ".venvs" / "test").exists():
         print(SIZE_NOTE, flush=True)
     python = prepare("test", EXTRAS)
-    passed = checks(python)
-    if not options.fast:
-        passed.append(step("docs", build_command(python)))
-    passed.append(run_tests(python, options))
+    passed = run_all(python, options)
     print("All checks passed." if all(passed) else "Some checks FAILED.", flush=True)
     return 0 if all(passed) else 1
 

@@ -23,6 +23,7 @@ def pytest_configure(config):
     # A shell's background job hands down that Ctrl-C is ignored, to children too
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+    gc.disable()  # what is imported from here on stays
     try:
         import rtbold.models  # noqa: F401
     except ModuleNotFoundError as error:
@@ -33,3 +34,4 @@ def pytest_collection_finish(session):
     # What was imported stays: no later collection has to look through all of it
     gc.collect()
     gc.freeze()
+    gc.enable()

@@ -1,6 +1,7 @@
 """A scan of the twin as a stranger has it: an XDF with markers, and a table of BOLD."""
 
 import sys
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -20,8 +21,9 @@ _SIMULATED = "<rtbold><simulated>true</simulated></rtbold>"
 _REFERENCE = "<reference><label>FCz</label></reference>"
 
 
+@cache
 def make_scan(seed=2060, *, level="easy", duration_s=480.0, channels=CHANNELS):
-    """Return the simulated session."""
+    """Return the simulated session; the same again for whoever asks: do not write."""
     return simulate(
         TwinSettings(seed=seed, level=level, duration_s=duration_s, channels=channels)
     )

@@ -86,6 +86,13 @@ def test_a_run_from_set_up_to_summary_by_clicks(dashboards, sessions, played):
     window.click("start")
     window.wait(lambda: window.page == SESSION)
     with Child(window.window.controller.child) as child:
+        # while its first window of EEG fills
+        window.type("command_text", "blink")
+        window.click("command_mark")
+        window.type("command_text", "eyes closed")
+        window.click("command_note")
+        for words in ("mark blink", "note eyes closed"):
+            window.wait(lambda w=words: any(w in line for line in window.events))
         window.wait(lambda: shows_a_value(window))
         assert window.word == "OK", window.said()
         assert "SIMULATED EEG" in window.status
@@ -99,13 +106,6 @@ def test_a_run_from_set_up_to_summary_by_clicks(dashboards, sessions, played):
         window.click("command_pause")
         window.wait(lambda: window.word == "OK")
         assert pause.text().startswith("Pause")
-
-        window.type("command_text", "blink")
-        window.click("command_mark")
-        window.type("command_text", "eyes closed")
-        window.click("command_note")
-        for words in ("mark blink", "note eyes closed"):
-            window.wait(lambda w=words: any(w in line for line in window.events))
 
         window.click("command_stop")
         answer(window.find("stop_question", QMessageBox), "Stop the session")

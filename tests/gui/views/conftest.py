@@ -12,9 +12,13 @@ def same_look_afterwards(request):
     app = request.getfixturevalue("qapp")
     font, sheet, palette = app.font(), app.styleSheet(), app.palette()
     yield
-    QApplication.setFont(font)
-    app.setStyleSheet(sheet)
-    app.setPalette(palette)
+    # only what has changed: each call asks every widget that there is
+    if app.font() != font:
+        QApplication.setFont(font)
+    if app.styleSheet() != sheet:
+        app.setStyleSheet(sheet)
+    if app.palette() != palette:
+        app.setPalette(palette)
 
 
 @pytest.fixture

@@ -1,5 +1,7 @@
 """Every architecture as the graph that the engines run."""
 
+from functools import cache
+
 import onnx
 import pytest
 
@@ -10,11 +12,13 @@ from architectures import CHANNELS, VARIANTS, made, windows  # noqa: E402
 
 from rtbold.bundle import store as bundle  # noqa: E402
 from rtbold.bundle.card import Card, Origin  # noqa: E402
+from rtbold.calibration.evaluate.likeness import FeatureScale, head_inputs  # noqa: E402
 from rtbold.engine.opening import open_engine  # noqa: E402
 from rtbold.engine.openvino import open_core  # noqa: E402
 from rtbold.engine.openvino_compile import float_products  # noqa: E402
 from rtbold.errors import BundleError, EngineError  # noqa: E402
 from rtbold.models.export import onnx as export  # noqa: E402
+from rtbold.models.export.onnx import Watched, can_be_watched  # noqa: E402
 from rtbold.models.registry import name_of, options_of  # noqa: E402
 
 # Their operators are all in the variants that are exported.
@@ -24,9 +28,11 @@ SAME_GRAPH = {
     "biot at a fixed scale",
     "ridge",
 }
+# Exported with the second output: how far the last layer is from calibration.
+WATCHED = ("neurobolt log, tokens, laplacian", "ridge")
 
 
-def write(model, folder, *, n_rois=3, onnx_file=None):
+def write(model, folder, *, n_rois=3, onnx_file=None, watch=None):
     card = Card(
         name="t",
         architecture=name_of(model),
@@ -39,10 +45,32 @@ def write(model, folder, *, n_rois=3, onnx_file=None):
         origin=Origin(kind="simulated", simulated_lineage=True),
     )
     contents = {
-        "model.onnx": onnx_file or export.to_onnx(model, len(card.channels)),
+        "model.onnx": onnx_file
+        or export.to_onnx(model, len(card.channels), watch=watch),
         "weights.safetensors": export.to_safetensors(model),
     }
     return bundle.write(folder / "t.rtbold", card, contents)
+
+
+def scale_of(model):
+    """Return what the head reads, and its scale."""
+    features = head_inputs(model, [windows(6)])
+    return features, FeatureScale.of(features)
+
+
+@pytest.fixture(scope="module")
+def exported(tmp_path_factory):
+    """Return a function from a variant to its bundle; an export takes seconds."""
+
+    @cache
+    def of(name):
+        model, watch = made(name), None
+        if name in WATCHED:
+            _, scale = scale_of(model)
+            watch = (scale.mean, scale.sd)
+        return write(model, tmp_path_factory.mktemp("exported"), watch=watch)
+
+    return of
 
 
 @pytest.mark.heavy
@@ -66,8 +94,8 @@ def test_int8_leaves_every_spectrum_in_floating_point(tmp_path):
 
 @pytest.mark.heavy
 @pytest.mark.parametrize("name", sorted(set(VARIANTS) - SAME_GRAPH))
-def test_openvino_agrees_with_torch(name, tmp_path):
-    made_bundle = write(made(name), tmp_path)
+def test_openvino_agrees_with_torch(name, exported):
+    made_bundle = exported(name)
     graph = onnx.load(made_bundle.file("model.onnx"))
     onnx.checker.check_model(graph, full_check=True)
     assert [entry.version for entry in graph.opset_import] == [export.OPSET]
@@ -79,6 +107,33 @@ def test_openvino_agrees_with_torch(name, tmp_path):
     limit = made_bundle.card.tolerance * np.maximum(1, np.abs(reference))
     assert (np.abs(many - reference) <= limit).all()
     assert (np.abs(single - reference) <= limit).all()
+
+
+@pytest.mark.heavy
+@pytest.mark.parametrize("name", WATCHED)
+def test_engine_gives_bold_as_before_and_the_distance_beside_it(name, exported):
+    made_bundle, x = exported(name), windows(6)
+    features, scale = scale_of(made(name))
+    engine = open_engine(made_bundle)
+    wanted = scale.distance(features)
+    reference = open_engine(made_bundle, engine="torch")
+    for window, distance in zip(x, wanted, strict=True):
+        bold = engine(window[None])
+        np.testing.assert_allclose(bold, reference(window[None]), rtol=1e-4, atol=1e-4)
+        assert engine.feature_distance == pytest.approx([distance], rel=1e-3)
+    engine(10 * x[:1])
+    assert engine.feature_distance[0] > 2 * wanted.max()
+
+
+def test_only_a_single_linear_head_can_be_watched():
+    assert can_be_watched(made("biot"))
+    assert not can_be_watched(torch.nn.Flatten())
+
+
+def test_a_scale_of_another_size_is_refused():
+    model = made("biot")
+    with pytest.raises(ValueError, match="what the head reads"):
+        Watched(model, torch.zeros(3), torch.ones(3))
 
 
 @pytest.mark.heavy

@@ -5,7 +5,7 @@ import pytest
 
 from rtbold.errors import StreamMismatch
 from rtbold.messages import BoldPrediction, MeasuredVolume, Tick
-from rtbold.truth.pairing import Truth, TruthSettings
+from rtbold.truth.pairing import RoiColumns, Truth, TruthSettings, plain
 
 ROIS = ("Heschl\u2019s gyrus", "Putamen", "Cuneus")
 TR_S = 2.1
@@ -332,3 +332,18 @@ def test_the_score_after_the_run_filters_only_the_measurement():
     assert (after.score.r > 0.9).all()
     assert np.isfinite(states[-1].rolling.r).all()
     assert truth().after_run() is None
+
+
+def test_the_order_is_the_models_whatever_the_sources():
+    columns = RoiColumns(("Heschl\u2019s gyrus", "Putamen", "Cuneus"))
+    assert columns.names == ()
+    names = ("Cuneus", "Elsewhere", "Heschl's gyrus")
+    volume = MeasuredVolume(0, names, (1.0, 2.0, None), 0.0)
+    columns.take(volume)
+    assert columns.of_model == [0, 2]
+    assert columns.names == ("Heschl\u2019s gyrus", "Cuneus")
+    assert str(columns.values(volume)) == "[nan  1.]"
+
+
+def test_plain_apostrophes():
+    assert plain(" Heschl\u2019s gyrus ") == "Heschl's gyrus"
