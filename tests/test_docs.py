@@ -152,3 +152,15 @@ def names_something(dotted):
 def test_a_page_that_is_not_there_is_noticed(text):
     (path,) = pages_named(text)
     assert not list(ROOT.glob(f"{path}*"))
+
+
+LINE_LINK = re.compile(r"\[`(\w+)`\]\(([\w./-]+)#L(\d+)\)")
+
+
+def test_a_link_to_a_line_leads_to_what_it_names():
+    page = ROOT / "docs" / "architecture.md"
+    links = LINE_LINK.findall(page.read_text("utf-8"))
+    assert len(links) > 20  # the way of one sample, and where to look for what
+    for name, target, number in links:
+        lines = (page.parent / target).read_text("utf-8").splitlines()
+        assert re.search(rf"\b{name}\b", lines[int(number) - 1]), (name, target)
