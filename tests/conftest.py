@@ -23,11 +23,14 @@ def pytest_configure(config):
     # A shell's background job hands down that Ctrl-C is ignored, to children too
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
-    gc.disable()  # what is imported from here on stays
     try:
         import rtbold.models  # noqa: F401
     except ModuleNotFoundError as error:
         pytest.exit(f"{error}; run: pip install -e .", returncode=2)
+
+
+def pytest_collectstart(collector):
+    gc.disable()  # what is imported from here on stays
 
 
 def pytest_collection_finish(session):
