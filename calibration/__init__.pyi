@@ -33,7 +33,11 @@ from .live.scan import (
 )
 from .recipe import calibrate as calibrate
 from .result import CalibrationResult as CalibrationResult, summary as summary
-from .save import Saved as Saved, Told as Told, save_result as save_result
+from .save import (
+    Saved as Saved,
+    ShareCallback as ShareCallback,
+    save_result as save_result,
+)
 from .settings import (
     NOTHING as NOTHING,
     CalibrationSettings as CalibrationSettings,

@@ -162,7 +162,9 @@ def refuse_seen(base: Card | None, marks: ScanMarks) -> None:
     for earlier in base.lineage.scans:
         shared = marks.shared_with(earlier)
         if shared.seen:
-            raise ConfigError(_refusal(base, " and ".join(shared.seen), _told(shared)))
+            raise ConfigError(
+                _refusal(base, " and ".join(shared.seen), _shared_text(shared))
+            )
 
 
 def refuse_same_data(base: Card | None, data_sha256: str) -> None:
@@ -235,7 +237,7 @@ def _refusal(base: Card, what: str, known_by: str) -> str:
     )
 
 
-def _told(shared: Shared) -> str:
+def _shared_text(shared: Shared) -> str:
     return (
         f"{shared.eeg} of {shared.n_eeg} marks of an earlier EEG, {shared.bold} of "
         f"{shared.n_bold} of its BOLD"

@@ -13,11 +13,11 @@ from rtbold.calibration.fit.folds import (
     HORIZONS,
     FitOptions,
     FoldedScan,
-    Session,
+    PreparedScan,
     out_of_fold,
     read_scan,
 )
-from rtbold.calibration.fit.protocol import Hooks, Material, Wish
+from rtbold.calibration.fit.protocol import CancellationToken, Hooks, Material
 from rtbold.calibration.fit.split import StrictSettings, strict_folds
 from rtbold.calibration.fit.target import MeasuredScan
 from rtbold.calibration.gather import AlignedScan
@@ -32,7 +32,7 @@ class OutOfFoldPredictions:
 
     aligned: AlignedScan
     declared: Declared
-    session: Session  # the scan as network and ridge have read it
+    session: PreparedScan  # the scan as network and ridge have read it
     options: FitOptions
     folded: Mapping[int, FoldedScan]  # by volumes ahead
 
@@ -53,7 +53,7 @@ def predict_out_of_fold(aligned: AlignedScan, hooks: Hooks) -> OutOfFoldPredicti
         seed=settings.seed,
         now_s=hooks.now_s,
         tell=hooks.tell,
-        wish=hooks.wish or Wish(),
+        cancel=hooks.cancel or CancellationToken(),
     )
     base = _base(aligned)
     strategy = strategy_of(cast("StrategyOption", settings.strategy), base)

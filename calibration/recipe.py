@@ -6,7 +6,7 @@ written; ``save.save_result`` writes what comes out.
 
 import torch
 
-from rtbold.calibration.evaluate.choose import evaluate_predictions
+from rtbold.calibration.evaluate.select import evaluate_predictions
 from rtbold.calibration.fit.protocol import Hooks
 from rtbold.calibration.gather import align_scan, read_scan_files
 from rtbold.calibration.predictions import predict_out_of_fold

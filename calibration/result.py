@@ -14,7 +14,7 @@ from rtbold.bundle import (
     Lineage,
     Verdict,
 )
-from rtbold.calibration.evaluate.nuisances import Nuisances
+from rtbold.calibration.evaluate.confounds import Confounds
 from rtbold.calibration.evaluate.scores import Declared, OutOfFold
 from rtbold.calibration.fit.folds import FinalFit, FoldedScan, Kept
 from rtbold.calibration.fit.target import MeasuredScan, TargetScaling
@@ -48,7 +48,7 @@ class PublishedScore:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Judged:
+class Evaluated:
     """One series of out-of-fold predictions, and what was said of it."""
 
     scored: OutOfFold
@@ -75,9 +75,9 @@ class CalibrationResult:
     folded: FoldedScan  # at the horizon that is kept
     choice: Choice
     declared: Declared
-    nuisances: Nuisances
-    kept: Judged
-    beside: Judged  # ridge beside the network; the network where ridge was kept
+    confounds: Confounds
+    kept: Evaluated
+    beside: Evaluated  # ridge beside the network; the network where ridge was kept
     intervals: Intervals
     published: PublishedScore | None  # None: too short a scan for that split
     final: FinalFit

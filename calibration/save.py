@@ -29,7 +29,7 @@ from rtbold.bundle import (
     reserved_folder,
 )
 from rtbold.calibration.evaluate.intervals import conformal_intervals
-from rtbold.calibration.evaluate.likeness import FeatureScale
+from rtbold.calibration.evaluate.ood import FeatureScale
 from rtbold.calibration.fit.target import TargetScaling
 from rtbold.calibration.report.build import Made, Sources, report_content
 from rtbold.calibration.report.page import report_html
@@ -140,7 +140,7 @@ def _alignment(result: CalibrationResult) -> AlignmentFacts:
     found, lag = result.aligned.alignment, result.aligned.lag
     warnings = (*found.warnings, *((lag.warning,) if lag.warning else ()))
     return AlignmentFacts(
-        marker=found.marker.said,
+        marker=found.marker.text,
         n_volumes=len(found),
         n_found=found.n_found,
         n_filled=found.n_filled,
@@ -201,10 +201,10 @@ def _note(result: CalibrationResult) -> str:
 SERIES_NAME: Final = "out_of_fold.npz"
 REPORT_NAME: Final = "report.html"
 _FULL: Final = (errno.ENOSPC, errno.EDQUOT)
-Told = Callable[[float], None]
+ShareCallback = Callable[[float], None]
 
 
-def untold(share: float) -> None:
+def ignore_progress(share: float) -> None:
     """Tell nobody."""
 
 
@@ -218,7 +218,9 @@ class Saved:
 
 
 def save_result(
-    result: CalibrationResult, now: datetime.datetime, told: Told = untold
+    result: CalibrationResult,
+    now: datetime.datetime,
+    told: ShareCallback = ignore_progress,
 ) -> Saved:
     """Write the bundle of a calibration with its report; earlier ones are not touched.
 
@@ -257,7 +259,7 @@ def _report(
     card: Card,
     folder: Path,
     now: datetime.datetime,
-    told: Told,
+    told: ShareCallback,
 ) -> bytes:
     scan = result.settings.scan
     named = [scan.eeg, Path(scan.bold), *scan.other_eeg, scan.confounds, scan.atlas]

@@ -23,8 +23,8 @@ from .neurobolt import (
     NeuroBoltConfig as NeuroBoltConfig,
 )
 from .published.importing import (
+    ImportResult as ImportResult,
     ImportSettings as ImportSettings,
-    Outcome as Outcome,
     import_checkpoints as import_checkpoints,
 )
 from .registry import (

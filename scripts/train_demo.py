@@ -30,12 +30,18 @@ from rtbold.calibration.train.dataset import (
     normalised,
 )
 from rtbold.calibration.train.demo import ceiling_and_oracle
-from rtbold.calibration.train.fit import FitSettings, Progress, Split, fit, predict
+from rtbold.calibration.train.fit import (
+    FitSettings,
+    Split,
+    TrainingProgress,
+    fit,
+    predict,
+)
 from rtbold.models.neurobolt import NeuroBolt
 from rtbold.sim.settings import CHECK_SEEDS, TEST_SEEDS, TRAIN_SEEDS, VALIDATION_SEEDS
 
 N_ORACLE_SUBJECTS = 8
-N_LIKENESS_SUBJECTS = 20
+N_OOD_SUBJECTS = 20
 
 Say = Callable[[str], None]
 Parts = tuple[Split, Split]
@@ -61,8 +67,8 @@ def main() -> None:
     check_uv = demo.check_windows(twin.make(CHECK_SEEDS, n_processes=options.threads))
     for name, key in (("demo", "demo"), ("demo-ridge", better)):
         baseline = demo.out_of_sample_baseline(predict(models[key], parts[1].scans))
-        seen = parts[0].scans[:N_LIKENESS_SUBJECTS]
-        likeness, scale = demo.likeness(seen, models[key])
+        seen = parts[0].scans[:N_OOD_SUBJECTS]
+        likeness, scale = demo.ood_of_subjects(seen, models[key])
         own = msgspec.structs.replace(
             card, name=name, baseline=baseline, scores=scores[key], likeness=likeness
         )
@@ -104,7 +110,7 @@ def load(twin: TwinScans, options: argparse.Namespace) -> tuple[Card, Parts]:
 def train_network(parts: Parts, options: argparse.Namespace, say: Say) -> NeuroBolt:
     """Train by gradient, keep the best epoch, then solve the head in closed form."""
 
-    def say_epoch(progress: Progress) -> None:
+    def say_epoch(progress: TrainingProgress) -> None:
         loss, r = progress.losses[-1], progress.validation_r[-1]
         say(f"epoch {progress.epoch}: loss {loss:.4f}, validation R {r:.4f}")
 

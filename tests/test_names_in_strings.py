@@ -38,6 +38,7 @@ def strings(path):
 def texts():
     """Return (file, text) of all pages and all strings of the code."""
     pages = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]
+    pages = [page for page in pages if page.parent.name not in GENERATED]
     code = (path for folder in FOLDERS for path in (ROOT / folder).rglob("*.py"))
     files = [path for path in (*pages, *code) if path != Path(__file__).resolve()]
     return [(str(f.relative_to(ROOT)), text) for f in files for text in strings(f)]
@@ -54,6 +55,7 @@ def named(pattern, texts):
     return found
 
 
+GENERATED = {"api", "commands"}  # pages that the build of the site writes anew
 # Keys in files that look like names of modules
 KEYS = {"rtbold.lineage"}  # of the notes in a safetensors file
 

@@ -75,15 +75,15 @@ class Pairing:
 
 
 def pairing(
-    predicted: FloatArray, measured: FloatArray, nuisance: FloatArray | None = None
+    predicted: FloatArray, measured: FloatArray, confound: FloatArray | None = None
 ) -> Pairing:
-    """Return both series without cubic drift, and without `nuisance` if given.
+    """Return both series without cubic drift, and without `confound` if given.
 
     Parameters
     ----------
     predicted, measured : (volumes, columns) on the scan's regular grid of volumes; nan
         where not scored.
-    nuisance : (volumes, columns), regressed out of both; a missing value counts as
+    confound : (volumes, columns), regressed out of both; a missing value counts as
         the column's mean.
 
     Raises
@@ -98,7 +98,7 @@ def pairing(
             f"{mask.sum()} of {len(mask)} volumes have a prediction and a measurement, "
             f"expected at least {MIN_VOLUMES}; scan longer, or check the alignment"
         )
-    basis = _orthonormal(mask, nuisance)
+    basis = _orthonormal(mask, confound)
     return Pairing(
         predicted=_without(basis, predicted, mask),
         measured=_without(basis, measured, mask),
@@ -122,7 +122,7 @@ def null_r(pair: Pairing, phases: FloatArray, *, cross_fitted: bool) -> FloatArr
     """Return the null distribution of a pairing's R, (surrogates, columns).
 
     Wider than the surrogates themselves by the root of the reuse (see above), and by
-    the independent volumes that regressed nuisances have used up.
+    the independent volumes that regressed confounds have used up.
     """
     reuse = CROSS_FITTED_REUSE if cross_fitted else 1.0
     used = np.minimum((pair.n_removed - 1 - DRIFT_DEGREE) / pair.n_eff, 0.9)
@@ -199,12 +199,12 @@ def _require_half(n_both: int, n_own: int) -> None:
         )
 
 
-def _orthonormal(mask: BoolArray, nuisance: FloatArray | None) -> FloatArray:
-    """Return (scored volumes, columns): constant, cubic and nuisances."""
+def _orthonormal(mask: BoolArray, confound: FloatArray | None) -> FloatArray:
+    """Return (scored volumes, columns): constant, cubic and confounds."""
     u = np.linspace(-1, 1, len(mask))
     columns = [np.polynomial.legendre.legvander(u, DRIFT_DEGREE)[mask]]
-    if nuisance is not None:
-        columns.append(_standardised(nuisance[mask]))
+    if confound is not None:
+        columns.append(_standardised(confound[mask]))
     u_matrix, sizes, _ = np.linalg.svd(
         np.concatenate(columns, axis=1), full_matrices=False
     )

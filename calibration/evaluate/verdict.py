@@ -11,11 +11,11 @@ from typing import Final
 import numpy as np
 
 from rtbold.bundle import Gate, Label, RoiVerdict, Specificity, Verdict
-from rtbold.calibration.evaluate.nuisances import (
+from rtbold.calibration.evaluate.confounds import (
     ARTEFACT,
     EVERYTHING,
     GLOBAL,
-    Nuisances,
+    Confounds,
     control_scores,
     cross_r,
     own_rank,
@@ -35,10 +35,10 @@ from rtbold.messages import FloatArray
 #
 # The rules are stated at `label_of`. They speak of one scan, and only of what was
 # given:
-# a nuisance that nobody measured cannot be excluded, and is listed as not known.
+# a confound that nobody measured cannot be excluded, and is listed as not known.
 
 USEFUL_R: Final = 0.2  # below, feedback would be noise whatever the p
-KEPT_SHARE: Final = 0.5  # of R that must be left when a nuisance is taken out
+KEPT_SHARE: Final = 0.5  # of R that must be left when a confound is taken out
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,7 @@ class Evidence:
     r: float
     r_high: float
     passed: bool  # the gate, or for other ROIs the max statistic
-    partial_r: Mapping[str, float]  # group -> R; empty: no nuisance was given
+    partial_r: Mapping[str, float]  # group -> R; empty: no confound was given
     partial_p: Mapping[str, float]
     rank: int | None
     n_rois: int
@@ -62,7 +62,7 @@ def label_of(evidence: Evidence) -> tuple[Label, str]:
 
     1. R did not pass: `no signal` if the interval excludes a useful R (0.2), else
        `undecided`.
-    2. Nuisances were not all given: `undecided`.
+    2. Confounds were not all given: `undecided`.
     3. Less than half of R is left without artefacts: `explained by artefact`; without
        global signal, vigilance index and slow time: `global or vigilance`; without both
        at once: the one of the two that leaves less.
@@ -141,23 +141,23 @@ class _Question:
     scored: OutOfFold
     scores: Scores
     passed: tuple[bool, ...]
-    nuisances: Nuisances | None
+    confounds: Confounds | None
     ranks: tuple[int | None, ...]
     n_rois: int
 
 
-def judge(
+def evaluate(
     scored: OutOfFold,
     declared: Declared,
     *,
-    nuisances: Nuisances | None = None,
+    confounds: Confounds | None = None,
     settings: VerdictSettings | None = None,
 ) -> Verdict:
     """Return the verdict on out-of-fold predictions.
 
     The gate is passed when R of the declared target is positive and the larger p of the
     two nulls is at most alpha; another ROI passes by its p over all ROIs. Without
-    `nuisances` nothing can be called specific.
+    `confounds` nothing can be called specific.
 
     Raises
     ------
@@ -168,7 +168,7 @@ def judge(
     phases = random_phases(
         len(scored.predicted), n_surrogates=settings.n_surrogates, seed=settings.seed
     )
-    rois = _rois_question(scored, nuisances, phases, settings=settings)
+    rois = _rois_question(scored, confounds, phases, settings=settings)
     target = _target_question(rois, declared, phases, settings=settings)
     evidence = _evidence(target, 0, phases, alpha=settings.alpha)
     gate = _gate(target, declared, evidence)
@@ -187,7 +187,7 @@ def judge(
 
 def _rois_question(
     scored: OutOfFold,
-    nuisances: Nuisances | None,
+    confounds: Confounds | None,
     phases: FloatArray,
     *,
     settings: VerdictSettings,
@@ -197,7 +197,7 @@ def _rois_question(
         scored=scored,
         scores=scores,
         passed=_passed(scores.r, scores.p_max, settings.alpha),
-        nuisances=nuisances,
+        confounds=confounds,
         ranks=tuple(own_rank(cross_r(scored.predicted, scored.measured))),
         n_rois=len(scored.rois),
     )
@@ -218,7 +218,7 @@ def _target_question(
         scored=scored,
         scores=scores,
         passed=_passed(scores.r, scores.p, settings.alpha),
-        nuisances=rois.nuisances.combined(weights) if rois.nuisances else None,
+        confounds=rois.confounds.combined(weights) if rois.confounds else None,
         # A contrast has no ROI of its own to be ranked by.
         ranks=(rois.ranks[int(np.argmax(weights != 0))] if alone else None,),
         n_rois=rois.n_rois,
@@ -235,11 +235,11 @@ def _evidence(
     """Return what the label of one column rests on."""
     partial: tuple[dict[str, float], dict[str, float]] = ({}, {})
     scored = question.scored
-    if question.nuisances is not None:
+    if question.confounds is not None:
         partial = partial_scores(
             scored.predicted[:, column],
             scored.measured[:, column],
-            groups=question.nuisances.groups(column, len(scored.predicted)),
+            groups=question.confounds.groups(column, len(scored.predicted)),
             phases=phases,
             cross_fitted=scored.cross_fitted,
         )
@@ -301,12 +301,12 @@ def _roi_verdicts(
 
 
 def _specificity(target: _Question, evidence: Evidence) -> Specificity:
-    nuisances = target.nuisances
+    confounds = target.confounds
     return Specificity(
         partial_r=dict(evidence.partial_r),
         partial_p=dict(evidence.partial_p),
-        controls=control_scores(nuisances, target.scored.measured) if nuisances else {},
+        controls=control_scores(confounds, target.scored.measured) if confounds else {},
         rank=evidence.rank,
         n_rois=evidence.n_rois,
-        not_known=nuisances.not_known if nuisances else ("every nuisance",),
+        not_known=confounds.not_known if confounds else ("every nuisance",),
     )

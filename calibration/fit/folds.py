@@ -20,6 +20,7 @@ from rtbold.calibration.fit import subject_ridge
 from rtbold.calibration.fit.base import Base
 from rtbold.calibration.fit.head import in_batches
 from rtbold.calibration.fit.protocol import (
+    CancellationToken,
     Clock,
     Fitted,
     Material,
@@ -28,9 +29,8 @@ from rtbold.calibration.fit.protocol import (
     Strategy,
     Task,
     Tell,
-    Wish,
+    ignore_progress,
     untimed,
-    untold,
 )
 from rtbold.calibration.fit.split import IntArray, Part
 from rtbold.calibration.fit.subject_ridge import (
@@ -56,7 +56,7 @@ KEPT: Final[tuple[Kept, ...]] = get_args(Kept)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Session:
+class PreparedScan:
     """One scan that has been read once: what all folds and horizons share."""
 
     material: Material
@@ -74,8 +74,8 @@ class FitOptions:
     horizon_tr: int = 0
     seed: int = 0
     now_s: Clock = untimed
-    tell: Tell = untold
-    wish: Wish = field(default_factory=Wish)
+    tell: Tell = ignore_progress
+    cancel: CancellationToken = field(default_factory=CancellationToken)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -160,7 +160,7 @@ def read_scan(
     *,
     strategy: Strategy,
     options: FitOptions | None = None,
-) -> Session:
+) -> PreparedScan:
     """Let network and ridge read all windows, once."""
     options = options or FitOptions()
     n = len(material.volume)
@@ -169,11 +169,11 @@ def read_scan(
     prepared = strategy.prepare(base, material, pace)
     channels: Sequence[str] = base.network.config.channels  # type: ignore
     tables = subject_ridge.ridge_tables(material, channels, len(measured.rois), pace)
-    return Session(material, measured, prepared, tables, strategy)
+    return PreparedScan(material, measured, prepared, tables, strategy)
 
 
 def out_of_fold(
-    session: Session,
+    session: PreparedScan,
     parts: Sequence[Part],
     options: FitOptions | None = None,
     *,
@@ -190,7 +190,7 @@ def out_of_fold(
 
 
 def fit_folds(
-    session: Session, parts: Sequence[Part], options: FitOptions
+    session: PreparedScan, parts: Sequence[Part], options: FitOptions
 ) -> Iterator[FoldModels]:
     """Yield the models of fold after fold; nobody else keeps them."""
     total = sum(session.strategy.n_steps(len(part.train)) for part in parts)
@@ -199,13 +199,13 @@ def fit_folds(
         scaling = fit_scaling(session.measured, part.train, options.target)
         task = _task(session, part, scaling, options)
         network = session.strategy.fit(
-            session.prepared, task, pace=pace, wish=options.wish
+            session.prepared, task, pace=pace, cancel=options.cancel
         )
         yield FoldModels(part, scaling, network, *_ridges(session.tables, task))
 
 
 def predictions_of(
-    session: Session,
+    session: PreparedScan,
     folds: Iterable[FoldModels],
     options: FitOptions,
     *,
@@ -228,7 +228,7 @@ def predictions_of(
     return FoldedScan(
         horizon_tr=options.horizon_tr,
         folds=tuple(facts),
-        interrupted=options.wish.interrupted,
+        interrupted=options.cancel.interrupted,
         others=beside,
         **series,
     )
@@ -238,7 +238,7 @@ _SERIES: Final = ("network", "ridge", "ridge_live", "base", "target", "scored")
 
 
 def _answers(
-    session: Session, fold: FoldModels, made: IntArray, at: IntArray
+    session: PreparedScan, fold: FoldModels, made: IntArray, at: IntArray
 ) -> dict[str, tuple[IntArray, FloatArray | Float32Array]]:
     """Return the rows and values of each series; `made` predict the rows `at`."""
     scan, test, scaling = session.measured, fold.part.test, fold.scaling
@@ -246,7 +246,7 @@ def _answers(
         "network": (at, fold.network.predict(made)),
         "ridge": (at, fold.ridge.predict(made)),
         "ridge_live": (at, fold.ridge_live.predict(made)),
-        "base": (at, session.prepared.readings.prior[made]),
+        "base": (at, session.prepared.fit_features.prior[made]),
         "target": (test, targets(scan, test, scaling)),
         "scored": (test, scored_target(scan, test, scaling)),
     }
@@ -277,7 +277,7 @@ def _ridges(tables: RidgeTables, task: Task) -> tuple[SubjectRidge, SubjectRidge
 
 
 def fit_all(
-    session: Session, part: Part, options: FitOptions | None = None
+    session: PreparedScan, part: Part, options: FitOptions | None = None
 ) -> FinalFit:
     """Fit the model that is kept.
 
@@ -290,14 +290,16 @@ def fit_all(
     pace = Pace("final", total, now_s=options.now_s, tell=options.tell)
     scaling = fit_scaling(session.measured, part.train, options.target)
     task = _task(session, part, scaling, options)
-    fitted = session.strategy.fit(session.prepared, task, pace=pace, wish=options.wish)
+    fitted = session.strategy.fit(
+        session.prepared, task, pace=pace, cancel=options.cancel
+    )
     rows = np.sort(np.concatenate([task.train, task.stop]))
     ridge = fit_subject_ridge(session.tables, task.targets, rows, live=True)
     return FinalFit(fitted, ridge, scaling, part)
 
 
 def _task(
-    session: Session, part: Part, scaling: TargetScaling, options: FitOptions
+    session: PreparedScan, part: Part, scaling: TargetScaling, options: FitOptions
 ) -> Task:
     """Return the rows with a target `horizon_tr` volumes later in their own part."""
     units = np.full(session.measured.bold.shape, np.nan, np.float32)

@@ -11,15 +11,15 @@ from torch import Tensor, nn
 
 from rtbold.calibration.fit.base import Base
 from rtbold.calibration.fit.protocol import (
+    CancellationToken,
     Fitted,
     Material,
     Pace,
     Prepared,
     StrategyName,
     Task,
-    Wish,
 )
-from rtbold.calibration.fit.ridge import LinearHead, Readings, solve_head
+from rtbold.calibration.fit.ridge import FitFeatures, LinearHead, solve_head
 from rtbold.calibration.fit.split import IntArray
 from rtbold.messages import Float32Array
 from rtbold.models import LinearModel
@@ -40,7 +40,7 @@ def read_features(
     pace: Pace,
     *,
     after_batch: Callable[[slice], None] = lambda rows: None,
-) -> Readings:
+) -> FitFeatures:
     """Return features and the earlier head's answers for every window.
 
     Parameters
@@ -59,8 +59,8 @@ def read_features(
             after_batch(rows)
             pace.step()
     assert features is not None
-    prior = answers_of(base.head, features)
-    return Readings(features, prior, material.onsets_s, base.earlier)
+    prior = head_predictions(base.head, features)
+    return FitFeatures(features, prior, material.onsets_s, base.earlier)
 
 
 def features_of(network: nn.Module, eeg_uv: Tensor) -> Tensor:
@@ -71,7 +71,7 @@ def features_of(network: nn.Module, eeg_uv: Tensor) -> Tensor:
     return features
 
 
-def answers_of(head: nn.Linear, features: Float32Array) -> Float32Array:
+def head_predictions(head: nn.Linear, features: Float32Array) -> Float32Array:
     """Return (n, rois)."""
     with torch.inference_mode():
         out: Float32Array = head(torch.from_numpy(features)).numpy()
@@ -118,18 +118,22 @@ class ClosedFormHead:
         """Read all windows once."""
         return Prepared(base, read_features(base, material, pace), ())
 
-    def fit(self, prepared: Prepared, task: Task, *, pace: Pace, wish: Wish) -> Fitted:
-        """Solve the head; it takes a moment, so `wish` is not asked."""
+    def fit(
+        self, prepared: Prepared, task: Task, *, pace: Pace, cancel: CancellationToken
+    ) -> Fitted:
+        """Solve the head; it takes a moment, so `cancel` is not asked."""
         rows = np.sort(np.concatenate([task.train, task.stop]))
-        solved = solve_head(prepared.readings, task.targets, rows)
+        solved = solve_head(prepared.fit_features, task.targets, rows)
         network = with_head(prepared.base, solved)
-        features = prepared.readings.features
+        features = prepared.fit_features.features
 
-        def answers(rows: IntArray) -> Float32Array:
-            return answers_of(cast("nn.Linear", network.head), features[rows])
+        def predictions(rows: IntArray) -> Float32Array:
+            return head_predictions(cast("nn.Linear", network.head), features[rows])
 
         pace.step()
-        return Fitted(network, answers, notes_of(solved), interrupted=wish.interrupted)
+        return Fitted(
+            network, predictions, notes_of(solved), interrupted=cancel.interrupted
+        )
 
 
 def with_head(base: Base, solved: LinearHead) -> nn.Module:

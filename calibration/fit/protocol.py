@@ -7,7 +7,7 @@ from typing import Literal, Protocol
 from torch import Tensor, nn
 
 from rtbold.calibration.fit.base import Base
-from rtbold.calibration.fit.ridge import Readings
+from rtbold.calibration.fit.ridge import FitFeatures
 from rtbold.calibration.fit.split import IntArray
 from rtbold.messages import Float32Array, FloatArray
 
@@ -60,7 +60,7 @@ class Pace:
         self._total -= n
 
 
-def untold(progress: Progress) -> None:
+def ignore_progress(progress: Progress) -> None:
     """Tell nobody."""
 
 
@@ -86,7 +86,7 @@ class Prepared:
     """What all folds share."""
 
     base: Base
-    readings: Readings
+    fit_features: FitFeatures
     inputs: tuple[Tensor, ...]  # (windows, ...) each: what training steps are fed with
 
 
@@ -101,18 +101,18 @@ class Task:
 
 
 @dataclass(slots=True)
-class Wish:
+class CancellationToken:
     """Whether the user wants the fits to end; shared by all folds.
 
     A Ctrl-C during a training step sets it too.
     """
 
-    asked: Callable[[], bool] = field(default=lambda: False)
+    requested: Callable[[], bool] = field(default=lambda: False)
     interrupted: bool = False
 
     def to_stop(self) -> bool:
         """Return whether to stop at this step."""
-        self.interrupted = self.interrupted or self.asked()
+        self.interrupted = self.interrupted or self.requested()
         return self.interrupted
 
 
@@ -121,14 +121,14 @@ class Fitted:
     """One fitted network, and how it was fitted."""
 
     network: nn.Module  # evaluation mode; what is exported
-    answers: Callable[[IntArray], Float32Array]
+    predictions: Callable[[IntArray], Float32Array]
     notes: dict[str, float]
     errors: tuple[float, ...] = ()  # by epoch, of the stopping part; first: the start
     interrupted: bool = False
 
     def predict(self, rows: IntArray) -> Float32Array:
         """Return (rows, rois) in model units, as `module()` would answer."""
-        return self.answers(rows)
+        return self.predictions(rows)
 
     def module(self) -> nn.Module:
         """Return the network that gives these answers."""
@@ -140,9 +140,9 @@ class Hooks:
     """How whoever started a calibration is told, and may end it."""
 
     say: Callable[[str], None] = lambda text: None
-    tell: Tell = untold
+    tell: Tell = ignore_progress
     now_s: Clock = untimed
-    wish: Wish | None = None  # None: only Ctrl-C inside a training step
+    cancel: CancellationToken | None = None  # None: only Ctrl-C inside a training step
 
 
 class Strategy(Protocol):
@@ -161,5 +161,7 @@ class Strategy(Protocol):
     def prepare(self, base: Base, material: Material, pace: Pace) -> Prepared:
         """Read all windows; nothing of the targets is known here."""
 
-    def fit(self, prepared: Prepared, task: Task, *, pace: Pace, wish: Wish) -> Fitted:
+    def fit(
+        self, prepared: Prepared, task: Task, *, pace: Pace, cancel: CancellationToken
+    ) -> Fitted:
         """Fit one part; deterministic for the task's seed."""

@@ -80,7 +80,7 @@ class EarlierHead:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Readings:
+class FitFeatures:
     """What a frozen network says of every window, before any head is learned."""
 
     features: Float32Array  # (windows, features)
@@ -98,7 +98,9 @@ class _Rows:
     rows: IntArray
 
 
-def solve_head(readings: Readings, targets: Float32Array, rows: IntArray) -> LinearHead:
+def solve_head(
+    fit_features: FitFeatures, targets: Float32Array, rows: IntArray
+) -> LinearHead:
     """Fit all ROIs at once on `rows`; nothing of the other rows is read.
 
     Parameters
@@ -109,12 +111,14 @@ def solve_head(readings: Readings, targets: Float32Array, rows: IntArray) -> Lin
     ------
     DataFileError : too few rows to choose a penalty by.
     """
-    direct = _solved(readings, targets, rows)
-    earlier = readings.earlier
+    direct = _solved(fit_features, targets, rows)
+    earlier = fit_features.earlier
     if earlier is None:
         return direct
-    answers = (readings.features @ earlier.weight + earlier.bias).astype(np.float32)
-    through = _solved(replace(readings, features=answers), targets, rows)
+    predictions = (fit_features.features @ earlier.weight + earlier.bias).astype(
+        np.float32
+    )
+    through = _solved(replace(fit_features, features=predictions), targets, rows)
     if through.error >= direct.error:
         return direct
     return replace(
@@ -125,19 +129,21 @@ def solve_head(readings: Readings, targets: Float32Array, rows: IntArray) -> Lin
     )
 
 
-def _solved(readings: Readings, targets: Float32Array, rows: IntArray) -> LinearHead:
-    features = readings.features.astype(np.float32)
+def _solved(
+    fit_features: FitFeatures, targets: Float32Array, rows: IntArray
+) -> LinearHead:
+    features = fit_features.features.astype(np.float32)
     mean = features[rows].mean(axis=0)
     scale = np.maximum(features[rows].std(axis=0), _SCALE_FLOOR)
     z = (features[rows] - mean) / scale  # (rows, features)
-    slope = _slope(readings.prior[rows], targets[rows])
+    slope = _slope(fit_features.prior[rows], targets[rows])
     part = _Rows(
         kernel=(z @ z.T).astype(np.float64),
-        rest=(targets[rows] - slope * readings.prior[rows]).astype(np.float64),
+        rest=(targets[rows] - slope * fit_features.prior[rows]).astype(np.float64),
         rows=rows,
     )
     candidates = (*PENALTIES, np.inf) if slope else PENALTIES
-    errors = _blocked_errors(part, readings.onsets_s, candidates)
+    errors = _blocked_errors(part, fit_features.onsets_s, candidates)
     best = len(errors) - 1 - int(np.argmin(errors[::-1]))  # of equals the heaviest
     level = part.rest.mean(axis=0)
     chosen = candidates[best : best + 1]

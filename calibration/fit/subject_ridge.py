@@ -3,7 +3,7 @@
 After Leite et al. 2013 and de Munck et al. Four forms compete inside the training part:
 potentials or surface Laplacian, 2 s lags back to 16 s or to 24 s. Form and penalty are
 chosen by contiguous blocks, 36 s apart. A form of 16 s runs live as `bandpower_ridge`;
-one of 24 s is a yardstick only, because a session's window is 16 s.
+one of 24 s is a reference only, because a session's window is 16 s.
 
 Lags from 16 to 24 s are read in the window of an earlier volume. No window of 24 s
 reaches a volume of another part: parts are 36 s apart.
@@ -18,7 +18,7 @@ import torch
 from torch import nn
 
 from rtbold.calibration.fit.protocol import Material, Pace
-from rtbold.calibration.fit.ridge import LinearHead, Readings, solve_head
+from rtbold.calibration.fit.ridge import FitFeatures, LinearHead, solve_head
 from rtbold.calibration.fit.split import IntArray
 from rtbold.messages import MODEL_RATE_HZ, WINDOW_S, WINDOW_SAMPLES, Float32Array
 from rtbold.models import N_LAGS, BandPowerRidge, BandPowerRidgeConfig, Unmixing
@@ -36,7 +36,7 @@ class RidgeTables:
     """Features of every form, for all windows."""
 
     channels: tuple[str, ...]
-    forms: Mapping[Form, Readings]
+    forms: Mapping[Form, FitFeatures]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -45,12 +45,14 @@ class SubjectRidge:
 
     form: Form
     head: LinearHead
-    readings: Readings
+    fit_features: FitFeatures
     channels: tuple[str, ...]
 
     def predict(self, rows: IntArray) -> Float32Array:
         """Return (rows, rois) in model units."""
-        return self.head(self.readings.features[rows], self.readings.prior[rows])
+        return self.head(
+            self.fit_features.features[rows], self.fit_features.prior[rows]
+        )
 
     def module(self) -> nn.Module:
         """Return the network that gives these answers; of a form of 16 s only."""
@@ -90,14 +92,14 @@ def ridge_tables(
             behind[absent] = grid[absent][:, :, :1]
             more[unmixing].append(behind)
         pace.step()
-    forms: dict[Form, Readings] = {}
+    forms: dict[Form, FitFeatures] = {}
     prior = np.zeros((len(material.volume), n_rois), np.float32)
     for unmixing in UNMIXINGS:
         near, far = np.concatenate(short[unmixing]), np.concatenate(more[unmixing])
         whole = np.concatenate([far, near], axis=2)
         for span_s, grid in ((WINDOW_S, near), (LONG_S, whole)):
             flat = grid.reshape(len(grid), -1)
-            forms[unmixing, span_s] = Readings(flat, prior, material.onsets_s)
+            forms[unmixing, span_s] = FitFeatures(flat, prior, material.onsets_s)
     return RidgeTables(tuple(channels), forms)
 
 
@@ -112,8 +114,8 @@ def fit_subject_ridge(
     """
     spans = (WINDOW_S,) if live else (WINDOW_S, LONG_S)
     solved = {
-        form: solve_head(readings, targets, rows)
-        for form, readings in tables.forms.items()
+        form: solve_head(fit_features, targets, rows)
+        for form, fit_features in tables.forms.items()
         if form[1] in spans
     }
     best = min(solved, key=lambda form: solved[form].error)

@@ -102,7 +102,7 @@ def fit_scaling(
     """
     settings = settings or TargetSettings()
     span = (float(scan.onsets_s[0]), float(scan.onsets_s[-1]))
-    drift, weights = _nuisance_weights(scan, train, settings.drift_degree)
+    drift, weights = _confound_weights(scan, train, settings.drift_degree)
     draft = TargetScaling(
         method=settings.method,
         mean=(0.0,) * len(scan.rois),
@@ -151,7 +151,7 @@ def scored_target(
     return _filtered(scan, rows, undrifted)
 
 
-def _nuisance_weights(
+def _confound_weights(
     scan: MeasuredScan, train: IntArray, degree: int
 ) -> tuple[FloatArray, FloatArray]:
     """Return drift (degree, rois) and confound weights, fitted together."""

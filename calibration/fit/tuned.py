@@ -19,13 +19,13 @@ from rtbold.calibration.fit.head import (
     with_head,
 )
 from rtbold.calibration.fit.protocol import (
+    CancellationToken,
     Fitted,
     Material,
     Pace,
     Prepared,
     StrategyName,
     Task,
-    Wish,
 )
 from rtbold.calibration.fit.ridge import LinearHead, solve_head
 from rtbold.calibration.fit.split import IntArray
@@ -149,7 +149,7 @@ def merge_low_rank(network: nn.Module) -> None:
 # Deterministic for a seed on one machine and thread count.
 
 State = dict[str, Tensor]
-Answer = Callable[[Tensor], Tensor]  # rows -> (b, rois)
+ForwardPass = Callable[[Tensor], Tensor]  # rows -> (b, rois)
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,8 +173,8 @@ class Learner:
     """What is trained, and how it answers rows of the scan."""
 
     module: nn.Module
-    answer: Answer
-    learning: Answer  # as `answer`, with augmentation
+    answer: ForwardPass
+    learning: ForwardPass  # as `answer`, with augmentation
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,11 +197,11 @@ def train(
     settings: TrainingSettings,
     *,
     pace: Pace,
-    wish: Wish,
+    cancel: CancellationToken,
 ) -> Course:
     """Train in place; the module is left with the weights of its best epoch.
 
-    Ctrl-C, or `wish`, ends it at the best so far.
+    Ctrl-C, or `cancel`, ends it at the best so far.
     """
     torch.manual_seed(task.seed)
     total = n_steps(len(task.train), settings)
@@ -209,12 +209,12 @@ def train(
     errors = [steps.error()]
     best, best_epoch, spent = _copy(learner.module), 0, 0
     try:
-        while len(errors) <= settings.epochs and not wish.to_stop():
+        while len(errors) <= settings.epochs and not cancel.to_stop():
             for rows in steps.epoch(len(errors)):
                 steps.take(rows)
                 spent += 1
                 pace.step()
-                if wish.to_stop():
+                if cancel.to_stop():
                     break
             else:
                 errors.append(steps.error())
@@ -223,11 +223,11 @@ def train(
                 if len(errors) - 1 - best_epoch >= settings.patience:
                     break
     except KeyboardInterrupt:
-        wish.interrupted = True
+        cancel.interrupted = True
     learner.module.load_state_dict(best)
     learner.module.eval()
     pace.saved(total - spent)
-    return Course(tuple(errors), best_epoch, wish.interrupted)
+    return Course(tuple(errors), best_epoch, cancel.interrupted)
 
 
 class _Steps:
@@ -343,24 +343,26 @@ class Tuned:
     def prepare(self, base: Base, material: Material, pace: Pace) -> Prepared:
         """Read all windows once; `last` keeps what reaches the last blocks."""
         if self.name != "last":
-            readings = read_features(base, material, pace)
-            return Prepared(base, readings, (_shared(material.windows_uv),))
+            fit_features = read_features(base, material, pace)
+            return Prepared(base, fit_features, (_shared(material.windows_uv),))
         n = len(material.windows_uv)
         capture = Capture(base.network, n, max_bytes=CACHE_BYTES)
         try:
-            readings = read_features(
+            fit_features = read_features(
                 base, material, pace, after_batch=capture.after_batch
             )
         finally:
             kept = capture.close()
-        return Prepared(base, readings, kept)
+        return Prepared(base, fit_features, kept)
 
-    def fit(self, prepared: Prepared, task: Task, *, pace: Pace, wish: Wish) -> Fitted:
+    def fit(
+        self, prepared: Prepared, task: Task, *, pace: Pace, cancel: CancellationToken
+    ) -> Fitted:
         """Solve the head on the training part, then train from there."""
-        solved = solve_head(prepared.readings, task.targets, task.train)
+        solved = solve_head(prepared.fit_features, task.targets, task.train)
         network = with_head(prepared.base, solved)
         learner = self._learner(network, prepared.inputs, task.seed)
-        course = train(learner, task, self.settings, pace=pace, wish=wish)
+        course = train(learner, task, self.settings, pace=pace, cancel=cancel)
         if self.name == "adapters":
             merge_low_rank(network)
         return _fitted(network.eval(), learner.module, prepared, solved, course)
@@ -411,8 +413,8 @@ def _fitted(
 ) -> Fitted:
     reader = trained.eval()
 
-    def answers(rows: IntArray) -> Float32Array:
+    def predictions(rows: IntArray) -> Float32Array:
         return in_batches(reader, prepared.inputs, rows)
 
     notes = {**notes_of(solved), "best_epoch": float(course.best_epoch)}
-    return Fitted(network, answers, notes, course.errors, course.interrupted)
+    return Fitted(network, predictions, notes, course.errors, course.interrupted)

@@ -16,8 +16,8 @@ from rtbold.calibration.inputs.triggers import (
     MarkerChoice,
     TriggerRun,
     VolumeMarker,
-    choose_run,
     find_volume_marker,
+    select_run,
     trigger_runs,
 )
 from rtbold.errors import ConfigError, DataFileError
@@ -223,7 +223,7 @@ def align(
     found_tr_s = marker.interval_s * every
     _check_tr(marker, found_tr_s, known_tr_s)
     runs = trigger_runs(marker.times_s, known_tr_s or found_tr_s, every=every)
-    number = choose_run(runs, pairing.run, said=marker.said)
+    number = select_run(runs, pairing.run, said=marker.text)
     pairs = pair_rows(runs[number - 1], eeg, bold, pairing)
     scan = _Scan(marker, number, len(runs), runs[number - 1])
     _check_covered(eeg, scan.run.onsets_s[pairs.volume])
@@ -281,7 +281,7 @@ def alignment_lines(alignment: Alignment) -> list[str]:
     a = alignment
     drift = "TR not given" if a.drift_ppm is None else f"drift {a.drift_ppm:+.0f} ppm"
     lines = [
-        f"volume marker {a.marker.said}, TR {a.tr_s:.4g} s (from: {a.tr_from}; "
+        f"volume marker {a.marker.text}, TR {a.tr_s:.4g} s (from: {a.tr_from}; "
         f"measured {a.tr_measured_s:.5f} s, {drift})",
         f"{len(a)} volumes paired: {a.n_found} triggers found, {a.n_filled} filled, "
         f"{a.n_missed} missed, {a.n_double} doubled; {a.n_without_row} without BOLD",
@@ -310,12 +310,12 @@ def _tr_from(bold: BoldSeries, pairing: Pairing) -> str:
 def _check_tr(marker: VolumeMarker, found_s: float, known_s: float | None) -> None:
     if len(marker.times_s) < 2:
         raise DataFileError(
-            f"the marker {marker.said} comes {len(marker.times_s)} times, expected one "
+            f"the marker {marker.text} comes {len(marker.times_s)} times, expected one "
             "for each volume. Name the volume marker with --trigger."
         )
     if known_s is not None and abs(found_s / known_s - 1) > TR_TOLERANCE:
         raise DataFileError(
-            f"the triggers {marker.said} come every {found_s:.4g} s, expected the TR "
+            f"the triggers {marker.text} come every {found_s:.4g} s, expected the TR "
             f"of {known_s:.4g} s within {100 * TR_TOLERANCE:g} %. Is it the BOLD of "
             "this run, is --tr right, or are these slice triggers (--trigger-every)?"
         )

@@ -98,12 +98,12 @@ def channel_markers(recording: Recording, channel: str) -> list[TimedMarker]:
     return [TimedMarker(label, t_s, f"[{channel}]") for label, t_s in edges]
 
 
-# How good each channel was over a recording, by the live monitor's judgement.
+# How good each channel was over a recording, by the live monitor.
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChannelFacts:
-    """How long one channel of the model was bad, by the live monitor's judgement."""
+    """How long one channel of the model was bad, by the live monitor."""
 
     label: str
     judged_s: int = 0  # 0: the stream has no such channel

@@ -38,7 +38,7 @@ class VolumeMarker:
     interval_s: float  # median
 
     @property
-    def said(self) -> str:
+    def text(self) -> str:
         """How a message calls it."""
         return repr(self.label) + (f" of {self.stream}" if self.stream else "")
 
@@ -132,9 +132,9 @@ def _only(
 
 def _listed(groups: Sequence[VolumeMarker]) -> str:
     return ", ".join(
-        f"{g.said} ({len(g.times_s)}, every {g.interval_s:.4g} s)"
+        f"{g.text} ({len(g.times_s)}, every {g.interval_s:.4g} s)"
         if len(g.times_s) > 1
-        else f"{g.said} (1)"
+        else f"{g.text} (1)"
         for g in groups
     )
 
@@ -147,9 +147,9 @@ def _hint(groups: Sequence[VolumeMarker], tr_s: float | None) -> str:
         slices = round(tr_s / group.interval_s)
         whole = abs(slices * group.interval_s / tr_s - 1) <= TR_TOLERANCE
         if 2 <= slices <= _MOST_SLICES and whole:
-            return f" {group.said} may be slice triggers: --trigger-every {slices}."
+            return f" {group.text} may be slice triggers: --trigger-every {slices}."
         if slices < 2:
-            return f" If {group.said} marks volumes: --tr {group.interval_s:.4g}."
+            return f" If {group.text} marks volumes: --tr {group.interval_s:.4g}."
     return ""
 
 
@@ -195,7 +195,7 @@ def trigger_runs(
     return [_run(t, n_double) for t, n_double in zip(ticks, doubles, strict=True)]
 
 
-def choose_run(runs: Sequence[TriggerRun], number: int | None, *, said: str) -> int:
+def select_run(runs: Sequence[TriggerRun], number: int | None, *, said: str) -> int:
     """Return the number (from 1) of the run that is meant.
 
     Raises

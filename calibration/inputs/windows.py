@@ -36,7 +36,7 @@ from rtbold.record import EVENTS_NAME, read_lines, session_events
 from rtbold.window import ScheduleSettings
 
 SAME_TIME = 0.1  # of a TR: a tick this near to a volume's onset is that volume
-Said = Callable[[float], None]  # is told the share that is done, 0 to 1
+ShareCallback = Callable[[float], None]  # is told the share that is done, 0 to 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,7 +122,7 @@ def scan_of(
     card: Card,
     *,
     settings: WindowSettings | None = None,
-    say: Said | None = None,
+    say: ShareCallback | None = None,
 ) -> CalibrationScan:
     """Run a recording through the live pipeline and keep the windows of its volumes.
 

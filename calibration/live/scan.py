@@ -22,8 +22,8 @@ from rtbold.acquire import (
 from rtbold.calibration.inputs.alignment import Pairing
 from rtbold.calibration.inputs.eeg import read_eeg
 from rtbold.calibration.inputs.triggers import (
-    choose_run,
     find_volume_marker,
+    select_run,
     trigger_runs,
 )
 from rtbold.calibration.live.protocol import Phase, VolumeCount, phase_at
@@ -63,7 +63,7 @@ class LiveNumbers:
         if found is None or self._told or count.tr_s is None:
             return
         self._told = True
-        text = said(found, count.tr_s)
+        text = in_words(found, count.tr_s)
         say(f"NUMBERS: {text}. Stop with Ctrl-C, and begin before the scan.")
 
     def require(self, count: VolumeCount, folder: Path) -> None:
@@ -78,7 +78,7 @@ class LiveNumbers:
             return
         raise RtboldError(
             f"{len(wrong)} of {len(self._volumes)} measured volumes are not those of "
-            f"their number: {said(wrong[-1], count.tr_s)}. Nothing was fitted. The "
+            f"their number: {in_words(wrong[-1], count.tr_s)}. Nothing was fitted. The "
             f"files are in {folder}: calibrate on them with --eeg and --bold, and "
             "leave the rows without a trigger out with --drop-volumes."
         )
@@ -101,7 +101,7 @@ class LiveNumbers:
         return misnumbered(volume, begun_s + index * tr_s, tr_s)
 
 
-def said(found: Misnumbered, tr_s: float) -> str:
+def in_words(found: Misnumbered, tr_s: float) -> str:
     """Return what is wrong, in words."""
     n = max(1, round(-found.off_s / tr_s))
     return (
@@ -112,7 +112,7 @@ def said(found: Misnumbered, tr_s: float) -> str:
 
 
 TURN_S: Final = 0.05
-TOLD_EVERY_S: Final = 20.0
+LOGGED_EVERY_S: Final = 20.0
 LATE_S: Final = 15.0  # at the end, for volumes that are still exported
 TASK: Final = "calib"
 LEAST_S: Final = 360.0  # below it no strict folds can be cut at a TR of 2.1 s
@@ -247,7 +247,7 @@ class Scan:
         self._phase: int | None = None
         self._ended_s: float | None = None
         self._n_at_end = 0  # volumes that had begun then
-        self._told_s = -np.inf
+        self._logged_s = -np.inf
         self._numbers = LiveNumbers(settings.first)
         total_s = sum(phase.duration_s for phase in settings.phases)
         if total_s < LEAST_S:
@@ -301,9 +301,9 @@ class Scan:
         self._say(f"phase {number + 1} of {n}, {left_s:.0f} s: {phase.instruction}")
 
     def _tell(self, now_s: float) -> None:
-        if now_s - self._told_s < TOLD_EVERY_S:
+        if now_s - self._logged_s < LOGGED_EVERY_S:
             return
-        self._told_s = now_s
+        self._logged_s = now_s
         if self.count.begun_s is None:
             self._say("waiting for the first volume trigger of the scanner")
             return
@@ -356,7 +356,7 @@ def live_pairing(
     marker = find_volume_marker(eeg.markers, tr_s=pairing.tr_s, choice=pairing.marker)
     tr_s = pairing.tr_s or marker.interval_s * every
     runs = trigger_runs(marker.times_s, tr_s, every=every)
-    run = runs[choose_run(runs, pairing.run, said=marker.said) - 1]
+    run = runs[select_run(runs, pairing.run, said=marker.text) - 1]
     start, end = (pairing.dummy_volumes + n for n in (scan.first, scan.last + 1))
     n_late = int((run.onsets_s[start:end] > eeg.last_s).sum())
     return replace(

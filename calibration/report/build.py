@@ -8,10 +8,10 @@ import numpy as np
 from torch import nn
 
 from rtbold.bundle import Cleaning
-from rtbold.calibration.evaluate.choose import out_of_fold_of
-from rtbold.calibration.evaluate.nuisances import cross_r
+from rtbold.calibration.evaluate.confounds import cross_r
 from rtbold.calibration.evaluate.nulls import null_r, pairing, random_phases
 from rtbold.calibration.evaluate.scores import Declared, OutOfFold, combined
+from rtbold.calibration.evaluate.select import out_of_fold_of
 from rtbold.calibration.explain.attribution import (
     Attribution,
     ExplainSettings,
@@ -83,7 +83,7 @@ def report_content(
         kept=_NAMES[choice.kept],
         beside=result.beside.verdict,
         beside_name=NETWORK if choice.kept == "ridge_live" else RIDGE,
-        yardstick_r=yardstick_r(result),
+        yardstick_r=reference_r(result),
         alignment=result.aligned.alignment,
         windows=_windows(scan),
         channels=result.aligned.channels,
@@ -148,7 +148,7 @@ def traces_of(result: CalibrationResult) -> Traces:
     )
 
 
-def yardstick_r(result: CalibrationResult) -> float | None:
+def reference_r(result: CalibrationResult) -> float | None:
     """Return R of the target by the best ridge, which may read 24 s.
 
     None where no form of 24 s was the best in any fold.
@@ -195,7 +195,7 @@ def _explained(
     chosen = sorted(weights, key=lambda roi: -abs(weights[roi]))[:MOST_EXPLAINED]
     done = list[Attribution]()
 
-    def told(share: float) -> None:
+    def report_share(share: float) -> None:
         progress((len(done) + share) / len(chosen))
 
     try:
@@ -206,7 +206,7 @@ def _explained(
                 card=result.aligned.card,
                 roi=roi,
                 settings=settings,
-                progress=told,
+                progress=report_share,
             )
             done.append(found)
     except (DataFileError, EngineError) as error:

@@ -7,7 +7,7 @@ from typing import Final
 from markupsafe import Markup
 
 from rtbold.bundle import RoiVerdict
-from rtbold.calibration.evaluate.nuisances import ARTEFACT, EVERYTHING, GLOBAL
+from rtbold.calibration.evaluate.confounds import ARTEFACT, EVERYTHING, GLOBAL
 from rtbold.calibration.explain.figure import shares_summary
 from rtbold.calibration.report.content import RIDGE, ReportContent
 from rtbold.calibration.report.derived import (

@@ -22,10 +22,10 @@ from rtbold.bundle import (
     Origin,
     Scores,
 )
-from rtbold.calibration.evaluate.likeness import (
+from rtbold.calibration.evaluate.ood import (
     FeatureScale,
     head_inputs,
-    likeness_reference,
+    ood_reference,
     statistics_of,
 )
 from rtbold.calibration.evaluate.scores import (
@@ -165,7 +165,7 @@ def score(
     )
 
 
-def likeness(
+def ood_of_subjects(
     scans: Sequence[Scan], model: nn.Module
 ) -> tuple[LikenessReference, FeatureScale]:
     """Return what training EEG looks like; each subject by the scale of the others."""
@@ -175,7 +175,7 @@ def likeness(
         features.append(head_inputs(model, in_batches(scan)))
         group += [number] * len(scan)
     table = np.concatenate(features)
-    reference = likeness_reference(statistics, group=np.array(group), features=table)
+    reference = ood_reference(statistics, group=np.array(group), features=table)
     return reference, FeatureScale.of(table)
 
 

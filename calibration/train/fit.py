@@ -39,7 +39,7 @@ class FitSettings:
 
 
 @dataclass(slots=True)
-class Progress:
+class TrainingProgress:
     """What has been learned so far; `best` by mean R over the validation scans."""
 
     epoch: int = 0
@@ -63,8 +63,8 @@ def fit(
     settings: FitSettings,
     *,
     checkpoint: Path | None = None,
-    on_epoch: Callable[[Progress], None] = lambda progress: None,
-) -> Progress:
+    on_epoch: Callable[[TrainingProgress], None] = lambda progress: None,
+) -> TrainingProgress:
     """Train `model` in place and leave it with the weights of the best epoch.
 
     Parameters
@@ -146,10 +146,10 @@ class _Training:
             for kept_buffer, latest_buffer in buffers:
                 kept_buffer.copy_(latest_buffer)
 
-    def resume(self, checkpoint: Path | None) -> Progress:
+    def resume(self, checkpoint: Path | None) -> TrainingProgress:
         """Return the progress in the file, its state loaded; fresh if there is none."""
         if checkpoint is None or not checkpoint.exists():
-            return Progress()
+            return TrainingProgress()
         state = torch.load(checkpoint, weights_only=True)
         if state["settings"] != asdict(self.settings):
             raise ConfigError(
@@ -158,9 +158,9 @@ class _Training:
             )
         for name, part in self._parts().items():
             part.load_state_dict(state[name])
-        return Progress(**state["progress"])
+        return TrainingProgress(**state["progress"])
 
-    def save(self, checkpoint: Path | None, progress: Progress) -> None:
+    def save(self, checkpoint: Path | None, progress: TrainingProgress) -> None:
         """Write everything that `resume` needs; whole or not at all."""
         if checkpoint is None:
             return

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from rtbold.gui.state.signals import POSTERIOR
 
 Stage = Literal["idle", "open", "closed", "done", "stopped"]
-Verdict = Literal["plausible", "weak", "no change", "everything rose", "unknown"]
+AlphaVerdict = Literal["plausible", "weak", "no change", "everything rose", "unknown"]
 FloatArray = NDArray[np.float64]
 
 STAGES: tuple[Stage, Stage] = ("open", "closed")
@@ -35,7 +35,7 @@ INSTRUCTIONS: dict[Stage, str] = {
     "done": "Eyes may be open again",
     "stopped": "Stopped",
 }
-WORDS: dict[Verdict, str] = {
+WORDS: dict[AlphaVerdict, str] = {
     "plausible": "Plausible: alpha rises when the eyes close.",
     "weak": (
         "Weak: alpha rises a little. Was the participant awake, and were the eyes "
@@ -74,7 +74,7 @@ class Powers(Protocol):
 class AlphaRatio:
     """Closed over open; geometric mean of the posterior channels."""
 
-    verdict: Verdict
+    verdict: AlphaVerdict
     words: str
     alpha: float = math.nan
     beta: float = math.nan
@@ -191,7 +191,7 @@ class AlphaCheck:
         opened, closed = (_median(self._powers[s])[:, back] for s in STAGES)
         with np.errstate(divide="ignore", invalid="ignore"):
             log_ratio = np.log(closed / opened)  # (alpha and beta, channels)
-        return _judged(log_ratio, [self._channels[index] for index in back])
+        return _alpha_ratio(log_ratio, [self._channels[index] for index in back])
 
     def _enter(self, stage: Stage, t_lsl: float) -> None:
         self._stage, self._t_stage = stage, t_lsl
@@ -211,7 +211,7 @@ def _median(powers: list[FloatArray]) -> FloatArray:
     return np.where(enough, np.nanmedian(filled, axis=0), np.nan)
 
 
-def _judged(log_ratio: FloatArray, labels: Sequence[str]) -> AlphaRatio:
+def _alpha_ratio(log_ratio: FloatArray, labels: Sequence[str]) -> AlphaRatio:
     known = np.isfinite(log_ratio[0])
     if not known.any():
         return AlphaRatio("unknown", "No usable channel over the back of the head.")
@@ -226,7 +226,7 @@ def _judged(log_ratio: FloatArray, labels: Sequence[str]) -> AlphaRatio:
     )
 
 
-def _verdict(alpha: float, beta: float) -> Verdict:
+def _verdict(alpha: float, beta: float) -> AlphaVerdict:
     """Judge natural logarithms of closed over open."""
     if alpha >= math.log(WEAK_RATIO) and beta >= BROADBAND_SHARE * alpha:
         return "everything rose"

@@ -12,7 +12,7 @@ from rtbold.gui.controllers.session import SessionController
 from rtbold.gui.state.address import Address, address_of
 from rtbold.gui.state.dashboard import DashboardState
 from rtbold.gui.state.received import Link
-from rtbold.gui.state.words import Level, doubt
+from rtbold.gui.state.words import Level, stale_reason
 from rtbold.publish import Bye, Hello
 
 OpenFeed = Callable[[str, tuple[str, ...], CurveKeys | None], FeedLink]
@@ -33,18 +33,18 @@ def keys_of(address: Address) -> CurveKeys | None:
 
 OFFER_TOPICS = ("hello",)  # heartbeats come with any topic
 EVERYTHING = ("",)
-PATIENCE_S = 3.0  # with an address, before it is doubted
+PATIENCE_S = 3.0  # with an address, before it counts as stale
 SURELY_SILENT_S = 3.0  # after its death; a link is taken for alive for 2 s
-NewsKind = Literal[
-    "started", "joined", "offer", "ended", "died", "trouble", "greeting", "doubt"
+NoticeKind = Literal[
+    "started", "joined", "offer", "ended", "died", "trouble", "greeting", "stale"
 ]
 
 
 @dataclass(frozen=True, slots=True)
-class News:
+class SessionNotice:
     """Something that the operator has to be told; an offer says where to join."""
 
-    kind: NewsKind
+    kind: NoticeKind
     text: str
     level: Level = "ok"
     where: Address | None = None
@@ -78,7 +78,7 @@ class DashboardController:
         self._feed: FeedLink | None = None
         self._probe: FeedLink | None = None
         self._offer_at = offer_at
-        self._news: list[News] = []
+        self._notices: list[SessionNotice] = []
         self.trouble = ""  # why the last start or join did not work
         self._greeted: str | None = None
         self._ended: str | None = None
@@ -86,7 +86,7 @@ class DashboardController:
         self._bye_before: Bye | None = None  # of the session that was left
         self._hello_before: Hello | None = None
         self._died_s = self._joined_s = math.inf
-        self._doubted = True  # nothing is joined
+        self._stale_noticed = True  # nothing is joined
         if offer_at is not None:
             self._listen(offer_at)
 
@@ -105,10 +105,10 @@ class DashboardController:
         """Whether closing the window leaves a session behind."""
         link = self.state.link
         heard = self._feed is not None and link is not None and link.alive
-        return self.child_runs or (heard and not self.said_goodbye)
+        return self.child_runs or (heard and not self.bye_received)
 
     @property
-    def said_goodbye(self) -> bool:
+    def bye_received(self) -> bool:
         """Whether the session that is joined has said that it ends."""
         bye = self.state.bye
         return bye is not None and bye is not self._bye_before
@@ -162,13 +162,13 @@ class DashboardController:
         self._greet()
         self._watch_child(now_s)
         self._look_for_another(now_s)
-        self._doubt(now_s)
+        self._check_stale(now_s)
         if fault is not None:
             raise fault
 
-    def news(self) -> list[News]:
+    def notices(self) -> list[SessionNotice]:
         """Return what has happened since the last call."""
-        told, self._news = self._news, []
+        told, self._notices = self._notices, []
         return told
 
     def close(self) -> None:
@@ -214,7 +214,7 @@ class DashboardController:
         self._bye_before, self._hello_before = self.state.bye, self.state.hello
         self.state.disconnect()
         self._died_s = self._joined_s = math.inf
-        self._doubted = False
+        self._stale_noticed = False
 
     def _listen(self, address: Address) -> None:
         try:
@@ -233,7 +233,7 @@ class DashboardController:
         self.offer_nothing()
         what = f" (model {names[-1]})" if names else ""
         text = f"A session{what} already runs at {self._offer_at.feed}."
-        self._news.append(News("offer", text, "warmup", self._offer_at))
+        self._notices.append(SessionNotice("offer", text, "warmup", self._offer_at))
 
     def _greet(self) -> None:
         """Say which session is heard, and when it has ended; each once."""
@@ -241,13 +241,13 @@ class DashboardController:
         if hello is None:
             return
         link = self.state.link
-        if link is not None and link.alive and not self._doubted:
-            self._doubted = True  # a session is there
+        if link is not None and link.alive and not self._stale_noticed:
+            self._stale_noticed = True  # a session is there
         if hello.session != self._greeted:
             again = "Another" if self._greeted else "This"
             self._greeted = hello.session
             self._tell("greeting", f"{again} session is heard: {hello.model_name}.")
-        if bye is not None and self.said_goodbye and self._ended != hello.session:
+        if bye is not None and self.bye_received and self._ended != hello.session:
             self._ended = hello.session
             level: Level = "invalid" if bye.reason == "failed" else "ok"
             why = "" if bye.reason == "end" else f" ({bye.reason})"
@@ -286,19 +286,21 @@ class DashboardController:
                 "invalid",
             )
 
-    def _doubt(self, now_s: float) -> None:
+    def _check_stale(self, now_s: float) -> None:
         """Say once what is wrong with an address where no session is heard."""
-        if self.address is None or self._doubted:
+        if self.address is None or self._stale_noticed:
             return
         self._joined_s = min(self._joined_s, now_s)
         if self.child_runs or now_s - self._joined_s < PATIENCE_S:
             return
-        self._doubted = True
-        self._tell("doubt", doubt(self.state.link, self.address.feed), "degraded")
+        self._stale_noticed = True
+        self._tell(
+            "stale", stale_reason(self.state.link, self.address.feed), "degraded"
+        )
 
-    def _tell(self, kind: NewsKind, text: str, level: Level = "ok") -> None:
+    def _tell(self, kind: NoticeKind, text: str, level: Level = "ok") -> None:
         self.trouble = text if kind == "trouble" else ""
-        self._news.append(News(kind, text, level))
+        self._notices.append(SessionNotice(kind, text, level))
 
 
 def _ending(code: int) -> str:

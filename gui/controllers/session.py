@@ -13,7 +13,7 @@ DEFAULT_CONTROL = "tcp://127.0.0.1:5581"
 ANSWER_WITHIN_S = 2.0
 MOST_WAITING = 20  # more commands than anybody gives in the 2 s of an answer
 LONGEST_TEXT = 1000  # characters the control socket takes
-NO_ANSWER = (
+NO_REPLY = (
     f"No answer to {{}} from {{}} within {ANSWER_WITHIN_S:g} s. It may have arrived "
     "all the same: watch the status before you repeat it."
 )
@@ -82,7 +82,7 @@ class SessionController:
         self._results: queue.SimpleQueue[CommandResult] = queue.SimpleQueue()
         self._lock = threading.Lock()
         self._n_pending = 0
-        self.stop_answer: CommandResult | None = None  # to the newest stop
+        self.stop_reply: CommandResult | None = None  # to the newest stop
         self._closed = False
         self._thread: threading.Thread | None = None
 
@@ -110,7 +110,7 @@ class SessionController:
 
     def stop(self) -> None:
         """Ask the session to end."""
-        self.stop_answer = None
+        self.stop_reply = None
         self._send("stop")
 
     def mark(self, text: str) -> None:
@@ -176,7 +176,7 @@ class SessionController:
 
     def _tell(self, result: CommandResult) -> None:
         if result.command == "stop":
-            self.stop_answer = result
+            self.stop_reply = result
         self._results.put(result)
 
     def _ask(self, order: _Order) -> CommandResult:
@@ -190,7 +190,7 @@ class SessionController:
                 **fields,
             )
         except TimeoutError:
-            return _failed(order, NO_ANSWER.format(order.command, order.address))
+            return _failed(order, NO_REPLY.format(order.command, order.address))
         except Exception as error:  # told to the operator; the thread goes on
             return _failed(order, f"{order.command} did not go through: {error}")
         return _result(order, reply)

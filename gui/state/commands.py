@@ -99,7 +99,7 @@ def question(*, own: bool, here: bool) -> str:
 
 
 @dataclass(slots=True)
-class Farewell:
+class ClosingWait:
     """Waits for a session that was asked to stop.
 
     Parameters
@@ -110,7 +110,7 @@ class Farewell:
     asked_s: float
     patience_s: float = PATIENCE_S
 
-    def judge(self, now_s: float, *, bye: bool, exited: bool) -> Waiting:
+    def stage(self, now_s: float, *, bye: bool, exited: bool) -> Waiting:
         """Return whether the session has ended, or has taken too long."""
         if bye or exited:
             return "ended"

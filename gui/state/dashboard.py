@@ -41,7 +41,7 @@ from rtbold.publish import (
 
 DEFAULT_TR_S = 2.1  # until a message tells
 MOST_FINISHED = 20
-MOST_TOLD = 100
+MOST_LOGGED = 100
 MOST_EARLY = 8  # predictions kept while their ROIs' names are not known
 
 _KINDS: dict[type, str] = {
@@ -194,7 +194,7 @@ class DashboardState:
 
     def _tell(self, text: str, now_s: float) -> None:
         """Log an error that would come with each message, once per session."""
-        if text not in self._told and len(self._told) < MOST_TOLD:
+        if text not in self._told and len(self._told) < MOST_LOGGED:
             self._told.add(text)
             self.log.add(text, now_s, level="error")
 

@@ -16,8 +16,8 @@ from rtbold.gui.state.setup import duration_words
 from rtbold.messages import Check
 from rtbold.pages import rendered
 
-Verdict = Literal["go", "no-go"]
-VERDICT_WORDS: dict[Verdict, tuple[str, str]] = {
+GoNoGo = Literal["go", "no-go"]
+VERDICT_WORDS: dict[GoNoGo, tuple[str, str]] = {
     "go": ("●", "GO"),
     "no-go": ("■", "NO-GO"),
 }
@@ -41,7 +41,7 @@ class Rehearsal:
     remaining_s: float | None = None
     said: tuple[str, ...] = ()  # newest last
     checks: tuple[Check, ...] = ()
-    verdict: Verdict | None = None
+    verdict: GoNoGo | None = None
     why: tuple[str, ...] = ()
     figures: Mapping[str, object] = field(default_factory=dict)
     page: str = ""

@@ -157,29 +157,29 @@ NEAR_LIMIT: Final = 0.8
 
 
 @dataclass(frozen=True, slots=True)
-class LikenessWords:
-    """How like the calibration the EEG is."""
+class OodWords:
+    """How far the EEG is from the calibration's."""
 
     level: Literal["ok", "near", "beyond", "unknown"]
     word: str
     why: str
 
 
-def likeness_words(unlikeness: float | None) -> LikenessWords:
-    """Return what an unlikeness means; 1 is the limit, None: not known."""
+def ood_words(unlikeness: float | None) -> OodWords:
+    """Return what an OOD score means; 1 is the limit, None: not known."""
     if unlikeness is None:
-        return LikenessWords(
+        return OodWords(
             "unknown",
             "not known",
             "There is no prediction now, or the model's card has nothing to compare "
             "with.",
         )
-    share = f"unlikeness {unlikeness:.2f}, limit 1"
+    share = f"out-of-distribution score {unlikeness:.2f}, limit 1"
     if unlikeness <= NEAR_LIMIT:
-        return LikenessWords("ok", "like the calibration", share)
+        return OodWords("ok", "like the calibration", share)
     if unlikeness <= 1:
-        return LikenessWords("near", "near the limit", share)
-    return LikenessWords(
+        return OodWords("near", "near the limit", share)
+    return OodWords(
         "beyond",
         "unlike the calibration",
         f"{share}. {REASON_WORDS['unlike_calibration'].do}",
@@ -189,7 +189,7 @@ def likeness_words(unlikeness: float | None) -> LikenessWords:
 # Why nothing is heard at an address, and what to do.
 
 
-def doubt(link: Link | None, feed: str) -> str:
+def stale_reason(link: Link | None, feed: str) -> str:
     """Return what is wrong with a feed where no session was heard.
 
     Parameters

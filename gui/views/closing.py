@@ -13,7 +13,7 @@ from PyQt6.QtWidgets import (
 )
 
 from rtbold.gui.controllers.dashboard import DashboardController
-from rtbold.gui.state.commands import PATIENCE_S, Choice, Farewell, question
+from rtbold.gui.state.commands import PATIENCE_S, Choice, ClosingWait, question
 from rtbold.gui.views.forms import named_button, wrapped_label
 
 # Closing the window while a session runs: leave it, stop it, or stay.
@@ -57,24 +57,24 @@ class CloseDialog(QDialog):
             self.accept()
 
 
-class FarewellDialog(QDialog):
+class ClosingDialog(QDialog):
     """Shows that the session is being stopped; the main window tells it how far."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setWindowTitle("Stopping the session")
-        self.setObjectName("farewell_dialog")
+        self.setObjectName("closing_dialog")
         self.setModal(True)
-        self.words = wrapped_label(name="farewell_words")
+        self.words = wrapped_label(name="closing_words")
         self.bar = QProgressBar()
         self.bar.setTextVisible(False)
         self.bar.setRange(0, round(PATIENCE_S))
         self.close_now = named_button(
             "Close the &window now",
-            name="farewell_close",
+            name="closing_close",
             tip="Closes this window only, whatever the session does",
         )
-        self.wait_on = named_button("&Keep the window", name="farewell_keep")
+        self.wait_on = named_button("&Keep the window", name="closing_keep")
         for button in (self.close_now, self.wait_on):
             button.setAutoDefault(False)
         row = QHBoxLayout()
@@ -128,9 +128,9 @@ class Closing:
         self._window, self._controller, self._now_s = window, controller, now_s
         self.ask = ask or self._ask
         self._agreed = False
-        self._farewell: Farewell | None = None
+        self._wait: ClosingWait | None = None
         self._asked_s = -math.inf
-        self.dialog: FarewellDialog | None = None
+        self.dialog: ClosingDialog | None = None
 
     def without_asking(self) -> None:
         """Let the next close pass; the session goes on."""
@@ -140,34 +140,34 @@ class Closing:
         """Return whether the window may close now; else it may close itself later."""
         if self._agreed or not self._controller.session_alive:
             return True
-        if self._farewell is not None:
+        if self._wait is not None:
             return False
         choice = self.ask()
         if choice == "stop":
-            self._begin_farewell()
+            self._begin_wait()
         return choice == "leave"
 
     def tick(self, now_s: float) -> None:
         """Look whether the session has ended; then close."""
-        if self._farewell is None or self.dialog is None:
+        if self._wait is None or self.dialog is None:
             return
         self._ask_again(now_s)
-        verdict = self._farewell.judge(
+        verdict = self._wait.stage(
             now_s,
-            bye=self._controller.said_goodbye,
+            bye=self._controller.bye_received,
             exited=self._controller.own and not self._controller.child_runs,
         )
         if verdict == "waiting":
-            self.dialog.set_left(self._farewell.seconds_left(now_s))
+            self.dialog.set_left(self._wait.seconds_left(now_s))
         elif verdict == "late":
-            answer = self._controller.commands.stop_answer
+            answer = self._controller.commands.stop_reply
             self.dialog.say_late("" if answer is None or answer.ok else answer.words)
         else:
             self._close()
 
     def _ask_again(self, now_s: float) -> None:
         """Repeat a stop that did not arrive: a session that starts hears none yet."""
-        answer = self._controller.commands.stop_answer
+        answer = self._controller.commands.stop_reply
         refused = answer is not None and not answer.ok
         if refused and now_s - self._asked_s >= AGAIN_S:
             self._asked_s = now_s
@@ -181,18 +181,18 @@ class Closing:
         dialog.deleteLater()
         return dialog.choice
 
-    def _begin_farewell(self) -> None:
+    def _begin_wait(self) -> None:
         self._asked_s = self._now_s()
         self._controller.commands.stop()
-        self._farewell = Farewell(self._asked_s)
-        self.dialog = FarewellDialog(self._window)
+        self._wait = ClosingWait(self._asked_s)
+        self.dialog = ClosingDialog(self._window)
         self.dialog.close_now.clicked.connect(self._close)
         self.dialog.wait_on.clicked.connect(self._stay)
         self.dialog.rejected.connect(self._stay)
         self.dialog.show()
 
     def _end_dialog(self) -> None:
-        dialog, self.dialog, self._farewell = self.dialog, None, None
+        dialog, self.dialog, self._wait = self.dialog, None, None
         if dialog is not None:
             dialog.blockSignals(True)
             dialog.close()

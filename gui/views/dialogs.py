@@ -63,8 +63,8 @@ class ConnectDialog(QDialog):
         self.buttons.accepted.connect(self._accept_if_good)
         self.buttons.rejected.connect(self.reject)
         for field in (self.feed, self.control, self.secret, self.server):
-            field.textChanged.connect(self._judge)
-        self._judge()
+            field.textChanged.connect(self._validate)
+        self._validate()
 
     def _lay_out(self, words: QLabel) -> None:
         form = QFormLayout()
@@ -79,7 +79,7 @@ class ConnectDialog(QDialog):
         column.addWidget(self.buttons)
         self.setMinimumWidth(520)
 
-    def _judge(self) -> bool:
+    def _validate(self) -> bool:
         """Parse the fields; say what is wrong."""
         try:
             self.address = parse_address(
@@ -101,7 +101,7 @@ class ConnectDialog(QDialog):
         ok.setEnabled(good)
 
     def _accept_if_good(self) -> None:
-        if self._judge():
+        if self._validate():
             self.accept()
 
 

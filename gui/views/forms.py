@@ -82,7 +82,7 @@ class NumberField(QLineEdit):
         self.setValidator(check)
         self.expected = f"{within[0]:g} to {within[1]:g}"
         self.textEdited.connect(lambda: self.edited.emit())
-        self.textChanged.connect(self._judge)
+        self.textChanged.connect(self._validate)
 
     @property
     def wrong(self) -> bool:
@@ -97,7 +97,7 @@ class NumberField(QLineEdit):
         """Show another number."""
         self.setText(f"{value:.12g}" if isinstance(value, int | float) else "")
 
-    def _judge(self) -> None:
+    def _validate(self) -> None:
         font = self.font()
         font.setStrikeOut(self.wrong)
         self.setFont(font)

@@ -29,7 +29,7 @@ from rtbold.gui.views import theme
 from rtbold.gui.views.closing import Closing
 from rtbold.gui.views.dialogs import ConnectDialog, HelpDialog
 from rtbold.gui.views.forms import named_button, wrapped_label
-from rtbold.gui.views.notices import Failures, NewsView, NoticeBar
+from rtbold.gui.views.notices import Failures, NoticeBar, NoticeView
 from rtbold.gui.views.participant import ParticipantHost
 from rtbold.gui.views.summary_page import SummaryPage
 from rtbold.gui.views.theme import Remembered
@@ -191,7 +191,7 @@ SUMMARY_EVERY_S = 5.0
 class MainWindow(QMainWindow):
     """Pages in a stack, a side bar, a bar of notices; the timer starts with `begin`."""
 
-    told = pyqtSignal(object)  # News
+    told = pyqtSignal(object)  # SessionNotice
 
     def __init__(self, parts: Parts) -> None:
         super().__init__()
@@ -203,7 +203,7 @@ class MainWindow(QMainWindow):
         shown = colours(self.preferences.theme)
         self.side = SideBar(shown, SIDE_ACTIONS)
         self.notices = NoticeBar(shown)
-        self.news = NewsView(self.notices, self, now_s=parts.now_s)
+        self.notice_view = NoticeView(self.notices, self, now_s=parts.now_s)
         self.participant = ParticipantHost(self)
         self.closing = Closing(self, self.controller, parts.now_s)
         self.stack = QStackedWidget()
@@ -240,7 +240,7 @@ class MainWindow(QMainWindow):
         guard("the feed", lambda: self.controller.tick(now_s))
         for worker in self._parts.workers:
             guard("a worker", partial(worker.tick, now_s))
-        guard("the news", self._tell_news)
+        guard("the notices", self._show_notices)
         guard(
             "the status",
             lambda: self.side.show_headline(self.state.headline(now_s)),
@@ -256,10 +256,10 @@ class MainWindow(QMainWindow):
             self.participant.neutral()
         guard("closing", lambda: self.closing.tick(now_s))
 
-    def _tell_news(self) -> None:
-        for news in self.controller.news():
-            self.news.show(news)
-            self.told.emit(news)
+    def _show_notices(self) -> None:
+        for notice in self.controller.notices():
+            self.notice_view.show(notice)
+            self.told.emit(notice)
 
     def _keep_summary(self, now_s: float) -> None:
         """Keep the numbers of a session that may be followed by another at any time."""

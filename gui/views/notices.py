@@ -11,7 +11,7 @@ from typing import Protocol
 from PyQt6.QtCore import Qt
 from PyQt6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
-from rtbold.gui.controllers.dashboard import News
+from rtbold.gui.controllers.dashboard import SessionNotice
 from rtbold.gui.state.address import Address
 from rtbold.gui.state.dashboard import DashboardState
 from rtbold.gui.state.preferences import Colours
@@ -214,7 +214,7 @@ class Window(Protocol):
         """Show what it came to."""
 
 
-class NewsView:
+class NoticeView:
     """Shows news; the newest of a kind replaces the one before."""
 
     def __init__(
@@ -222,21 +222,23 @@ class NewsView:
     ) -> None:
         self._notices, self._window, self._now_s = notices, window, now_s
 
-    def show(self, news: News) -> None:
+    def show(self, notice: SessionNotice) -> None:
         """Log it; show it, unless it is only for the log."""
-        level: LogLevel = "error" if news.level == "invalid" else "info"
-        if news.kind != "greeting":  # the state itself logs whom it hears
-            self._window.state.log.add(news.text, self._now_s(), level=level)
-        if news.kind in ("joined", "started"):
-            for kind in ("offer", "died", "trouble", "ended", "doubt"):
+        level: LogLevel = "error" if notice.level == "invalid" else "info"
+        if notice.kind != "greeting":  # the state itself logs whom it hears
+            self._window.state.log.add(notice.text, self._now_s(), level=level)
+        if notice.kind in ("joined", "started"):
+            for kind in ("offer", "died", "trouble", "ended", "stale"):
                 self._notices.take_away(kind)
-        elif news.kind == "ended":
+        elif notice.kind == "ended":
             self._window.session_ended()
-        if news.kind == "greeting":
-            self._notices.take_away("doubt")
-        if news.kind in QUIET:
+        if notice.kind == "greeting":
+            self._notices.take_away("stale")
+        if notice.kind in QUIET:
             return
         action = None
-        if (where := news.where) is not None:
+        if (where := notice.where) is not None:
             action = ("Join it", lambda: self._window.join(where))
-        self._notices.show_notice(news.kind, news.text, level=news.level, action=action)
+        self._notices.show_notice(
+            notice.kind, notice.text, level=notice.level, action=action
+        )

@@ -69,7 +69,7 @@ class ImportSettings:
 
 
 @dataclass(frozen=True, eq=False)
-class Outcome:
+class ImportResult:
     """The bundle that was written, and what became of every entry of the files."""
 
     bundle: bundle.Bundle
@@ -79,7 +79,7 @@ class Outcome:
 
 def import_checkpoints(
     paths: Sequence[Path], out: Path, settings: ImportSettings
-) -> Outcome:
+) -> ImportResult:
     """Read checkpoints and write one bundle, whole or not at all.
 
     Raises
@@ -106,7 +106,7 @@ def import_checkpoints(
         "model.onnx": to_onnx(network, n_channels),
         CHECK_NAME: check_file(network, windows),
     }
-    return Outcome(bundle.write(out, card, contents), imported, checkpoints)
+    return ImportResult(bundle.write(out, card, contents), imported, checkpoints)
 
 
 def _check_out(out: Path) -> None:

@@ -23,10 +23,10 @@ from .streams import (
     LslClock as LslClock,
     Resolver as Resolver,
     StreamQuery as StreamQuery,
-    choose as choose,
     discover as discover,
     fitting as fitting,
     found_stream as found_stream,
+    select_stream as select_stream,
 )
 from .triggers import (
     EventGate as EventGate,
@@ -34,8 +34,8 @@ from .triggers import (
     TriggerChannel as TriggerChannel,
     TriggerSource as TriggerSource,
     TriggerStream as TriggerStream,
-    choose_label as choose_label,
     find_channel as find_channel,
     marker_labels as marker_labels,
     same_label as same_label,
+    select_label as select_label,
 )

@@ -15,9 +15,9 @@ from rtbold.acquire.streams import (
     SETTLE_S,
     KnownStream,
     Resolver,
-    choose,
     fitting,
     found_stream,
+    select_stream,
 )
 from rtbold.clock import Clock, on_another_clock
 from rtbold.errors import AmbiguousStream, StreamMismatch
@@ -122,7 +122,7 @@ class Finder:
             settled = first_s is not None and now - first_s >= SETTLE_S
             if settled or (wait_s is not None and now - start_s >= wait_s):
                 try:
-                    return infos[choose(found, self._query, self.known).uid]
+                    return infos[select_stream(found, self._query, self.known).uid]
                 except AmbiguousStream as error:
                     if self.known is None:
                         raise

@@ -79,7 +79,7 @@ def fitting(found: Sequence[FoundStream], query: StreamQuery) -> list[FoundStrea
     return typed if typed or query.name is None else fits
 
 
-def choose(
+def select_stream(
     found: Sequence[FoundStream],
     query: StreamQuery,
     known: KnownStream | None = None,

@@ -21,7 +21,7 @@ from rtbold.messages import MeasuredVolume
 _LENGTH = struct.Struct(">q")
 _INT = struct.Struct(">i")
 LONGEST_MESSAGE = 1 << 20
-ANSWER_S = 2.0
+REPLY_S = 2.0
 MOST_VOLUMES = 5  # of one look: a run that was under way is caught up with in steps
 
 
@@ -56,7 +56,7 @@ class TbvClient:
 
     def __init__(self, host: str, port: int) -> None:
         self._socket = socket.create_connection((host, port), CONNECT_S)
-        self._socket.settimeout(ANSWER_S)
+        self._socket.settimeout(REPLY_S)
         try:
             self.ask("Request Socket")
         except BaseException:

@@ -50,7 +50,7 @@ def same_label(label: str, wanted: str) -> bool:
     )
 
 
-def choose_label(seen: Collection[str], wanted: str | None = None) -> str | None:
+def select_label(seen: Collection[str], wanted: str | None = None) -> str | None:
     """Return the label that means "a volume", or None while none was seen.
 
     Parameters

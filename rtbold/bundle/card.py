@@ -58,7 +58,7 @@ class LikenessReference(msgspec.Struct, frozen=True, kw_only=True):
     slope_sd: tuple[float, ...] = ()
     covariance: tuple[tuple[float, ...], ...] = ()  # (channels, channels), trace 1
     spreads: dict[Statistic, Spread] = {}
-    limit: float = 1.0  # 99.5 % quantile of the unlikeness over calibration windows
+    limit: float = 1.0  # 99.5 % quantile of the score over calibration windows
     n_windows: int = 0
     groups: Literal["blocks", "subjects", ""] = ""  # what each scale had not seen
 
@@ -122,7 +122,7 @@ class Specificity(_Strict, frozen=True, forbid_unknown_fields=True, kw_only=True
     controls: dict[str, float] = {}  # out-of-fold R of what must not explain it
     rank: int | None = None  # of the own ROI's R among all measured ROIs; 1: highest
     n_rois: int = 0
-    not_known: tuple[str, ...] = ()  # nuisances that were not given
+    not_known: tuple[str, ...] = ()  # confounds that were not given
 
 
 class Verdict(_Strict, frozen=True, forbid_unknown_fields=True, kw_only=True):

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
         CalibrationSettings,
         Progress,
         Saved,
-        Told,
+        ShareCallback,
     )
 
 
@@ -48,7 +48,7 @@ def fit_and_save(settings: "CalibrationSettings", *, as_json: bool) -> None:
         typer.echo(as_object(result, saved))
 
 
-def _onto(lines: "ProgressLines") -> "Told":
+def _onto(lines: "ProgressLines") -> "ShareCallback":
     """Return what shows how much of the report is done."""
     from rtbold.calibration import Progress
 
@@ -287,11 +287,11 @@ def calibrate(
         seed=seed, n_threads=n_threads,
     )  # fmt: skip
     if live:
-        wishes = calibrate_live.LiveOptions(
+        live_options = calibrate_live.LiveOptions(
             source=bold_source, rois=tuple(bold_roi or ()), first=bold_first,
             phases=phases, record=record, wait_s=wait,
         )  # fmt: skip
-        settings = calibrate_live.recorded(settings, wishes)
+        settings = calibrate_live.recorded(settings, live_options)
     fit_and_save(settings, as_json=as_json)
 
 
@@ -352,7 +352,11 @@ class ProgressLines:
 
     def tell(self, progress: "Progress") -> None:
         """Show how far a stage is."""
-        left = "" if progress.left_s is None else f", {_said(progress.left_s)} left"
+        left = (
+            ""
+            if progress.left_s is None
+            else f", {_duration_text(progress.left_s)} left"
+        )
         text = f"         {progress.stage} {progress.share:.0%}{left}"
         if self._stream.isatty():
             self._write(f"\r{text:<60}")
@@ -376,7 +380,7 @@ class ProgressLines:
         self._stream.flush()
 
 
-def _said(seconds: float) -> str:
+def _duration_text(seconds: float) -> str:
     if seconds < 90:
         return f"{seconds:.0f} s"
     return f"{seconds / 60:.0f} min"

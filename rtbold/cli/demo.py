@@ -63,7 +63,7 @@ def demo(
     from rtbold.sim import DEMO_SEED, DemoProcesses, DemoSettings, card_of
 
     console = Console()
-    shown = choose_view("lines" if headless else view, terminal=console.is_terminal)
+    shown = select_view("lines" if headless else view, terminal=console.is_terminal)
     RunSettings.build({"engine": engine, "precision": precision})
     card_of(model)  # what is wrong is said before anything is started
     settings = DemoSettings(
@@ -89,7 +89,7 @@ def demo(
         _keep(data, picture)
 
 
-def choose_view(wanted: str | None, *, terminal: bool) -> str:
+def select_view(wanted: str | None, *, terminal: bool) -> str:
     """Return the view that is wanted, or the best that is possible; say why not.
 
     Raises

@@ -116,10 +116,10 @@ def _measure_delay(request: "DelayRequest", *, as_json: bool) -> None:
     if as_json:
         typer.echo(json.dumps({"ok": True, "delay": asdict(estimate)}, indent=2))
     else:
-        typer.echo(_said(estimate))
+        typer.echo(_delay_text(estimate))
 
 
-def _said(estimate: "DelayEstimate") -> str:
+def _delay_text(estimate: "DelayEstimate") -> str:
     if estimate.iqr_s is None or estimate.sd_s is None:
         spread = "spread unknown (one onset: start the scanner again to get another)"
     else:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from rtbold.bundle import Card
     from rtbold.messages import Float32Array
-    from rtbold.models import Outcome
+    from rtbold.models import ImportResult
 # Clean EEG has an sd of some 5 to 50 uV; in volt 1e-5, in nanovolt 1e4.
 PLAUSIBLE_SD_UV = (0.1, 3000.0)
 Subjects = Annotated[
@@ -117,8 +117,8 @@ def predict(
     found = load(bundle, subject_root=root)
     check_trained(found.card)
     eeg_uv = read_windows(windows, found.card)
-    for doubt in doubts(eeg_uv, found.card.channels):
-        typer.echo(f"note: {doubt}", err=True)
+    for misfit in misfits(eeg_uv, found.card.channels):
+        typer.echo(f"note: {misfit}", err=True)
     runner = open_engine(
         found, engine=engine, precision=precision, n_threads=threads, batch_size=1
     )
@@ -130,7 +130,7 @@ def predict(
     )
 
 
-def doubts(eeg_uv: "Float32Array", channels: tuple[str, ...]) -> "Iterator[str]":
+def misfits(eeg_uv: "Float32Array", channels: tuple[str, ...]) -> "Iterator[str]":
     """Yield what makes windows unlike those that a session hands to a model.
 
     Parameters
@@ -170,7 +170,7 @@ def card_lines(card: "Card") -> list[str]:
         f"channels      {len(card.channels)}: {' '.join(card.channels)}",
         f"reference     {card.reference}",
         f"cleaning      {_cleaning(card)}; scanner: {card.scanner}",
-        f"likeness      {_likeness(card)}",
+        f"OOD reference {_ood_text(card)}",
         f"TR            {card.tr_s:g} s",
         f"ROIs          {len(card.rois)} ({card.atlas or 'no atlas named'}); "
         f"first: {card.rois[0]}",
@@ -197,7 +197,7 @@ def _cleaning(card: "Card") -> str:
     return f"{card.cleaning.mode}:{card.cleaning.software or '(not named)'}"
 
 
-def _likeness(card: "Card") -> str:
+def _ood_text(card: "Card") -> str:
     known = card.likeness
     if not known.known:
         return "not known: sessions are not compared with the training EEG"
@@ -323,7 +323,7 @@ def _names(option: str, given: str | None) -> tuple[str, ...]:
     return names
 
 
-def _report(outcome: "Outcome") -> dict[str, object]:
+def _report(outcome: "ImportResult") -> dict[str, object]:
     card = outcome.bundle.card
     pairs = zip(outcome.checkpoints, outcome.imported.accounts, strict=True)
     return {
@@ -348,7 +348,7 @@ def _report(outcome: "Outcome") -> dict[str, object]:
     }
 
 
-def _lines(outcome: "Outcome") -> "Iterator[str]":
+def _lines(outcome: "ImportResult") -> "Iterator[str]":
     card = outcome.bundle.card
     pairs = zip(outcome.checkpoints, outcome.imported.accounts, strict=True)
     for checkpoint, account in pairs:

@@ -179,14 +179,14 @@ _NO_SETTINGS = ("root", "config")
 
 
 @dataclass(frozen=True, slots=True)
-class AskedRun:
+class RequestedRun:
     """A session as the command line asks for it."""
 
     settings: RunSettings
     root: Path | None = None  # of the subjects; None: the user's data folder
 
     @classmethod
-    def from_options(cls, given: dict[str, Any]) -> "AskedRun":
+    def from_options(cls, given: dict[str, Any]) -> "RequestedRun":
         """Return the settings of option values by name; None means not given.
 
         Raises
@@ -226,7 +226,7 @@ def takes_run_options(command: Callable[..., None]) -> Callable[..., None]:
 
     def called(**given: Any) -> None:  # noqa: ANN401 (as typer calls it)
         mine = {name: given.pop(name) for name in names}
-        command(AskedRun.from_options(given), **mine)
+        command(RequestedRun.from_options(given), **mine)
 
     called.__doc__, called.__name__ = command.__doc__, command.__name__
     ours = [parameter.replace(kind=first.KEYWORD_ONLY) for parameter in own]

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from rtbold.cli.checks import print_json, print_table, run_checks
-from rtbold.cli.options import AskedRun, takes_run_options
+from rtbold.cli.options import RequestedRun, takes_run_options
 
 if TYPE_CHECKING:
     from rtbold.messages import Check
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 @takes_run_options
 def preflight(
-    asked: AskedRun,
+    asked: RequestedRun,
     listen: Annotated[
         float, typer.Option(help="Seconds to listen to the streams, 1 to 60.")
     ] = 6.0,

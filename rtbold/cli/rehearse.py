@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from rtbold.cli.checks import print_json, print_table, run_checks
-from rtbold.cli.options import AskedRun, takes_run_options
+from rtbold.cli.options import RequestedRun, takes_run_options
 from rtbold.pages import rendered
 
 if TYPE_CHECKING:
     from rtbold.errors import RtboldError
     from rtbold.messages import Check
-    from rtbold.preflight import Figures, Outcome, Stage
+    from rtbold.preflight import Figures, RehearsalResult, Stage
 
 SYMBOLS: Final = {"ok": "✓", "warn": "▲", "fail": "✕"}
 WORDS: Final = {"ok": "ok", "warn": "look", "fail": "NOT OK"}
@@ -42,7 +42,7 @@ FIGURES: Final = (
 
 @takes_run_options
 def rehearse(
-    asked: AskedRun,
+    asked: RequestedRun,
     duration: Annotated[
         float, typer.Option(help="Seconds that the session runs, 20 to 3600.")
     ] = 300.0,
@@ -70,14 +70,14 @@ def rehearse(
     from rtbold.acquire import LslClock
     from rtbold.bundle import default_root
     from rtbold.config import check_range
-    from rtbold.preflight import Outcome, Rehearsal, RehearsalSettings
+    from rtbold.preflight import Rehearsal, RehearsalResult, RehearsalSettings
 
     check_range("--duration", duration, 20, 3600)
     if page is not None:
         _check_page(page)
     settings = RehearsalSettings(
         run=asked.settings,
-        arguments=lambda run: AskedRun(run, asked.root).arguments(),
+        arguments=lambda run: RequestedRun(run, asked.root).arguments(),
         subject_root=asked.root or default_root(),
         duration_s=duration,
         without_scanner=without_scanner,
@@ -86,7 +86,9 @@ def rehearse(
     with _interrupts() as pressed:
         rehearsal = Rehearsal(settings, LslClock(), stopping=lambda: bool(pressed))
         told = run_checks(rehearsal.steps(), reader.show)
-    if not any(isinstance(one, Outcome) and one.verdict == "go" for one in told):
+    if not any(
+        isinstance(one, RehearsalResult) and one.verdict == "go" for one in told
+    ):
         raise typer.Exit(1)
 
 
@@ -124,11 +126,11 @@ class _Reader:
     as_json: bool
     stage: str = ""
 
-    def show(self, told: "Check | Stage | Outcome") -> None:
+    def show(self, told: "Check | Stage | RehearsalResult") -> None:
         from rtbold.messages import Check
-        from rtbold.preflight import Outcome
+        from rtbold.preflight import RehearsalResult
 
-        if isinstance(told, Outcome):
+        if isinstance(told, RehearsalResult):
             self._end(told)
         elif self.as_json:
             print_json(told)
@@ -149,7 +151,7 @@ class _Reader:
             typer.echo(text, err=True)
         self.stage = told.stage
 
-    def _end(self, outcome: "Outcome") -> None:
+    def _end(self, outcome: "RehearsalResult") -> None:
         page = self.page
         problem = None if page is None else _write_page(outcome, page, self.root)
         if self.as_json:
@@ -167,7 +169,7 @@ class _Reader:
             raise problem
 
 
-def _figures(outcome: "Outcome") -> dict[str, object]:
+def _figures(outcome: "RehearsalResult") -> dict[str, object]:
     if outcome.figures is None:
         return {}
     figures = asdict(outcome.figures)
@@ -175,7 +177,7 @@ def _figures(outcome: "Outcome") -> dict[str, object]:
     return figures | {f"recording_{name}": value for name, value in recording.items()}
 
 
-def _show(outcome: "Outcome") -> None:
+def _show(outcome: "RehearsalResult") -> None:
     from rich.console import Console
     from rich.markup import escape
 
@@ -190,7 +192,7 @@ def _show(outcome: "Outcome") -> None:
 
 
 def _write_page(
-    outcome: "Outcome", page: Path, root: Path | None
+    outcome: "RehearsalResult", page: Path, root: Path | None
 ) -> "RtboldError | None":
     """Write the page; return why that cannot be done."""
     import datetime
@@ -201,7 +203,7 @@ def _write_page(
     from rtbold.errors import RtboldError
 
     now = datetime.datetime.now().astimezone()
-    words = ["rtbold", "run", *AskedRun(outcome.run, root).arguments()]
+    words = ["rtbold", "run", *RequestedRun(outcome.run, root).arguments()]
     facts = PageFacts(
         date=now.strftime("%Y-%m-%d %H:%M %Z"),
         machine=f"{platform.node()}, {platform.system()} {platform.release()}",
@@ -231,7 +233,7 @@ class PageFacts:
     command: str
 
 
-def rehearsal_page(outcome: "Outcome", facts: PageFacts) -> str:
+def rehearsal_page(outcome: "RehearsalResult", facts: PageFacts) -> str:
     """Return the page; every text from outside is escaped."""
     found = {check.name: check.found for check in reversed(outcome.before)}
     return rendered(

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from rtbold.cli.options import AskedRun, takes_run_options
+from rtbold.cli.options import RequestedRun, takes_run_options
 
 if TYPE_CHECKING:
     from rtbold.session import Session, SessionSummary
@@ -13,7 +13,7 @@ TERMINATED = 128 + 15  # as a shell reports SIGTERM
 
 
 @takes_run_options
-def run(asked: AskedRun) -> None:
+def run(asked: RequestedRun) -> None:
     """Run a session: EEG over LSL in, one BOLD prediction per TR out.
 
     Example: rtbold run --subject S01 --stream BrainVision --trigger-stream

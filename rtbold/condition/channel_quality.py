@@ -82,7 +82,7 @@ class ChannelQualitySettings:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Judgement:
+class BlockQuality:
     """What the last second was like, as judged at the end of one block."""
 
     flags: BoolArray  # (flags, channels), in the order of FLAGS
@@ -91,7 +91,7 @@ class Judgement:
     amplitude: Amplitude
 
 
-class ChannelJudge:
+class ChannelEvaluator:
     """Judges each block together with those of the second before it.
 
     Parameters
@@ -125,7 +125,7 @@ class ChannelJudge:
         self._recent: deque[BlockStatistics] = deque(maxlen=judged_n)
         self._thinned: deque[Float32Array] = deque(maxlen=judged_n)
 
-    def __call__(self, block_uv: Float32Array) -> Judgement:
+    def __call__(self, block_uv: Float32Array) -> BlockQuality:
         """Judge one whole block (channels, block_n); the array is not kept."""
         statistics, thinned = self._meter(block_uv)
         self._recent.append(statistics)
@@ -134,7 +134,7 @@ class ChannelJudge:
         flags[_ROW["nonfinite"]] = ~statistics.all_finite
         if len(self._recent) < self._settings.judged_blocks:
             unknown = np.full(self.eeg.size, np.nan)
-            return Judgement(flags, unknown, unknown, "unknown")
+            return BlockQuality(flags, unknown, unknown, "unknown")
         rms_uv, line_uv = self._spectrum(np.concatenate(self._thinned, axis=1))
         # A channel with a hole is nonfinite, and no more can be said of it.
         whole = np.all([s.all_finite for s in self._recent], axis=0)
@@ -149,7 +149,7 @@ class ChannelJudge:
         flags[_ROW["channel_flat"]] = known & self._flat()
         flags[_ROW["line_noise"]] = known & line_noise
         flags[_ROW["amplitude"]] = self.eeg & ((rms_uv < low_uv) | (rms_uv > high_uv))
-        return Judgement(flags, rms_uv, ratio, self._plausibility(rms_uv))
+        return BlockQuality(flags, rms_uv, ratio, self._plausibility(rms_uv))
 
     def _flat(self) -> BoolArray:
         low, high = self._extremes()
@@ -208,7 +208,7 @@ class MonitoredChannel:
 class _Block:
     """One block in the history; indices are of source samples."""
 
-    judgement: Judgement
+    quality: BlockQuality
     first_nonfinite: NDArray[np.int64]  # (channels,), _NEVER: none
     last_nonfinite: NDArray[np.int64]  # (channels,), -1: none
 
@@ -233,8 +233,8 @@ class ChannelMonitor:
     ) -> None:
         self._settings = settings or ChannelQualitySettings()
         self._channels = channels
-        self._judge = ChannelJudge(rate_hz, channels, self._settings)
-        self._block_n = self._judge.block_n
+        self._evaluate = ChannelEvaluator(rate_hz, channels, self._settings)
+        self._block_n = self._evaluate.block_n
         history_n = self._settings.history_s / self._settings.block_s
         self._history_n = int(np.ceil(history_n))
         shape = (len(channels), self._block_n)
@@ -259,7 +259,7 @@ class ChannelMonitor:
         would be judged as if it had none.
         """
         self._pending_n = 0
-        self._judge.restart()
+        self._evaluate.restart()
         self._history: deque[_Block] = deque(maxlen=self._history_n)
         self._clear_nonfinite()
 
@@ -296,7 +296,7 @@ class ChannelMonitor:
                 MonitoredChannel(c.label, c.kind, frozenset(), None, None)
                 for c in self._channels
             )
-        last = self._history[-1].judgement
+        last = self._history[-1].quality
         flags = last.flags.copy()
         flags[FLAGS.index("nonfinite")] = self._nonfinite_between(
             self._block_start - self._settings.judged_blocks * self._block_n,
@@ -316,14 +316,14 @@ class ChannelMonitor:
     @property
     def amplitude(self) -> Amplitude:
         """Whether the EEG's amplitude can be an EEG's, over the last second."""
-        return self._history[-1].judgement.amplitude if self._history else "unknown"
+        return self._history[-1].quality.amplitude if self._history else "unknown"
 
     def amplitude_text(self) -> str:
         """Say what amplitude was found and what to do; empty if it is plausible."""
         if self.amplitude in ("unknown", "plausible"):
             return ""
         low, high = self._settings.median_rms_uv
-        rms_uv = self._history[-1].judgement.rms_uv[self._judge.eeg]
+        rms_uv = self._history[-1].quality.rms_uv[self._evaluate.eeg]
         found = float(np.nanmedian(rms_uv))
         advice = (
             "is the unit right? Volts or millivolts may have been taken for "
@@ -355,7 +355,7 @@ class ChannelMonitor:
         blocks = self._blocks_between(first_index, end_index)
         flags = np.zeros((len(FLAGS), len(self._channels)), dtype=bool)
         for block in blocks:
-            flags |= block.judgement.flags
+            flags |= block.quality.flags
         flags[FLAGS.index("nonfinite")] = self._nonfinite_between(
             first_index, end_index
         )
@@ -368,16 +368,16 @@ class ChannelMonitor:
     def amplitude_between(self, first_index: int, end_index: int) -> Amplitude:
         """Return the worst amplitude in a window; too large before too small."""
         found = {
-            block.judgement.amplitude
+            block.quality.amplitude
             for block in self._blocks_between(first_index, end_index)
         }
         order: tuple[Amplitude, ...] = ("too_large", "too_small", "plausible")
         return next((a for a in order if a in found), "unknown")
 
     def _close_block(self) -> None:
-        judgement = self._judge(self._pending)
+        quality = self._evaluate(self._pending)
         self._history.append(
-            _Block(judgement, self._first_nonfinite, self._last_nonfinite)
+            _Block(quality, self._first_nonfinite, self._last_nonfinite)
         )
         self._block_start += self._block_n
         self._pending_n = 0

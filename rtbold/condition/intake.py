@@ -13,10 +13,10 @@ import numpy as np
 
 from rtbold.bundle import Card
 from rtbold.condition.channel_quality import Amplitude, ChannelFlag, ChannelMonitor
+from rtbold.condition.clock_model import Jump
 from rtbold.condition.conditioner import Conditioner, filter_delay_s
 from rtbold.condition.segment import Segment
 from rtbold.condition.spatial import SpatialMatrix, spatial_matrix, usable_channels
-from rtbold.condition.stamps import Jump
 from rtbold.condition.timebase import SampleClock, SampleClockSettings
 from rtbold.electrodes import canonical
 from rtbold.messages import (

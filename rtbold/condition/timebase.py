@@ -10,17 +10,17 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from rtbold.condition.stamps import (
-    Arrivals,
+from rtbold.condition.clock_model import (
+    ArrivalLags,
     Chunk,
+    ClockModel,
     History,
     Jump,
     JumpKind,
-    Line,
     Observations,
     Run,
     StampRuns,
-    fit_line,
+    fit_clock_model,
 )
 from rtbold.errors import ConfigError
 from rtbold.messages import FloatArray
@@ -42,7 +42,7 @@ class SampleClockSettings:
         0.5  # before the first fit: the stream's jitter is unknown
     )
     arrival_tolerance_s: float = 0.5  # "the arrival clock advanced likewise"
-    backlog_s: float = 1.0  # a lag above this is old data, and no yardstick
+    backlog_s: float = 1.0  # a lag above this is old data, and no reference
     longest_run_s: float = 0.5  # of equal stamps
 
     def __post_init__(self) -> None:
@@ -65,7 +65,7 @@ class SampleClockSettings:
 
 
 @dataclass(frozen=True, slots=True)
-class _Suspect:
+class _Outlier:
     """One stamp off the line; the next one tells whether it stays."""
 
     start: int
@@ -96,7 +96,7 @@ class SampleClock:
         self._runs = StampRuns(rate_hz, longest_n)
         bucket_n = max(1, round(rate_hz / POINTS_PER_S))
         self._history = History(bucket_n, settings.window_n)
-        self._line = Line(0, np.nan, 1 / rate_hz)
+        self._line = ClockModel(0, np.nan, 1 / rate_hz)
         self._lines: deque[tuple[int, float]] = deque(
             maxlen=round(LINE_MEMORY_S / settings.update_s)
         )
@@ -108,8 +108,8 @@ class SampleClock:
         self._step_since: int | None = None  # count of a step not yet refined
         self._watched_since: int | None = None  # count of a step that may hide a gap
         self._returnable_s = 0.0  # of a gap that may have been a late burst
-        self._suspect: _Suspect | None = None
-        self._arrivals = Arrivals(settings.arrival_tolerance_s, settings.backlog_s)
+        self._outlier: _Outlier | None = None
+        self._arrivals = ArrivalLags(settings.arrival_tolerance_s, settings.backlog_s)
 
     @property
     def at_update(self) -> bool:
@@ -176,7 +176,9 @@ class SampleClock:
             stamps_s = np.where(np.isfinite(stamps_s), stamps_s, np.nan)
         if self._first_index is None:
             self._first_index = source_index
-            self._line = Line(0, float(stamps_s[0]) - self._step_s, self._line.period_s)
+            self._line = ClockModel(
+                0, float(stamps_s[0]) - self._step_s, self._line.period_s
+            )
         self._n = source_index - self._first_index
         jumps = self._missing_at_step()
         update_n = self._settings.update_n
@@ -185,34 +187,34 @@ class SampleClock:
             done = self._n - chunk.first
             n = min(len(stamps_s) - done, update_n - self._n % update_n)
             seen = self._runs(stamps_s[done : done + n], self._n)
-            self._judge(seen, chunk, jumps)
+            self._classify(seen, chunk, jumps)
             self._n += n
             if self._n % update_n == 0:
                 self._update()
         self._arrivals.add(t_arrived_s - self._line.time_of(chunk.last))
         return tuple(jumps)
 
-    def _judge(self, seen: Observations, chunk: Chunk, jumps: list[Jump]) -> None:
+    def _classify(self, seen: Observations, chunk: Chunk, jumps: list[Jump]) -> None:
         """Compare stamps with the line; keep those that fit it."""
         corrected = seen.stamps_s - self._step_s
         residuals = corrected - self._line.times_of(seen.ends)
-        if self._suspect is None and bool((np.abs(residuals) <= self._jump_s).all()):
+        if self._outlier is None and bool((np.abs(residuals) <= self._jump_s).all()):
             self._history.add(seen.ends, corrected)
             return
         for run in seen.runs():
-            jump = self._judge_one(run, chunk)
+            jump = self._classify_run(run, chunk)
             if jump is not None:
                 jumps.append(jump)
-            if self._suspect is None:
+            if self._outlier is None:
                 corrected = np.array([run.stamp_s - self._step_s])
                 self._history.add(np.array([run.end]), corrected)
 
-    def _judge_one(self, run: Run, chunk: Chunk) -> Jump | None:
+    def _classify_run(self, run: Run, chunk: Chunk) -> Jump | None:
         corrected_s = run.stamp_s - self._step_s
         residual_s = corrected_s - self._line.time_of(run.end)
-        before, self._suspect = self._suspect, None
+        before, self._outlier = self._outlier, None
         if np.isnan(residual_s):  # the first stamp was not a number
-            self._line = Line(run.end, corrected_s, self._line.period_s)
+            self._line = ClockModel(run.end, corrected_s, self._line.period_s)
             return None
         if abs(residual_s) <= self._jump_s:
             return None
@@ -221,7 +223,7 @@ class SampleClock:
             start = before.start
             residual_s = min(before.residual_s, residual_s, key=abs)
         elif run.end == run.start:  # one stamp alone may be a bad stamp
-            self._suspect = _Suspect(start, residual_s)
+            self._outlier = _Outlier(start, residual_s)
             return None
         lag_s = chunk.lag_s(run.end, corrected_s, period_s=self._line.period_s)
         return self._follow(start, residual_s, chunk=chunk, lag_s=lag_s)
@@ -283,8 +285,10 @@ class SampleClock:
         self._refine_step()
         counts, stamps_s = self._history.before(self._n)
         if len(counts) >= 3:
-            line = Line(self._n, self._line.time_of(self._n), 1 / settings.rate_hz)
-            line, residuals = fit_line(counts, stamps_s, expected=line)
+            line = ClockModel(
+                self._n, self._line.time_of(self._n), 1 / settings.rate_hz
+            )
+            line, residuals = fit_clock_model(counts, stamps_s, expected=line)
             self._line = line
             self._lines.append((self._n, line.t_s))
             spread_s = float(np.percentile(np.abs(residuals), 95))

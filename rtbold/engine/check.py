@@ -157,7 +157,7 @@ def why_refused(found: Deviation, card: Card, precision: str) -> str | None:
     return None
 
 
-def answers_of(
+def predictions_of(
     engine: Engine, eeg_uv: Float32Array, *, n_batch: int = 1
 ) -> Float32Array:
     """Return the answers (n, rois), one window at a time as in the loop.
@@ -186,7 +186,7 @@ def disturbed_checks(
         unseen_uv = one.eeg_uv[1::2]
         if n is not None:
             unseen_uv = unseen_uv[spread(len(unseen_uv), n)]
-        checks[one.name] = CheckSet(unseen_uv, answers_of(exact, unseen_uv))
+        checks[one.name] = CheckSet(unseen_uv, predictions_of(exact, unseen_uv))
     return checks
 
 
@@ -208,7 +208,7 @@ def with_disturbed(
     sd : (rois,), of the reference over the undisturbed windows.
     """
     for name, check in checks.items():
-        answers = answers_of(engine, check.eeg_uv, n_batch=n_batch)
+        answers = predictions_of(engine, check.eeg_uv, n_batch=n_batch)
         few = spread(len(check), DISTURBED_AT_OPENING)
         share = max(
             deviation(answers, check.bold, sd=sd).share,
@@ -244,7 +244,7 @@ def verify(
             raise EngineError(no_windows(bundle, engine.precision))
         return None
     some = check if reduced else check.some(WINDOWS_AT_OPENING)
-    answers = answers_of(engine, some.eeg_uv, n_batch=n_batch)
+    answers = predictions_of(engine, some.eeg_uv, n_batch=n_batch)
     sd = check.bold.std(axis=0)
     found = deviation(answers, some.bold, sd=sd)
     _refuse(found, bundle, engine)

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from rtbold.bundle import Bundle, Card, read_check
-from rtbold.engine.check import EXACT, answers_of, deviation, why_refused
+from rtbold.engine.check import EXACT, deviation, predictions_of, why_refused
 from rtbold.engine.openvino import Model, OpenVinoEngine, open_core
 from rtbold.engine.protocol import check_windows
 from rtbold.engine.records import MODEL_FILE, replace_file
@@ -93,7 +93,7 @@ def _checked_by_running(bundle: Bundle) -> str:
     check = read_check(bundle)
     if check is None:
         return "run by OpenVINO once; the bundle carries no check windows to compare on"
-    answers = answers_of(engine, check.eeg_uv)
+    answers = predictions_of(engine, check.eeg_uv)
     found = deviation(answers, check.bold)
     reason = why_refused(found, bundle.card, EXACT)
     if reason is not None:

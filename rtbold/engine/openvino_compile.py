@@ -22,10 +22,10 @@ from rtbold.bundle import Bundle, CheckSet, read_check
 from rtbold.engine.check import (
     EXACT,
     Deviation,
-    answers_of,
     deviation,
     disturbed_checks,
     no_windows,
+    predictions_of,
     range_windows,
     why_refused,
     with_disturbed,
@@ -331,7 +331,7 @@ class _Trial:
     def _deviation(self, engine: OpenVinoEngine) -> tuple[Deviation, int]:
         """Return how far it is from torch, and on disturbed windows from float32."""
         reference, sd = self._check.bold, self._check.bold.std(axis=0)
-        answers = answers_of(engine, self._check.eeg_uv)
+        answers = predictions_of(engine, self._check.eeg_uv)
         found = deviation(answers, reference, sd=sd)
         if engine.precision == EXACT:
             return found, len(reference)

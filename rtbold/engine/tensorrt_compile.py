@@ -46,7 +46,7 @@ class Log(Protocol):
     errors: list[str]
 
 
-ANSWER = "bold"  # of a graph's outputs
+OUTPUT_NAME = "bold"  # of a graph's outputs
 
 
 class _Port(Protocol):
@@ -119,7 +119,7 @@ def build_engine(
 def _fix_ports(network: _Network, batch_size: int) -> None:
     """Leave one output, since nothing else is bound to memory, and fix the shape."""
     for output in [network.get_output(i) for i in range(network.num_outputs)]:
-        if output.name != ANSWER:
+        if output.name != OUTPUT_NAME:
             network.unmark_output(output)
     eeg = network.get_input(0)
     eeg.shape = (batch_size, *tuple(eeg.shape)[1:])

@@ -114,7 +114,7 @@ class XdfStream:
 def read_xdf(path: Path, options: ReadOptions) -> Recording:
     """Read the EEG stream of an XDF, and all its marker streams."""
     streams, notes = load_streams(path)
-    eeg = choose_eeg(path, streams, options.stream)
+    eeg = select_eeg(path, streams, options.stream)
     return Recording(
         data_uv=to_uv(eeg, options.unit),
         rate_hz=eeg.description.rate_hz,
@@ -173,7 +173,7 @@ def load_streams(path: Path) -> tuple[list[XdfStream], list[str]]:
     return streams, notes
 
 
-def choose_eeg(path: Path, streams: Sequence[XdfStream], name: str | None) -> XdfStream:
+def select_eeg(path: Path, streams: Sequence[XdfStream], name: str | None) -> XdfStream:
     """Return the stream called `name`, or the only one of type EEG."""
     regular = [s for s in streams if not s.is_text and s.description.rate_hz > 0]
     fits = [

@@ -1,4 +1,4 @@
-from .likeness import Comparison as Comparison, unlikeness as unlikeness
+from .ood import Comparison as Comparison, ood_score as ood_score
 from .pipeline import (
     Model as Model,
     Pipeline as Pipeline,

@@ -37,7 +37,7 @@ from rtbold.messages import (
     Tick,
     TimePassed,
 )
-from rtbold.predict.likeness import Likeness, LikenessMonitor, LikenessSettings
+from rtbold.predict.ood import OodMonitor, OodResult, OodSettings
 from rtbold.predict.status import (
     Misfit,
     NoWindow,
@@ -69,7 +69,7 @@ def feature_distance(model: Model) -> float | None:
     return None if found is None else float(found[0])
 
 
-def null_answer(
+def null_prediction(
     tick: Tick,
     known: StatusReasons,
     card: Card,
@@ -96,10 +96,10 @@ def null_answer(
     )
 
 
-def compared(answer: BoldPrediction, likeness: Likeness) -> BoldPrediction:
-    """Return an answer that says whether its EEG is like the calibration's."""
-    answer = replace(answer, unlikeness=likeness.unlikeness)
-    return answer if likeness.fact is None else with_fact(answer, likeness.fact)
+def compared(made: BoldPrediction, ood: OodResult) -> BoldPrediction:
+    """Return a prediction with its out-of-distribution score."""
+    made = replace(made, unlikeness=ood.unlikeness)
+    return made if ood.fact is None else with_fact(made, ood.fact)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,7 +109,7 @@ class PipelineSettings:
     schedule: ScheduleSettings
     intake: IntakeSettings = field(default_factory=IntakeSettings)
     quality: QualitySettings = field(default_factory=QualitySettings)
-    likeness: LikenessSettings = field(default_factory=LikenessSettings)
+    likeness: OodSettings = field(default_factory=OodSettings)
     standing: tuple[Reason, ...] = ()  # reasons that hold for the whole session
     patience_s: float = 1.0  # for samples after they are due; then the answer is null
 
@@ -167,7 +167,7 @@ class Pipeline:
         self.interpolated: tuple[str, ...] = ()  # in the newest window
         self._trigger_age_s: float | None = None
         self._warmed_up = False
-        self._likeness = LikenessMonitor(
+        self._ood = OodMonitor(
             card.likeness, tr_s=self.tr_s, settings=settings.likeness
         )
         self._began_simulated: bool | None = None  # None: no stream yet
@@ -284,14 +284,14 @@ class Pipeline:
         """Answer due ticks in order; the first that must wait holds up the rest."""
         answered = []
         while self._due:
-            prediction = self._answer(self._due[0])
+            prediction = self._predict_tick(self._due[0])
             if prediction is None:
                 break
             self._due.popleft()
             answered.append(prediction)
         return answered
 
-    def _answer(self, tick: Tick) -> BoldPrediction | None:
+    def _predict_tick(self, tick: Tick) -> BoldPrediction | None:
         """Return the prediction of one tick, or None while its samples may come."""
         if tick.paused:
             return self._null(tick, status_of(Pause(tick.paused)))
@@ -351,11 +351,11 @@ class Pipeline:
         except EngineError as error:  # a number that is none: said, never shown
             self.engine_problem = error
             return with_fact(answer, "engine_failed")
-        return compared(answer, self._found_like(window_uv))
+        return compared(answer, self._compared_with_calibration(window_uv))
 
-    def _found_like(self, window_uv: Float32Array) -> Likeness:
+    def _compared_with_calibration(self, window_uv: Float32Array) -> OodResult:
         filled = set(self.interpolated)
-        return self._likeness(
+        return self._ood(
             window_uv,
             features=feature_distance(self._model),
             skip=[i for i, name in enumerate(self._card.channels) if name in filled],
@@ -400,4 +400,4 @@ class Pipeline:
 
     def _null(self, tick: Tick, known: StatusReasons) -> BoldPrediction:
         t_s = self.clocks.to_local(tick.t_trigger_s)
-        return null_answer(tick, known, self._card, t_trigger_s=t_s, tr_s=self.tr_s)
+        return null_prediction(tick, known, self._card, t_trigger_s=t_s, tr_s=self.tr_s)

@@ -11,8 +11,8 @@ from .examine import (
 from .go_no_go import Figures as Figures
 from .machine import examine_machine as examine_machine
 from .rehearse import (
-    Outcome as Outcome,
     Rehearsal as Rehearsal,
+    RehearsalResult as RehearsalResult,
     RehearsalSettings as RehearsalSettings,
     Stage as Stage,
 )

@@ -10,7 +10,7 @@ from rtbold.errors import RtboldError
 from rtbold.messages import Check, CheckState
 
 Rule = tuple[object, CheckState, str]
-Verdict = Literal["go", "no-go"]
+GoNoGo = Literal["go", "no-go"]
 
 
 def decided(name: str, found: str, *rules: Rule, must: bool = False) -> Check:
@@ -39,7 +39,7 @@ def tried(name: str, attempt: Callable[[], str]) -> Check:
         return refused(name, error)
 
 
-def asked(
+def gate_finding(
     name: str, ask: Callable[[], Sequence[str]], *, found: str, override: str
 ) -> Check:
     """Return what a gate says: it refuses, lets pass, or lets pass with reasons.
@@ -67,7 +67,7 @@ def worst_state(checks: Sequence[Check]) -> CheckState:
     return "fail" if "fail" in states else "warn" if "warn" in states else "ok"
 
 
-def verdict_of(checks: Sequence[Check]) -> Verdict:
+def verdict_of(checks: Sequence[Check]) -> GoNoGo:
     """Return go unless anything failed; warnings do not count."""
     return "no-go" if worst_state(checks) == "fail" else "go"
 

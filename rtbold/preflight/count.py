@@ -66,7 +66,7 @@ class RehearsalCount:
         elif message.topic == "truth":
             self._n_measured += 1
         elif message.topic == "pred.fb" and not body["replayed"]:
-            self._answer(body)
+            self._count_prediction(body)
             if np.isfinite(age_s) and len(self._feed_ms) < KEPT:
                 self._feed_ms.append(1000 * age_s)
         if message.topic in OF_THE_LOOP:  # heartbeats go on while parts are closed
@@ -92,7 +92,7 @@ class RehearsalCount:
         if body["kind"] in self._kinds and len(self._t_triggers_s) < KEPT:
             self._t_triggers_s.append(float(body["t_trigger"]))
 
-    def _answer(self, body: Body) -> None:
+    def _count_prediction(self, body: Body) -> None:
         status, reasons = str(body["status"]), tuple(body["reasons"])
         self._statuses[status] += 1
         self._reasons.update(reasons)

@@ -18,14 +18,14 @@ from scipy import signal
 from rtbold.acquire import (
     Resolver,
     StreamQuery,
-    choose,
-    choose_label,
     describe_stream,
     fitting,
     found_stream,
     marker_labels,
     require_eeg,
     require_markers,
+    select_label,
+    select_stream,
 )
 from rtbold.clock import Clock
 from rtbold.electrodes import canonical
@@ -323,17 +323,17 @@ class MarkerTap:
 
     def times_s(self, wanted: str | None) -> FloatArray:
         """Return the times of the volume triggers; ambiguous labels are refused."""
-        label = choose_label({label for label, _ in self._seen}, wanted)
+        label = select_label({label for label, _ in self._seen}, wanted)
         times_s = [t_s for seen, t_s in self._seen if seen == label]
         return np.asarray(times_s, dtype=np.float64)
 
 
 Tap = EegTap | MarkerTap
-Progress = Callable[[float], None]
+ShareCallback = Callable[[float], None]
 
 
 def measure_delay(
-    request: DelayRequest, clock: Clock, progress: Progress = lambda _: None
+    request: DelayRequest, clock: Clock, progress: ShareCallback = lambda _: None
 ) -> DelayEstimate:
     """Record for a while and estimate.
 
@@ -437,7 +437,7 @@ def open_streams(names: list[str], wait_s: float, clock: Clock) -> dict[str, Ope
         if not missing or (now_s := clock.now_s()) >= end_s:
             break
         clock.sleep_until(now_s + LOOK_EVERY_S)
-    chosen = {name: choose(found, query) for name, query in queries.items()}
+    chosen = {name: select_stream(found, query) for name, query in queries.items()}
     return {name: _opened(infos[stream.uid]) for name, stream in chosen.items()}
 
 
@@ -456,7 +456,7 @@ def _opened(info: pylsl.StreamInfo) -> Opened:
 
 
 def _record(
-    taps: Sequence[Tap], *, clock: Clock, seconds: float, progress: Progress
+    taps: Sequence[Tap], *, clock: Clock, seconds: float, progress: ShareCallback
 ) -> None:
     begin_s = clock.now_s()
     while (elapsed_s := clock.now_s() - begin_s) < seconds:

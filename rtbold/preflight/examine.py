@@ -16,7 +16,7 @@ from rtbold.config import RunSettings, check_label
 from rtbold.engine import open_engine
 from rtbold.errors import RtboldError
 from rtbold.messages import Check, Reason, StreamDescription
-from rtbold.preflight.checks import asked, decided, refused, tried
+from rtbold.preflight.checks import decided, gate_finding, refused, tried
 from rtbold.preflight.machine import (
     ANOTHER_FOLDER,
     MAKE_ROOM,
@@ -95,7 +95,7 @@ def _model(run: RunSettings, bundle: Bundle) -> Iterator[Check]:
     )
     yield target
     if target.state == "ok":
-        yield asked(
+        yield gate_finding(
             "verdict",
             lambda: check_domain(
                 card,
@@ -124,7 +124,7 @@ def _gates(
     yield origin
     if origin.state == "warn":
         return  # which is a shift of domain already, and said so
-    yield asked(
+    yield gate_finding(
         "domain",
         lambda: domain_reasons(
             bundle.card,
@@ -155,7 +155,7 @@ def _origin(run: RunSettings, bundle: Bundle, stream: StreamDescription) -> Chec
         "the stream says that it is simulated: fit for a trial, no brain made it"
     )
     found = simulated if stream.simulated else "the model has seen real data"
-    return asked(
+    return gate_finding(
         "simulated model", ask, found=found, override="--allow-simulated-model"
     )
 

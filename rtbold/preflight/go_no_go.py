@@ -79,7 +79,7 @@ class Figures:
     recording: RecordingFigures | None = None  # None: nothing was recorded
 
 
-def judge(figures: Figures, *, without_scanner: bool = False) -> tuple[Check, ...]:
+def evaluate(figures: Figures, *, without_scanner: bool = False) -> tuple[Check, ...]:
     """Return one check for each thing that was rehearsed.
 
     Parameters

@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 N_SAMPLES = 100
 RESOLVE_LIMIT_S = 5.0
 SPACING_S = 0.005
-Answer = dict[str, float | int | str | None]
+LoopbackFigures = dict[str, float | int | str | None]
 
 
-def measure() -> Answer:
+def measure() -> LoopbackFigures:
     """Return versions, times in ms, and LSL's clock against the monotonic one.
 
     ``resolve_ms`` is None where an own stream was not found in time.
@@ -34,7 +34,7 @@ def measure() -> Answer:
     outlet = pylsl.StreamOutlet(info)
     found = pylsl.resolve_byprop("name", name, timeout=RESOLVE_LIMIT_S)
     resolved_s = time.monotonic()
-    answer: Answer = {
+    answer: LoopbackFigures = {
         "pylsl": pylsl.__version__,
         "liblsl": pylsl.library_version(),
         "resolve_ms": (resolved_s - begin_s) * 1e3 if found else None,
@@ -49,7 +49,9 @@ def measure() -> Answer:
     return answer
 
 
-def _round_trip(inlet: "pylsl.StreamInlet", outlet: "pylsl.StreamOutlet") -> Answer:
+def _round_trip(
+    inlet: "pylsl.StreamInlet", outlet: "pylsl.StreamOutlet"
+) -> LoopbackFigures:
     import pylsl
 
     inlet.open_stream(timeout=RESOLVE_LIMIT_S)

@@ -206,10 +206,10 @@ def check_cpu() -> Check:
 
 def check_priority() -> Check:
     """Report the priority that a session started from here would have."""
-    return judge_priority(_lowered())
+    return priority_check(_lowered())
 
 
-def judge_priority(lowered: Sequence[str]) -> Check:
+def priority_check(lowered: Sequence[str]) -> Check:
     """Say whether other programs come before a session; `lowered` is by what."""
     if not lowered:
         return Check("priority", "ok", "not below the usual")
@@ -284,10 +284,10 @@ def check_lsl(limit_s: float = LOOPBACK_LIMIT_S) -> tuple[Check, ...]:
         said = (child.stderr.strip().splitlines() or ["nothing"])[-1]
         found = f"the LSL library does not work (exit {child.returncode}): {said}"
         return (Check("lsl", "fail", found, INSTALL_LIBLSL),)
-    return judge_loopback(json.loads(child.stdout.strip().splitlines()[-1]))
+    return loopback_checks(json.loads(child.stdout.strip().splitlines()[-1]))
 
 
-def judge_loopback(answer: dict[str, float | int | str | None]) -> tuple[Check, ...]:
+def loopback_checks(answer: dict[str, float | int | str | None]) -> tuple[Check, ...]:
     """Turn what `lsl_loopback` measured into checks."""
     ppm = abs(float(answer["clock_rate_ppm"] or 0))
     steady = f"runs within {ppm:.0f} ppm of the system's monotonic clock"

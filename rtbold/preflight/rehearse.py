@@ -13,10 +13,10 @@ from rtbold.clock import Clock
 from rtbold.config import RunSettings
 from rtbold.errors import RtboldError
 from rtbold.messages import Check, EegChunk, Marker
-from rtbold.preflight.checks import Verdict, verdict_of, why_of
+from rtbold.preflight.checks import GoNoGo, verdict_of, why_of
 from rtbold.preflight.count import RehearsalCount
 from rtbold.preflight.examine import PreflightSettings, examine_session
-from rtbold.preflight.go_no_go import Figures, RecordingFigures, judge
+from rtbold.preflight.go_no_go import Figures, RecordingFigures, evaluate
 from rtbold.preflight.rehearsed_session import (
     RehearsedSession,
     address_here,
@@ -60,10 +60,10 @@ class Stage:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
+class RehearsalResult:
     """The end of a rehearsal."""
 
-    verdict: Verdict
+    verdict: GoNoGo
     why: tuple[str, ...]
     run: RunSettings  # as it was rehearsed
     before: tuple[Check, ...]  # of the preflight
@@ -72,7 +72,7 @@ class Outcome:
     interrupted: bool = False
 
 
-Told = Stage | Check | Outcome
+RehearsalStep = Stage | Check | RehearsalResult
 
 
 class Rehearsal:
@@ -94,7 +94,7 @@ class Rehearsal:
         self._control: tuple[float | None, str] | None = None  # None: not asked yet
         self._count = RehearsalCount(slices=settings.run.trigger_every)
 
-    def steps(self) -> Iterator[Told]:
+    def steps(self) -> Iterator[RehearsalStep]:
         """Yield stages, checks and, last of all, the outcome."""
         run = rehearsed_run(self._settings)
         yield from self._look(run)
@@ -108,7 +108,7 @@ class Rehearsal:
                 end_recorders(run.record, recorded)  # they outlive a session
                 yield self._stage("reading", "the recording is opened again")
                 figures = replace(figures, recording=look_at(run.record, recorded))
-            found = judge(figures, without_scanner=self._settings.without_scanner)
+            found = evaluate(figures, without_scanner=self._settings.without_scanner)
             yield from found
             outcome = self._outcome(run, found, figures)
             keep.append(outcome.verdict == "no-go" and not outcome.interrupted)
@@ -118,7 +118,7 @@ class Rehearsal:
         control = address_here(run, run.control_port)
         return RehearsedSession(self._settings.arguments(run), control=control)
 
-    def _look(self, run: RunSettings) -> Iterator[Told]:
+    def _look(self, run: RunSettings) -> Iterator[RehearsalStep]:
         yield self._stage("preflight", "everything is looked at and listened to")
         looking = PreflightSettings(
             run=run, subject_root=self._settings.subject_root, listen_s=LISTEN_S
@@ -132,7 +132,7 @@ class Rehearsal:
 
     def _follow(
         self, session: RehearsedSession, run: RunSettings
-    ) -> Generator[Told, None, Figures]:
+    ) -> Generator[RehearsalStep, None, Figures]:
         """Follow the session to its end; return what was counted."""
         problem = ""
         yield self._stage("starting", "the session opens its parts")
@@ -201,13 +201,13 @@ class Rehearsal:
 
     def _outcome(
         self, run: RunSettings, found: tuple[Check, ...], figures: Figures | None
-    ) -> Outcome:
+    ) -> RehearsalResult:
         before, stopped = tuple(self._before), self._stopping()
         checks = (*before, *found)
         why = why_of(checks)
         if stopped and not found:
             why.insert(0, "interrupted before the session began")
-        return Outcome(
+        return RehearsalResult(
             verdict="no-go" if stopped else verdict_of(checks),
             why=tuple(why),
             run=run,

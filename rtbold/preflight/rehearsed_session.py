@@ -163,11 +163,11 @@ def ask_control(
     except (TimeoutError, ValueError, zmq.ZMQError) as error:
         return None, str(error)
     took_ms = 1000 * (clock.now_s() - begun_s)
-    problem = _no_answer(reply, session, where)
+    problem = _no_reply(reply, session, where)
     return (None, problem) if problem else (took_ms, "")
 
 
-def _no_answer(reply: object, session: str | None, where: str) -> str:
+def _no_reply(reply: object, session: str | None, where: str) -> str:
     """Return why a reply is not what this session would say; empty: it is."""
     if not isinstance(reply, dict) or not reply.get("ok"):
         said = reply.get("error") if isinstance(reply, dict) else reply

@@ -188,7 +188,7 @@ def _bare(label: str) -> str:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class HeardSamples:
+class ReceivedSamples:
     """What came of the EEG stream."""
 
     seconds: float  # listened
@@ -202,7 +202,7 @@ class HeardSamples:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class HeardTriggers:
+class ReceivedTriggers:
     """What came of the scanner's triggers."""
 
     seconds: float
@@ -210,7 +210,7 @@ class HeardTriggers:
     stamps_s: tuple[float, ...] = ()  # of those that are the volume trigger
 
 
-def check_samples(heard: HeardSamples, stream: StreamDescription) -> Check:
+def check_samples(heard: ReceivedSamples, stream: StreamDescription) -> Check:
     """Say whether samples flow, and how old they are."""
     limits, age_s = QualitySettings(), heard.age_s
     if heard.n_samples == 0 or age_s is None:
@@ -239,7 +239,7 @@ def check_samples(heard: HeardSamples, stream: StreamDescription) -> Check:
     return decided("samples", found, (age_s > LATE_S, "warn", advice))
 
 
-def check_rate(heard: HeardSamples, stream: StreamDescription) -> Check:
+def check_rate(heard: ReceivedSamples, stream: StreamDescription) -> Check:
     """Compare the rate that the stream declares with the one that comes."""
     found = f"{stream.rate_hz:g} Hz declared"
     if heard.rate_hz is None:
@@ -328,7 +328,7 @@ def check_clock(
 
 
 def check_triggers(
-    heard: HeardTriggers, *, source: str, wanted: str | None, every_s: float | None
+    heard: ReceivedTriggers, *, source: str, wanted: str | None, every_s: float | None
 ) -> Check:
     """Say whether volume triggers come, and at the TR.
 

@@ -40,7 +40,11 @@ from rtbold.messages import (
 )
 from rtbold.preflight import stream_checks as judge
 from rtbold.preflight.checks import refused, tried
-from rtbold.preflight.stream_checks import ChannelReport, HeardSamples, HeardTriggers
+from rtbold.preflight.stream_checks import (
+    ChannelReport,
+    ReceivedSamples,
+    ReceivedTriggers,
+)
 from rtbold.session import acquisition_settings, check_clocks, check_counted
 
 LOOK_EVERY_S = 0.05
@@ -101,13 +105,13 @@ class Listening:
         newest_s = self._clocks.to_local(float(chunk.t_lsl_s[-1]))
         self._ages_s.append(chunk.t_arrived_s - newest_s)
 
-    def samples(self, seconds: float, now_s: float) -> HeardSamples:
+    def samples(self, seconds: float, now_s: float) -> ReceivedSamples:
         """Return what came of the EEG in `seconds` before `now_s`."""
         if not self._ages_s:
-            return HeardSamples(seconds=seconds)
+            return ReceivedSamples(seconds=seconds)
         rate_hz = self._clock.effective_rate_hz
         known = self._clock.settled and np.isfinite(rate_hz)
-        return HeardSamples(
+        return ReceivedSamples(
             seconds=seconds,
             age_s=median(self._ages_s),
             silent_s=now_s - self._t_arrived_s,
@@ -115,9 +119,9 @@ class Listening:
             **self._n,
         )
 
-    def triggers(self, seconds: float) -> HeardTriggers:
+    def triggers(self, seconds: float) -> ReceivedTriggers:
         """Return what came of the scanner's triggers."""
-        return HeardTriggers(
+        return ReceivedTriggers(
             seconds=seconds, labels=self._labels, stamps_s=tuple(self._stamps_s)
         )
 

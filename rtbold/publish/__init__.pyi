@@ -11,9 +11,9 @@ from .compose import (
     truth_scores as truth_scores,
 )
 from .control import (
-    Answers as Answers,
     Control as Control,
     ControlCommand as ControlCommand,
+    Replies as Replies,
 )
 from .feed import Feed as Feed
 from .feedback import FeedbackSettings as FeedbackSettings

@@ -59,7 +59,7 @@ class Reply(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Answers:
+class Replies:
     """Where the control socket's answers come from.
 
     Parameters
@@ -76,36 +76,36 @@ class Answers:
     now_unix_s: Callable[[], float]
 
 
-def answer(payload: bytes, answers: Answers) -> bytes:
+def reply_to(payload: bytes, replies: Replies) -> bytes:
     """Return the reply to one request, whatever it holds. Never raises RtboldError."""
     try:
         request = msgspec.json.decode(payload, type=Request)
     except UNREADABLE as error:
         return _refusal(payload, str(error))
     try:
-        return msgspec.json.encode(_answer(request, answers))
+        return msgspec.json.encode(_reply_to(request, replies))
     except RtboldError as error:
         return msgspec.json.encode(Reply(request.op, request.id, False, str(error)))
 
 
-def _answer(request: Request, answers: Answers) -> Reply:
+def _reply_to(request: Request, replies: Replies) -> Reply:
     if request.op == "TIME":
         return Reply(
             request.op,
             request.id,
             True,
-            t_lsl=answers.now_lsl_s(),
-            t_unix_ms=round(1000 * answers.now_unix_s(), 3),
+            t_lsl=replies.now_lsl_s(),
+            t_unix_ms=round(1000 * replies.now_unix_s(), 3),
         )
     if request.op in ("HELLO", "LATEST"):
-        return _latest(request, answers)
-    answers.on_command(_command(request))
+        return _latest(request, replies)
+    replies.on_command(_command(request))
     return Reply(request.op, request.id, True)
 
 
-def _latest(request: Request, answers: Answers) -> Reply:
+def _latest(request: Request, replies: Replies) -> Reply:
     topic: Topic = "hello" if request.op == "HELLO" else request.topic
-    message = answers.latest(topic)
+    message = replies.latest(topic)
     if message is None:
         raise RtboldError(
             f"there is no {topic} yet, or it is older than 1.5 TR and must not be used."
@@ -149,8 +149,8 @@ class Control:
     PortInUse, ConfigError : as for the feed.
     """
 
-    def __init__(self, settings: FeedSettings, answers: Answers) -> None:
-        self._answers = answers
+    def __init__(self, settings: FeedSettings, replies: Replies) -> None:
+        self._replies = replies
         self._bound = bind_socket(zmq.ROUTER, settings)
         self.port = self._bound.port
         self._closing = threading.Event()
@@ -182,6 +182,6 @@ class Control:
 
     def _reply(self, payload: bytes) -> bytes:
         try:
-            return answer(payload, self._answers)
+            return reply_to(payload, self._replies)
         except Exception as error:  # told to the caller; the socket must go on serving
             return _refusal(payload, f"{type(error).__name__}: {error}")

@@ -41,7 +41,7 @@ FRESH_TRS = 1.5  # an older prediction must not be shown as the current one
 PREDICTIONS: frozenset[Topic] = frozenset({"pred.fb", "pred.roi"})
 
 
-class Latecomers:
+class LastValueCache:
     """Subscriptions by prefix and the newest message of each topic."""
 
     def __init__(self) -> None:
@@ -259,7 +259,7 @@ class Feed:
         self._settings = settings
         self._now_s = now_lsl_s
         self._outbox = Outbox(Stamp(session, now_lsl_s, now_unix_s))
-        self._latecomers = Latecomers()
+        self._last_values = LastValueCache()
         self._beat = _Beat()
         self._last_prediction_seq: int | None = None
         self._failure: Exception | None = None
@@ -314,14 +314,14 @@ class Feed:
 
     def wants(self, topic: Topic) -> bool:
         """Return whether anybody subscribes to `topic`."""
-        return self._latecomers.wants(topic)
+        return self._last_values.wants(topic)
 
     def latest(self, topic: Topic) -> Message | None:
         """Return the newest sent message of `topic`, marked as replayed.
 
         None if there is none, or for predictions if it is older than 1.5 TR.
         """
-        return self._latecomers.latest(topic, self._now_s())
+        return self._last_values.latest(topic, self._now_s())
 
     def set_state(self, state: SessionState, t_stream_s: float | None) -> None:
         """Say what heartbeats tell: the state, and the newest sample's LSL time."""
@@ -375,12 +375,12 @@ class Feed:
             poller.poll(self._patience_ms(beat_due_s))
             self._drain_wake()
             self._take_subscriptions()
-            for message in self._latecomers.due(self._now_s()):
+            for message in self._last_values.due(self._now_s()):
                 self._send(message)
         self._send_all()
 
     def _patience_ms(self, beat_due_s: float) -> int:
-        resend_s = self._latecomers.next_due_s()
+        resend_s = self._last_values.next_due_s()
         due_s = beat_due_s if resend_s is None else min(beat_due_s, resend_s)
         return max(0, math.ceil(1000 * (due_s - self._now_s())))
 
@@ -400,7 +400,7 @@ class Feed:
         while (message := self._outbox.take()) is not None:
             if not self._send(message):
                 continue
-            self._latecomers.sent(message)
+            self._last_values.sent(message)
             if message.topic == "pred.fb":
                 self._last_prediction_seq = message.seq
 
@@ -421,9 +421,9 @@ class Feed:
             frame = self._socket.recv()
             prefix = frame[1:].decode("utf-8", errors="replace")
             if frame[:1] == b"\x01":
-                self._latecomers.subscribe(prefix, self._now_s())
+                self._last_values.subscribe(prefix, self._now_s())
             elif frame[:1] == b"\x00":
-                self._latecomers.unsubscribe(prefix)
+                self._last_values.unsubscribe(prefix)
 
     def _wake(self) -> None:
         try:

@@ -69,7 +69,7 @@ class EventLogWriter:
         self._n_written = 0
         self._n_refused = 0  # by a full queue; written by the thread that appends
         self._n_unwritten = 0  # by the disk; written by our thread
-        self._n_lost_told = 0
+        self._n_lost_logged = 0
         self._message = ""
         self._closed = False
         self._retry_at_s = 0.0
@@ -179,13 +179,13 @@ class EventLogWriter:
 
     def _write_bytes(self, lines: list[str]) -> None:
         n_lost = self._n_refused + self._n_unwritten
-        if n_lost > self._n_lost_told:
+        if n_lost > self._n_lost_logged:
             # Starts a line of its own: the last one may have been cut off.
             lines = ["", json.dumps({"type": "lost", "n": n_lost}), *lines]
         data = ("\n".join(lines) + "\n").encode()
         if self._file.write(data) != len(data):
             raise OSError(None, "written in part only, is the disk full?")
-        self._n_lost_told = n_lost
+        self._n_lost_logged = n_lost
 
     def _sync(self, now_s: float) -> None:
         if now_s >= self._sync_at_s:
@@ -196,7 +196,7 @@ class EventLogWriter:
 
     def _finish(self) -> None:
         try:
-            if self._n_refused + self._n_unwritten > self._n_lost_told:
+            if self._n_refused + self._n_unwritten > self._n_lost_logged:
                 self._write_bytes([])
             os.fsync(self._file.fileno())
         except OSError as error:

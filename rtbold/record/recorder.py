@@ -70,7 +70,7 @@ class Part:
         return not self.ended and self.process.running
 
 
-def judge(
+def recorder_state(
     parts: Sequence[Part],
     now_s: float,
     *,
@@ -352,7 +352,7 @@ class Recorder:
             if now_s >= at_s and any(reconnects(old, new) for old in recorded)
         }
         self._covered = frozenset(covered)
-        self._state = judge(
+        self._state = recorder_state(
             self._parts,
             now_s,
             free_bytes=_free_bytes(self._paths.folder),

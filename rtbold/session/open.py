@@ -39,7 +39,6 @@ from rtbold.errors import ConfigError, StreamMismatch
 from rtbold.messages import Reason, StreamDescription
 from rtbold.predict import Pipeline, PipelineSettings, stream_settings
 from rtbold.publish import (
-    Answers,
     Control,
     ControlCommand,
     Feed,
@@ -49,6 +48,7 @@ from rtbold.publish import (
     LslMirror,
     MirrorSettings,
     Ports,
+    Replies,
     ServerKeys,
     SessionFacts,
     hello,
@@ -350,7 +350,7 @@ class _Opener:
                 keys=keys,
                 port_option="--control-port",
             ),
-            Answers(
+            Replies(
                 on_command=self.commands.put,
                 latest=feed.latest,
                 now_lsl_s=now_s,

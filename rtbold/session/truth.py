@@ -110,9 +110,9 @@ class SessionTruth:
             self._tell("names", say, f"measured BOLD cannot be used: {error}")
             return None
         self._look_at_number(volume, say)
-        if state is None or self._truth.in_doubt:
+        if state is None or self._truth.is_uncertain:
             return None
-        self._tell("rois", say, self._said_rois(volume, state), level="info")
+        self._tell("rois", say, self._rois_text(volume, state), level="info")
         if learn is not None:
             self._learn(state, learn)
         return self._message(state)
@@ -132,9 +132,9 @@ class SessionTruth:
         if found is None:
             return (
                 "measured BOLD: the run was too short for a score after it, expected "
-                f"{LEAST_ZERO_PHASE} measured volumes or more{self._said_left_out()}"
+                f"{LEAST_ZERO_PHASE} measured volumes or more{self._left_out_text()}"
             )
-        return self._said_score(found) + self._said_left_out()
+        return self._score_words(found) + self._left_out_text()
 
     def _message(self, state: TruthState) -> TruthMessage:
         return truth_message(
@@ -144,7 +144,7 @@ class SessionTruth:
             contrast=self._truth.has_contrast,
         )
 
-    def _said_left_out(self) -> str:
+    def _left_out_text(self) -> str:
         n = self._truth.n_misnumbered
         return f"; {n} volumes were not those of their number" if n else ""
 
@@ -158,7 +158,7 @@ class SessionTruth:
                 "--truth-first, or let the source stamp each with its onset.",
             )
         elif (found := self._truth.misnumbered) is not None:
-            self._tell("number", say, self._said_misnumbered(found))
+            self._tell("number", say, self._misnumbered_text(found))
         elif self._truth.came_soon:
             what = (
                 f"measured volume {volume.volume_index} came less than half a TR after "
@@ -168,12 +168,12 @@ class SessionTruth:
             text = f"{what}: look whether --truth-first is right ({_FIRST})."
             self._tell("soon", say, text, level="warning")
 
-    def _said_misnumbered(self, found: Misnumbered) -> str:
+    def _misnumbered_text(self, found: Misnumbered) -> str:
         first = self._first - round(found.off_s / self._tr_s)
         looks = f" (it looks like {first})" if found.by_onset else ""
         return f"{found.in_words()}: {_ANOTHER_VOLUME}{looks}."
 
-    def _said_rois(self, volume: MeasuredVolume, state: TruthState) -> str:
+    def _rois_text(self, volume: MeasuredVolume, state: TruthState) -> str:
         n_others = len(volume.rois) - len(state.rois)
         return (
             f"measured BOLD: {len(state.rois)} of the model's ROIs"
@@ -184,12 +184,12 @@ class SessionTruth:
     def _has_target(self, rois: tuple[str, ...]) -> bool:
         return self._truth.has_contrast if self._is_contrast else self._target in rois
 
-    def _said_score(self, found: AfterRun) -> str:
+    def _score_words(self, found: AfterRun) -> str:
         scores = truth_scores(found.score)
         target = target_score(
             scores, found.rois, self._target, contrast=self._truth.has_contrast
         )
-        of_target = "" if target is None else f"{self._target} {said(target)}, "
+        of_target = "" if target is None else f"{self._target} {score_text(target)}, "
         known = [score.r for score in scores[: len(found.rois)] if score.r is not None]
         mean = f"{np.mean(known):+.3f}" if known else "--"
         return (
@@ -224,7 +224,7 @@ def contrast_weights(card: Card, target: str) -> dict[str, tuple[float, float]]:
     return {roi: (w / by_roi[roi], w) for roi, w in contrast.weights.items()}
 
 
-def said(score: TruthScore) -> str:
+def score_text(score: TruthScore) -> str:
     """Return one score in words."""
     if score.r is None or score.low is None or score.high is None:
         return f"R not enough ({score.n_eff:.1f} of {ENOUGH_EFFECTIVE_N:g} volumes)"

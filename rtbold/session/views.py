@@ -147,7 +147,7 @@ def _finite(value: float) -> float | None:
 
 # What a session tells its operator beside the predictions: what has changed.
 
-CLOCK_NEWS_S = 0.001
+CLOCK_CHANGE_S = 0.001
 Say = Callable[[str, str], None]  # level, text
 
 
@@ -180,11 +180,11 @@ class Watch:
         self._say = say
         self._tell_clock = tell_clock
         self._truth = truth
-        self._told_truth = ""
+        self._logged_truth = ""
         self._last_states: tuple[object, ...] = ()
-        self._told_uncertainty_s: float | None = None
+        self._logged_uncertainty_s: float | None = None
         self._marker_uid = ""
-        self._n_told_encode_errors = self._n_told_overflow = 0
+        self._n_logged_encode_errors = self._n_logged_overflow = 0
 
     def look(self) -> None:
         """Say what is new.
@@ -217,15 +217,15 @@ class Watch:
 
     def _look_at_truth(self) -> None:
         problem = self._truth.problem if self._truth else ""
-        if problem and problem != self._told_truth:
+        if problem and problem != self._logged_truth:
             self._say("error", f"TRUTH: {problem}")
-        self._told_truth = problem
+        self._logged_truth = problem
 
     def _look_at_losses(self) -> None:
         """Say what should have gone out or come in, and was dropped."""
         n = self._feed.n_encode_errors
-        if n > self._n_told_encode_errors:
-            self._n_told_encode_errors = n
+        if n > self._n_logged_encode_errors:
+            self._n_logged_encode_errors = n
             self._say(
                 "error",
                 f"FEED: {n} messages could not be encoded and did not go out, the last "
@@ -233,8 +233,8 @@ class Watch:
                 "who made this rtbold.",
             )
         n = self._acquisition.n_overflow
-        if n > self._n_told_overflow:
-            self._n_told_overflow = n
+        if n > self._n_logged_overflow:
+            self._n_logged_overflow = n
             self._say(
                 "error",
                 f"EEG: {n} samples were dropped, because the session took none for too "
@@ -254,9 +254,9 @@ class Watch:
         uncertainty_s = self._pipeline.clocks.uncertainty_s
         if uncertainty_s is None or not math.isfinite(uncertainty_s):
             return
-        told_s = self._told_uncertainty_s
-        if told_s is None or abs(uncertainty_s - told_s) > CLOCK_NEWS_S:
-            self._told_uncertainty_s = uncertainty_s
+        told_s = self._logged_uncertainty_s
+        if told_s is None or abs(uncertainty_s - told_s) > CLOCK_CHANGE_S:
+            self._logged_uncertainty_s = uncertainty_s
             self._tell_clock(1000 * uncertainty_s)
 
     def stream_changed(self, stream: StreamDescription) -> None:

@@ -95,11 +95,11 @@ class DemoProcesses:
             code = process.poll()
             if code not in (None, 0):
                 raise RtboldError(
-                    f"the demo's {name} ended with exit code {code}: {self._said(name)}"
+                    f"the demo's {name} ended with exit code {code}: {self._tail(name)}"
                 )
         return self._processes["session"].poll() is None
 
-    def _said(self, name: str) -> str:
+    def _tail(self, name: str) -> str:
         log = self._logs[name]
         log.seek(0)
         lines = log.read().decode(errors="replace").strip().splitlines()

@@ -20,7 +20,6 @@ from rtbold.clock import Clock
 from rtbold.errors import ConfigError
 from rtbold.messages import BoldPrediction, ChannelState, MeasuredVolume, Reason, Status
 from rtbold.publish import (
-    Answers,
     Control,
     ControlCommand,
     Encoding,
@@ -31,6 +30,7 @@ from rtbold.publish import (
     LogLevel,
     Message,
     Ports,
+    Replies,
     SessionState,
     Topic,
     pred_fb,
@@ -452,7 +452,7 @@ def run_fake(
         feed = stack.enter_context(Feed(at, session=str(uuid.uuid4()), **now))
         # what is made once takes its time, and the script's clock starts after it
         session = FakeSession(plan, feed, clock, hang=stoppable.stop)
-        answers = Answers(on_command=session.on_command, latest=feed.latest, **now)
+        answers = Replies(on_command=session.on_command, latest=feed.latest, **now)
         at = replace(at, port=settings.control_port, port_option="--control-port")
         control = stack.enter_context(Control(at, answers))
         stack.callback(stoppable.go_on)

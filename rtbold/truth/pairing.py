@@ -280,7 +280,7 @@ class Truth:
         )
 
     @property
-    def in_doubt(self) -> bool:
+    def is_uncertain(self) -> bool:
         """Whether the newest volume is hardly the one that its number says.
 
         Of one whose trigger has not come, whether the one before it was not.
@@ -294,10 +294,10 @@ class Truth:
         if newest_s is None or n_ahead <= AHEAD_MOST:
             return False
         tr_s = self._settings.tr_s
-        self._judge(misnumbered(volume, newest_s + n_ahead * tr_s, tr_s))
+        self._note_misnumbered(misnumbered(volume, newest_s + n_ahead * tr_s, tr_s))
         return not self._newest_fits
 
-    def _judge(self, found: Misnumbered | None) -> None:
+    def _note_misnumbered(self, found: Misnumbered | None) -> None:
         self._newest_fits = found is None
         if found is not None:
             self.misnumbered = found
@@ -396,7 +396,7 @@ class Truth:
         if trigger_s is not None:
             found = misnumbered(waiting.volume, trigger_s, self._settings.tr_s)
             self.came_soon = came_soon(waiting.volume, trigger_s, self._settings.tr_s)
-            self._judge(found)
+            self._note_misnumbered(found)
             if found is not None:
                 predicted = np.full_like(predicted, np.nan)
         return Pair(waiting.index, predicted, waiting.measured)

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, field
 import numpy as np
 import pylsl
 
-from bench.latency import Session
+from bench.latency import LatencyRun
 from bench.processes import SessionPlan, cpu_s, dashboard, percentiles, start_session
 from rtbold.client import Subscriber
 
@@ -85,7 +85,7 @@ def _block(plan: LoopPlan, feed: Subscriber, address: str | None) -> Block:
 
 
 def _listen(feed: Subscriber, seconds: float) -> list[float]:
-    seen, end_s = Session(), time.monotonic() + seconds
+    seen, end_s = LatencyRun(), time.monotonic() + seconds
     while (left_s := end_s - time.monotonic()) > 0:
         for message in feed.poll(min(0.25, left_s)):
             seen.take(message)

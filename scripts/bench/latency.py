@@ -34,7 +34,7 @@ class LatencyPlan:
 
 
 @dataclass
-class Session:
+class LatencyRun:
     """What a subscriber saw, and what the processes cost meanwhile."""
 
     from_arrival_ms: list[float] = field(default_factory=list)
@@ -94,9 +94,9 @@ class Session:
         return len(self.volumes) - len(set(self.volumes))
 
 
-def run(plan: LatencyPlan) -> Session:
+def run(plan: LatencyPlan) -> LatencyRun:
     """Run twin, session and subscriber, each a process; return what was seen."""
-    seen, duration_s = Session(), 60 * plan.minutes + HEAD_S
+    seen, duration_s = LatencyRun(), 60 * plan.minutes + HEAD_S
     wanted = SessionPlan(duration_s=duration_s, model=plan.model, rate_hz=plan.rate_hz)
     with ExitStack() as stack:
         running = start_session(stack, wanted)
@@ -113,7 +113,7 @@ def run(plan: LatencyPlan) -> Session:
     return seen
 
 
-def _follow(seen: Session, feed: Subscriber, loop: Process) -> None:
+def _follow(seen: LatencyRun, feed: Subscriber, loop: Process) -> None:
     """Subscribe until the session ends; look at its processes from time to time."""
     first_s = due_s = None
     heard_s = time.monotonic()
@@ -156,7 +156,7 @@ def ending(before: Seen, now: Seen) -> bool:
     return any(now.get(name, (0.0, 0))[0] < cpu for name, (cpu, _) in before.items())
 
 
-def figures(plan: LatencyPlan, seen: Session) -> dict[str, object]:
+def figures(plan: LatencyPlan, seen: LatencyRun) -> dict[str, object]:
     """Return what the page says of one session."""
     look_ms = 1000 * AcquisitionSettings().poll_s
     just_missed = [ms + look_ms for ms in seen.from_arrival_ms]
@@ -186,7 +186,7 @@ def figures(plan: LatencyPlan, seen: Session) -> dict[str, object]:
     }  # fmt: skip
 
 
-def _processes(seen: Session) -> dict[str, dict[str, float]]:
+def _processes(seen: LatencyRun) -> dict[str, dict[str, float]]:
     found = {}
     for name in seen.looks[0][1] if seen.looks else ():
         looks = [(t, each[name]) for t, each in seen.looks if name in each]
@@ -209,7 +209,7 @@ def _mib(looks: list[tuple[float, int]]) -> dict[str, float]:
     }
 
 
-def _memory(seen: Session) -> dict[str, float] | None:
+def _memory(seen: LatencyRun) -> dict[str, float] | None:
     """Return what all processes hold together, and whether it grows."""
     n_processes = len(seen.looks[0][1]) if seen.looks else 0
     whole = [

@@ -2,7 +2,7 @@
 
 On level `confound` the EEG's rhythms follow a brain that BOLD knows nothing of, while
 heart, breath, motion and falling vigilance are in both. The whole verdict is passed, by
-the recipe's own choice and judgement. Level `hard` stands beside it: what the caution
+the recipe's own choice and evaluation. Level `hard` stands beside it: what the caution
 costs where there is a brain to read.
 """
 
@@ -16,10 +16,10 @@ from evaluate.gate import turn
 from evaluate.scans import Simulated, base, read, shipped, simulated
 from evaluate.stats import share
 from rtbold.bundle.card import FIT_FOR_FEEDBACK, Cleaning
-from rtbold.calibration.evaluate.choose import Candidates, choose, out_of_fold_of
-from rtbold.calibration.evaluate.nuisances import Beside, suspects
+from rtbold.calibration.evaluate.confounds import Beside, scan_confounds
 from rtbold.calibration.evaluate.scores import Declared
-from rtbold.calibration.evaluate.verdict import ALPHA, VerdictSettings, judge
+from rtbold.calibration.evaluate.select import Candidates, out_of_fold_of, select
+from rtbold.calibration.evaluate.verdict import ALPHA, VerdictSettings, evaluate
 from rtbold.calibration.inputs.windows import CalibrationScan
 from rtbold.calibration.settings import CalibrationSettings, ScanFiles
 from rtbold.messages import FloatArray
@@ -50,17 +50,17 @@ def work(item: Sequence, cache: Path) -> dict:
     folded = fitted_folds(eeg).folded
     declared = Declared(base().rois[roi])
     bare = calibration_scan(session, {})
-    choice = choose(Candidates(settings(), declared, shipped(), {0: folded}, bare))
+    choice = select(Candidates(settings(), declared, shipped(), {0: folded}, bare))
     found = {"kept": choice.kept}
     parts = [fold.part for fold in folded.folds]
     for name, confounds in zip(KNOWN, ({}, body(session.twin)), strict=True):
         scan = calibration_scan(session, confounds)
         beside = Beside(folded.scored, parts, eeg.onsets_s)
-        nuisances = suspects(scan, shipped().card.channels, beside)
-        verdict = judge(
+        confounds = scan_confounds(scan, shipped().card.channels, beside)
+        verdict = evaluate(
             out_of_fold_of(folded, choice.kept, scan),
             declared,
-            nuisances=nuisances,
+            confounds=confounds,
             settings=VerdictSettings(alpha=ALPHA / choice.n_choices),
         )
         found[name] = {

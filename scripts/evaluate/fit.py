@@ -13,12 +13,12 @@ from rtbold.calibration.fit.folds import (
     FitOptions,
     FoldedScan,
     FoldModels,
-    Session,
+    PreparedScan,
     fit_folds,
     out_of_fold,
     predictions_of,
 )
-from rtbold.calibration.fit.head import ClosedFormHead, answers_of
+from rtbold.calibration.fit.head import ClosedFormHead, head_predictions
 from rtbold.calibration.fit.protocol import Material, Prepared
 from rtbold.calibration.fit.split import STRICT_GAP_S, Part, final_part, strict_folds
 from rtbold.calibration.fit.target import MeasuredScan
@@ -28,7 +28,7 @@ N_CHOICES = len(SERIES)
 N_SURROGATES = 999
 
 
-def session_of(eeg: Read, bold: np.ndarray | None = None) -> Session:
+def session_of(eeg: Read, bold: np.ndarray | None = None) -> PreparedScan:
     """Return a session with the shipped base and the default strategy.
 
     Parameters
@@ -37,10 +37,10 @@ def session_of(eeg: Read, bold: np.ndarray | None = None) -> Session:
     """
     found = eeg.bold if bold is None else bold
     unread = np.empty((0, 0, 0), np.float32)  # the closed-form head needs no windows
-    return Session(
+    return PreparedScan(
         Material(unread, eeg.onsets_s, eeg.volume),
         MeasuredScan(found[eeg.volume], eeg.onsets_s, base().rois),
-        Prepared(base(), eeg.readings, ()),
+        Prepared(base(), eeg.fit_features, ()),
         eeg.tables,
         ClosedFormHead(),
     )
@@ -67,8 +67,8 @@ class OtherEeg:
         """Answer the test part's rows from the others' EEG."""
         rows, network, ridge = fold.part.test, fold.network.network, fold.ridge_live
         for at, other in enumerate(self._others):
-            features = other.readings.features[rows]
-            self.series["network"][at][rows] = answers_of(network.head, features)
+            features = other.fit_features.features[rows]
+            self.series["network"][at][rows] = head_predictions(network.head, features)
             form = other.tables.forms[ridge.form]
             own = ridge.head(form.features[rows], form.prior[rows])
             self.series["ridge_live"][at][rows] = own

@@ -22,7 +22,7 @@ from evaluate.scans import Read, cached_read, first_minutes
 from evaluate.stats import mean_with_interval, share
 from rtbold.calibration.evaluate.nulls import DRIFT_DEGREE
 from rtbold.calibration.fit.folds import fit_all
-from rtbold.calibration.fit.head import answers_of
+from rtbold.calibration.fit.head import head_predictions
 from rtbold.calibration.fit.split import final_part
 from rtbold.sim.settings import POWER_SEEDS
 from rtbold.truth import TARGET_CUTOFF_HZ, lowpassed
@@ -74,7 +74,7 @@ def oracles(seed: int, eeg: Read) -> dict[str, np.ndarray]:
     form = eeg.tables.forms[taught.ridge.form]
     head = taught.fitted.network.head
     return {
-        "network": answers_of(head, eeg.readings.features).astype(np.float64),
+        "network": head_predictions(head, eeg.fit_features.features).astype(np.float64),
         "ridge": taught.ridge.head(form.features, form.prior).astype(np.float64),
     }
 

@@ -36,15 +36,15 @@ def asking(name: str) -> Measure:
     """Return a question of as many subjects, scans or cases as the options say."""
     part, what = PARTS[name]
 
-    def asked(options: argparse.Namespace) -> dict:
+    def requested(options: argparse.Namespace) -> dict:
         n = part.DEFAULT_N if options.n is None else options.n
         together = 1 if part is time else options.processes
         cache = options.cache.absolute()
         lines = done_or_do(Job(name, part.items(n), part.work, cache, together))
         return {what: n, **part.summary(lines)}
 
-    asked.__doc__ = part.__doc__
-    return asked
+    requested.__doc__ = part.__doc__
+    return requested
 
 
 SUITE = Suite("calibration_", {name: asking(name) for name in PARTS})

@@ -16,8 +16,8 @@ from runner import SOURCES, code_hash
 from rtbold.bundle import store as bundle
 from rtbold.calibration.fit.base import Base, adapt_base
 from rtbold.calibration.fit.head import read_features
-from rtbold.calibration.fit.protocol import Material, Pace, untimed, untold
-from rtbold.calibration.fit.ridge import Readings
+from rtbold.calibration.fit.protocol import Material, Pace, ignore_progress, untimed
+from rtbold.calibration.fit.ridge import FitFeatures
 from rtbold.calibration.fit.subject_ridge import RidgeTables, ridge_tables
 from rtbold.calibration.train.dataset import as_recording, conditioned
 from rtbold.sim.settings import Level, TwinSettings
@@ -31,7 +31,7 @@ LIVE_FORMS = (("none", 16.0), ("laplacian", 16.0))
 class Read:
     """One EEG as the models see it, beside the BOLD that was measured with it."""
 
-    readings: Readings
+    fit_features: FitFeatures
     tables: RidgeTables
     volume: np.ndarray  # (windows,), number of each window's volume
     bold: np.ndarray  # (volumes, rois), as measured, of all volumes
@@ -40,7 +40,7 @@ class Read:
     @property
     def onsets_s(self) -> np.ndarray:
         """Onset of each window's volume."""
-        return self.readings.onsets_s
+        return self.fit_features.onsets_s
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,12 +89,12 @@ def read(session: Simulated, *, live_only: bool = False) -> Read:
     live_only : keep only the ridge's forms that a session can run.
     """
     material, rois = session.material, base().rois
-    pace = Pace("features", 1, now_s=untimed, tell=untold)
+    pace = Pace("features", 1, now_s=untimed, tell=ignore_progress)
     tables = ridge_tables(material, shipped().card.channels, len(rois), pace)
     if live_only:
         tables = RidgeTables(tables.channels, {f: tables.forms[f] for f in LIVE_FORMS})
     return Read(
-        readings=read_features(base(), material, pace),
+        fit_features=read_features(base(), material, pace),
         tables=tables,
         volume=material.volume,
         bold=session.twin.bold,
@@ -108,12 +108,14 @@ def cached_read(seed: int, folder: Path) -> Read:
     path = folder / f"hard-{seed}-{MINUTES:g}min-{of}.pickle"
     if not path.exists():
         found = read(simulated(seed), live_only=True)
-        bare = replace(found, readings=replace(found.readings, earlier=None))
+        bare = replace(found, fit_features=replace(found.fit_features, earlier=None))
         draft = path.with_suffix(f".{os.getpid()}.part")
         draft.write_bytes(pickle.dumps(bare))
         draft.replace(path)
     bare = pickle.loads(path.read_bytes())
-    return replace(bare, readings=replace(bare.readings, earlier=base().earlier))
+    return replace(
+        bare, fit_features=replace(bare.fit_features, earlier=base().earlier)
+    )
 
 
 def first_minutes(whole: Read, minutes: float) -> Read:
@@ -122,7 +124,7 @@ def first_minutes(whole: Read, minutes: float) -> Read:
     rows = slice(0, int((whole.volume < n).sum()))
     forms = {form: _rows(r, rows) for form, r in whole.tables.forms.items()}
     return Read(
-        readings=_rows(whole.readings, rows),
+        fit_features=_rows(whole.fit_features, rows),
         tables=RidgeTables(whole.tables.channels, forms),
         volume=whole.volume[rows],
         bold=whole.bold[:n],
@@ -130,6 +132,8 @@ def first_minutes(whole: Read, minutes: float) -> Read:
     )
 
 
-def _rows(readings: Readings, rows: slice) -> Readings:
+def _rows(fit_features: FitFeatures, rows: slice) -> FitFeatures:
     cut = ("features", "prior", "onsets_s")
-    return replace(readings, **{name: getattr(readings, name)[rows] for name in cut})
+    return replace(
+        fit_features, **{name: getattr(fit_features, name)[rows] for name in cut}
+    )

@@ -108,10 +108,10 @@ def _shoot_once(
 ) -> None:
     """Wait until the window says so; no picture may show another state."""
 
-    def said() -> bool:
+    def is_shown() -> bool:
         return window.state.headline(time.monotonic()).level == level
 
-    if not stage.live(window, PATIENCE_S, until=said):
+    if not stage.live(window, PATIENCE_S, until=is_shown):
         raise SystemExit(f"{name}: no headline {level!r} within {PATIENCE_S:g} s")
     stage.live(window, SETTLED_S)
     stage.shoot(name, window, n_colours=n_colours)

@@ -22,8 +22,8 @@ from rtbold.bundle.check_windows import read_check
 from rtbold.bundle.gates import check_domain
 from rtbold.bundle.subjects import calibrations
 from rtbold.calibration import save as outcome
-from rtbold.calibration.evaluate.choose import Candidates, choose
-from rtbold.calibration.fit.protocol import Wish
+from rtbold.calibration.evaluate.select import Candidates, select
+from rtbold.calibration.fit.protocol import CancellationToken
 from rtbold.calibration.result import summary
 from rtbold.calibration.save import card_of
 from rtbold.cli import main
@@ -123,9 +123,9 @@ def test_baseline_is_of_the_out_of_fold_predictions(first):
 def test_the_saved_model_answers_as_the_fitted_one(first):
     windows = first.result.windows[:3]
     engine = open_engine(first.bundle, engine="openvino", n_threads=1, batch_size=1)
-    answers = np.concatenate([engine(w[None]) for w in windows])
+    predictions = np.concatenate([engine(w[None]) for w in windows])
     fitted = first.result.final.ridge.predict(np.arange(3))
-    np.testing.assert_allclose(answers, fitted, atol=1e-4)
+    np.testing.assert_allclose(predictions, fitted, atol=1e-4)
     checks = read_check(first.bundle)
     assert len(checks) == 16
     assert first.bundle.card.check.windows == "simulated"
@@ -180,7 +180,7 @@ def test_a_simulated_base_that_is_no_better_than_nothing_is_not_kept(second):
     poor = replace(result.folded, network=np.where(
         np.isfinite(result.folded.network), noise, np.nan))  # fmt: skip
     settings = replace(result.settings, horizon=0)
-    choice = choose(
+    choice = select(
         Candidates(
             settings,
             result.declared,
@@ -194,7 +194,7 @@ def test_a_simulated_base_that_is_no_better_than_nothing_is_not_kept(second):
     base = result.aligned.base
     origin = msgspec.structs.replace(base.card.origin, simulated_lineage=False)
     real = replace(base, card=msgspec.structs.replace(base.card, origin=origin))
-    choice = choose(
+    choice = select(
         Candidates(settings, result.declared, real, {0: poor}, result.aligned.scan)
     )
     assert (choice.kept, choice.n_choices, choice.reasons) == ("network", 1, ())
@@ -202,7 +202,7 @@ def test_a_simulated_base_that_is_no_better_than_nothing_is_not_kept(second):
 
 def test_ctrl_c_in_a_fit_keeps_the_best_so_far_and_says_so(first):
     settings = replace(first.result.settings, strategy="last")
-    stopped = recipe.Hooks(wish=Wish(asked=lambda: True))
+    stopped = recipe.Hooks(cancel=CancellationToken(requested=lambda: True))
     result = recipe.calibrate(settings, stopped)
     assert result.interrupted
     assert "interrupted: the best so far was kept" in summary(result)

@@ -75,6 +75,6 @@ def answers_alike(ran):
     """Check that the saved model answers as the one that was fitted."""
     windows = ran.result.windows[:3]
     engine = open_engine(ran.bundle, engine="openvino", n_threads=1, batch_size=1)
-    answers = np.concatenate([engine(window[None]) for window in windows])
+    predictions = np.concatenate([engine(window[None]) for window in windows])
     fitted = ran.result.final.fitted.predict(np.arange(3))
-    np.testing.assert_allclose(answers, fitted, atol=1e-3)
+    np.testing.assert_allclose(predictions, fitted, atol=1e-3)

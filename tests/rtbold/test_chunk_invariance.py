@@ -17,9 +17,9 @@ from hypothesis import given, settings, strategies as st
 from rtbold.acquire.triggers import RisingEdges
 from rtbold.bundle.card import Conditioning
 from rtbold.condition.channel_quality import ChannelMonitor
+from rtbold.condition.clock_model import StampRuns
 from rtbold.condition.conditioner import Conditioner, Resampler
 from rtbold.condition.intake import Intake, IntakeCounters, IntakeSettings
-from rtbold.condition.stamps import StampRuns
 from rtbold.condition.timebase import SampleClock, SampleClockSettings
 from rtbold.messages import EegChunk
 from rtbold.window.ring import Ring

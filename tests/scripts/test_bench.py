@@ -40,7 +40,7 @@ def prediction(index, *, t_received_s=100.2, value=0.3, **latency_ms):
 
 
 def test_latencies_go_back_from_the_subscriber_to_each_moment(bench):
-    seen = bench.latency.Session()
+    seen = bench.latency.LatencyRun()
     # T = 100.0; the pipeline got it 160 ms later (age 171 less 2, 8 and 1), the inlet
     # at 150 ms, and the sample is of 90 ms after T. The subscriber had it at 200 ms.
     seen.take(prediction(0))
@@ -50,13 +50,13 @@ def test_latencies_go_back_from_the_subscriber_to_each_moment(bench):
 
 
 def test_a_prediction_without_inference_has_no_latency_but_counts(bench):
-    seen = bench.latency.Session()
+    seen = bench.latency.LatencyRun()
     seen.take(prediction(0, infer=None, value=None))
     assert (seen.volumes, seen.from_window_ms) == ([0], [])
 
 
 def test_missed_and_doubled_volumes_are_counted(bench):
-    seen = bench.latency.Session()
+    seen = bench.latency.LatencyRun()
     for index in (0, 1, 1, 4):
         seen.take(prediction(index))
     seen.take(Message("trigger", {"volume_index": 5}, 101.0))  # not yet answered
@@ -88,7 +88,7 @@ def test_facts_say_where_and_of_what(bench):
 
 
 def test_memory_that_grows_is_said_so_and_start_up_is_not_held_against_it(bench):
-    seen = bench.latency.Session()
+    seen = bench.latency.LatencyRun()
     mib = bench.latency.MIB
     for k in range(241):  # 20 minutes; 40 MiB more at first, then 12 MiB an hour
         t_s = 5.0 * k

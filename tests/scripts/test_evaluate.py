@@ -12,9 +12,9 @@ pytest.importorskip("torch")
 from script_packages import scripts as packages
 from twin_scans import write_scan
 
-from rtbold.calibration.evaluate.choose import Candidates, choose, out_of_fold_of
 from rtbold.calibration.evaluate.scores import Declared
-from rtbold.calibration.evaluate.verdict import ALPHA, VerdictSettings, judge
+from rtbold.calibration.evaluate.select import Candidates, out_of_fold_of, select
+from rtbold.calibration.evaluate.verdict import ALPHA, VerdictSettings, evaluate
 from rtbold.calibration.fit.folds import FoldedScan
 from rtbold.calibration.fit.protocol import Hooks
 from rtbold.calibration.fit.split import STRICT_GAP_S
@@ -76,7 +76,7 @@ def test_decision_is_that_of_the_recipe(scripts):
     seen = set()
     for at in (0, 3, 6, 12, 20, 32, 63):
         declared = Declared(rois[at])
-        choice = choose(
+        choice = select(
             Candidates(scripts.confound.settings(), declared, scripts.scans.shipped(),
                        {0: folded}, scan)
         )  # fmt: skip
@@ -86,7 +86,7 @@ def test_decision_is_that_of_the_recipe(scripts):
                 grid = np.full((n, len(rois)), np.nan)
                 grid[volume] = others[choice.kept][0]
                 scored = type(scored)(scored.predicted, scored.measured, rois, (grid,))
-            gate = judge(
+            gate = evaluate(
                 scored, declared, settings=VerdictSettings(ALPHA / choice.n_choices)
             ).gate
             assert scripts.fit.passes(line, others=given)[at] == gate.passed
@@ -178,14 +178,18 @@ def test_cache_gives_back_what_was_read(scripts, tmp_path, monkeypatch, short):
     written = scans.cached_read(2990, tmp_path)
     again = scans.cached_read(2990, tmp_path)
     for found in (written, again):
-        np.testing.assert_array_equal(found.readings.features, short.readings.features)
-        np.testing.assert_array_equal(found.readings.prior, short.readings.prior)
+        np.testing.assert_array_equal(
+            found.fit_features.features, short.fit_features.features
+        )
+        np.testing.assert_array_equal(
+            found.fit_features.prior, short.fit_features.prior
+        )
         np.testing.assert_array_equal(found.bold, short.bold)
         for form in scans.LIVE_FORMS:
             np.testing.assert_array_equal(
                 found.tables.forms[form].features, short.tables.forms[form].features
             )
-        assert found.readings.earlier is scans.base().earlier
+        assert found.fit_features.earlier is scans.base().earlier
     assert len(list(tmp_path.iterdir())) == 1
 
 
@@ -194,7 +198,9 @@ def test_first_minutes_and_last_part_share_nothing(scripts, short):
     assert part.volume_onsets_s[-1] < 360 <= short.volume_onsets_s[len(part.bold)]
     n = len(part.volume)
     np.testing.assert_array_equal(part.onsets_s, short.onsets_s[:n])
-    np.testing.assert_array_equal(part.readings.features, short.readings.features[:n])
+    np.testing.assert_array_equal(
+        part.fit_features.features, short.fit_features.features[:n]
+    )
     last = scripts.fit.last_part(short, 6.0)
     assert max(last.train.max(), last.stop.max()) == n - 1
     gap_s = short.onsets_s[last.test[0]] - short.onsets_s[n - 1]

@@ -97,12 +97,12 @@ class Dashboard:
         return " | ".join(self.window.notices.texts().values())
 
     @property
-    def veils(self):
+    def overlays(self):
         """What stands over the plots; empty: they are of now."""
         return [
-            veil.words
-            for veil in self.window.findChildren(StaleOverlay)
-            if not veil.isHidden()
+            overlay.words
+            for overlay in self.window.findChildren(StaleOverlay)
+            if not overlay.isHidden()
         ]
 
     def said(self):

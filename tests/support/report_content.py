@@ -4,10 +4,10 @@ from dataclasses import replace
 
 import numpy as np
 
+from rtbold.calibration.evaluate.confounds import Confounds
 from rtbold.calibration.evaluate.intervals import conformal_intervals
-from rtbold.calibration.evaluate.nuisances import Nuisances
 from rtbold.calibration.evaluate.scores import Declared, OutOfFold
-from rtbold.calibration.evaluate.verdict import judge
+from rtbold.calibration.evaluate.verdict import evaluate
 from rtbold.calibration.explain.attribution import BANDS, LAGS_S, Attribution, Shares
 from rtbold.calibration.inputs.alignment import Alignment
 from rtbold.calibration.inputs.eeg import ChannelFacts
@@ -34,7 +34,7 @@ def content(rois=ROIS, *, r=0.5, seed=0, **changes):
     predicted, measured, background = series(len(rois), r, seed)
     scored = OutOfFold(predicted, measured, rois)
     declared = Declared(rois[0])
-    verdict = judge(scored, declared, nuisances=nuisances(background, len(rois)))
+    verdict = evaluate(scored, declared, confounds=confounds(background, len(rois)))
     weaker = OutOfFold(predicted + background[:, None], measured, rois)
     made = ReportContent(
         subject="S01",
@@ -58,7 +58,7 @@ def content(rois=ROIS, *, r=0.5, seed=0, **changes):
             ChannelFacts(label="Fp2", judged_s=640),
             ChannelFacts(label="C3"),
         ),
-        beside=judge(weaker, declared, nuisances=nuisances(background, len(rois))),
+        beside=evaluate(weaker, declared, confounds=confounds(background, len(rois))),
         intervals=conformal_intervals(predicted, measured),
         horizons={
             0: TargetScore(0.51, 0.34, 0.63),
@@ -98,9 +98,9 @@ def series(n_rois, r, seed):
     return (*mixed, slow(1)[:, 0])
 
 
-def nuisances(background, n_rois):
+def confounds(background, n_rois):
     rng = np.random.default_rng(1)
-    return Nuisances(
+    return Confounds(
         artefacts={"motion": rng.standard_normal((N, 2))},
         vigilance={"alpha over theta": background[:, None]},
         global_signal=rng.standard_normal(N),

@@ -184,10 +184,10 @@ class CommandBar(QWidget):
         no = box.addButton("Go on", QMessageBox.ButtonRole.RejectRole)
         box.setDefaultButton(no)
         box.setEscapeButton(no)
-        box.finished.connect(lambda _: self._stop_answered(box.clickedButton() is yes))
+        box.finished.connect(lambda _: self._stop_confirmed(box.clickedButton() is yes))
         box.open()
 
-    def _stop_answered(self, agreed: bool) -> None:
+    def _stop_confirmed(self, agreed: bool) -> None:
         box, self._question = self._question, None
         if box is not None:
             box.deleteLater()

@@ -102,8 +102,8 @@ class SessionPage(QWidget):
         self._colours = colours
         for part in (*self._always(), *self._parts_of_tabs()):
             part.set_colours(colours)
-        for veil in (*self._veils, self._drawn):
-            veil.set_colours(colours)
+        for overlay in (*self._overlays, self._drawn):
+            overlay.set_colours(colours)
         if self.alpha is not None:
             self.alpha.set_colours(colours)
 
@@ -112,8 +112,8 @@ class SessionPage(QWidget):
         parts = (*self._always(), *self._tab_parts[self.tabs.currentIndex()])
         fault = self._drawn.refresh(parts, state, now_s)
         words = stale_words(state, now_s)
-        self._veils[0].say(words)
-        self._veils[1].say(words and ("old" if state.fb else "no data"))
+        self._overlays[0].say(words)
+        self._overlays[1].say(words and ("old" if state.fb else "no data"))
         self._name_tabs(state)
         if self.alpha is not None:
             self.alpha.refresh(state, now_s)
@@ -170,7 +170,7 @@ class SessionPage(QWidget):
         column.addWidget(self.phase)
         column.addLayout(top)
         column.addWidget(self.rows, 1)
-        self._veils = (StaleOverlay(colours, above), StaleOverlay(colours, below))
+        self._overlays = (StaleOverlay(colours, above), StaleOverlay(colours, below))
 
     def _make_tabs(self) -> None:
         self.tabs = QTabWidget()

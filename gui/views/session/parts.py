@@ -167,9 +167,9 @@ def _set(label: QLabel, text: str) -> None:
         label.setText(text)
 
 
-# The veil over plots whose data are old: nothing that stands still may look alive.
+# The overlay over plots whose data are old: nothing that stands still may look alive.
 
-VEIL_ALPHA = 190
+OVERLAY_ALPHA = 190
 TEXT_PX = 30.0
 HEIGHT_SHARE = 0.7
 WORDS = int(Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap)
@@ -216,12 +216,12 @@ class StaleOverlay(Painted):
         return False
 
     def paintEvent(self, event: QPaintEvent | None) -> None:  # noqa: N802 - Qt's name
-        """Draw the veil and the words in a box that stands out from any plot."""
+        """Draw the overlay and the words in a box that stands out from any plot."""
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        veil = QColor(self._colours.background)
-        veil.setAlpha(VEIL_ALPHA)
-        painter.fillRect(self.rect(), veil)
+        overlay = QColor(self._colours.background)
+        overlay.setAlpha(OVERLAY_ALPHA)
+        painter.fillRect(self.rect(), overlay)
         painter.setFont(self._font())
         room = QRectF(self.rect()).adjusted(24, 16, -24, -16)
         room.setHeight(room.height() * HEIGHT_SHARE)  # plots say "no data" below it
@@ -252,13 +252,13 @@ class PartsDrawn:
 
     def __init__(self, colours: Colours) -> None:
         self._colours = colours
-        self._veils: dict[Panel, StaleOverlay] = {}
+        self._overlays: dict[Panel, StaleOverlay] = {}
 
     def set_colours(self, colours: Colours) -> None:
         """Take the colours of a theme."""
         self._colours = colours
-        for veil in self._veils.values():
-            veil.set_colours(colours)
+        for overlay in self._overlays.values():
+            overlay.set_colours(colours)
 
     def refresh(
         self, parts: Iterable[Panel], state: DashboardState, now_s: float
@@ -270,13 +270,13 @@ class PartsDrawn:
                 part.refresh(state, now_s)
             except Exception as error:  # told by the caller once all others are drawn
                 first = first or error
-                self._veil(part).say(FAULT)
+                self._overlay(part).say(FAULT)
             else:
-                if part in self._veils:
-                    self._veils[part].say("")
+                if part in self._overlays:
+                    self._overlays[part].say("")
         return first
 
-    def _veil(self, part: Panel) -> StaleOverlay:
-        if part not in self._veils:
-            self._veils[part] = StaleOverlay(self._colours, cast(QWidget, part))
-        return self._veils[part]
+    def _overlay(self, part: Panel) -> StaleOverlay:
+        if part not in self._overlays:
+            self._overlays[part] = StaleOverlay(self._colours, cast(QWidget, part))
+        return self._overlays[part]

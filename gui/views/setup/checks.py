@@ -314,10 +314,10 @@ class OverrideDialog(QDialog):
         self.buttons.accepted.connect(self.accept)
         self.buttons.rejected.connect(self.reject)
         for field in (self.reason, self.word):
-            field.textChanged.connect(self._judge)
-        self._judge()
+            field.textChanged.connect(self._validate)
+        self._validate()
 
-    def _judge(self) -> None:
+    def _validate(self) -> None:
         reason = len(self.reason_text) >= SHORTEST_REASON
         assert self.go is not None
         self.go.setEnabled(reason and self.word.text().strip() == OVERRIDE_WORD)

@@ -238,7 +238,7 @@ class SetupPage(QWidget):
             checking=controller.checking,
             age=controller.check_age(self.choice),
         )
-        self._judge()
+        self._validate()
 
     def set_colours(self, colours: Colours) -> None:
         """Take the colours of a theme."""
@@ -303,7 +303,7 @@ class SetupPage(QWidget):
             rehearsing=self._controller.rehearsal.running,
         )
 
-    def _judge(self) -> None:
+    def _validate(self) -> None:
         why = self._hindrance()
         run = self.run
         words = f"&Start run {run.number:02d}, {run.kind}" if run else "&Start"

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from PyQt6.QtCore import QObject
 
-from rtbold.gui.controllers.dashboard import News
+from rtbold.gui.controllers.dashboard import SessionNotice
 from rtbold.gui.state.setup import Run, SetupChoice
 from rtbold.gui.views.main_window import REHEARSE, SESSION, SETUP, MainWindow
 from rtbold.gui.views.rehearsal_page import RehearsalPage
@@ -67,24 +67,24 @@ class RunStarter(QObject):
         run = self._setup.run
         self._session.set_next_run(f"run {run.number:02d}, {run.kind}" if run else "")
 
-    def _take(self, news: News) -> None:
-        if news.kind == "greeting" and self._run is not None:
+    def _take(self, notice: SessionNotice) -> None:
+        if notice.kind == "greeting" and self._run is not None:
             notes, self._notes = self._notes, ()
             for note in notes:
                 self._window.controller.commands.note(note)
-        elif news.kind in ("ended", "died"):
-            self._end(news)
-        elif news.kind == "joined" and not self._window.controller.own:
-            self._end(news)  # it goes on, but another session is looked at
+        elif notice.kind in ("ended", "died"):
+            self._end(notice)
+        elif notice.kind == "joined" and not self._window.controller.own:
+            self._end(notice)  # it goes on, but another session is looked at
 
-    def _end(self, news: News) -> None:
+    def _end(self, notice: SessionNotice) -> None:
         run, self._run = self._run, None
         self._notes = ()
         if run is None:
             return
-        self._setup.session_ended(aborted=news.level == "invalid", words=news.text)
+        self._setup.session_ended(aborted=notice.level == "invalid", words=notice.text)
         self.name_next()
-        if news.kind == "died" and self._window.stack.currentIndex() == SESSION:
+        if notice.kind == "died" and self._window.stack.currentIndex() == SESSION:
             self._window.go_to(SETUP)
 
     def _log(self, text: str) -> None:

@@ -105,7 +105,7 @@ class RunList(QWidget):
         wanted = plan.next_place() if place is None else place
         if wanted is not None:
             self.table.setCurrentCell(wanted, KIND)
-        self._judge()
+        self._validate()
 
     def _fill(self, row: int, planned: PlannedRun) -> None:
         run, fixed = planned.run, planned.fixed
@@ -211,7 +211,7 @@ class RunList(QWidget):
         if self.plan.can_move(place, by):
             self._take(self.plan.moved(place, by), place + by)
 
-    def _judge(self) -> None:
+    def _validate(self) -> None:
         place = self.table.currentRow()
         self.remove.setEnabled(self.plan.can_remove(place))
         self.up.setEnabled(self.plan.can_move(place, -1))
@@ -233,7 +233,7 @@ class RunList(QWidget):
         self.table.currentCellChanged.connect(self._row_chosen)
 
     def _row_chosen(self) -> None:
-        self._judge()
+        self._validate()
         if not self._filling:
             self.changed.emit()
 

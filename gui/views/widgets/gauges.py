@@ -20,14 +20,14 @@ from PyQt6.QtWidgets import QWidget
 from rtbold.gui.state.dashboard import DashboardState
 from rtbold.gui.state.preferences import Colours
 from rtbold.gui.state.signals import FALL, Vigilance
-from rtbold.gui.state.words import likeness_words
+from rtbold.gui.state.words import ood_words
 from rtbold.gui.views.drawing import Drawn
 
 # What the two gauges show: where the mark is, the limit, a word and why.
 
 Role = Literal["ok", "degraded", "invalid", "muted"]
 VIGILANCE_REACH: Final = math.log(4)  # of the log-ratio, at the ends of the bar
-LIKENESS_REACH: Final = 2.0
+OOD_REACH: Final = 2.0
 SYMBOLS: Final[dict[Role, str]] = {
     "ok": "●", "degraded": "▲", "invalid": "■", "muted": "◌",
 }  # fmt: skip
@@ -47,7 +47,7 @@ class GaugeReading:
     ends: tuple[str, str]
 
 
-def vigilance_reading(vigilance: Vigilance) -> GaugeReading:
+def vigilance_gauge(vigilance: Vigilance) -> GaugeReading:
     """Return the gauge of the indicator of drowsiness."""
     roles: dict[str, Role] = {"awake": "ok", "drowsy?": "degraded"}
     value, limit = vigilance.value, vigilance.limit
@@ -63,20 +63,20 @@ def vigilance_reading(vigilance: Vigilance) -> GaugeReading:
     )
 
 
-def likeness_reading(unlikeness: float | None) -> GaugeReading:
+def ood_gauge(unlikeness: float | None) -> GaugeReading:
     """Return the gauge of how unlike the calibration's EEG the newest EEG is."""
     roles: dict[str, Role] = {"ok": "ok", "near": "degraded", "beyond": "invalid"}
-    words = likeness_words(unlikeness)
+    words = ood_words(unlikeness)
     mark = None
     if unlikeness is not None:
-        mark = min(1.0, max(0.0, unlikeness / LIKENESS_REACH))
+        mark = min(1.0, max(0.0, unlikeness / OOD_REACH))
     return GaugeReading(
-        title="Likeness",
+        title="OOD score",
         word=words.word,
         why=words.why,
         role=roles.get(words.level, "muted"),
         mark=mark,
-        limit=1 / LIKENESS_REACH,
+        limit=1 / OOD_REACH,
         beyond="right",
         ends=("like it", "twice the limit"),
     )
@@ -103,7 +103,7 @@ class Gauges(Drawn):
         super().__init__(colours, parent)
         self.setObjectName("gauges")
         unknown = Vigilance("unknown", None, "no session yet")
-        self.readings = (vigilance_reading(unknown), likeness_reading(None))
+        self.readings = (vigilance_gauge(unknown), ood_gauge(None))
 
     def refresh(self, state: DashboardState, now_s: float) -> None:
         """Show the newest of both; a silent session says nothing."""
@@ -111,8 +111,8 @@ class Gauges(Drawn):
         silent = state.headline(now_s).level in ("silent", "none")
         unlikeness = None if newest is None or silent else newest.unlikeness
         found = (
-            vigilance_reading(state.vigilance_now(now_s)),
-            likeness_reading(unlikeness),
+            vigilance_gauge(state.vigilance_now(now_s)),
+            ood_gauge(unlikeness),
         )
         if found != self.readings:
             self.readings = found

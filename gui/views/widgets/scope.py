@@ -281,9 +281,9 @@ class ScopeCanvas(QWidget):
 
     def _draw_text(self, painter: QPainter) -> None:
         """Grey the traces and say why they stand still."""
-        veil = QColor(self._colours.panel)
-        veil.setAlpha(150)
-        painter.fillRect(self.rect(), veil)
+        overlay = QColor(self._colours.panel)
+        overlay.setAlpha(150)
+        painter.fillRect(self.rect(), overlay)
         middle = Qt.AlignmentFlag.AlignCenter.value | Qt.TextFlag.TextWordWrap.value
         box = QRectF(self.rect()).adjusted(12, 4, -12, -4)
         font = QFont(self.font())

@@ -322,9 +322,9 @@ class TopographyMap(Drawn):
         draw_head(painter, frame, self._colours)
         words = self.text
         if self.age_s is not None and self._image is not None:
-            veil = QColor(self._colours.panel)
-            veil.setAlpha(170)
-            painter.fillRect(self.rect(), veil)
+            overlay = QColor(self._colours.panel)
+            overlay.setAlpha(170)
+            painter.fillRect(self.rect(), overlay)
             words = f"{self.age_s:.0f} s old"
         painter.setPen(QColor(self._colours.text))
         flags = int(Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap)

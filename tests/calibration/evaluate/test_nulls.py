@@ -77,7 +77,7 @@ def test_a_signal_passes_and_missing_volumes_do_not_stop_it():
     assert p_above(pair.r, null_r(pair, phases, cross_fitted=True))[0] == 0.001
 
 
-def test_a_nuisance_takes_its_share_and_costs_certainty():
+def test_a_confound_takes_its_share_and_costs_certainty():
     cause, own = slow(300, 1, 0), slow(300, 1, 1)
     a, b = cause + 0.3 * own, cause + 0.3 * slow(300, 1, 2)
     plain, partial = pairing(a, b), pairing(a, b, cause)
@@ -88,7 +88,7 @@ def test_a_nuisance_takes_its_share_and_costs_certainty():
     assert used.std() > partial.surrogate_r(phases).std()
 
 
-def test_a_missing_nuisance_counts_as_its_mean():
+def test_a_missing_confound_counts_as_its_mean():
     a, b, cause = slow(100, 1, 0), slow(100, 1, 1), slow(100, 2, 2)
     cause[:, 1] = np.nan  # says nothing at all
     cause[3, 0] = np.nan

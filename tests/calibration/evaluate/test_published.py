@@ -4,7 +4,7 @@ from types import SimpleNamespace
 
 import numpy as np
 
-from rtbold.calibration.evaluate.choose import published_score
+from rtbold.calibration.evaluate.select import published_score
 from rtbold.calibration.fit.split import StrictSettings, strict_folds
 
 TR_S = 2.1

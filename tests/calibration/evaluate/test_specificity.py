@@ -4,7 +4,7 @@ import pytest
 
 pytest.importorskip("torch")
 
-from rtbold.calibration.evaluate.nuisances import ARTEFACT, EVERYTHING, GLOBAL
+from rtbold.calibration.evaluate.confounds import ARTEFACT, EVERYTHING, GLOBAL
 from rtbold.calibration.evaluate.verdict import Evidence, label_of
 
 GOOD = Evidence(

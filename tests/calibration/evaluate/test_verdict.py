@@ -7,15 +7,15 @@ import pytest
 pytest.importorskip("torch")
 
 from rtbold.bundle.card import Verdict
-from rtbold.calibration.evaluate.nuisances import (
-    Nuisances,
+from rtbold.calibration.evaluate.confounds import (
+    Confounds,
     control_predictions,
     cross_r,
     own_rank,
     time_features,
 )
 from rtbold.calibration.evaluate.scores import Declared, OutOfFold
-from rtbold.calibration.evaluate.verdict import judge
+from rtbold.calibration.evaluate.verdict import evaluate
 from rtbold.calibration.fit.split import strict_folds
 from rtbold.errors import ConfigError, DataFileError
 
@@ -45,15 +45,15 @@ def scan(signal=1.0, seed=0, cause=None, strength=0.0):
 def known(cause, *, as_artefact):
     """The cause under one heading, and something unrelated under the other."""
     other = slow(1, 900)
-    return Nuisances(
+    return Confounds(
         artefacts={"motion": cause if as_artefact else other},
         vigilance={"alpha/theta": other if as_artefact else cause},
     )
 
 
 def test_a_regional_prediction_is_specific():
-    verdict = judge(
-        scan(), Declared("b"), nuisances=known(slow(1, 50), as_artefact=True)
+    verdict = evaluate(
+        scan(), Declared("b"), confounds=known(slow(1, 50), as_artefact=True)
     )
     assert verdict.gate.passed
     assert verdict.gate.label == "specific"
@@ -71,8 +71,8 @@ def test_a_regional_prediction_is_specific():
 def test_what_enters_both_is_named(as_artefact, label):
     cause = slow(1, 50)
     scored = scan(signal=0.0, cause=cause, strength=2.0)
-    nuisances = known(cause, as_artefact=as_artefact)
-    verdict = judge(scored, Declared("b"), nuisances=nuisances)
+    confounds = known(cause, as_artefact=as_artefact)
+    verdict = evaluate(scored, Declared("b"), confounds=confounds)
     assert verdict.gate.passed
     assert verdict.gate.label == label
     assert not verdict.fit_for_feedback
@@ -82,18 +82,18 @@ def test_what_enters_both_is_named(as_artefact, label):
 
 
 def test_shared_drift_alone_is_no_signal():
-    verdict = judge(
+    verdict = evaluate(
         scan(signal=0.0, seed=3),
         Declared("a"),
-        nuisances=known(slow(1, 50), as_artefact=True),
+        confounds=known(slow(1, 50), as_artefact=True),
     )
     assert verdict.gate.r_with_drift > verdict.gate.r + 0.1
     assert not verdict.gate.passed
     assert verdict.gate.label in ("no signal", "undecided")
 
 
-def test_nothing_is_specific_without_nuisances():
-    verdict = judge(scan(), Declared("b"))
+def test_nothing_is_specific_without_confounds():
+    verdict = evaluate(scan(), Declared("b"))
     assert verdict.gate.passed
     assert verdict.gate.label == "undecided"
     assert verdict.specificity.not_known == ("every nuisance",)
@@ -102,7 +102,7 @@ def test_nothing_is_specific_without_nuisances():
 def test_few_volumes_are_undecided_not_worthless():
     scored = scan(signal=0.15, seed=5)
     short = OutOfFold(scored.predicted[:60], scored.measured[:60], ROIS)
-    verdict = judge(short, Declared("a"))
+    verdict = evaluate(short, Declared("a"))
     assert not verdict.gate.passed
     assert verdict.gate.label == "undecided"
     assert "too little data" in verdict.gate.reason
@@ -113,7 +113,7 @@ def test_other_subjects_take_away_what_all_share():
     scored = scan(signal=0.0, cause=shared, strength=2.0)
     others = tuple(slow(4, seed) + 2 * shared for seed in (70, 80, 90))
     scored = OutOfFold(scored.predicted, scored.measured, ROIS, others)
-    verdict = judge(scored, Declared("a"))
+    verdict = evaluate(scored, Declared("a"))
     assert verdict.gate.p_phase <= 0.05
     assert verdict.gate.p_other > 0.05
     assert verdict.gate.p == verdict.gate.p_other
@@ -124,11 +124,11 @@ def test_other_subjects_take_away_what_all_share():
 
 def test_a_contrast_is_judged_as_one_series():
     scored = scan()
-    verdict = judge(scored, Declared("a minus b", {"a": 1.0, "b": -1.0}))
+    verdict = evaluate(scored, Declared("a minus b", {"a": 1.0, "b": -1.0}))
     assert verdict.gate.weights == {"a": 1.0, "b": -1.0}
     assert verdict.gate.passed
     assert verdict.specificity.rank is None
-    difference = judge(
+    difference = evaluate(
         OutOfFold(
             scored.predicted[:, :1] - scored.predicted[:, 1:2],
             (scored.measured / scored.measured.std(axis=0))[:, :2] @ [[1.0], [-1.0]],
@@ -143,17 +143,17 @@ def test_unscored_volumes_are_left_out():
     scored = scan()
     predicted = scored.predicted.copy()
     predicted[:8] = np.nan
-    verdict = judge(OutOfFold(predicted, scored.measured, ROIS), Declared("a"))
+    verdict = evaluate(OutOfFold(predicted, scored.measured, ROIS), Declared("a"))
     assert verdict.n_volumes == N - 8
 
 
 def test_max_statistic_holds_over_rois():
-    verdict = judge(scan(signal=0.0, seed=7), Declared("a"))
+    verdict = evaluate(scan(signal=0.0, seed=7), Declared("a"))
     assert all(roi.p_max >= roi.p for roi in verdict.rois)
 
 
 def test_verdict_is_json_and_the_same_for_a_seed():
-    one, two = (judge(scan(), Declared("b")) for _ in range(2))
+    one, two = (evaluate(scan(), Declared("b")) for _ in range(2))
     text = msgspec.json.encode(one)
     assert text == msgspec.json.encode(two)
     assert msgspec.json.decode(text, type=Verdict) == one
@@ -198,15 +198,15 @@ def test_a_clock_predicts_a_slope_within_the_scan():
         folds=strict_folds(ONSETS_S),
         onsets_s=ONSETS_S,
     )
-    nuisances = Nuisances(time_control=np.repeat(control, 4, axis=1))
-    verdict = judge(scan(), Declared("a"), nuisances=nuisances)
+    confounds = Confounds(time_control=np.repeat(control, 4, axis=1))
+    verdict = evaluate(scan(), Declared("a"), confounds=confounds)
     assert verdict.specificity.controls["time polynomial, with drift"] > 0.3
 
 
 def test_wrong_series_and_targets_are_refused():
     scored = scan()
     with pytest.raises(ConfigError, match="the target needs V1, the model predicts a"):
-        judge(scored, Declared("V1"))
+        evaluate(scored, Declared("V1"))
     with pytest.raises(DataFileError, match=r"measured has shape \(457, 3\)"):
         OutOfFold(scored.predicted, scored.measured[:, :3], ROIS)
     with pytest.raises(DataFileError, match=r"others\[0\] has shape"):

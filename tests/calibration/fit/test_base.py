@@ -59,9 +59,9 @@ def test_rois_are_found_by_name_and_new_ones_start_at_zero(tmp_path):
     base = adapt_base(found, CHANNELS, ("c", "new"))
     x = torch.from_numpy(windows())
     with torch.inference_mode():
-        answers, whole = base.network(x), load_network(found)(x)
-    torch.testing.assert_close(answers[:, 0], whole[:, 2])
-    assert not answers[:, 1].any()
+        predictions, whole = base.network(x), load_network(found)(x)
+    torch.testing.assert_close(predictions[:, 0], whole[:, 2])
+    assert not predictions[:, 1].any()
     assert base.known == (True, False)
 
 
@@ -83,8 +83,8 @@ def test_unknown_rois_can_be_learned_through_the_earlier_head(tmp_path):
     x = torch.from_numpy(windows())
     with torch.inference_mode():
         features, whole = base.network.features(x).numpy(), load_network(found)(x)
-    answers = features @ base.earlier.weight + base.earlier.bias
-    np.testing.assert_allclose(answers, whole, atol=1e-5)
+    predictions = features @ base.earlier.weight + base.earlier.bias
+    np.testing.assert_allclose(predictions, whole, atol=1e-5)
 
 
 def test_a_start_has_no_head_to_carry(tmp_path):
@@ -110,8 +110,8 @@ def test_fewer_channels_pick_their_tokens_by_name(tmp_path, name):
             steps = len(old[key]) // 4
             assert torch.equal(value[:steps], old[key][2 * steps : 3 * steps])
     with torch.inference_mode():
-        answers = base.network(torch.from_numpy(windows(n_channels=2)))
-    assert np.isfinite(answers.numpy()).all()
+        predictions = base.network(torch.from_numpy(windows(n_channels=2)))
+    assert np.isfinite(predictions.numpy()).all()
     assert base.known == (True,) * 3
 
 

@@ -10,8 +10,8 @@ from rtbold.calibration.fit.head import ClosedFormHead  # noqa: E402
 from rtbold.calibration.fit.protocol import (  # noqa: E402
     Material,
     Pace,
+    ignore_progress,
     untimed,
-    untold,
 )
 from rtbold.calibration.fit.split import strict_folds  # noqa: E402
 from rtbold.calibration.fit.subject_ridge import fit_subject_ridge, ridge_tables  # noqa: E402
@@ -19,7 +19,7 @@ from rtbold.models.linear import LogBandPower  # noqa: E402
 
 
 def tables(windows):
-    pace = Pace("features", 10, now_s=untimed, tell=untold)
+    pace = Pace("features", 10, now_s=untimed, tell=ignore_progress)
     return ridge_tables(windows, CHANNELS, len(ROIS), pace)
 
 
@@ -95,8 +95,8 @@ def test_module_of_the_ridge_answers_as_predicted():
     ridge = fit_subject_ridge(tables(windows), target, np.arange(150), live=True)
     assert ridge.form[1] == 16.0
     with torch.inference_mode():
-        answers = ridge.module()(torch.from_numpy(windows.windows_uv[:5]))
-    np.testing.assert_allclose(ridge.predict(np.arange(5)), answers, atol=1e-3)
+        predictions = ridge.module()(torch.from_numpy(windows.windows_uv[:5]))
+    np.testing.assert_allclose(ridge.predict(np.arange(5)), predictions, atol=1e-3)
     power = LogBandPower()(torch.from_numpy(windows.windows_uv[:5]))
     assert power.shape == (5, 4 * 8 * 5)
 
@@ -104,7 +104,7 @@ def test_module_of_the_ridge_answers_as_predicted():
 def test_a_form_of_24_s_does_not_run_live():
     windows, bold = material(n=150)
     ridge = fit_subject_ridge(tables(windows), bold.astype(np.float32), np.arange(150))
-    long = type(ridge)(("none", 24.0), ridge.head, ridge.readings, ridge.channels)
+    long = type(ridge)(("none", 24.0), ridge.head, ridge.fit_features, ridge.channels)
     with pytest.raises(ValueError, match="24 s does not fit"):
         long.module()
 

@@ -65,8 +65,10 @@ def live_windows(events, eeg, bold):
     known = pipeline_settings(eeg, alignment, CARD, WindowSettings())
     engine = rig.RecordingModel()
     pipe = Pipeline(CARD, engine, known)
-    answers = rig.run(pipe, rig.stream(eeg.recording.rate_hz, simulated=False), events)
-    used = [a.tick.volume_index for a in answers if a.values is not None]
+    predictions = rig.run(
+        pipe, rig.stream(eeg.recording.rate_hz, simulated=False), events
+    )
+    used = [a.tick.volume_index for a in predictions if a.values is not None]
     return dict(zip(used, engine.windows, strict=True))
 
 

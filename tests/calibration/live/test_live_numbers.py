@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from rtbold.calibration.live.protocol import VolumeCount
-from rtbold.calibration.live.scan import LiveNumbers, said
+from rtbold.calibration.live.scan import LiveNumbers, in_words
 from rtbold.errors import RtboldError
 from rtbold.messages import MeasuredVolume
 
@@ -32,7 +32,7 @@ def test_onsets_show_another_count(off):
     assert len(numbers.wrong(count)) == 20
     with pytest.raises(RtboldError, match="20 of 20"):
         numbers.require(count, Path("scan"))
-    assert f"{off * TR_S:+.2f} s" in said(found[-1], TR_S)
+    assert f"{off * TR_S:+.2f} s" in in_words(found[-1], TR_S)
 
 
 def test_arrivals_show_a_source_that_is_ahead():

@@ -18,8 +18,8 @@ from rtbold.calibration.report.build import (
     Made,
     Sources,
     cleaning_words,
+    reference_r,
     report_content,
-    yardstick_r,
 )
 from rtbold.calibration.report.page import report_html
 from rtbold.calibration.settings import CalibrationSettings, ScanFiles
@@ -105,11 +105,11 @@ def test_a_model_that_cannot_be_explained_is_reported_all_the_same(result, monke
     assert "It could not be explained: the predictions" in report_html(made)
 
 
-def test_a_ridge_of_24_s_is_a_yardstick_where_it_is_another(result):
+def test_a_ridge_of_24_s_is_a_reference_where_it_is_another(result):
     folded = replace(result.folded, ridge=result.folded.ridge_live)
-    assert yardstick_r(replace(result, folded=folded)) is None
+    assert reference_r(replace(result, folded=folded)) is None
     worse = replace(result.folded, ridge=-result.folded.ridge_live)
-    r = yardstick_r(replace(result, folded=worse))
+    r = reference_r(replace(result, folded=worse))
     assert r == pytest.approx(-result.verdict.gate.r, abs=1e-6)
 
 

@@ -19,7 +19,7 @@ from rtbold.calibration.fit.folds import (  # noqa: E402
     read_scan,
 )
 from rtbold.calibration.fit.head import ClosedFormHead  # noqa: E402
-from rtbold.calibration.fit.protocol import Wish  # noqa: E402
+from rtbold.calibration.fit.protocol import CancellationToken  # noqa: E402
 from rtbold.calibration.fit.split import final_part, strict_folds  # noqa: E402
 from rtbold.calibration.fit.tail import Capture, Tail  # noqa: E402
 from rtbold.calibration.fit.target import fit_scaling  # noqa: E402
@@ -62,10 +62,10 @@ def short():
     return windows, measured(windows.onsets_s, bold)
 
 
-def one_fit(scan, name, wish=None, seed=0):
+def one_fit(scan, name, cancel=None, seed=0):
     windows, bold = scan
     session = read_scan(windows, bold, tiny_base(), strategy=STRATEGIES[name])
-    options = FitOptions(wish=wish or Wish(), seed=seed)
+    options = FitOptions(cancel=cancel or CancellationToken(), seed=seed)
     return fit_all(session, final_part(windows.onsets_s), options)
 
 
@@ -74,8 +74,8 @@ def test_module_answers_as_predicted(short, name):
     fit = one_fit(short, name)
     rows = np.array([3, 50, 119])
     with torch.inference_mode():
-        answers = fit.fitted.module()(torch.from_numpy(short[0].windows_uv[rows]))
-    np.testing.assert_allclose(fit.fitted.predict(rows), answers, atol=1e-4)
+        predictions = fit.fitted.module()(torch.from_numpy(short[0].windows_uv[rows]))
+    np.testing.assert_allclose(fit.fitted.predict(rows), predictions, atol=1e-4)
     assert not fit.fitted.module().training
     assert not any(
         isinstance(m, low_rank.LowRank) for m in fit.fitted.module().modules()
@@ -189,20 +189,20 @@ def test_ctrl_c_keeps_the_best_so_far_and_says_so(short, monkeypatch):
         take(self, rows)
 
     monkeypatch.setattr(training._Steps, "take", interrupted)
-    wish = Wish()
-    fit = one_fit(short, "all", wish)
+    cancel = CancellationToken()
+    fit = one_fit(short, "all", cancel)
     assert fit.fitted.interrupted
-    assert wish.interrupted
+    assert cancel.interrupted
     assert fit.fitted.notes["best_epoch"] == 0
-    again = one_fit(short, "all", wish)  # what is left gets its start, at once
+    again = one_fit(short, "all", cancel)  # what is left gets its start, at once
     assert len(taken) == 2
     rows = np.arange(5)
     np.testing.assert_array_equal(fit.fitted.predict(rows), again.fitted.predict(rows))
 
 
-def test_a_wish_ends_training_at_a_step(short):
+def test_a_cancellation_ends_training_at_a_step(short):
     asked = iter([False, False, True])
-    fit = one_fit(short, "last", Wish(asked=lambda: next(asked)))
+    fit = one_fit(short, "last", CancellationToken(requested=lambda: next(asked)))
     assert fit.fitted.interrupted
     assert len(fit.fitted.errors) == 1
 

@@ -64,13 +64,13 @@ class Rig:
     def hear(self, *received, now_s=1.0):
         self.feeds[-1].waiting.extend(received)
         self.controller.tick(now_s)
-        return self.news()
+        return self.notices()
 
-    def news(self):
-        return [(news.kind, news.text) for news in self.controller.news()]
+    def notices(self):
+        return [(notices.kind, notices.text) for notices in self.controller.notices()]
 
     def kinds(self):
-        return [kind for kind, _ in self.news()]
+        return [kind for kind, _ in self.notices()]
 
 
 def link(**fields):
@@ -113,9 +113,9 @@ def test_a_session_without_control_port_takes_no_commands():
 def test_a_bad_address_is_said_and_the_old_one_stays():
     rig = Rig()
     rig.controller.join(Address())
-    rig.news()
+    rig.notices()
     assert not rig.controller.join(Address("tcp://bad:1"))
-    [(kind, text)] = rig.news()
+    [(kind, text)] = rig.notices()
     assert kind == "trouble"
     assert "tcp://bad:1 cannot be joined" in text
     assert not rig.feeds[0].closed
@@ -126,7 +126,7 @@ def test_missing_key_files_are_said(tmp_path):
     lost = str(tmp_path / "no.key_secret")
     address = Address("tcp://a:5580", secret_file=lost, server_file=lost)
     assert not rig.controller.join(address)
-    assert "no.key_secret" in rig.news()[0][1]
+    assert "no.key_secret" in rig.notices()[0][1]
 
 
 def test_a_session_on_the_usual_port_is_offered_once():
@@ -138,7 +138,7 @@ def test_a_session_on_the_usual_port_is_offered_once():
     assert "demo" in text
     assert rig.feeds[0].closed
     rig.controller.tick(2.0)
-    assert rig.news() == []
+    assert rig.notices() == []
     assert not rig.controller.session_alive
 
 
@@ -165,9 +165,9 @@ def test_a_started_session_is_joined_on_its_own_ports():
 def test_two_sessions_are_not_started_from_one_window():
     rig = Rig()
     rig.controller.start(("run",))
-    rig.news()
+    rig.notices()
     assert not rig.controller.start(("run",))
-    assert "still runs" in rig.news()[0][1]
+    assert "still runs" in rig.notices()[0][1]
     assert len(rig.children) == 1
 
 
@@ -175,21 +175,21 @@ def test_a_session_that_cannot_start_is_said():
     rig = Rig()
     rig.next_child = FakeChild(problem="no such folder")
     assert not rig.controller.start(("run",))
-    assert rig.news() == [("trouble", "no such folder")]
+    assert rig.notices() == [("trouble", "no such folder")]
     assert not rig.controller.own
 
 
 def test_the_last_words_of_a_dead_session_are_said_once():
     rig = Rig()
     rig.controller.start(("run",))
-    rig.news()
+    rig.notices()
     rig.next_child.code, rig.next_child.words = 2, "no stream 'X'"
     [(kind, text)] = rig.hear()
     assert kind == "died"
     assert "no stream 'X'" in text
     assert "another session" not in text
     rig.controller.tick(2.0)
-    assert rig.news() == []
+    assert rig.notices() == []
     assert not rig.controller.session_alive
 
 
@@ -233,11 +233,11 @@ def test_the_goodbye_of_the_last_session_is_not_the_next_ones():
     rig.hear(link(session="s1"), hello(), bye())
     rig.next_child.code = 0
     rig.hear()
-    assert rig.controller.said_goodbye
+    assert rig.controller.bye_received
     first, rig.next_child = rig.next_child, FakeChild()
     rig.controller.start(("run",))
     assert first.left
-    assert not rig.controller.said_goodbye
+    assert not rig.controller.bye_received
     assert rig.controller.session_alive
     told = rig.hear(link(session="s2"), hello("s2"))
     assert told[-1] == ("greeting", "Another session is heard: demo.")
@@ -260,7 +260,7 @@ def test_an_address_where_nothing_speaks_is_doubted_once():
     rig.hear(nothing, now_s=1.0)
     assert rig.hear(nothing, now_s=3.9) == []
     [(kind, text)] = rig.hear(nothing, now_s=4.1)
-    assert kind == "doubt"
+    assert kind == "stale"
     assert "Nothing is heard from tcp://10.0.0.5:5580" in text
     assert rig.hear(nothing, now_s=99.0) == []
 

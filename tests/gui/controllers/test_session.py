@@ -177,8 +177,8 @@ def test_the_answer_to_the_newest_stop_is_kept(controller_of):
     controller.stop()
     controller.mark("a mark")
     controller.close()
-    assert "not now" in controller.stop_answer.words
+    assert "not now" in controller.stop_reply.words
     deaf = controller_of(FakeSession())
     deaf.connect_to(None)
     deaf.stop()
-    assert not deaf.stop_answer.ok
+    assert not deaf.stop_reply.ok

@@ -26,8 +26,8 @@ def test_no_session_at_the_address(dashboards):
     window = dashboards()
     port, control_port = free_ports()
     window.window.join(on_this_machine(port, control_port))
-    window.wait(lambda: window.word == "NO SESSION" and window.veils)
-    assert all(words for words in window.veils)
+    window.wait(lambda: window.word == "NO SESSION" and window.overlays)
+    assert all(words for words in window.overlays)
     assert "nothing has been heard" in window.status
     window.wait(lambda: f":{port}" in window.notices)
     assert not window.find("command_pause", QAbstractButton).isEnabled()
@@ -79,7 +79,7 @@ def test_a_feed_of_another_version(dashboards):
         window.wait(sent)
         assert "rtbold.hb/2" in window.status
         assert "same rtbold version" in window.status
-        assert window.veils
+        assert window.overlays
         assert window.state.fb is None
     window.wait(lambda: window.word == "NO SESSION")
 
@@ -155,7 +155,7 @@ def test_a_session_that_restarts_is_found_and_told_apart(dashboards, publishers)
     publishers("--speed", "4", ports=first.ports)
     window.wait(lambda: window.word == "OK")
     assert window.state.session != session
-    assert window.veils == []
+    assert window.overlays == []
     assert [summary.session for summary in window.state.finished] == [session]
     window.type("command_text", "again")
     window.click("command_mark")

@@ -96,7 +96,7 @@ def test_a_run_from_set_up_to_summary_by_clicks(dashboards, sessions, played):
         window.wait(lambda: shows_a_value(window))
         assert window.word == "OK", window.said()
         assert "SIMULATED EEG" in window.status
-        assert window.veils == []
+        assert window.overlays == []
         first = window.state.fb.volume_index
 
         pause = window.find("command_pause", QAbstractButton)
@@ -193,9 +193,9 @@ def test_a_killed_session_shows_within_two_seconds(dashboards, sessions):
     inlets = psutil.Process(session.process.pid).children(recursive=True)
     session.process.kill()
     killed_s = time.monotonic()
-    window.wait(lambda: window.veils and "NO HEARTBEAT" in window.word, SILENT_S)
+    window.wait(lambda: window.overlays and "NO HEARTBEAT" in window.word, SILENT_S)
     assert time.monotonic() - killed_s <= SILENT_S
-    plots, gauges = sorted(window.veils)
+    plots, gauges = sorted(window.overlays)
     assert plots.startswith("NO HEARTBEAT for")
     assert "last prediction" in plots
     assert gauges == "old"

@@ -178,7 +178,7 @@ def test_silence_and_a_goodbye_are_neutral_at_once(state, played):
     assert state.shown(played.now_s).kind == "neutral"
 
 
-def test_a_backlog_is_no_news(state, played):
+def test_a_backlog_is_no_notice(state, played):
     """The window froze for a minute: what was queued is as old as its stamps say."""
     old_s = played.now_s + LAG_S
     played.now_s += 60

@@ -8,7 +8,7 @@ from rtbold.gui.state.words import (
     STATUS_WORDS,
     Level,
     channel_words,
-    likeness_words,
+    ood_words,
     reason_words,
     status_words,
 )
@@ -45,5 +45,5 @@ def test_a_word_of_a_newer_publisher_is_named_as_it_came():
     [(None, "unknown"), (0.0, "ok"), (0.8, "ok"), (0.9, "near"), (1.0, "near"),
      (1.01, "beyond"), (50.0, "beyond")],
 )  # fmt: skip
-def test_likeness_in_words(unlikeness, level):
-    assert likeness_words(unlikeness).level == level
+def test_ood_score_in_words(unlikeness, level):
+    assert ood_words(unlikeness).level == level

@@ -2,7 +2,7 @@ import pytest
 from PyQt6.QtCore import Qt
 from PyQt6.QtWidgets import QLabel, QPushButton
 
-from rtbold.gui.views.closing import CloseDialog, FarewellDialog
+from rtbold.gui.views.closing import CloseDialog, ClosingDialog
 
 
 @pytest.mark.parametrize("choice", ["leave", "stop", "cancel"])
@@ -30,8 +30,8 @@ def test_it_says_where_the_session_is(qtbot):
     assert "joined, on another machine" in words
 
 
-def test_the_farewell_counts_down_and_says_when_it_is_late(qtbot):
-    dialog = FarewellDialog()
+def test_the_closing_dialog_counts_down_and_says_when_it_is_late(qtbot):
+    dialog = ClosingDialog()
     qtbot.addWidget(dialog)
     dialog.set_left(3)
     assert "3 s" in dialog.words.text()

@@ -10,18 +10,18 @@ from rtbold.gui.views.closing import AGAIN_S, Closing
 
 class Commands:
     def __init__(self):
-        self.n_stops, self.stop_answer = 0, None
+        self.n_stops, self.stop_reply = 0, None
 
     def stop(self):
         self.n_stops += 1
-        self.stop_answer = None
+        self.stop_reply = None
 
     def answer(self, *, ok, words=""):
-        self.stop_answer = CommandResult("stop", "", ok=ok, words=words)
+        self.stop_reply = CommandResult("stop", "", ok=ok, words=words)
 
 
 class Controller:
-    own, child_runs, session_alive, said_goodbye = True, True, True, False
+    own, child_runs, session_alive, bye_received = True, True, True, False
 
     def __init__(self):
         self.commands = Commands()

@@ -12,7 +12,7 @@ from architectures import CHANNELS, VARIANTS, made, windows  # noqa: E402
 
 from rtbold.bundle import store as bundle  # noqa: E402
 from rtbold.bundle.card import Card, Origin  # noqa: E402
-from rtbold.calibration.evaluate.likeness import FeatureScale, head_inputs  # noqa: E402
+from rtbold.calibration.evaluate.ood import FeatureScale, head_inputs  # noqa: E402
 from rtbold.engine.opening import open_engine  # noqa: E402
 from rtbold.engine.openvino import open_core  # noqa: E402
 from rtbold.engine.openvino_compile import float_products  # noqa: E402

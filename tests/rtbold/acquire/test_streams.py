@@ -6,8 +6,8 @@ from rtbold.acquire.streams import (
     FoundStream,
     KnownStream,
     StreamQuery,
-    choose,
     list_streams,
+    select_stream,
 )
 from rtbold.errors import AmbiguousStream, StreamNotFound
 
@@ -28,19 +28,19 @@ MARKERS = FoundStream("trig", "Markers", "lab-a", "s4", "u4", 0.0, 1, "string")
     ],
 )
 def test_the_one_that_fits_is_chosen(query, expected):
-    assert choose([MARKERS, CAP], query) is expected
+    assert select_stream([MARKERS, CAP], query) is expected
 
 
 def test_the_type_decides_between_streams_of_one_name():
     other_type = replace(CAP, type="Quality", uid="u9")
-    assert choose([other_type, CAP], StreamQuery(name="cap")) is CAP
+    assert select_stream([other_type, CAP], StreamQuery(name="cap")) is CAP
 
 
 def test_nothing_that_fits_lists_what_is_there():
     with pytest.raises(StreamNotFound, match=r"name 'nap'(.|\n)*'trig'(.|\n)*--wait"):
-        choose([MARKERS], StreamQuery(name="nap"))
+        select_stream([MARKERS], StreamQuery(name="nap"))
     with pytest.raises(StreamNotFound, match="No LSL stream answered at all"):
-        choose([], StreamQuery())
+        select_stream([], StreamQuery())
 
 
 @pytest.mark.parametrize(
@@ -53,7 +53,7 @@ def test_nothing_that_fits_lists_what_is_there():
 )
 def test_several_that_fit_are_refused_with_a_way_to_pick(found, hint):
     with pytest.raises(AmbiguousStream, match=hint) as caught:
-        choose(found, StreamQuery())
+        select_stream(found, StreamQuery())
     for stream in found:
         assert repr(stream.host) in str(caught.value)
         assert repr(stream.source_id) in str(caught.value)
@@ -62,16 +62,16 @@ def test_several_that_fit_are_refused_with_a_way_to_pick(found, hint):
 def test_the_old_host_is_preferred_in_a_session():
     returned = replace(CAP, uid="u6", source_id="new")
     known = KnownStream(CAP.host, CAP.source_id, CAP.uid)
-    assert choose([TWIN_CAP, returned], StreamQuery(), known) is returned
+    assert select_stream([TWIN_CAP, returned], StreamQuery(), known) is returned
 
 
 def test_two_on_the_old_host_are_told_apart_by_source_id_or_refused():
     known = KnownStream(CAP.host, "s1", "gone")
     same = replace(CAP, uid="u7")
     new = replace(CAP, uid="u8", source_id="new")
-    assert choose([new, same], StreamQuery(), known) is same
+    assert select_stream([new, same], StreamQuery(), known) is same
     with pytest.raises(AmbiguousStream):
-        choose([new, replace(new, uid="u9")], StreamQuery(), known)
+        select_stream([new, replace(new, uid="u9")], StreamQuery(), known)
 
 
 def test_a_listing_says_what_has_no_rate():

@@ -9,11 +9,11 @@ from rtbold.acquire.triggers import (
     EventGate,
     RisingEdges,
     channel_markers,
-    choose_label,
     find_channel,
     labelled,
     marker_labels,
     same_label,
+    select_label,
 )
 from rtbold.errors import AmbiguousStream, StreamMismatch
 from rtbold.messages import (
@@ -60,12 +60,12 @@ def test_labels_differ_in_blanks_case_and_group_only():
 
 
 def test_one_label_is_chosen_several_are_not():
-    assert choose_label(set()) is None
-    assert choose_label({"R128"}) == "R128"
-    assert choose_label({"R128", "S  1"}, "S1") == "S  1"
-    assert choose_label({"R128"}, "S1") is None
+    assert select_label(set()) is None
+    assert select_label({"R128"}) == "R128"
+    assert select_label({"R128", "S  1"}, "S1") == "S  1"
+    assert select_label({"R128"}, "S1") is None
     with pytest.raises(AmbiguousStream, match=r"'R128', 'S  1'.*--trigger"):
-        choose_label({"R128", "S  1"})
+        select_label({"R128", "S  1"})
 
 
 def test_a_wanted_label_is_passed_on_in_the_wanted_spelling():

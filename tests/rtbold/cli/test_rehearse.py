@@ -11,7 +11,7 @@ from rtbold.config import RunSettings
 from rtbold.errors import ConfigError, RtboldError
 from rtbold.messages import Check
 from rtbold.preflight.go_no_go import Figures, RecordingFigures
-from rtbold.preflight.rehearse import Outcome, Stage
+from rtbold.preflight.rehearse import RehearsalResult, Stage
 
 STAGE = Stage("running", 30.0, 20.0, "volume 7: ok, +0.512")
 LOOK = Check("triggers", "warn", "none came", "normal before the scanner starts")
@@ -35,7 +35,7 @@ def outcome(verdict="go", **changes):
         "rehearsed": (GOOD,) if verdict == "go" else (GOOD, BAD),
         "figures": FIGURES,
     }
-    return Outcome(**{**known, **changes})
+    return RehearsalResult(**{**known, **changes})
 
 
 @pytest.fixture

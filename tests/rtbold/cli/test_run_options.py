@@ -6,7 +6,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from rtbold.cli.options import AskedRun, RunOptions, takes_run_options
+from rtbold.cli.options import RequestedRun, RunOptions, takes_run_options
 from rtbold.config import RunSettings
 from rtbold.errors import ConfigError
 
@@ -28,7 +28,7 @@ def asked_for(arguments):
     """Return what a command gets from a command line."""
     got = []
 
-    def keep(asked: AskedRun, more: int = 7) -> None:
+    def keep(asked: RequestedRun, more: int = 7) -> None:
         got.append((asked, more))
 
     app = typer.Typer()
@@ -59,14 +59,14 @@ def test_every_setting_has_an_option():
     ],
 )
 def test_arguments_ask_for_the_same_session(settings):
-    asked = AskedRun(settings, Path("subjects of all"))
+    asked = RequestedRun(settings, Path("subjects of all"))
     again, more = asked_for(asked.arguments())
     assert again == asked
     assert more == 7
 
 
 def test_nothing_given_is_nothing_said():
-    assert AskedRun(RunSettings()).arguments() == []
+    assert RequestedRun(RunSettings()).arguments() == []
 
 
 def test_a_file_stands_under_the_options(tmp_path):
@@ -84,7 +84,7 @@ def test_a_wrong_value_is_said_before_the_command_begins():
 
 
 def test_own_options_go_over_those_of_a_session():
-    def keep(asked: AskedRun, duration: float = 300.0) -> None:
+    def keep(asked: RequestedRun, duration: float = 300.0) -> None:
         """Say it."""
 
     command = takes_run_options(keep)

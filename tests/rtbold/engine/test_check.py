@@ -11,10 +11,10 @@ from rtbold.engine.check import (
     SMALLEST_SD,
     WINDOWS_AT_OPENING,
     Deviation,
-    answers_of,
     deviation,
     disturbed,
     disturbed_checks,
+    predictions_of,
     verify,
     why_refused,
     with_disturbed,
@@ -132,7 +132,7 @@ def test_an_engine_that_is_right_on_the_check_windows_alone_is_refused(tmp_path)
     made = write_checked(tmp_path)
     check = read_check(made)
     clipped = Clipped(check.bold.min(axis=0), check.bold.max(axis=0))
-    found = deviation(answers_of(clipped, check.eeg_uv), check.bold)
+    found = deviation(predictions_of(clipped, check.eeg_uv), check.bold)
     assert why_refused(found, made.card, "int8") is None
     with pytest.raises(EngineError, match=r"once the EEG is disturbed \("):
         verified(clipped, made)
@@ -207,4 +207,6 @@ def test_an_engine_for_larger_batches_sees_each_window_alone():
             return super().__call__(eeg_uv)
 
     x = np.random.default_rng(0).standard_normal((3, 19, 3200)).astype(np.float32)
-    np.testing.assert_array_equal(answers_of(Pair(), x, n_batch=2), layered_answer(x))
+    np.testing.assert_array_equal(
+        predictions_of(Pair(), x, n_batch=2), layered_answer(x)
+    )

@@ -2,7 +2,7 @@ import pytest
 
 from rtbold.errors import DomainRefused
 from rtbold.messages import Check
-from rtbold.preflight.checks import asked, decided, tried, verdict_of, why_of
+from rtbold.preflight.checks import decided, gate_finding, tried, verdict_of, why_of
 
 
 def test_the_first_rule_that_holds_decides():
@@ -51,11 +51,11 @@ def test_a_gate_refuses_lets_pass_or_lets_pass_with_a_reason():
         raise DomainRefused("not on this stream")
 
     options = {"found": "fine", "override": "--allow-x"}
-    refused = asked("gate", refuse, **options)
+    refused = gate_finding("gate", refuse, **options)
     assert (refused.state, refused.found) == ("fail", "not on this stream")
     assert (refused.must, refused.override) == (True, "--allow-x")
-    assert asked("gate", lambda: (), **options).found == "fine"
-    allowed = asked("gate", lambda: ("unvalidated",), **options)
+    assert gate_finding("gate", lambda: (), **options).found == "fine"
+    allowed = gate_finding("gate", lambda: ("unvalidated",), **options)
     assert allowed.state == "warn"
     assert "--allow-x" in allowed.found
     assert "'unvalidated'" in allowed.found

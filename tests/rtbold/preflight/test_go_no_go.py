@@ -5,7 +5,7 @@ import pytest
 
 from rtbold.client import DEAD_AFTER_S
 from rtbold.preflight.checks import verdict_of, why_of
-from rtbold.preflight.go_no_go import Figures, RecordingFigures, judge
+from rtbold.preflight.go_no_go import Figures, RecordingFigures, evaluate
 
 RECORDED = RecordingFigures(
     path="x.xdf", n_samples=60_000, n_markers=142, n_bytes=10_000_000,
@@ -28,7 +28,7 @@ ALL = [
 
 
 def states(figures, **options):
-    found = judge(figures, **options)
+    found = evaluate(figures, **options)
     return {f.name: f.state for f in found if f.state != "ok"}, found
 
 
@@ -137,12 +137,12 @@ def test_of_a_session_that_never_began_only_that_is_said():
     empty = Figures(
         asked_s=300.0, tr_s=0.0, locked=True, returncode=1, said="no stream"
     )
-    (only,) = judge(empty)
+    (only,) = evaluate(empty)
     assert (only.state, only.found) == ("fail", "ended with exit code 1: no stream")
 
 
 def test_an_interrupted_session_is_a_no_go_and_nothing_else():
-    (only,) = judge(replace(GOOD, interrupted=True))
+    (only,) = evaluate(replace(GOOD, interrupted=True))
     assert only.state == "fail"
     assert "interrupted" in only.found
 

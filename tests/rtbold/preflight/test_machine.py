@@ -43,7 +43,7 @@ def states(found):
 )
 def test_the_loopback_is_judged(changed, name, state, text):
     found = {
-        check.name: check for check in doctor.judge_loopback(GOOD_LOOPBACK | changed)
+        check.name: check for check in doctor.loopback_checks(GOOD_LOOPBACK | changed)
     }
     assert found[name].state == state
     assert text in found[name].found
@@ -198,11 +198,11 @@ def test_the_machine_itself_is_described():
 
 
 def test_a_lowered_priority_is_a_warning_that_says_by_what():
-    check = checks.judge_priority(["niceness 5", "policy batch"])
+    check = checks.priority_check(["niceness 5", "policy batch"])
     assert (check.name, check.state) == ("priority", "warn")
     assert "niceness 5, policy batch" in check.found
     assert "nice" in check.advice
-    assert checks.judge_priority([]).state == "ok"
+    assert checks.priority_check([]).state == "ok"
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="threads have priorities")

@@ -16,8 +16,8 @@ from rtbold.messages import Check
 from rtbold.preflight import rehearse as session_rehearsal
 from rtbold.preflight.go_no_go import RecordingFigures
 from rtbold.preflight.rehearse import (
-    Outcome,
     Rehearsal,
+    RehearsalResult,
     RehearsalSettings,
     Stage,
     rehearsed_run,
@@ -162,8 +162,8 @@ def rehearse(world, **changes):
     )
     rehearsal = Rehearsal(settings, world, stopping=lambda: world.stopping)
     told = list(rehearsal.steps())
-    assert [isinstance(one, Outcome) for one in told].count(True) == 1
-    assert isinstance(told[-1], Outcome)
+    assert [isinstance(one, RehearsalResult) for one in told].count(True) == 1
+    assert isinstance(told[-1], RehearsalResult)
     return told[-1], told
 
 
@@ -259,7 +259,7 @@ def test_an_interrupt_is_answered_before_the_session_has_closed(world, tmp_path)
     settings = RehearsalSettings(run=RUN, arguments=lambda _: [], duration_s=SECONDS)
     rehearsal = Rehearsal(settings, world, stopping=lambda: world.stopping)
     for told in rehearsal.steps():
-        if isinstance(told, Outcome):
+        if isinstance(told, RehearsalResult):
             assert world.events == ["started", "asked"]
             assert told.why == ("session: interrupted before its end",)
     assert world.events == ["started", "asked", "closed"]

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from rtbold.errors import RtboldError
-from rtbold.publish.control import Answers, ControlCommand, answer
+from rtbold.publish.control import ControlCommand, Replies, reply_to
 from rtbold.publish.wire import decode
 
 GOLDEN = Path(__file__).resolve().parents[2] / "golden"
@@ -15,14 +15,14 @@ def refuse(command):
 
 
 def ask(request, on_command=refuse, latest=lambda topic: None):
-    answers = Answers(
+    answers = Replies(
         on_command=on_command,
         latest=latest,
         now_lsl_s=lambda: 12.5,
         now_unix_s=lambda: 1795348392.1234,
     )
     payload = request if isinstance(request, bytes) else json.dumps(request).encode()
-    return json.loads(answer(payload, answers))
+    return json.loads(reply_to(payload, answers))
 
 
 def golden(topic):

@@ -12,7 +12,7 @@ import zmq
 
 from rtbold.client import CurveKeys, Subscriber, request
 from rtbold.errors import ConfigError, PortInUse, RtboldError
-from rtbold.publish.control import Answers, Control
+from rtbold.publish.control import Control, Replies
 from rtbold.publish.feed import Feed, FeedStopped
 from rtbold.publish.sockets import FeedSettings, ServerKeys, create_keys
 from rtbold.publish.wire import Eeg, Log, decode
@@ -275,7 +275,7 @@ def test_control_serves_req_and_survives_a_broken_handler(feed):
     def broken(command):
         raise KeyError(command.op)
 
-    answers = Answers(on_command=broken, latest=feed.latest, now_lsl_s=time.monotonic,
+    answers = Replies(on_command=broken, latest=feed.latest, now_lsl_s=time.monotonic,
                       now_unix_s=time.time)  # fmt: skip
     with Control(FeedSettings(port=0), answers) as control:
         address = f"tcp://127.0.0.1:{control.port}"
@@ -292,7 +292,7 @@ def test_control_serves_req_and_survives_a_broken_handler(feed):
 
 
 def test_control_port_in_use_names_its_own_option(feed):
-    answers = Answers(on_command=lambda command: None, latest=feed.latest,
+    answers = Replies(on_command=lambda command: None, latest=feed.latest,
                       now_lsl_s=time.monotonic, now_unix_s=time.time)  # fmt: skip
     settings = FeedSettings(port=feed.port, port_option="--control-port")
     with pytest.raises(PortInUse, match=r"--control-port N") as caught:

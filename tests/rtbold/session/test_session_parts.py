@@ -5,7 +5,7 @@ import pipeline_rig as rig
 import pytest
 from bundles import write_tiny
 
-from rtbold.acquire.streams import FoundStream, StreamQuery, choose
+from rtbold.acquire.streams import FoundStream, StreamQuery, select_stream
 from rtbold.acquire.triggers import TriggerChannel, TriggerStream
 from rtbold.bundle.card import Cleaning, Origin
 from rtbold.config import RunSettings
@@ -52,12 +52,12 @@ def test_two_marker_streams_of_one_name_are_told_apart_by_their_computers():
     on = [
         FoundStream("M", "Markers", h, h, h, 0.0, 1, "string") for h in ("lab-a", "b")
     ]
-    assert choose(on, trigger_source(run).query).host == "lab-a"
+    assert select_stream(on, trigger_source(run).query).host == "lab-a"
     unsaid = trigger_source(RunSettings(trigger_stream="M"))
     with pytest.raises(AmbiguousStream, match=r"--trigger-host HOST"):
-        choose(on, unsaid.query)
+        select_stream(on, unsaid.query)
     with pytest.raises(AmbiguousStream, match=r"--trigger-stream NAME"):
-        choose(
+        select_stream(
             [on[0], replace(on[1], name="N")],
             StreamQuery(type="Markers", name_option="--trigger-stream"),
         )

@@ -5,7 +5,7 @@ from bundles import ROIS, tiny_card
 from rtbold.bundle.card import Contrast, Normalisation
 from rtbold.messages import BoldPrediction, MeasuredVolume, Tick
 from rtbold.publish.wire import TruthScore
-from rtbold.session.truth import SessionTruth, said
+from rtbold.session.truth import SessionTruth, score_text
 
 TR_S = 2.1
 
@@ -198,6 +198,6 @@ def test_the_score_after_the_run_is_named_zero_phase():
 
 def test_a_score_in_words():
     few = TruthScore(r=None, low=None, high=None, n_eff=12.34, n=20)
-    assert said(few) == "R not enough (12.3 of 20 volumes)"
+    assert score_text(few) == "R not enough (12.3 of 20 volumes)"
     enough = TruthScore(r=0.4, low=0.1, high=0.6, n_eff=50, n=90)
-    assert said(enough) == "R +0.400 [+0.100, +0.600]"
+    assert score_text(enough) == "R +0.400 [+0.100, +0.600]"

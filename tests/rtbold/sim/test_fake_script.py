@@ -128,7 +128,7 @@ def test_default_script_shows_every_kind_of_trouble():
     assert sum(a.n_lost > 0 for a in around) == 3  # once for each gap
 
 
-def test_likeness_falls_at_one_place_of_each_round():
+def test_ood_score_passes_its_limit_at_one_place_of_each_round():
     rows = first(default_script(), 80)
     unlike = [k for k, row in enumerate(rows) if row.around.unlikeness > 1]
     assert unlike == [57, 58]

@@ -210,7 +210,7 @@ def test_a_volume_that_began_with_another_trigger_is_no_pair(off):
     assert found.misnumbered.by_onset
     assert found.misnumbered.off_s == pytest.approx(off * TR_S)
     assert found.misnumbered.source_index == 7
-    assert found.in_doubt
+    assert found.is_uncertain
     for k, state in enumerate(states):
         assert np.isnan(state.predicted).all()
         assert state.measured.tolist() == [1, 2, 3]
@@ -243,7 +243,7 @@ def test_a_volume_that_comes_before_its_trigger_waits_and_is_then_judged():
         about = volume(k, (1, 2, 3), began=k - 2)
         state = found.measured(about)
         assert state is None or np.isnan(state.predicted).all()
-        assert found.in_doubt or k < 3
+        assert found.is_uncertain or k < 3
     assert found.n_misnumbered == 30
     assert found.misnumbered.off_s == pytest.approx(-2 * TR_S)
     assert found.after_run() is None
@@ -256,7 +256,7 @@ def test_a_volume_that_came_just_before_its_trigger_is_judged_when_that_comes():
             found.predicted(prediction(k - 1, [1.0, 2.0, 3.0]))
         state = found.measured(volume(k, (1, 2, 3), began=k - 1, late=0.9))
         assert np.isnan(state.predicted).all()
-        assert found.in_doubt == (k >= 1)
+        assert found.is_uncertain == (k >= 1)
     assert found.misnumbered.off_s == pytest.approx(-TR_S)
     assert found.n_misnumbered == 9
 

@@ -93,28 +93,28 @@ def test_a_second_tells_whether_it_is_real(page, scene):
     assert page.target.words.kind == "hold"
 
 
-def test_silence_veils_every_plot_within_two_seconds(page, scene):
+def test_silence_covers_every_plot_within_two_seconds(page, scene):
     refresh(page, scene)
-    assert page._veils[0].isHidden()
+    assert page._overlays[0].isHidden()
     refresh(page, scene, later_s=1.9)
-    words = page._veils[0].words
+    words = page._overlays[0].words
     assert words.startswith("NO HEARTBEAT for")
     assert "last prediction" in words
-    assert page._veils[0].isVisible()
-    assert page._veils[1].isVisible()
-    covered = page._veils[0].parentWidget()
+    assert page._overlays[0].isVisible()
+    assert page._overlays[1].isVisible()
+    covered = page._overlays[0].parentWidget()
     for plot in (page.plot, page.tabs):
         assert covered.isAncestorOf(plot)
     scene.volumes(1)
     refresh(page, scene)
-    assert page._veils[0].isHidden()
+    assert page._overlays[0].isHidden()
 
 
 def test_an_empty_page_says_what_to_do(page):
     page.refresh(DashboardState(), 1.0)
     assert page.status.headline.word == "NO SESSION"
     assert "set-up page" in page.status.headline.do
-    assert page._veils[0].words == "NO SESSION"
+    assert page._overlays[0].words == "NO SESSION"
 
 
 def test_bad_channels_are_counted_on_their_tab(page, scene):
@@ -247,11 +247,11 @@ def test_a_fault_in_one_part_covers_it_and_stops_no_other(page, scene, monkeypat
             refresh(page, scene)
         assert page.status.headline.word == "INVALID"
         assert page.clock.facts.volume == "20"
-        (veil,) = page.target.findChildren(StaleOverlay)
-        assert veil.words == FAULT
+        (overlay,) = page.target.findChildren(StaleOverlay)
+        assert overlay.words == FAULT
         with pytest.raises(ZeroDivisionError):
             refresh(page, scene, later_s=5.0)
         assert any("NO HEARTBEAT" in v.words for v in page.findChildren(StaleOverlay))
     refresh(page, scene)
-    assert veil.words == ""
-    assert not veil.isVisible()
+    assert overlay.words == ""
+    assert not overlay.isVisible()

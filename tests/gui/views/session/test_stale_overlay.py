@@ -17,32 +17,32 @@ def covered(qtbot):
 
 
 def test_it_covers_everything_and_follows_the_size(covered):
-    veil = StaleOverlay(DARK, covered)
-    assert veil.isHidden()
+    overlay = StaleOverlay(DARK, covered)
+    assert overlay.isHidden()
     alive = covered.grab().toImage()
-    veil.say("NO HEARTBEAT for 3 s\nlast prediction 12:03:14")
-    assert not veil.isHidden()
-    assert veil.geometry() == covered.rect()
+    overlay.say("NO HEARTBEAT for 3 s\nlast prediction 12:03:14")
+    assert not overlay.isHidden()
+    assert overlay.geometry() == covered.rect()
     assert covered.grab().toImage() != alive
     covered.resize(500, 300)
-    assert veil.geometry() == covered.rect()
-    veil.say("")
-    assert veil.isHidden()
+    assert overlay.geometry() == covered.rect()
+    overlay.say("")
+    assert overlay.isHidden()
 
 
 @pytest.mark.usefixtures("real_letters")
 def test_the_words_change_while_it_lasts(covered):
-    veil = StaleOverlay(DARK, covered)
-    veil.say("for 3 s")
+    overlay = StaleOverlay(DARK, covered)
+    overlay.say("for 3 s")
     before = covered.grab().toImage()
-    veil.say("for 4 s")
-    assert veil.words == veil.accessibleName() == "for 4 s"
+    overlay.say("for 4 s")
+    assert overlay.words == overlay.accessibleName() == "for 4 s"
     assert covered.grab().toImage() != before
-    veil.set_colours(LIGHT)
+    overlay.set_colours(LIGHT)
     assert covered.grab().toImage() != before
 
 
 def test_what_is_below_can_still_be_clicked(covered, qtbot):
-    veil = StaleOverlay(DARK, covered)
-    veil.say("old")
-    assert veil.testAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
+    overlay = StaleOverlay(DARK, covered)
+    overlay.say("old")
+    assert overlay.testAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)

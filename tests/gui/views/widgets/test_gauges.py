@@ -11,8 +11,8 @@ from rtbold.gui.state.signals import Vigilance
 from rtbold.gui.views.widgets.gauges import (
     SYMBOLS,
     Gauges,
-    likeness_reading,
-    vigilance_reading,
+    ood_gauge,
+    vigilance_gauge,
 )
 
 
@@ -34,8 +34,8 @@ def gauges(qtbot):
         (None, "not known", "muted", None),
     ],
 )
-def test_likeness(unlikeness, word, role, mark):
-    reading = likeness_reading(unlikeness)
+def test_ood_score(unlikeness, word, role, mark):
+    reading = ood_gauge(unlikeness)
 
     assert (reading.word, reading.role) == (word, role)
     assert reading.mark == (None if mark is None else pytest.approx(mark))
@@ -43,7 +43,7 @@ def test_likeness(unlikeness, word, role, mark):
 
 
 def test_vigilance_below_its_limit_is_left_of_it():
-    reading = vigilance_reading(Vigilance("drowsy?", -0.9, "why", -0.6))
+    reading = vigilance_gauge(Vigilance("drowsy?", -0.9, "why", -0.6))
 
     assert reading.role == "degraded"
     assert reading.mark < reading.limit < 0.5
@@ -51,13 +51,13 @@ def test_vigilance_below_its_limit_is_left_of_it():
 
 
 def test_vigilance_as_at_the_start_is_in_the_middle():
-    assert vigilance_reading(Vigilance("awake", 0.0, "why", -0.4)).mark == 0.5
-    assert vigilance_reading(Vigilance("awake", 9.0, "why", -0.4)).mark == 1.0
-    assert vigilance_reading(Vigilance("awake", math.log(4), "", -0.4)).mark == 1.0
+    assert vigilance_gauge(Vigilance("awake", 0.0, "why", -0.4)).mark == 0.5
+    assert vigilance_gauge(Vigilance("awake", 9.0, "why", -0.4)).mark == 1.0
+    assert vigilance_gauge(Vigilance("awake", math.log(4), "", -0.4)).mark == 1.0
 
 
 def test_vigilance_that_is_not_known_has_no_mark():
-    reading = vigilance_reading(Vigilance("unknown", None, "no band powers yet"))
+    reading = vigilance_gauge(Vigilance("unknown", None, "no band powers yet"))
 
     assert (reading.mark, reading.role) == (None, "muted")
     assert reading.why == "no band powers yet"
@@ -87,7 +87,7 @@ def test_nothing_known_at_all_is_said(gauges):
 
 
 def test_the_mark_is_drawn_where_the_reading_says(gauges):
-    gauges.readings = (gauges.readings[0], likeness_reading(1.5))
+    gauges.readings = (gauges.readings[0], ood_gauge(1.5))
 
     image = gauges.grab().toImage()
 
@@ -103,12 +103,12 @@ def test_the_mark_is_drawn_where_the_reading_says(gauges):
 
 def test_under_the_mouse_are_words(gauges):
     gauges.readings = (
-        vigilance_reading(Vigilance("awake", 0.0, "as at the start", -0.4)),
-        likeness_reading(0.5),
+        vigilance_gauge(Vigilance("awake", 0.0, "as at the start", -0.4)),
+        ood_gauge(0.5),
     )
 
     assert gauges.words_at(QPointF(50, 10)).startswith("Vigilance: awake\nas at the")
-    assert gauges.words_at(QPointF(50, 120)).startswith("Likeness: like the calib")
+    assert gauges.words_at(QPointF(50, 120)).startswith("OOD score: like the calib")
 
 
 @pytest.mark.parametrize("size", [(160, 60), (900, 60), (300, 400)])

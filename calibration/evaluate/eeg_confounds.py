@@ -28,7 +28,7 @@ _TINY_UV2: Final = 1e-12
 
 
 @dataclass(frozen=True, slots=True)
-class NuisanceSettings:
+class ConfoundSettings:
     """What the features need to know of the recording."""
 
     channels: tuple[str, ...]
@@ -55,7 +55,7 @@ class NuisanceSettings:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class WindowNuisances:
+class WindowConfounds:
     """Features of each window, by name: (volumes, columns)."""
 
     artefacts: dict[str, FloatArray]
@@ -73,9 +73,9 @@ class WindowNuisances:
         )
 
 
-def window_nuisances(
-    batches: Iterable[Float32Array], settings: NuisanceSettings
-) -> WindowNuisances:
+def window_confounds(
+    batches: Iterable[Float32Array], settings: ConfoundSettings
+) -> WindowConfounds:
     """Return the features of all windows.
 
     Parameters
@@ -106,7 +106,7 @@ def window_nuisances(
         # Beside a slice harmonic, but not on the lines of 1/TR around it.
         offset = 0.5 / settings.slices_per_tr
         artefacts["comb at slice rate"] = _comb(spectrum, slice_hz, offset=offset)
-    return WindowNuisances(artefacts, {"alpha/theta": np.concatenate(pieces)})
+    return WindowConfounds(artefacts, {"alpha/theta": np.concatenate(pieces)})
 
 
 def _means(features: dict[str, FloatArray]) -> dict[str, FloatArray]:

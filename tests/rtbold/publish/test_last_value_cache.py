@@ -3,7 +3,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from rtbold.publish.feed import Latecomers
+from rtbold.publish.feed import LastValueCache
 from rtbold.publish.wire import decode
 
 GOLDEN = Path(__file__).resolve().parents[2] / "golden"
@@ -16,7 +16,7 @@ def message(topic, t_lsl=100.0, seq=5):
 
 @pytest.fixture
 def late():
-    late = Latecomers()
+    late = LastValueCache()
     for topic in ("hello", "phase", "pred.fb", "pred.roi", "hb"):
         late.sent(message(topic))
     return late
@@ -59,7 +59,7 @@ def test_prediction_older_than_one_and_a_half_tr_is_not_resent(late):
 
 
 def test_without_hello_nobody_knows_how_old_is_too_old():
-    late = Latecomers()
+    late = LastValueCache()
     late.sent(message("pred.fb"))
     late.subscribe("", 100.0)
     assert late.due(100.0) == []
@@ -77,7 +77,7 @@ def test_second_subscriber_within_100_ms_waits_and_is_served(late):
 
 
 def test_wants_follows_subscriptions():
-    late = Latecomers()
+    late = LastValueCache()
     assert not late.wants("eeg")
     late.subscribe("ee", 0.0)
     assert late.wants("eeg")

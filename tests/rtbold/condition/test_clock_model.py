@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from rtbold.condition.stamps import History, Line, StampRuns, fit_line
+from rtbold.condition.clock_model import ClockModel, History, StampRuns, fit_clock_model
 
 RATE_HZ = 100
 PERIOD_S = 1 / RATE_HZ
@@ -42,8 +42,10 @@ def test_no_number_is_no_observation(bad):
 
 
 def fitted(excess_s, counts):
-    expected = Line(counts[-1], 100.0, PERIOD_S)
-    return fit_line(counts, expected.times_of(counts) + excess_s, expected=expected)
+    expected = ClockModel(counts[-1], 100.0, PERIOD_S)
+    return fit_clock_model(
+        counts, expected.times_of(counts) + excess_s, expected=expected
+    )
 
 
 @pytest.mark.parametrize("slope", [0, 5e-4, -5e-4, 0.1])

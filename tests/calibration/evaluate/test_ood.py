@@ -3,10 +3,10 @@ import pytest
 
 pytest.importorskip("torch")
 
-from rtbold.calibration.evaluate.likeness import FeatureScale, likeness_reference
+from rtbold.calibration.evaluate.ood import FeatureScale, ood_reference
 from rtbold.condition.spectra import WindowStatistics
 from rtbold.errors import DataFileError
-from rtbold.predict.likeness import Comparison, unlikeness
+from rtbold.predict.ood import Comparison, ood_score
 
 
 def statistics(n, *, level=0.0, seed=0):
@@ -28,31 +28,31 @@ def statistics(n, *, level=0.0, seed=0):
 
 def test_half_a_percent_of_the_calibration_itself_lies_beyond_the_limit():
     windows = statistics(2000)
-    found = likeness_reference(windows)
+    found = ood_reference(windows)
     compare = Comparison(found)
-    worst = [unlikeness(compare(w), found.spreads) / found.limit for w in windows]
+    worst = [ood_score(compare(w), found.spreads) / found.limit for w in windows]
     assert np.mean(np.array(worst) > 1) == pytest.approx(0.005, abs=0.004)
     assert (found.n_windows, found.groups) == (2000, "blocks")
 
 
 def test_drift_inside_the_scan_widens_what_is_taken_for_granted():
-    steady = likeness_reference(statistics(300))
+    steady = ood_reference(statistics(300))
     steps = [w for i in range(5) for w in statistics(60, level=0.5 * i, seed=i)]
-    drifting = likeness_reference(steps)
+    drifting = ood_reference(steps)
     assert drifting.spreads["level"].high > 1.5 * steady.spreads["level"].high
 
 
 def test_subjects_are_compared_with_the_other_subjects():
     windows = [w for i in range(4) for w in statistics(50, level=float(i), seed=i)]
-    found = likeness_reference(windows, group=np.repeat(np.arange(4), 50))
+    found = ood_reference(windows, group=np.repeat(np.arange(4), 50))
     assert found.groups == "subjects"
-    blind = likeness_reference(windows, group=np.tile(np.arange(4), 50))
+    blind = ood_reference(windows, group=np.tile(np.arange(4), 50))
     assert found.spreads["level"].high > blind.spreads["level"].high
 
 
 def test_features_are_scaled_by_the_other_blocks():
     features = np.random.default_rng(0).standard_normal((100, 400))
-    found = likeness_reference(statistics(100), features=features)
+    found = ood_reference(statistics(100), features=features)
     # Their own scale would give exactly 1 on average: held out they are further.
     assert found.spreads["features"].middle > 1.0
     assert found.spreads["features"].low is None
@@ -67,4 +67,4 @@ def test_a_feature_that_never_moved_does_not_rule():
 
 def test_too_short_a_scan_is_refused():
     with pytest.raises(DataFileError, match=r"59 windows.*60"):
-        likeness_reference(statistics(59))
+        ood_reference(statistics(59))

@@ -19,7 +19,7 @@ SCALE_FLOOR_S = 1e-6  # below what stamps resolve
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class ClockModel:
     """Time as a linear function of sample count."""
 
     count: float
@@ -35,9 +35,9 @@ class Line:
         since = np.asarray(counts - self.count, np.float64)
         return self.t_s + since * self.period_s
 
-    def shifted(self, seconds: float) -> "Line":
+    def shifted(self, seconds: float) -> "ClockModel":
         """Return the line `seconds` later."""
-        return Line(self.count, self.t_s + seconds, self.period_s)
+        return ClockModel(self.count, self.t_s + seconds, self.period_s)
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,9 +151,9 @@ def _weighted_line(
     return float(mean_excess - slope * mean_span), slope
 
 
-def fit_line(
-    counts: IntArray, stamps_s: FloatArray, *, expected: Line
-) -> tuple[Line, FloatArray]:
+def fit_clock_model(
+    counts: IntArray, stamps_s: FloatArray, *, expected: ClockModel
+) -> tuple[ClockModel, FloatArray]:
     """Fit a line that single late stamps do not move (Huber's loss, slope shrunk).
 
     Sums run over fresh arrays of given length without BLAS, so that equal input gives
@@ -182,7 +182,7 @@ def fit_line(
         scale_s = 1.4826 * float(np.median(sizes))
         weights = np.minimum(1.0, HUBER * scale_s / sizes)
     period_s = expected.period_s * (1 + slope)
-    return Line(expected.count, expected.t_s + level_s, period_s), residuals
+    return ClockModel(expected.count, expected.t_s + level_s, period_s), residuals
 
 
 class History:
@@ -261,16 +261,16 @@ class Chunk:
         return self.t_arrived_s - (t_s + (self.last - count) * period_s)
 
 
-class Arrivals:
+class ArrivalLags:
     """Tell a gap from a step of the stamps by how late chunks usually come.
 
-    Stamps that run ahead of the arrivals have stepped. The yardstick is the smallest
+    Stamps that run ahead of the arrivals have stepped. The reference is the smallest
     lag of the last 10 to 20 s: one slow chunk does not spoil it.
 
     Parameters
     ----------
     tolerance_s : by which lags may differ.
-    backlog_s : a lag above it is old data, and no yardstick.
+    backlog_s : a lag above it is old data, and no reference.
     """
 
     def __init__(self, tolerance_s: float, backlog_s: float) -> None:

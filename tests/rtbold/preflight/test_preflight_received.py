@@ -5,8 +5,8 @@ import pytest
 
 from rtbold.preflight.stream_checks import (
     ChannelLine,
-    HeardSamples,
-    HeardTriggers,
+    ReceivedSamples,
+    ReceivedTriggers,
     check_amplitude,
     check_clock,
     check_quality,
@@ -21,7 +21,7 @@ STREAM = rig.stream(250.0, host="eeg-pc")
 
 def samples(**changes):
     known = {"seconds": 6.0, "n_samples": 1500, "age_s": 0.03, "rate_hz": 250.0}
-    return HeardSamples(**{**known, **changes})
+    return ReceivedSamples(**{**known, **changes})
 
 
 @pytest.mark.parametrize(
@@ -105,7 +105,7 @@ def test_the_clock(changes, offsets_s, uncertainty_s, state, text):
 
 def triggers(*stamps_s, labels=None):
     seen = Counter({"R128": len(stamps_s)} if stamps_s else {})
-    return HeardTriggers(
+    return ReceivedTriggers(
         seconds=6.0, labels=Counter(labels) if labels else seen, stamps_s=stamps_s
     )
 

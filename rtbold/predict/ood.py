@@ -19,14 +19,14 @@ from rtbold.errors import ConfigError
 from rtbold.messages import Float32Array, FloatArray
 
 # This window is beyond the limit; too many of the last minute are.
-LikenessFact = Literal["unlike", "long_unlike"]
+OodFact = Literal["unlike", "long_unlike"]
 SHRINKAGE: Final = 0.02  # of the mean variance, onto the diagonal of each covariance
 TINY: Final = 1e-9  # a window of zeros has a logarithm
 SMALLEST_SPREAD: Final = 1e-3  # of a statistic; a constant one must not rule
 
 
 @dataclass(frozen=True)
-class LikenessSettings:
+class OodSettings:
     """How much of what lies beyond the limit is too much."""
 
     sustained_s: float = 60.0  # looked back on
@@ -48,10 +48,10 @@ class LikenessSettings:
 
 
 @dataclass(frozen=True, slots=True)
-class Likeness:
+class OodResult:
     """How one window compares with those of the calibration."""
 
-    fact: LikenessFact | None  # None: it is like them
+    fact: OodFact | None  # None: it is like them
     unlikeness: float | None  # 1: the limit; None: nothing to compare with
 
 
@@ -114,7 +114,7 @@ def _shrunk(covariance: FloatArray, kept: tuple[int, ...]) -> FloatArray:
     return np.asarray(part / mean + SHRINKAGE * np.eye(len(kept)))
 
 
-def unlikeness(
+def ood_score(
     statistics: dict[Statistic, float], spreads: dict[Statistic, Spread]
 ) -> float:
     """Return the worst statistic; 1: as far out as its own 99.5 % quantile.
@@ -142,7 +142,7 @@ def _width(difference: float) -> float:
     return max(difference, SMALLEST_SPREAD)
 
 
-class LikenessMonitor:
+class OodMonitor:
     """Compares each predicted window with the card; remembers the last minute.
 
     Parameters
@@ -156,14 +156,14 @@ class LikenessMonitor:
         reference: LikenessReference,
         *,
         tr_s: float,
-        settings: LikenessSettings | None = None,
+        settings: OodSettings | None = None,
     ) -> None:
         self._reference = reference
-        self._settings = settings or LikenessSettings()
+        self._settings = settings or OodSettings()
         self._compare = Comparison(reference) if reference.known else None
         n = max(round(self._settings.sustained_s / tr_s), 1)
         self._beyond: deque[bool] = deque(maxlen=n)
-        self._unlike = False
+        self._long_unlike = False
 
     def __call__(
         self,
@@ -171,7 +171,7 @@ class LikenessMonitor:
         *,
         features: float | None = None,
         skip: Iterable[int] = (),
-    ) -> Likeness:
+    ) -> OodResult:
         """Judge one window, (channels, 3200) microvolt, as the model got it.
 
         Parameters
@@ -180,22 +180,22 @@ class LikenessMonitor:
         skip : rows that were interpolated.
         """
         if self._compare is None:
-            return Likeness(None, None)
+            return OodResult(None, None)
         found = self._compare(window_statistics(window_uv), skip)
         if features is not None:
             found["features"] = features
-        value = unlikeness(found, self._reference.spreads) / self._reference.limit
+        value = ood_score(found, self._reference.spreads) / self._reference.limit
         self._beyond.append(value > 1)
         self._remember()
-        if self._unlike:
-            return Likeness("long_unlike", value)
-        return Likeness("unlike" if value > 1 else None, value)
+        if self._long_unlike:
+            return OodResult("long_unlike", value)
+        return OodResult("unlike" if value > 1 else None, value)
 
     def _remember(self) -> None:
         """Decide on the whole of the span: nothing is sustained before it is full."""
         assert self._beyond.maxlen is not None
         share = sum(self._beyond) / self._beyond.maxlen
-        if self._unlike:
-            self._unlike = share >= self._settings.recovered_share
+        if self._long_unlike:
+            self._long_unlike = share >= self._settings.recovered_share
         else:
-            self._unlike = share >= self._settings.sustained_share
+            self._long_unlike = share >= self._settings.sustained_share

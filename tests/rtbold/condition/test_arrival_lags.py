@@ -1,14 +1,14 @@
 import numpy as np
 import pytest
 
+from rtbold.condition.clock_model import ArrivalLags, Chunk
 from rtbold.condition.clocks import ForeignClock
-from rtbold.condition.stamps import Arrivals, Chunk
 
 NAN = float("nan")
 
 
 def arrivals(*lags_s):
-    judge = Arrivals(tolerance_s=0.5, backlog_s=1.0)
+    judge = ArrivalLags(tolerance_s=0.5, backlog_s=1.0)
     for lag_s in lags_s:
         judge.add(lag_s)
     return judge
@@ -25,7 +25,7 @@ def test_lag_is_the_age_of_the_newest_sample():
         ((0.02,), 3.0, 0.4, "gap"),
         ((0.02,), 20.0, -19.98, "step"),  # stamps run ahead of arrivals
         ((0.02,), -20.0, 20.02, "step"),
-        ((0.02, 0.9), 3.0, 0.02, "gap"),  # one slow chunk is no yardstick
+        ((0.02, 0.9), 3.0, 0.02, "gap"),  # one slow chunk is no reference
         ((), 3.0, 57.0, "gap"),  # first chunk, a backlog
         ((40.0,), 3.0, 37.0, "gap"),  # in a backlog
         ((), 20.0, -19.0, "step"),
@@ -42,7 +42,7 @@ def test_kind_of_a_jump(usual, seconds, lag_s, kind):
     [
         ((0.02,), (3.3, 3.02), 3.0),
         ((0.02,), (3.02, 0.4), 0.0),  # caught up
-        ((40.0,), (43.0,), 0.0),  # a backlog is no yardstick
+        ((40.0,), (43.0,), 0.0),  # a backlog is no reference
         ((0.02,), (), 0.0),
         ((), (3.0,), 0.0),
         ((0.02,), (NAN,), 0.0),

@@ -3,13 +3,13 @@ import pytest
 
 pytest.importorskip("torch")
 
-from rtbold.calibration.evaluate.eeg_nuisances import NuisanceSettings, window_nuisances
+from rtbold.calibration.evaluate.eeg_confounds import ConfoundSettings, window_confounds
 from rtbold.errors import ConfigError
 
 CHANNELS = ("FP1", "FP2", "T7", "T8", "CZ", "PZ", "O1", "O2")
 N = 12
 T_S = np.arange(3200) / 200
-SETTINGS = NuisanceSettings(CHANNELS, tr_s=2.1, slices_per_tr=38)
+SETTINGS = ConfoundSettings(CHANNELS, tr_s=2.1, slices_per_tr=38)
 
 
 def noise(seed=0):
@@ -56,30 +56,30 @@ CASES = {
 
 @pytest.mark.parametrize("name", CASES)
 def test_each_artefact_shows_in_its_own_feature(name):
-    found = window_nuisances([CASES[name]], SETTINGS)
+    found = window_confounds([CASES[name]], SETTINGS)
     assert rise(found.artefacts[name]) > 0.8
     assert set(found.artefacts) == {*CASES, "heart rate in EEG"}
 
 
 def test_heart_rate_is_found():
-    found = window_nuisances([grown(pulse(1.15))], SETTINGS)
+    found = window_confounds([grown(pulse(1.15))], SETTINGS)
     assert np.exp(found.artefacts["heart rate in EEG"][-1, 0]) == pytest.approx(
         1.15, abs=0.04
     )
 
 
 def test_vigilance_index_rises_with_posterior_alpha_and_falls_with_theta():
-    alpha = window_nuisances([grown(band(9, 11), rows=[5, 6, 7])], SETTINGS)
-    theta = window_nuisances([grown(band(4.5, 7.5))], SETTINGS)
+    alpha = window_confounds([grown(band(9, 11), rows=[5, 6, 7])], SETTINGS)
+    theta = window_confounds([grown(band(4.5, 7.5))], SETTINGS)
     assert rise(alpha.vigilance["alpha/theta"]) > 0.8
     assert rise(theta.vigilance["alpha/theta"]) < -0.8
 
 
 def test_batches_do_not_matter_and_gain_only_shifts():
     windows = noise()
-    whole = window_nuisances([windows], SETTINGS)
-    pieces = window_nuisances([windows[:5], windows[5:]], SETTINGS)
-    louder = window_nuisances([3 * windows], SETTINGS)
+    whole = window_confounds([windows], SETTINGS)
+    pieces = window_confounds([windows[:5], windows[5:]], SETTINGS)
+    louder = window_confounds([3 * windows], SETTINGS)
     for name, columns in whole.artefacts.items():
         assert columns.shape[0] == N
         np.testing.assert_allclose(pieces.artefacts[name], columns)
@@ -88,7 +88,7 @@ def test_batches_do_not_matter_and_gain_only_shifts():
 
 
 def test_summaries_and_features_have_the_promised_columns():
-    found = window_nuisances([noise()], SETTINGS)
+    found = window_confounds([noise()], SETTINGS)
     artefacts, vigilance = found.summaries()
     assert all(columns.shape == (N, 1) for columns in artefacts.values())
     assert vigilance["alpha/theta"].shape == (N, 1)
@@ -97,19 +97,19 @@ def test_summaries_and_features_have_the_promised_columns():
 
 
 def test_unknown_slices_and_few_channels_are_fine():
-    settings = NuisanceSettings(("CZ", "FZ"), tr_s=2.1)
-    found = window_nuisances([noise()[:, :2]], settings)
+    settings = ConfoundSettings(("CZ", "FZ"), tr_s=2.1)
+    found = window_confounds([noise()[:, :2]], settings)
     assert "comb at slice rate" not in found.artefacts
     assert all(np.isfinite(c).all() for c in found.artefacts.values())
 
 
 def test_flat_windows_stay_finite():
-    found = window_nuisances([np.zeros((2, 8, 3200), np.float32)], SETTINGS)
+    found = window_confounds([np.zeros((2, 8, 3200), np.float32)], SETTINGS)
     assert all(np.isfinite(c).all() for c in found.artefacts.values())
 
 
 def test_wrong_settings_are_refused():
     with pytest.raises(ConfigError, match="looks like ms"):
-        NuisanceSettings(CHANNELS, tr_s=2100)
+        ConfoundSettings(CHANNELS, tr_s=2100)
     with pytest.raises(ConfigError, match="count groups"):
-        NuisanceSettings(CHANNELS, tr_s=0.8, slices_per_tr=72)
+        ConfoundSettings(CHANNELS, tr_s=0.8, slices_per_tr=72)

@@ -1,4 +1,4 @@
-"""The reference of the likeness monitor, from the windows of a calibration.
+"""Reference of the out-of-distribution monitor, from the windows of a calibration.
 
 Quantiles come from windows that their own scale had not seen: each group (a stretch of
 the scan, or a subject) is compared with the others. Compared with itself, a scan looks
@@ -19,7 +19,7 @@ from rtbold.bundle import LikenessReference, Spread, Statistic
 from rtbold.condition import WindowStatistics, window_statistics
 from rtbold.errors import DataFileError
 from rtbold.messages import WINDOW_S, Float32Array, FloatArray
-from rtbold.predict import Comparison, unlikeness
+from rtbold.predict import Comparison, ood_score
 
 QUANTILES: Final = (0.005, 0.5, 0.995)
 N_BLOCKS: Final = 5
@@ -86,7 +86,7 @@ def blocks_of(n_windows: int) -> IntArray:
     return np.arange(n_windows) * N_BLOCKS // n_windows
 
 
-def likeness_reference(
+def ood_reference(
     windows: Sequence[WindowStatistics],
     *,
     group: IntArray | None = None,
@@ -119,7 +119,7 @@ def likeness_reference(
         name: _spread(np.array([w[name] for w in held_out]), name)
         for name in held_out[0]
     }
-    worst = [unlikeness(each, spreads) for each in held_out]
+    worst = [ood_score(each, spreads) for each in held_out]
     return msgspec.structs.replace(
         _scale(windows),
         spreads=spreads,

@@ -11,28 +11,28 @@ from typing import Final
 import numpy as np
 
 from rtbold.bundle import Bundle
+from rtbold.calibration.evaluate.confounds import Beside, Confounds, scan_confounds
 from rtbold.calibration.evaluate.intervals import conformal_intervals
-from rtbold.calibration.evaluate.likeness import (
+from rtbold.calibration.evaluate.nulls import random_phases
+from rtbold.calibration.evaluate.ood import (
     head_inputs,
-    likeness_reference,
+    ood_reference,
     statistics_of,
 )
-from rtbold.calibration.evaluate.nuisances import Beside, Nuisances, suspects
-from rtbold.calibration.evaluate.nulls import random_phases
 from rtbold.calibration.evaluate.scores import (
     Declared,
     OutOfFold,
     combined,
     score,
 )
-from rtbold.calibration.evaluate.verdict import ALPHA, VerdictSettings, judge
+from rtbold.calibration.evaluate.verdict import ALPHA, VerdictSettings, evaluate
 from rtbold.calibration.fit.folds import (
     KEPT,
     FinalFit,
     FitOptions,
     FoldedScan,
     Kept,
-    Session,
+    PreparedScan,
     fit_all,
     furthest_horizon,
 )
@@ -46,7 +46,7 @@ from rtbold.calibration.predictions import OutOfFoldPredictions
 from rtbold.calibration.result import (
     CalibrationResult,
     Choice,
-    Judged,
+    Evaluated,
     PublishedScore,
     TargetScore,
 )
@@ -73,7 +73,7 @@ class Candidates:
     scan: CalibrationScan
 
 
-def choose(candidates: Candidates) -> Choice:
+def select(candidates: Candidates) -> Choice:
     """Return what is kept, with the reasons."""
     settings = candidates.settings
     asked = settings.horizon
@@ -138,17 +138,17 @@ def evaluate_predictions(
     """Choose between the candidates, pass the verdicts, and fit on the whole scan."""
     aligned, declared = predictions.aligned, predictions.declared
     session = predictions.session
-    choice = choose(
+    choice = select(
         Candidates(
             aligned.settings, declared, aligned.base, predictions.folded, aligned.scan
         )
     )
     hooks.say("judging the predictions")
     folded = predictions.folded[choice.horizon_tr]
-    nuisances = _nuisances(aligned, folded)
+    confounds = _nuisances(aligned, folded)
     beside: Kept = KEPT[1 - KEPT.index(choice.kept)]
     judged = {
-        name: _judged(predictions, choice, nuisances, name=name)
+        name: _evaluated(predictions, choice, confounds, name=name)
         for name in (choice.kept, beside)
     }
     hooks.say("fitting the model that is kept, on the whole scan")
@@ -162,21 +162,21 @@ def evaluate_predictions(
         folded=folded,
         choice=choice,
         declared=declared,
-        nuisances=nuisances,
+        confounds=confounds,
         kept=judged[choice.kept],
         beside=judged[beside],
         intervals=conformal_intervals(getattr(folded, choice.kept), folded.target),
         published=published_score(session, choice, predictions.options),
         final=final,
-        likeness=likeness_reference(statistics, features=features),
+        likeness=ood_reference(statistics, features=features),
         head_inputs=features,
     )
 
 
-def _nuisances(aligned: AlignedScan, folded: FoldedScan) -> Nuisances:
+def _nuisances(aligned: AlignedScan, folded: FoldedScan) -> Confounds:
     """Return what else could explain the predictions."""
     scan, parts = aligned.scan, [fold.part for fold in folded.folds]
-    return suspects(
+    return scan_confounds(
         scan,
         aligned.card.channels,
         Beside(folded.scored, parts, scan.onsets_s[scan.volume]),
@@ -184,23 +184,23 @@ def _nuisances(aligned: AlignedScan, folded: FoldedScan) -> Nuisances:
     )
 
 
-def _judged(
+def _evaluated(
     predictions: OutOfFoldPredictions,
     choice: Choice,
-    nuisances: Nuisances,
+    confounds: Confounds,
     *,
     name: Kept,
-) -> Judged:
+) -> Evaluated:
     scan, folded = predictions.aligned.scan, predictions.folded[choice.horizon_tr]
     others = folded.others_on_grid(name, scan.volume, len(scan.bold))
     scored = replace(out_of_fold_of(folded, name, scan), others=others)
     settings = VerdictSettings(
         alpha=ALPHA / choice.n_choices, seed=predictions.aligned.settings.seed
     )
-    verdict = judge(
-        scored, predictions.declared, nuisances=nuisances, settings=settings
+    verdict = evaluate(
+        scored, predictions.declared, confounds=confounds, settings=settings
     )
-    return Judged(scored, verdict)
+    return Evaluated(scored, verdict)
 
 
 def _head_inputs(
@@ -211,7 +211,7 @@ def _head_inputs(
     if choice.kept == "ridge_live":
         found = session.tables.forms[final.ridge.form].features
     elif session.strategy.name == "head":
-        found = session.prepared.readings.features
+        found = session.prepared.fit_features.features
     else:
         batches = predictions.aligned.scan.batches()
         return head_inputs(final.fitted.module(), batches)
@@ -226,7 +226,7 @@ def _head_inputs(
 
 
 def published_score(
-    session: Session, choice: Choice, options: FitOptions
+    session: PreparedScan, choice: Choice, options: FitOptions
 ) -> PublishedScore | None:
     """Return R of each ROI on the last tenth, at horizon 0, drift left in.
 
@@ -250,7 +250,7 @@ def published_score(
         total = session.strategy.n_steps(len(part.train))
         pace = Pace("published split", total, now_s=options.now_s, tell=options.tell)
         fitted = session.strategy.fit(
-            session.prepared, task, pace=pace, wish=options.wish
+            session.prepared, task, pace=pace, cancel=options.cancel
         )
         predicted = fitted.predict(part.test)
     r = pearson_r(predicted, units[part.test])

@@ -6,7 +6,7 @@ from typing import Final
 
 import numpy as np
 
-from rtbold.calibration.evaluate.eeg_nuisances import NuisanceSettings, window_nuisances
+from rtbold.calibration.evaluate.eeg_confounds import ConfoundSettings, window_confounds
 from rtbold.calibration.evaluate.nulls import DRIFT_DEGREE, null_r, p_above, pairing
 from rtbold.calibration.evaluate.scores import r_with_drift
 from rtbold.calibration.fit.ridge import ridge_weights
@@ -21,7 +21,7 @@ EVERYTHING: Final = "everything"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Nuisances:
+class Confounds:
     """What may stand behind a prediction; rows are the scan's volumes, nan: missing."""
 
     artefacts: Mapping[str, FloatArray] = field(default_factory=dict)  # (volumes, n)
@@ -33,13 +33,13 @@ class Nuisances:
     time_control: FloatArray | None = None
     not_known: tuple[str, ...] = ()
 
-    def combined(self, weights: FloatArray) -> "Nuisances":
+    def combined(self, weights: FloatArray) -> "Confounds":
         """Return the same with the controls' ROIs combined, (rois, columns)."""
 
         def mix(control: FloatArray | None) -> FloatArray | None:
             return None if control is None else control @ weights
 
-        return Nuisances(
+        return Confounds(
             artefacts=self.artefacts,
             vigilance=self.vigilance,
             global_signal=self.global_signal,
@@ -50,7 +50,7 @@ class Nuisances:
         )
 
     def groups(self, column: int, n_volumes: int) -> dict[str, FloatArray]:
-        """Return group -> (volumes, nuisances) for one predicted column."""
+        """Return group -> (volumes, confounds) for one predicted column."""
         artefacts = [*self.artefacts.values(), *_column(self.artefact_control, column)]
         state = [*self.vigilance.values(), *_column(self.vigilance_control, column)]
         if self.global_signal is not None:
@@ -71,16 +71,16 @@ def partial_scores(
     phases: FloatArray,
     cross_fitted: bool,
 ) -> tuple[dict[str, float], dict[str, float]]:
-    """Return R and its p of one column given each group of nuisances.
+    """Return R and its p of one column given each group of confounds.
 
     Parameters
     ----------
     predicted, measured : (volumes,), nan where not scored.
-    groups : name -> (volumes, nuisances).
+    groups : name -> (volumes, confounds).
     """
     r, p = {}, {}
-    for name, nuisance in groups.items():
-        pair = pairing(predicted[:, None], measured[:, None], nuisance)
+    for name, confound in groups.items():
+        pair = pairing(predicted[:, None], measured[:, None], confound)
         null = null_r(pair, phases, cross_fitted=cross_fitted)
         r[name], p[name] = float(pair.r[0]), float(p_above(pair.r, null)[0])
     return r, p
@@ -100,20 +100,20 @@ def own_rank(r: FloatArray) -> list[int]:
     return [int(n) for n in 1 + (r > own[:, None]).sum(axis=1)]
 
 
-def control_scores(nuisances: Nuisances, measured: FloatArray) -> dict[str, float]:
+def control_scores(confounds: Confounds, measured: FloatArray) -> dict[str, float]:
     """Return the out-of-fold R of each control for one measured column.
 
     The clock's is with drift: without it nothing is left of a cubic.
     """
     scores = {}
     for name, control in (
-        ("artefact features", nuisances.artefact_control),
-        ("vigilance index", nuisances.vigilance_control),
+        ("artefact features", confounds.artefact_control),
+        ("vigilance index", confounds.vigilance_control),
     ):
         if control is not None:
             scores[name] = float(pairing(control, measured).r[0])
-    if nuisances.time_control is not None:
-        drifting = r_with_drift(nuisances.time_control, measured)
+    if confounds.time_control is not None:
+        drifting = r_with_drift(confounds.time_control, measured)
         scores["time polynomial, with drift"] = float(drifting[0])
     return scores
 
@@ -230,16 +230,16 @@ class Beside:
     onsets_s: FloatArray
 
 
-def suspects(
+def scan_confounds(
     scan: CalibrationScan,
     channels: Sequence[str],
     beside: Beside,
     *,
     slices_per_tr: int | None = None,
-) -> Nuisances:
-    """Return the nuisances on the scan's grid of volumes; says what is not known."""
-    settings = NuisanceSettings(tuple(channels), scan.tr_s, slices_per_tr)
-    found = window_nuisances(scan.batches(), settings)
+) -> Confounds:
+    """Return the confounds on the scan's grid of volumes; says what is not known."""
+    settings = ConfoundSettings(tuple(channels), scan.tr_s, slices_per_tr)
+    found = window_confounds(scan.batches(), settings)
     artefacts, vigilance = found.summaries()
     artefact_features, vigilance_features = found.features()
     given = {k: v for k, v in scan.confounds.items() if k != GLOBAL_SIGNAL}
@@ -252,7 +252,7 @@ def suspects(
         )
     ]
     global_signal, unknown = _global_signal(scan)
-    return Nuisances(
+    return Confounds(
         artefacts={k: scan.on_grid(v) for k, v in artefacts.items()}
         | {k: v[:, None] for k, v in given.items()},
         vigilance={k: scan.on_grid(v) for k, v in vigilance.items()},

@@ -16,15 +16,15 @@ from pipeline_rig import (
 )
 
 from rtbold.bundle.card import Card, LikenessReference, Spread
-from rtbold.calibration.evaluate.likeness import likeness_reference, statistics_of
+from rtbold.calibration.evaluate.ood import ood_reference, statistics_of
 from rtbold.errors import ConfigError
-from rtbold.predict.likeness import LikenessMonitor, LikenessSettings, unlikeness
+from rtbold.predict.ood import OodMonitor, OodSettings, ood_score
 from rtbold.predict.pipeline import Pipeline, PipelineSettings
 from rtbold.window.schedule import ScheduleSettings
 
 RATE_HZ = 200.0
 N_WINDOWS = 90
-SETTINGS = LikenessSettings(sustained_s=10 * TR_S)  # 10 windows
+SETTINGS = OodSettings(sustained_s=10 * TR_S)  # 10 windows
 MIXING = np.random.default_rng(7).standard_normal((6, 6)).astype(np.float32)
 
 
@@ -39,11 +39,11 @@ def windows(n, seed=0, gain=1.0):
 @pytest.fixture(scope="module")
 def reference():
     distance = np.random.default_rng(1).standard_normal((N_WINDOWS, 20))
-    return likeness_reference(statistics_of([windows(N_WINDOWS)]), features=distance)
+    return ood_reference(statistics_of([windows(N_WINDOWS)]), features=distance)
 
 
 def judged(reference, batch, **given):
-    monitor = LikenessMonitor(reference, tr_s=TR_S, settings=SETTINGS)
+    monitor = OodMonitor(reference, tr_s=TR_S, settings=SETTINGS)
     return [monitor(window, **given) for window in batch]
 
 
@@ -75,7 +75,7 @@ def test_features_alone_can_tell(reference):
 
 
 def test_it_recovers_when_half_of_the_span_is_like_it_again(reference):
-    monitor = LikenessMonitor(reference, tr_s=TR_S, settings=SETTINGS)
+    monitor = OodMonitor(reference, tr_s=TR_S, settings=SETTINGS)
     bad = [monitor(w).fact for w in 3 * windows(10, seed=5)]
     good = [monitor(w).fact for w in windows(10, seed=6)]
     assert bad[-1] == "long_unlike"
@@ -96,23 +96,23 @@ def test_nothing_known_means_nothing_said():
     assert [(f.fact, f.unlikeness) for f in found] == [(None, None)] * 2
 
 
-def test_unlikeness_is_one_at_either_quantile():
+def test_ood_score_is_one_at_either_quantile():
     spreads = {
         "level": Spread(low=-2.0, middle=0.0, high=1.0),
         "pattern": Spread(middle=1.0, high=3.0),
     }
-    assert unlikeness({"level": -2.0}, spreads) == 1.0
-    assert unlikeness({"level": 0.5, "pattern": 7.0}, spreads) == 3.0
-    assert unlikeness({"pattern": -9.0}, spreads) == 0.0  # nearer than usual
-    assert unlikeness({"features": 99.0}, spreads) == 0.0  # nothing to compare with
-    assert unlikeness({"level": np.nan}, spreads) == np.inf
+    assert ood_score({"level": -2.0}, spreads) == 1.0
+    assert ood_score({"level": 0.5, "pattern": 7.0}, spreads) == 3.0
+    assert ood_score({"pattern": -9.0}, spreads) == 0.0  # nearer than usual
+    assert ood_score({"features": 99.0}, spreads) == 0.0  # nothing to compare with
+    assert ood_score({"level": np.nan}, spreads) == np.inf
 
 
 def test_settings_that_make_no_sense_are_refused():
     with pytest.raises(ConfigError, match="sustained_s is 5"):
-        LikenessSettings(sustained_s=5)
+        OodSettings(sustained_s=5)
     with pytest.raises(ConfigError, match="recovered_share"):
-        LikenessSettings(sustained_share=0.3)
+        OodSettings(sustained_share=0.3)
 
 
 def test_cards_of_the_first_version_still_load():
