@@ -1,6 +1,6 @@
 """Stage 3: what models that did not see a volume predict of it, at every horizon."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import cast
 
@@ -17,12 +17,17 @@ from rtbold.calibration.fit.folds import (
     out_of_fold,
     read_scan,
 )
-from rtbold.calibration.fit.protocol import CancellationToken, Hooks, Material
+from rtbold.calibration.fit.protocol import (
+    CancellationToken,
+    Hooks,
+    Material,
+    Strategy,
+)
 from rtbold.calibration.fit.split import StrictSettings, strict_folds
 from rtbold.calibration.fit.target import MeasuredScan
 from rtbold.calibration.gather import AlignedScan
 from rtbold.calibration.inputs.bold_series import plain_name
-from rtbold.calibration.settings import StrategyOption
+from rtbold.calibration.settings import CalibrationSettings, StrategyOption
 from rtbold.errors import ConfigError
 
 
@@ -56,9 +61,7 @@ def predict_out_of_fold(aligned: AlignedScan, hooks: Hooks) -> OutOfFoldPredicti
         cancel=hooks.cancel or CancellationToken(),
     )
     base = _base(aligned)
-    strategy = strategy_of(cast("StrategyOption", settings.strategy), base)
-    if warning := caution(strategy.name, base):
-        hooks.say(warning)
+    strategy = _strategy(settings, base, hooks.say)
     material = Material(scan.windows, measured.onsets_s, scan.volume)
     session = read_scan(material, measured, base, strategy=strategy, options=options)
     folded = {}
@@ -66,6 +69,16 @@ def predict_out_of_fold(aligned: AlignedScan, hooks: Hooks) -> OutOfFoldPredicti
         ahead = replace(options, horizon_tr=horizon_tr)
         folded[horizon_tr] = out_of_fold(session, parts, ahead, others=aligned.others)
     return OutOfFoldPredictions(aligned, declared, session, options, folded)
+
+
+def _strategy(
+    settings: CalibrationSettings, base: Base, say: Callable[[str], None]
+) -> Strategy:
+    """Return the strategy of the option; say what speaks against it."""
+    strategy = strategy_of(cast("StrategyOption", settings.strategy), base)
+    if warning := caution(strategy.name, base):
+        say(warning)
+    return strategy
 
 
 def _declared(aligned: AlignedScan) -> Declared:

@@ -2,6 +2,7 @@
 
 import json
 from collections import Counter
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -160,7 +161,10 @@ def test_pages_say_what_the_data_say(scripts, tmp_path):
     built = []
     for data in sorted((pages.DOCS / "data").glob("*.json")):
         section = data.stem
-        if section == "bench_models":  # its text has no figures of its own yet
+        drawn = Path(pages.__file__).with_name(f"{section}.md.j2").exists()
+        if (
+            not drawn or section == "bench_models"
+        ):  # which has no figures of its own yet
             continue
         page = pages.page_of(section)
         for source in (data, page):

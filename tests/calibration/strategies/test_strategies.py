@@ -8,7 +8,7 @@ torch = pytest.importorskip("torch")
 from planted import material, measured, tiny_base  # noqa: E402
 
 from rtbold.bundle.card import Cleaning  # noqa: E402
-from rtbold.calibration import recipe  # noqa: E402
+from rtbold.calibration import predictions  # noqa: E402
 from rtbold.calibration.fit import tuned as low_rank  # noqa: E402
 from rtbold.calibration.fit.choice import caution, strategy_of  # noqa: E402
 from rtbold.calibration.fit.folds import (  # noqa: E402
@@ -281,7 +281,7 @@ def test_the_recipe_takes_the_strategy_of_the_option_and_says_its_caution():
             cleaning=Cleaning(mode="none"), root=Path(), strategy=name,
         )  # fmt: skip
         said = []
-        return recipe._strategy(settings, base, said.append).name, " ".join(said)
+        return predictions._strategy(settings, base, said.append).name, " ".join(said)
 
     assert of("ridge", tiny_base("ridge")) == ("head", "")
     assert of("all", tiny_base()) == ("all", "")

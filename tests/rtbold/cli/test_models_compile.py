@@ -179,12 +179,10 @@ def test_an_unknown_gpu(run, checked):
 
 
 def test_beside_the_cpu_a_missing_tensorrt_is_a_line(run, checked, monkeypatch):
-    from rtbold.engine import tensorrt_compile
-
     def missing(*_, **__):
         raise EngineError("TensorRT is not installed")
 
-    monkeypatch.setattr(tensorrt_compile, "compile_for", missing)
+    monkeypatch.setattr("rtbold.engine.compile_for", missing)
     all_ = ("--engine", "all", "--precision", "f32")
     text = run("compile", checked.path, *all_).stdout
     assert "tensorrt  not compiled: TensorRT is not installed" in text

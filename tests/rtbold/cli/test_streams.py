@@ -4,7 +4,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from rtbold.acquire import streams as io_streams
+from rtbold import acquire
 from rtbold.acquire.streams import FoundStream
 from rtbold.cli.streams import streams
 
@@ -22,15 +22,15 @@ def invoke(monkeypatch):
         uids = ()
 
         def __init__(self, predicate):
-            assert predicate == io_streams.SIMULATED
+            assert predicate == acquire.SIMULATED
 
         def infos(self):
             return dict.fromkeys(self.uids)
 
     def run(*arguments, found=(CAP,), simulated=()):
         Declared.uids = simulated
-        monkeypatch.setattr(io_streams, "Resolver", Declared)
-        monkeypatch.setattr(io_streams, "discover", lambda wait_s, clock: list(found))
+        monkeypatch.setattr(acquire, "Resolver", Declared)
+        monkeypatch.setattr(acquire, "discover", lambda wait_s, clock: list(found))
         return CliRunner().invoke(app, list(arguments))
 
     return run

@@ -12,7 +12,7 @@ CHECKS = {
         "examine.py": (),
         "streams.py": (),
         "stream_checks.py": (),
-        "machine.py": ("check_disk", "judge_priority", "time_engine"),
+        "machine.py": ("check_disk", "priority_check", "time_engine"),
     },
     "doctor.md": {"machine.py": ()},
 }
@@ -66,7 +66,7 @@ def value_of(node, known):
 def states_of(function, arguments):
     if function in ("refused", "tried"):
         return {"fail"}
-    if function == "asked":
+    if function == "gate_finding":
         return {"fail", "warn"}
     if function == "decided":
         return {rule.elts[1].value for rule in arguments[1:]}
