@@ -1,4 +1,6 @@
-"""BEIRA: spatial filters, band-pass, rectifier, low-pass, then a convolutional encoder.
+"""BEIRA and SIREN, with one kind of encoder; what SIREN is stands above its class.
+
+BEIRA: spatial filters, band-pass, rectifier, low-pass, then the encoder.
 
 Kovalev, Mikheev and Ossadtchi 2022, arXiv 2211.02024. Of the paper only the abstract
 could be read when this was written; the layers and figures are those of the authors'
@@ -187,21 +189,18 @@ class Beira(nn.Module):
 # Li, Lou, Xu, Wang and Chang 2024, "Leveraging sinusoidal representation networks to
 # predict fMRI signals from EEG", SPIE 12926, 129263A (arXiv 2311.04234). Only the
 # abstract could be read when this was written: a sinusoidal representation network
-# learns
-# the frequency information of multichannel EEG and feeds an encoder-decoder that gives
-# the BOLD of one region. Every figure below is therefore ours, and the R that the paper
-# reports must not be expected of this module:
+# learns the frequency information of multichannel EEG and feeds an encoder-decoder that
+# gives the BOLD of one region. Every figure of SIREN's is therefore ours, and the R
+# that the paper reports must not be expected of it:
 #
 # - three sine layers of 64, each a linear map over the channels of one sample, with
 #   frequency factor 30 and the initialisation of Sitzmann et al., NeurIPS 2020,
-# sections
-#   3.2 and supplement 1.5 (uniform within 1/n in the first, sqrt(6/n)/30 in the
-# others);
-# - an average over 2 samples, then the convolutional encoder of ``rtbold.models.beira``
-#   (the model that the paper compares itself with);
+#   sections 3.2 and supplement 1.5 (uniform within 1/n in the first, sqrt(6/n)/30 in
+#   the others);
+# - an average over 2 samples, then BEIRA's convolutional encoder (the model that the
+#   paper compares itself with);
 # - a linear head over all steps instead of the decoder (sequence to one), one network
-# for
-#   all ROIs instead of one per region.
+#   for all ROIs instead of one per region.
 #
 # Shapes: b batch, c channel, h sine unit, s sample.
 

@@ -1,9 +1,9 @@
-"""Ridge on log band power: the linear model that everybody must beat.
+"""Two linear models: ridge on log band power, and the EEG finger-print (EFP) below.
 
-After Leite et al. 2013 and de Munck et al.: log power in delta to gamma, per channel
-and 2 s lag over the 16 s window, one linear map to all ROIs. The fit is closed-form
-(``rtbold.calibration.train.ridge``); this is its inference, as a module, so that it
-exports and runs in every engine like any network.
+The ridge is what everybody must beat. After Leite et al. 2013 and de Munck et al.: log
+power in delta to gamma, per channel and 2 s lag over the 16 s window, one linear map to
+all ROIs. The fit is closed-form (``rtbold.calibration.train.ridge``); this is its
+inference, as a module, so that it exports and runs in every engine like any network.
 """
 
 from dataclasses import dataclass
@@ -101,11 +101,10 @@ class BandPowerRidge(LinearModel):
 #
 # Meir-Hasson, Kinreich, Podlipsky, Hendler and Intrator, NeuroImage 102 (2014) 128-141,
 # doi 10.1016/j.neuroimage.2013.11.004. Only the abstract and the highlights could be
-# read
-# when this was written: a ridge regression on the time/frequency representation of one
-# electrode predicts one region, and each frequency has a delay of its own. The grid is
-# therefore ours: log power at 1 to 40 Hz in steps of 1 Hz and at 16 delays of 1 s, each
-# from one second under a Hann window; every pair has its weight.
+# read when this was written: a ridge regression on the time/frequency representation of
+# one electrode predicts one region, and each frequency has a delay of its own. The grid
+# is therefore ours: log power at 1 to 40 Hz in steps of 1 Hz and at 16 delays of 1 s,
+# each from one second under a Hann window; every pair has its weight.
 #
 # Deviations:
 #
@@ -113,7 +112,7 @@ class BandPowerRidge(LinearModel):
 #   NeuroRegulation, "fMRI-EEG Fingerprint Regression Model for Motor Cortex"); a
 #   short-time spectrum has one resolution for all frequencies instead.
 # - One electrode for all ROIs of a model; the publication picks one per region. The fit
-#   (``rtbold.calibration.linear_fit``) tries them all by cross-validation.
+#   (``rtbold.calibration.train.ridge``) tries them all by cross-validation.
 # - Features are scaled by the training scans, not by the scan that is being predicted,
 #   which a live loop does not have yet.
 

@@ -34,8 +34,7 @@ from rtbold.messages import FloatArray
 # Does a prediction read its region, or artefact and arousal? Pure.
 #
 # The rules are stated at `label_of`. They speak of one scan, and only of what was
-# given:
-# a confound that nobody measured cannot be excluded, and is listed as not known.
+# given: a confound that nobody measured cannot be excluded, and is listed as not known.
 
 USEFUL_R: Final = 0.2  # below, feedback would be noise whatever the p
 KEPT_SHARE: Final = 0.5  # of R that must be left when a confound is taken out

@@ -78,8 +78,7 @@ class ChannelDropout:
 # Low-rank adapters on attention's linear maps (Hu et al., ICLR 2022, LoRA).
 #
 # ``W x + (alpha / rank) B A x`` with W frozen; B starts at zero, so that the start is
-# the
-# network itself. Merged afterwards: what is exported has the layers it had.
+# the network itself. Merged afterwards: what is exported has the layers it had.
 
 _MAPS: Final[dict[type, tuple[str, ...]]] = {
     Attention: ("qkv", "proj"),

@@ -114,7 +114,7 @@ class DashboardController:
         return bye is not None and bye is not self._bye_before
 
     def join(self, address: Address) -> bool:
-        """Read another session's feed from now on; False and news if that fails."""
+        """Read another session's feed from now on; False and a notice if that fails."""
         try:
             keys = keys_of(address)
             feed = self._open_feed(address.feed, EVERYTHING, keys)
@@ -131,7 +131,7 @@ class DashboardController:
         return True
 
     def start(self, arguments: Sequence[str]) -> bool:
-        """Start a session and join it; False and news if it cannot be started."""
+        """Start a session and join it; False and a notice if it cannot be started."""
         if self.child_runs:
             self._tell(
                 "trouble",

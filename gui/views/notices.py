@@ -215,7 +215,7 @@ class Window(Protocol):
 
 
 class NoticeView:
-    """Shows news; the newest of a kind replaces the one before."""
+    """Shows notices; the newest of a kind replaces the one before."""
 
     def __init__(
         self, notices: NoticeBar, window: Window, *, now_s: Callable[[], float]

@@ -20,8 +20,7 @@ from rtbold.models.spectral import WINDOW_SAMPLES
 
 # A network that also says how far its last layer is from what calibration saw.
 #
-# Put around the network for export only: weights and the torch engine know nothing of
-# it.
+# Put around the network for export only: weights and torch engine know nothing of it.
 
 
 class Watched(nn.Module):

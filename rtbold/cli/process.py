@@ -213,8 +213,8 @@ def _interrupt() -> None:
 # spins until the other half, which is not running, is done. Here threads sleep
 # meanwhile.
 #
-# The libraries read the environment when they are first loaded: before numpy, and
-# torch.
+# The libraries read the environment when they are first loaded, so it is set before
+# numpy and torch are imported.
 
 MAX_THREADS: Final = 256
 # GNU's OpenMP (torch on Linux), and LLVM's and Intel's (torch on Windows and macOS)

@@ -25,8 +25,8 @@ from rtbold.messages import Channel, ChannelKind, ChannelState, Float32Array, Fl
 
 # How one second of a stream is judged: the bounds, and the flags they give.
 #
-# Facts come from `rtbold.block_statistics`; history and queries are the monitor's
-# (`rtbold.channel_quality`).
+# Facts come from `rtbold.condition.block_statistics`; history and queries are those of
+# `ChannelMonitor` below.
 
 ChannelFlag = Literal[
     "channel_flat", "channel_railed", "line_noise", "amplitude", "nonfinite"

@@ -14,8 +14,7 @@ from rtbold.messages import MODEL_RATE_HZ, WINDOW_SAMPLES, Float32Array
 #
 # A reduced precision may be right on the EEG that it was judged on and wrong beyond it:
 # int8 clips what is outside its ranges, and says nothing. So it is judged on these,
-# too.
-# Nobody stored torch's answers to them; the float32 engine gives them.
+# too. Nobody stored torch's answers to them; the float32 engine gives them.
 
 GAINS = (0.25, 0.5, 2.0, 4.0)
 NOISE_UV = (1.0, 2.0, 5.0)  # sd, white, on every channel

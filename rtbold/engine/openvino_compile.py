@@ -52,11 +52,11 @@ from rtbold.messages import WINDOW_SAMPLES, Float32Array
 # The int8 form of a bundle's graph, by NNCF; needed to compile, never to run.
 #
 # Products run on 8-bit integers except two kinds, which cost accuracy out of
-# proportion:
-# the spectra (cosines, sines, and linear maps before them; EEG falls with frequency by
-# three orders of magnitude, and eight bits have two) and the head (sums thousands of
-# features into one value). With both quantised the shipped demo network errs in the
-# worst ROI by 0.28 of its sd, with the spectra kept by 0.12, with both kept by 0.02.
+# proportion: the spectra (cosines, sines, and linear maps before them; EEG falls with
+# frequency by three orders of magnitude, and eight bits have two) and the head (sums
+# thousands of features into one value). With both quantised the shipped demo network
+# errs in the worst ROI by 0.28 of its sd, with the spectra kept by 0.12, with both kept
+# by 0.02.
 
 # What may lie between a spectrum's product and its square.
 _CARRIERS = frozenset(

@@ -193,7 +193,7 @@ class EngineKey(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
     gpu: str  # compute capability, such as "sm_86"
     precision: str  # "f32", "tf32", "f16"
     batch_size: int
-    recipe: int  # of `rtbold.engine.tensorrt_build`
+    recipe: int  # of `build_engine`
 
     @property
     def stem(self) -> str:

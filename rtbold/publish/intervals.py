@@ -14,8 +14,7 @@ from rtbold.publish.wire import shortest
 #
 # Coverage is marginal (over scans and volumes alike), for blocks of volumes that are
 # exchangeable with the calibration scan's. It is void when the EEG is unlike that
-# scan's.
-# Pure; the half-widths themselves are made in calibration.
+# scan's. Pure; the half-widths themselves are made in calibration.
 
 STEP: Final = 0.01  # of the adaptive miss rate, per volume with truth
 

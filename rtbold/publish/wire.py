@@ -47,7 +47,7 @@ def shortest_all(
     return tuple(shortest(float(value)) for value in values)
 
 
-# Blocks inside the messages that leave rtbold; `rtbold.wire` has the messages.
+# Blocks inside the messages; the messages themselves follow.
 
 
 class _Part(msgspec.Struct, frozen=True, kw_only=True):

@@ -104,9 +104,8 @@ class AfterRun:
 # Whether a measured volume is the one whose trigger has its number. Pure.
 #
 # The session counts the triggers that it heard; the source of measured BOLD counts on
-# its
-# own. A session that came late, or a missed trigger, makes two counts of the same scan,
-# and a pair of two different volumes looks like any other pair.
+# its own. A session that came late, or a missed trigger, makes two counts of the same
+# scan, and a pair of two different volumes looks like any other pair.
 
 ANOTHER_TR: Final = 0.5  # an onset further than this from the trigger is another volume
 BEFORE_TR: Final = 0.25  # so long before its trigger nothing of a volume can come

@@ -55,8 +55,7 @@ def centred_r(a: FloatArray, b: FloatArray, *, constant: float = 0.0) -> FloatAr
 # How many independent samples autocorrelated series hold. Pure.
 #
 # Series are (volumes, columns) on a regular grid of volumes. A volume that is missing
-# is
-# 0 in a series without mean, and False in the mask.
+# is 0 in a series without mean, and False in the mask.
 
 BoolArray = NDArray[np.bool_]
 MAX_LAG_SHARE: Final = 0.25  # of the series; later lags are too few products to tell

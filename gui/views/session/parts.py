@@ -1,4 +1,4 @@
-"""Parts of the session page: splitters, the protocol's phase, a veil over old data."""
+"""Parts of the session page: splitters, the phase, an overlay over old data."""
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
