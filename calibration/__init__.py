@@ -1,4 +1,4 @@
-"""Per-subject calibration (its own issue; only the training recipe lives here now)."""
+"""A model for one subject, from one scan, with a verdict on it."""
 
 import lazy_loader
 

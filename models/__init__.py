@@ -1,4 +1,4 @@
-"""Network architectures, one per file, and the bundles shipped with rtbold."""
+"""Network architectures, and the bundles shipped with rtbold."""
 
 import lazy_loader
 

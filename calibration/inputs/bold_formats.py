@@ -1,4 +1,4 @@
-"""4D NIfTI and an atlas: the mean signal of each region, by nilearn."""
+"""Formats of measured BOLD: NIfTI with an atlas, NPY and MAT, XDF, tables of text."""
 
 import csv
 import warnings

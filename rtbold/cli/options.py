@@ -212,7 +212,7 @@ class RequestedRun:
 
 
 def takes_run_options(command: Callable[..., None]) -> Callable[..., None]:
-    """Let `command`, whose first argument is an `AskedRun`, take a session's options.
+    """Let `command`, whose first argument is a `RequestedRun`, take session options.
 
     Its own options come first in the help; one of the same name goes over a session's.
     """

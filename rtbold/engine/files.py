@@ -1,4 +1,4 @@
-"""A bundle's network as one ONNX file for other programs."""
+"""A bundle's network as one ONNX file; windows and predictions as NPY files."""
 
 import hashlib
 import io

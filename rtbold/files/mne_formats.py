@@ -1,4 +1,4 @@
-"""What all formats that MNE reads have in common: from its Raw to a Recording."""
+"""The formats that MNE reads: what they have in common, then each by itself."""
 
 import configparser
 import re

@@ -67,7 +67,7 @@ class Listening:
         self._clock = SampleClock(SampleClockSettings(rate_hz=stream.rate_hz))
         self._clocks = StreamClocks()
         self._clocks.describe(stream)
-        self._n: Counter[str] = Counter()  # by the names of `HeardSamples`
+        self._n: Counter[str] = Counter()  # by the names of `ReceivedSamples`
         self._ages_s: list[float] = []
         self._t_arrived_s = 0.0
         self._labels: Counter[str] = Counter()

@@ -1,7 +1,8 @@
-"""What a scanner, a body and a cap leave in the EEG (items 5 and 8).
+"""What a scanner, a body and a cap leave in the EEG.
 
-Every function returns (electrodes, samples) or adds in place, in microvolt, before the
-reference is taken; the last electrode is the reference itself.
+Items 5 and 8 of docs/explanation/twin.md. Every function returns (electrodes, samples)
+or adds in place, in microvolt, before the reference is taken; the last electrode is the
+reference itself.
 """
 
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""Hop 3: the 16 s ring, the schedule of TRs, and the cut of each window."""
+"""Hop 3: the ring of samples, the schedule of TRs, and the cut of each window."""
 
 import lazy_loader
 

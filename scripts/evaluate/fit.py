@@ -129,7 +129,7 @@ def passes(line: dict, *, others: bool) -> np.ndarray:
     p = np.array([line[f"{name}_p_phase"] for name in SERIES])
     if others:
         p = np.maximum(p, [line[f"{name}_p_other"] for name in SERIES])
-    kept = np.where(r[0] > r[1], 0, 1)  # equal: the ridge, as `choosing.choose` does
+    kept = np.where(r[0] > r[1], 0, 1)  # equal: the ridge, as `select.select` does
     at = np.arange(r.shape[1])
     return (r[kept, at] > 0) & (p[kept, at] <= ALPHA / N_CHOICES)
 
