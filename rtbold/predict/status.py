@@ -1,10 +1,10 @@
-"""Status and reasons of a prediction: the only place that makes either.
+"""Status of a prediction, and its reasons in order: decided here and nowhere else.
 
 Pure. Each stage of a prediction adds what it found out, a *fact*: the pipeline what it
 knows of the tick and its window, the engine that it failed, the session that the
 prediction is late, the feedback that its baseline is short. `status_of` turns the first
-facts into a status and reasons, `with_facts` adds a later one. Precedence of a status
-and order of the reasons are applied here, once.
+facts into a status and reasons, `with_facts` adds a later one. A paused tick, a bad
+channel and what holds for the whole session name their reason where it is found out.
 """
 
 from collections.abc import Iterable, Mapping
