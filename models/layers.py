@@ -50,7 +50,7 @@ class TokenSummary(nn.Module):
 # The surface Laplacian by spherical splines (Perrin et al. 1989, corrected 1990).
 #
 # A fixed, linear sharpening of the scalp's potential that undoes part of what the skull
-# blurs. It starts learned unmixing where an electrode mostly means what lies below it.
+# blurs. Learned unmixing starts from it: an electrode mostly means what lies below.
 
 STIFFNESS = 4
 N_TERMS = 60

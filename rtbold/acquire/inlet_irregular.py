@@ -1,4 +1,4 @@
-"""In the inlet process: wait for markers and pass them on with their own stamps."""
+"""In the inlet process: markers and measured BOLD, passed on with their own stamps."""
 
 import math
 from collections.abc import Callable, Sequence

@@ -1,4 +1,4 @@
-"""Find LSL streams on the network, and choose one without ever guessing."""
+"""Find LSL streams on the network and choose one without guessing; LSL's clock."""
 
 import time
 from collections.abc import Callable, Sequence

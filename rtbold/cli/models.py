@@ -1,4 +1,4 @@
-"""``rtbold models list | show | predict``."""
+"""``rtbold models list | show | predict | import``."""
 
 import datetime
 import json

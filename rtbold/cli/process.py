@@ -1,4 +1,4 @@
-"""Whether a window can open here; asked before Qt is, which aborts where it cannot."""
+"""What a command settles for its own process: window, liblsl, log, end, threads."""
 
 import importlib.util
 import logging
@@ -21,6 +21,7 @@ import psutil
 
 from rtbold.config import check_range
 
+# A child asks before Qt is asked, which aborts where no window can open.
 PROBE = "from PyQt6.QtWidgets import QApplication; QApplication([])"
 PROBE_S = 30.0
 INSTALL = 'pip install "rtbold[gui]"'

@@ -1,7 +1,7 @@
-"""Slow causes: arousal, networks, regions; and the body, which both instruments see.
+"""The brain: its slow causes, the body that both instruments see, and its rhythms.
 
-All live on a grid of `SLOW_RATE_HZ` that starts `PREHISTORY_S` before the recording, so
-that haemodynamics are in their stride at the first volume.
+The slow ones live on a grid of `SLOW_RATE_HZ` that starts `PREHISTORY_S` before the
+recording, so that haemodynamics are in their stride at the first volume.
 """
 
 from collections.abc import Iterator

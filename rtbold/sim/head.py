@@ -1,4 +1,4 @@
-"""The 64 regions of DiFuMo, and where the twin puts their dipoles.
+"""The 64 regions of DiFuMo, where the twin puts their dipoles, and its lead field.
 
 ``difumo64.csv`` holds labels, Yeo networks and centres of mass. The maps are
 bilateral, so most centres sit near x = 0: fine for a list, wrong for a dipole.

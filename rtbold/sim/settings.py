@@ -1,4 +1,4 @@
-"""Settings of the twin, and the frozen parameters of its levels.
+"""Settings of the twin, its frozen levels, its noise, and its ranges of seeds.
 
 The parameters were set once against the figures in docs/data/twin.md and are frozen
 (docs/reference/twin.md says since when): a model is tuned on the twin, never the twin
