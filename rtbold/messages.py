@@ -177,7 +177,7 @@ class BoldPrediction:
         return self.status in ("ok", "degraded")
 
 
-# Precedence of contracts: paused > warmup > invalid > degraded > ok.
+# Precedence (docs/reference/contracts.md): paused > warmup > invalid > degraded > ok.
 STATUS_RANK: dict[Status, int] = {
     "ok": 0, "degraded": 1, "invalid": 2, "warmup": 3, "paused": 4,
 }  # fmt: skip
