@@ -6,7 +6,6 @@ from .channel_quality import (
     channel_state as channel_state,
 )
 from .clocks import StreamClocks as StreamClocks
-from .conditioner import Conditioner as Conditioner
 from .intake import (
     Block as Block,
     Intake as Intake,

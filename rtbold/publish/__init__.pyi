@@ -33,7 +33,6 @@ from .wire import (
     Encoding as Encoding,
     Heartbeat as Heartbeat,
     Hello as Hello,
-    LatencyPart as LatencyPart,
     Log as Log,
     LogLevel as LogLevel,
     Message as Message,
