@@ -2,12 +2,11 @@
 
 import copy
 
-from rtbold.calibration.fit import tuned as low_rank
 from rtbold.calibration.fit.base import Base
 from rtbold.calibration.fit.head import ClosedFormHead
 from rtbold.calibration.fit.protocol import Strategy, StrategyName
 from rtbold.calibration.fit.tail import cuts_of
-from rtbold.calibration.fit.tuned import TrainingSettings, Tuned
+from rtbold.calibration.fit.tuned import TrainingSettings, Tuned, attach_low_rank
 from rtbold.calibration.settings import StrategyOption
 
 
@@ -24,14 +23,14 @@ def strategy_of(
 
     Raises
     ------
-    ConfigError : it has not; as `tail.cuts_of` and `low_rank.attach_low_rank` say.
+    ConfigError : it has not; as `cuts_of` and `attach_low_rank` say.
     """
     if name == "head" or name == "ridge":
         return ClosedFormHead()
     if name == "last":
         cuts_of(base.network)
     if name == "adapters":
-        low_rank.attach_low_rank(copy.deepcopy(base.network), rank=1, alpha=1.0)
+        attach_low_rank(copy.deepcopy(base.network), rank=1, alpha=1.0)
     return Tuned(name, settings or TrainingSettings())
 
 

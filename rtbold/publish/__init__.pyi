@@ -24,6 +24,7 @@ from .sockets import (
     FeedSettings as FeedSettings,
     ServerKeys as ServerKeys,
     check_bind as check_bind,
+    create_keys as create_keys,
 )
 from .wire import (
     Bands as Bands,

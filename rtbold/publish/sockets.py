@@ -48,7 +48,7 @@ class ServerKeys:
             raise ConfigError(
                 f"no CURVE keys in {folder}: {error}. Expected {SERVER_FILE} and "
                 f"{CLIENTS_FOLDER}/*.key there; make them with "
-                "rtbold.publish.sockets.create_keys."
+                "rtbold.publish.create_keys."
             ) from error
         clients = folder / CLIENTS_FOLDER
         if secret is None or not any(clients.glob("*.key")):
