@@ -9,7 +9,7 @@ from planted import material, measured, tiny_base  # noqa: E402
 
 from rtbold.bundle.card import Cleaning  # noqa: E402
 from rtbold.calibration import predictions  # noqa: E402
-from rtbold.calibration.fit import tuned as low_rank  # noqa: E402
+from rtbold.calibration.fit import tuned  # noqa: E402
 from rtbold.calibration.fit.choice import caution, strategy_of  # noqa: E402
 from rtbold.calibration.fit.folds import (  # noqa: E402
     FitOptions,
@@ -77,9 +77,7 @@ def test_module_answers_as_predicted(short, name):
         predictions = fit.fitted.module()(torch.from_numpy(short[0].windows_uv[rows]))
     np.testing.assert_allclose(fit.fitted.predict(rows), predictions, atol=1e-4)
     assert not fit.fitted.module().training
-    assert not any(
-        isinstance(m, low_rank.LowRank) for m in fit.fitted.module().modules()
-    )
+    assert not any(isinstance(m, tuned.LowRank) for m in fit.fitted.module().modules())
 
 
 @pytest.mark.parametrize("name", ["last", "adapters", "all"])
@@ -154,14 +152,14 @@ def test_adapters_start_as_the_network_and_merge_exactly(variant):
     names = set(network.state_dict())
     with torch.no_grad():
         plain = network(x)
-        low_rank.attach_low_rank(network, rank=2, alpha=2.0)
+        tuned.attach_low_rank(network, rank=2, alpha=2.0)
         torch.testing.assert_close(network(x), plain)
         for module in network.modules():
-            if isinstance(module, low_rank.LowRank):
+            if isinstance(module, tuned.LowRank):
                 module.up.normal_(std=0.1)
         adapted = network(x)
         assert not torch.allclose(adapted, plain, atol=1e-3)
-        low_rank.merge_low_rank(network)
+        tuned.merge_low_rank(network)
         torch.testing.assert_close(network(x), adapted, atol=1e-5, rtol=1e-4)
     assert set(network.state_dict()) == names
     assert all(p.requires_grad for p in network.parameters())
@@ -169,7 +167,7 @@ def test_adapters_start_as_the_network_and_merge_exactly(variant):
 
 def test_only_adapters_and_head_learn():
     network = tiny_base().network
-    low_rank.attach_low_rank(network, rank=2, alpha=2.0)
+    tuned.attach_low_rank(network, rank=2, alpha=2.0)
     learned = {
         n.split(".")[-1] for n, p in network.named_parameters() if p.requires_grad
     }
