@@ -13,12 +13,12 @@ import os
 import sys
 import tempfile
 import time
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 
+from msgspec.structs import replace
 from PyQt6 import sip
 from PyQt6.QtCore import QTimer
 from PyQt6.QtWidgets import QApplication
@@ -148,15 +148,24 @@ def an_hour(state: DashboardState) -> None:
     for volume in range(HOUR_VOLUMES):
         t_s = first_s + volume * state.tr_s
         lift = 0.5 * (volume % 40) / 40
-        values = None if prediction.values is None else prediction.values + lift
         at = {"volume_index": volume, "t_trigger": t_s}
         state.history.take_prediction(
-            replace(prediction, values=values, bold_time=t_s, **at)
+            replace(
+                prediction, values=_lifted(prediction.values, lift), bold_time=t_s, **at
+            )
         )
         state.history.take_feedback(replace(fb, value=lift, **at))
         if truth is not None:
-            row = truth.filtered + lift
+            row = _lifted(truth.filtered, lift)
             state.history.take_truth(replace(truth, volume_index=volume, filtered=row))
+
+
+def _lifted(
+    row: Sequence[float | None] | None, lift: float
+) -> tuple[float | None, ...] | None:
+    if row is None:
+        return None
+    return tuple(None if value is None else value + lift for value in row)
 
 
 def _draw(app: QApplication, window: MainWindow) -> None:
