@@ -107,18 +107,28 @@ def write_record(
     text = msgspec.json.format(
         msgspec.json.encode(msgspec.structs.replace(record, files=files)), indent=1
     )
+    replace_with_record(path, text, contents or {})
+    return path
+
+
+def replace_with_record(path: Path, text: bytes, contents: Mapping[str, bytes]) -> None:
+    """Write files, then the record of them beside them; there is none meanwhile.
+
+    Raises
+    ------
+    ConfigError : the folder cannot be written.
+    """
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        path.unlink(missing_ok=True)  # while its files change, there is none
-        for name, data in (contents or {}).items():
-            replace_file(folder / name, data)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.unlink(missing_ok=True)
+        for name, data in contents.items():
+            replace_file(path.with_name(name), data)
         replace_file(path, text)
     except OSError as error:
         raise ConfigError(
-            f"{folder} cannot be written: {error.strerror or error}; make it writable "
-            "or make room, then compile again"
+            f"{path.parent} cannot be written: {error.strerror or error}; make it "
+            "writable or make room, then compile again"
         ) from error
-    return path
 
 
 def read_record(folder: Path, key: Key) -> Record:

@@ -17,7 +17,7 @@ from rtbold.engine.records import (
     differing,
     engines_folder,
     onnx_sha256,
-    replace_file,
+    replace_with_record,
 )
 from rtbold.engine.tensorrt_cuda import first_device
 from rtbold.engine.tensorrt_half import half_products
@@ -249,17 +249,7 @@ def write_engine(folder: Path, key: EngineKey, engine: bytes) -> Path:
         key=key, engine_sha256=hashlib.sha256(engine).hexdigest(), size=len(engine)
     )
     text = msgspec.json.format(msgspec.json.encode(record), indent=1)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        # Without a record the engine counts as missing while it changes.
-        path.with_suffix(".json").unlink(missing_ok=True)
-        replace_file(path, engine)
-        replace_file(path.with_suffix(".json"), text)
-    except OSError as error:
-        raise ConfigError(
-            f"{folder} cannot be written: {error.strerror or error}; make it writable "
-            "or make room, then compile again"
-        ) from error
+    replace_with_record(path.with_suffix(".json"), text, {path.name: engine})
     return path
 
 
