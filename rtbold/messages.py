@@ -6,7 +6,7 @@ named ``t_*_s`` on ticks, windows and predictions are on this machine's LSL cloc
 """
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,12 +21,17 @@ TR_TOLERANCE = 0.01  # of the TR, by which a measured one may differ from it
 
 Status = Literal["ok", "degraded", "invalid", "warmup", "paused"]
 Reason = Literal[
-    "warmup", "gap", "bridged", "no_data", "stamp_step", "rate",
-    "channel_missing", "channel_flat", "channel_railed", "line_noise", "amplitude",
-    "nonfinite", "interpolated", "late", "triggers_lost", "waiting_for_scanner",
-    "short_baseline", "unvalidated", "simulated_model", "unlike_calibration",
-    "domain_shift", "upstream_delay_unknown", "operator_pause",
+    "warmup", "gap", "bridged", "no_data", "stream_changed", "stamp_step", "lag",
+    "rate", "channel_missing", "channel_flat", "channel_railed", "line_noise",
+    "amplitude", "nonfinite", "interpolated", "late", "triggers_lost", "tr_changed",
+    "waiting_for_scanner", "short_baseline", "unvalidated", "simulated_model",
+    "unlike_calibration", "domain_shift", "upstream_delay_unknown", "operator_pause",
 ]  # fmt: skip
+# What a reason does beside its status; a reason that is in neither table does nothing.
+INFORMING: Final[frozenset[Reason]] = frozenset({"upstream_delay_unknown"})  # no worse
+VOIDS_INTERVALS: Final[frozenset[Reason]] = frozenset(  # EEG not as at calibration
+    {"unlike_calibration", "domain_shift", "stream_changed"}
+)
 ChannelState = Literal[
     "good", "missing", "flat", "railed", "line_noise", "amplitude", "nonfinite"
 ]

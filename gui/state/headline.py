@@ -10,7 +10,8 @@ from typing import Literal
 
 from rtbold.client import DEAD_AFTER_S, NEUTRAL_AFTER_TRS, STALLED_AFTER_TRS
 from rtbold.gui.state.received import FeedbackValue, Link
-from rtbold.gui.state.words import INFORMING, Level, reason_words, status_words
+from rtbold.gui.state.words import Level, reason_words, status_words
+from rtbold.messages import INFORMING
 from rtbold.publish import Bye, Heartbeat, Hello
 
 # The rule for apps: a usable value, the last one held for one TR, then neutral.

@@ -55,6 +55,14 @@ REASON_WORDS: Final[dict[Reason, Words]] = {
         "the time stamps of the EEG jumped",
         "Wait 16 s. If it comes again, restart the program that sends the EEG.",
     ),
+    "stream_changed": Words(
+        "the EEG comes from another sender of the same name",
+        "Is it this participant's amplifier? If not, end that program.",
+    ),
+    "lag": Words(
+        "the EEG arrives later than its time stamps say",
+        "Samples were lost or held up: restart the program that sends the EEG.",
+    ),
     "rate": Words(
         "the sampling rate is not the one declared",
         "Check the amplifier's rate; look for lost samples.",
@@ -89,6 +97,10 @@ REASON_WORDS: Final[dict[Reason, Words]] = {
     "late": Words(
         "predictions or triggers come too late",
         "Close other programs on this computer; look at the latency row.",
+    ),
+    "tr_changed": Words(
+        "the scanner's TR is not the one that the model needs",
+        "Start the right sequence; give --tr if the model was made for this one.",
     ),
     "triggers_lost": Words(
         "no volume triggers any more",
@@ -132,7 +144,6 @@ CHANNEL_WORDS: Final[dict[str, str]] = {
     "amplitude": "implausible amplitude",
     "nonfinite": "sends no numbers",
 }
-INFORMING: Final[frozenset[str]] = frozenset({"upstream_delay_unknown"})
 
 
 def reason_words(reason: str) -> Words:

@@ -15,7 +15,7 @@ import numpy as np
 
 from rtbold.condition import Amplitude, ChannelFlag
 from rtbold.errors import ConfigError
-from rtbold.messages import BoldPrediction, Reason, Status, worst
+from rtbold.messages import INFORMING, BoldPrediction, Reason, Status, worst
 
 _ORDER: dict[Reason, int] = {reason: i for i, reason in enumerate(get_args(Reason))}
 Misfit = Literal["channels", "rate"]  # why the model cannot use the stream
@@ -251,8 +251,7 @@ def _amplitude(facts: WindowFacts) -> list[_Finding]:
 
 
 def _standing(reasons: Iterable[Reason]) -> list[_Finding]:
-    informing = ("upstream_delay_unknown",)
-    return [("ok" if r in informing else "degraded", r) for r in reasons]
+    return [("ok" if r in INFORMING else "degraded", r) for r in reasons]
 
 
 def marked_late(prediction: BoldPrediction, now_s: float) -> BoldPrediction:

@@ -17,7 +17,7 @@ from .control import (
 )
 from .feed import Feed as Feed
 from .feedback import FeedbackSettings as FeedbackSettings
-from .intervals import VOID as VOID, LiveIntervals as LiveIntervals
+from .intervals import LiveIntervals as LiveIntervals
 from .lsl_mirror import LslMirror as LslMirror, MirrorSettings as MirrorSettings
 from .sockets import (
     CLIENTS_FOLDER as CLIENTS_FOLDER,

@@ -7,7 +7,12 @@ from typing import Final, TypedDict
 import numpy as np
 
 from rtbold.bundle import N_QUANTILES, Card, Intervals
-from rtbold.messages import BoldPrediction, Float32Array, FloatArray, Reason
+from rtbold.messages import (
+    VOIDS_INTERVALS,
+    BoldPrediction,
+    Float32Array,
+    FloatArray,
+)
 from rtbold.publish.wire import shortest
 
 # Conformal intervals around a prediction: from the card, and adapted to live truth.
@@ -78,8 +83,6 @@ def _miss_of(width: float | None, quantiles: tuple[float, ...]) -> float:
     return float(1 - np.interp(width, quantiles, grid))
 
 
-# Intervals are for blocks of EEG exchangeable with the calibration scan's.
-VOID: frozenset[Reason] = frozenset({"unlike_calibration", "domain_shift"})
 INNER, OUTER = 0.8, 0.95
 Bounds = tuple[float | None, float | None]
 Row = tuple[float | None, ...]
@@ -119,7 +122,7 @@ def contrast_widths(card: Card) -> Widths:
 
 def valid_widths(prediction: BoldPrediction, widths: Widths) -> Widths:
     """Return the widths that hold for a prediction: none where intervals are void."""
-    return widths if VOID.isdisjoint(prediction.reasons) else Widths({})
+    return widths if VOIDS_INTERVALS.isdisjoint(prediction.reasons) else Widths({})
 
 
 class FbBounds(TypedDict):

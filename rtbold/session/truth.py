@@ -9,9 +9,13 @@ import numpy as np
 from rtbold.acquire import OpenFeed
 from rtbold.bundle import Card
 from rtbold.errors import StreamMismatch
-from rtbold.messages import BoldPrediction, FloatArray, MeasuredVolume
+from rtbold.messages import (
+    VOIDS_INTERVALS,
+    BoldPrediction,
+    FloatArray,
+    MeasuredVolume,
+)
 from rtbold.publish import (
-    VOID,
     Truth as TruthMessage,
     TruthScore,
     target_score,
@@ -86,7 +90,7 @@ class SessionTruth:
 
     def predicted(self, prediction: BoldPrediction) -> None:
         """Take one prediction, usable or not."""
-        void = not VOID.isdisjoint(prediction.reasons)
+        void = not VOIDS_INTERVALS.isdisjoint(prediction.reasons)
         if void and prediction.tick.volume_index is not None:
             self._void.append(prediction.tick.volume_index + self._horizon_tr)
         self._truth.predicted(prediction)
