@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 Step = Callable[[], Iterator[str]]
+AGAIN_S = 1.0  # after an interrupt that ended nothing
 
 
 class OutOfTime(Exception):
@@ -70,11 +71,13 @@ class Budget:
         ------
         OutOfTime : it was interrupted.
         """
-        over = threading.Event()
+        over, left = threading.Event(), threading.Event()
 
         def end() -> None:
             over.set()
-            _thread.interrupt_main()
+            while not left.is_set():  # what runs in a weak reference's end swallows one
+                _thread.interrupt_main()
+                left.wait(AGAIN_S)
 
         timer = self._timer(max(0.0, self.left_s()), end)
         timer.daemon = True
@@ -82,10 +85,12 @@ class Budget:
         try:
             yield
         except KeyboardInterrupt:
+            left.set()
             if not over.is_set():  # somebody pressed Ctrl-C
                 raise
             raise OutOfTime from None
         finally:
+            left.set()
             timer.cancel()
 
 

@@ -98,3 +98,23 @@ def test_what_would_not_fit_is_said(module):
     assert budget.left_s() == 60.0
     assert not budget.lasts(60.0, "int8")
     assert "int8: left out, it may take 60 s" in said[0]
+
+
+def test_an_interrupt_that_is_swallowed_comes_again(module, monkeypatch):
+    calls = []
+
+    def interrupt():
+        calls.append("interrupt")
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(module, "AGAIN_S", 0.0)
+    monkeypatch.setattr(module._thread, "interrupt_main", interrupt)
+
+    def slow():
+        Timer.made.function()
+        yield "never"
+
+    _, unfinished = module.finished({"one": slow}, budget_of(module, []))
+    assert unfinished == ["one"]
+    assert len(calls) == 2
