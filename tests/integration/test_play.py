@@ -13,7 +13,7 @@ from rtbold.acquire.describe import describe_stream
 from rtbold.cli.play import play
 from rtbold.errors import ConfigError, DataFileError
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.realtime]  # it waits
 
 RATE_HZ = 250
 DATA_UV = np.round(np.random.default_rng(4).normal(0, 40, (2, 5000)), 1)

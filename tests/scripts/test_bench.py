@@ -111,6 +111,7 @@ def test_a_look_at_a_session_that_ends_is_not_counted(bench):
 
 
 @pytest.mark.integration
+@pytest.mark.realtime
 def test_every_way_to_take_the_stream_gets_all_of_it(bench):
     cpu = bench.cpu
     usages = cpu.measure(cpu.VARIANTS[:3], seconds=1.0, repeats=1, warm_up_s=0.2)

@@ -68,6 +68,7 @@ def shows_a_value(window):
     return window.state.shown(time.monotonic()).kind == "value"
 
 
+@pytest.mark.realtime
 def test_a_run_from_set_up_to_summary_by_clicks(dashboards, sessions, played):
     _, name = played
     port, control_port = free_ports()
@@ -86,6 +87,7 @@ def test_a_run_from_set_up_to_summary_by_clicks(dashboards, sessions, played):
     window.click("start")
     window.wait(lambda: window.page == SESSION)
     with Child(window.window.controller.child) as child:
+        window.wait(lambda: window.state.session)  # it answers from here on
         # while its first window of EEG fills
         window.type("command_text", "blink")
         window.click("command_mark")

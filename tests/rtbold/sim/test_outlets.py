@@ -6,7 +6,7 @@ import uuid
 import numpy as np
 import pytest
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.realtime]  # it waits
 SIMULATE = "import typer; from rtbold.cli.simulate import simulate; typer.run(simulate)"
 
 
