@@ -90,5 +90,6 @@ def _check_ordinary(mode: int) -> None:
 
 def _too_large(n_bytes: int, at_most_bytes: int) -> OSError:
     return OSError(
-        errno.EFBIG, f"it has {n_bytes} bytes or more, expected at most {at_most_bytes}"
+        errno.EFBIG,
+        f"it is larger than expected: {n_bytes} bytes or more, at most {at_most_bytes}",
     )

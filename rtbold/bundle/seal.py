@@ -74,7 +74,7 @@ def _what_changed(seal: bytes, card_text: bytes) -> str:
         return (
             f"has other line ends in {CARD_NAME} or {SEAL_NAME} than it was written "
             "with: git (core.autocrlf), a mail program or an editor changed them. Copy "
-            'both again as they were made; for git, put "*.rtbold/** -text" into '
+            'both again as they were made; for git, put "**/*.rtbold/** -text" into '
             ".gitattributes first."
         )
     found = hashlib.sha256(card_text).hexdigest()

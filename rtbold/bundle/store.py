@@ -27,7 +27,13 @@ from rtbold.bundle.card_sense import check_sense
 from rtbold.bundle.card_text import card_schema as card_schema, format_card, parse_card
 from rtbold.bundle.check_windows import CHECK_NAME, check_names
 from rtbold.bundle.graph import GRAPH_NAME, check_graph
-from rtbold.bundle.seal import CARD_NAME, SEAL_NAME, check_seal, seal_text
+from rtbold.bundle.seal import (
+    CARD_NAME,
+    COPY_AGAIN,
+    SEAL_NAME,
+    check_seal,
+    seal_text,
+)
 from rtbold.disk import read_file, sha256_of
 from rtbold.errors import BundleError
 
@@ -41,7 +47,6 @@ def verify_files(path: Path, listed: Iterable[FileHash]) -> None:
     """Compare every file of the folder with the list; refuse what differs."""
     entries = tuple(listed)
     for entry in entries:
-        _check_inside(path, entry.path)
         try:
             found = sha256_of(
                 path / entry.path, at_most_bytes=MAX_FILE_BYTES, inside=path
@@ -132,7 +137,8 @@ def _check_inside(path: Path, name: str) -> None:
     if not plain or str(pure) != name or name in (CARD_NAME, SEAL_NAME):
         raise BundleError(
             f"the card of {path} lists the file name {name!r}; expected a plain name "
-            "inside the bundle. Do not use this bundle."
+            "inside the bundle. Do not use this bundle: copy it again from where it "
+            "was made."
         )
 
 
@@ -208,7 +214,11 @@ def verified(path: Path) -> Bundle:
     """Return the bundle in a folder; see `load`."""
     text = _read_card(path)
     card = parse_card(text, where=str(path / CARD_NAME))
+    for entry in card.files:
+        _check_inside(path, entry.path)
     sealed = check_seal(path, card, text, needed=_is_shipped(path))
+    if not sealed:
+        _check_copy(path, card, text)
     check_sense(card, where=str(path / CARD_NAME))
     verify_files(path, card.files)
     names = {entry.path for entry in card.files}
@@ -380,6 +390,19 @@ def _read_card(path: Path) -> bytes:
             f"({error.strerror or error}); expected a folder that rtbold wrote. Copy "
             "the bundle again from where it was made."
         ) from error
+
+
+def _check_copy(path: Path, card: Card, text: bytes) -> None:
+    """Refuse a copy of a shipped bundle that lost its seal and has another card."""
+    own = {entry for entry in card.files if entry.path == GRAPH_NAME}
+    for shipped in sorted(shipped_root().glob(f"*{SUFFIX}")):
+        original = _read_card(shipped)
+        files = parse_card(original, where=str(shipped / CARD_NAME)).files
+        if own & set(files) and text != original:
+            raise BundleError(
+                f"bundle {path} has the model of rtbold's own '{shipped.name}', but "
+                f"not its card, and has lost its seal, {SEAL_NAME}. {COPY_AGAIN}"
+            )
 
 
 def _is_shipped(path: Path) -> bool:

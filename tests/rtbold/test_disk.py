@@ -33,10 +33,10 @@ def test_an_ordinary_file(tmp_path):
 def test_a_larger_file_and_one_that_grows(tmp_path, monkeypatch):
     file = tmp_path / "a"
     file.write_bytes(b"x" * 101)
-    assert "101 bytes or more, expected at most 100" in why(file)
+    assert "101 bytes or more, at most 100" in why(file)
     hides = SimpleNamespace(st_mode=stat.S_IFREG, st_size=0)
     monkeypatch.setattr(disk.os, "fstat", lambda _: hides)
-    assert "101 bytes or more, expected at most 100" in why(file)
+    assert "101 bytes or more, at most 100" in why(file)
 
 
 def test_a_folder_and_nothing(tmp_path):

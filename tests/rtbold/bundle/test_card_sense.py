@@ -106,7 +106,7 @@ CASES = [
     ({"scores": scored("Insula")}, "scores.per_roi names 'Insula'"),
     ({"scores": scored(ROIS[1], ROIS[0], ROIS[2])}, "names were exchanged"),
     (
-        {"verdict": make_verdict(ROIS[1], rois={ROIS[0]: "specific"})},
+        {"verdict": make_verdict(ROIS[1], rois=dict.fromkeys(ROIS[::2], "specific"))},
         "verdict.rois has",
     ),
     ({"name": "tiny\x1b[2J"}, "without control characters"),

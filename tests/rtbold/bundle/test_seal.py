@@ -3,6 +3,7 @@
 import hashlib
 import json
 import logging
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -187,6 +188,18 @@ def test_a_shipped_bundle_that_lost_its_seal_is_refused(tmp_path, monkeypatch):
     monkeypatch.setattr(store, "shipped_root", lambda: tmp_path / "shipped")
     with pytest.raises(BundleError, match="has lost its seal"):
         load("tiny")
+
+
+def test_a_copy_of_a_shipped_bundle_is_known_without_its_seal(tmp_path):
+    copy = tmp_path / "mine.rtbold"
+    shutil.copytree(store.shipped_root() / "demo.rtbold", copy)
+    (copy / SEAL_NAME).unlink()
+    assert not load(copy).sealed
+    fields = json.loads((copy / "card.json").read_text(encoding="utf-8"))
+    fields["channels"][:2] = fields["channels"][1::-1]  # nothing else has their names
+    (copy / "card.json").write_bytes(json.dumps(fields, indent=1).encode())
+    with pytest.raises(BundleError, match=r"rtbold's own 'demo\.rtbold', but not its"):
+        load(copy)
 
 
 def test_git_leaves_the_line_ends_of_bundles_alone():
