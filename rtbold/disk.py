@@ -7,10 +7,11 @@ ends, or a symbolic link to somewhere else. Whatever is wrong is an `OSError` wh
 
 import errno
 import hashlib
+import io
 import os
 import stat
 from pathlib import Path
-from typing import BinaryIO, Final
+from typing import Final
 
 _CHUNK_BYTES: Final = 1 << 20
 # Without O_NONBLOCK a pipe that took the file's place would hang the open itself.
@@ -28,7 +29,7 @@ _KINDS: Final = {
 
 def open_file(
     path: Path, *, at_most_bytes: int, inside: Path | None = None
-) -> BinaryIO:
+) -> io.BufferedReader:
     """Open an ordinary file for reading.
 
     Parameters

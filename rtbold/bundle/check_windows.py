@@ -76,6 +76,28 @@ def pack(
     ConfigError : fewer than two windows, another shape, values that are not finite, or
         names of another number.
     """
+    _check_storable(eeg_uv)
+    largest_uv = np.abs(eeg_uv).max(axis=(1, 2))
+    step_uv = np.maximum(STEP_UV, largest_uv / _MOST_COUNTS).astype(np.float32)
+    counts = np.rint(eeg_uv / step_uv[:, None, None])
+    counts = np.clip(counts, -_MOST_COUNTS, _MOST_COUNTS).astype(np.int16)
+    rounded_uv = _windows(counts, step_uv)
+    bold = np.concatenate([reference(window[None]) for window in rounded_uv])
+    _check_number("channels", channels, eeg_uv.shape[1])
+    _check_number("rois", rois, bold.shape[1])
+    file = io.BytesIO()
+    np.savez_compressed(
+        file,
+        counts=counts,
+        step_uv=step_uv,
+        bold=bold.astype(np.float32),
+        channels=np.array(channels, dtype=np.str_),
+        rois=np.array(rois, dtype=np.str_),
+    )
+    return file.getvalue()
+
+
+def _check_storable(eeg_uv: Float32Array) -> None:
     if eeg_uv.ndim != 3 or eeg_uv.shape[2] != WINDOW_SAMPLES or len(eeg_uv) < 2:
         raise ConfigError(
             f"check windows have shape {eeg_uv.shape}, expected (n, channels, "
@@ -85,27 +107,14 @@ def pack(
         raise ConfigError(
             "check windows hold values that are not finite; choose others"
         )
-    largest_uv = np.abs(eeg_uv).max(axis=(1, 2))
-    step_uv = np.maximum(STEP_UV, largest_uv / _MOST_COUNTS).astype(np.float32)
-    counts = np.rint(eeg_uv / step_uv[:, None, None])
-    counts = np.clip(counts, -_MOST_COUNTS, _MOST_COUNTS).astype(np.int16)
-    rounded_uv = _windows(counts, step_uv)
-    bold = np.concatenate([reference(window[None]) for window in rounded_uv])
-    names = {"channels": tuple(channels), "rois": tuple(rois)}
-    for what, n in (("channels", eeg_uv.shape[1]), ("rois", bold.shape[1])):
-        if len(names[what]) not in (0, n):
-            raise ConfigError(
-                f"check windows have {n} {what}, {len(names[what])} names were given"
-            )
-    file = io.BytesIO()
-    np.savez_compressed(
-        file,
-        counts=counts,
-        step_uv=step_uv,
-        bold=bold.astype(np.float32),
-        **{what: np.array(found) for what, found in names.items() if found},
-    )
-    return file.getvalue()
+
+
+def _check_number(what: str, names: Sequence[str], n: int) -> None:
+    if len(names) not in (0, n):
+        raise ConfigError(
+            f"check windows have {n} {what}, {len(names)} names were given; give one "
+            "for each"
+        )
 
 
 def read_check(bundle: "Bundle") -> CheckSet | None:
@@ -181,7 +190,7 @@ def _compare_names(arrays: Mapping[str, np.ndarray], card: Card) -> None:
     Files from before names stood in them have none.
     """
     for what, told in zip(_NAMES, (card.channels, card.rois), strict=True):
-        if what not in arrays:
+        if what not in arrays or arrays[what].size == 0:
             continue
         made_for = [str(name) for name in arrays[what].ravel()]
         for at, (there, here) in enumerate(zip_longest(made_for, told), start=1):

@@ -21,6 +21,7 @@ def run():
     app = typer.Typer()
     app.command("list")(models.list_models)
     app.command("show")(models.show)
+    app.command("seal")(models.seal)
     app.command("predict")(models.predict)
 
     def run(*words):
@@ -52,6 +53,21 @@ def test_show_says_what_it_is_and_needs(run, tiny_bundle):
     text = run("show", tiny_bundle.path).stdout
     for words in ("simulated", "average", "2.1 s", "FP1 FP2", tiny_bundle.sha256):
         assert words in text
+
+
+def test_a_bundle_of_an_earlier_version_is_shown_to_have_no_seal_and_sealed(
+    run, tiny_bundle
+):
+    assert "seal" not in run("show", tiny_bundle.path).stdout
+    fields = json.loads((tiny_bundle.path / "card.json").read_text("utf-8"))
+    del fields["sealed"]
+    (tiny_bundle.path / "card.json").write_text(json.dumps(fields), "utf-8")
+    (tiny_bundle.path / "card.json.sha256").unlink()
+    assert "seal          none" in run("show", tiny_bundle.path).stdout
+    assert "sealed, sha256 " in run("seal", tiny_bundle.path).stdout
+    assert "seal" not in run("show", tiny_bundle.path).stdout
+    with pytest.raises(BundleError, match="sealed already"):
+        run("seal", tiny_bundle.path)
 
 
 def test_show_says_what_stands_between_a_bundle_and_a_session(tiny_bundle):
