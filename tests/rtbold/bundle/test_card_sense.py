@@ -1,8 +1,11 @@
 """What a card cannot say is refused, with a seal or without one."""
 
+import json
+
 import msgspec
 import pytest
 from bundles import ROIS, tiny_card, write_tiny
+from hypothesis import given, strategies as st
 from msgspec.structs import replace
 from verdicts import make_verdict
 
@@ -20,6 +23,7 @@ from rtbold.bundle.card import (
     Spread,
 )
 from rtbold.bundle.card_sense import check_sense
+from rtbold.bundle.card_text import parse_card
 from rtbold.bundle.store import load, shipped_root, verified
 from rtbold.errors import BundleError
 
@@ -179,3 +183,57 @@ def test_a_bundle_without_a_seal_is_judged_too(tiny_bundle):
     (path / "card.json").write_bytes(msgspec.json.encode(exchanged))
     with pytest.raises(BundleError, match="names were exchanged"):
         load(path)
+
+
+ODD = (
+    *(0, -1, 1, 2**53 + 1, 10**30, 10**400, 0.0, -0.5, 1e-320, 1e308, -1e308),
+    *("", " ", "x" * 300, "\x1b[2J", "\ud800", "FP1", "average"),
+    *(None, True, False, [], [[]], {}, {"": 0}, [None], [0.0, 1.0], ["a", "a"]),
+)
+FULL = msgspec.to_builtins(
+    replace(
+        CARD,
+        target="a-b",
+        contrast=contrast(half_width=(1.0, None)),
+        scores=scored(*ROIS),
+        verdict=make_verdict(ROIS[1]),
+        intervals=Intervals(half_width=((0.5, None),) * 3, n_eff=ONES),
+        likeness=LikenessReference(
+            slope=(1.0,) * 19, spreads={"level": Spread(middle=1.0, high=2.0)}
+        ),
+    )
+)
+
+
+def places(value, here=()):
+    yield here
+    pairs = value.items() if isinstance(value, dict) else ()
+    pairs = enumerate(value) if isinstance(value, list | tuple) else pairs
+    for key, inner in pairs:
+        yield from places(inner, (*here, key))
+
+
+@given(
+    swaps=st.lists(
+        st.tuples(st.sampled_from(list(places(FULL))[1:]), st.sampled_from(ODD)),
+        min_size=1,
+        max_size=3,
+    )
+)
+def test_whatever_stands_in_a_card_it_is_judged_or_refused_in_words(swaps):
+    fields = json.loads(json.dumps(FULL))
+    for (*way, last), odd in swaps:
+        inner = fields
+        try:
+            for step in way:
+                inner = inner[step]
+            inner[last] = odd
+        except (LookupError, TypeError):  # another swap was there before
+            continue
+    told = ""
+    try:
+        card = parse_card(json.dumps(fields).encode())
+        check_sense(card, where="card.json")
+    except BundleError as error:
+        told = str(error)
+    assert told.isprintable()
