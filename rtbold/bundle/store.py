@@ -14,6 +14,7 @@ import re
 import shutil
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib.resources import files
 from itertools import islice
@@ -276,6 +277,8 @@ def seal_bundle(
     try:
         write_file(found.path / SEAL_NAME, seal_text(_read_card(found.path)))
     except OSError as error:
+        with suppress(OSError):  # half a seal would be a broken one
+            (found.path / SEAL_NAME).unlink()
         raise BundleError(
             f"{found.path} cannot be written to ({error.strerror or error}); copy the "
             "bundle to a folder of yours and seal it there"

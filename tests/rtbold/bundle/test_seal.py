@@ -159,6 +159,21 @@ def test_it_can_be_sealed_and_keeps_its_name_on_the_wire(tiny_bundle, caplog):
         load(tiny_bundle.path)
 
 
+def test_a_seal_that_could_not_be_written_whole_leaves_nothing(
+    tiny_bundle, monkeypatch
+):
+    as_before_seals(tiny_bundle.path)
+
+    def full(target, data):
+        target.write_bytes(data[:10])
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(store, "write_file", full)
+    with pytest.raises(BundleError, match="No space left"):
+        seal_bundle(tiny_bundle.path)
+    assert not load(tiny_bundle.path).sealed
+
+
 def test_what_cannot_be_is_not_sealed(tiny_bundle):
     as_before_seals(tiny_bundle.path)
     changed(tiny_bundle.path, ('"F3"', '"F7"'))
