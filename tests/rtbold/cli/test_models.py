@@ -1,6 +1,7 @@
 """``rtbold models list | show | predict`` through the real command line."""
 
 import json
+import os
 import re
 
 import numpy as np
@@ -184,6 +185,27 @@ def test_files_that_are_no_arrays(run, tiny_bundle, tmp_path):
     ):
         with pytest.raises(DataFileError, match=words):
             run("predict", tiny_bundle.path, "--windows", path, "--out", out)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="of Unix")
+@pytest.mark.parametrize("kind", ["pipe", "device", "folder", "terabyte"])
+def test_windows_that_would_never_end(run, tiny_bundle, tmp_path, kind):
+    path = tmp_path / "W.npy"
+    if kind == "pipe":
+        os.mkfifo(path)
+    elif kind == "device":
+        path.symlink_to("/dev/zero")
+    elif kind == "folder":
+        path.mkdir()
+    else:
+        said = {"descr": "<f4", "fortran_order": False, "shape": (10**8, 19, 3200)}
+        with path.open("wb") as file:
+            np.lib.format.write_array_header_1_0(file, said)
+    with pytest.raises(DataFileError, match="cannot be read"):
+        run(
+            *("predict", tiny_bundle.path, "--windows", path),
+            *("--out", tmp_path / "O.npy"),
+        )
 
 
 def test_truncated_file(run, tiny_bundle, windows, tmp_path):
