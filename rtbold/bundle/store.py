@@ -218,9 +218,8 @@ def verified(path: Path) -> Bundle:
     for entry in card.files:
         _check_inside(path, entry.path)
     sealed = check_seal(path, card, text, needed=_is_shipped(path))
-    if not sealed:
-        _check_copy(path, card, text)
     check_sense(card, where=str(path / CARD_NAME))
+    _check_copy(path, card, None if sealed else text)
     verify_files(path, card.files)
     names = {entry.path for entry in card.files}
     if GRAPH_NAME in names:
@@ -395,16 +394,28 @@ def _read_card(path: Path) -> bytes:
         ) from error
 
 
-def _check_copy(path: Path, card: Card, text: bytes) -> None:
-    """Refuse a copy of a shipped bundle that lost its seal and has another card."""
+def _check_copy(path: Path, card: Card, text: bytes | None) -> None:
+    """Refuse a shipped model under another card; its check windows have no names.
+
+    Parameters
+    ----------
+    text : of the card, where no seal vouches for it.
+    """
     own = {entry for entry in card.files if entry.path == GRAPH_NAME}
-    for shipped in sorted(shipped_root().glob(f"*{SUFFIX}")):
-        original = _read_card(shipped)
-        files = parse_card(original, where=str(shipped / CARD_NAME)).files
-        if own & set(files) and text != original:
+    for folder in sorted(shipped_root().glob(f"*{SUFFIX}")):
+        try:
+            original = _read_card(folder)
+            shipped = parse_card(original)
+        except BundleError:  # opening that one says so
+            continue
+        if not own & set(shipped.files):
+            continue
+        names = (card.channels, card.rois) == (shipped.channels, shipped.rois)
+        if not names or text not in (None, original):
             raise BundleError(
-                f"bundle {path} has the model of rtbold's own '{shipped.name}', but "
-                f"not its card, and has lost its seal, {SEAL_NAME}. {COPY_AGAIN}"
+                f"bundle {path} has the model of rtbold's own '{folder.name}', but not "
+                f"its {'card' if names else 'names of channels and ROIs'}: something "
+                f"was exchanged. {COPY_AGAIN}"
             )
 
 

@@ -205,16 +205,46 @@ def test_a_shipped_bundle_that_lost_its_seal_is_refused(tmp_path, monkeypatch):
         load("tiny")
 
 
-def test_a_copy_of_a_shipped_bundle_is_known_without_its_seal(tmp_path):
-    copy = tmp_path / "mine.rtbold"
-    shutil.copytree(store.shipped_root() / "demo.rtbold", copy)
-    (copy / SEAL_NAME).unlink()
+@pytest.fixture
+def copy(tmp_path):
+    found = tmp_path / "mine.rtbold"
+    ignored = shutil.ignore_patterns(SEAL_NAME, "engines")
+    shutil.copytree(store.shipped_root() / "demo.rtbold", found, ignore=ignored)
+    return found
+
+
+def exchange(folder: Path, what: str) -> None:
+    """Exchange the first two names, and whatever else says in which order they are."""
+    card = folder / "card.json"
+    fields = json.loads(card.read_text(encoding="utf-8"))
+    for table in (fields[what], fields["scores"]["per_roi"] if what == "rois" else []):
+        table[:2] = table[1::-1]
+    card.write_bytes(json.dumps(fields, indent=1).encode())
+
+
+def test_a_copy_of_a_shipped_bundle_is_known_without_its_seal(copy):
     assert not load(copy).sealed
-    fields = json.loads((copy / "card.json").read_text(encoding="utf-8"))
-    fields["channels"][:2] = fields["channels"][1::-1]  # nothing else has their names
-    (copy / "card.json").write_bytes(json.dumps(fields, indent=1).encode())
-    with pytest.raises(BundleError, match=r"rtbold's own 'demo\.rtbold', but not its"):
+    changed(copy, ('"rest"', '"resu"'))
+    with pytest.raises(
+        BundleError, match=r"rtbold's own 'demo\.rtbold', but not its c"
+    ):
         load(copy)
+
+
+@pytest.mark.parametrize("what", ["channels", "rois"])
+def test_the_names_of_a_shipped_model_are_its_own_whatever_seal_there_is(copy, what):
+    """Its check windows are from before there were names in them."""
+    exchange(copy, what)
+    (copy / SEAL_NAME).write_bytes(seal_text((copy / "card.json").read_bytes()))
+    with pytest.raises(BundleError, match="not its names of channels and ROIs"):
+        load(copy)
+
+
+def test_a_shipped_bundle_that_is_damaged_blocks_no_other(tmp_path, monkeypatch):
+    made, root = write_tiny(tmp_path / "mine"), tmp_path / "shipped"
+    (write_tiny(root).path / "card.json").write_bytes(b"{")
+    monkeypatch.setattr(store, "shipped_root", lambda: root)
+    assert load(made.path).sealed
 
 
 def test_git_leaves_the_line_ends_of_bundles_alone():
