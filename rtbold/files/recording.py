@@ -1,6 +1,7 @@
 """A recording of EEG, whatever file it comes from: ``read_recording(path)``."""
 
 import json
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from importlib import import_module
@@ -8,6 +9,7 @@ from pathlib import Path
 from types import ModuleType
 
 from rtbold.acquire import to_uv_factor
+from rtbold.disk import read_file
 from rtbold.errors import RtboldError
 from rtbold.messages import (
     Channel,
@@ -105,15 +107,16 @@ def require(module: str, *, extra: str, purpose: str) -> ModuleType:
 # give a model a verdict on real data.
 
 NAME = "simulated.json"
+MAX_NOTE_BYTES = 1_000_000
 
 
 def says_simulated(file: Path) -> bool:
     """Whether a note beside `file` says so; one that cannot be understood does."""
     note = file.parent / NAME
-    if not note.is_file():
+    if not os.path.lexists(note):
         return False
     try:
-        facts = json.loads(note.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        facts = json.loads(read_file(note, at_most_bytes=MAX_NOTE_BYTES))
+    except (OSError, ValueError, RecursionError):
         return True
     return not (isinstance(facts, dict) and facts.get("simulated") is False)
