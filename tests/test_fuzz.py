@@ -1,8 +1,8 @@
 """Whatever bytes come from outside: they are read, or refused with an error of ours."""
 
 import pytest
-from hypothesis import HealthCheck, given, settings, strategies as st
 from fuzz_targets import TARGETS
+from hypothesis import HealthCheck, given, settings, strategies as st
 
 FEW, MANY = 20, 150
 SPECIAL = (b"", b"\0", b"\xff" * 4, b"\x7f\xff\xff\xff", b"NaN", b"1e999", b"-1",

@@ -16,8 +16,14 @@ from pathlib import Path
 
 import numpy as np
 from bundles import tiny_card, write_tiny
-from recordings import write_bdf, write_edf, write_eeghdf, write_fif, write_set
-from recordings import write_vhdr as write_brainvision
+from recordings import (
+    write_bdf,
+    write_edf,
+    write_eeghdf,
+    write_fif,
+    write_set,
+    write_vhdr as write_brainvision,
+)
 from xdf_writer import write_xdf
 
 from rtbold.acquire.bold_readers import JsonRows, TableRows, parse_source
@@ -61,7 +67,8 @@ class Target:
                 warnings.simplefilter("ignore")  # of libraries, about damaged files
                 self.read(data, folder)
         except RtboldError as error:
-            assert str(error).strip(), "an error without a word"
+            if not str(error).strip():
+                raise AssertionError("an error without a word") from error
             return False
         return True
 
@@ -106,7 +113,10 @@ def _subscriber() -> Subscriber:
 
 def _wire(data: bytes, _: Path) -> object:
     topic, _, body = data.partition(b"\n")
-    message = _subscriber()._accept([topic, body])
+    subscriber = _subscriber()
+    message = subscriber._accept([topic, body])
+    assert subscriber.feedback().show in ("value", "hold", "neutral")
+    assert subscriber.stalled in (True, False)
     return parse(message) if isinstance(message, Message) else None
 
 
@@ -314,7 +324,9 @@ TARGETS: dict[str, Target] = {
     "lsl-xml": Target(_xml, lambda _: [_XML]),
     "bold-table": Target(_rows(TableRows), lambda _: [_TABLE]),
     "bold-json": Target(_rows(JsonRows), lambda _: [_JSON]),
-    "bold-tbv": Target(lambda data, _: unpack_tbv(data), lambda _: [b"\0\0\0\5tGet\0ab"]),
+    "bold-tbv": Target(
+        lambda data, _: unpack_tbv(data), lambda _: [b"\0\0\0\5tGet\0ab"]
+    ),
     "bold-source": Target(_source, lambda _: [b"tbv:localhost:55555", b"file:a.tsv"]),
     "card": Target(_card, _card_seeds),
     "check-windows": Target(_check, _check_seeds),
