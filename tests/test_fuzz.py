@@ -1,10 +1,13 @@
 """Whatever bytes come from outside: they are read, or refused with an error of ours."""
 
+from pathlib import Path
+
 import pytest
 from fuzz_targets import TARGETS
 from hypothesis import HealthCheck, given, settings, strategies as st
 
 FEW, MANY = 20, 150
+FOUND = Path(__file__).parent / "data" / "fuzz"  # by atheris, and mended
 SPECIAL = (b"", b"\0", b"\xff" * 4, b"\x7f\xff\xff\xff", b"NaN", b"1e999", b"-1",
            b"[" * 2000, b"{\"a\":" * 2000, b"\xef\xbb\xbf", b"\r\n", b"\xed\xa0\x80",
            b"9" * 400)  # fmt: skip
@@ -34,6 +37,15 @@ def edited(seed, changes):
         first = round(where * len(data))
         data[first : first + gone] = come
     return bytes(data)
+
+
+@pytest.mark.parametrize(
+    "kept",
+    sorted(FOUND.glob("*/*.bin")),
+    ids=lambda path: f"{path.parent.name}-{path.stem}",
+)
+def test_what_was_found_once_is_refused(kept, tmp_path):
+    assert not TARGETS[kept.parent.name].survives(kept.read_bytes(), tmp_path)
 
 
 def test_good_bytes_are_read(target):
