@@ -132,7 +132,9 @@ def _pickled(path: Path) -> object:
             torch.serialization.safe_globals([argparse.Namespace]),
         ):
             warnings.simplefilter("ignore")  # what torch thinks of the pickle's age
-            return torch.load(path, map_location="cpu", weights_only=True)
+            return torch.load(  # noqa: TID251 - this is read_checkpoint
+                path, map_location="cpu", weights_only=True
+            )
     except CheckpointError:
         raise
     except Exception as error:  # a foreign file may raise anything on the way

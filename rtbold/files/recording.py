@@ -2,7 +2,8 @@
 
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from importlib import import_module
 from pathlib import Path
@@ -10,7 +11,7 @@ from types import ModuleType
 
 from rtbold.acquire import to_uv_factor
 from rtbold.disk import read_file
-from rtbold.errors import RtboldError
+from rtbold.errors import DataFileError, RtboldError
 from rtbold.messages import (
     Channel,
     ClockOffset,
@@ -18,6 +19,9 @@ from rtbold.messages import (
     FloatArray,
     StreamDescription,
 )
+
+MOST_PACKED = 1000  # bytes out of one byte of a file; EEG packs to a third
+LEAST_UNPACKED_BYTES = 256 << 20  # so much may come out of any file
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +103,40 @@ def require(module: str, *, extra: str, purpose: str) -> ModuleType:
             f"{purpose} needs the package {module!r}, which cannot be imported "
             f"({error}). Install it: pip install 'rtbold[{extra}]'"
         ) from error
+
+
+@contextmanager
+def damage_told(path: Path, expected: str) -> Iterator[None]:
+    """Turn whatever a damaged file makes a library raise into an error of ours.
+
+    Raises
+    ------
+    DataFileError : something was raised inside that is no error of ours.
+    """
+    try:
+        yield
+    except RtboldError:
+        raise
+    except Exception as error:  # foreign bytes in foreign readers: it may be anything
+        raise DataFileError(
+            f"{path.name} cannot be read ({type(error).__name__}: {error}), expected "
+            f"{expected}. Is it whole? Copy it again."
+        ) from error
+
+
+def check_declared_size(path: Path, n_bytes: int) -> None:
+    """Refuse a file that says it unpacks to far more than it can hold.
+
+    Raises
+    ------
+    DataFileError : it does; reading it would take all memory.
+    """
+    most = max(LEAST_UNPACKED_BYTES, MOST_PACKED * path.stat().st_size)
+    if n_bytes > most:
+        raise DataFileError(
+            f"{path.name} says that it unpacks to {n_bytes} bytes, expected at most "
+            f"{most} of a file of its size. It is damaged: copy it again."
+        )
 
 
 # The note in a folder that its files were simulated.
