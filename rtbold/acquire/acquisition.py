@@ -12,13 +12,15 @@ from typing import Literal
 from rtbold.acquire.describe import to_uv_factor
 from rtbold.acquire.frames import (
     Fault,
+    Following,
     Frame,
     InletState,
     KeepAlive,
     Order,
     StateChanged,
 )
-from rtbold.acquire.streams import KnownStream, StreamQuery
+from rtbold.acquire.known import KnownStream
+from rtbold.acquire.streams import StreamQuery
 from rtbold.acquire.supervisor import Supervisor
 from rtbold.acquire.triggers import TriggerChannel, TriggerSource, TriggerStream
 from rtbold.errors import ConfigError, RtboldError
@@ -27,9 +29,11 @@ from rtbold.messages import (
     EegChunk,
     Event,
     Marker,
+    SenderChanged,
     StreamChanged,
     StreamDescription,
 )
+from rtbold.text import printable
 
 # The bounded queue between the inlet readers and the session's loop.
 
@@ -137,6 +141,7 @@ class InletStatus:
     n_lost: int = 0  # times that the stream was lost
     last_arrived_s: float | None = None  # LSL clock; its age is now minus this
     problem: str | None = None  # why it has no stream, for people
+    other_sender: str = ""  # how it differs from the first one; empty: it is that one
     pid: int | None = None
 
 
@@ -149,6 +154,7 @@ class _Inlet:
         self._lock = threading.Lock()
         self._status = InletStatus()
         self._next_index = 0
+        self._known: KnownStream | None = None
         self.description: StreamDescription | None = None
         self.fault: Fault | None = None
         self.settled = threading.Event()  # a description or a fatal fault is there
@@ -166,15 +172,15 @@ class _Inlet:
 
     def _make_order(self) -> Order:
         """Return the first order, or one that finds the same stream again."""
-        known = self.description
-        if known is None:
+        known = self._known
+        if known is None or self.description is None:
             return self._order
+        alive_s = None if known.is_replaced else self._status.last_arrived_s
         return replace(
             self._order,
             wait_s=None,
-            query=replace(self._order.query, name=known.name, type=known.type),
             next_index=self._next_index,
-            known=KnownStream(known.host, known.source_id, known.uid),
+            known=replace(known, alive_s=alive_s or known.alive_s),
         )
 
     def _take(self, frame: Frame) -> None:
@@ -189,11 +195,13 @@ class _Inlet:
                 self._enter(state)
             case Fault():
                 self._fail(frame)
+            case Following():
+                self._follow(frame)
             case StreamChanged(description=description):
                 self.description = description
                 self._set_problem(None)
                 self.settled.set()
-        if isinstance(frame, KeepAlive | StateChanged | Fault):
+        if isinstance(frame, KeepAlive | StateChanged | Fault | Following):
             return
         if self._order.role == "marker" and isinstance(frame, StreamChanged):
             return  # the pipeline's StreamChanged is about the EEG
@@ -212,13 +220,25 @@ class _Inlet:
         with self._lock:
             before = self._status
             leaves = before.state in _FLOWING and state not in _FLOWING
-            self._status = replace(before, state=state, n_lost=before.n_lost + leaves)
+            problem = None if state == "connected" else before.problem
+            n_lost = before.n_lost + leaves
+            self._status = replace(before, state=state, n_lost=n_lost, problem=problem)
         if self._order.role == "marker":
             return
         if leaves:
             self._queue.put(Discontinuity("lost"))
         elif state == "connected" and before.state not in _FLOWING:
             self._queue.put(Discontinuity("resumed"))
+
+    def _follow(self, frame: Following) -> None:
+        """Note which sender it is from here on; tell the pipeline of a change."""
+        self._known = frame.known
+        with self._lock:
+            before = self._status
+            self._status = replace(before, other_sender=frame.other)
+        is_other = bool(frame.other)
+        if is_other is not bool(before.other_sender) and self._order.role != "bold":
+            self._queue.put(SenderChanged(self._order.role, is_other=is_other))
 
     def _fail(self, fault: Fault) -> None:
         self._set_problem(fault.message)
@@ -234,7 +254,8 @@ class _Inlet:
         """Note that the process ended by itself; the supervisor starts another."""
         if self.description is not None:
             self._enter("lost")
-        self._set_problem(f"the {self._order.role} inlet process ended. {said}".strip())
+        last = printable(said.strip().rpartition("\n")[2])
+        self._set_problem(f"the {self._order.role} inlet process ended. {last}".strip())
 
 
 class Acquisition:

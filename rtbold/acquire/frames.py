@@ -12,7 +12,8 @@ from typing import Literal
 import msgspec
 import numpy as np
 
-from rtbold.acquire.streams import KnownStream, StreamQuery
+from rtbold.acquire.known import KnownStream
+from rtbold.acquire.streams import StreamQuery
 from rtbold.errors import (
     AmbiguousStream,
     ConfigError,
@@ -61,6 +62,14 @@ class StateChanged:
 
 
 @dataclass(frozen=True, slots=True)
+class Following:
+    """Which sender is read from here on; the next process begins with it."""
+
+    known: KnownStream
+    other: str = ""  # how it differs from the known one, for people; empty: it is that
+
+
+@dataclass(frozen=True, slots=True)
 class Fault:
     """Why the inlet has no stream. Fatal at the start; later it goes on trying."""
 
@@ -82,6 +91,7 @@ Note = (
     | StateChanged
     | Fault
     | MeasuredVolume
+    | Following
 )
 Frame = EegChunk | Note
 _ERRORS: dict[str, type[RtboldError]] = {
@@ -93,7 +103,7 @@ _HEADER = struct.Struct("<BxxxIIIqd")
 _CHUNK = 0
 _NOTES: tuple[type, ...] = (
     Marker, ClockOffset, Discontinuity, StreamChanged, KeepAlive, StateChanged, Fault,
-    MeasuredVolume,
+    MeasuredVolume, Following,
 )  # fmt: skip
 _KINDS = {note: kind for kind, note in enumerate(_NOTES, start=1)}
 

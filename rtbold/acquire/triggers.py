@@ -18,6 +18,7 @@ from rtbold.messages import (
     StreamChanged,
     StreamDescription,
 )
+from rtbold.text import printable
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,13 +134,13 @@ def marker_labels(
 ) -> list[str]:
     """Return the labels in one sample of a marker stream.
 
-    Text is a label, a number is one written out. Of a channel per event (several
-    channels, or the type "annotations": so MNE-LSL sends them, with durations as
-    values) each that is not 0 gives its own label.
+    Text is a label, made fit to be shown; a number is one written out. Of a channel
+    per event (several channels, or the type "annotations": so MNE-LSL sends them, with
+    durations as values) each that is not 0 gives its own label.
     """
     value = values[0]
     if isinstance(value, str):
-        return [label] if (label := value.strip()) else []
+        return [label] if (label := printable(value.strip())) else []
     if len(values) > 1 or stream.type.casefold() == "annotations":
         return [c.label for v, c in zip(values, stream.channels, strict=True) if v]
     return [number_label(value)]
