@@ -16,6 +16,7 @@ from rtbold.acquire.frames import (
     Frame,
     InletState,
     KeepAlive,
+    Opening,
     Order,
     StateChanged,
 )
@@ -107,6 +108,7 @@ def _samples(event: Event) -> int:
 
 
 START_MARGIN_S = 15.0  # over the wait that was asked for: a busy machine's start-up
+DEATHS_MAX = 3  # of processes over one stream, before a session has begun
 _FLOWING: tuple[InletState, ...] = ("starting", "connected")
 
 
@@ -155,6 +157,8 @@ class _Inlet:
         self._status = InletStatus()
         self._next_index = 0
         self._known: KnownStream | None = None
+        self._opening = ""  # name of the stream that the process is at
+        self._n_deaths = 0  # over it
         self.description: StreamDescription | None = None
         self.fault: Fault | None = None
         self.settled = threading.Event()  # a description or a fatal fault is there
@@ -195,13 +199,16 @@ class _Inlet:
                 self._enter(state)
             case Fault():
                 self._fail(frame)
+            case Opening(name=name):
+                self._opening = name
             case Following():
+                self._opening = ""
                 self._follow(frame)
             case StreamChanged(description=description):
                 self.description = description
                 self._set_problem(None)
                 self.settled.set()
-        if isinstance(frame, KeepAlive | StateChanged | Fault | Following):
+        if isinstance(frame, KeepAlive | StateChanged | Fault | Opening | Following):
             return
         if self._order.role == "marker" and isinstance(frame, StreamChanged):
             return  # the pipeline's StreamChanged is about the EEG
@@ -255,7 +262,20 @@ class _Inlet:
         if self.description is not None:
             self._enter("lost")
         last = printable(said.strip().rpartition("\n")[2])
-        self._set_problem(f"the {self._order.role} inlet process ended. {last}".strip())
+        at = f" while it opened stream {self._opening!r}" if self._opening else ""
+        ended = f"the {self._order.role} inlet process ended{at}. {last}"
+        self._set_problem(ended.strip())
+        self._n_deaths += bool(at)
+        if self.description is None and self._n_deaths >= DEATHS_MAX:
+            self._fail(
+                Fault(
+                    "StreamMismatch",
+                    f"stream {self._opening!r} cannot be opened: {DEATHS_MAX} "
+                    f"processes ended over it, expected one that reads it. {last} "
+                    "Look at its sender.",
+                    fatal=True,
+                )
+            )
 
 
 class Acquisition:
@@ -350,7 +370,7 @@ class Acquisition:
         if not came or inlet.description is None:
             raise RtboldError(
                 "the inlet process did not come up, expected it within "
-                f"{START_MARGIN_S:g} s: {inlet.status.problem or 'it said nothing'}. "
+                f"{START_MARGIN_S:g} s: {inlet.status.problem or 'it said nothing.'} "
                 "Run rtbold doctor."
             )
         return inlet.description

@@ -127,7 +127,7 @@ class BoldFeed:
             self._problem = f"{self._what}: {error.strerror or error}"
             return self._retry_s
         except RtboldError as error:
-            self._problem = f"{self._what}: {error}"
+            self._problem = f"{self._what}: {printable(str(error), 400)}"
             return 0.0
         except Exception as error:  # of a reader; the session must go on
             self._reader.close()

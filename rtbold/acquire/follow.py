@@ -11,7 +11,15 @@ import pylsl
 from pylsl.util import InternalError, LostError, TimeoutError as LslTimeoutError
 
 from rtbold.acquire.describe import as_announced, describe_info, require_size
-from rtbold.acquire.frames import Fault, Following, Frame, KeepAlive, Order, pack
+from rtbold.acquire.frames import (
+    Fault,
+    Following,
+    Frame,
+    KeepAlive,
+    Opening,
+    Order,
+    pack,
+)
 from rtbold.acquire.known import KnownStream, choose_again, difference, is_sender
 from rtbold.acquire.streams import (
     SETTLE_S,
@@ -339,6 +347,7 @@ class StreamFollower:
         """
         found = found_stream(info)
         require_size(found)
+        self._outbox.send(Opening(found.name))
         try:
             inlet = pylsl.StreamInlet(info, max_buflen=buffer_s, recover=False)
         except RuntimeError as error:

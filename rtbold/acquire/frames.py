@@ -62,6 +62,13 @@ class StateChanged:
 
 
 @dataclass(frozen=True, slots=True)
+class Opening:
+    """A stream is opened now: if the process ends over it, this is the stream."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
 class Following:
     """Which sender is read from here on; the next process begins with it."""
 
@@ -91,6 +98,7 @@ Note = (
     | StateChanged
     | Fault
     | MeasuredVolume
+    | Opening
     | Following
 )
 Frame = EegChunk | Note
@@ -103,7 +111,7 @@ _HEADER = struct.Struct("<BxxxIIIqd")
 _CHUNK = 0
 _NOTES: tuple[type, ...] = (
     Marker, ClockOffset, Discontinuity, StreamChanged, KeepAlive, StateChanged, Fault,
-    MeasuredVolume, Following,
+    MeasuredVolume, Opening, Following,
 )  # fmt: skip
 _KINDS = {note: kind for kind, note in enumerate(_NOTES, start=1)}
 

@@ -71,9 +71,9 @@ def _bound_memory() -> None:
         import resource
 
         with open("/proc/self/statm", encoding="ascii") as sizes:
-            mapped = int(sizes.read().split()[0]) * resource.getpagesize()
-        _, hard = resource.getrlimit(resource.RLIMIT_AS)
-        resource.setrlimit(resource.RLIMIT_AS, (mapped + MEMORY_BYTES, hard))
+            data_bytes = int(sizes.read().split()[5]) * resource.getpagesize()
+        _, hard = resource.getrlimit(resource.RLIMIT_DATA)
+        resource.setrlimit(resource.RLIMIT_DATA, (data_bytes + MEMORY_BYTES, hard))
 
 
 def _take_stdout() -> IO[bytes]:

@@ -205,8 +205,9 @@ class EegInlet:
 def _local_s(opened: OpenEeg, t_lsl_s: float) -> float | None:
     """Return when a sample was taken, this machine's LSL clock; None: not known."""
     offset_s = opened.offsets.offset_s
-    known = not opened.description.foreign_clock and offset_s is not None
-    return t_lsl_s + offset_s if known and math.isfinite(t_lsl_s) else None
+    if offset_s is None or opened.description.foreign_clock:
+        return None
+    return t_lsl_s + offset_s if math.isfinite(t_lsl_s) else None
 
 
 def run_eeg(order: Order, outbox: FrameWriter, clock: Clock) -> None:

@@ -5,6 +5,8 @@ Each sender's EEG says whose it is: the numbers of the other ones begin far abov
 
 import os
 import signal
+import subprocess
+import sys
 import time
 
 import pylsl
@@ -16,6 +18,7 @@ from rtbold.acquire.triggers import TriggerStream
 from rtbold.messages import Discontinuity, EegChunk, Marker, SenderChanged
 
 pytestmark = pytest.mark.integration
+CHANNELS = (("Cz", "EEG", "uV"),)
 ABOVE = 1e6  # of the second sender; the third is at twice that
 PATIENCE_S = 12.0
 
@@ -204,3 +207,47 @@ def test_measured_bold_of_another_sender_is_told(name):
         assert "another sender than the first one" in volumes.problem
     finally:
         volumes.close()
+
+
+SCRIPT = """
+import sys, time, numpy as np, pylsl
+info = pylsl.StreamInfo(sys.argv[1], "EEG", 1, 1000, "double64", "first")
+node = info.desc().append_child("channels").append_child("channel")
+node.append_child_value("label", "Cz").append_child_value("unit", "uV")
+outlet, n = pylsl.StreamOutlet(info), 0
+print("up", flush=True)
+while True:
+    time.sleep(0.02)
+    outlet.push_chunk(np.arange(n, n + 20, dtype=float)[:, None])
+    n += 20
+"""
+
+
+@pytest.fixture
+def first_process(name, acquire):
+    """A known sender in a process of its own, which can be stopped."""
+    line = [sys.executable, "-c", SCRIPT, name]
+    with subprocess.Popen(line, stdout=subprocess.PIPE) as process:
+        try:
+            process.stdout.readline()
+            acquisition = acquire(name)
+            heard(acquisition, samples_of(0))
+            yield process, acquisition
+        finally:
+            process.kill()
+
+
+@pytest.mark.parametrize(("stopped_s", "expected"), [(3.0, []), (9.0, [True, False])])
+def test_a_sender_that_stands_still_is_waited_for(
+    name, send, first_process, stopped_s, expected
+):
+    """It is not announced then, for its process does not answer."""
+    process, acquisition = first_process
+    send(name, source_id="second", above=ABOVE, channels=CHANNELS)
+    heard(acquisition, for_(0.5))
+    process.send_signal(signal.SIGSTOP)
+    events = heard(acquisition, for_(stopped_s))
+    process.send_signal(signal.SIGCONT)
+    events += heard(acquisition, for_(3.0))
+    assert changes(events) == expected
+    assert whose(events)[-2:] == ([1, 0] if expected else [0])
