@@ -99,9 +99,15 @@ def as_announced(stream: StreamDescription, found: FoundStream) -> StreamDescrip
     Raises
     ------
     StreamMismatch
-        It was announced with another count of channels or another rate: by which one
-        its samples come is not known.
+        Another outlet answers at its address, or it was announced with another count
+        of channels or another rate: by which one its samples come is not known.
     """
+    if stream.uid and stream.uid != found.uid:
+        raise StreamMismatch(
+            f"another outlet than the one that was announced answers as stream "
+            f"{found.name!r}, expected the one of uid {found.uid!r}. It is looked for "
+            "again."
+        )
     announced = found.n_channels, found.rate_hz
     described = len(stream.channels), stream.rate_hz
     if announced != described:

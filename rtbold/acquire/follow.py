@@ -203,7 +203,7 @@ class Finder:
                 self.known = replace(judged, read_uid=stream.uid)
         self._closed = False
         self._seen_s = self._clock()
-        self._problem = ""
+        self._chosen, self._problem = ("", 0.0), ""
         self.rest()
         self._outbox.send(Following(self.known, other))
 
@@ -250,11 +250,11 @@ class Finder:
         return stream is not None and stream.uid != known.read_uid
 
     def rest(self) -> None:
-        """Stop asking the network: samples of the known sender flow."""
+        """Stop asking the network if the known sender's samples flow."""
         if self.known is None or not self.known.is_replaced:
             self._resolver = None
-        self._chosen = ("", 0.0)
-        self._problem = ""
+            self._chosen = ("", 0.0)
+            self._problem = ""
 
     def tell(self, error: AmbiguousStream | StreamMismatch) -> None:
         """Let the session say why there is no stream; once per message."""

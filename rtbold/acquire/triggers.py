@@ -172,6 +172,7 @@ def _bare(label: str) -> str:
 # Without --trigger, a second label this early ends the session with a question; later
 # it is kept out and told, for a session must not end half-way.
 MARKERS_THAT_MAY_BE_ASKED_ABOUT = 10
+MOST_TOLD = 20  # other labels; a stimulation program may number thousands
 
 
 class Sources(Protocol):
@@ -256,6 +257,6 @@ class EventGate:
         )
         if self._n_markers < MARKERS_THAT_MAY_BE_ASKED_ABOUT:
             raise AmbiguousStream(text)
-        if label not in self._kept_out:
+        if label not in self._kept_out and len(self._kept_out) < MOST_TOLD:
             self._kept_out.add(label)
             self._say(f"{text} {label!r} is kept out.")

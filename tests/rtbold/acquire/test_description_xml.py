@@ -133,6 +133,11 @@ def test_a_stream_is_what_it_was_announced_as():
     assert (stream.name, stream.host, stream.uid) == ("cap", "lab", "u1")
 
 
+def test_an_outlet_that_answers_in_place_of_another_is_not_taken_for_it():
+    with pytest.raises(StreamMismatch, match=r"another outlet .* 'cap'.*'u9'"):
+        as_announced(describe_stream(xml()), replace(FOUND, uid="u9"))
+
+
 @pytest.mark.parametrize("lie", [{"n": "3"}, {"rate": "250"}])
 def test_a_count_or_rate_that_was_announced_otherwise_is_refused(lie):
     with pytest.raises(StreamMismatch, match="'cap' is announced with 2 channels"):

@@ -134,6 +134,9 @@ def look(finder, writer, seconds, *, quiet=True):
     begun_s = writer.now_s
     while writer.now_s < begun_s + seconds:
         writer.sleep(0.1)
+        if not quiet:
+            finder.heard(writer.now_s)
+            finder.rest()
         if finder.leaves(quiet=quiet):
             return writer.now_s - begun_s
     return None
