@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from bundles import CHANNELS, ROIS, tiny_weights
 from failing import TOPICS, Failing, listen_on, predicts, usable_after
-from loop import Listener
+from loop import END_S, Listener
+from replays import as_replayed, from_row, replay
 from upstream import TR_S, Upstream
 
 pytestmark = [
@@ -18,6 +19,7 @@ pytestmark = [
     pytest.mark.alone,
 ]
 GAIN = 3.0
+SEEN_S = 5.0  # by then the first sender's return is seen; until then it is the other's
 TOLERANCE = 0.6  # of the same noise in another window
 
 
@@ -26,7 +28,7 @@ def heard(tmp_path_factory):
     """Stall the known sender beside the other one, end it, and bring it back."""
     root = tmp_path_factory.mktemp("other")
     with (
-        Failing(root, upstream={"source_id": "first"}) as it,
+        Failing(root, upstream={"source_id": "first"}, record=root / "rec") as it,
         Listener(it.ports[0], (*TOPICS, "log")) as listener,
     ):
         known, moments = it.upstream, {}
@@ -41,9 +43,17 @@ def heard(tmp_path_factory):
             predicts(listener, moments["gone"] + 1.0)
             listen_on(listener, 2 * TR_S)
             moments["back"] = known.bring_eeg_back()
-            predicts(listener, moments["back"] + 1.0)
+            predicts(listener, moments["back"] + SEEN_S)
             listen_on(listener, 2 * TR_S)
+        stop(it)
+        (xdf,) = [p for p in (root / "rec").rglob("*_eeg.xdf") if "part" not in p.name]
+        moments["replayed"] = replay(xdf, it.bundle, root / "again.tsv")
         yield listener, moments
+
+
+def stop(it):
+    it.running.process.terminate()
+    it.running.wait(END_S)
 
 
 def between(listener, begin_s, end_s):
@@ -60,7 +70,7 @@ def test_the_known_sender_is_never_taken_for_the_other(heard):
     listener, moments = heard
     first = between(listener, 0.0, moments["first"])
     after_the_stall = between(listener, moments["first"] + 2.0, moments["gone"])
-    known_again = between(listener, moments["back"] + 1.0, np.inf)
+    known_again = between(listener, moments["back"] + SEEN_S, np.inf)
     for messages in (first, after_the_stall, known_again):
         assert not any("stream_changed" in m["reasons"] for m in messages)
         assert np.ptp([*values(first), *values(messages)], axis=0).max() < TOLERANCE
@@ -88,4 +98,11 @@ def test_it_is_said_in_quality_and_log(heard):
     assert seen
     assert {m["other_sender"] for m in seen} == {seen[0]["other_sender"]}
     assert "'second' instead of 'first'" in seen[0]["other_sender"]
-    assert all(moments["gone"] < m["t_lsl"] < moments["back"] + 6.0 for m in seen)
+    assert all(moments["gone"] < m["t_lsl"] < moments["back"] + SEEN_S for m in seen)
+
+
+def test_a_replay_marks_what_the_session_marked(heard):
+    listener, moments = heard
+    again = [from_row(row) for row in moments["replayed"]]
+    published = [as_replayed(m) for m in listener.of("pred.roi")]
+    assert again[: len(published)] == published
