@@ -82,7 +82,7 @@ def test_what_cannot_be_read_is_refused_by_its_name(name, acquire, lie, message)
     assert str(caught.value).isprintable()
 
 
-@pytest.mark.heavy
+@pytest.mark.long
 def test_twenty_thousand_levels_are_refused_with_a_reason(name, acquire):
     with (
         sender(name, depth=20_000),
