@@ -18,12 +18,14 @@ from rtbold.acquire.bold_readers import (
     TcpReader,
     parse_source,
 )
-from rtbold.acquire.frames import Fault, Frame, Order, StateChanged
-from rtbold.acquire.streams import KnownStream, StreamQuery
+from rtbold.acquire.frames import Fault, Following, Frame, Order, StateChanged
+from rtbold.acquire.known import KnownStream
+from rtbold.acquire.streams import StreamQuery
 from rtbold.acquire.supervisor import Supervisor
 from rtbold.clock import Clock
 from rtbold.errors import RtboldError
 from rtbold.messages import MeasuredVolume, StreamChanged, StreamDescription
+from rtbold.text import printable
 
 CAPACITY = 500  # volumes, a quarter of an hour and more
 MOST_PER_TURN = 10  # of the loop: a long backlog must not hold up a prediction
@@ -58,6 +60,11 @@ class OpenFeed(Protocol):
         """What the operator must know; empty while all is well."""
         ...
 
+    @property
+    def two_senders(self) -> bool:
+        """Whether volumes came from another sender than the first one, ever."""
+        ...
+
     def volumes(self) -> list[MeasuredVolume]:
         """Return the next few that have come, without waiting."""
         ...
@@ -70,6 +77,8 @@ class OpenFeed(Protocol):
 class BoldFeed:
     """Polls a reader in a thread of its own until it is closed.
 
+    A file or an address names its sender: `two_senders` is never true.
+
     Parameters
     ----------
     what : the source as people know it.
@@ -80,6 +89,7 @@ class BoldFeed:
     def __init__(
         self, reader: Reader, clock: Clock, *, what: str, retry_s: float = RETRY_S
     ) -> None:
+        self.two_senders = False
         self._reader = reader
         self._clock = clock
         self._what = what
@@ -125,7 +135,7 @@ class BoldFeed:
             self._problem = f"{self._what}: {error.strerror or error}"
             return self._retry_s
         except RtboldError as error:
-            self._problem = f"{self._what}: {error}"
+            self._problem = f"{self._what}: {printable(str(error), 400)}"
             return 0.0
         except Exception as error:  # of a reader; the session must go on
             self._reader.close()
@@ -185,6 +195,9 @@ class LslVolumes:
         self._order = Order(role="bold", query=StreamQuery(name=name, type="BOLD"))
         self._queue = VolumeQueue()
         self._problem = f"measured BOLD: no stream {name!r} yet"
+        self.two_senders = False
+        self._other = ""  # the problem while another sender is read
+        self._known: KnownStream | None = None
         self.description: StreamDescription | None = None
         self._supervisor = Supervisor(
             self._make_order, on_frame=self._take, on_death=self._died
@@ -202,11 +215,7 @@ class LslVolumes:
         return self._queue.take()
 
     def _make_order(self) -> Order:
-        known = self.description
-        if known is None:
-            return self._order
-        stream = KnownStream(known.host, known.source_id, known.uid)
-        return replace(self._order, known=stream)
+        return replace(self._order, known=self._known)
 
     def _take(self, frame: Frame) -> None:
         """Keep what comes; called in the reader thread."""
@@ -215,7 +224,14 @@ class LslVolumes:
                 self._queue.put(frame)
             case StreamChanged(description=description):
                 self.description = description
-                self._problem = ""
+                self._problem = self._other
+            case Following():
+                self._known = frame.known
+                self.two_senders |= bool(frame.other)
+                self._other = frame.other and (
+                    f"measured BOLD: another sender than the first one is read: "
+                    f"{frame.other}"
+                )
             case StateChanged(state="lost"):
                 self._problem = f"measured BOLD: stream {self._order.query.name!r} lost"
             case Fault(message=message):
@@ -223,7 +239,8 @@ class LslVolumes:
 
     def _died(self, said: str) -> None:
         if not self._problem:
-            self._problem = f"measured BOLD: its inlet process ended. {said}".strip()
+            last = printable(said.strip().rpartition("\n")[2])
+            self._problem = f"measured BOLD: its inlet process ended. {last}".strip()
 
 
 # Open a source of measured BOLD, whichever it is.

@@ -43,7 +43,7 @@ from rtbold.publish import (
 )
 from rtbold.record import RecordingRun
 from rtbold.session.truth import LiveTruth
-from rtbold.session.views import StreamFacts, Views, Watch
+from rtbold.session.views import StreamFacts, Views, Watch, other_senders
 
 # Small parts of a session: what it counts, times and calls things.
 
@@ -291,7 +291,8 @@ class Session:
     def _publish_truth(self, volume: MeasuredVolume) -> None:
         if (truth := self._parts.truth) is None:
             return
-        learn = self.intervals.take
+        # Of which head they are is not known once another sender has sent some
+        learn = None if truth.source.two_senders else self.intervals.take
         self._publish_view(
             lambda: truth.pairs.measured(volume, say=self._say, learn=learn)
         )
@@ -315,6 +316,7 @@ class Session:
             age_s=None if newest_s is None else now_s - newest_s,
             trigger_age_s=None if heard_s is None else now_s - heard_s,
             n_overflow_samples=self._parts.acquisition.n_overflow,
+            other_sender=other_senders(self._parts.acquisition),
         )
 
     def _newest_s(self) -> float | None:
