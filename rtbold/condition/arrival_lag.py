@@ -14,6 +14,7 @@ LEARNED_S = 16.0  # of samples: one window. Then the usual lag stands
 BACKLOG_S = 1.0  # a lag above it is old data, and nothing to learn from
 LAG_TOLERANCE_S = 0.1  # by which the smallest lag may differ from the usual one
 SECONDS_KEPT = 48  # of smallest lags: a window, and time to ask about it
+RISE_OVER_S = 4  # of samples whose smallest lag is that of a rise
 BURSTS_KEPT_S = 32  # how long a late part of a burst is remembered
 BURSTS_THAT_ARE_USUAL = 3  # so many late parts within that are this stream's manner
 
@@ -78,7 +79,8 @@ class LagWatch:
     def _proven(self) -> None:
         """Begin to gather what comes after a proof."""
         self._n_unproven = 0
-        self._smallest_s = math.inf  # of the chunks since the last proof
+        # Of the chunks since the last proof
+        self._since: deque[_Second] = deque(maxlen=RISE_OVER_S)
         self._largest_s = -math.inf
         self._suspect = False
 
@@ -105,23 +107,23 @@ class LagWatch:
         self._end = source_end
         if math.isnan(lag_s):
             return
-        self._keep(lag_s, source_end)
+        self._keep(self._seconds, lag_s, source_end)
         self._learn(lag_s, n)
         if lag_s <= self._usual_s + self._tolerance_s:
             self._commit()
             self._proven()
             return
         self._n_unproven += n
-        self._smallest_s = min(self._smallest_s, lag_s)
+        self._keep(self._since, lag_s, source_end)
         self._largest_s = max(self._largest_s, lag_s)
         too_long = self._n_unproven >= self._window_n
         self._suspect |= too_long or lag_s > self._latest_usual_s()
 
-    def _keep(self, lag_s: float, source_end: int) -> None:
+    def _keep(self, seconds: deque[_Second], lag_s: float, source_end: int) -> None:
         number = source_end // self._second_n
-        newest = self._seconds[-1] if self._seconds else None
+        newest = seconds[-1] if seconds else None
         if newest is None or newest.number != number:
-            self._seconds.append(_Second(number, source_end, lag_s))
+            seconds.append(_Second(number, source_end, lag_s))
             return
         newest.end = source_end
         newest.smallest_s = min(newest.smallest_s, lag_s)
@@ -154,9 +156,8 @@ class LagWatch:
 
     def shift(self, seconds: float) -> None:
         """Let the lags follow an alignment that moved; the usual one stays 0."""
-        for second in self._seconds:
+        for second in (*self._seconds, *self._since):
             second.smallest_s += seconds
-        self._smallest_s += seconds
         self._largest_s += seconds
 
     def change_s(self, source_first: int) -> float:
@@ -172,7 +173,9 @@ class LagWatch:
         fall_s = self._usual_s - self._smallest_since(source_first)
         if self._tolerance_s < fall_s < math.inf:
             return -fall_s
-        return self._smallest_s - self._usual_s if self._suspect else 0.0
+        if not self._suspect:
+            return 0.0
+        return min(second.smallest_s for second in self._since) - self._usual_s
 
     def lead_s(self, source_first: int) -> float:
         """Return by how much samples came before their own time; 0: none did.

@@ -104,7 +104,7 @@ class RepeatFinder:
         chosen[:, : max(self._hashed_n - 1 - self._n_seen, 0)] = False
         self._n_seen += self._block_n
         rows, columns = np.nonzero(chosen)
-        found = hashes[rows, columns]
+        found = hashes[chosen]
         places = columns + (source_end - self._block_n)
         distances = places - self._remember(rows, found, places)
         hits = (distances > 0) & (distances <= self._history_n)
@@ -136,10 +136,12 @@ class RepeatFinder:
         """Keep these places; return where each hash was seen last, or never."""
         slots = rows * _SLOTS + (found % np.uint64(_SLOTS)).astype(np.int64)
         before = np.where(self._hashes[slots] == found, self._places[slots], _NEVER)
-        order = np.argsort(slots, kind="stable")  # within a slot by place
-        again = (np.diff(slots[order]) == 0) & (found[order][1:] == found[order][:-1])
-        before[order[1:][again]] = places[order[:-1][again]]
         self._hashes[slots], self._places[slots] = found, places  # the newest stays
+        if not np.array_equal(self._places[slots], places):  # a slot was taken twice
+            order = np.argsort(slots, kind="stable")  # within a slot by place
+            slot, same = slots[order], found[order]
+            again = (slot[1:] == slot[:-1]) & (same[1:] == same[:-1])
+            before[order[1:][again]] = places[order[:-1][again]]
         return np.asarray(before)
 
     def _judge(
