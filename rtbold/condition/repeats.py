@@ -103,8 +103,9 @@ class RepeatFinder:
         chosen = ((hashes & self._rare) == 0) & changed
         chosen[:, : max(self._hashed_n - 1 - self._n_seen, 0)] = False
         self._n_seen += self._block_n
-        rows, columns = np.nonzero(chosen)
-        found = hashes[chosen]
+        at = np.flatnonzero(chosen)
+        rows, columns = np.divmod(at, self._block_n)
+        found = hashes.reshape(-1)[at]
         places = columns + (source_end - self._block_n)
         distances = places - self._remember(rows, found, places)
         hits = (distances > 0) & (distances <= self._history_n)
