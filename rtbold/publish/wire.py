@@ -303,6 +303,9 @@ class Quality(Message, frozen=True, kw_only=True, tag_field="schema",
     trigger_lag_ms: float | UnsetType = UNSET  # newest trigger: from its time to us
     n_triggers_implausible: int | UnsetType = UNSET  # ignored: their time cannot be
     n_overflow_samples: int | UnsetType = UNSET  # the session took none for too long
+    stream_lag_ms: float | UnsetType = UNSET  # smallest of the newest samples: from
+    # their own time to their arrival
+    stream_lag_usual_ms: float | UnsetType = UNSET  # the same in the stream's beginning
 
 
 class Heartbeat(Message, frozen=True, kw_only=True, tag_field="schema",

@@ -14,7 +14,7 @@ CHUNK_S = 0.02
 TR_S = 2.1
 FIRST_VOLUME_S = 1.0025
 NOISE_UV = np.linspace(8.0, 30.0, len(CHANNELS))  # per channel, so that each is known
-N_NOISE = 4000
+N_NOISE = 40_000  # 80 s at least: what repeats sooner is no data
 
 
 class Upstream:

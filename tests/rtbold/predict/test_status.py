@@ -80,6 +80,19 @@ START = {"warmed_up": False, "had_usable": False}
         ({"effective_rate_error": -0.004}, "degraded", ("rate",)),
         ({"stamp_step": True}, "degraded", ("stamp_step",)),
         ({"stream_age_s": 5.0}, "invalid", ("no_data",)),
+        ({"short_gap": True}, "degraded", ("bridged",)),
+        ({"repeated": True}, "invalid", ("no_data",)),
+        ({"lag_change_s": 0.09}, "ok", ()),
+        ({"lag_change_s": 0.11}, "degraded", ("lag",)),
+        ({"lag_change_s": -0.11}, "degraded", ("lag",)),
+        ({"lag_change_s": 0.99}, "degraded", ("lag",)),
+        ({"lag_change_s": 1.01}, "invalid", ("lag",)),
+        ({"lag_change_s": -1.01}, "invalid", ("lag",)),
+        ({"lag_change_s": 0.45, "tr_s": 0.8}, "invalid", ("lag",)),
+        ({"stream_lead_s": 0.04}, "ok", ()),
+        ({"stream_lead_s": 0.06}, "degraded", ("lag",)),
+        ({"stream_lead_s": 0.11}, "invalid", ("lag",)),
+        ({"stream_lead_s": -3.0}, "ok", ()),
         ({"trigger_age_s": 5.0}, "invalid", ("late",)),
         ({"trigger_age_s": 0.05}, "ok", ()),
         # channels
@@ -173,6 +186,7 @@ def test_bounds_can_be_set():
         ({"max_interpolated_share": 25.0}, "a share"),
         ({"max_drift_s": 0.0}, "seconds above 0"),
         ({"max_stream_age_s": -1.0}, "seconds above 0"),
+        ({"lag_tolerance_s": 0.0}, "seconds above 0"),
     ],
 )
 def test_settings_that_make_no_sense_are_refused(changed, text):

@@ -100,3 +100,16 @@ def test_quality_tells_how_late_triggers_come_and_what_was_lost(pipe):
     assert (lost.n_triggers_implausible, lost.n_overflow_samples) == (1, 480)
     pipe.push(Marker("R128", rig.T0_S + 2.1, rig.T0_S + 2.135))
     assert views.quality(FACTS).trigger_lag_ms == pytest.approx(35.0)
+
+
+def test_quality_tells_when_the_eeg_arrives(pipe):
+    views = Views(pipe, rig.card())
+    assert "stream_lag_ms" not in json.loads(encode(views.quality(FACTS)))
+    chunks = rig.samples(
+        rig.eeg(RATE_HZ, 6.0), RATE_HZ, rig.every(RATE_HZ, 6.0), delay_s=0.04
+    )
+    for chunk in chunks:
+        pipe.push(chunk)
+    told = views.quality(FACTS)
+    assert told.stream_lag_ms == pytest.approx(40.0, abs=0.1)
+    assert told.stream_lag_usual_ms == pytest.approx(40.0, abs=0.1)
