@@ -29,7 +29,7 @@ from rtbold.messages import FloatArray
 
 POINTS_PER_S = 100.0  # of the history that is fitted
 LINE_MEMORY_S = 60.0  # how far back `drift_s` can look
-SMALL_JUMPS_AFTER_S = 2.0  # of history: a stream's jitter must be known for them
+SMALL_JUMPS_AFTER_S = 0.9  # of history: a stream's jitter must be known for them
 
 
 @dataclass(frozen=True)

@@ -58,6 +58,7 @@ from rtbold.window import (
     trigger_kind,
 )
 
+OUTLETS_KNOWN = 16  # whose usual lag is kept, should they come back
 Model = Callable[[Float32Array], Float32Array]  # (1, channels, 3200) -> (1, rois)
 
 
@@ -160,7 +161,7 @@ class Pipeline:
         self.window: Window | None = None
         self.misfit: StreamMismatch | None = None  # why there is neither
         self.clocks = StreamClocks()
-        self._lags: tuple[str, LagWatch | None] = ("", None)  # by uid
+        self._lags: dict[str, LagWatch] = {}  # by the uid of the outlet
         self._due: deque[Tick] = deque()
         self._now_s: float | None = None  # local; from TimePassed alone
         self._next_source = 0
@@ -276,14 +277,15 @@ class Pipeline:
 
     def _lags_of(self, description: StreamDescription) -> LagWatch:
         """Return the lags of this outlet so far: one that was found again goes on."""
-        uid, lags = self._lags
-        if not uid or uid != description.uid or lags is None:
-            lags = LagWatch(
-                description.rate_hz,
-                tolerance_s=self._settings.quality.lag_tolerance_s,
-                aligned=description.foreign_clock,
-            )
-            self._lags = description.uid, lags
+        known = self._lags.pop(description.uid, None) if description.uid else None
+        lags = known or LagWatch(
+            description.rate_hz,
+            tolerance_s=self._settings.quality.lag_tolerance_s,
+            aligned=description.foreign_clock,
+        )
+        self._lags[description.uid] = lags  # the newest last
+        while len(self._lags) > OUTLETS_KNOWN:
+            del self._lags[next(iter(self._lags))]
         return lags
 
     def _discontinuity(self, event: Discontinuity) -> None:

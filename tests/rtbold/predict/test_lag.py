@@ -217,6 +217,12 @@ def test_another_outlet_has_a_lag_of_its_own():
     assert pipe.intake.lags is first
     pipe.push(StreamChanged(rig.stream(RATE_HZ, uid="two")))
     assert pipe.intake.lags is not first
+    pipe.push(StreamChanged(rig.stream(RATE_HZ, uid="one")))
+    assert pipe.intake.lags is first  # it went on while another one was heard
+    for k in range(100):
+        pipe.push(StreamChanged(rig.stream(RATE_HZ, uid=str(k))))
+    pipe.push(StreamChanged(rig.stream(RATE_HZ, uid="one")))
+    assert pipe.intake.lags is not first
 
 
 @pytest.mark.parametrize("drift", [5e-4, -5e-4])
