@@ -11,6 +11,9 @@ from collections import deque
 from dataclasses import dataclass
 
 LEARNED_S = 16.0  # of samples: one window. Then the usual lag stands
+BEGUN_S = 4.0  # of samples, from whose smallest lag on a fall counts
+STEADY_S = 0.02  # by which the smallest lags of two windows may differ
+WINDOWS_TO_STEADY = 3  # after that a lag that still falls is no slow start
 BACKLOG_S = 1.0  # a lag above it is old data, and nothing to learn from
 LAG_TOLERANCE_S = 0.1  # by which the smallest lag may differ from the usual one
 SECONDS_KEPT = 48  # of smallest lags: a window, and time to ask about it
@@ -40,7 +43,10 @@ class LagWatch:
     time, each soon followed by a proof). What is within that manner is believed once no
     proof came for a window. It ends with the next proof.
 
-    A lag that falls needs no second chunk: nothing arrives sooner by chance.
+    A lag that falls needs no second chunk: nothing arrives sooner by chance. It falls
+    from the smallest lag of the first 4 s, so that stamps that run fast from the start
+    are seen, or, after a start that was slow, from that of the first window that is
+    like the one before.
 
     Parameters
     ----------
@@ -61,7 +67,10 @@ class LagWatch:
         self._window_n = round(LEARNED_S * rate_hz)
         self._tolerance_s = tolerance_s
         self._usual_s = 0.0 if aligned else math.inf
-        self._n_learned = self._window_n if aligned else 0
+        self._falls_from_s = self._usual_s
+        self._n_learned = 0
+        self._last_n = 0 if aligned else WINDOWS_TO_STEADY * self._window_n
+        self._windows_s: list[float] = []  # smallest lag of each window so far
         self._bursts: deque[tuple[int, float]] = deque()  # second, largest lag
         self.restart(0)
 
@@ -129,10 +138,21 @@ class LagWatch:
         newest.smallest_s = min(newest.smallest_s, lag_s)
 
     def _learn(self, lag_s: float, n: int) -> None:
-        if self._n_learned >= self._window_n or abs(lag_s) > BACKLOG_S:
+        if self._n_learned >= self._last_n or abs(lag_s) > BACKLOG_S:
             return
+        window = self._n_learned // self._window_n
+        if self._n_learned < BEGUN_S * self._second_n:
+            self._falls_from_s = min(self._falls_from_s, lag_s)
+        if window == 0:
+            self._usual_s = min(self._usual_s, lag_s)
+        if window == len(self._windows_s):
+            self._windows_s.append(lag_s)
+        self._windows_s[window] = min(self._windows_s[window], lag_s)
         self._n_learned += n
-        self._usual_s = min(self._usual_s, lag_s)
+        if self._n_learned // self._window_n > window > 0:
+            before_s, newest_s = self._windows_s[-2:]
+            if abs(newest_s - before_s) < STEADY_S:
+                self._falls_from_s, self._last_n = newest_s, 0
 
     def _commit(self) -> None:
         """Remember how late chunks came that were soon followed by a proof."""
@@ -170,7 +190,7 @@ class LagWatch:
         """
         if self.usual_s is None:
             return 0.0
-        fall_s = self._usual_s - self._smallest_since(source_first)
+        fall_s = self._falls_from_s - self._smallest_since(source_first)
         if self._tolerance_s < fall_s < math.inf:
             return -fall_s
         if not self._suspect:

@@ -106,6 +106,22 @@ def test_a_fall_lasts_as_long_as_it_is_in_the_window():
     assert lags.change_s(end + 110) == 0.0
 
 
+def test_stamps_that_run_fast_from_the_start_fall():
+    lags, end = watch([0.3 - 0.0005 * k for k in range(260)])  # 0.5 % in 26 s
+    assert lags.change_s(end - 1600) == pytest.approx(-0.11, abs=0.005)
+    watch([0.3 - 0.0005 * k for k in range(260, 600)], watch=lags)
+    assert lags.change_s(end) < -0.2
+
+
+def test_a_start_that_was_slow_is_got_over():
+    lags, end = watch([0.4] * 50 + [0.05] * 110)
+    assert lags.change_s(end - 1600) == pytest.approx(-0.35)
+    lags, end = watch([0.05] * 160, watch=lags)
+    assert lags.change_s(end - 1600) == 0.0
+    watch([0.2], watch=lags)
+    assert lags.change_s(end - 1600) == pytest.approx(0.15)
+
+
 def test_the_lead_is_that_of_the_window():
     lags, end = usual()
     watch([-0.07], watch=lags)
