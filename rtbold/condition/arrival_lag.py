@@ -13,7 +13,6 @@ from dataclasses import dataclass
 LEARNED_S = 16.0  # of samples: one window. Then the usual lag stands
 BEGUN_S = 4.0  # of samples, from whose smallest lag on a fall counts
 STEADY_S = 0.02  # by which the smallest lags of two windows may differ
-WINDOWS_TO_STEADY = 3  # after that a lag that still falls is no slow start
 BACKLOG_S = 1.0  # a lag above it is old data, and nothing to learn from
 LAG_TOLERANCE_S = 0.1  # by which the smallest lag may differ from the usual one
 SECONDS_KEPT = 48  # of smallest lags: a window, and time to ask about it
@@ -45,8 +44,8 @@ class LagWatch:
 
     A lag that falls needs no second chunk: nothing arrives sooner by chance. It falls
     from the smallest lag of the first 4 s, so that stamps that run fast from the start
-    are seen, or, after a start that was slow, from that of the first window that is
-    like the one before.
+    are seen; or, if the lag fell within the first window only (the start was slow),
+    from the usual one.
 
     Parameters
     ----------
@@ -69,8 +68,8 @@ class LagWatch:
         self._usual_s = 0.0 if aligned else math.inf
         self._falls_from_s = self._usual_s
         self._n_learned = 0
-        self._last_n = 0 if aligned else WINDOWS_TO_STEADY * self._window_n
-        self._windows_s: list[float] = []  # smallest lag of each window so far
+        self._last_n = 0 if aligned else 2 * self._window_n
+        self._second_window_s = math.inf  # its smallest lag
         self._bursts: deque[tuple[int, float]] = deque()  # second, largest lag
         self.restart(0)
 
@@ -140,19 +139,16 @@ class LagWatch:
     def _learn(self, lag_s: float, n: int) -> None:
         if self._n_learned >= self._last_n or abs(lag_s) > BACKLOG_S:
             return
-        window = self._n_learned // self._window_n
         if self._n_learned < BEGUN_S * self._second_n:
             self._falls_from_s = min(self._falls_from_s, lag_s)
-        if window == 0:
+        if self._n_learned < self._window_n:
             self._usual_s = min(self._usual_s, lag_s)
-        if window == len(self._windows_s):
-            self._windows_s.append(lag_s)
-        self._windows_s[window] = min(self._windows_s[window], lag_s)
+        else:
+            self._second_window_s = min(self._second_window_s, lag_s)
         self._n_learned += n
-        if self._n_learned // self._window_n > window > 0:
-            before_s, newest_s = self._windows_s[-2:]
-            if abs(newest_s - before_s) < STEADY_S:
-                self._falls_from_s, self._last_n = newest_s, 0
+        steady = abs(self._second_window_s - self._usual_s) < STEADY_S
+        if self._n_learned >= self._last_n and steady:
+            self._falls_from_s = self._usual_s
 
     def _commit(self) -> None:
         """Remember how late chunks came that were soon followed by a proof."""
