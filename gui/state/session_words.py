@@ -5,12 +5,16 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, Literal
 
+from msgspec import UNSET
+
 from rtbold.gui.state.dashboard import DashboardState
 from rtbold.gui.state.headline import ShownValue
 from rtbold.gui.state.received import FeedbackValue
 from rtbold.gui.state.roi_traces import signed, trigger_step_ms
+from rtbold.publish import Quality
 
 SHARP_MS = 0.5  # below, a trigger is on time
+LAG_TOLD_MS = 100.0  # above, predictions are degraded
 
 
 def wall_words(t_unix_ms: float | None) -> str:
@@ -108,7 +112,17 @@ def loss_words(state: DashboardState) -> str:
         (beat.n_dropped if beat else 0, "messages dropped in its feed"),
         (link.n_dropped if link else 0, "messages dropped in this window"),
     )
-    return ", ".join(f"{n} {what}" for n, what in counts if n)
+    told = [f"{n} {what}" for n, what in counts if n]
+    return ", ".join([*told, *_lag_words(quality)])
+
+
+def _lag_words(quality: Quality | None) -> list[str]:
+    """Say when the EEG comes, if that has changed: samples may be missing."""
+    lag_ms = quality.stream_lag_ms if quality else UNSET
+    usual_ms = quality.stream_lag_usual_ms if quality else UNSET
+    if lag_ms is UNSET or usual_ms is UNSET or abs(lag_ms - usual_ms) < LAG_TOLD_MS:
+        return []
+    return [f"EEG that comes {lag_ms:.0f} ms after its time, usually {usual_ms:.0f} ms"]
 
 
 # What must never be taken for real, and what predicts; in words.

@@ -60,7 +60,7 @@ REASON_WORDS: Final[dict[Reason, Words]] = {
         "Is it the same program, started again? If not, end it.",
     ),
     "lag": Words(
-        "the EEG arrives later than its time stamps say",
+        "the EEG does not arrive when its time stamps say",
         "Samples were lost or held up: restart the program that sends the EEG.",
     ),
     "rate": Words(

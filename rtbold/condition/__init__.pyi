@@ -1,3 +1,4 @@
+from .arrival_lag import LAG_TOLERANCE_S as LAG_TOLERANCE_S, LagWatch as LagWatch
 from .channel_quality import (
     Amplitude as Amplitude,
     ChannelFlag as ChannelFlag,

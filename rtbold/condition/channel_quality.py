@@ -20,6 +20,7 @@ from rtbold.condition.block_statistics import (
     SpectrumMeter,
     is_number,
 )
+from rtbold.condition.repeats import RepeatFinder
 from rtbold.errors import ConfigError
 from rtbold.messages import Channel, ChannelKind, ChannelState, Float32Array, FloatArray
 
@@ -89,6 +90,7 @@ class BlockQuality:
     rms_uv: FloatArray  # (channels,), 1 to 80 Hz; nan: not a second of numbers yet
     line_ratio: FloatArray  # (channels,), share of mains; nan: not known
     amplitude: Amplitude
+    repeated: bool  # most EEG channels send again what they sent before
 
 
 class ChannelEvaluator:
@@ -117,24 +119,38 @@ class ChannelEvaluator:
             self._meter.thinned_rate_hz,
             line_hz=settings.line_hz,
         )
+        n_eeg = int(self.eeg.sum())
+        self._repeats = RepeatFinder(n_eeg, self.block_n, rate_hz)
         self.restart()
 
     def restart(self) -> None:
-        """Forget the last second."""
+        """Forget the last second, not what was sent before it."""
+        self._repeats.restart()
         judged_n = self._settings.judged_blocks
         self._recent: deque[BlockStatistics] = deque(maxlen=judged_n)
         self._thinned: deque[Float32Array] = deque(maxlen=judged_n)
 
-    def __call__(self, block_uv: Float32Array) -> BlockQuality:
-        """Judge one whole block (channels, block_n); the array is not kept."""
+    def __call__(self, block_uv: Float32Array, source_end: int) -> BlockQuality:
+        """Judge one whole block (channels, block_n); the array is not kept.
+
+        Parameters
+        ----------
+        source_end : source index after its last sample.
+        """
         statistics, thinned = self._meter(block_uv)
+        repeats = self._repeats(block_uv[self.eeg], source_end)
         self._recent.append(statistics)
         self._thinned.append(thinned)
         flags = np.zeros((len(FLAGS), self.eeg.size), dtype=bool)
         flags[_ROW["nonfinite"]] = ~statistics.all_finite
+        flags[_ROW["channel_flat"], self.eeg] = repeats.channels
         if len(self._recent) < self._settings.judged_blocks:
             unknown = np.full(self.eeg.size, np.nan)
-            return BlockQuality(flags, unknown, unknown, "unknown")
+            return BlockQuality(flags, unknown, unknown, "unknown", repeats.head)
+        return self._last_second(flags, repeated=repeats.head)
+
+    def _last_second(self, flags: BoolArray, *, repeated: bool) -> BlockQuality:
+        """Add to `flags` what a whole second tells."""
         rms_uv, line_uv = self._spectrum(np.concatenate(self._thinned, axis=1))
         # A channel with a hole is nonfinite, and no more can be said of it.
         whole = np.all([s.all_finite for s in self._recent], axis=0)
@@ -146,10 +162,11 @@ class ChannelEvaluator:
         line_noise = (ratio > s.line_share) & (line_uv > s.line_min_uv)
         known = self._body & whole
         flags[_ROW["channel_railed"]] = known & self._railed()
-        flags[_ROW["channel_flat"]] = known & self._flat()
+        flags[_ROW["channel_flat"]] |= known & self._flat()
         flags[_ROW["line_noise"]] = known & line_noise
         flags[_ROW["amplitude"]] = self.eeg & ((rms_uv < low_uv) | (rms_uv > high_uv))
-        return BlockQuality(flags, rms_uv, ratio, self._plausibility(rms_uv))
+        amplitude = self._plausibility(rms_uv)
+        return BlockQuality(flags, rms_uv, ratio, amplitude, repeated)
 
     def _flat(self) -> BoolArray:
         low, high = self._extremes()
@@ -374,8 +391,14 @@ class ChannelMonitor:
         order: tuple[Amplitude, ...] = ("too_large", "too_small", "plausible")
         return next((a for a in order if a in found), "unknown")
 
+    def repeated_between(self, first_index: int, end_index: int) -> bool:
+        """Return whether the stream sent old samples again anywhere in a window."""
+        blocks = self._blocks_between(first_index, end_index)
+        return any(block.quality.repeated for block in blocks)
+
     def _close_block(self) -> None:
-        quality = self._evaluate(self._pending)
+        source_end = self._block_start + self._block_n
+        quality = self._evaluate(self._pending, source_end)
         self._history.append(
             _Block(quality, self._first_nonfinite, self._last_nonfinite)
         )

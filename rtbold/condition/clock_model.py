@@ -228,10 +228,16 @@ class History:
         for counts, stamps_s in zip(self._counts, self._stamps, strict=True):
             stamps_s[counts >= count] += seconds
 
+    def shift_before(self, count: int, seconds: float) -> None:
+        """Move the stamps before `count` by `seconds`."""
+        for counts, stamps_s in zip(self._counts, self._stamps, strict=True):
+            stamps_s[counts < count] += seconds
+
 
 # What arrival times tell: the kind of a jump, and the offset of a foreign clock.
 
 JumpKind = Literal["gap", "step"]
+SmallJumpKind = Literal["short_gap", "short_step", "taken_back"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,11 +245,12 @@ class Jump:
     """A place where stamps left the line and stayed away.
 
     It takes a second sample to tell a jump from a single bad stamp, so the jump may
-    have begun in an earlier chunk.
+    have begun in an earlier chunk. A small one is told as soon, before it is sure that
+    the stamps stay away: if they return at once, it is taken back.
     """
 
     source_index: int  # of the first sample after the jump
-    kind: JumpKind
+    kind: JumpKind | SmallJumpKind
     seconds: float  # forward is positive
     n_missing: int  # samples at nominal rate; 0 for a step
 
@@ -269,7 +276,8 @@ class ArrivalLags:
 
     Parameters
     ----------
-    tolerance_s : by which lags may differ.
+    tolerance_s : by which lags may differ, and by half of a jump at most: after a gap
+        samples come as late as before, after a step sooner by all of it.
     backlog_s : a lag above it is old data, and no reference.
     """
 
@@ -325,9 +333,58 @@ class ArrivalLags:
         lag_s : age of the newest sample if the stamps after the jump are right; NaN
             where arrivals are unknown (a file): forward is then a gap.
         """
-        soonest_s = (self.usual_s if self._known else 0.0) - self._tolerance_s
+        tolerance_s = min(self._tolerance_s, abs(seconds) / 2)
+        soonest_s = (self.usual_s if self._known else 0.0) - tolerance_s
         return "gap" if seconds > 0 and not lag_s < soonest_s else "step"
 
     @property
     def _known(self) -> bool:
         return self.usual_s <= self._backlog_s
+
+
+class SmallJumps:
+    """Notice stamps that leave the line by less than a jump, at the second sample.
+
+    A sender that is held up once stamps one chunk late, and is back on the line with
+    the next. So what is noticed is taken back if the stamps return soon.
+
+    Parameters
+    ----------
+    soon_n : samples within which the stamps may return.
+    """
+
+    def __init__(self, soon_n: int) -> None:
+        self._soon_n = soon_n
+        self.bound_s = np.inf  # a smaller residual is noise
+        self.clear()
+
+    def clear(self) -> None:
+        """Forget what was seen."""
+        self._off: tuple[int, float] | None = None  # the last run: start, residual
+        self.noticed: Jump | None = None  # named by count
+
+    def quiet(self, residuals_s: FloatArray) -> bool:
+        """Return whether runs with these residuals would change nothing."""
+        idle = self._off is None and self.noticed is None
+        return idle and bool((np.abs(residuals_s) <= self.bound_s).all())
+
+    def takes_back(self, run: Run, residual_s: float) -> Jump | None:
+        """Return what was noticed if this run is back on the line, and forget it."""
+        noticed = self.noticed
+        if noticed is None or abs(residual_s) > self.bound_s / 2:
+            return None
+        self.clear()
+        soon = run.end - noticed.source_index <= self._soon_n
+        return noticed if soon else None
+
+    def begins(self, run: Run, residual_s: float) -> tuple[int, float] | None:
+        """Return count and size of a small jump that this run makes certain."""
+        before, self._off = self._off, None
+        if self.noticed is not None or not abs(residual_s) > self.bound_s:
+            return None
+        if before is not None and before[1] * residual_s > 0:
+            return before[0], min(before[1], residual_s, key=abs)
+        if run.end > run.start:
+            return run.start, residual_s
+        self._off = run.start, residual_s
+        return None

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from rtbold.bundle import Card
+from rtbold.condition.arrival_lag import LagWatch
 from rtbold.condition.channel_quality import Amplitude, ChannelFlag, ChannelMonitor
 from rtbold.condition.clock_model import Jump
 from rtbold.condition.conditioner import Conditioner, filter_delay_s
@@ -140,6 +141,7 @@ class Intake:
     settings : what may be done to make it fit.
     source_index : of the first sample that will come.
     counters : to go on counting in.
+    lags : of the same sender so far; None: it is a new one.
 
     Raises
     ------
@@ -154,6 +156,7 @@ class Intake:
         *,
         source_index: int = 0,
         counters: IntakeCounters | None = None,
+        lags: LagWatch | None = None,
     ) -> None:
         self.description = description
         self._settings = settings
@@ -167,6 +170,8 @@ class Intake:
         self._window_n = round(WINDOW_S * rate_hz)
         self.monitor = ChannelMonitor(rate_hz, description.channels)
         self.counters = counters or IntakeCounters()
+        self.lags = lags or LagWatch(rate_hz, aligned=description.foreign_clock)
+        self.lags.restart(source_index)
         self._t_arrived_s = float("nan")
         self._last_uv: Float32Array | None = None
         self._recent = RecentChunks()
@@ -221,6 +226,10 @@ class Intake:
         bad = {name: by_name[name] for name in self.fit.labels if name in by_name}
         return bad, self.monitor.amplitude_between(first, source_end)
 
+    def short_gap_between(self, source_first: int, source_end: int) -> bool:
+        """Return whether a gap in a window is too short to make it invalid."""
+        return self._segment.short_gap(source_first, source_end)
+
     def restart(self, source_index: int) -> Block:
         """Begin anew: the stream came back, its next sample is `source_index`.
 
@@ -229,6 +238,7 @@ class Intake:
         # The same sender: by how much its stamps have stepped still holds.
         self._clock.restart(step_s=self._clock.step_s)
         self._recent.clear()
+        self.lags.restart(source_index)
         self._begin(source_index)
         return self._hand_on()
 
@@ -255,6 +265,7 @@ class Intake:
             n = min(n_chunk - done, self._clock.until_update_n)
             self._condition_block(chunk, done, done + n)
             done += n
+            self._note_lag(chunk)
             yield self._hand_on()
 
     def _hand_on(self) -> Block:
@@ -268,19 +279,38 @@ class Intake:
         index_200hz = self._conditioner.resampler.n_out - data_uv.shape[1]
         return Block(data_uv, index_200hz, self._segment)
 
+    def _note_lag(self, chunk: EegChunk) -> None:
+        """Compare the chunk's arrival with the time of its newest sample."""
+        if self._clock.settled:
+            newest_s = self._clock.time_of(chunk.index + chunk.data_uv.shape[1] - 1)
+            lag_s = self._t_arrived_s - newest_s
+            self.lags.note(lag_s, self._segment.source_end)
+
     def _condition_block(self, chunk: EegChunk, first: int, end: int) -> None:
         """Take samples [first, end) of `chunk`; gaps split them."""
         done = first
         for jump in self._push_stamps(chunk.t_lsl_s[first:end]):
             at = jump.source_index - chunk.index
-            if jump.kind == "step":
-                self.counters.n_stamp_steps += 1
-                self._segment.note_step(at - done)
+            if jump.kind != "gap":
+                self._note_jump(jump)
                 continue
             self._take(chunk, done, at)
             self._gap(jump, n_back=max(done - at, 0))
             done = max(at, done)
         self._take(chunk, done, end)
+
+    def _note_jump(self, jump: Jump) -> None:
+        """Note a jump over which the samples go on."""
+        segment, counters = self._segment, self.counters
+        if jump.kind == "taken_back":
+            counters.n_missing -= jump.n_missing
+            counters.n_stamp_steps -= segment.take_back(jump.source_index)
+        elif jump.kind == "short_gap":
+            segment.note_short_gap(jump.source_index)
+            counters.n_missing += jump.n_missing
+        else:
+            segment.note_step(jump.source_index - segment.source_end)
+            counters.n_stamp_steps += 1
 
     def _push_stamps(self, stamps_s: FloatArray) -> tuple[Jump, ...]:
         """Show the next stamps to the clock; fix the line that their samples lie on."""
@@ -350,7 +380,11 @@ class Intake:
         stamps_s = np.linspace(start_s, chunk.t_lsl_s[0], n_lost + 2)[1:-1]
         self._segment.note_bridge(n_lost)
         for at in range(n_lost):  # singly: the clock changes its line at fixed counts
-            if self._push_stamps(stamps_s[at : at + 1]):
+            jumps = self._push_stamps(stamps_s[at : at + 1])
+            for jump in jumps:
+                if jump.kind not in ("gap", "step"):
+                    self._note_jump(jump)
+            if any(jump.kind in ("gap", "step") for jump in jumps):
                 self.counters.n_gaps += 1  # the stamps say more than the count
                 self.restart(chunk.index)
                 return

@@ -84,6 +84,7 @@ class Segment:
         self._times = SampleTimes()
         self._bridges: deque[tuple[int, int]] = deque(maxlen=ARRIVALS_KEPT)
         self._steps: deque[int] = deque(maxlen=STEPS_KEPT)
+        self._short_gaps: deque[int] = deque(maxlen=STEPS_KEPT)
         self._arrivals: deque[tuple[int, float]] = deque(maxlen=ARRIVALS_KEPT)
 
     @property
@@ -124,6 +125,19 @@ class Segment:
         """Note that the stamps step `ahead` samples from now."""
         self._steps.append(self.source_end + ahead)
 
+    def note_short_gap(self, source_index: int) -> None:
+        """Note that a few samples are missing before this one, and nobody filled in."""
+        self._short_gaps.append(source_index)
+
+    def take_back(self, source_index: int) -> bool:
+        """Forget a step or a short gap before this sample; return whether a step."""
+        if source_index in self._short_gaps:
+            self._short_gaps.remove(source_index)
+        if source_index not in self._steps:
+            return False
+        self._steps.remove(source_index)
+        return True
+
     def time_of(self, source_index: int) -> float:
         """Return the time of a sample, on the stream's clock."""
         return self._times.time_of(source_index - self.source_first)
@@ -163,3 +177,7 @@ class Segment:
     def stepped(self, source_first: int, source_end: int) -> bool:
         """Return whether the stamps stepped within these samples."""
         return any(source_first <= at < source_end for at in self._steps)
+
+    def short_gap(self, source_first: int, source_end: int) -> bool:
+        """Return whether a short gap that was not filled in lies within these."""
+        return any(source_first <= at < source_end for at in self._short_gaps)

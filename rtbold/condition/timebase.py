@@ -19,6 +19,8 @@ from rtbold.condition.clock_model import (
     JumpKind,
     Observations,
     Run,
+    SmallJumpKind,
+    SmallJumps,
     StampRuns,
     fit_clock_model,
 )
@@ -27,6 +29,7 @@ from rtbold.messages import FloatArray
 
 POINTS_PER_S = 100.0  # of the history that is fitted
 LINE_MEMORY_S = 60.0  # how far back `drift_s` can look
+SMALL_JUMPS_AFTER_S = 0.9  # of history: a stream's jitter must be known for them
 
 
 @dataclass(frozen=True)
@@ -37,6 +40,7 @@ class SampleClockSettings:
     window_s: float = 10.0  # of history under the line
     update_s: float = 1.0  # of samples between two fits; also until settled
     jump_min_s: float = 0.1
+    small_jump_s: float = 0.05  # too small for a jump, and still told
     jump_p95_factor: float = 4.0  # times the 95th percentile of |residual|
     jump_unsettled_s: float = (
         0.5  # before the first fit: the stream's jitter is unknown
@@ -109,6 +113,8 @@ class SampleClock:
         self._watched_since: int | None = None  # count of a step that may hide a gap
         self._returnable_s = 0.0  # of a gap that may have been a late burst
         self._outlier: _Outlier | None = None
+        self._small = SmallJumps(settings.update_n // 2)
+        self._short_gap: Jump | None = None  # the last that was followed
         self._arrivals = ArrivalLags(settings.arrival_tolerance_s, settings.backlog_s)
 
     @property
@@ -199,13 +205,18 @@ class SampleClock:
         corrected = seen.stamps_s - self._step_s
         residuals = corrected - self._line.times_of(seen.ends)
         if self._outlier is None and bool((np.abs(residuals) <= self._jump_s).all()):
+            if not self._small.quiet(residuals):
+                for run in seen.runs():
+                    self._watch_small(run, chunk, jumps)
             self._history.add(seen.ends, corrected)
             return
         for run in seen.runs():
             jump = self._classify_run(run, chunk)
             if jump is not None:
                 jumps.append(jump)
+                self._small.clear()
             if self._outlier is None:
+                self._watch_small(run, chunk, jumps)
                 corrected = np.array([run.stamp_s - self._step_s])
                 self._history.add(np.array([run.end]), corrected)
 
@@ -228,6 +239,53 @@ class SampleClock:
         lag_s = chunk.lag_s(run.end, corrected_s, period_s=self._line.period_s)
         return self._follow(start, residual_s, chunk=chunk, lag_s=lag_s)
 
+    def _watch_small(self, run: Run, chunk: Chunk, jumps: list[Jump]) -> None:
+        """Tell of stamps that leave the line by less than a jump, or are back on it."""
+        corrected_s = run.stamp_s - self._step_s
+        residual_s = corrected_s - self._line.time_of(run.end)
+        back = self._small.takes_back(run, residual_s)
+        if back is not None:
+            at, n = back.source_index, back.n_missing
+            jumps.append(self._jump(at, "taken_back", back.seconds, n_missing=n))
+        begun = self._small.begins(run, residual_s)
+        if begun is None:
+            return
+        count, seconds = begun
+        lag_s = chunk.lag_s(run.end, corrected_s, period_s=self._line.period_s)
+        gap = self._arrivals.classify(seconds, lag_s) == "gap"
+        gap |= self._returns_from_short_gap(count, seconds)
+        kind: SmallJumpKind = "short_gap" if gap else "short_step"
+        n_missing = max(self._n_missing(seconds), 0) if gap else 0
+        self._small.noticed = Jump(count, kind, seconds, n_missing)
+        jumps.append(self._jump(count, kind, seconds, n_missing=n_missing))
+
+    def _returns_from_short_gap(self, count: int, seconds: float) -> bool:
+        gap = self._short_gap
+        if gap is None or count - gap.source_index > self._settings.window_n:
+            return False
+        return 0 < -seconds <= gap.seconds + self._small.bound_s / 2
+
+    def _follow_small(self) -> None:
+        """Take over a small jump that stayed; what was before moves along."""
+        jump = self._small.noticed
+        settings = self._settings
+        if jump is None or self._n - jump.source_index < settings.update_n // 2:
+            return
+        counts, stamps_s = self._history.before(self._n)
+        after = counts >= jump.source_index
+        if not after.any():
+            return
+        residuals = stamps_s[after] - self._line.times_of(counts[after])
+        seconds = float(np.median(residuals))
+        if jump.kind == "short_gap":
+            self._line = self._line.shifted(seconds)
+            self._history.shift_before(jump.source_index, seconds)
+            self._short_gap = jump
+        else:
+            self._step_s += seconds
+            self._history.shift(jump.source_index, -seconds)
+        self._small.clear()
+
     def _follow(
         self, count: int, seconds: float, *, chunk: Chunk, lag_s: float
     ) -> Jump:
@@ -243,7 +301,8 @@ class SampleClock:
             self._step_s += seconds
             self._step_since = self._watched_since = count
             self._arrivals.watch()
-        return self._jump(count, kind, seconds)
+        n_missing = self._n_missing(seconds) if kind == "gap" else 0
+        return self._jump(count, kind, seconds, n_missing=n_missing)
 
     def _missing_at_step(self) -> list[Jump]:
         """Return the gap that hid in a step, known by arrivals that stay late."""
@@ -256,10 +315,20 @@ class SampleClock:
             return []
         self._step_s -= gap_s
         self._start_level(self._n, gap_s)
-        return [self._jump(self._n, "gap", gap_s)]
+        n_missing = self._n_missing(gap_s)
+        return [self._jump(self._n, "gap", gap_s, n_missing=n_missing)]
 
-    def _jump(self, count: int, kind: JumpKind, seconds: float) -> Jump:
-        n_missing = round(seconds * self._settings.rate_hz) if kind == "gap" else 0
+    def _n_missing(self, seconds: float) -> int:
+        return round(seconds * self._settings.rate_hz)
+
+    def _jump(
+        self,
+        count: int,
+        kind: JumpKind | SmallJumpKind,
+        seconds: float,
+        *,
+        n_missing: int = 0,
+    ) -> Jump:
         return Jump(count + (self._first_index or 0), kind, seconds, n_missing)
 
     def _returns(self, count: int, seconds: float, lag_s: float) -> bool:
@@ -278,11 +347,14 @@ class SampleClock:
         self._step_since = None
         self._history.clear()
         self._lines.clear()
+        self._small.clear()
+        self._small.bound_s = np.inf
 
     def _update(self) -> None:
         """Fit the line to the samples before this count."""
         settings = self._settings
         self._refine_step()
+        self._follow_small()
         counts, stamps_s = self._history.before(self._n)
         if len(counts) >= 3:
             line = ClockModel(
@@ -295,6 +367,9 @@ class SampleClock:
             bound_s = max(settings.jump_min_s, settings.jump_p95_factor * spread_s)
             long = counts[-1] - counts[0] >= settings.update_n // 2
             self._jump_s = bound_s if long else max(bound_s, self._jump_s)
+            if counts[-1] - counts[0] >= SMALL_JUMPS_AFTER_S * settings.rate_hz:
+                small_s = settings.jump_p95_factor * spread_s
+                self._small.bound_s = max(settings.small_jump_s, small_s)
         if self._n % settings.window_n == 0:
             self._arrivals.turn()
 

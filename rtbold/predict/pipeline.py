@@ -14,6 +14,7 @@ from rtbold.condition import (
     Intake,
     IntakeCounters,
     IntakeSettings,
+    LagWatch,
     SpatialPlan,
     StreamClocks,
     check_same_kind,
@@ -58,6 +59,7 @@ from rtbold.window import (
     trigger_kind,
 )
 
+OUTLETS_KNOWN = 16  # whose usual lag is kept, should they come back
 Model = Callable[[Float32Array], Float32Array]  # (1, channels, 3200) -> (1, rois)
 
 
@@ -160,6 +162,7 @@ class Pipeline:
         self.window: Window | None = None
         self.misfit: StreamMismatch | None = None  # why there is neither
         self.clocks = StreamClocks()
+        self._lags: dict[str, LagWatch] = {}  # by the uid of the outlet
         self._due: deque[Tick] = deque()
         self._now_s: float | None = None  # local; from TimePassed alone
         self._next_source = 0
@@ -259,6 +262,8 @@ class Pipeline:
         if moved_s == 0.0:
             return
         self.schedule.shift(moved_s)
+        if self.intake is not None and self.intake.description.foreign_clock:
+            self.intake.lags.shift(moved_s)
         self._due = deque(
             replace(tick, t_trigger_s=tick.t_trigger_s + moved_s) for tick in self._due
         )
@@ -278,12 +283,26 @@ class Pipeline:
                 self._settings.intake,
                 source_index=self._next_source,
                 counters=self.counters,
+                lags=self._lags_of(description),
             )
             self.window = Window(len(self.intake.fit.rows))
             self.misfit = None
         except StreamMismatch as error:
             self.intake = self.window = None
             self.misfit = error
+
+    def _lags_of(self, description: StreamDescription) -> LagWatch:
+        """Return the lags of this outlet so far: one that was found again goes on."""
+        known = self._lags.pop(description.uid, None) if description.uid else None
+        lags = known or LagWatch(
+            description.rate_hz,
+            tolerance_s=self._settings.quality.lag_tolerance_s,
+            aligned=description.foreign_clock,
+        )
+        self._lags[description.uid] = lags  # the newest last
+        while len(self._lags) > OUTLETS_KNOWN:
+            del self._lags[next(iter(self._lags))]
+        return lags
 
     def _discontinuity(self, event: Discontinuity) -> None:
         if event.kind != "resumed" or self.intake is None or self.window is None:
@@ -388,6 +407,9 @@ class Pipeline:
         )
         plan = intake.fit.spatial.matrix(frozenset(bad))
         newest_s = self.window.newest_s if self.window else None
+        span = cut.source_first, cut.source_end
+        # A sample was taken before the cleaning software stamped it.
+        upstream_s = self._settings.intake.upstream_delay_s
         return WindowFacts(
             full=cut.whole,
             settled=intake.settled,
@@ -398,7 +420,12 @@ class Pipeline:
             stamp_step=cut.stepped,
             drift_s=intake.drift_s,
             effective_rate_error=intake.rate_error,
+            short_gap=intake.short_gap_between(*span),
+            repeated=cut.whole and intake.monitor.repeated_between(*span),
             stream_age_s=self._age_s(newest_s),
+            stream_lead_s=intake.lags.lead_s(cut.source_first) - upstream_s,
+            lag_change_s=intake.lags.change_s(cut.source_first),
+            tr_s=self.tr_s,
             trigger_age_s=self._trigger_age_s if tick.trigger_locked else None,
             n_model_channels=len(self._card.channels),
             bad={n: bad[n] for n in self._card.channels if n in bad},

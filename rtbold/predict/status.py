@@ -13,7 +13,7 @@ from typing import Final, Literal, NamedTuple, get_args
 
 import numpy as np
 
-from rtbold.condition import Amplitude, ChannelFlag
+from rtbold.condition import LAG_TOLERANCE_S, Amplitude, ChannelFlag
 from rtbold.errors import ConfigError
 from rtbold.messages import INFORMING, BoldPrediction, Reason, Status, worst
 
@@ -34,8 +34,12 @@ class QualitySettings:
     max_drift_s: float = 0.1  # time lost sample by sample inside the window
     max_rate_error: float = 0.002  # of the nominal rate; above: degraded
     max_stream_age_s: float = 3.0  # of the newest EEG sample when the TR is due
-    max_stream_lead_s: float = 0.5  # stamps ahead of now: they are wrong
+    max_stream_lead_s: float = 0.1  # of samples before their own time: wrong stamps
     max_trigger_age_s: float = 1.0  # of a trigger on arrival
+    stream_lead_tolerance_s: float = 0.05  # clocks agree to 1 ms; above: degraded
+    lag_tolerance_s: float = LAG_TOLERANCE_S  # of the usual lag; above: degraded
+    max_lag_change_s: float = 1.0  # later samples are not waited for anyhow
+    max_lag_change_tr: float = 0.5  # beyond it the window is nearer to another volume's
 
     def __post_init__(self) -> None:
         for name in ("max_interpolated_share", "max_bridged_share", "max_rate_error"):
@@ -46,6 +50,10 @@ class QualitySettings:
             "max_stream_age_s",
             "max_stream_lead_s",
             "max_trigger_age_s",
+            "stream_lead_tolerance_s",
+            "lag_tolerance_s",
+            "max_lag_change_s",
+            "max_lag_change_tr",
         ):
             if not 0 < (seconds := getattr(self, name)):
                 raise ConfigError(f"{name} is {seconds!r}, expected seconds above 0")
@@ -86,7 +94,12 @@ class WindowFacts:
     stamp_step: bool  # a step of the stamps lies in the window
     drift_s: float  # SampleClock.drift_s over the window
     effective_rate_error: float  # effective / nominal - 1
+    short_gap: bool  # 50 to 100 ms are missing in it, not filled in
+    repeated: bool  # old samples were sent again
     stream_age_s: float | None  # now - newest sample's time; None: no sample yet
+    stream_lead_s: float  # by how much samples came before they were taken
+    lag_change_s: float  # LagWatch.change_s; positive: arrivals became later
+    tr_s: float  # of the session
     trigger_age_s: float | None  # arrival - stamp of the last trigger, if any
 
     # Channels, by the model's names
@@ -207,13 +220,14 @@ def _timing(facts: WindowFacts, settings: QualitySettings) -> list[_Finding]:
     age_s = facts.stream_age_s
     if age_s is None or age_s > settings.max_stream_age_s:
         found.append(("invalid", "no_data"))
-    elif age_s < -settings.max_stream_lead_s:
-        found.append(("invalid", "stamp_step"))
+    if facts.repeated:
+        found.append(("invalid", "no_data"))
+    found += _arrivals(facts, settings)
     if (facts.trigger_age_s or 0.0) > settings.max_trigger_age_s:
         found.append(("invalid", "late"))
     if facts.bridged_share > settings.max_bridged_share:
         found += [("invalid", "gap"), ("invalid", "bridged")]
-    elif facts.bridged_share > 0:
+    elif facts.bridged_share > 0 or facts.short_gap:
         found.append(("degraded", "bridged"))
     if abs(facts.drift_s) > settings.max_drift_s:
         found.append(("invalid", "gap"))
@@ -222,6 +236,17 @@ def _timing(facts: WindowFacts, settings: QualitySettings) -> list[_Finding]:
     if abs(facts.effective_rate_error) > settings.max_rate_error:
         found.append(("degraded", "rate"))
     return found
+
+
+def _arrivals(facts: WindowFacts, settings: QualitySettings) -> list[_Finding]:
+    """Whether samples came when their times say, as far as arrivals are known."""
+    change_s = abs(facts.lag_change_s)
+    most_s = min(settings.max_lag_change_s, settings.max_lag_change_tr * facts.tr_s)
+    if change_s > most_s or facts.stream_lead_s > settings.max_stream_lead_s:
+        return [("invalid", "lag")]
+    degraded = change_s > settings.lag_tolerance_s
+    degraded |= facts.stream_lead_s > settings.stream_lead_tolerance_s
+    return [("degraded", "lag")] if degraded else []
 
 
 def _channels(facts: WindowFacts, settings: QualitySettings) -> list[_Finding]:

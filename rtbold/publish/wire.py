@@ -304,6 +304,9 @@ class Quality(Message, frozen=True, kw_only=True, tag_field="schema",
     n_triggers_implausible: int | UnsetType = UNSET  # ignored: their time cannot be
     n_overflow_samples: int | UnsetType = UNSET  # the session took none for too long
     other_sender: str | UnsetType = UNSET  # than at the start: of which stream, and how
+    stream_lag_ms: float | UnsetType = UNSET  # smallest of the newest samples: from
+    # their own time to their arrival
+    stream_lag_usual_ms: float | UnsetType = UNSET  # the same in the stream's beginning
 
 
 class Heartbeat(Message, frozen=True, kw_only=True, tag_field="schema",

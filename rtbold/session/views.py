@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from msgspec import UNSET
+from msgspec import UNSET, UnsetType
 
 from rtbold.acquire import Acquisition, OpenFeed
 from rtbold.bundle import Card
@@ -107,6 +107,8 @@ class Views:
             n_triggers_implausible=counts.n_implausible or UNSET,
             n_overflow_samples=stream.n_overflow_samples or UNSET,
             other_sender=stream.other_sender or UNSET,
+            stream_lag_ms=_told_ms(intake.lags.lag_s if intake else None),
+            stream_lag_usual_ms=_told_ms(intake.lags.usual_s if intake else None),
         )
 
     def _channels(self, intake: Intake | None) -> tuple[ChannelPart, ...]:
@@ -148,6 +150,10 @@ def other_senders(acquisition: Acquisition) -> str:
 
 def _ms(seconds: float | None) -> float | None:
     return None if seconds is None else round(1000 * seconds, 1)
+
+
+def _told_ms(seconds: float | None) -> float | UnsetType:
+    return UNSET if seconds is None else round(1000 * seconds, 1)
 
 
 def _finite(value: float) -> float | None:

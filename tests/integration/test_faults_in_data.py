@@ -57,7 +57,21 @@ def lost_samples(root):
         return it.listener
 
 
+def counting_sender_then_old_buffer(root):
+    """0.5 s lost without a gap in the stamps; then the last 2 s again and again."""
+    with Failing(root, free_run=True) as it:
+        predicts(it.listener)
+        lost_s = pylsl.local_clock()
+        it.upstream.lost_chunks_n = 25
+        listen_on(it.listener, 8.0)
+        repeats_s = pylsl.local_clock()
+        it.upstream.repeats_n = 2 * RATE_HZ
+        listen_on(it.listener, 8.0)
+        return it.listener, lost_s, repeats_s
+
+
 TOGETHER = {
+    counting_sender_then_old_buffer: WINDOW_S + 16.0,
     unix_clock_then_bad_channels: WINDOW_S + 8.0,
     another_rate: 2 * WINDOW_S + 3.0,
     lost_samples: WINDOW_S + 6 * TR_S,
@@ -122,3 +136,22 @@ def test_lost_samples_are_reported_and_never_predicted_from_as_if_whole(together
     # 0.16 s are missing in each window: more than may be missing
     assert {m["status"] for m in full} == {"invalid"}
     assert all("gap" in m["reasons"] for m in full)
+
+
+def test_samples_lost_by_a_counting_sender_and_an_old_buffer_are_never_ok(together):
+    listener, lost_s, repeats_s = together(counting_sender_then_old_buffer)
+    volumes = [m for m in listener.of("pred.roi") if m["volume_index"] is not None]
+    before = [m for m in volumes if m["t_lsl"] < lost_s]
+    assert not any("lag" in m["reasons"] for m in before)
+    late = [m for m in volumes if lost_s + 0.6 < m["t_lsl"] < repeats_s]
+    assert len(late) >= 2
+    assert all("lag" in m["reasons"] for m in late)
+    told = [m for m in listener.of("quality") if lost_s + 6 < m["t_lsl"] < repeats_s]
+    assert told
+    for message in told:
+        risen_ms = message["stream_lag_ms"] - message["stream_lag_usual_ms"]
+        assert risen_ms == pytest.approx(500.0, abs=60.0)
+    old = [m for m in volumes if m["t_lsl"] > repeats_s + 3.5]
+    assert len(old) >= 2
+    assert {m["status"] for m in old} == {"invalid"}
+    assert all("no_data" in m["reasons"] for m in old)

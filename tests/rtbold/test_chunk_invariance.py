@@ -130,6 +130,8 @@ def spoilt(rate_hz):
     data_uv[2, 4 * second : 4 * second + 3] = np.nan
     data_uv[3] += 60 * np.sin(2 * np.pi * 50 * np.arange(12 * second) / rate_hz)
     data_uv[4, 8 * second :] = 5000.0
+    data_uv[5, 7 * second + 11 : 9 * second] = data_uv[5, 5 * second + 11 : 7 * second]
+    data_uv[:, 10 * second + 7 : 11 * second] = data_uv[:, second + 7 : 2 * second]
     return data_uv
 
 
@@ -141,7 +143,8 @@ def monitored(rate_hz, chunks):
     ends = range(100, data_uv.shape[1], 371)
     return monitor.report(), [
         (monitor.bad_between(max(end - 999, 0), end),
-         monitor.amplitude_between(max(end - 999, 0), end))
+         monitor.amplitude_between(max(end - 999, 0), end),
+         monitor.repeated_between(max(end - 999, 0), end))
         for end in ends
     ]  # fmt: skip
 

@@ -15,7 +15,9 @@ def main(name, rate_hz, noise_uv, *channels):
         warnings.simplefilter("ignore")  # mne-realtime says that it is discontinued
         import mne
         from mne_realtime import MockLSLStream
-    noise = np.random.default_rng(7).standard_normal((len(channels), 10 * int(rate_hz)))
+    # The mock plays it in a loop, and what repeats within 40 s is no data.
+    n = 60 * int(rate_hz)
+    noise = np.random.default_rng(7).standard_normal((len(channels), n))
     info = mne.create_info(list(channels), int(rate_hz), "eeg")
     raw = mne.io.RawArray(float(noise_uv) * 1e-6 * noise, info, verbose="error")
     # Every mock is called MNE: those of other checkouts on the network would be alike.

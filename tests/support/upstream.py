@@ -14,7 +14,7 @@ CHUNK_S = 0.02
 TR_S = 2.1
 FIRST_VOLUME_S = 1.0025
 NOISE_UV = np.linspace(8.0, 30.0, len(CHANNELS))  # per channel, so that each is known
-N_NOISE = 4000
+N_NOISE = 40_000  # 80 s at least: what repeats sooner is no data
 
 
 class Upstream:
@@ -39,10 +39,13 @@ class Upstream:
         self.triggers_flow.set()
         self.flat = frozenset()  # labels
         self.nonfinite = frozenset()
+        self.lost_chunks_n = 0  # to be lost now, without a gap in the stamps
+        self.repeats_n = 0  # samples of a buffer that is sent again and again
         self._epoch_s = epoch_s
         self._drop_every = drop_every
         self._stop = threading.Event()
         self._lock = threading.Lock()
+        self._uncounted_s = 0.0
         noise_uv = np.random.default_rng(3).standard_normal((N_NOISE, len(CHANNELS)))
         self._noise_uv = (gain * NOISE_UV * noise_uv).astype(np.float32)
         self._open_eeg(RATE_HZ, order=1)
@@ -79,7 +82,10 @@ class Upstream:
             max(self.start_s + (k + 1) * CHUNK_S - pylsl.local_clock(), 0.0)
         ):
             with self._lock:
-                if self._eeg is not None and self.eeg_flows.is_set():
+                if self.lost_chunks_n:
+                    self.lost_chunks_n -= 1
+                    self._uncounted_s += CHUNK_S
+                elif self._eeg is not None and self.eeg_flows.is_set():
                     self._send_chunk(k)
             k += 1
             onset_s = self.start_s + FIRST_VOLUME_S + volume * TR_S
@@ -91,13 +97,14 @@ class Upstream:
     def _send_chunk(self, k):
         n = round(CHUNK_S * self._rate_hz)
         numbers = np.arange(k * n, (k + 1) * n)
-        samples = self._noise_uv[numbers % N_NOISE]
+        samples = self._noise_uv[numbers % (self.repeats_n or N_NOISE)]
         for labels, value in ((self.flat, 0.0), (self.nonfinite, np.nan)):
             samples[:, [CHANNELS.index(label) for label in labels]] = value
         if self._drop_every:
             kept = numbers % self._drop_every != 0
             numbers, samples = numbers[kept], samples[kept]
-        last_s = self._epoch_s + self.start_s + numbers[-1] / self._rate_hz
+        since_s = numbers[-1] / self._rate_hz - self._uncounted_s
+        last_s = self._epoch_s + self.start_s + since_s
         samples = np.ascontiguousarray(samples[:, :: self._order])
         self._eeg.push_block(samples, last_s)
 

@@ -23,3 +23,13 @@ def test_what_the_session_and_this_window_lost_is_said():
         "2 messages not encoded, 480 samples dropped, 1 triggers ignored, "
         "7 messages dropped in its feed, 12 messages dropped in this window"
     )
+
+
+def test_when_the_eeg_comes_is_said_once_that_has_changed():
+    session = Played(DashboardState())
+    session.hello()
+    session.send("quality", stream_lag_ms=70.0, stream_lag_usual_ms=50.0)
+    assert loss_words(session.state) == ""
+    session.send("quality", stream_lag_ms=552.0, stream_lag_usual_ms=50.0)
+    said = "EEG that comes 552 ms after its time, usually 50 ms"
+    assert loss_words(session.state) == said

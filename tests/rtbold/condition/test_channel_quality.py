@@ -292,3 +292,28 @@ def test_later_samples_do_not_matter(end):
     assert WHOLE.amplitude_between(first, end) == only_until_end.amplitude_between(
         first, end
     )
+
+
+def test_a_channel_that_sends_the_same_again_is_flat_and_a_head_is_no_data():
+    data = eeg(20)
+    at = round(12.1 * RATE_HZ)
+    data[2, at : at + 500] = data[2, at - 1000 : at - 500]
+    monitor = monitor_of(data)
+    assert monitor.bad_between(0, data.shape[1]) == {"C3": {"channel_flat"}}
+    assert not monitor.repeated_between(0, data.shape[1])
+    data[:, at : at + 500] = data[:, at - 1000 : at - 500]
+    monitor = monitor_of(data)
+    assert monitor.repeated_between(0, data.shape[1])
+    assert not monitor.repeated_between(0, at)
+    assert not monitor.repeated_between(at + 600, data.shape[1])
+
+
+def test_what_is_no_eeg_may_repeat():
+    channels = (
+        *CHANNELS[:5],
+        Channel("trig", kind="trigger"),
+        Channel("n", kind="misc"),
+    )
+    data = eeg(20)
+    data[5] = np.arange(data.shape[1]) % 50
+    assert monitor_of(data, channels=channels).bad_between(0, data.shape[1]) == {}

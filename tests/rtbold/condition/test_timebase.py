@@ -227,11 +227,83 @@ def test_a_sender_that_stalls_once_costs_nothing():
 def test_a_late_chunk_that_looked_like_a_gap_is_taken_back():
     clock = clock_at(200)
     truth = regular(200, 30)
-    stamps = truth.copy()
+    sent, stamps = truth.copy(), truth.copy()
     stamps[3000:3020] += 0.3
-    kinds = [(c, j.kind) for c, j in feed(clock, stamps, truth, chunk_n=20)]
+    sent[3019] += 0.3
+    kinds = [(c, j.kind) for c, j in feed(clock, stamps, sent, chunk_n=20)]
     assert kinds == [(3000, "gap"), (3020, "step")]
     assert abs(error_at_end_s(clock, truth)) < 1e-4
+
+
+@pytest.mark.parametrize("step_s", [0.12, 0.3, 0.7])
+def test_a_short_step_that_arrivals_do_not_follow_is_no_gap(step_s):
+    clock = clock_at(200)
+    truth = regular(200, 40)
+    stamps = truth.copy()
+    stamps[4003:] += step_s
+    jumps = feed(clock, stamps, truth, chunk_n=20)
+    assert [(count, j.kind) for count, j in jumps] == [(4003, "step")]
+    assert abs(error_at_end_s(clock, truth)) < 1e-6
+
+
+@pytest.mark.parametrize("chunk_n", [1, 10, 40, 333])
+@pytest.mark.parametrize("missing_n", [11, 16, 19])
+def test_a_short_gap_is_told_at_its_second_sample_and_followed(chunk_n, missing_n):
+    clock = clock_at(200)
+    truth = lost(regular(200, 30), 3001, missing_n)
+    jumps = feed(clock, truth[:3004], chunk_n=chunk_n)
+    assert [(c, j.kind, j.n_missing) for c, j in jumps] == [
+        (3001, "short_gap", missing_n)
+    ]
+    assert feed(clock, truth[3004:], chunk_n=chunk_n, index0=3004) == []
+    assert clock.settled
+    assert abs(error_at_end_s(clock, truth)) < 1e-6
+    assert clock.drift_s(3200) == pytest.approx(missing_n / 200, abs=1e-6)
+    assert clock.effective_rate_hz == pytest.approx(200, rel=1e-6)
+
+
+@pytest.mark.parametrize("step_s", [0.07, -0.07])
+def test_a_short_step_moves_no_time(step_s):
+    clock = clock_at(200)
+    truth = regular(200, 30)
+    stamps = truth.copy()
+    stamps[3001:] += step_s
+    jumps = feed(clock, stamps, truth, chunk_n=10)
+    assert [(c, j.kind, j.n_missing) for c, j in jumps] == [(3001, "short_step", 0)]
+    assert clock.step_s == pytest.approx(step_s)
+    assert abs(error_at_end_s(clock, truth)) < 1e-6
+
+
+def test_a_chunk_that_was_stamped_late_is_no_short_gap():
+    clock = clock_at(200)
+    truth = regular(200, 30)
+    sent, stamps = truth.copy(), truth.copy()
+    stamps[3000:3020] += 0.08
+    sent[3019] += 0.08
+    kinds = [(c, j.kind) for c, j in feed(clock, stamps, sent, chunk_n=20)]
+    assert kinds == [(3000, "short_gap"), (3000, "taken_back")]
+    assert abs(error_at_end_s(clock, truth)) < 1e-3
+
+
+def test_a_chunk_that_stays_late_too_long_comes_back_as_a_short_gap():
+    clock = clock_at(200)
+    truth = regular(200, 40)
+    sent, stamps = truth.copy(), truth.copy()
+    stamps[3000:3500] += 0.08
+    sent[3000:3500] += 0.08
+    kinds = [(c, j.kind) for c, j in feed(clock, stamps, sent, chunk_n=20)]
+    assert kinds == [(3000, "short_gap"), (3500, "short_gap")]
+    assert abs(error_at_end_s(clock, truth)) < 1e-3
+
+
+def test_what_jitter_makes_look_like_a_short_gap_is_taken_back():
+    clock = clock_at(200)
+    truth = regular(200, 120)
+    late_s = np.repeat(np.random.default_rng(4).exponential(0.01, 1200), 20)
+    jumps = feed(clock, truth + late_s, truth + late_s, chunk_n=20)
+    told = [j.source_index for _, j in jumps if j.kind == "short_gap"]
+    assert [j.source_index for _, j in jumps if j.kind == "taken_back"] == told
+    assert len(jumps) == 2 * len(told) <= 6
 
 
 def test_single_bad_stamps_are_passed_over():

@@ -107,3 +107,16 @@ def test_quality_says_that_another_sender_is_read(pipe):
     facts = replace(FACTS, other_sender="EEG: source id 'b' instead of 'a'")
     assert views.quality(facts).other_sender == facts.other_sender
     assert b"other_sender" not in encode(views.quality(FACTS), "json")
+
+
+def test_quality_tells_when_the_eeg_arrives(pipe):
+    views = Views(pipe, rig.card())
+    assert "stream_lag_ms" not in json.loads(encode(views.quality(FACTS)))
+    chunks = rig.samples(
+        rig.eeg(RATE_HZ, 6.0), RATE_HZ, rig.every(RATE_HZ, 6.0), delay_s=0.04
+    )
+    for chunk in chunks:
+        pipe.push(chunk)
+    told = views.quality(FACTS)
+    assert told.stream_lag_ms == pytest.approx(40.0, abs=0.1)
+    assert told.stream_lag_usual_ms == pytest.approx(40.0, abs=0.1)
