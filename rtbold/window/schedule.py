@@ -70,6 +70,7 @@ ScheduleState = Literal[
     "free_run",
 ]  # fmt: skip
 LONGEST_TR_S = 20.0
+GOES_ON_AFTER = 2  # volumes that follow each other on a grid that was given up
 CLOCK_BACK_S = 60.0  # a tick further ahead than this means another clock
 
 
@@ -151,6 +152,7 @@ class Schedule:
         self._counts = ScheduleCounts()
         self._watch = TrWatch(tr_s, settings.tr_tolerance, self._jitter_s)
         self._other_tr: OtherTr | None = None
+        self._n_in_a_row = 0  # volumes of the old grid meanwhile
         self._slices = SliceCounter(
             settings.trigger_every, tr_s, settings.phase_tolerance
         )
@@ -336,12 +338,13 @@ class Schedule:
             return self._back_in_tr(times_s, grid)
         self._look_at_tr(t_s, grid)
         if self._is_another_train:
-            return []
+            return self._at_another_tr(t_s, grid)
         return self._place(t_s, grid)
 
     def _place(self, t_s: float, grid: Grid) -> list[Tick]:
         """Take a trigger by where it lies on the grid."""
-        volume = grid.volume_at(t_s)
+        lost = grid.n_missed(t_s) > self._settings.max_flywheel
+        volume = grid.volume_at(t_s, lost=lost)
         if volume is None or volume <= grid.lock.volume:
             return self._off_grid(t_s, grid)
         lost = volume - grid.lock.volume > self._settings.max_flywheel + 1
@@ -439,6 +442,8 @@ class Schedule:
         if found is None or (known is not None and found.n <= known.n):
             return
         was_multiple = known is None or known.is_multiple
+        if known is None:
+            self._n_in_a_row = 0
         self._other_tr = replace(found, is_multiple=found.is_multiple and was_multiple)
 
     @property
@@ -446,21 +451,38 @@ class Schedule:
         """Whether triggers are of no volume of this grid; else some may be missing."""
         return self._other_tr is not None and not self._other_tr.is_multiple
 
-    def _back_in_tr(self, times_s: list[float], grid: Grid) -> list[Tick]:
-        """Take the newest trigger, the third of three that are a TR apart again.
+    def _at_another_tr(self, t_s: float, grid: Grid) -> list[Tick]:
+        """Take a trigger that is no volume's, or of a grid that goes on all the same.
 
-        The run goes on if stray and missing triggers can have looked like another TR.
+        Stray and missing triggers can look like another TR for a moment. Then three
+        volumes in a row have their triggers, whatever comes between.
         """
         assert self._other_tr is not None  # the caller looked
+        volume = grid.volume_at(t_s)
+        if self._other_tr.confirmed or volume is None or volume <= grid.lock.volume:
+            return []
+        in_a_row = volume == grid.lock.volume + 1
+        self._n_in_a_row = self._n_in_a_row + 1 if in_a_row else 0
+        if self._n_in_a_row < GOES_ON_AFTER:
+            grid.add(t_s, volume)
+            return []
+        return self._go_on(t_s, volume, grid)
+
+    def _back_in_tr(self, times_s: list[float], grid: Grid) -> list[Tick]:
+        """Take the newest trigger, the third of three that are a TR apart again."""
+        assert self._other_tr is not None  # the caller looked
         doubtful = self._other_tr.is_multiple or not self._other_tr.confirmed
-        volume, on_grid = grid.volume_at(times_s[-1]), grid.volume_at(times_s[0])
-        goes_on = doubtful and volume is not None and on_grid is not None
-        if volume is None or not goes_on or not self._same_run(times_s[-1], grid):
-            return self._start_run(times_s)
+        volume = grid.volume_at(times_s[-1])
+        if volume is not None and doubtful and self._same_run(times_s[-1], grid):
+            return self._go_on(times_s[-1], volume, grid)
+        return self._start_run(times_s)
+
+    def _go_on(self, t_s: float, volume: int, grid: Grid) -> list[Tick]:
+        """Leave the pause in the same run: triggers were stray or missing, no more."""
         ticks = self._without_triggers(volume) if self._is_another_train else []
         self._other_tr = None
-        self._running_since_s = times_s[0]
-        return [*ticks, *self._accept(times_s[-1], volume, grid)]
+        self._running_since_s = t_s
+        return [*ticks, *self._accept(t_s, volume, grid)]
 
     # Ticks
 

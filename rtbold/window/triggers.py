@@ -69,12 +69,20 @@ class Grid:
         """Return the time of a volume, from the newest trigger on."""
         return self.lock.t_s + (volume - self.lock.volume) * self._tr_s
 
-    def volume_at(self, t_s: float) -> int | None:
-        """Return the volume whose trigger this can be; None: it is off the grid."""
+    def volume_at(self, t_s: float, *, lost: bool = False) -> int | None:
+        """Return the volume whose trigger this can be; None: it is off the grid.
+
+        Parameters
+        ----------
+        lost : the grid has had no trigger for so long that the run may be over. Then
+            its jitter counts twice: a trigger may have been too early to be known.
+        """
         since_s = t_s - median(self._phases_s)
         volume = math.floor(since_s / self._tr_s + 0.5)
-        near = abs(since_s - volume * self._tr_s) <= self._jitter_s
-        return volume if near else None
+        near_s = self._jitter_s
+        if lost:
+            near_s += min((max(self._phases_s) - min(self._phases_s)) / 2, near_s)
+        return volume if abs(since_s - volume * self._tr_s) <= near_s else None
 
     def n_missed(self, t_s: float) -> int:
         """Return how many volumes have had no trigger when one comes at `t_s`."""
@@ -235,25 +243,20 @@ class TrWatch:
         return max(1, math.floor(interval_s / self._tr_s + 0.5))
 
     def _at_start(self, intervals_s: list[float]) -> OtherTr | None:
-        """Return the mean of those that agree with the median, the newest among them.
-
-        None until three do, or while fewer than half do.
-        """
-        middle_s = sorted(intervals_s)[len(intervals_s) // 2]
-        near_s = max(JITTER_S, TR_TOLERANCE * middle_s)
-        agree = [x for x in intervals_s if abs(x - middle_s) <= near_s]
-        if len(agree) < max(LEAST_AT_START, len(intervals_s) / 2):
-            return None
-        mean_s = sum(agree) / len(agree)
+        """Return the mean of the newest intervals, where the TR was never right."""
+        near_s = max(JITTER_S, TR_TOLERANCE * intervals_s[-1])
+        streak = self._streak(intervals_s, near_s)
+        mean_s = sum(streak) / len(streak)
         fits = abs(mean_s / self._tr_s - 1) <= self._tolerance
-        if fits or abs(intervals_s[-1] - middle_s) > near_s:
+        if fits or len(streak) < LEAST_AT_START:
             return None
         n = self._n_of(mean_s)
-        return OtherTr(mean_s, len(agree), n > 1 and self._is_tr(mean_s, n))
+        return OtherTr(mean_s, len(streak), n > 1 and self._is_tr(mean_s, n))
 
     def _later(self, intervals_s: list[float], *, missed: bool) -> OtherTr | None:
         """Return the mean of the newest ones, as far back as they agree."""
-        streak = self._streak(intervals_s)
+        near_s = max(2 * JITTER_S, AGREEMENT * intervals_s[-1])
+        streak = self._streak(intervals_s, near_s)
         m, mean_s = len(streak), sum(streak) / len(streak)
         n = self._n_of(mean_s)
         if self._is_tr(mean_s, n):
@@ -266,15 +269,11 @@ class TrWatch:
         return OtherTr(mean_s, m, False)
 
     @staticmethod
-    def _streak(intervals_s: list[float]) -> list[float]:
-        newest_s = intervals_s[-1]
-        near_s = max(2 * JITTER_S, AGREEMENT * newest_s)
-        streak: list[float] = []
-        for interval_s in reversed(intervals_s):
-            if abs(interval_s - newest_s) > near_s:
-                break
-            streak.append(interval_s)
-        return streak
+    def _streak(intervals_s: list[float], near_s: float) -> list[float]:
+        """Return the newest intervals, as far back as they agree with the last."""
+        differ = (abs(x - intervals_s[-1]) > near_s for x in reversed(intervals_s))
+        n = next((k for k, other in enumerate(differ) if other), len(intervals_s))
+        return intervals_s[-n:]
 
 
 # Slices: several triggers a volume.
@@ -326,7 +325,8 @@ class SliceCounter:
     @property
     def volume_s(self) -> float:
         """Return how long a volume takes by the slices' newest intervals."""
-        return self._every * median(self._intervals_s or [self._spacing_s])
+        newest_s = list(self._intervals_s)[-MOST_STRAYS:]
+        return self._every * median(newest_s or [self._spacing_s])
 
     def kind(self, t_s: float) -> Literal["volume", "slice", "double"]:
         """Return what the next trigger is; a stray one counts as a double."""
