@@ -343,8 +343,7 @@ class Schedule:
 
     def _place(self, t_s: float, grid: Grid) -> list[Tick]:
         """Take a trigger by where it lies on the grid."""
-        lost = grid.n_missed(t_s) > self._settings.max_flywheel
-        volume = grid.volume_at(t_s, lost=lost)
+        volume = grid.volume_at(t_s)
         if volume is None or volume <= grid.lock.volume:
             return self._off_grid(t_s, grid)
         lost = volume - grid.lock.volume > self._settings.max_flywheel + 1
@@ -388,7 +387,11 @@ class Schedule:
 
     def _set_grid(self, times_s: Sequence[float], *, first: int) -> None:
         self._grid = Grid(
-            times_s, first, tr_s=self._settings.tr_s, jitter_s=self._jitter_s
+            times_s,
+            first,
+            tr_s=self._settings.tr_s,
+            jitter_s=self._jitter_s,
+            bridged=self._settings.max_flywheel,
         )
         self._held.forget()
         self._other_tr = None

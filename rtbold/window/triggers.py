@@ -42,13 +42,21 @@ class Grid:
     first : volume of the first of them.
     tr_s : nominal.
     jitter_s : by which a trigger may be early or late.
+    bridged : volumes in a row that may lack a trigger.
     """
 
     def __init__(
-        self, times_s: Sequence[float], first: int, *, tr_s: float, jitter_s: float
+        self,
+        times_s: Sequence[float],
+        first: int,
+        *,
+        tr_s: float,
+        jitter_s: float,
+        bridged: int,
     ) -> None:
         self._tr_s = tr_s
         self._jitter_s = jitter_s
+        self._bridged = bridged
         self._phases_s: deque[float] = deque(maxlen=PHASES_KEPT)
         self._n_triggers = 0
         for volume, t_s in enumerate(times_s, start=first):
@@ -69,18 +77,16 @@ class Grid:
         """Return the time of a volume, from the newest trigger on."""
         return self.lock.t_s + (volume - self.lock.volume) * self._tr_s
 
-    def volume_at(self, t_s: float, *, lost: bool = False) -> int | None:
+    def volume_at(self, t_s: float) -> int | None:
         """Return the volume whose trigger this can be; None: it is off the grid.
 
-        Parameters
-        ----------
-        lost : the grid has had no trigger for so long that the run may be over. Then
-            its jitter counts twice: a trigger may have been too early to be known.
+        Where so many have been missed that the next decides whether the grid is lost,
+        its own jitter counts too: it may have made those too early or late to be known.
         """
         since_s = t_s - median(self._phases_s)
         volume = math.floor(since_s / self._tr_s + 0.5)
         near_s = self._jitter_s
-        if lost:
+        if volume - self.lock.volume > self._bridged:
             near_s += min((max(self._phases_s) - min(self._phases_s)) / 2, near_s)
         return volume if abs(since_s - volume * self._tr_s) <= near_s else None
 
