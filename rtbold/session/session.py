@@ -13,6 +13,7 @@ from rtbold.clock import Clock
 from rtbold.errors import StreamMismatch
 from rtbold.messages import (
     TR_TOLERANCE,
+    WINDOW_S,
     BoldPrediction,
     Event,
     Float32Array,
@@ -124,10 +125,8 @@ def stream_state(inlet: InletStatus) -> StreamState:
     return "lost"
 
 
-BACK_IN_TR = (
-    "the triggers come at the expected TR again; values come once the scanner has run "
-    "for 16 s"
-)
+VALUES_COME = f"values come once it has gone on for {WINDOW_S:g} s"
+BACK_IN_TR = f"the triggers come at the expected TR again; {VALUES_COME}"
 
 
 def other_tr_text(found_s: float, tr_s: float) -> str:
@@ -187,6 +186,7 @@ class Session:
             parts.acquisition,
             say=lambda text: self._say("error", text),
         )
+        self._n_runs = 0  # as told
         self._other_tr_s: float | None = None  # what the triggers keep, as told
         self._interpolated: tuple[str, ...] = ()
         self._eeg_due_s = self._slow_due_s = clock.now_s()
@@ -365,7 +365,14 @@ class Session:
                 label=marker.label,
             )
         )
+        self._note_run()
         self._check_tr()
+
+    def _note_run(self) -> None:
+        n_runs = self._parts.pipeline.schedule.counts.n_runs
+        if n_runs != self._n_runs:
+            self._n_runs = n_runs
+            self._say("info", f"run {n_runs} of the scanner began; {VALUES_COME}")
 
     def _check_tr(self) -> None:
         """Say that the scanner's TR is not the session's; refuse it at the start.

@@ -21,7 +21,7 @@ def grid_s(first_s, n, tr_s=rig.TR_S):
 
 
 def play(times_s, seconds, *, data_uv=None, more=()):
-    """Push EEG of `seconds` and triggers at `times_s`; return predictions and pipeline."""
+    """Push EEG and triggers at `times_s`; return predictions and pipeline."""
     pipe = rig.pipeline()
     data_uv = rig.eeg(RATE_HZ, seconds) if data_uv is None else data_uv
     events = rig.in_order(
@@ -52,8 +52,10 @@ def valued(predictions):
 def test_stray_triggers_change_nothing_at_all():
     """Every number is, to the last bit, the one of the session without them."""
     times_s = grid_s(0.0, 20)
-    strays_s = [times_s[k] + off * rig.TR_S for k, off in
-                [(3, 0.6), (9, 0.7), (11, 0.3), (13, 0.4), (13, 0.5), (15, 0.93)]]  # fmt: skip
+    strays_s = [
+        times_s[k] + off * rig.TR_S
+        for k, off in [(3, 0.6), (9, 0.7), (11, 0.3), (13, 0.4), (13, 0.5), (15, 0.93)]
+    ]
     clean, _ = play(times_s, 41.0)
     noisy, pipe = play([*times_s, *strays_s], 41.0)
     assert len(valued(clean)) >= 10
@@ -145,7 +147,7 @@ def test_the_first_run_warms_up_too():
 
 
 def test_where_the_triggers_come_back_the_scanner_may_have_stood_still():
-    """On the old grid the volumes are counted on, but the window must be of scanning."""
+    """On the old grid the volumes are counted on; the window must be of scanning."""
     times_s = grid_s(0.0, 34)
     kept = [*times_s[:12], *times_s[18:]]
     predictions, _ = play(kept, times_s[-1] + 0.5)

@@ -122,7 +122,7 @@ def test_after_a_longer_pause_off_the_grid_a_new_run_begins(pause):
 
 
 def test_a_stray_trigger_while_triggers_are_lost_does_not_end_the_run():
-    """Five are lost, one comes that is no volume's: the scanner went on all the time."""
+    """Six are lost, one comes that is no volume's: the scanner went on all the time."""
     grid = schedule()
     ticks = listen(grid, with_strays(24, 9.4, missing=np.s_[6:12]))
     assert numbered(ticks)[-11:] == list(range(13, 24))
