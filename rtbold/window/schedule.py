@@ -9,6 +9,7 @@ from rtbold.clock import LONGEST_BACKLOG_S
 from rtbold.errors import ConfigError
 from rtbold.messages import TR_TOLERANCE, Reason, Tick
 from rtbold.window.triggers import (
+    CONFIRMED_AT,
     JITTER_S,
     Grid,
     HeldTriggers,
@@ -26,7 +27,7 @@ class ScheduleCounts:
 
     n_triggers: int = 0  # all that came
     n_double: int = 0  # ignored: too soon after the last one, or older than it
-    n_stray: int = 0  # later than that, and off the grid
+    n_stray: int = 0  # ignored: later than that and off the grid, or at another TR
     n_late: int = 0  # came after their volume's tick had to go without them
     n_flywheel: int = 0  # ticks at an extrapolated time
     n_implausible: int = 0  # ignored: times that cannot be, judged by the arrival
@@ -70,6 +71,7 @@ ScheduleState = Literal[
     "free_run",
 ]  # fmt: skip
 LONGEST_TR_S = 20.0
+FOLLOWS_CLOSELY = 1.5  # TRs: with a longer silence before it, a trigger may begin a run
 GOES_ON_AFTER = 2  # volumes that follow each other on a grid that was given up
 CLOCK_BACK_S = 60.0  # a tick further ahead than this means another clock
 
@@ -144,6 +146,7 @@ class Schedule:
         self._jitter_s = max(JITTER_S, settings.phase_tolerance * tr_s)
         self._grid: Grid | None = None
         self._before: Grid | None = None  # of the run before one trigger began another
+        self._n_open_before = 0
         self._held = HeldTriggers(tr_s, self._jitter_s)
         self._ticked = -1  # newest volume that had its tick
         self._free_start_s: float | None = None
@@ -252,7 +255,7 @@ class Schedule:
             ticks = []
             self._count(n_double=int(kind == "double"))
             if self._slices.lost and self._other_tr is None:
-                self._other_tr = OtherTr(self._slices.volume_s, 0, False)
+                self._other_tr = OtherTr(self._slices.volume_s, CONFIRMED_AT, False)
         self._newest_s = t_s
         return ticks
 
@@ -378,9 +381,10 @@ class Schedule:
 
     def _start_run(self, times_s: Sequence[float]) -> list[Tick]:
         """Begin a run with its first triggers; only the newest makes a tick."""
-        self._count(n_runs=1, n_missed=self._n_open())
+        n_open = self._n_open()
+        self._count(n_runs=1, n_missed=n_open)
         if self._grid is None or self._grid.confirmed:
-            self._before = self._grid
+            self._before, self._n_open_before = self._grid, n_open
         self._set_grid(times_s, first=0)
         self._watch.restart(times_s)
         return [self._locked_tick(len(times_s) - 1)]
@@ -407,18 +411,25 @@ class Schedule:
             if volume is not None:  # what began this run was a stray trigger
                 self._grid, self._before = before, None
                 self._ticked = volume - 1
+                self._count(n_missed=-self._n_open_before)
                 return self._accept(t_s, volume, before)
-        if grid.n_missed(t_s) > self._settings.max_flywheel:
-            return self._new_grid(t_s, grid)
+        train_s = self._held.train_to(t_s)
+        shown = len(train_s) > 1 or not self._follows_closely(t_s)
+        if shown and grid.n_missed(t_s) > self._settings.max_flywheel:
+            return self._new_grid(train_s, grid)
         soon_s = self._settings.double_fraction * self._settings.tr_s
         soon = t_s - grid.lock.t_s < soon_s
         self._count(n_double=int(soon), n_stray=int(not soon))
         self._held.hold(t_s)
+        grid.note(t_s)
         return []
 
-    def _new_grid(self, t_s: float, grid: Grid) -> list[Tick]:
-        """Follow the triggers to another grid: in the same run if none is missing."""
-        train_s = self._held.train_to(t_s)
+    def _follows_closely(self, t_s: float) -> bool:
+        """Return whether triggers have come all the time: then one alone is no run."""
+        return t_s - self._newest_s <= FOLLOWS_CLOSELY * self._settings.tr_s
+
+    def _new_grid(self, train_s: list[float], grid: Grid) -> list[Tick]:
+        """Follow a train to another grid: in the same run if no volume is missing."""
         tr_s = self._settings.tr_s
         volume = grid.lock.volume + len(train_s) - 1
         if grid.confirmed:  # else that one was stray, and the train begins the run
@@ -463,11 +474,13 @@ class Schedule:
         assert self._other_tr is not None  # the caller looked
         volume = grid.volume_at(t_s)
         if self._other_tr.confirmed or volume is None or volume <= grid.lock.volume:
+            self._count(n_stray=1)
             return []
         in_a_row = volume == grid.lock.volume + 1
         self._n_in_a_row = self._n_in_a_row + 1 if in_a_row else 0
         if self._n_in_a_row < GOES_ON_AFTER:
             grid.add(t_s, volume)
+            self._count(n_stray=1)
             return []
         return self._go_on(t_s, volume, grid)
 

@@ -58,6 +58,7 @@ class Grid:
         self._jitter_s = jitter_s
         self._bridged = bridged
         self._phases_s: deque[float] = deque(maxlen=PHASES_KEPT)
+        self._spread_s: deque[float] = deque(maxlen=PHASES_KEPT)  # and nearly on it
         self._n_triggers = 0
         for volume, t_s in enumerate(times_s, start=first):
             self.add(t_s, volume)
@@ -65,7 +66,8 @@ class Grid:
     def add(self, t_s: float, volume: int) -> None:
         """Take the trigger of a volume."""
         self.lock = Lock(t_s, volume)
-        self._phases_s.append(t_s - volume * self._tr_s)
+        for phases_s in (self._phases_s, self._spread_s):
+            phases_s.append(t_s - volume * self._tr_s)
         self._n_triggers += 1
 
     @property
@@ -80,15 +82,26 @@ class Grid:
     def volume_at(self, t_s: float) -> int | None:
         """Return the volume whose trigger this can be; None: it is off the grid.
 
-        Where so many have been missed that the next decides whether the grid is lost,
-        its own jitter counts too: it may have made those too early or late to be known.
+        Once so many have been missed that the grid may be lost, its own jitter counts
+        too: it may have made those too early or late to be known.
         """
+        volume, off_s = self._nearest(t_s)
+        near_s = self._jitter_s
+        if self.confirmed and self.n_missed(t_s) > self._bridged:
+            near_s += min(max(self._spread_s) - min(self._spread_s), near_s)
+        return volume if abs(off_s) <= near_s else None
+
+    def note(self, t_s: float) -> None:
+        """Remember of a trigger off the grid that it was nearly on it."""
+        volume, off_s = self._nearest(t_s)
+        if abs(off_s) <= 2 * self._jitter_s:
+            self._spread_s.append(t_s - volume * self._tr_s)
+
+    def _nearest(self, t_s: float) -> tuple[int, float]:
+        """Return the nearest volume, and by how much `t_s` is later than it."""
         since_s = t_s - median(self._phases_s)
         volume = math.floor(since_s / self._tr_s + 0.5)
-        near_s = self._jitter_s
-        if volume - self.lock.volume > self._bridged:
-            near_s += min((max(self._phases_s) - min(self._phases_s)) / 2, near_s)
-        return volume if abs(since_s - volume * self._tr_s) <= near_s else None
+        return volume, since_s - volume * self._tr_s
 
     def n_missed(self, t_s: float) -> int:
         """Return how many volumes have had no trigger when one comes at `t_s`."""
@@ -98,8 +111,9 @@ class Grid:
     def shift(self, seconds: float) -> None:
         """Follow a change of clock."""
         self.lock = replace(self.lock, t_s=self.lock.t_s + seconds)
-        for at, phase_s in enumerate(self._phases_s):
-            self._phases_s[at] = phase_s + seconds
+        for phases_s in (self._phases_s, self._spread_s):
+            for at, phase_s in enumerate(phases_s):
+                phases_s[at] = phase_s + seconds
 
 
 HELD_MOST = 64  # triggers

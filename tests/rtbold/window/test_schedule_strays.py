@@ -127,6 +127,7 @@ def test_a_stray_trigger_while_triggers_are_lost_does_not_end_the_run():
     ticks = listen(grid, with_strays(24, 9.4, missing=np.s_[6:12]))
     assert numbered(ticks)[-11:] == list(range(13, 24))
     assert grid.running_since_s == pytest.approx(START_S + 12 * TR_S)
+    assert grid.counts.n_missed == 6
 
 
 def test_a_trigger_that_returns_after_a_loss_says_since_when_the_scanner_runs():
