@@ -9,7 +9,6 @@ from rtbold.clock import LONGEST_BACKLOG_S
 from rtbold.errors import ConfigError
 from rtbold.messages import TR_TOLERANCE, Reason, Tick
 from rtbold.window.triggers import (
-    CONFIRMED_AT,
     JITTER_S,
     Grid,
     HeldTriggers,
@@ -72,7 +71,7 @@ ScheduleState = Literal[
 ]  # fmt: skip
 LONGEST_TR_S = 20.0
 FOLLOWS_CLOSELY = 1.5  # TRs: with a longer silence before it, a trigger may begin a run
-GOES_ON_AFTER = 2  # volumes that follow each other on a grid that was given up
+GOES_ON_AFTER = 3  # volumes that follow each other on a grid that was given up
 CLOCK_BACK_S = 60.0  # a tick further ahead than this means another clock
 
 
@@ -255,7 +254,7 @@ class Schedule:
             ticks = []
             self._count(n_double=int(kind == "double"))
             if self._slices.lost and self._other_tr is None:
-                self._other_tr = OtherTr(self._slices.volume_s, CONFIRMED_AT, False)
+                self._other_tr = self._slices.other_tr
         self._newest_s = t_s
         return ticks
 

@@ -160,11 +160,12 @@ class HeldTriggers:
 
 # Another TR than the session's: seen in the intervals.
 
-INTERVALS_KEPT = 8
+INTERVALS_KEPT = 64
 LEAST_AT_START = 3  # intervals that agree, where the TR has never been right
 LEAST_LATER = 2  # the same once it has
 LEAST_OF_MULTIPLES = 3  # the same where triggers may just be missing
-CONFIRMED_AT = 4  # intervals that agree: no stray ones make so many
+CONFIRMED_AT = 4  # intervals that agree, over two volumes: no stray ones make these
+MANY_TR = 0.3  # of a TR: intervals below this come in bursts, one of which is no TR
 AGREEMENT = 0.02  # of an interval, by which two of one train may differ
 
 
@@ -175,11 +176,7 @@ class OtherTr:
     interval_s: float
     n: int  # intervals that agree
     is_multiple: bool  # of the TR: it changed, or triggers are missing regularly
-
-    @property
-    def confirmed(self) -> bool:
-        """Whether no stray or missing triggers can look like it."""
-        return self.n >= CONFIRMED_AT
+    confirmed: bool  # no stray or missing triggers can look like it
 
 
 class TrWatch:
@@ -270,8 +267,10 @@ class TrWatch:
         fits = abs(mean_s / self._tr_s - 1) <= self._tolerance
         if fits or len(streak) < LEAST_AT_START:
             return None
+        if mean_s < MANY_TR * self._tr_s and not self._is_long(streak):
+            return None
         n = self._n_of(mean_s)
-        return OtherTr(mean_s, len(streak), n > 1 and self._is_tr(mean_s, n))
+        return self._found(streak, is_multiple=n > 1 and self._is_tr(mean_s, n))
 
     def _later(self, intervals_s: list[float], *, missed: bool) -> OtherTr | None:
         """Return the mean of the newest ones, as far back as they agree."""
@@ -281,12 +280,22 @@ class TrWatch:
         n = self._n_of(mean_s)
         if self._is_tr(mean_s, n):
             enough = n > 1 and m >= LEAST_OF_MULTIPLES
-            return OtherTr(mean_s, m, True) if enough else None
+            return self._found(streak, is_multiple=True) if enough else None
         off_s = m * abs(mean_s - n * self._tr_s)
         least = LEAST_LATER if missed else LEAST_LATER + 1
-        if m < least or off_s <= 2 * self._jitter_s:
+        burst = mean_s < MANY_TR * self._tr_s and not self._is_long(streak)
+        if m < least or off_s <= 2 * self._jitter_s or (burst and not missed):
             return None
-        return OtherTr(mean_s, m, False)
+        return self._found(streak, is_multiple=False)
+
+    def _found(self, streak: list[float], *, is_multiple: bool) -> OtherTr:
+        mean_s, n = sum(streak) / len(streak), len(streak)
+        sure = n >= CONFIRMED_AT and self._is_long(streak)
+        return OtherTr(mean_s, n, is_multiple=is_multiple, confirmed=sure)
+
+    def _is_long(self, streak: list[float]) -> bool:
+        """Return whether intervals fill two volumes."""
+        return sum(streak) >= 2 * self._tr_s - self._jitter_s
 
     @staticmethod
     def _streak(intervals_s: list[float], near_s: float) -> list[float]:
@@ -343,10 +352,11 @@ class SliceCounter:
         self._newest_s += seconds
 
     @property
-    def volume_s(self) -> float:
-        """Return how long a volume takes by the slices' newest intervals."""
+    def other_tr(self) -> OtherTr:
+        """Return what the newest intervals say of the TR, once the slices are lost."""
         newest_s = list(self._intervals_s)[-MOST_STRAYS:]
-        return self._every * median(newest_s or [self._spacing_s])
+        volume_s = self._every * median(newest_s or [self._spacing_s])
+        return OtherTr(volume_s, len(newest_s), is_multiple=False, confirmed=True)
 
     def kind(self, t_s: float) -> Literal["volume", "slice", "double"]:
         """Return what the next trigger is; a stray one counts as a double."""

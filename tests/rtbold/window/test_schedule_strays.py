@@ -26,8 +26,14 @@ def test_a_stray_trigger_is_no_volume_and_the_next_true_one_is_not_thrown_away(o
 
 
 @pytest.mark.parametrize(
-    "at_tr", [(5.2, 5.7), (5.3, 5.6), (5.25, 5.5, 5.8), (5.6, 6.6, 7.6), (5.1, 5.103)]
-)
+    "at_tr",
+    [
+        (5.2, 5.7), (5.3, 5.6), (5.25, 5.5, 5.75), (5.6, 6.6, 7.6), (5.1, 5.103),
+        (5.2, 5.4, 5.6, 5.8), tuple(5 + np.arange(2, 19) / 20),
+        (*np.arange(5.53, 5.92, 0.06), *np.arange(6.07, 6.5, 0.06)),
+        tuple(np.arange(12) + 0.6), tuple(np.arange(5.1, 6.9, 0.2)),
+    ],
+)  # fmt: skip
 def test_several_strays(at_tr):
     ticks = listen(schedule(), with_strays(12, *at_tr))
     assert numbered(ticks) == list(range(12))
