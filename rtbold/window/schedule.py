@@ -70,6 +70,7 @@ ScheduleState = Literal[
     "free_run",
 ]  # fmt: skip
 LONGEST_TR_S = 20.0
+SAME_S = 1e-6  # a trigger that is as far off as it may be is not too far by rounding
 FOLLOWS_CLOSELY = 1.5  # TRs: with a longer silence before it, a trigger may begin a run
 GOES_ON_AFTER = 3  # volumes that follow each other on a grid that was given up
 CLOCK_BACK_S = 60.0  # a tick further ahead than this means another clock
@@ -142,7 +143,7 @@ class Schedule:
     def __init__(self, settings: ScheduleSettings) -> None:
         tr_s = settings.tr_s
         self._settings = settings
-        self._jitter_s = max(JITTER_S, settings.phase_tolerance * tr_s)
+        self._jitter_s = max(JITTER_S, settings.phase_tolerance * tr_s) + SAME_S
         self._grid: Grid | None = None
         self._before: Grid | None = None  # of the run before one trigger began another
         self._n_open_before = 0
