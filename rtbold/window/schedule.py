@@ -346,7 +346,7 @@ class Schedule:
 
     def _place(self, t_s: float, grid: Grid) -> list[Tick]:
         """Take a trigger by where it lies on the grid."""
-        volume = grid.volume_at(t_s)
+        volume = grid.volume_at(t_s, in_train=self._held.are_train(t_s))
         if volume is None or volume <= grid.lock.volume:
             return self._off_grid(t_s, grid)
         lost = volume - grid.lock.volume > self._settings.max_flywheel + 1

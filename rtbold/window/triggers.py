@@ -79,15 +79,21 @@ class Grid:
         """Return the time of a volume, from the newest trigger on."""
         return self.lock.t_s + (volume - self.lock.volume) * self._tr_s
 
-    def volume_at(self, t_s: float) -> int | None:
+    def volume_at(self, t_s: float, *, in_train: bool = False) -> int | None:
         """Return the volume whose trigger this can be; None: it is off the grid.
 
         Once so many have been missed that the grid may be lost, its own jitter counts
         too: it may have made those too early or late to be known.
+
+        Parameters
+        ----------
+        in_train : it ends a train off the grid whose intervals are all the TR, which
+            is another grid and no jitter.
         """
         volume, off_s = self._nearest(t_s)
         near_s = self._jitter_s
-        if self.confirmed and self.n_missed(t_s) > self._bridged:
+        lost = self.n_missed(t_s) > self._bridged
+        if self.confirmed and lost and not in_train:
             near_s += min(max(self._spread_s) - min(self._spread_s), near_s)
         return volume if abs(off_s) <= near_s else None
 
@@ -117,6 +123,7 @@ class Grid:
 
 
 HELD_MOST = 64  # triggers
+LEAST_EVEN = 3  # triggers
 
 
 class HeldTriggers:
@@ -145,9 +152,16 @@ class HeldTriggers:
 
     def train_to(self, t_s: float) -> list[float]:
         """Return the held ones, a TR apart each, that end in `t_s`; it is the last."""
+        return self._train(t_s, self._jitter_s)
+
+    def are_train(self, t_s: float) -> bool:
+        """Return whether they end in `t_s` too evenly to be jitter."""
+        return len(self._train(t_s, JITTER_S)) >= LEAST_EVEN
+
+    def _train(self, t_s: float, jitter_s: float) -> list[float]:
         train = [t_s]
         for held_s in sorted(self._times_s, reverse=True):
-            if abs(train[0] - held_s - self._tr_s) <= self._jitter_s:
+            if abs(train[0] - held_s - self._tr_s) <= jitter_s:
                 train.insert(0, held_s)
         return train
 

@@ -98,7 +98,7 @@ def shifted(n_before, n_after, pause):
     return first, second
 
 
-@pytest.mark.parametrize("pause", [-0.6, -0.3, 0.3, 0.6, 0.9])
+@pytest.mark.parametrize("pause", [-0.6, -0.3, -0.07, 0.07, 0.3, 0.6, 0.9, 0.93])
 def test_a_scanner_that_paused_for_less_than_a_volume_is_followed(pause):
     """The old grid flywheels, then all is paused, and then the count goes on."""
     grid = schedule()
