@@ -434,7 +434,8 @@ class Schedule:
         volume = grid.lock.volume + len(train_s) - 1
         if grid.confirmed:  # else that one was stray, and the train begins the run
             volume += 1
-            missing = train_s[0] - grid.lock.t_s > 2 * tr_s - self._jitter_s
+            # near two TRs it may lack a volume, or not
+            missing = train_s[0] - grid.lock.t_s > 2 * (tr_s - self._jitter_s)
             if missing or len(train_s) < 2 or self._settings.trigger_every > 1:
                 return self._start_run(train_s)
         bridged = grid.lock.volume + self._settings.max_flywheel

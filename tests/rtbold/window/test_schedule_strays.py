@@ -98,7 +98,7 @@ def shifted(n_before, n_after, pause):
     return first, second
 
 
-@pytest.mark.parametrize("pause", [-0.6, -0.3, -0.07, 0.07, 0.3, 0.6, 0.9, 0.93])
+@pytest.mark.parametrize("pause", [-0.6, -0.3, -0.07, 0.07, 0.3, 0.6, 0.85])
 def test_a_scanner_that_paused_for_less_than_a_volume_is_followed(pause):
     """The old grid flywheels, then all is paused, and then the count goes on."""
     grid = schedule()
@@ -115,7 +115,7 @@ def test_a_scanner_that_paused_for_less_than_a_volume_is_followed(pause):
     assert grid.state == "locked"
 
 
-@pytest.mark.parametrize("pause", [1.3, 2.4, 2.7])
+@pytest.mark.parametrize("pause", [0.93, 1.3, 2.4, 2.7])
 def test_after_a_longer_pause_off_the_grid_a_new_run_begins(pause):
     grid = schedule()
     first, second = shifted(10, 12, pause)
@@ -161,7 +161,7 @@ def test_a_change_of_clock_moves_what_is_held_too():
 
 @st.composite
 def noisy_trains(draw):
-    """Jitter up to 5 % of a TR, two missing in a row, strays further off than that."""
+    """Jitter (5 % of a TR between two), two missing in a row, strays further off."""
     n = draw(st.integers(6, 40))
     kept, n_missing = [], 0
     for k in range(n):
@@ -198,11 +198,11 @@ def test_what_is_locked_is_a_true_volume_with_its_true_number(train, poll_s):
 
 @settings(max_examples=200, deadline=None)
 @given(
-    jitter=st.lists(st.floats(-JITTER, JITTER), min_size=8, max_size=40),
+    jitter=st.lists(st.floats(-JITTER / 2, JITTER / 2), min_size=8, max_size=40),
     missing=st.sets(st.integers(4, 38).filter(lambda k: k % 3), max_size=12),
 )
 def test_jitter_and_missing_triggers_alone_are_no_other_tr(jitter, missing):
-    """Early or late by up to 5 % of a TR: two intervals may agree by chance."""
+    """Up to 5 % of a TR against each other: two intervals may agree by chance."""
     jitter[:3] = [0.0] * 3  # so that the TR has been right once
     times = START_S + TR_S * (np.arange(len(jitter)) + np.array(jitter))
     kept = [t for k, t in enumerate(times) if k not in missing or k == len(times) - 1]
