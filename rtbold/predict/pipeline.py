@@ -60,6 +60,7 @@ from rtbold.window import (
 )
 
 OUTLETS_KNOWN = 16  # whose usual lag is kept, should they come back
+SAME_S = 1e-6  # two times that are this near are one
 Model = Callable[[Float32Array], Float32Array]  # (1, channels, 3200) -> (1, rois)
 
 
@@ -245,10 +246,10 @@ class Pipeline:
             t_stream_s -= self.intake.step_s  # as from its sample's own time
         t_arrived_s = self.clocks.to_stream(marker.t_arrived_s)
         self._trigger_age_s = max(t_arrived_s - t_stream_s, 0.0)
-        before = self.schedule.counts
+        before, since_s = self.schedule.counts, self.schedule.running_since_s
         ticks = self.schedule.trigger(t_stream_s, t_arrived_s)
         self._due.extend(ticks)
-        if self.schedule.counts.n_runs > before.n_runs:
+        if self.schedule.running_since_s != since_s:
             self._warmed_up = self._had_usable = False  # upstream warms up anew too
         self.last_trigger = TriggerNote(
             kind=trigger_kind(before, self.schedule.counts, ticks),
@@ -411,7 +412,7 @@ class Pipeline:
         # A sample was taken before the cleaning software stamped it.
         upstream_s = self._settings.intake.upstream_delay_s
         return WindowFacts(
-            full=cut.whole,
+            full=cut.whole and self._in_run(tick),
             settled=intake.settled,
             warmed_up=self._warmed_up,
             had_usable=self._had_usable,
@@ -434,6 +435,10 @@ class Pipeline:
             amplitude=amplitude,
             standing=self._standing,
         ), plan
+
+    def _in_run(self, tick: Tick) -> bool:
+        """Return whether the scanner has run through the whole window."""
+        return tick.t_trigger_s - WINDOW_S >= self.schedule.running_since_s - SAME_S
 
     def _age_s(self, newest_s: float | None) -> float | None:
         """Return how old the newest sample is; 0 while no time has passed at all."""

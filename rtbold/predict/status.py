@@ -83,7 +83,7 @@ class WindowFacts:
     """
 
     # Is the window there?
-    full: bool  # all 3200 samples before T_k are in the ring
+    full: bool  # all 3200 samples before T_k are in the ring, and of this run
     settled: bool  # filters and time base have settled since their last start
     warmed_up: bool  # a window was full and settled since this run began
     had_usable: bool  # an ok or degraded prediction was made since this run began

@@ -13,6 +13,7 @@ from rtbold.clock import Clock
 from rtbold.errors import StreamMismatch
 from rtbold.messages import (
     TR_TOLERANCE,
+    WINDOW_S,
     BoldPrediction,
     Event,
     Float32Array,
@@ -124,6 +125,23 @@ def stream_state(inlet: InletStatus) -> StreamState:
     return "lost"
 
 
+VALUES_COME = f"values come once it has gone on for {WINDOW_S:g} s"
+BACK_IN_TR = f"the triggers come at the expected TR again; {VALUES_COME}"
+
+
+def other_tr_text(found_s: float, tr_s: float) -> str:
+    """Return what came and what was expected where triggers keep another TR."""
+    n = round(found_s / tr_s)
+    multiple = n > 1 and abs(found_s / (n * tr_s) - 1) <= TR_TOLERANCE
+    lost = f" They may be {n} TRs apart because triggers are lost: look at the cable."
+    return (
+        f"triggers come every {found_s:.4g} s, expected {tr_s:.4g} s "
+        f"({100 * TR_TOLERANCE:g} % at most off). Give the scanner's TR with --tr, or "
+        "--trigger-every N if these are slice triggers, or use a model for this TR."
+        + (lost if multiple else "")
+    )
+
+
 logger = logging.getLogger(__name__)
 TIME_PASSES_EVERY_S = 0.05
 EEG_EVERY_S = 0.1
@@ -168,7 +186,8 @@ class Session:
             parts.acquisition,
             say=lambda text: self._say("error", text),
         )
-        self._tr_paused = False  # by us, for the triggers' TR is another one
+        self._n_runs = 0  # as told
+        self._other_tr_s: float | None = None  # what the triggers keep, as told
         self._interpolated: tuple[str, ...] = ()
         self._eeg_due_s = self._slow_due_s = clock.now_s()
         self.intervals = LiveIntervals(parts.bundle.card.intervals)
@@ -327,12 +346,12 @@ class Session:
         )
 
     def _state(self) -> SessionState:
-        if self._paused or self._tr_paused:
+        if self._paused:
             return "paused"
         if stream_state(self._parts.acquisition.eeg) != "running":
             return "stalled"
         state = self._parts.pipeline.schedule.state
-        if state == "triggers_lost":
+        if state in ("triggers_lost", "tr_changed"):
             return "paused"
         return "waiting" if state in ("waiting", "dummies") else "running"
 
@@ -348,28 +367,32 @@ class Session:
                 label=marker.label,
             )
         )
+        self._note_run()
         self._check_tr()
 
+    def _note_run(self) -> None:
+        n_runs = self._parts.pipeline.schedule.counts.n_runs
+        if n_runs != self._n_runs:
+            self._n_runs = n_runs
+            self._say("info", f"run {n_runs} of the scanner began; {VALUES_COME}")
+
     def _check_tr(self) -> None:
-        """Refuse a scanner whose TR is not the session's."""
-        tr_s = self._parts.pipeline.schedule.tr_mismatch
-        if (tr_s is None) is not self._tr_paused:
+        """Say that the scanner's TR is not the session's; refuse it at the start.
+
+        The schedule pauses by itself, and goes on by itself.
+        """
+        schedule = self._parts.pipeline.schedule
+        tr_s, was_s = schedule.tr_mismatch, self._other_tr_s
+        self._other_tr_s = tr_s
+        if (tr_s is None) is (was_s is None):
             return
-        self._tr_paused = tr_s is not None
         if tr_s is None:
-            self._say("info", "the triggers come at the expected TR again")
-            if not self._paused:
-                self._push(OperatorCommand("resume"))
+            self._say("info", BACK_IN_TR)
             return
-        text = (
-            f"triggers come every {tr_s:.4g} s, expected "
-            f"{self._parts.pipeline.tr_s:.4g} s ({100 * TR_TOLERANCE:g} % at most "
-            "off). Give the scanner's TR with --tr, or --trigger-every N if these are "
-            "slice triggers, or use a model for this TR."
-        )
-        if self.summary.n_volumes <= VOLUMES_THAT_MAY_BE_REFUSED:
+        text = other_tr_text(tr_s, self._parts.pipeline.tr_s)
+        early = self.summary.n_volumes <= VOLUMES_THAT_MAY_BE_REFUSED
+        if early and not schedule.tr_was_right:
             raise StreamMismatch(text)
-        self._push(OperatorCommand("pause", text))
         self._say("error", f"paused: {text}")
 
     def _say(self, level: str, text: str) -> None:

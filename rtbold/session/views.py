@@ -101,7 +101,7 @@ class Views:
             n_stamp_steps=counters.n_stamp_steps,
             n_triggers=counts.n_triggers,
             n_triggers_missed=counts.n_missed,
-            n_triggers_double=counts.n_double,
+            n_triggers_double=counts.n_double + counts.n_stray,
             trigger_age_ms=_ms(stream.trigger_age_s),
             trigger_lag_ms=UNSET if math.isnan(lag_s) else round(1000 * lag_s, 1),
             n_triggers_implausible=counts.n_implausible or UNSET,

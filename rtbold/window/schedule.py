@@ -1,18 +1,23 @@
 """Which volume is due when: triggers lock the TR grid, or a free run counts it out."""
 
 import math
-from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
 from rtbold.clock import LONGEST_BACKLOG_S
 from rtbold.errors import ConfigError
 from rtbold.messages import TR_TOLERANCE, Reason, Tick
+from rtbold.window.triggers import (
+    JITTER_S,
+    Grid,
+    HeldTriggers,
+    OtherTr,
+    SliceCounter,
+    TrWatch,
+)
 
-# Parts of the schedule: the triggers' spacing, slices in a volume, a beat, counts.
-
-SPACING_MEMORY = 8  # intervals
-JITTER_S = 0.015  # between two triggers, each early or late by some milliseconds
+# Parts of the schedule: counts, and a beat while there is no grid.
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,20 +26,13 @@ class ScheduleCounts:
 
     n_triggers: int = 0  # all that came
     n_double: int = 0  # ignored: too soon after the last one, or older than it
+    n_stray: int = 0  # ignored: later than that and off the grid, or at another TR
     n_late: int = 0  # came after their volume's tick had to go without them
     n_flywheel: int = 0  # ticks at an extrapolated time
     n_implausible: int = 0  # ignored: times that cannot be, judged by the arrival
     n_missed: int = 0  # volumes without a trigger; not counted on while it pauses
     n_dummies: int = 0  # of all runs
     n_runs: int = 0  # trains of triggers
-
-
-@dataclass(frozen=True, slots=True)
-class Lock:
-    """The newest volume trigger: what later volumes are extrapolated from."""
-
-    t_s: float
-    volume: int  # from 0 at the first trigger of the run, dummies included
 
 
 class Beat:
@@ -66,109 +64,15 @@ class Beat:
         return due
 
 
-class TriggerSpacing:
-    """Measure the interval of volume triggers, doubles and missing ones aside.
-
-    Parameters
-    ----------
-    tr_s : nominal.
-    tolerance : share of it by which the measured interval may differ.
-    """
-
-    def __init__(self, tr_s: float, tolerance: float) -> None:
-        self._tr_s = tr_s
-        self._tolerance = tolerance
-        self._last_s = math.nan
-        self._intervals_s: deque[float] = deque(maxlen=SPACING_MEMORY)
-
-    def restart(self, t_s: float) -> None:
-        """Begin with the first trigger of a train."""
-        self._last_s = t_s
-        self._intervals_s.clear()
-
-    def shift(self, seconds: float) -> None:
-        """Follow a change of clock."""
-        self._last_s += seconds
-
-    def add(self, t_s: float) -> None:
-        """Note the next trigger."""
-        if not math.isnan(self._last_s):
-            self._intervals_s.append(t_s - self._last_s)
-        self._last_s = t_s
-
-    @property
-    def measured_s(self) -> float | None:
-        """Return the mean of the intervals that agree with the median of all.
-
-        None until three do, or while fewer than half do.
-        """
-        if len(self._intervals_s) < 3:
-            return None
-        ordered = sorted(self._intervals_s)
-        median_s = ordered[len(ordered) // 2]
-        near_s = max(JITTER_S, TR_TOLERANCE * median_s)
-        agree = [x for x in ordered if abs(x - median_s) <= near_s]
-        if len(agree) < max(3, len(ordered) / 2):
-            return None
-        return sum(agree) / len(agree)
-
-    @property
-    def mismatch_s(self) -> float | None:
-        """Return the measured interval if it is not the nominal one."""
-        measured_s = self.measured_s
-        if measured_s is None:
-            return None
-        off = abs(measured_s / self._tr_s - 1)
-        return measured_s if off > self._tolerance else None
-
-
-class SliceCounter:
-    """Find the first trigger of each volume among slice triggers.
-
-    Slices are counted by time, so that a missing or doubled trigger does not shift the
-    volumes after it. They are taken to be evenly spaced.
-
-    Parameters
-    ----------
-    every : triggers per volume; 1 lets every trigger through.
-    tr_s : of a volume.
-    double_fraction : share of the spacing below which a trigger is a double.
-    """
-
-    def __init__(self, every: int, tr_s: float, double_fraction: float) -> None:
-        self._every = every
-        self._spacing_s = tr_s / every
-        self._double_s = double_fraction * self._spacing_s
-        self.restart()
-
-    def restart(self) -> None:
-        """Take the next trigger as the first slice of a volume."""
-        self._last_s: float | None = None
-        self._slice = 0
-
-    def shift(self, seconds: float) -> None:
-        """Follow a change of clock."""
-        if self._last_s is not None:
-            self._last_s += seconds
-
-    def kind(self, t_s: float) -> Literal["volume", "slice", "double"]:
-        """Return what the next trigger is."""
-        if self._every == 1:
-            return "volume"
-        if self._last_s is not None:
-            since_s = t_s - self._last_s
-            if since_s < self._double_s:
-                return "double"
-            self._slice += max(1, math.floor(since_s / self._spacing_s + 0.5))
-        self._last_s = t_s
-        return "volume" if self._slice % self._every == 0 else "slice"
-
-
 ScheduleMode = Literal["trigger", "free_run"]
 ScheduleState = Literal[
-    "waiting", "dummies", "locked", "flywheel", "triggers_lost", "free_run"
-]
+    "waiting", "dummies", "locked", "flywheel", "triggers_lost", "tr_changed",
+    "free_run",
+]  # fmt: skip
 LONGEST_TR_S = 20.0
+SAME_S = 1e-6  # a trigger that is as far off as it may be is not too far by rounding
+FOLLOWS_CLOSELY = 1.5  # TRs: with a longer silence before it, a trigger may begin a run
+GOES_ON_AFTER = 3  # volumes that follow each other on a grid that was given up
 CLOCK_BACK_S = 60.0  # a tick further ahead than this means another clock
 
 
@@ -185,7 +89,7 @@ class ScheduleSettings:
     double_fraction: float = 0.5  # of a TR; a trigger sooner than this is a double
     tr_tolerance: float = TR_TOLERANCE
     new_run_after_s: float = 30.0  # a longer pause of the triggers ends the run
-    phase_tolerance: float = 0.1  # of a TR; further off the old grid is a new run
+    phase_tolerance: float = 0.05  # of a TR; a trigger further off the grid is held
     max_lead_s: float = 1.0  # by which a trigger may be ahead of its arrival
     max_lag_s: float = LONGEST_BACKLOG_S
 
@@ -219,28 +123,45 @@ class Schedule:
     TRs are bridged, over which jitter is not worth a model). A trigger that comes
     after its volume's tick moves the phase and makes no second tick.
 
+    A trigger off the grid is held, and no volume. Up to two triggers may be missing in
+    a row, so the grid stands until a third has not come. Only then have the held ones
+    shown another grid. If they lack no volume since the old one (a pause of less than a
+    TR), its count goes on.
+
     When the triggers come back after a pause, volumes are counted by time if the pause
     was short (`new_run_after_s`) and the trigger lies on the old grid; then only
     triggers were lost and the index still pairs with the scanner's volumes. Otherwise,
     and always with slice triggers, a new run begins: dummies and index start anew. A
     run split in two is seen; an index that is off by one is not.
 
+    If the triggers keep another interval than the TR, ticks are paused (`tr_changed`)
+    until two intervals are the TR again.
+
     Times are on this machine's LSL clock and come as arguments.
     """
 
     def __init__(self, settings: ScheduleSettings) -> None:
+        tr_s = settings.tr_s
         self._settings = settings
-        self._lock: Lock | None = None
+        self._jitter_s = max(JITTER_S, settings.phase_tolerance * tr_s) + SAME_S
+        self._grid: Grid | None = None
+        self._before: Grid | None = None  # of the run before one trigger began another
+        self._n_open_before = 0
+        self._held = HeldTriggers(tr_s, self._jitter_s)
         self._ticked = -1  # newest volume that had its tick
         self._free_start_s: float | None = None
-        self._beat = Beat(settings.tr_s)
+        self._beat = Beat(tr_s)
         self._pauses: tuple[Reason, ...] = ()
         self._counts = ScheduleCounts()
-        self._spacing = TriggerSpacing(settings.tr_s, settings.tr_tolerance)
+        self._watch = TrWatch(tr_s, settings.tr_tolerance, self._jitter_s)
+        self._other_tr: OtherTr | None = None
+        self._n_in_a_row = 0  # volumes of the old grid meanwhile
         self._slices = SliceCounter(
-            settings.trigger_every, settings.tr_s, settings.double_fraction
+            settings.trigger_every, tr_s, settings.phase_tolerance
         )
+        self._newest_s = math.nan  # trigger, of whatever kind
         self._trigger_lag_s = math.nan
+        self._running_since_s = -math.inf
 
     @property
     def counts(self) -> ScheduleCounts:
@@ -250,11 +171,22 @@ class Schedule:
 
     @property
     def tr_mismatch(self) -> float | None:
-        """Return the triggers' own TR in seconds if it differs by too much.
+        """Return the triggers' own TR in seconds if it is another one, once sure."""
+        return None if self._other_tr is None else self._other_tr.interval_s
 
-        Known after three intervals that agree with each other.
+    @property
+    def tr_was_right(self) -> bool:
+        """Return whether two triggers of this session were a TR apart."""
+        return self._watch.has_ever_fitted
+
+    @property
+    def running_since_s(self) -> float:
+        """Return since when the scanner has run without a pause.
+
+        The first trigger of the run, or the first after a pause inside it. Before a
+        first trigger, and in a free run, it is minus infinity.
         """
-        return self._spacing.mismatch_s
+        return self._running_since_s
 
     @property
     def trigger_lag_s(self) -> float:
@@ -266,20 +198,22 @@ class Schedule:
         """Return what the grid rests on."""
         if self._settings.mode == "free_run":
             return "waiting" if self._free_start_s is None else "free_run"
-        if self._lock is None:
+        if self._grid is None:
             return "waiting"
-        n_without = self._ticked - self._lock.volume
+        if self._other_tr is not None:
+            return "tr_changed"
+        n_without = self._ticked - self._grid.lock.volume
         if n_without > self._settings.max_flywheel:
             return "triggers_lost"
         if n_without > 0:
             return "flywheel"
-        in_dummies = self._lock.volume < self._settings.dummy_volumes
+        in_dummies = self._grid.lock.volume < self._settings.dummy_volumes
         return "dummies" if in_dummies else "locked"
 
     @property
     def next_due_s(self) -> float | None:
         """Return the time of the next tick; None while nothing is known."""
-        if self._lock is None and self._free_start_s is None:
+        if self._grid is None and self._free_start_s is None:
             return self._beat.due_s
         return self._time_of(self._ticked + 1)
 
@@ -313,22 +247,30 @@ class Schedule:
         if too_far or not math.isfinite(t_s):
             self._count(n_implausible=1)
             return []
-        if self._lock and self._n_after_lock(t_s) > self._settings.max_flywheel + 1:
-            self._slices.restart()
+        silent = self._is_silent(t_s)
         kind = self._slices.kind(t_s)
         if kind == "volume":
-            return self._volume_trigger(t_s)
-        self._count(n_double=int(kind == "double"))
-        return []
+            ticks = self._volume_trigger(t_s, silent=silent)
+        else:
+            ticks = []
+            self._count(n_double=int(kind == "double"))
+            if self._slices.lost and self._other_tr is None:
+                self._other_tr = self._slices.other_tr
+        self._newest_s = t_s
+        return ticks
 
     def shift(self, seconds: float) -> None:
         """Follow a change of clock: add `seconds` to every time that is remembered."""
-        if self._lock is not None:
-            self._lock = replace(self._lock, t_s=self._lock.t_s + seconds)
+        for grid in (self._grid, self._before):
+            if grid is not None:
+                grid.shift(seconds)
         if self._free_start_s is not None:
             self._free_start_s += seconds
+        self._held.shift(seconds)
         self._slices.shift(seconds)
-        self._spacing.shift(seconds)
+        self._watch.shift(seconds)
+        self._newest_s += seconds
+        self._running_since_s += seconds
         self._beat.restart()
 
     def passed(self, now_s: float) -> list[Tick]:
@@ -341,7 +283,7 @@ class Schedule:
             free = self._settings.mode == "free_run"
             reason: Reason = "no_data" if free else "waiting_for_scanner"
             return [self._paused_tick(t_s, reason) for t_s in self._beat(now_s)]
-        wait_s = 0.0 if self._lock is None else self._settings.wait_s
+        wait_s = 0.0 if self._grid is None else self._settings.wait_s
         ticks = []
         while now_s >= self._time_of(self._ticked + 1) + wait_s:
             ticks.append(self._next_without_trigger())
@@ -356,7 +298,8 @@ class Schedule:
             self._free_start_s += ahead_s
             return
         self._count(n_missed=self._n_open())
-        self._lock = None
+        self._grid = self._before = self._other_tr = None
+        self._held.forget()
         self._slices.restart()
         self._beat.restart()
 
@@ -367,74 +310,216 @@ class Schedule:
 
     def _n_open(self) -> int:
         """Return the volumes since the newest trigger, up to the one that paused."""
-        if self._lock is None:
+        if self._grid is None:
             return 0
-        return min(
-            max(0, self._ticked - self._lock.volume), self._settings.max_flywheel + 1
-        )
+        n_without = max(0, self._ticked - self._grid.lock.volume)
+        return min(n_without, self._settings.max_flywheel + 1)
 
     def _time_of(self, volume: int) -> float:
-        if self._lock is None:
+        if self._grid is None:
             return (self._free_start_s or 0.0) + volume * self._settings.tr_s
-        return self._lock.t_s + (volume - self._lock.volume) * self._settings.tr_s
+        return self._grid.time_of(volume)
 
-    @property
-    def _lock_s(self) -> float:
-        return math.nan if self._lock is None else self._lock.t_s
+    def _is_silent(self, t_s: float) -> bool:
+        """Return whether triggers had stopped when one comes at `t_s`, or a tick is."""
+        every_s = max(self._settings.tr_s, self.tr_mismatch or 0.0)
+        bridged_s = (self._settings.max_flywheel + 1) * every_s
+        return t_s - self._newest_s > bridged_s + self._jitter_s
 
-    def _n_after_lock(self, t_s: float) -> int:
-        """Return how many volumes after the newest trigger `t_s` is, at least one."""
-        since_s = t_s - self._lock_s
-        return max(1, math.floor(since_s / self._settings.tr_s + 0.5))
+    # What a volume trigger is
 
-    def _volume_trigger(self, t_s: float) -> list[Tick]:
-        self._spacing.add(t_s)
-        lock = self._lock
-        stepped_back = self.state == "triggers_lost" and t_s < self._lock_s
-        if lock is None or stepped_back:
-            return self._start_run(t_s)
-        if t_s - lock.t_s < self._settings.double_fraction * self._settings.tr_s:
+    def _volume_trigger(self, t_s: float, *, silent: bool) -> list[Tick]:
+        grid = self._grid
+        if grid is None or self._starts_anew(t_s, grid, silent=silent):
+            return self._start_run([t_s])
+        since_s = t_s - grid.lock.t_s
+        if since_s <= self._jitter_s:  # it bounces, or is older
             self._count(n_double=1)
             return []
-        n = self._n_after_lock(t_s)
-        if n > self._settings.max_flywheel + 1 and not self._same_run(t_s, n):
-            return self._start_run(t_s)
-        volume = lock.volume + n
-        ticks = []
-        while self._ticked + 1 < min(
-            volume, lock.volume + self._settings.max_flywheel + 1
-        ):
-            ticks.append(self._next_without_trigger())
+        self._watch.add(t_s)
+        if self._other_tr is not None and (times_s := self._watch.newest_in_tr):
+            return self._back_in_tr(times_s, grid)
+        self._look_at_tr(t_s, grid)
+        if self._is_another_train:
+            return self._at_another_tr(t_s, grid)
+        return self._place(t_s, grid)
+
+    def _place(self, t_s: float, grid: Grid) -> list[Tick]:
+        """Take a trigger by where it lies on the grid."""
+        volume = grid.volume_at(t_s, in_train=self._held.are_train(t_s))
+        if volume is None or volume <= grid.lock.volume:
+            return self._off_grid(t_s, grid)
+        lost = volume - grid.lock.volume > self._settings.max_flywheel + 1
+        if lost and not self._same_run(t_s, grid):
+            return self._start_run([t_s])
+        return self._accept(t_s, volume, grid)
+
+    def _starts_anew(self, t_s: float, grid: Grid, *, silent: bool) -> bool:
+        """Return whether a trigger follows on nothing that is known."""
+        if self._other_tr is not None:
+            return silent
+        return self.state == "triggers_lost" and t_s < grid.lock.t_s  # stepped back
+
+    def _accept(self, t_s: float, volume: int, grid: Grid) -> list[Tick]:
+        """Take the trigger of a volume of this run."""
+        n = volume - grid.lock.volume
+        bridged = self._settings.max_flywheel + 1
+        ticks = self._without_triggers(min(volume, grid.lock.volume + bridged))
         late = volume <= self._ticked
         self._count(n_missed=n - 1, n_late=int(late))
-        self._lock = Lock(t_s, volume)
+        grid.add(t_s, volume)
+        self._held.forget(t_s)
+        if n > bridged:
+            self._running_since_s = t_s
         return ticks if late else [*ticks, self._locked_tick(volume)]
 
-    def _same_run(self, t_s: float, n: int) -> bool:
+    def _same_run(self, t_s: float, grid: Grid) -> bool:
         """Return whether triggers were lost while the scanner went on."""
-        settings = self._settings
-        since_s = t_s - self._lock_s
-        off_s = abs(since_s - n * settings.tr_s)
-        on_grid = off_s <= settings.phase_tolerance * settings.tr_s
-        counted = settings.trigger_every == 1
-        return on_grid and counted and since_s <= settings.new_run_after_s
+        since_s = t_s - grid.lock.t_s
+        counted = self._settings.trigger_every == 1 and grid.confirmed
+        return counted and 0 < since_s <= self._settings.new_run_after_s
 
-    def _start_run(self, t_s: float) -> list[Tick]:
-        self._count(n_runs=1, n_missed=self._n_open())
-        self._spacing.restart(t_s)
-        self._lock = Lock(t_s, 0)
-        return [self._locked_tick(0)]
+    def _start_run(self, times_s: Sequence[float]) -> list[Tick]:
+        """Begin a run with its first triggers; only the newest makes a tick."""
+        n_open = self._n_open()
+        self._count(n_runs=1, n_missed=n_open)
+        if self._grid is None or self._grid.confirmed:
+            self._before, self._n_open_before = self._grid, n_open
+        self._set_grid(times_s, first=0)
+        self._watch.restart(times_s)
+        return [self._locked_tick(len(times_s) - 1)]
+
+    def _set_grid(self, times_s: Sequence[float], *, first: int) -> None:
+        self._grid = Grid(
+            times_s,
+            first,
+            tr_s=self._settings.tr_s,
+            jitter_s=self._jitter_s,
+            bridged=self._settings.max_flywheel,
+        )
+        self._held.forget()
+        self._other_tr = None
+        self._running_since_s = times_s[0]
+
+    # Triggers off the grid
+
+    def _off_grid(self, t_s: float, grid: Grid) -> list[Tick]:
+        """Hold a trigger that is of no volume, until there is no grid any more."""
+        before = self._before
+        if before is not None and not grid.confirmed and self._same_run(t_s, before):
+            volume = before.volume_at(t_s)
+            if volume is not None:  # what began this run was a stray trigger
+                self._grid, self._before = before, None
+                self._ticked = volume - 1
+                self._count(n_missed=-self._n_open_before)
+                return self._accept(t_s, volume, before)
+        train_s = self._held.train_to(t_s)
+        shown = len(train_s) > 1 or not self._follows_closely(t_s)
+        if shown and grid.n_missed(t_s) > self._settings.max_flywheel:
+            return self._new_grid(train_s, grid)
+        soon_s = self._settings.double_fraction * self._settings.tr_s
+        soon = t_s - grid.lock.t_s < soon_s
+        self._count(n_double=int(soon), n_stray=int(not soon))
+        self._held.hold(t_s)
+        grid.note(t_s)
+        return []
+
+    def _follows_closely(self, t_s: float) -> bool:
+        """Return whether triggers have come all the time: then one alone is no run."""
+        return t_s - self._newest_s <= FOLLOWS_CLOSELY * self._settings.tr_s
+
+    def _new_grid(self, train_s: list[float], grid: Grid) -> list[Tick]:
+        """Follow a train to another grid: in the same run if no volume is missing."""
+        tr_s = self._settings.tr_s
+        volume = grid.lock.volume + len(train_s) - 1
+        if grid.confirmed:  # else that one was stray, and the train begins the run
+            volume += 1
+            # near two TRs it may lack a volume, or not
+            missing = train_s[0] - grid.lock.t_s > 2 * (tr_s - self._jitter_s)
+            if missing or len(train_s) < 2 or self._settings.trigger_every > 1:
+                return self._start_run(train_s)
+        bridged = grid.lock.volume + self._settings.max_flywheel
+        if volume <= min(self._ticked, bridged):  # that number has been
+            return self._start_run(train_s)
+        ticks = self._without_triggers(min(volume, bridged + 1))
+        self._set_grid(train_s, first=volume - len(train_s) + 1)
+        return [*ticks, self._locked_tick(volume)]
+
+    # Triggers at another TR
+
+    def _look_at_tr(self, t_s: float, grid: Grid) -> None:
+        """See whether the triggers keep the TR, once a volume's would be due."""
+        due_s = grid.lock.t_s + self._settings.tr_s
+        if t_s < due_s - self._jitter_s:
+            return
+        found = self._watch.other_tr(missed=t_s > due_s + self._jitter_s)
+        known = self._other_tr
+        if found is None or (known is not None and found.n <= known.n):
+            return
+        was_multiple = known is None or known.is_multiple
+        if known is None:
+            self._n_in_a_row = 0
+        self._other_tr = replace(found, is_multiple=found.is_multiple and was_multiple)
+
+    @property
+    def _is_another_train(self) -> bool:
+        """Whether triggers are of no volume of this grid; else some may be missing."""
+        return self._other_tr is not None and not self._other_tr.is_multiple
+
+    def _at_another_tr(self, t_s: float, grid: Grid) -> list[Tick]:
+        """Take a trigger that is no volume's, or of a grid that goes on all the same.
+
+        Stray and missing triggers can look like another TR for a moment. Then three
+        volumes in a row have their triggers, whatever comes between.
+        """
+        assert self._other_tr is not None  # the caller looked
+        volume = grid.volume_at(t_s)
+        if self._other_tr.confirmed or volume is None or volume <= grid.lock.volume:
+            self._count(n_stray=1)
+            return []
+        in_a_row = volume == grid.lock.volume + 1
+        self._n_in_a_row = self._n_in_a_row + 1 if in_a_row else 0
+        if self._n_in_a_row < GOES_ON_AFTER:
+            grid.add(t_s, volume)
+            self._count(n_stray=1)
+            return []
+        return self._go_on(t_s, volume, grid)
+
+    def _back_in_tr(self, times_s: list[float], grid: Grid) -> list[Tick]:
+        """Take the newest trigger, the third of three that are a TR apart again."""
+        assert self._other_tr is not None  # the caller looked
+        doubtful = self._other_tr.is_multiple or not self._other_tr.confirmed
+        volume = grid.volume_at(times_s[-1])
+        if volume is not None and doubtful and self._same_run(times_s[-1], grid):
+            return self._go_on(times_s[-1], volume, grid)
+        return self._start_run(times_s)
+
+    def _go_on(self, t_s: float, volume: int, grid: Grid) -> list[Tick]:
+        """Leave the pause in the same run: triggers were stray or missing, no more."""
+        ticks = self._without_triggers(volume) if self._is_another_train else []
+        self._other_tr = None
+        self._running_since_s = t_s
+        return [*ticks, *self._accept(t_s, volume, grid)]
+
+    # Ticks
 
     def _locked_tick(self, volume: int) -> Tick:
         self._ticked = volume
         return self._tick(volume, locked=True)
 
+    def _without_triggers(self, until: int) -> list[Tick]:
+        """Return the ticks of the volumes before `until` that have had none."""
+        return [self._next_without_trigger() for _ in range(self._ticked + 1, until)]
+
     def _next_without_trigger(self) -> Tick:
         self._ticked += 1
-        if self._lock is None:
+        if self._grid is None:
             return self._tick(self._ticked, locked=False)
-        if self._ticked - self._lock.volume > self._settings.max_flywheel:
-            t_s = self._time_of(self._ticked)
+        t_s = self._time_of(self._ticked)
+        if self._is_another_train:
+            silent = self._is_silent(t_s)
+            return self._paused_tick(t_s, "triggers_lost" if silent else "tr_changed")
+        if self._ticked - self._grid.lock.volume > self._settings.max_flywheel:
             return self._paused_tick(t_s, "triggers_lost")
         self._count(n_flywheel=1)
         return self._tick(self._ticked, locked=False)
@@ -445,7 +530,8 @@ class Schedule:
         if index < 0:
             self._count(n_dummies=1)
             return self._paused_tick(t_s, "waiting_for_scanner")
-        return Tick(index, t_s, locked, self._pauses)
+        changed: tuple[Reason, ...] = ("tr_changed",) if self._other_tr else ()
+        return Tick(index, t_s, locked, (*changed, *self._pauses))
 
     def _paused_tick(self, t_s: float, reason: Reason) -> Tick:
         return Tick(None, t_s, False, (reason, *self._pauses))
@@ -469,7 +555,7 @@ def trigger_kind(
     before: ScheduleCounts, after: ScheduleCounts, ticks: list[Tick]
 ) -> TriggerKind:
     """Return what a trigger turned out to be, from what it changed."""
-    if after.n_double > before.n_double:
+    if after.n_double > before.n_double or after.n_stray > before.n_stray:
         return "double"
     if after.n_dummies > before.n_dummies:
         return "dummy"

@@ -240,8 +240,12 @@ def test_windows_come_from_the_run_that_was_named():
     eeg = made(data_uv, 250.0, onsets=both)
     alignment = align(eeg, series(len(onsets_s())), Pairing(tr_s=rig.TR_S, run=2))
     scan = scan_of(eeg, alignment, CARD)
-    assert scan.volume[0] == 0  # the EEG before the run is there
-    assert len(scan) == len(onsets_s())
+    # The EEG before the run is there, but the scanner did not run in it.
+    assert scan.volume[0] == 8
+    assert len(scan) == len(onsets_s()) - 8
+    assert {(gap.volume, gap.reasons) for gap in scan.left_out} == {
+        (volume, ("warmup",)) for volume in range(8)
+    }
 
 
 def test_a_stream_that_does_not_fit_the_card_is_refused():

@@ -1,0 +1,109 @@
+"""What a session says of its runs and of their TR; parts that are open to nothing."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pipeline_rig as rig
+import pytest
+
+from rtbold.acquire.acquisition import InletStatus
+from rtbold.clock import HandCrankedClock
+from rtbold.errors import StreamMismatch
+from rtbold.messages import Marker, StreamChanged, TimePassed
+from rtbold.publish.feedback import FeedbackSettings
+from rtbold.publish.wire import Log, PredRoi, Trigger
+from rtbold.session.session import Session, SessionParts, TimedModel
+
+
+class Feed:
+    n_encode_errors = 0
+
+    def __init__(self):
+        self.sent = []
+        self.publish = self.sent.append
+
+    def of(self, kind):
+        return [message for message in self.sent if isinstance(message, kind)]
+
+
+class Rig:
+    """A session that is pushed one event after the other."""
+
+    def __init__(self):
+        self.feed, card = Feed(), rig.card()
+        clock = HandCrankedClock(rig.T0_S)
+        parts = SessionParts(
+            bundle=SimpleNamespace(card=card),
+            pipeline=rig.pipeline(),
+            model=TimedModel(rig.RecordingModel(), clock),
+            acquisition=SimpleNamespace(
+                eeg=InletStatus(state="connected"), marker=None, n_overflow=0
+            ),
+            feed=self.feed,
+            mirror=None,
+            recording=None,
+            feedback=FeedbackSettings.choose(card),
+            upstream_ms=None,
+            hello=lambda ms: None,
+            trigger_label="R128",
+            truth=None,
+        )
+        self.session = Session(parts, None, clock)
+        self.clock = clock
+        self.session._push(StreamChanged(rig.stream(250.0)))
+
+    def hear(self, times_s):
+        for t_s in times_s:
+            while self.clock.now_s() < t_s:
+                self.clock.advance(0.05)
+                self.session._push(TimePassed(self.clock.now_s()))
+            self.session._push(Marker("R128", t_s, t_s + 0.01))
+        return self
+
+    @property
+    def said(self):
+        return [(log.level, log.text) for log in self.feed.of(Log)]
+
+
+def train(n, every_s=rig.TR_S, *, after_s=rig.T0_S):
+    return after_s + every_s * np.arange(1, n + 1)
+
+
+def test_another_tr_in_mid_run_pauses_says_so_and_ends_nothing():
+    it = Rig().hear(train(8))  # early, but the TR was right
+    it.hear(train(6, 3.0, after_s=rig.T0_S + 8 * rig.TR_S))
+    (found,) = [text for level, text in it.said if level == "error"]
+    assert found.startswith("paused: triggers come every 3 s, expected 2.1 s")
+    assert it.session._state() == "paused"
+    newest = it.feed.of(PredRoi)[-1]
+    assert (newest.status, newest.reasons) == ("paused", ("tr_changed",))
+
+
+def test_back_at_the_old_tr_it_goes_on_by_itself():
+    it = Rig().hear(train(8))
+    it.hear(train(6, 3.0, after_s=rig.T0_S + 8 * rig.TR_S))
+    it.hear(train(5, after_s=rig.T0_S + 8 * rig.TR_S + 18.0))
+    texts = [text for _, text in it.said]
+    assert sum("at the expected TR again" in text for text in texts) == 1
+    assert sum("of the scanner began; values come" in text for text in texts) == 2
+    assert it.session._state() == "running"
+    reasons = {reason for m in it.feed.of(PredRoi) for reason in m.reasons}
+    assert "operator_pause" not in reasons
+
+
+@pytest.mark.parametrize("tr_s", [1.0, 1.5, 2.0, 2.14, 3.0])
+def test_another_tr_from_the_start_is_refused(tr_s):
+    with pytest.raises(StreamMismatch, match=rf"every {tr_s:g} s, expected 2\.1 s"):
+        Rig().hear(train(8, tr_s))
+
+
+def test_every_second_trigger_may_be_lost():
+    with pytest.raises(StreamMismatch, match="2 TRs apart because triggers are lost"):
+        Rig().hear(train(8, 2 * rig.TR_S))
+
+
+def test_a_stray_trigger_is_told_and_has_no_number():
+    it = Rig().hear(np.sort([*train(6), rig.T0_S + 3.6 * rig.TR_S]))
+    told = [(m.kind, m.volume_index) for m in it.feed.of(Trigger)]
+    assert told == [("volume", 0), ("volume", 1), ("volume", 2), ("double", None),
+                    ("volume", 3), ("volume", 4), ("volume", 5)]  # fmt: skip
