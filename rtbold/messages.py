@@ -110,6 +110,14 @@ class StreamChanged:
 
 
 @dataclass(frozen=True, slots=True)
+class SenderChanged:
+    """A stream comes from another sender than at the start, or again from that one."""
+
+    stream: Literal["eeg", "marker"]
+    is_other: bool
+
+
+@dataclass(frozen=True, slots=True)
 class TimePassed:
     """Time went by; made by the edge every 50 ms, data or no data."""
 
@@ -141,6 +149,7 @@ Event = (
     | ClockOffset
     | Discontinuity
     | StreamChanged
+    | SenderChanged
     | TimePassed
     | OperatorCommand
     | MeasuredVolume

@@ -30,7 +30,7 @@ from rtbold.calibration.live.protocol import Phase, VolumeCount, phase_at
 from rtbold.clock import Clock
 from rtbold.errors import RtboldError
 from rtbold.files import BoldWriter
-from rtbold.messages import EegChunk, Event, Marker, MeasuredVolume
+from rtbold.messages import EegChunk, Event, Marker, MeasuredVolume, SenderChanged
 from rtbold.record import RecordingRun, SessionPaths, open_session_folder
 from rtbold.truth import Misnumbered, misnumbered
 
@@ -249,6 +249,7 @@ class Scan:
         self._n_at_end = 0  # volumes that had begun then
         self._logged_s = -np.inf
         self._numbers = LiveNumbers(settings.first)
+        self._other_sender = ""  # a stream that did not come from one sender alone
         total_s = sum(phase.duration_s for phase in settings.phases)
         if total_s < LEAST_S:
             say(
@@ -262,11 +263,20 @@ class Scan:
             self.count.eeg(event.t_arrived_s)
         elif isinstance(event, Marker):
             self.count.trigger(event.t_arrived_s)
+        elif isinstance(event, SenderChanged):
+            self._sender_changed(event)
         elif isinstance(event, MeasuredVolume):
             index = self._writer.write(event)
             if index is not None:
                 self.count.volume(index)
                 self._numbers.tell(event, self.count, self._say)
+
+    def _sender_changed(self, event: SenderChanged) -> None:
+        """Say that from here on it may be another head's scan."""
+        what = "EEG" if event.stream == "eeg" else "triggers"
+        self._other_sender = self._other_sender or what
+        who = "another sender of that name" if event.is_other else "the first sender"
+        self._say(f"SENDER: the {what} come from {who} now; this scan is not fitted")
 
     def over(self, now_s: float, stopping: bool) -> bool:
         """Say where the protocol is; return whether nothing more is to come."""
@@ -317,8 +327,8 @@ class Scan:
 
         Raises
         ------
-        RtboldError : no trigger came, no volume was measured, or the measured volumes
-            are not those of the triggers.
+        RtboldError : no trigger came, no volume was measured, the measured volumes
+            are not those of the triggers, or a stream came from two senders.
         """
         indices = self._writer.indices
         if not indices or self.count.begun_s is None:
@@ -327,6 +337,13 @@ class Scan:
                 f"{what} came while {paths.folder} was recorded, expected both. Look "
                 "at --bold-source and --trigger-stream (rtbold streams lists what is "
                 "there)."
+            )
+        if self._other_sender:
+            raise RtboldError(
+                f"the {self._other_sender} came from two senders of one name, expected "
+                f"one: it may be two heads. Nothing was fitted. The files are in "
+                f"{paths.folder}: calibrate on them with --eeg and --bold, if both "
+                "are this participant's."
             )
         self._numbers.require(self.count, paths.folder)
         return LiveScan(

@@ -56,8 +56,8 @@ REASON_WORDS: Final[dict[Reason, Words]] = {
         "Wait 16 s. If it comes again, restart the program that sends the EEG.",
     ),
     "stream_changed": Words(
-        "the EEG comes from another sender of the same name",
-        "Is it this participant's amplifier? If not, end that program.",
+        "EEG or triggers come from another sender of the same name",
+        "Is it the same program, started again? If not, end it.",
     ),
     "lag": Words(
         "the EEG arrives later than its time stamps say",

@@ -10,6 +10,7 @@ from .bold import (
 )
 from .bold_readers import BoldSource as BoldSource, parse_source as parse_source
 from .describe import (
+    describe_info as describe_info,
     describe_stream as describe_stream,
     factors_to_uv as factors_to_uv,
     require_eeg as require_eeg,

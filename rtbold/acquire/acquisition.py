@@ -12,13 +12,16 @@ from typing import Literal
 from rtbold.acquire.describe import to_uv_factor
 from rtbold.acquire.frames import (
     Fault,
+    Following,
     Frame,
     InletState,
     KeepAlive,
+    Opening,
     Order,
     StateChanged,
 )
-from rtbold.acquire.streams import KnownStream, StreamQuery
+from rtbold.acquire.known import KnownStream
+from rtbold.acquire.streams import StreamQuery
 from rtbold.acquire.supervisor import Supervisor
 from rtbold.acquire.triggers import TriggerChannel, TriggerSource, TriggerStream
 from rtbold.errors import ConfigError, RtboldError
@@ -27,9 +30,11 @@ from rtbold.messages import (
     EegChunk,
     Event,
     Marker,
+    SenderChanged,
     StreamChanged,
     StreamDescription,
 )
+from rtbold.text import printable
 
 # The bounded queue between the inlet readers and the session's loop.
 
@@ -103,6 +108,7 @@ def _samples(event: Event) -> int:
 
 
 START_MARGIN_S = 15.0  # over the wait that was asked for: a busy machine's start-up
+DEATHS_MAX = 3  # of processes over one stream, before a session has begun
 _FLOWING: tuple[InletState, ...] = ("starting", "connected")
 
 
@@ -137,6 +143,7 @@ class InletStatus:
     n_lost: int = 0  # times that the stream was lost
     last_arrived_s: float | None = None  # LSL clock; its age is now minus this
     problem: str | None = None  # why it has no stream, for people
+    other_sender: str = ""  # how it differs from the first one; empty: it is that one
     pid: int | None = None
 
 
@@ -149,6 +156,9 @@ class _Inlet:
         self._lock = threading.Lock()
         self._status = InletStatus()
         self._next_index = 0
+        self._known: KnownStream | None = None
+        self._opening = ""  # name of the stream that the process is at
+        self._n_deaths = 0  # over it
         self.description: StreamDescription | None = None
         self.fault: Fault | None = None
         self.settled = threading.Event()  # a description or a fatal fault is there
@@ -166,15 +176,15 @@ class _Inlet:
 
     def _make_order(self) -> Order:
         """Return the first order, or one that finds the same stream again."""
-        known = self.description
-        if known is None:
+        known = self._known
+        if known is None or self.description is None:
             return self._order
+        alive_s = None if known.is_replaced else self._status.last_arrived_s
         return replace(
             self._order,
             wait_s=None,
-            query=replace(self._order.query, name=known.name, type=known.type),
             next_index=self._next_index,
-            known=KnownStream(known.host, known.source_id, known.uid),
+            known=replace(known, alive_s=alive_s or known.alive_s),
         )
 
     def _take(self, frame: Frame) -> None:
@@ -189,11 +199,16 @@ class _Inlet:
                 self._enter(state)
             case Fault():
                 self._fail(frame)
+            case Opening(name=name):
+                self._opening = name
+            case Following():
+                self._opening = ""
+                self._follow(frame)
             case StreamChanged(description=description):
                 self.description = description
                 self._set_problem(None)
                 self.settled.set()
-        if isinstance(frame, KeepAlive | StateChanged | Fault):
+        if isinstance(frame, KeepAlive | StateChanged | Fault | Opening | Following):
             return
         if self._order.role == "marker" and isinstance(frame, StreamChanged):
             return  # the pipeline's StreamChanged is about the EEG
@@ -212,13 +227,25 @@ class _Inlet:
         with self._lock:
             before = self._status
             leaves = before.state in _FLOWING and state not in _FLOWING
-            self._status = replace(before, state=state, n_lost=before.n_lost + leaves)
+            problem = None if state == "connected" else before.problem
+            n_lost = before.n_lost + leaves
+            self._status = replace(before, state=state, n_lost=n_lost, problem=problem)
         if self._order.role == "marker":
             return
         if leaves:
             self._queue.put(Discontinuity("lost"))
         elif state == "connected" and before.state not in _FLOWING:
             self._queue.put(Discontinuity("resumed"))
+
+    def _follow(self, frame: Following) -> None:
+        """Note which sender it is from here on; tell the pipeline of a change."""
+        self._known = frame.known
+        with self._lock:
+            before = self._status
+            self._status = replace(before, other_sender=frame.other)
+        is_other = bool(frame.other)
+        if is_other is not bool(before.other_sender) and self._order.role != "bold":
+            self._queue.put(SenderChanged(self._order.role, is_other=is_other))
 
     def _fail(self, fault: Fault) -> None:
         self._set_problem(fault.message)
@@ -234,7 +261,21 @@ class _Inlet:
         """Note that the process ended by itself; the supervisor starts another."""
         if self.description is not None:
             self._enter("lost")
-        self._set_problem(f"the {self._order.role} inlet process ended. {said}".strip())
+        last = printable(said.strip().rpartition("\n")[2])
+        at = f" while it opened stream {self._opening!r}" if self._opening else ""
+        ended = f"the {self._order.role} inlet process ended{at}. {last}"
+        self._set_problem(ended.strip())
+        self._n_deaths += bool(at)
+        if self.description is None and self._n_deaths >= DEATHS_MAX:
+            self._fail(
+                Fault(
+                    "StreamMismatch",
+                    f"stream {self._opening!r} cannot be opened: {DEATHS_MAX} "
+                    f"processes ended over it, expected one that reads it. {last} "
+                    "Look at its sender.",
+                    fatal=True,
+                )
+            )
 
 
 class Acquisition:
@@ -329,7 +370,7 @@ class Acquisition:
         if not came or inlet.description is None:
             raise RtboldError(
                 "the inlet process did not come up, expected it within "
-                f"{START_MARGIN_S:g} s: {inlet.status.problem or 'it said nothing'}. "
+                f"{START_MARGIN_S:g} s: {inlet.status.problem or 'it said nothing.'} "
                 "Run rtbold doctor."
             )
         return inlet.description

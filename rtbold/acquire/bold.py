@@ -18,12 +18,14 @@ from rtbold.acquire.bold_readers import (
     TcpReader,
     parse_source,
 )
-from rtbold.acquire.frames import Fault, Frame, Order, StateChanged
-from rtbold.acquire.streams import KnownStream, StreamQuery
+from rtbold.acquire.frames import Fault, Following, Frame, Order, StateChanged
+from rtbold.acquire.known import KnownStream
+from rtbold.acquire.streams import StreamQuery
 from rtbold.acquire.supervisor import Supervisor
 from rtbold.clock import Clock
 from rtbold.errors import RtboldError
 from rtbold.messages import MeasuredVolume, StreamChanged, StreamDescription
+from rtbold.text import printable
 
 CAPACITY = 500  # volumes, a quarter of an hour and more
 MOST_PER_TURN = 10  # of the loop: a long backlog must not hold up a prediction
@@ -125,7 +127,7 @@ class BoldFeed:
             self._problem = f"{self._what}: {error.strerror or error}"
             return self._retry_s
         except RtboldError as error:
-            self._problem = f"{self._what}: {error}"
+            self._problem = f"{self._what}: {printable(str(error), 400)}"
             return 0.0
         except Exception as error:  # of a reader; the session must go on
             self._reader.close()
@@ -185,6 +187,8 @@ class LslVolumes:
         self._order = Order(role="bold", query=StreamQuery(name=name, type="BOLD"))
         self._queue = VolumeQueue()
         self._problem = f"measured BOLD: no stream {name!r} yet"
+        self._other = ""  # the problem while another sender is read
+        self._known: KnownStream | None = None
         self.description: StreamDescription | None = None
         self._supervisor = Supervisor(
             self._make_order, on_frame=self._take, on_death=self._died
@@ -202,11 +206,7 @@ class LslVolumes:
         return self._queue.take()
 
     def _make_order(self) -> Order:
-        known = self.description
-        if known is None:
-            return self._order
-        stream = KnownStream(known.host, known.source_id, known.uid)
-        return replace(self._order, known=stream)
+        return replace(self._order, known=self._known)
 
     def _take(self, frame: Frame) -> None:
         """Keep what comes; called in the reader thread."""
@@ -215,7 +215,13 @@ class LslVolumes:
                 self._queue.put(frame)
             case StreamChanged(description=description):
                 self.description = description
-                self._problem = ""
+                self._problem = self._other
+            case Following():
+                self._known = frame.known
+                self._other = frame.other and (
+                    f"measured BOLD: another sender than the first one is read: "
+                    f"{frame.other}"
+                )
             case StateChanged(state="lost"):
                 self._problem = f"measured BOLD: stream {self._order.query.name!r} lost"
             case Fault(message=message):
@@ -223,7 +229,8 @@ class LslVolumes:
 
     def _died(self, said: str) -> None:
         if not self._problem:
-            self._problem = f"measured BOLD: its inlet process ended. {said}".strip()
+            last = printable(said.strip().rpartition("\n")[2])
+            self._problem = f"measured BOLD: its inlet process ended. {last}".strip()
 
 
 # Open a source of measured BOLD, whichever it is.

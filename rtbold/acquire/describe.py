@@ -1,41 +1,128 @@
 """Read what an LSL stream says about itself, and refuse what cannot be used."""
 
+import math
+import re
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 from xml.etree import ElementTree
 
 import numpy as np
 
+from rtbold.acquire.description_xml import name_in, read_xml, xml_of
+from rtbold.acquire.streams import LONGEST_ID, FoundStream
 from rtbold.electrodes import channel_kind
 from rtbold.errors import ConfigError, StreamMismatch
 from rtbold.messages import Channel, ChannelKind, FloatArray, StreamDescription
+from rtbold.text import LONGEST_TEXT, printable
 
+if TYPE_CHECKING:
+    import pylsl
 RATE_MIN_HZ, RATE_MAX_HZ = 200.0, 5000.0
 CHANNELS_MAX = 128
+MOST_CHANNELS = 10_000  # of any stream; there are atlases with hundreds of ROIs
+MOST_VALUES_HZ = 2e6  # of any stream: more than sound in eight channels
 _AVERAGES = {"average", "avg", "car", "common average", "average reference"}
 _NOTHING = {"", "unknown", "n/a", "na", "none", "no", "unspecified"}
 
 
-def describe_stream(xml: str) -> StreamDescription:
+def describe_stream(xml: str, *, name: str = "") -> StreamDescription:
     """Return the description in a stream's XML (``StreamInfo.as_xml()``).
 
-    Where the channel list is missing or of another length than the stream, channels
-    are called Ch1, Ch2, ... and have no unit: labels that may be shifted are worse
-    than none.
+    All text in it is made fit to be shown. Where the channel list is missing or of
+    another length than the stream, channels are called Ch1, Ch2, ... and have no unit:
+    labels that may be shifted are worse than none.
+
+    Parameters
+    ----------
+    name : of the stream, for messages; empty: as the description has it.
+
+    Raises
+    ------
+    StreamMismatch
+        It is no description, it is too long or too deep, or its count of channels or
+        its rate is no such number.
     """
-    root = ElementTree.fromstring(xml)
-    n_channels = int(_text(root, "channel_count") or 0)
+    named = name or name_in(xml)
+    root = read_xml(xml, name=named)
+    n_channels = _channel_count(root, named)
     return StreamDescription(
         name=_text(root, "name"),
         type=_text(root, "type"),
-        rate_hz=float(_text(root, "nominal_srate") or 0),
+        rate_hz=_rate_hz(root, named),
         channels=_channels(root, n_channels, _text(root, "type")),
         reference=_reference(root),
         host=_text(root, "hostname"),
-        source_id=_text(root, "source_id"),
+        source_id=_text(root, "source_id", LONGEST_ID),
         uid=_text(root, "uid"),
         simulated=_text(root, "desc/rtbold/simulated").casefold() == "true",
         cleaning=_text(root, "desc/rtbold/cleaning"),
+    )
+
+
+def describe_info(info: "pylsl.StreamInfo") -> StreamDescription:
+    """Return the description in a stream's full info, as an inlet fetches it.
+
+    Raises
+    ------
+    StreamMismatch : as `describe_stream`.
+    """
+    return describe_stream(xml_of(info), name=printable(info.name()))
+
+
+def require_size(found: FoundStream) -> None:
+    """Refuse a stream that liblsl must not be asked for: it would make room for it.
+
+    Raises
+    ------
+    StreamMismatch
+        More channels, or values a second, than any stream of a scan has.
+    """
+    rate_hz = found.rate_hz
+    regular = math.isfinite(rate_hz) and rate_hz >= 0
+    if (
+        regular
+        and 0 < found.n_channels <= MOST_CHANNELS
+        and rate_hz * found.n_channels <= MOST_VALUES_HZ
+    ):
+        return
+    raise StreamMismatch(
+        f"stream {found.name!r} is announced with {found.n_channels} channels at "
+        f"{rate_hz:g} Hz, expected 1 to {MOST_CHANNELS} channels and at most "
+        f"{MOST_VALUES_HZ:g} values a second. Look at its sender."
+    )
+
+
+def as_announced(stream: StreamDescription, found: FoundStream) -> StreamDescription:
+    """Return `stream` under the names that it was found by.
+
+    Raises
+    ------
+    StreamMismatch
+        Another outlet answers at its address, or it was announced with another count
+        of channels or another rate: by which one its samples come is not known.
+    """
+    if stream.uid and stream.uid != found.uid:
+        raise StreamMismatch(
+            f"another outlet than the one that was announced answers as stream "
+            f"{found.name!r}, expected the one of uid {found.uid!r}. It is looked for "
+            "again."
+        )
+    announced = found.n_channels, found.rate_hz
+    described = len(stream.channels), stream.rate_hz
+    if announced != described:
+        raise StreamMismatch(
+            f"stream {found.name!r} is announced with {announced[0]} channels at "
+            f"{announced[1]:g} Hz and describes {described[0]} at {described[1]:g} Hz, "
+            "expected the same of both. Restart its sender, or update it."
+        )
+    return replace(
+        stream,
+        name=found.name,
+        type=found.type,
+        host=found.host,
+        source_id=found.source_id,
+        uid=found.uid,
     )
 
 
@@ -123,7 +210,7 @@ def _reference(root: ElementTree.Element) -> str | None:
         text
         for path in ("desc/reference/label", "desc/channels/reference/label")
         for node in root.findall(path)
-        if (text := (node.text or "").strip())
+        if (text := _fit(node.text))
     ]
     if labels:
         return _reference_name("+".join(dict.fromkeys(labels)))
@@ -141,8 +228,37 @@ def _reference_name(text: str) -> str | None:
     return "average" if bare.casefold() in _AVERAGES else bare
 
 
-def _text(node: ElementTree.Element, path: str) -> str:
-    return (node.findtext(path) or "").strip()
+def _channel_count(root: ElementTree.Element, name: str) -> int:
+    text = _text(root, "channel_count") or "0"
+    n = int(text) if re.fullmatch(r"[0-9]{1,9}", text, re.ASCII) else -1
+    if not 0 <= n <= MOST_CHANNELS:
+        raise StreamMismatch(
+            f"stream {name!r} declares {text!r} channels, expected a whole number up "
+            f"to {MOST_CHANNELS}. Look at its sender."
+        )
+    return n
+
+
+def _rate_hz(root: ElementTree.Element, name: str) -> float:
+    text = _text(root, "nominal_srate")
+    try:
+        rate_hz = float(text or 0)
+    except ValueError:
+        rate_hz = math.nan
+    if not (math.isfinite(rate_hz) and rate_hz >= 0):
+        raise StreamMismatch(
+            f"stream {name!r} declares a rate of {text!r} Hz, expected a number from "
+            "0 (irregular) upwards. Look at its sender."
+        )
+    return rate_hz
+
+
+def _text(node: ElementTree.Element, path: str, longest: int = LONGEST_TEXT) -> str:
+    return _fit(node.findtext(path), longest)
+
+
+def _fit(text: str | None, longest: int = LONGEST_TEXT) -> str:
+    return printable((text or "").strip(), longest)
 
 
 # Units of EEG as streams and files write them, and the factor to microvolt.

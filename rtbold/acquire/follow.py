@@ -2,25 +2,35 @@
 
 import socket
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import IO, TypeVar
 
 import pylsl
 from pylsl.util import InternalError, LostError, TimeoutError as LslTimeoutError
 
-from rtbold.acquire.frames import Fault, Frame, KeepAlive, Order, pack
+from rtbold.acquire.describe import as_announced, describe_info, require_size
+from rtbold.acquire.frames import (
+    Fault,
+    Following,
+    Frame,
+    KeepAlive,
+    Opening,
+    Order,
+    pack,
+)
+from rtbold.acquire.known import KnownStream, choose_again, difference, is_sender
 from rtbold.acquire.streams import (
     SETTLE_S,
-    KnownStream,
+    FoundStream,
     Resolver,
     fitting,
     found_stream,
     select_stream,
 )
 from rtbold.clock import Clock, on_another_clock
-from rtbold.errors import AmbiguousStream, StreamMismatch
+from rtbold.errors import AmbiguousStream, StreamMismatch, StreamNotFound
 from rtbold.messages import ClockOffset, StreamDescription
 
 # In the inlet process: write frames to the session, never silent for long.
@@ -62,8 +72,6 @@ class FrameWriter:
         pylsl.util.TimeoutError
             It has not answered within `limit_s`.
         """
-        from pylsl.util import TimeoutError as LslTimeoutError
-
         end_s = self._clock.now_s() + limit_s
         while True:
             try:
@@ -76,26 +84,33 @@ class FrameWriter:
 
 FORGET_S = 3.0  # a dead outlet is still announced for a while
 LOOK_EVERY_S = 0.2
+LOOK_BACK_EVERY_S = 1.0  # for the known sender, while another one is read
 RETRY_S = 0.5
 
 
 class Finder:
     """Finds the stream of an order, and the same one again later.
 
-    Once a stream was opened, only its own name, type and (by preference) host count:
-    another EEG stream is never taken in its place.
+    Once a stream was opened, its sender is known, and `choose_again` decides.
     """
 
     def __init__(
         self, order: Order, outbox: FrameWriter, clock: Callable[[], float]
     ) -> None:
         self._query = order.query
+        self._is_regular = order.role == "eeg"
         self._outbox = outbox
         self._clock = clock
         self._resolver: Resolver | None = None
+        self._looking_s = 0.0  # since when
         self._dead: dict[str, float] = {}
         self._looked_s = 0.0
+        self._seen_s = 0.0  # the outlet that is read: announced, or heard
+        self._closed = False  # its connection
+        self._chosen = ("", 0.0)  # the uid to read next, and since when
+        self._alive_s = order.known.alive_s if order.known else None
         self._problem = ""
+        self._unanswered = ""  # name of a stream that could not be opened
         self.known = order.known
 
     def wait(self, wait_s: float | None) -> pylsl.StreamInfo:
@@ -115,96 +130,131 @@ class Finder:
         while True:
             infos = self._visible()
             found = [found_stream(info) for info in infos.values()]
-            if self.known is not None and self.known.uid in infos:
-                return infos[self.known.uid]
-            now = self._clock()
-            first_s = (first_s or now) if fitting(found, self._query) else None
-            settled = first_s is not None and now - first_s >= SETTLE_S
-            if settled or (wait_s is not None and now - start_s >= wait_s):
-                try:
-                    return infos[select_stream(found, self._query, self.known).uid]
-                except AmbiguousStream as error:
-                    if self.known is None:
-                        raise
-                    self.tell(error)
+            now_s = self._clock()
+            if self.known is not None:
+                if (stream := self._again(found, self.known)) is not None:
+                    return infos[stream.uid]
+            else:
+                found = [s for s in found if s.uid not in self._dead]
+                first_s = (first_s or now_s) if fitting(found, self._query) else None
+                settled = first_s is not None and now_s - first_s >= SETTLE_S
+                if settled or (wait_s is not None and now_s - start_s >= wait_s):
+                    return infos[self._first(found).uid]
             self._outbox.sleep(0.05)
 
-    def remember(self, info: pylsl.StreamInfo) -> None:
-        """Keep to this stream from now on, and stop asking the network."""
-        self.known = KnownStream(info.hostname(), info.source_id(), info.uid())
-        self._query = replace(self._query, name=info.name(), type=info.type())
-        self._resolver = None
-        self._problem = ""
+    def _first(self, found: Sequence[FoundStream]) -> FoundStream:
+        try:
+            return select_stream(found, self._query)
+        except StreamNotFound as error:
+            if not self._unanswered:
+                raise
+            raise StreamNotFound(
+                f"stream {self._unanswered!r} is announced but does not answer with "
+                f"its description within {OPEN_LIMIT_S:g} s: is its sender still "
+                "running, and its port open in the firewall?"
+            ) from error
 
-    def bury(self, uid: str) -> None:
-        """Do not take `uid` again while it is still announced."""
-        self._dead[uid] = self._clock() + FORGET_S
-
-    def has_successor(self) -> bool:
-        """Whether another outlet has come in place of the one that is open.
-
-        As long as the old one is visible, only one on the same host can.
-        """
-        now = self._clock()
-        if self.known is None or now - self._looked_s < LOOK_EVERY_S:
-            return False
-        self._looked_s = now
-        infos = self._visible()
-        old_is_there = self.known.uid in infos
-        found = [found_stream(i) for uid, i in infos.items() if uid != self.known.uid]
-        return any(
-            not old_is_there or stream.host == self.known.host
-            for stream in fitting(found, self._query)
+    def _again(
+        self, found: Sequence[FoundStream], known: KnownStream
+    ) -> FoundStream | None:
+        """Return what `choose_again` chose for a while; tell what must be said."""
+        now_s = self._clock()
+        if any(s.uid == known.read_uid for s in found):
+            self._seen_s = now_s
+        choice = choose_again(
+            found,
+            replace(known, alive_s=self._alive_s),
+            query=self._query,
+            unseen_s=now_s - max(self._seen_s, self._looking_s),
+            closed=self._closed,
         )
+        if choice.problem:
+            self.tell(AmbiguousStream(choice.problem))
+        stream = choice.stream
+        if stream is None or stream.uid in self._dead:
+            self._chosen = ("", now_s)
+            return None
+        if stream.uid == known.sender.uid:
+            return stream
+        if stream.uid != self._chosen[0]:  # the known one may answer later
+            self._chosen = (stream.uid, now_s)
+        return stream if now_s - self._chosen[1] >= SETTLE_S else None
 
-    def replaced(self) -> bool:
-        """Whether a successor has come; the old outlet is then not taken again."""
-        known = self.known
-        if known is None or not self.has_successor():
-            return False
-        self.bury(known.uid)
-        return True
-
-    def rest(self) -> None:
-        """Stop asking the network: samples flow again."""
-        self._resolver = None
-
-    def follow(
-        self,
-        wait_s: float | None,
-        *,
-        read: Callable[[pylsl.StreamInfo], None],
-        lost: Callable[[], None],
-    ) -> None:
-        """Find the stream and read it until it is lost, again and again.
+    def remember(self, info: pylsl.StreamInfo, offset_s: float | None) -> None:
+        """Keep to this stream from now on; tell the session which sender it is of.
 
         Parameters
         ----------
-        wait_s : for the first stream; later ones are waited for for ever.
-        read : opens and reads a stream; returns or raises when it is lost.
-        lost : is told that liblsl lost it.
-
-        Raises
-        ------
-        StreamNotFound, AmbiguousStream, StreamMismatch, ConfigError
-            Only before the first stream was opened.
+        offset_s : from its host's LSL clock to this machine's; None: not measured.
         """
-        while True:
-            info = self.wait(wait_s)
-            first = self.known is None
-            try:
-                read(info)
-            except StreamMismatch as error:
-                if first:
-                    raise
-                self.tell(error)
-                self._outbox.sleep(RETRY_S)
-                continue
-            except (LostError, LslTimeoutError, InternalError):
-                self.bury(info.uid())
-                lost()
-            if self.known is not None:
-                wait_s = None
+        stream = found_stream(info)
+        if offset_s is None and is_here(stream.host):
+            offset_s = 0.0
+        before, other = self.known, ""
+        self.known = KnownStream(stream, stream.uid, self._alive_s, offset_s)
+        if before is not None:
+            judged = replace(
+                before,
+                alive_s=self._alive_s,
+                offset_s=before.offset_s if offset_s is None else offset_s,
+            )
+            if stream.uid != before.sender.uid and not is_sender(stream, judged):
+                other = difference(stream, judged)
+                self.known = replace(judged, read_uid=stream.uid)
+        self._closed = False
+        self._seen_s = self._clock()
+        self._chosen, self._problem = ("", 0.0), ""
+        self.rest()
+        self._outbox.send(Following(self.known, other))
+
+    def heard(self, now_s: float, sent_s: float | None = None) -> None:
+        """Note that the outlet that is read has sent something.
+
+        Parameters
+        ----------
+        sent_s : when, on this machine's LSL clock; None: only now.
+        """
+        self._seen_s = now_s
+        if self.known is not None and not self.known.is_replaced:
+            self._alive_s = now_s if sent_s is None else min(sent_s, now_s)
+
+    def bury(self, stream: FoundStream) -> None:
+        """Do not take it again for a while, though it may still be announced."""
+        self._dead[stream.uid] = self._clock() + FORGET_S
+        self._unanswered = stream.name
+
+    def lose(self, stream: FoundStream) -> None:
+        """Note that its connection was closed."""
+        self.bury(stream)
+        self._closed = True
+        if self.known is not None and self.known.sender.uid == stream.uid:
+            # A sender of markers may be silent and alive; of EEG, samples tell.
+            self._alive_s = self._alive_s if self._is_regular else self._clock()
+
+    def leaves(self, *, quiet: bool) -> bool:
+        """Whether to leave the outlet that is read: for the known one, or a successor.
+
+        Parameters
+        ----------
+        quiet : nothing has come from it for longer than usual.
+        """
+        known = self.known
+        if known is None or not (quiet or known.is_replaced):
+            return False
+        now_s = self._clock()
+        if now_s - self._looked_s < (LOOK_EVERY_S if quiet else LOOK_BACK_EVERY_S):
+            return False
+        self._looked_s = now_s
+        found = [found_stream(info) for info in self._visible().values()]
+        stream = self._again(found, known)
+        return stream is not None and stream.uid != known.read_uid
+
+    def rest(self) -> None:
+        """Stop asking the network if the known sender's samples flow."""
+        if self.known is None or not self.known.is_replaced:
+            self._resolver = None
+            self._chosen = ("", 0.0)
+            self._problem = ""
 
     def tell(self, error: AmbiguousStream | StreamMismatch) -> None:
         """Let the session say why there is no stream; once per message."""
@@ -213,12 +263,121 @@ class Finder:
             self._outbox.send(Fault(type(error).__name__, str(error), fatal=False))
 
     def _visible(self) -> dict[str, pylsl.StreamInfo]:
+        now_s = self._clock()
         if self._resolver is None:
-            self._resolver = Resolver()
-        now = self._clock()
-        self._dead = {uid: end_s for uid, end_s in self._dead.items() if end_s > now}
-        infos = self._resolver.infos()
-        return {uid: info for uid, info in infos.items() if uid not in self._dead}
+            self._resolver, self._looking_s = Resolver(), now_s
+        self._dead = {uid: end_s for uid, end_s in self._dead.items() if end_s > now_s}
+        return self._resolver.infos()
+
+
+OPEN_LIMIT_S = 5.0
+
+
+@dataclass(slots=True)
+class Opened:
+    """An open stream."""
+
+    inlet: pylsl.StreamInlet
+    offsets: "OffsetPoller"
+    description: StreamDescription
+
+
+class StreamFollower:
+    """One stream of an order through its losses; what every inlet does alike.
+
+    An inlet says what it makes of a description, and how it reads.
+    """
+
+    def __init__(
+        self, order: Order, outbox: FrameWriter, clock: Callable[[], float]
+    ) -> None:
+        self._wait_s = order.wait_s
+        self._outbox = outbox
+        self._clock = clock
+        self.finder = Finder(order, outbox, clock)
+
+    def run(
+        self,
+        read: Callable[[pylsl.StreamInfo], None],
+        *,
+        lost: Callable[[], None],
+    ) -> None:
+        """Find the stream and read it until it is lost, again and again.
+
+        Parameters
+        ----------
+        read : opens and reads a stream; returns or raises when it is lost.
+        lost : is told that liblsl lost it.
+
+        Raises
+        ------
+        StreamNotFound, AmbiguousStream, StreamMismatch, ConfigError
+            Only before the first stream was opened.
+        """
+        finder, wait_s = self.finder, self._wait_s
+        while True:
+            info = finder.wait(wait_s)
+            first = finder.known is None
+            try:
+                read(info)
+            except StreamMismatch as error:
+                if first:
+                    raise
+                finder.tell(error)
+                self._outbox.sleep(RETRY_S)
+                continue
+            except LostError:
+                finder.lose(found_stream(info))
+                lost()
+            except (LslTimeoutError, InternalError):
+                finder.bury(found_stream(info))
+                lost()
+            if finder.known is not None:
+                wait_s = None
+
+    def describe(
+        self, info: pylsl.StreamInfo, *, buffer_s: int = 360
+    ) -> tuple[pylsl.StreamInlet, StreamDescription]:
+        """Return an inlet that is not open yet, and what the sender says of itself.
+
+        Raises
+        ------
+        StreamMismatch : that cannot be read, or is not what was announced.
+        pylsl.util.TimeoutError, LostError : it does not answer.
+        """
+        found = found_stream(info)
+        require_size(found)
+        self._outbox.send(Opening(found.name))
+        try:
+            inlet = pylsl.StreamInlet(info, max_buflen=buffer_s, recover=False)
+        except RuntimeError as error:
+            raise StreamMismatch(
+                f"stream {found.name!r} cannot be opened by this LSL library: {error} "
+                "Expected its protocol or an older one. Update pylsl, or the sender."
+            ) from error
+        inlet.as_numpy = info.channel_format() == pylsl.cf_string  # gives bytes
+        full = self._outbox.patiently(inlet.info, OPEN_LIMIT_S)
+        return inlet, as_announced(describe_info(full), found)
+
+    def connect(
+        self,
+        info: pylsl.StreamInfo,
+        inlet: pylsl.StreamInlet,
+        description: StreamDescription,
+    ) -> Opened:
+        """Open the stream, wait for its clock offset, and tell whose it is.
+
+        Raises
+        ------
+        pylsl.util.TimeoutError, LostError : it does not answer.
+        """
+        self._outbox.patiently(inlet.open_stream, OPEN_LIMIT_S)
+        offsets = OffsetPoller(inlet, self._clock)
+        end_s = self._clock() + FIRST_LIMIT_S + 1.0
+        while not offsets.tried.is_set() and self._clock() < end_s:
+            self._outbox.sleep(0.02)  # nothing is read before it is known
+        self.finder.remember(info, offsets.offset_s)
+        return Opened(inlet, offsets, description)
 
 
 # In the inlet process: a stream's clock offset, and whether it has LSL's clock.

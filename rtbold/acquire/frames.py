@@ -12,7 +12,8 @@ from typing import Literal
 import msgspec
 import numpy as np
 
-from rtbold.acquire.streams import KnownStream, StreamQuery
+from rtbold.acquire.known import KnownStream
+from rtbold.acquire.streams import StreamQuery
 from rtbold.errors import (
     AmbiguousStream,
     ConfigError,
@@ -61,6 +62,21 @@ class StateChanged:
 
 
 @dataclass(frozen=True, slots=True)
+class Opening:
+    """A stream is opened now: if the process ends over it, this is the stream."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Following:
+    """Which sender is read from here on; the next process begins with it."""
+
+    known: KnownStream
+    other: str = ""  # how it differs from the known one, for people; empty: it is that
+
+
+@dataclass(frozen=True, slots=True)
 class Fault:
     """Why the inlet has no stream. Fatal at the start; later it goes on trying."""
 
@@ -82,6 +98,8 @@ Note = (
     | StateChanged
     | Fault
     | MeasuredVolume
+    | Opening
+    | Following
 )
 Frame = EegChunk | Note
 _ERRORS: dict[str, type[RtboldError]] = {
@@ -93,7 +111,7 @@ _HEADER = struct.Struct("<BxxxIIIqd")
 _CHUNK = 0
 _NOTES: tuple[type, ...] = (
     Marker, ClockOffset, Discontinuity, StreamChanged, KeepAlive, StateChanged, Fault,
-    MeasuredVolume,
+    MeasuredVolume, Opening, Following,
 )  # fmt: skip
 _KINDS = {note: kind for kind, note in enumerate(_NOTES, start=1)}
 

@@ -18,12 +18,14 @@ from rtbold.clock import Clock
 from rtbold.errors import RtboldError
 
 PIPE_BYTES = 1 << 20
+MEMORY_BYTES = 2 << 30  # more than 60 s of the widest stream at the highest rate
 
 
 def main() -> int:
     """Run one inlet until its stream is refused or its session is gone."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the session's business
     parent = os.getppid()
+    _bound_memory()
     pipe = _take_stdout()
     order = decode_order(sys.stdin.buffer.readline())
     clock = LslClock()
@@ -58,6 +60,20 @@ def _run(order: Order, outbox: FrameWriter, clock: Clock) -> None:
         from rtbold.acquire.inlet_irregular import run_markers
 
         run_markers(order, outbox, clock)
+
+
+def _bound_memory() -> None:
+    """Let no stranger's stream take the machine's memory: liblsl holds what comes.
+
+    Where the system knows no such bound, there is none.
+    """
+    with suppress(ImportError, OSError, ValueError):
+        import resource
+
+        with open("/proc/self/statm", encoding="ascii") as sizes:
+            data_bytes = int(sizes.read().split()[5]) * resource.getpagesize()
+        _, hard = resource.getrlimit(resource.RLIMIT_DATA)
+        resource.setrlimit(resource.RLIMIT_DATA, (data_bytes + MEMORY_BYTES, hard))
 
 
 def _take_stdout() -> IO[bytes]:

@@ -1,5 +1,6 @@
 """In the inlet process: pull EEG, convert it to microvolt, notice its loss."""
 
+import math
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -9,17 +10,11 @@ import numpy as np
 import pylsl
 from numpy.typing import NDArray
 
-from rtbold.acquire.describe import (
-    describe_stream,
-    factors_to_uv,
-    require_eeg,
-    with_reference,
-)
+from rtbold.acquire.describe import factors_to_uv, require_eeg, with_reference
 from rtbold.acquire.follow import (
-    FIRST_LIMIT_S,
-    Finder,
     FrameWriter,
-    OffsetPoller,
+    Opened,
+    StreamFollower,
     is_foreign,
     offset_event,
 )
@@ -31,23 +26,26 @@ from rtbold.messages import EegChunk, StreamChanged, StreamDescription
 
 BUFFER_S = 60  # held by liblsl while the session does not read
 PULL_S = 0.5  # longest chunk, as in a backlog
-OPEN_LIMIT_S = 5.0
 STALL_S = 1.0
 REOPEN_S = 2.5  # a half-open connection does not come back by itself in time
 _DTYPES = {"float32": "f4", "double64": "f8", "int64": "i8", "int32": "i4",
            "int16": "i2", "int8": "i1"}  # fmt: skip
 
 
-@dataclass(slots=True)
-class Opened:
-    """An open stream and how to read it."""
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """How to read a stream."""
 
-    inlet: pylsl.StreamInlet
-    offsets: OffsetPoller
-    description: StreamDescription
     factors: NDArray[np.floating]  # (channels, 1)
     buffer: NDArray[np.generic]  # (samples, channels), as liblsl fills it
     trigger: int | None  # channel
+
+
+@dataclass(slots=True)
+class OpenEeg(Opened):
+    """An open stream and how to read it."""
+
+    reading: Reading
     announced: bool = False
 
 
@@ -80,46 +78,31 @@ class EegInlet:
         self._order = order
         self._outbox = outbox
         self._clock = clock
-        self._finder = Finder(order, outbox, clock)
+        self._stream = StreamFollower(order, outbox, clock)
+        self._finder = self._stream.finder
         self._index = order.next_index
         self._edges = RisingEdges()
         self._connected = False
         self._described = False
 
     def follow(self) -> None:
-        """Find, open and pull the stream, again and again.
-
-        Raises
-        ------
-        StreamNotFound, AmbiguousStream, StreamMismatch, ConfigError
-            Only before the first stream was opened.
-        """
-        self._finder.follow(
-            self._order.wait_s,
-            read=lambda info: self._pull_all(self._open(info)),
+        """Find, open and pull the stream, again and again; see `StreamFollower`."""
+        self._stream.run(
+            lambda info: self._pull_all(self._open(info)),
             lost=lambda: self._set_connected("lost"),
         )
 
-    def _open(self, info: pylsl.StreamInfo) -> Opened:
-        """Open `info`, check it, and wait for its clock offset."""
-        inlet = pylsl.StreamInlet(info, max_buflen=BUFFER_S, recover=False)
-        full = self._outbox.patiently(inlet.info, OPEN_LIMIT_S)
-        reading = self._check(describe_stream(full.as_xml()), found_stream(full).format)
-        self._outbox.patiently(inlet.open_stream, OPEN_LIMIT_S)
-        offsets = OffsetPoller(inlet, self._clock)
-        end_s = self._clock() + FIRST_LIMIT_S + 1.0
-        while not offsets.tried.is_set() and self._clock() < end_s:
-            self._outbox.sleep(0.02)
-        self._finder.remember(info)
+    def _open(self, info: pylsl.StreamInfo) -> OpenEeg:
+        """Open `info` once it was described and checked."""
+        inlet, said = self._stream.describe(info, buffer_s=BUFFER_S)
+        stream = with_reference(said, self._order.reference)
+        reading = self._check(stream, found_stream(info).format)
+        opened = self._stream.connect(info, inlet, stream)
         self._edges.reset()
-        return Opened(inlet, offsets, *reading)
+        return OpenEeg(inlet, opened.offsets, stream, reading)
 
-    def _check(
-        self, stream: StreamDescription, sample_format: str
-    ) -> tuple[
-        StreamDescription, NDArray[np.floating], NDArray[np.generic], int | None
-    ]:
-        """Return the description, factors, buffer and trigger channel to read with."""
+    def _check(self, stream: StreamDescription, sample_format: str) -> Reading:
+        """Return how to read the stream, or refuse it."""
         require_eeg(stream, sample_format)
         channels = stream.channels
         label = self._order.trigger_channel
@@ -131,36 +114,37 @@ class EegInlet:
         # powers of ten exactly.
         single = sample_format == "float32"
         n_samples = max(64, int(PULL_S * stream.rate_hz))
-        return (
-            with_reference(stream, self._order.reference),
+        return Reading(
             factors.astype(np.float32 if single else np.float64),
             np.empty((n_samples, len(channels)), _DTYPES[sample_format]),
             trigger,
         )
 
-    def _pull_all(self, opened: Opened) -> None:
-        """Pull until the stream must be opened again."""
+    def _pull_all(self, opened: OpenEeg) -> None:
+        """Pull until the stream must be opened again, or another one."""
         flow = Flow(self._clock())
         due_s = self._clock()
         try:
             while True:
                 n_samples = self._pull(opened)
                 now_s = self._clock()
-                if n_samples == len(opened.buffer):
+                if n_samples == len(opened.reading.buffer):
                     continue  # a backlog: no pause
                 step = flow.step(now_s, n_samples)
                 if step == "stalled":
                     self._stall(opened)
-                if step == "reopen" or (flow.stalled and self._finder.replaced()):
-                    return
+                if step == "reopen" or self._finder.leaves(quiet=flow.stalled):
+                    break
                 due_s = max(due_s + self._order.poll_s, now_s)
                 self._outbox.sleep(due_s - now_s)
         finally:
             opened.offsets.close()
+        if self._connected:
+            self._set_connected("lost")
 
-    def _pull(self, opened: Opened) -> int:
+    def _pull(self, opened: OpenEeg) -> int:
         """Send what has arrived; return the number of samples."""
-        buffer = opened.buffer
+        buffer = opened.reading.buffer
         _, stamps = opened.inlet.pull_chunk(
             timeout=0.0, max_samples=len(buffer), dest_obj=buffer
         )
@@ -172,30 +156,31 @@ class EegInlet:
         t_lsl_s = np.array(stamps)
         if not opened.announced:
             self._announce(opened, float(t_lsl_s[-1]))
+        self._finder.heard(t_arrived_s, _local_s(opened, float(t_lsl_s[-1])))
         if not self._connected:
             self._finder.rest()
             self._set_connected("connected")
         self._tell_offset(opened)
         raw = buffer[:n_samples].T  # (channels, samples) from here on
         data_uv = np.empty(raw.shape, np.float32)
-        np.multiply(raw, opened.factors, out=data_uv, casting="same_kind")
+        np.multiply(raw, opened.reading.factors, out=data_uv, casting="same_kind")
         self._outbox.send(EegChunk(data_uv, t_lsl_s, t_arrived_s, self._index))
         self._index += n_samples
-        if opened.trigger is not None:
-            edges = self._edges(raw[opened.trigger], t_lsl_s)
+        if (trigger := opened.reading.trigger) is not None:
+            edges = self._edges(raw[trigger], t_lsl_s)
             wanted = self._order.trigger_label
             for marker in channel_markers(edges, wanted, t_arrived_s):
                 self._outbox.send(marker)
         return n_samples
 
-    def _stall(self, opened: Opened) -> None:
+    def _stall(self, opened: OpenEeg) -> None:
         """Tell of the silence; at the start the description, so that a user sees it."""
         if not self._described:
             self._announce(opened, None)
         self._edges.reset()
         self._set_connected("stalled")
 
-    def _announce(self, opened: Opened, t_lsl_s: float | None) -> None:
+    def _announce(self, opened: OpenEeg, t_lsl_s: float | None) -> None:
         """Tell of the stream, once it is known which clock its stamps are on."""
         if t_lsl_s is not None:
             host, offset_s = opened.description.host, opened.offsets.offset_s
@@ -205,7 +190,7 @@ class EegInlet:
         self._described = True
         self._outbox.send(StreamChanged(opened.description))
 
-    def _tell_offset(self, opened: Opened) -> None:
+    def _tell_offset(self, opened: OpenEeg) -> None:
         if not self._connected:
             return  # the stream must be described first
         event = offset_event(opened.offsets, opened.description, is_marker=False)
@@ -215,6 +200,14 @@ class EegInlet:
     def _set_connected(self, state: Literal["connected", "stalled", "lost"]) -> None:
         self._connected = state == "connected"
         self._outbox.send(StateChanged(state))
+
+
+def _local_s(opened: OpenEeg, t_lsl_s: float) -> float | None:
+    """Return when a sample was taken, this machine's LSL clock; None: not known."""
+    offset_s = opened.offsets.offset_s
+    if offset_s is None or opened.description.foreign_clock:
+        return None
+    return t_lsl_s + offset_s if math.isfinite(t_lsl_s) else None
 
 
 def run_eeg(order: Order, outbox: FrameWriter, clock: Clock) -> None:

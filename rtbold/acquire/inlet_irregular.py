@@ -3,16 +3,16 @@
 import math
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import pylsl
 
 from rtbold.acquire.bold_readers import NO_ROI
-from rtbold.acquire.describe import describe_stream, require_markers
+from rtbold.acquire.describe import require_markers
 from rtbold.acquire.follow import (
-    Finder,
     FrameWriter,
-    OffsetPoller,
+    Opened,
+    StreamFollower,
     is_foreign,
     is_here,
     offset_event,
@@ -24,16 +24,74 @@ from rtbold.clock import Clock
 from rtbold.errors import StreamMismatch
 from rtbold.messages import Marker, MeasuredVolume, StreamChanged, StreamDescription
 
-OPEN_LIMIT_S = 5.0
 PULL_LIMIT_S = 0.2  # blocks in liblsl until a marker comes; keep-alives in between
 MARKER_QUIET_S = 5.0  # without markers for so long: see whether the sender was replaced
 
 
-@dataclass(slots=True)
-class _Opened:
-    inlet: pylsl.StreamInlet
-    offsets: OffsetPoller
-    description: StreamDescription
+class IrregularReader:
+    """Follows one stream without a rate, and hands on each sample of it.
+
+    Parameters
+    ----------
+    quiet_s : without a sample for so long: see whether the sender is still there.
+    check : refuses a description and a format of samples.
+    take : gets each sample and its stamp.
+    turn : called after every look.
+    """
+
+    def __init__(
+        self,
+        stream: StreamFollower,
+        outbox: FrameWriter,
+        clock: Callable[[], float],
+        *,
+        quiet_s: float,
+        check: Callable[[StreamDescription, str], None],
+        take: Callable[[Opened, Sequence[str | float], float], None],
+        turn: Callable[[Opened], None] = lambda opened: None,
+    ) -> None:
+        self._stream = stream
+        self._outbox = outbox
+        self._clock = clock
+        self._quiet_s = quiet_s
+        self._check = check
+        self._take = take
+        self._turn = turn
+
+    def follow(self) -> None:
+        """Find, open and read the stream, again and again; see `StreamFollower`."""
+        self._stream.run(lambda info: self._read_all(self._open(info)), lost=self._lost)
+
+    def _open(self, info: pylsl.StreamInfo) -> Opened:
+        inlet, description = self._stream.describe(info)
+        self._check(description, found_stream(info).format)
+        opened = self._stream.connect(info, inlet, description)
+        self._outbox.send(StreamChanged(description))
+        self._outbox.send(StateChanged("connected"))
+        return opened
+
+    def _lost(self) -> None:
+        self._outbox.send(StateChanged("lost"))
+
+    def _read_all(self, opened: Opened) -> None:
+        """Read until the stream is lost, or another one is to be read."""
+        finder = self._stream.finder
+        last_s = self._clock()
+        try:
+            while True:
+                sample = _pull(opened.inlet)
+                if sample is not None:
+                    last_s = self._clock()
+                    finder.heard(last_s)
+                    finder.rest()
+                    self._take(opened, *sample)
+                if finder.leaves(quiet=self._clock() - last_s > self._quiet_s):
+                    self._lost()
+                    return
+                self._turn(opened)
+                self._outbox.keep_alive()
+        finally:
+            opened.offsets.close()
 
 
 class MarkerInlet:
@@ -45,62 +103,26 @@ class MarkerInlet:
         self._order = order
         self._outbox = outbox
         self._clock = clock
-        self._finder = Finder(order, outbox, clock)
+        stream = StreamFollower(order, outbox, clock)
+        self._finder = stream.finder
         self._proven = order.known is not None  # a marker had LSL's time
+        self.follow = IrregularReader(
+            stream,
+            outbox,
+            clock,
+            quiet_s=MARKER_QUIET_S,
+            check=require_markers,
+            take=self._pass_on,
+            turn=self._tell_offset,
+        ).follow
 
-    def follow(self) -> None:
-        """Find, open and read the stream, again and again.
-
-        Raises
-        ------
-        StreamNotFound, AmbiguousStream, StreamMismatch
-            Only before the first stream was opened.
-        """
-        self._finder.follow(
-            self._order.wait_s,
-            read=lambda info: self._read_all(self._open(info)),
-            lost=lambda: self._outbox.send(StateChanged("lost")),
-        )
-
-    def _open(self, info: pylsl.StreamInfo) -> _Opened:
-        inlet = pylsl.StreamInlet(info, recover=False)
-        inlet.as_numpy = info.channel_format() == pylsl.cf_string  # gives bytes
-        full = self._outbox.patiently(inlet.info, OPEN_LIMIT_S)
-        description = describe_stream(full.as_xml())
-        require_markers(description, found_stream(full).format)
-        self._outbox.patiently(inlet.open_stream, OPEN_LIMIT_S)
-        offsets = OffsetPoller(inlet, self._clock)
-        while not offsets.tried.is_set():  # no marker is read before it is known
-            self._outbox.sleep(0.02)
-        self._finder.remember(info)
-        self._outbox.send(StreamChanged(description))
-        self._outbox.send(StateChanged("connected"))
-        return _Opened(inlet, offsets, description)
-
-    def _read_all(self, opened: _Opened) -> None:
-        """Read until the stream is lost or its sender was replaced."""
-        last_s = self._clock()
-        try:
-            while True:
-                sample = _pull(opened.inlet)
-                if sample is not None:
-                    last_s = self._clock()
-                    self._finder.rest()
-                    self._pass_on(opened, *sample)
-                elif (
-                    self._clock() - last_s > MARKER_QUIET_S and self._finder.replaced()
-                ):
-                    self._outbox.send(StateChanged("lost"))
-                    return
-                event = offset_event(opened.offsets, opened.description, is_marker=True)
-                if event is not None:
-                    self._outbox.send(event)
-                self._outbox.keep_alive()
-        finally:
-            opened.offsets.close()
+    def _tell_offset(self, opened: Opened) -> None:
+        event = offset_event(opened.offsets, opened.description, is_marker=True)
+        if event is not None:
+            self._outbox.send(event)
 
     def _pass_on(
-        self, opened: _Opened, values: Sequence[str | float], t_lsl_s: float
+        self, opened: Opened, values: Sequence[str | float], t_lsl_s: float
     ) -> None:
         now_s = self._clock()
         if not self._has_lsl_time(opened, t_lsl_s, now_s):
@@ -110,7 +132,7 @@ class MarkerInlet:
             label = labelled(label, self._order.trigger_label)
             self._outbox.send(Marker(label, t_lsl_s, now_s, "stream"))
 
-    def _has_lsl_time(self, opened: _Opened, t_lsl_s: float, now_s: float) -> bool:
+    def _has_lsl_time(self, opened: Opened, t_lsl_s: float, now_s: float) -> bool:
         """Whether the marker's time on LSL's clock is known; it is dropped if not.
 
         Once the stream has proven its clock, no offset that is missing or wrong for
@@ -191,56 +213,19 @@ class BoldInlet:
     def __init__(
         self, order: Order, outbox: FrameWriter, clock: Callable[[], float]
     ) -> None:
-        self._order = order
         self._outbox = outbox
         self._clock = clock
-        self._finder = Finder(order, outbox, clock)
-
-    def follow(self) -> None:
-        """Find, open and read the stream, again and again.
-
-        Raises
-        ------
-        AmbiguousStream, StreamMismatch
-            Only before the first stream was opened.
-        """
-        self._finder.follow(
-            self._order.wait_s,
-            read=lambda info: self._read_all(self._open(info)),
-            lost=lambda: self._outbox.send(StateChanged("lost")),
-        )
-
-    def _open(self, info: pylsl.StreamInfo) -> _Opened:
-        inlet = pylsl.StreamInlet(info, recover=False)
-        full = self._outbox.patiently(inlet.info, OPEN_LIMIT_S)
-        description = describe_stream(full.as_xml())
-        require_bold(description, found_stream(full).format)
-        self._outbox.patiently(inlet.open_stream, OPEN_LIMIT_S)
-        offsets = OffsetPoller(inlet, self._clock)
-        self._finder.remember(info)
-        self._outbox.send(StreamChanged(description))
-        self._outbox.send(StateChanged("connected"))
-        return _Opened(inlet, offsets, description)
-
-    def _read_all(self, opened: _Opened) -> None:
-        """Read until the stream is lost or its sender was replaced."""
-        last_s = self._clock()
-        try:
-            while True:
-                values, stamp_s = opened.inlet.pull_sample(timeout=PULL_LIMIT_S)
-                if values is not None:
-                    last_s = self._clock()
-                    self._finder.rest()
-                    self._pass_on(opened, values, stamp_s)
-                elif self._clock() - last_s > BOLD_QUIET_S and self._finder.replaced():
-                    self._outbox.send(StateChanged("lost"))
-                    return
-                self._outbox.keep_alive()
-        finally:
-            opened.offsets.close()
+        self.follow = IrregularReader(
+            StreamFollower(order, outbox, clock),
+            outbox,
+            clock,
+            quiet_s=BOLD_QUIET_S,
+            check=require_bold,
+            take=self._pass_on,
+        ).follow
 
     def _pass_on(
-        self, opened: _Opened, values: Sequence[float], stamp_s: float
+        self, opened: Opened, values: Sequence[str | float], stamp_s: float
     ) -> None:
         now_s, offset_s = self._clock(), opened.offsets.offset_s
         stream = opened.description
@@ -273,7 +258,7 @@ def require_bold(stream: StreamDescription, sample_format: str) -> None:
 
 def measured_volume(
     stream: StreamDescription,
-    values: Sequence[float],
+    values: Sequence[str | float],
     *,
     now_s: float,
     onset_s: float | None,

@@ -7,12 +7,15 @@ from typing import TYPE_CHECKING
 
 from rtbold.clock import Clock
 from rtbold.errors import AmbiguousStream, StreamNotFound
+from rtbold.text import printable
 
 if TYPE_CHECKING:
     import pylsl
 SIMULATED = "desc/rtbold/simulated='true'"  # as rtbold's own senders declare it
 LOOK_EVERY_S = 0.05  # while streams are awaited
 SETTLE_S = 0.6  # after the first answer: long enough for the others on a LAN
+LONGEST_ID = 500  # characters of a source id; a longer one tells no senders apart
+MOST_LISTED = 20  # streams in a message
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +30,7 @@ class FoundStream:
     rate_hz: float  # nominal; 0: irregular
     n_channels: int
     format: str  # "float32", "string", ...
+    created_s: float = 0.0  # its outlet, on its host's LSL clock; 0: not said
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,21 +60,13 @@ class StreamQuery:
         return " and ".join(said) or "any name"
 
 
-@dataclass(frozen=True, slots=True)
-class KnownStream:
-    """What is remembered of the stream that a session had, to prefer it again."""
-
-    host: str
-    source_id: str
-    uid: str
-
-
 def fitting(found: Sequence[FoundStream], query: StreamQuery) -> list[FoundStream]:
     """Return those of `found` that fit `query`."""
+    name = None if query.name is None else printable(query.name)
     fits = [
         s
         for s in found
-        if (query.name is None or s.name == query.name)
+        if (name is None or s.name == name)
         and (query.host is None or s.host.casefold() == query.host.casefold())
     ]
     if query.type is None:
@@ -79,19 +75,8 @@ def fitting(found: Sequence[FoundStream], query: StreamQuery) -> list[FoundStrea
     return typed if typed or query.name is None else fits
 
 
-def select_stream(
-    found: Sequence[FoundStream],
-    query: StreamQuery,
-    known: KnownStream | None = None,
-) -> FoundStream:
+def select_stream(found: Sequence[FoundStream], query: StreamQuery) -> FoundStream:
     """Return the one stream that fits.
-
-    Parameters
-    ----------
-    found : all streams that answered.
-    query : what is wanted.
-    known : the stream that the session had before; its host, then its source id,
-        decide between several. None at the start: then several are refused.
 
     Raises
     ------
@@ -103,10 +88,6 @@ def select_stream(
     fits = fitting(found, query)
     if not fits:
         raise StreamNotFound(_nothing(found, query))
-    if known is not None:
-        for key in ("uid", "host", "source_id"):
-            same = [s for s in fits if getattr(s, key) == getattr(known, key)]
-            fits = same or fits
     if len(fits) > 1:
         raise AmbiguousStream(_several(fits, query))
     return fits[0]
@@ -114,12 +95,16 @@ def select_stream(
 
 def list_streams(found: Sequence[FoundStream]) -> str:
     """Return one indented line per stream, for messages."""
-    return "\n".join(
+    rows = sorted(found, key=lambda s: (s.name, s.host, s.source_id))
+    lines = [
         f"  name {s.name!r}, type {s.type!r}, host {s.host!r}, source id "
         f"{s.source_id!r}, {s.n_channels} channels, "
         + (f"{s.rate_hz:g} Hz" if s.rate_hz else "irregular rate")
-        for s in sorted(found, key=lambda s: (s.name, s.host, s.source_id))
-    )
+        for s in rows[:MOST_LISTED]
+    ]
+    if len(rows) > MOST_LISTED:
+        lines.append(f"  and {len(rows) - MOST_LISTED} more")
+    return "\n".join(lines)
 
 
 def _nothing(found: Sequence[FoundStream], query: StreamQuery) -> str:
@@ -164,22 +149,23 @@ class Resolver:
 
     def infos(self) -> dict[str, "pylsl.StreamInfo"]:
         """Return what is visible now, by uid."""
-        return {info.uid(): info for info in self._resolver.results()}
+        return {printable(info.uid()): info for info in self._resolver.results()}
 
 
 def found_stream(info: "pylsl.StreamInfo") -> FoundStream:
-    """Return the core facts of a resolved stream."""
+    """Return the core facts of a resolved stream, its text fit to be shown."""
     import pylsl
 
     return FoundStream(
-        name=info.name(),
-        type=info.type(),
-        host=info.hostname(),
-        source_id=info.source_id(),
-        uid=info.uid(),
+        name=printable(info.name()),
+        type=printable(info.type()),
+        host=printable(info.hostname()),
+        source_id=printable(info.source_id(), LONGEST_ID),
+        uid=printable(info.uid()),
         rate_hz=float(info.nominal_srate()),
         n_channels=int(info.channel_count()),
         format=pylsl.lib.fmt2string[info.channel_format()],
+        created_s=float(info.created_at()),
     )
 
 

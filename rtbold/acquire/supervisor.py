@@ -49,6 +49,7 @@ class Supervisor:
         self._process: subprocess.Popen[bytes] | None = None
         self._n_frames = 0
         self._n_looks = 0
+        self._hung = False  # the watchdog has killed it
         self.n_starts = 0
         name = make_order().role
         self._reader = threading.Thread(target=self._read, name=f"{name}-inlet-reader")
@@ -95,9 +96,18 @@ class Supervisor:
                 if not self._spawn(errors):
                     return None
                 self._listen()
-                return _tail(errors)
+                return f"{_tail(errors)}\n{self._end_in_words()}".strip()
         except Exception as error:  # no memory, no files left, a broken frame
             return repr(error)
+
+    def _end_in_words(self) -> str:
+        """Return how a process ended that could not say it itself; else nothing."""
+        code = self._process.returncode if self._process else None
+        if self._hung:
+            return "It was silent for too long and was killed."
+        return (
+            f"It was killed by signal {-code}." if code is not None and code < 0 else ""
+        )
 
     def _spawn(self, errors: IO[bytes]) -> bool:
         with self._lock:
@@ -105,6 +115,7 @@ class Supervisor:
                 return False
             self.n_starts += 1
             self._n_frames = 0
+            self._hung = False
             # -P: a file of the user's in the current folder must not shadow a module.
             self._process = subprocess.Popen(
                 [sys.executable, "-P", "-m", inlet.__name__],
@@ -149,6 +160,7 @@ class Supervisor:
     def _kill(self) -> None:
         with self._lock:
             if self._process is not None and self._process.poll() is None:
+                self._hung = True
                 self._process.kill()
 
 

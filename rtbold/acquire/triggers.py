@@ -18,6 +18,7 @@ from rtbold.messages import (
     StreamChanged,
     StreamDescription,
 )
+from rtbold.text import printable
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,13 +134,13 @@ def marker_labels(
 ) -> list[str]:
     """Return the labels in one sample of a marker stream.
 
-    Text is a label, a number is one written out. Of a channel per event (several
-    channels, or the type "annotations": so MNE-LSL sends them, with durations as
-    values) each that is not 0 gives its own label.
+    Text is a label, made fit to be shown; a number is one written out. Of a channel
+    per event (several channels, or the type "annotations": so MNE-LSL sends them, with
+    durations as values) each that is not 0 gives its own label.
     """
     value = values[0]
     if isinstance(value, str):
-        return [label] if (label := value.strip()) else []
+        return [label] if (label := printable(value.strip())) else []
     if len(values) > 1 or stream.type.casefold() == "annotations":
         return [c.label for v, c in zip(values, stream.channels, strict=True) if v]
     return [number_label(value)]
@@ -171,6 +172,7 @@ def _bare(label: str) -> str:
 # Without --trigger, a second label this early ends the session with a question; later
 # it is kept out and told, for a session must not end half-way.
 MARKERS_THAT_MAY_BE_ASKED_ABOUT = 10
+MOST_TOLD = 20  # other labels; a stimulation program may number thousands
 
 
 class Sources(Protocol):
@@ -255,6 +257,6 @@ class EventGate:
         )
         if self._n_markers < MARKERS_THAT_MAY_BE_ASKED_ABOUT:
             raise AmbiguousStream(text)
-        if label not in self._kept_out:
+        if label not in self._kept_out and len(self._kept_out) < MOST_TOLD:
             self._kept_out.add(label)
             self._say(f"{text} {label!r} is kept out.")

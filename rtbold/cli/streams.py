@@ -1,5 +1,6 @@
 """``rtbold streams``: what is on the network."""
 
+import math
 from collections.abc import Sequence, Set
 from typing import TYPE_CHECKING, Annotated
 
@@ -25,7 +26,6 @@ def streams(
     Example: rtbold streams --wait 3
     """
     import json
-    from dataclasses import asdict
 
     from rich.console import Console
 
@@ -36,7 +36,7 @@ def streams(
     found = discover(wait, MonotonicClock())
     uids = set(simulated.infos())
     if as_json:
-        rows = [asdict(s) | {"simulated": s.uid in uids} for s in found]
+        rows = [_row(s) | {"simulated": s.uid in uids} for s in found]
         typer.echo(json.dumps(rows, indent=2))
     elif found:
         Console().print(_table(found, uids))
@@ -47,8 +47,17 @@ def streams(
         )
 
 
+def _row(stream: "FoundStream") -> dict[str, object]:
+    """Return what programs get; a rate that is no number is null, as JSON has none."""
+    from dataclasses import asdict
+
+    row = {key: value for key, value in asdict(stream).items() if key != "created_s"}
+    return row | {"rate_hz": stream.rate_hz if math.isfinite(stream.rate_hz) else None}
+
+
 def _table(found: Sequence["FoundStream"], simulated: Set[str]) -> "Table":
     from rich.table import Column, Table
+    from rich.text import Text
 
     # A narrow terminal breaks every word rather than to leave a part of it out
     heads = ("name", "type", "host", "channels", "rate (Hz)", "source id", "")
@@ -56,7 +65,6 @@ def _table(found: Sequence["FoundStream"], simulated: Set[str]) -> "Table":
     for s in found:
         rate = f"{s.rate_hz:g}" if s.rate_hz else "irregular"
         said = "simulated" if s.uid in simulated else ""
-        table.add_row(
-            s.name, s.type, s.host, str(s.n_channels), rate, s.source_id, said
-        )
+        cells = (s.name, s.type, s.host, str(s.n_channels), rate, s.source_id, said)
+        table.add_row(*map(Text, cells))  # a name is no markup
     return table

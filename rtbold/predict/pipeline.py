@@ -32,6 +32,7 @@ from rtbold.messages import (
     Marker,
     OperatorCommand,
     Reason,
+    SenderChanged,
     StreamChanged,
     StreamDescription,
     Tick,
@@ -171,6 +172,7 @@ class Pipeline:
             card.likeness, tr_s=self.tr_s, settings=settings.likeness
         )
         self._began_simulated: bool | None = None  # None: no stream yet
+        self._other_senders: dict[str, bool] = {}  # stream -> the known one is back
         self._had_usable = False
 
     def push(self, event: Event) -> list[BoldPrediction]:
@@ -188,6 +190,8 @@ class Pipeline:
                 self._due.extend(self.schedule.passed(self.clocks.to_stream(now_s)))
             case StreamChanged(description=description):
                 self._describe(description)
+            case SenderChanged(stream=stream, is_other=is_other):
+                self._other_senders[stream] = not is_other
             case Discontinuity():
                 self._discontinuity(event)
             case OperatorCommand():
@@ -221,7 +225,18 @@ class Pipeline:
         if age_s < self._settings.patience_s:
             self.schedule.first_sample(newest_s)
 
+    def _known_again(self, stream: str) -> None:
+        """Drop the mark once nothing of the other sender can be in a window."""
+        if self._other_senders.get(stream):
+            del self._other_senders[stream]
+
+    @property
+    def _standing(self) -> tuple[Reason, ...]:
+        changed: tuple[Reason, ...] = ("stream_changed",) if self._other_senders else ()
+        return self._settings.standing + changed
+
     def _marker(self, marker: Marker) -> None:
+        self._known_again("marker")
         t_stream_s = self.clocks.of_marker(marker)
         if marker.source == "channel" and self.intake is not None:
             t_stream_s -= self.intake.step_s  # as from its sample's own time
@@ -250,6 +265,7 @@ class Pipeline:
 
     def _describe(self, description: StreamDescription) -> None:
         """Take a (new) stream; the model sees it only if it fits the card."""
+        self._known_again("eeg")
         self.clocks.describe(description)
         self._follow_clock()
         if self._began_simulated is None:
@@ -322,7 +338,7 @@ class Pipeline:
         facts = NoWindow(
             misfit=misfit,
             warmed_up=self._warmed_up,
-            standing=self._settings.standing,
+            standing=self._standing,
         )
         return self._null(tick, status_of(facts))
 
@@ -389,7 +405,7 @@ class Pipeline:
             missing=intake.fit.missing,
             spatial_usable=plan.usable,
             amplitude=amplitude,
-            standing=self._settings.standing,
+            standing=self._standing,
         ), plan
 
     def _age_s(self, newest_s: float | None) -> float | None:

@@ -18,7 +18,7 @@ from scipy import signal
 from rtbold.acquire import (
     Resolver,
     StreamQuery,
-    describe_stream,
+    describe_info,
     fitting,
     found_stream,
     marker_labels,
@@ -444,7 +444,7 @@ def open_streams(names: list[str], wait_s: float, clock: Clock) -> dict[str, Ope
 def _opened(info: pylsl.StreamInfo) -> Opened:
     inlet = pylsl.StreamInlet(info, max_buflen=30, recover=False)
     try:
-        stream = describe_stream(inlet.info(timeout=OPEN_LIMIT_S).as_xml())
+        stream = describe_info(inlet.info(timeout=OPEN_LIMIT_S))
         inlet.open_stream(timeout=OPEN_LIMIT_S)
         offset_s = float(inlet.time_correction(timeout=OPEN_LIMIT_S))
     except (LostError, LslTimeoutError) as error:

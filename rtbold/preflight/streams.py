@@ -178,6 +178,10 @@ class Streams:
         stream = self.description
         kind = "simulated EEG" if stream.simulated else "EEG"
         found = f"{stream.name!r} on {stream.host!r}: {kind}, {_size(stream)}"
+        if not stream.source_id:
+            found += (
+                "; it names no source id: started again, it counts as another sender"
+            )
         yield Check("stream", "ok", found, must=True)
         yield self._units(stream)
         if self._bundle is not None:

@@ -303,6 +303,7 @@ class Quality(Message, frozen=True, kw_only=True, tag_field="schema",
     trigger_lag_ms: float | UnsetType = UNSET  # newest trigger: from its time to us
     n_triggers_implausible: int | UnsetType = UNSET  # ignored: their time cannot be
     n_overflow_samples: int | UnsetType = UNSET  # the session took none for too long
+    other_sender: str | UnsetType = UNSET  # than at the start: of which stream, and how
 
 
 class Heartbeat(Message, frozen=True, kw_only=True, tag_field="schema",

@@ -24,6 +24,7 @@ from rtbold.messages import (
     Marker,
     MeasuredVolume,
     OperatorCommand,
+    SenderChanged,
     StreamChanged,
     TimePassed,
 )
@@ -43,6 +44,7 @@ SimpleEvent = (
     | ClockOffset
     | Discontinuity
     | StreamChanged
+    | SenderChanged
     | TimePassed
     | OperatorCommand
     | MeasuredVolume
@@ -52,6 +54,7 @@ _TAGS: dict[type[SimpleEvent], str] = {
     ClockOffset: "offset",
     Discontinuity: "discontinuity",
     StreamChanged: "stream",
+    SenderChanged: "sender",
     TimePassed: "time",
     OperatorCommand: "command",
     MeasuredVolume: "measured",

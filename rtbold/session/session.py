@@ -44,7 +44,7 @@ from rtbold.publish import (
 from rtbold.record import RecordingRun
 from rtbold.session.machine import OwnGarbage
 from rtbold.session.truth import LiveTruth
-from rtbold.session.views import StreamFacts, Views, Watch
+from rtbold.session.views import StreamFacts, Views, Watch, other_senders
 
 # Small parts of a session: what it counts, times and calls things.
 
@@ -331,6 +331,7 @@ class Session:
             age_s=None if newest_s is None else now_s - newest_s,
             trigger_age_s=None if heard_s is None else now_s - heard_s,
             n_overflow_samples=self._parts.acquisition.n_overflow,
+            other_sender=other_senders(self._parts.acquisition),
         )
 
     def _newest_s(self) -> float | None:

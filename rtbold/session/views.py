@@ -43,6 +43,7 @@ class StreamFacts:
     age_s: float | None
     trigger_age_s: float | None
     n_overflow_samples: int  # dropped, because the session took none for too long
+    other_sender: str = ""  # `other_senders`
 
 
 class Views:
@@ -105,6 +106,7 @@ class Views:
             trigger_lag_ms=UNSET if math.isnan(lag_s) else round(1000 * lag_s, 1),
             n_triggers_implausible=counts.n_implausible or UNSET,
             n_overflow_samples=stream.n_overflow_samples or UNSET,
+            other_sender=stream.other_sender or UNSET,
         )
 
     def _channels(self, intake: Intake | None) -> tuple[ChannelPart, ...]:
@@ -135,6 +137,13 @@ def bad_now(intake: Intake) -> dict[str, frozenset[ChannelFlag]]:
         for state in intake.monitor.report()
         if state.kind == "eeg" and state.flags
     }
+
+
+def other_senders(acquisition: Acquisition) -> str:
+    """Return which streams come from another sender than at the start, and which."""
+    inlets = {"EEG": acquisition.eeg, "triggers": acquisition.marker}
+    texts = {name: inlet.other_sender for name, inlet in inlets.items() if inlet}
+    return "; ".join(f"{name}: {text}" for name, text in texts.items() if text)
 
 
 def _ms(seconds: float | None) -> float | None:
@@ -184,6 +193,7 @@ class Watch:
         self._last_states: tuple[object, ...] = ()
         self._logged_uncertainty_s: float | None = None
         self._marker_uid = ""
+        self._logged_senders = ""
         self._n_logged_encode_errors = self._n_logged_overflow = 0
 
     def look(self) -> None:
@@ -202,18 +212,35 @@ class Watch:
         engine = str(self._pipeline.engine_problem or "")
         self._look_at_truth()
         self._look_at_losses()
-        states = (eeg.state, marker.state if marker else "", problem, engine)
+        self._look_at_senders()
+        told = [(inlet.state, inlet.problem) for inlet in (eeg, marker) if inlet]
+        states = (*told, problem, engine)
         if states == self._last_states:
             return
         self._last_states = states
-        self._say("info", f"EEG stream {eeg.state}. {eeg.problem or ''}".strip())
+        level = "error" if eeg.problem else "info"
+        self._say(level, f"EEG stream {eeg.state}. {eeg.problem or ''}".strip())
         if marker is not None:
             text = f"trigger stream {marker.state}. {marker.problem or ''}"
-            self._say("info", text.strip())
+            self._say("error" if marker.problem else "info", text.strip())
         if problem:
             self._say("error", f"RECORDING: {problem}")
         if engine:
             self._say("error", f"ENGINE: {engine}")
+
+    def _look_at_senders(self) -> None:
+        """Say that another sender is read in place of the first one, or no longer."""
+        senders = other_senders(self._acquisition)
+        if senders and senders != self._logged_senders:
+            self._say(
+                "error",
+                f"another sender of the same name is read. {senders}. Every value is "
+                "degraded (stream_changed) until the first one is back. Is it the same "
+                "program, started again? If not, end it.",
+            )
+        elif self._logged_senders and not senders:
+            self._say("info", "the stream comes from its first sender again")
+        self._logged_senders = senders
 
     def _look_at_truth(self) -> None:
         problem = self._truth.problem if self._truth else ""

@@ -16,14 +16,24 @@ CHANNELS = (("Cz", "EEG", "uV"), ("Pz", "EEG", "V"), ("IDX", "Misc", ""))
 
 
 class Sender:
-    """Sends (sample number) on all channels, stamped start + number / rate."""
+    """Sends `above` + sample number on all channels, stamped start + number / rate."""
 
     def __init__(
-        self, name, *, channels=CHANNELS, rate_hz=RATE_HZ, epoch_s=None, order=1
+        self,
+        name,
+        *,
+        channels=CHANNELS,
+        rate_hz=RATE_HZ,
+        epoch_s=None,
+        order=1,
+        source_id=None,
+        above=0,
     ):
         self.channels = channels = channels[::order]
+        self._above = above
+        source_id = uuid.uuid4().hex if source_id is None else source_id
         info = pylsl.StreamInfo(
-            name, "EEG", len(channels), rate_hz, "double64", uuid.uuid4().hex
+            name, "EEG", len(channels), rate_hz, "double64", source_id
         )
         nodes = info.desc().append_child("channels")
         for label, kind, unit in channels:
@@ -47,7 +57,7 @@ class Sender:
         while not self._stop.wait(
             max(0.0, self.start_s + (n + size) / self.rate_hz - pylsl.local_clock())
         ):
-            numbers = np.arange(n, n + size, dtype=float)
+            numbers = np.arange(n, n + size, dtype=float) + self._above
             n += size
             if not self.paused.is_set():
                 values = np.repeat(numbers[:, None], len(self.channels), axis=1)

@@ -26,10 +26,13 @@ class Upstream:
     ----------
     epoch_s : added to the stamps of the EEG: another clock than LSL's.
     drop_every : one sample of so many is never sent.
+    source_id : of the EEG; empty: another one each time.
+    gain : of the noise, by which another head's is known.
     """
 
-    def __init__(self, name, *, epoch_s=0.0, drop_every=0):
+    def __init__(self, name, *, epoch_s=0.0, drop_every=0, source_id="", gain=1.0):
         self.name = name
+        self._source_id = source_id
         self.eeg_flows = threading.Event()
         self.triggers_flow = threading.Event()
         self.eeg_flows.set()
@@ -41,7 +44,7 @@ class Upstream:
         self._stop = threading.Event()
         self._lock = threading.Lock()
         noise_uv = np.random.default_rng(3).standard_normal((N_NOISE, len(CHANNELS)))
-        self._noise_uv = (NOISE_UV * noise_uv).astype(np.float32)
+        self._noise_uv = (gain * NOISE_UV * noise_uv).astype(np.float32)
         self._open_eeg(RATE_HZ, order=1)
         self._markers = open_marker_outlet(f"{name}-markers", simulated=True)
         self.start_s = pylsl.local_clock()
@@ -56,6 +59,7 @@ class Upstream:
                 channels=tuple(Channel(label, "uV") for label in CHANNELS[::order]),
                 rate_hz=rate_hz,
                 simulated=True,
+                source_id=self._source_id,
             )
         )
 

@@ -22,7 +22,7 @@ from rtbold.calibration.live.scan import (
 )
 from rtbold.errors import RtboldError
 from rtbold.files.bold_tables import BoldWriter
-from rtbold.messages import EegChunk, Marker, MeasuredVolume
+from rtbold.messages import EegChunk, Marker, MeasuredVolume, SenderChanged
 from rtbold.record.folder import SessionPaths
 
 TR_S = 2.0
@@ -165,3 +165,16 @@ def test_a_trigger_after_the_last_sample_costs_that_volume_only(
     assert found == Pairing(
         tr_s=TR_S, dummy_volumes=2, spare_triggers=2 + n_late, drop_last_volumes=n_late
     )
+
+
+@pytest.mark.parametrize(("stream", "what"), [("eeg", "EEG"), ("marker", "triggers")])
+def test_a_scan_of_two_senders_is_told_and_not_fitted(crank, stream, what):
+    crank = crank()
+    crank.run(until_s=150)
+    crank.scan.take(SenderChanged(stream, is_other=True))
+    crank.scan.take(SenderChanged(stream, is_other=False))
+    crank.run(until_s=300)
+    told = [text for text in crank.said if text.startswith("SENDER")]
+    assert [what in text for text in told] == [True, True]
+    with pytest.raises(RtboldError, match=f"the {what} came from two senders.*--eeg"):
+        crank.scan.result(crank.paths)

@@ -6,7 +6,9 @@ from hypothesis import given, strategies as st
 
 from rtbold.acquire.frames import (
     Fault,
+    Following,
     KeepAlive,
+    Opening,
     Order,
     StateChanged,
     decode_order,
@@ -14,7 +16,8 @@ from rtbold.acquire.frames import (
     pack,
     read_frame,
 )
-from rtbold.acquire.streams import KnownStream, StreamQuery
+from rtbold.acquire.known import KnownStream
+from rtbold.acquire.streams import FoundStream, StreamQuery
 from rtbold.errors import RtboldError, StreamMismatch
 from rtbold.messages import (
     Channel,
@@ -29,14 +32,17 @@ from rtbold.messages import (
 DESCRIPTION = StreamDescription(
     "cap", "EEG", 500.0, (Channel("Cz", "\u00b5V"), Channel("ECG", "", "ecg")), "FCz"
 )
+SENDER = FoundStream("cap", "EEG", "lab", "s1", "u1", 500.0, 2, "float32", 12.5)
 NOTES = [
     Marker("R128", 1.5, 2.5, "channel"),
     ClockOffset(-1e-5, 3.25, "marker"),
     Discontinuity("overflow", 7),
     StreamChanged(DESCRIPTION),
     KeepAlive(),
+    Opening("cap"),
     StateChanged("stalled"),
     Fault("StreamMismatch", "came, expected", True),
+    Following(KnownStream(SENDER, "u2", 7.5, -1e-5), "source id 's2'"),
 ]
 
 
@@ -85,7 +91,7 @@ def test_an_order_comes_back_as_it_was():
         role="eeg",
         query=StreamQuery(name="cap"),
         unit="V",
-        known=KnownStream("lab", "s1", "u1"),
+        known=KnownStream(SENDER, "u1"),
     )
     line = encode_order(order)
     assert line.endswith(b"\n")

@@ -6,15 +6,18 @@ from types import SimpleNamespace
 
 import pytest
 
+from rtbold.acquire.follow import Opened
 from rtbold.acquire.frames import Fault, Order
-from rtbold.acquire.inlet_irregular import MarkerInlet, _Opened, _pull
-from rtbold.acquire.streams import KnownStream, StreamQuery
+from rtbold.acquire.inlet_irregular import MarkerInlet, _pull
+from rtbold.acquire.known import KnownStream
+from rtbold.acquire.streams import FoundStream, StreamQuery
 from rtbold.errors import StreamMismatch
 from rtbold.messages import Channel, Marker, StreamDescription
 
 HERE = socket.gethostname()
 NOW_S = 1000.0
 UNIX_S = 1.7e9
+SENDER = FoundStream("m", "Markers", HERE, "s", "u", 0.0, 1, "string")
 
 
 class Writer:
@@ -31,7 +34,7 @@ def marker_inlet(known=None):
 
 def opened(offset_s=0.0, host=HERE):
     stream = StreamDescription("m", "Markers", 0.0, (Channel("m"),), host=host)
-    return _Opened(None, SimpleNamespace(offset_s=offset_s), stream)
+    return Opened(None, SimpleNamespace(offset_s=offset_s), stream)
 
 
 def markers(sent):
@@ -53,7 +56,7 @@ BAD = [
 @pytest.mark.parametrize(("stream", "stamp_s"), BAD)
 @pytest.mark.parametrize("restarted", [False, True])
 def test_a_running_session_loses_a_marker_at_most(stream, stamp_s, restarted):
-    inlet, sent = marker_inlet(KnownStream(HERE, "s", "u") if restarted else None)
+    inlet, sent = marker_inlet(KnownStream(SENDER, "u") if restarted else None)
     if not restarted:
         inlet._pass_on(opened(), ["R1"], NOW_S - 1)
     inlet._pass_on(stream, ["R1"], stamp_s)

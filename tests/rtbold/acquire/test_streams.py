@@ -3,9 +3,10 @@ from dataclasses import replace
 import pytest
 
 from rtbold.acquire.streams import (
+    LONGEST_ID,
     FoundStream,
-    KnownStream,
     StreamQuery,
+    found_stream,
     list_streams,
     select_stream,
 )
@@ -59,21 +60,34 @@ def test_several_that_fit_are_refused_with_a_way_to_pick(found, hint):
         assert repr(stream.source_id) in str(caught.value)
 
 
-def test_the_old_host_is_preferred_in_a_session():
-    returned = replace(CAP, uid="u6", source_id="new")
-    known = KnownStream(CAP.host, CAP.source_id, CAP.uid)
-    assert select_stream([TWIN_CAP, returned], StreamQuery(), known) is returned
-
-
-def test_two_on_the_old_host_are_told_apart_by_source_id_or_refused():
-    known = KnownStream(CAP.host, "s1", "gone")
-    same = replace(CAP, uid="u7")
-    new = replace(CAP, uid="u8", source_id="new")
-    assert select_stream([new, same], StreamQuery(), known) is same
-    with pytest.raises(AmbiguousStream):
-        select_stream([new, replace(new, uid="u9")], StreamQuery(), known)
-
-
 def test_a_listing_says_what_has_no_rate():
     assert "irregular rate" in list_streams([MARKERS])
     assert "500 Hz" in list_streams([CAP])
+
+
+def test_a_listing_of_very_many_is_cut():
+    many = [replace(CAP, uid=str(n)) for n in range(500)]
+    assert list_streams(many).endswith("\n  and 480 more")
+
+
+class Raw:
+    """A stream's short description as pylsl gives it."""
+
+    def __init__(self, **fields):
+        text = dict.fromkeys(("name", "type", "hostname", "uid", "source_id"), "")
+        self._fields = text | fields
+
+    def __getattr__(self, name):
+        return lambda: self._fields.get(name, 1)
+
+
+def test_what_a_stream_is_called_is_fit_to_be_shown():
+    text = dict.fromkeys(("name", "type", "hostname", "uid"), "a\x1b[2J\n\u202eb")
+    stream = found_stream(Raw(**text, source_id="s" * 10_000))
+    assert {stream.name, stream.type, stream.host, stream.uid} == {r"a\x1b[2J\n\u202eb"}
+    assert len(stream.source_id) == LONGEST_ID
+
+
+def test_a_stream_is_asked_for_by_the_name_that_it_really_has():
+    stream = found_stream(Raw(name="cap\x07", type="EEG"))
+    assert select_stream([stream], StreamQuery(name="cap\x07")) is stream

@@ -1,3 +1,7 @@
+from types import SimpleNamespace
+
+import pytest
+
 from rtbold.acquire.frames import Order
 from rtbold.acquire.streams import StreamQuery
 from rtbold.acquire.supervisor import SHORT_LIFE_LOOKS, Supervisor
@@ -43,3 +47,23 @@ def test_no_room_for_the_error_output_is_no_end(monkeypatch):
     monkeypatch.setattr("rtbold.acquire.supervisor.tempfile.TemporaryFile", no_room)
     made._read()
     assert said == ["OSError('no files left')"]
+
+
+@pytest.mark.parametrize(
+    ("hung", "code", "words"),
+    [
+        (True, -9, "It was silent for too long and was killed."),
+        (False, -11, "It was killed by signal 11."),
+        (False, 1, ""),  # it said itself what it ended by
+        (False, 0, ""),
+    ],
+)
+def test_an_end_that_no_process_can_say_itself_is_said(hung, code, words):
+    made = Supervisor(
+        lambda: Order(role="eeg", query=StreamQuery()),
+        on_frame=lambda frame: None,
+        on_death=lambda said: None,
+    )
+    made._hung = hung
+    made._process = SimpleNamespace(returncode=code)
+    assert made._end_in_words() == words

@@ -6,6 +6,8 @@ import pytest
 from hypothesis import strategies as st
 
 from rtbold.acquire.triggers import (
+    MARKERS_THAT_MAY_BE_ASKED_ABOUT,
+    MOST_TOLD,
     EventGate,
     RisingEdges,
     channel_markers,
@@ -80,7 +82,14 @@ def test_markers_of_a_channel_carry_the_stamp_of_their_sample():
 
 @pytest.mark.parametrize(
     ("values", "labels"),
-    [(["R128 "], ["R128"]), ([""], []), ([5], ["5"]), ([2.0], ["2"]), ([0.5], ["0.5"])],
+    [
+        (["R128 "], ["R128"]),
+        ([""], []),
+        (["R1\x1b[2J\nstatus ok"], [r"R1\x1b[2J\nstatus ok"]),
+        ([5], ["5"]),
+        ([2.0], ["2"]),
+        ([0.5], ["0.5"]),
+    ],
 )
 def test_one_channel_gives_its_value(values, labels):
     stream = StreamDescription("m", "Markers", 0.0, (Channel("x"),))
@@ -184,3 +193,12 @@ def test_everything_else_goes_on():
     pass_on, _ = gate("R128")
     passed = TimePassed(3.0)
     assert pass_on(passed) == (passed,)
+
+
+def test_of_thousands_of_other_labels_only_some_are_told():
+    pass_on, said = gate()
+    for _ in range(MARKERS_THAT_MAY_BE_ASKED_ABOUT):
+        pass_on(marker("R128"))
+    for n in range(1000):
+        assert pass_on(marker(f"trial {n}")) == ()
+    assert len(said) == MOST_TOLD

@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 import pytest
 import typer
@@ -62,6 +63,24 @@ def test_a_narrow_terminal_hides_nothing(invoke, monkeypatch):
     rows = [line.split("\u2502")[1:-1] for line in lines if line.startswith("\u2502")]
     cells = ["".join(part.strip() for part in cell) for cell in zip(*rows, strict=True)]
     assert cells == ["cap", "EEG", "lab", "32", "500", "s1", "simulated"]
+
+
+def test_a_name_is_no_markup(invoke):
+    odd = replace(CAP, name="[bold]cap[/nothing]")
+    result = invoke(found=[odd])
+    assert result.exit_code == 0
+    assert "[bold]cap[/nothing]" in result.stdout
+
+
+@pytest.mark.parametrize("rate_hz", [float("nan"), float("inf")])
+def test_a_rate_that_is_no_number_is_still_json(invoke, rate_hz):
+    said = invoke("--json", found=[replace(CAP, rate_hz=rate_hz)]).stdout
+    (row,) = json.loads(said, parse_constant=pytest.fail)
+    assert row["rate_hz"] is None
+    assert set(row) == {
+        "name", "type", "host", "source_id", "uid", "rate_hz", "n_channels", "format",
+        "simulated",
+    }  # fmt: skip
 
 
 def test_nothing_found_says_what_to_look_at(invoke):

@@ -13,6 +13,7 @@ from rtbold.messages import (
     EegChunk,
     Marker,
     OperatorCommand,
+    SenderChanged,
     StreamChanged,
 )
 from rtbold.predict.pipeline import Pipeline, PipelineSettings, stream_settings
@@ -564,3 +565,57 @@ def test_a_stream_that_does_not_fit_has_no_settings():
     for stream in (rig.stream(250.0, channels=rig.CHANNELS[1:]), rig.stream(250.37)):
         with pytest.raises(StreamMismatch):
             stream_settings(stream, rig.card(), schedule=schedule, intake=intake)
+
+
+def part(t0_s, index, *, seconds=25.2, rate_hz=250.0):
+    """Return the events of some seconds, as they follow on what came before."""
+    data_uv = rig.eeg(rate_hz, seconds, seed=index)
+    chunks = rig.samples(
+        data_uv, rate_hz, rig.every(rate_hz, seconds), t0_s=t0_s, index0=index
+    )
+    passing = rig.passing(seconds, t0_s=t0_s)
+    return rig.in_order(chunks, rig.triggers(seconds - 0.1, t0_s=t0_s), passing)
+
+
+def marked(predictions):
+    """Return whether each value has the mark of another sender."""
+    return ["stream_changed" in p.reasons for p in predictions if p.values is not None]
+
+
+@pytest.mark.parametrize("stream", ["eeg", "marker"])
+def test_every_value_of_another_sender_is_marked(stream):
+    pipe, seconds, n = rig.pipeline(), 25.2, round(25.2 * 250)
+    described = StreamChanged(rig.stream(250.0))
+    parts = []
+    for turn, event in enumerate((None, True, False)):
+        events = part(rig.T0_S + turn * seconds, turn * n)
+        if event is not None:
+            events = [SenderChanged(stream, is_other=event), *events]
+        if event is None or stream == "eeg":
+            events.insert(event is not None, described)
+        parts.append([p for e in events for p in pipe.push(e)])
+    before, during, after = map(marked, parts)
+    assert before
+    assert during
+    assert after
+    assert not any(before)
+    assert all(during)
+    assert not any(after)
+    with_values = [p for p in parts[1] if p.values is not None]
+    assert {p.status for p in with_values} == {"degraded"}
+
+
+@pytest.mark.parametrize("stream", ["eeg", "marker"])
+def test_the_mark_stays_until_nothing_of_the_other_sender_is_left(stream):
+    pipe = rig.pipeline()
+    pipe.push(StreamChanged(rig.stream(250.0)))
+    pipe.push(SenderChanged(stream, is_other=True))
+    assert all(marked([p for e in part(rig.T0_S, 0) for p in pipe.push(e)]))
+    pipe.push(SenderChanged(stream, is_other=False))
+    later = part(rig.T0_S + 25.2, 6300, seconds=6.0)
+    if stream == "marker":  # no trigger of the known one yet: the old grid flies on
+        later = [e for e in later if not isinstance(e, Marker)]
+    # of the EEG, the window still holds the other sender's samples
+    found = marked([p for e in later for p in pipe.push(e)])
+    assert found
+    assert all(found)

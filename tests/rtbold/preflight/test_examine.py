@@ -300,3 +300,11 @@ def test_a_flat_channel_is_named(world, root, monkeypatch):
     assert checks["channel quality"].state == "warn"
     assert f"{CHANNELS[3]} flat" in checks["channel quality"].found
     assert report.lines[3].state == "flat"
+
+
+def test_a_sender_that_could_not_be_known_again_is_told(world, root):
+    assert "no source id" in look(world, root)[0]["stream"].found
+    world.stream = replace(world.stream, source_id="amplifier 7")
+    told = look(world, root)[0]["stream"]
+    assert "source id" not in told.found
+    assert told.state == "ok"

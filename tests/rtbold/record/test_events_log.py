@@ -16,6 +16,7 @@ from rtbold.messages import (
     Marker,
     MeasuredVolume,
     OperatorCommand,
+    SenderChanged,
     StreamChanged,
     StreamDescription,
     TimePassed,
@@ -55,6 +56,7 @@ SIMPLE = st.one_of(
         Discontinuity, st.sampled_from(["lost", "resumed", "overflow"]), st.integers(0)
     ),
     st.builds(StreamChanged, DESCRIPTIONS),
+    st.builds(SenderChanged, st.sampled_from(["eeg", "marker"]), st.booleans()),
     st.builds(TimePassed, FLOATS),
     st.builds(
         OperatorCommand, st.sampled_from(["pause", "resume", "mark", "note"]), SHORT

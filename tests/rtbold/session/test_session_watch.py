@@ -57,3 +57,31 @@ def test_samples_that_the_session_did_not_take_in_time_are_told(watch, parts):
     assert [level for level, _ in parts.said] == ["error", "error"]
     assert "480 samples were dropped" in parts.said[0][1]
     assert "960 samples" in parts.said[1][1]
+
+
+def said(watch, parts):
+    parts.said.clear()
+    watch.look()
+    return parts.said
+
+
+def test_another_sender_is_told_once_and_so_is_the_first_ones_return(watch, parts):
+    other = InletStatus(state="connected", other_sender="source id 'b' instead of 'a'")
+    parts.acquisition.eeg = other
+    ((level, text),) = said(watch, parts)
+    assert level == "error"
+    assert "another sender" in text
+    assert "EEG: source id 'b' instead of 'a'" in text
+    assert said(watch, parts) == []
+    parts.acquisition.eeg = InletStatus(state="connected")
+    ((level, text),) = said(watch, parts)
+    assert level == "info"
+    assert "first sender again" in text
+
+
+def test_why_no_stream_is_taken_is_told_when_it_is_known(watch, parts):
+    parts.acquisition.eeg = InletStatus(state="lost")
+    assert said(watch, parts) == [("info", "EEG stream lost.")]
+    parts.acquisition.eeg = InletStatus(state="lost", problem="2 others, none is taken")
+    assert said(watch, parts) == [("error", "EEG stream lost. 2 others, none is taken")]
+    assert said(watch, parts) == []

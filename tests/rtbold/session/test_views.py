@@ -100,3 +100,10 @@ def test_quality_tells_how_late_triggers_come_and_what_was_lost(pipe):
     assert (lost.n_triggers_implausible, lost.n_overflow_samples) == (1, 480)
     pipe.push(Marker("R128", rig.T0_S + 2.1, rig.T0_S + 2.135))
     assert views.quality(FACTS).trigger_lag_ms == pytest.approx(35.0)
+
+
+def test_quality_says_that_another_sender_is_read(pipe):
+    views = Views(pipe, rig.card())
+    facts = replace(FACTS, other_sender="EEG: source id 'b' instead of 'a'")
+    assert views.quality(facts).other_sender == facts.other_sender
+    assert b"other_sender" not in encode(views.quality(FACTS), "json")
