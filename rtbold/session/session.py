@@ -223,7 +223,8 @@ class Session:
         while not self._commands.empty():
             yield from self._command(self._commands.get())
         timeout_s = max(until_s - self._clock.now_s(), 0.0)
-        for event in self._parts.acquisition.events(timeout_s):
+        gather = not self._parts.pipeline.waits
+        for event in self._parts.acquisition.events(timeout_s, gather=gather):
             yield from self._gate(event)
         if self._parts.truth is not None:
             yield from self._parts.truth.source.volumes()

@@ -106,7 +106,7 @@ def highpass(name: str, poll_s: float) -> None:
     state = np.zeros((len(sos), len(CAP_64), 2))
     ring = Ring(len(CAP_64), round(BUFFER_S * RATE_HZ))
     acquisition = Acquisition(
-        AcquisitionSettings(query=StreamQuery(name=name), wait_s=WAIT_S, poll_s=poll_s)
+        AcquisitionSettings(query=StreamQuery(name=name), wait_s=WAIT_S, rest_s=poll_s)
     )
     acquisition.start()
     try:
@@ -130,7 +130,7 @@ def loop(name: str, poll_s: float) -> None:
     count, clock = Count(), LslClock()
     pipeline = null_pipeline()
     acquisition = Acquisition(
-        AcquisitionSettings(query=StreamQuery(name=name), wait_s=WAIT_S, poll_s=poll_s)
+        AcquisitionSettings(query=StreamQuery(name=name), wait_s=WAIT_S, rest_s=poll_s)
     )
     acquisition.start()
     due_s = clock.now_s()
