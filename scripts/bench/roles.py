@@ -136,7 +136,8 @@ def loop(name: str, poll_s: float) -> None:
     due_s = clock.now_s()
     try:
         while not count.ended.is_set():
-            for event in acquisition.events(max(due_s - clock.now_s(), 0.0)):
+            timeout_s, gather = max(due_s - clock.now_s(), 0.0), not pipeline.waits
+            for event in acquisition.events(timeout_s, gather=gather):
                 pipeline.push(event)
                 if isinstance(event, EegChunk):
                     count.add(event.data_uv.shape[1])
