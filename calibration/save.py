@@ -236,21 +236,28 @@ def save_result(
     settings = result.settings
     with reserved_folder(settings.root, settings.subject, now) as folder:
         card = card_of(result, now)
-        contents = _model(result, len(card.channels))
+        contents = _model(result, card)
         contents[SERIES_NAME] = series_file(result)
         contents[REPORT_NAME] = _report(result, card, folder, now, told)
         written = _write(folder, card, contents)
     return Saved(written, written.path / REPORT_NAME, log_line(result, written, now))
 
 
-def _model(result: CalibrationResult, n_channels: int) -> dict[str, bytes | Path]:
+def _model(result: CalibrationResult, card: Card) -> dict[str, bytes | Path]:
     """Return the model's files: its graph, its weights, windows to check engines on."""
     module = result.module()
     scale = FeatureScale.of(result.head_inputs)
     return {
-        CHECK_NAME: check_file(module, check_windows(result.windows)),
-        "model.onnx": to_onnx(module, n_channels, watch=(scale.mean, scale.sd)),
-        "weights.safetensors": to_safetensors(module, result.lineage),
+        CHECK_NAME: check_file(
+            module,
+            check_windows(result.windows),
+            channels=card.channels,
+            rois=card.rois,
+        ),
+        "model.onnx": to_onnx(module, len(card.channels), watch=(scale.mean, scale.sd)),
+        "weights.safetensors": to_safetensors(
+            module, result.lineage, simulated=result.simulated_lineage
+        ),
     }
 
 

@@ -12,6 +12,7 @@ Copy this file into a project that cannot install rtbold: it imports nothing of 
 
 import json
 import math
+import operator
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable
@@ -25,11 +26,16 @@ DEAD_AFTER_S = 2.0  # no heartbeat for longer: the publisher is gone
 STALLED_AFTER_TRS = 1.5  # heartbeats but no prediction for longer: stalled
 NEUTRAL_AFTER_TRS = 2.0  # a usable value's own TR, and one of holding
 OFFSET_LEAK = 1e-3  # s per s: more than clocks drift, little in a frozen app
+LARGEST = 1e15  # a number beyond it is none
+SHORTEST_TR_S = 0.1
 MOST_PER_POLL = 1000  # a backlog must not freeze the frame that drains it
 
 Body = dict[str, Any]
 _USABLE = ("ok", "degraded")
-_NUMBERS = {"hello": ("tr_s",), "pred.fb": ("next_due_lsl", "t_trigger", "value")}
+_NUMBERS = {
+    "hello": ("tr_s",),
+    "pred.fb": ("next_due_lsl", "t_trigger", "value", "z", "low", "high"),
+}
 
 
 @dataclass(frozen=True)
@@ -186,9 +192,8 @@ class Subscriber:
             if body["schema"] != f"rtbold.{topic}/{SCHEMA_VERSION}":
                 self.foreign_schema = str(body["schema"])
                 return None
-            session, seq = body["session"] + "", int(body["seq"])  # text, or an error
-            for key in ("t_lsl", *_NUMBERS.get(topic, ())):  # one bad body spoils none
-                float(0 if body.get(key) is None else body[key])
+            session, seq = body["session"] + "", operator.index(body["seq"])
+            _check_numbers(topic, body)  # one bad body spoils none
         except (ValueError, LookupError, TypeError, RecursionError):
             self.n_bad += 1
             return None
@@ -231,11 +236,11 @@ class Subscriber:
             self._offset_s = min(now_s - float(body["t_lsl"]), leaked_s)
             self._offset_at_s = now_s
         elif message.topic == "hello":
-            self.tr_s = float(body.get("tr_s") or self.tr_s)
+            self.tr_s = max(float(body.get("tr_s") or self.tr_s), SHORTEST_TR_S)
         elif message.topic == "pred.fb":
             due_s, onset_s = body.get("next_due_lsl"), body.get("t_trigger")
             if due_s is not None and onset_s is not None:
-                self.tr_s = float(due_s) - float(onset_s)
+                self.tr_s = max(float(due_s) - float(onset_s), SHORTEST_TR_S)
             if body.get("status") in _USABLE and body.get("value") is not None:
                 self._usable = message
 
@@ -269,6 +274,17 @@ def request(
                 )
             reply: Body = json.loads(socket.recv())
             return reply
+
+
+def _check_numbers(topic: str, body: Body) -> None:
+    """Raise ValueError unless what is counted with is a number; null is none."""
+    given = {key: body.get(key) for key in _NUMBERS.get(topic, ())}
+    known = {key: value for key, value in given.items() if value is not None}
+    for key, value in {"t_lsl": body["t_lsl"], **known}.items():
+        if type(value) not in (int, float) or not abs(value) < LARGEST:
+            raise ValueError(f"{key} is {value!r}, expected a number")
+    if not all(isinstance(reason, str) for reason in body.get("reasons") or ()):
+        raise ValueError("reasons are no texts")
 
 
 def _decode_json(payload: bytes) -> Body:

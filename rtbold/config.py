@@ -12,6 +12,7 @@ from typing import Literal, get_args
 
 import msgspec
 
+from rtbold.disk import read_file
 from rtbold.errors import ConfigError
 
 EngineName = Literal["auto", "openvino", "tensorrt", "torch"]
@@ -23,6 +24,7 @@ ScannerName = Literal["inside_running", "inside_idle", "outside"]
 SCANNERS: tuple[str, ...] = get_args(ScannerName)
 CHOICES = {"engine": ENGINES, "precision": PRECISIONS, "scanner": SCANNERS}
 LONGEST_TR_S = 10.0
+MAX_SETTINGS_BYTES = 1_000_000  # of a file of settings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -180,9 +182,15 @@ def _tr_hint(tr_s: float | None) -> str:
 
 def _read_toml(path: Path) -> dict[str, object]:
     try:
-        given = tomllib.loads(path.read_text(encoding="utf-8"))
+        text = read_file(path, at_most_bytes=MAX_SETTINGS_BYTES)
+        given = tomllib.loads(text.decode("utf-8"))
     except OSError as error:
-        raise ConfigError(f"cannot read the settings file {path}: {error}") from error
+        raise ConfigError(
+            f"cannot read the settings file {path}: {error.strerror or error}. "
+            "Expected a text file of settings; name another, or give options instead."
+        ) from error
+    except RecursionError as error:
+        raise ConfigError(f"{path} is nested deeper than any settings") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path} is not valid TOML: {error}") from error
     known = {field.name for field in fields(RunSettings)}

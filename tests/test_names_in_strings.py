@@ -57,7 +57,7 @@ def named(pattern, texts):
 
 GENERATED = {"api", "commands"}  # pages that the build of the site writes anew
 # Keys in files that look like names of modules
-KEYS = {"rtbold.lineage"}  # of the notes in a safetensors file
+KEYS = {"rtbold.lineage", "rtbold.simulated_lineage"}  # of a safetensors file
 
 
 def leads_somewhere(name):

@@ -86,6 +86,8 @@ def test_data_files_travel(wheel):
         "rtbold/gui/assets/roi_centres.csv",
         "rtbold/models/labram_positions.json",
         "rtbold/models/demo.rtbold/card.json",
+        "rtbold/models/demo.rtbold/card.json.sha256",
+        "rtbold/models/demo-ridge.rtbold/card.json.sha256",
         "rtbold/models/demo.rtbold/check.npz",
         "rtbold/models/demo.rtbold/model.onnx",
         "rtbold/models/demo-ridge.rtbold/model.onnx",

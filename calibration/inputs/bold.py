@@ -6,7 +6,7 @@ from pathlib import Path
 
 from rtbold.calibration.inputs.bold_series import BoldSeries, RawTable, series_of
 from rtbold.errors import DataFileError
-from rtbold.files import says_simulated
+from rtbold.files import damage_told, says_simulated
 from rtbold.messages import FloatArray
 
 _TEXT = (".tsv", ".csv", ".txt")
@@ -51,7 +51,8 @@ def _raw(given: str | Path, atlas: str | Path | None = None) -> tuple[Path, RawT
         raise DataFileError(
             f"{path.name} is empty (0 bytes), expected measured BOLD. Copy it again."
         )
-    raw = _read(path, part, Path(atlas) if atlas is not None else None)
+    with damage_told(path, "measured BOLD"):
+        raw = _read(path, part, Path(atlas) if atlas is not None else None)
     return path, replace(raw, simulated=raw.simulated or says_simulated(path))
 
 

@@ -8,8 +8,15 @@ from typing import Any
 import numpy as np
 
 from rtbold.calibration.inputs.bold_series import RawTable
+from rtbold.calibration.inputs.mat5 import in_child
 from rtbold.errors import ConfigError, DataFileError
-from rtbold.files import XdfStream, corrected_stamps, load_streams, require
+from rtbold.files import (
+    XdfStream,
+    check_declared_size,
+    corrected_stamps,
+    load_streams,
+    require,
+)
 from rtbold.messages import FloatArray
 
 Image = Any  # nibabel's; it carries no types
@@ -205,15 +212,7 @@ def read_mat(path: Path, variable: str | None = None) -> RawTable:
 
 
 def _read_mat5(path: Path) -> dict[str, np.ndarray]:
-    from scipy.io import loadmat
-
-    try:
-        held = loadmat(path, appendmat=False, verify_compressed_data_integrity=True)
-    except Exception as error:  # scipy raises what the damage leads to
-        raise DataFileError(
-            f"{path.name} cannot be read as MAT ({type(error).__name__}: {error}), "
-            "expected a file that MATLAB saved. Save it again."
-        ) from error
+    held = in_child(path)
     return {name: array for name, array in held.items() if _is_table(array)}
 
 
@@ -221,12 +220,14 @@ def _read_hdf5(path: Path) -> dict[str, np.ndarray]:
     h5py = require("h5py", extra="files", purpose="reading MAT of version 7.3")
     try:
         with h5py.File(path, "r") as file:
-            # MATLAB stores columns first, so that HDF5 sees the transpose.
-            return {
-                name: item[()].T
+            tables = {
+                name: item
                 for name, item in file.items()
                 if isinstance(item, h5py.Dataset) and _is_table(item)
             }
+            check_declared_size(path, sum(item.nbytes for item in tables.values()))
+            # MATLAB stores columns first, so that HDF5 sees the transpose.
+            return {name: item[()].T for name, item in tables.items()}
     except OSError as error:
         raise DataFileError(
             f"{path.name} cannot be read as MAT 7.3 ({error}), expected a whole file. "

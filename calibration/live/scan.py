@@ -174,6 +174,8 @@ def record_scan(
                 recording.take(event)
                 scan.take(event)
         problem = recording.close()
+        if source.two_senders:
+            scan.came_from_two("measured BOLD")
     if problem:
         say(f"RECORDING: {problem}")
     return scan.result(paths)
@@ -274,9 +276,13 @@ class Scan:
     def _sender_changed(self, event: SenderChanged) -> None:
         """Say that from here on it may be another head's scan."""
         what = "EEG" if event.stream == "eeg" else "triggers"
-        self._other_sender = self._other_sender or what
+        self.came_from_two(what)
         who = "another sender of that name" if event.is_other else "the first sender"
         self._say(f"SENDER: the {what} come from {who} now; this scan is not fitted")
+
+    def came_from_two(self, what: str) -> None:
+        """Note that a stream did not come from one sender alone."""
+        self._other_sender = self._other_sender or what
 
     def over(self, now_s: float, stopping: bool) -> bool:
         """Say where the protocol is; return whether nothing more is to come."""

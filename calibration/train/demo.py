@@ -222,9 +222,11 @@ def write_bundle(
     )
     watch = None if scale is None else (scale.mean, scale.sd)
     contents = {
-        CHECK_NAME: check_file(model, check_uv),
+        CHECK_NAME: check_file(model, check_uv, channels=card.channels, rois=card.rois),
         "model.onnx": to_onnx(model, len(card.channels), watch=watch),
-        "weights.safetensors": to_safetensors(model, card.lineage),
+        "weights.safetensors": to_safetensors(
+            model, card.lineage, simulated=card.origin.simulated_lineage
+        ),
     }
     return bundle.write(folder, card, contents, replace=True)
 

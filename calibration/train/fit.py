@@ -150,7 +150,13 @@ class _Training:
         """Return the progress in the file, its state loaded; fresh if there is none."""
         if checkpoint is None or not checkpoint.exists():
             return TrainingProgress()
-        state = torch.load(checkpoint, weights_only=True)
+        try:  # the file is our own, and nothing in it is run
+            state = torch.load(checkpoint, weights_only=True)  # noqa: TID251
+        except Exception as error:  # torch says what is damaged in many ways
+            raise ConfigError(
+                f"{checkpoint} cannot be read as a training's progress "
+                f"({type(error).__name__}); remove it to start over"
+            ) from error
         if state["settings"] != asdict(self.settings):
             raise ConfigError(
                 f"{checkpoint} was written with other settings; remove it to start "

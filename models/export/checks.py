@@ -1,6 +1,7 @@
 """What whoever writes a bundle puts beside the weights: windows to check engines on."""
 
 import copy
+from collections.abc import Sequence
 
 import numpy as np
 import torch
@@ -17,7 +18,13 @@ _HIGHPASS_HZ = 0.5  # as the live chain's; pink noise has no power limit below
 _LOWPASS_HZ = 80.0
 
 
-def check_file(model: nn.Module, eeg_uv: Float32Array) -> bytes:
+def check_file(
+    model: nn.Module,
+    eeg_uv: Float32Array,
+    *,
+    channels: Sequence[str] = (),
+    rois: Sequence[str] = (),
+) -> bytes:
     """Return ``check.npz``: these windows and the answers of `model` in torch.
 
     Put it into the bundle as ``rtbold.bundle.check_windows.CHECK_NAME`` and say on the
@@ -28,6 +35,7 @@ def check_file(model: nn.Module, eeg_uv: Float32Array) -> bytes:
     ----------
     model : as it trains, float32; it is called in evaluation mode.
     eeg_uv : (n, channels, 3200) microvolt, as the live chain makes them; n about 16.
+    channels, rois : the card's names in its order; they show what was exchanged.
 
     Raises
     ------
@@ -36,7 +44,12 @@ def check_file(model: nn.Module, eeg_uv: Float32Array) -> bytes:
     was_training = model.training
     model.eval()
     try:
-        return file.pack(eeg_uv, lambda window: _answer(model, window))
+        return file.pack(
+            eeg_uv,
+            lambda window: _answer(model, window),
+            channels=channels,
+            rois=rois,
+        )
     finally:
         model.train(was_training)
 

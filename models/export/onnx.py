@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from rtbold.bundle import Lineage
 from rtbold.messages import FloatArray
 from rtbold.models.export.folding import folded
-from rtbold.models.published.checkpoints import LINEAGE
+from rtbold.models.published.checkpoints import LINEAGE, SIMULATED
 from rtbold.models.spectral import WINDOW_SAMPLES
 
 # A network that also says how far its last layer is from what calibration saw.
@@ -138,15 +138,27 @@ def _forget_origin(proto: onnx.ModelProto) -> None:
     del proto.metadata_props[:]
 
 
-def to_safetensors(model: nn.Module, lineage: Lineage | None = None) -> bytes:
+def to_safetensors(
+    model: nn.Module,
+    lineage: Lineage | None = None,
+    *,
+    simulated: bool | None = None,
+) -> bytes:
     """Return ``weights.safetensors``: the state dict, names as in the architecture.
+
+    What is known of the data goes with the weights: they do not lose it by an import.
 
     Parameters
     ----------
-    lineage : goes with the weights, so that they do not lose it by an import.
+    simulated : as the card's ``origin.simulated_lineage``; None: not known, which an
+        import takes for simulated where there is a lineage.
     """
     from safetensors.torch import save
 
     state = {name: value.contiguous() for name, value in model.state_dict().items()}
-    told = None if lineage is None else {LINEAGE: msgspec.json.encode(lineage).decode()}
-    return save(state, metadata=told)
+    notes = {}
+    if lineage is not None:
+        notes[LINEAGE] = msgspec.json.encode(lineage).decode()
+    if simulated is not None:
+        notes[SIMULATED] = "true" if simulated else "false"
+    return save(state, metadata=notes or None)

@@ -21,9 +21,12 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from rtbold.bundle import Lineage
+from rtbold.disk import open_file
 from rtbold.errors import CheckpointError
 
-LINEAGE = "rtbold.lineage"  # key of a safetensors file's notes
+# Keys of a safetensors file's notes.
+LINEAGE = "rtbold.lineage"
+SIMULATED = "rtbold.simulated_lineage"  # "true" or "false"
 MAX_BYTES = 2 << 30  # the published ones are below 200 MB with their optimizer
 _STATE_KEYS = ("model", "state_dict")
 _WHOLE_MODEL_PREFIXES = ("module.",)  # of torch's parallel wrappers
@@ -39,7 +42,9 @@ class Checkpoint:
     sha256: str
     state: dict[str, Tensor]  # float32 (integers as they are), prefixes taken off
     left: tuple[str, ...]  # entries of the file that are no weights of the network
-    lineage: Lineage | None = None  # of weights that rtbold wrote as safetensors
+    # Of weights that rtbold wrote as safetensors; None: the file does not say
+    lineage: Lineage | None = None
+    simulated: bool | None = None  # any simulated data in base or training
 
 
 def read_checkpoint(path: Path) -> Checkpoint:
@@ -56,6 +61,7 @@ def read_checkpoint(path: Path) -> Checkpoint:
     content = _safetensors(path) if path.suffix == ".safetensors" else _pickled(path)
     state, others = _state(content, path)
     state, outside = _without_prefix(state)
+    notes = _notes(path) if path.suffix == ".safetensors" else {}
     for name, value in state.items():
         _check_tensor(name, value, path)
     return Checkpoint(
@@ -63,17 +69,31 @@ def read_checkpoint(path: Path) -> Checkpoint:
         sha256=sha256,
         state={name: _plain(value) for name, value in state.items()},
         left=(*others, *outside),
-        lineage=_lineage(path) if path.suffix == ".safetensors" else None,
+        lineage=_lineage(notes.get(LINEAGE), path),
+        simulated=_was_simulated(notes.get(SIMULATED), path),
     )
 
 
-def _lineage(path: Path) -> Lineage | None:
-    """Return what rtbold wrote of the scans behind the weights; None: nothing."""
+def _notes(path: Path) -> dict[str, str]:
     with safe_open(path, framework="pt") as file:
-        text = (file.metadata() or {}).get(LINEAGE)
+        return dict(file.metadata() or {})
+
+
+def _was_simulated(text: str | None, path: Path) -> bool | None:
+    if text not in (None, "true", "false"):
+        raise CheckpointError(
+            f"{path} says whether it was trained on simulated data, but not as rtbold "
+            f"writes it: {text!r}, expected true or false. Import the file as it lies "
+            "in its bundle."
+        )
+    return None if text is None else text == "true"
+
+
+def _lineage(text: str | None, path: Path) -> Lineage | None:
+    """Return what rtbold wrote of the scans behind the weights; None: nothing."""
     try:
         return None if text is None else msgspec.json.decode(text, type=Lineage)
-    except msgspec.MsgspecError as error:
+    except (msgspec.MsgspecError, RecursionError) as error:
         raise CheckpointError(
             f"{path} says which scans it was trained on, but not as rtbold writes it: "
             f"{error}. Import the file as it lies in its bundle."
@@ -82,15 +102,13 @@ def _lineage(path: Path) -> Lineage | None:
 
 def _checked_hash(path: Path) -> str:
     try:
-        if path.is_dir():
-            raise CheckpointError(f"{path} is a folder, expected {_EXPECTED}")
         n_bytes = path.stat().st_size
-        if n_bytes > MAX_BYTES:
+        if path.is_file() and n_bytes > MAX_BYTES:
             raise CheckpointError(
                 f"{path} has {n_bytes} bytes, expected at most {MAX_BYTES}: the "
                 "published checkpoints are far smaller. Is it the right file?"
             )
-        with path.open("rb") as stream:
+        with open_file(path, at_most_bytes=MAX_BYTES) as stream:
             return hashlib.file_digest(stream, "sha256").hexdigest()
     except OSError as error:
         raise CheckpointError(
@@ -114,7 +132,9 @@ def _pickled(path: Path) -> object:
             torch.serialization.safe_globals([argparse.Namespace]),
         ):
             warnings.simplefilter("ignore")  # what torch thinks of the pickle's age
-            return torch.load(path, map_location="cpu", weights_only=True)
+            return torch.load(  # noqa: TID251 - this is read_checkpoint
+                path, map_location="cpu", weights_only=True
+            )
     except CheckpointError:
         raise
     except Exception as error:  # a foreign file may raise anything on the way

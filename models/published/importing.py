@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
+from typing import Literal
 
 import msgspec
 import torch
@@ -16,7 +17,6 @@ from rtbold.bundle import (
     Check,
     Cleaning,
     Conditioning,
-    Lineage,
     Normalisation,
     Origin,
 )
@@ -26,10 +26,13 @@ from rtbold.models.export.checks import check_file, parameter_count, synthetic_w
 from rtbold.models.export.onnx import to_onnx, to_safetensors
 from rtbold.models.montage import Montage
 from rtbold.models.published.checkpoints import Checkpoint, read_checkpoint
+from rtbold.models.published.provenance import Provenance, provenance
 from rtbold.models.published.recognise import Imported, Kind, neurobolt, recognise
 from rtbold.models.published.starts import biot, labram
 from rtbold.models.registry import options_of
 
+OriginKind = Literal["published", "simulated", "start"]
+ScannerState = Literal["inside_running", "simulated", "unknown"]
 REFERENCE = "FCZ"  # of the publication's recordings
 TR_S = 2.1  # of the publication's scans
 UNTRAINED = "untrained"
@@ -102,9 +105,13 @@ def import_checkpoints(
         check=Check(windows="synthetic", n=len(windows)),
     )
     contents = {
-        "weights.safetensors": to_safetensors(network, card.lineage),
+        "weights.safetensors": to_safetensors(
+            network, card.lineage, simulated=card.origin.simulated_lineage
+        ),
         "model.onnx": to_onnx(network, n_channels),
-        CHECK_NAME: check_file(network, windows),
+        CHECK_NAME: check_file(
+            network, windows, channels=card.channels, rois=card.rois
+        ),
     }
     return ImportResult(bundle.write(out, card, contents), imported, checkpoints)
 
@@ -171,6 +178,7 @@ def _card(
     *,
     settings: ImportSettings,
 ) -> Card:
+    known = provenance(checkpoints)
     return Card(
         name="",
         architecture=imported.architecture,
@@ -181,25 +189,31 @@ def _card(
         rois=_rois(imported, settings),
         normalisation=Normalisation(method="p95"),
         conditioning=Conditioning(source="published"),
-        cleaning=Cleaning(mode="offline" if imported.trained_head else "unknown"),
-        scanner="inside_running" if imported.trained_head else "unknown",
-        origin=Origin(
-            kind="published" if imported.trained_head else "start",
-            simulated_lineage=False,
-        ),
-        lineage=_lineage(checkpoints),
+        cleaning=_cleaning(imported, known),
+        scanner=_scanner(imported, known),
+        origin=Origin(kind=_kind(imported, known), simulated_lineage=known.simulated),
+        lineage=known.lineage,
         software=_software(),
         created=settings.created,
-        note=_note(imported, checkpoints),
+        note=_note(imported, checkpoints, known),
     )
 
 
-def _lineage(checkpoints: Sequence[Checkpoint]) -> Lineage:
-    """Return what is known of the scans behind the weights: of foreign ones, none."""
-    known = [c.lineage for c in checkpoints if c.lineage is not None]
-    scans = dict.fromkeys(scan for lineage in known for scan in lineage.scans)
-    complete = len(known) == len(checkpoints) and all(each.complete for each in known)
-    return Lineage(scans=tuple(scans), complete=complete)
+def _kind(imported: Imported, known: Provenance) -> OriginKind:
+    if not imported.trained_head:
+        return "start"
+    return "simulated" if known.simulated else "published"
+
+
+def _cleaning(imported: Imported, known: Provenance) -> Cleaning:
+    published = imported.trained_head and not known.simulated
+    return Cleaning(mode="offline" if published else "unknown")
+
+
+def _scanner(imported: Imported, known: Provenance) -> ScannerState:
+    if not imported.trained_head:
+        return "unknown"
+    return "simulated" if known.simulated else "inside_running"
 
 
 def _reference(name: str) -> str:
@@ -215,9 +229,16 @@ def _rois(imported: Imported, settings: ImportSettings) -> tuple[str, ...]:
     return tuple(f"roi-{i + 1}" for i in range(imported.n_rois))
 
 
-def _note(imported: Imported, checkpoints: Sequence[Checkpoint]) -> str:
+def _note(
+    imported: Imported, checkpoints: Sequence[Checkpoint], known: Provenance
+) -> str:
     files = ", ".join(f"{c.path.name} (sha256 {c.sha256})" for c in checkpoints)
     head = "" if imported.trained_head else "No trained head: a start for training. "
+    if known.simulated:
+        return (
+            f"{head}Imported from {files}. Made from SIMULATED data, or from a bundle "
+            "that does not say that it was not; says nothing about real brains."
+        )
     return (
         f"{head}Imported from {files}. Trained on offline-cleaned EEG under another "
         "conditioning chain; mean and scale of the target are not known."

@@ -60,6 +60,11 @@ class OpenFeed(Protocol):
         """What the operator must know; empty while all is well."""
         ...
 
+    @property
+    def two_senders(self) -> bool:
+        """Whether volumes came from another sender than the first one, ever."""
+        ...
+
     def volumes(self) -> list[MeasuredVolume]:
         """Return the next few that have come, without waiting."""
         ...
@@ -72,6 +77,8 @@ class OpenFeed(Protocol):
 class BoldFeed:
     """Polls a reader in a thread of its own until it is closed.
 
+    A file or an address names its sender: `two_senders` is never true.
+
     Parameters
     ----------
     what : the source as people know it.
@@ -82,6 +89,7 @@ class BoldFeed:
     def __init__(
         self, reader: Reader, clock: Clock, *, what: str, retry_s: float = RETRY_S
     ) -> None:
+        self.two_senders = False
         self._reader = reader
         self._clock = clock
         self._what = what
@@ -187,6 +195,7 @@ class LslVolumes:
         self._order = Order(role="bold", query=StreamQuery(name=name, type="BOLD"))
         self._queue = VolumeQueue()
         self._problem = f"measured BOLD: no stream {name!r} yet"
+        self.two_senders = False
         self._other = ""  # the problem while another sender is read
         self._known: KnownStream | None = None
         self.description: StreamDescription | None = None
@@ -218,6 +227,7 @@ class LslVolumes:
                 self._problem = self._other
             case Following():
                 self._known = frame.known
+                self.two_senders |= bool(frame.other)
                 self._other = frame.other and (
                     f"measured BOLD: another sender than the first one is read: "
                     f"{frame.other}"

@@ -100,8 +100,8 @@ class TableRows:
         self._names = names
 
     def _row(self, line: str, now_s: float) -> MeasuredVolume:
-        cells = self._cells(line)
         self._n_rows += 1  # a bad row was a volume too
+        cells = self._cells(line)
         if len(cells) != len(self._names):
             raise DataFileError(
                 f"row {self._n_rows} has {len(cells)} cells, expected "
@@ -117,7 +117,12 @@ class TableRows:
         return MeasuredVolume(index, tuple(rois), tuple(values), now_s)
 
     def _cells(self, line: str) -> list[str]:
-        return next(csv.reader([line], delimiter=self._delimiter))
+        try:
+            return next(csv.reader([line], delimiter=self._delimiter))
+        except csv.Error as error:  # a break or a NUL within, or no end to a cell
+            raise DataFileError(
+                f"the line {line[:80]!r} is no row of a table: {error}. It is left out."
+            ) from error
 
 
 class JsonRows:
@@ -153,7 +158,7 @@ class JsonRows:
     def _line(self, line: str, now_s: float) -> MeasuredVolume | None:
         try:
             fields = json.loads(line, parse_constant=lambda _: None)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise _no_volume(line) from error
         if not isinstance(fields, dict):
             raise _no_volume(line)
@@ -164,9 +169,8 @@ class JsonRows:
                 return None
             raise _no_volume(line)
         rois, values = self._named(fields.get("values"), line)
-        if not isinstance(fields["volume"], int | float):
-            raise _no_volume(line)
-        return MeasuredVolume(_whole(float(fields["volume"])), rois, values, now_s)
+        index = _whole(_json_value(fields["volume"], line))
+        return MeasuredVolume(index, rois, values, now_s)
 
     def _named(
         self, values: object, line: str
@@ -190,7 +194,11 @@ def _json_value(value: object, line: str) -> float | None:
         return None
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise _no_volume(line)
-    return float(value) if math.isfinite(value) else None
+    try:
+        number = float(value)
+    except OverflowError as error:  # a whole number of hundreds of digits
+        raise _no_volume(line) from error
+    return number if math.isfinite(number) else None
 
 
 def _no_volume(line: str) -> DataFileError:
@@ -286,7 +294,7 @@ def parse_source(text: str, *, option: str = "--truth") -> BoldSource:
     host, _, port = rest.rpartition(":")
     if kind == "tbv" and not host:
         return BoldSource("tbv", rest, TBV_PORT)
-    if not host or not port.isdigit() or not 0 < int(port) < 65536:
+    if not host or not port.isdecimal() or not 0 < int(port) < 65536:
         raise ConfigError(
             f"{option} is {text!r}, expected {kind}:HOST:PORT with a port of 1 to "
             "65535."

@@ -213,7 +213,7 @@ def _reference(root: ElementTree.Element) -> str | None:
         if (text := _fit(node.text))
     ]
     if labels:
-        return _reference_name("+".join(dict.fromkeys(labels)))
+        return _reference_name(printable("+".join(dict.fromkeys(labels))))
     for path in ("desc/reference", "desc/channels/reference", "desc/common_reference"):
         if text := _text(root, path):
             return _reference_name(text)

@@ -47,7 +47,9 @@ from .store import (
     SUFFIX as SUFFIX,
     Bundle as Bundle,
     available as available,
+    card_beside as card_beside,
     load as load,
+    seal_bundle as seal_bundle,
     write as write,
 )
 from .subjects import (

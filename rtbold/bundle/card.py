@@ -340,3 +340,4 @@ class Card(_Strict, frozen=True, forbid_unknown_fields=True, kw_only=True):
     created: str = ""  # ISO date
     note: str = ""
     files: tuple[FileHash, ...] = ()
+    sealed: bool = False  # a seal lies beside the card, see `rtbold.bundle.seal`

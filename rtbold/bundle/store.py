@@ -1,29 +1,45 @@
 """A model bundle on disk, ``NAME.rtbold/``: found, verified, read, written.
 
 The card lists the SHA-256 of every file beside it, so the card's own hash names the
-whole bundle. Compiled caches may lie in ``engines/``; they are not part of it.
+whole bundle; that hash lies beside it as its seal. Compiled caches may lie in
+``engines/``; they are not part of it.
 """
 
+import dataclasses
 import errno
 import hashlib
+import logging
 import os
 import re
 import shutil
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib.resources import files
+from itertools import islice
 from pathlib import Path, PurePosixPath
 from typing import Literal
 
 import msgspec
 
-from rtbold.bundle.card import CARD_FORMAT, Card, FileHash
+from rtbold.bundle.card import Card, FileHash
+from rtbold.bundle.card_sense import check_sense
+from rtbold.bundle.card_text import card_schema as card_schema, format_card, parse_card
+from rtbold.bundle.check_windows import CHECK_NAME, check_names
+from rtbold.bundle.graph import GRAPH_NAME, check_graph
+from rtbold.bundle.seal import (
+    CARD_NAME,
+    COPY_AGAIN,
+    SEAL_NAME,
+    check_seal,
+    seal_text,
+)
+from rtbold.disk import read_file, sha256_of
 from rtbold.errors import BundleError
 
 # The files of a bundle: names that stay inside, hashes, all or nothing on disk.
 
-CARD_NAME = "card.json"
 ENGINES_FOLDER = "engines"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
@@ -32,9 +48,10 @@ def verify_files(path: Path, listed: Iterable[FileHash]) -> None:
     """Compare every file of the folder with the list; refuse what differs."""
     entries = tuple(listed)
     for entry in entries:
-        _check_inside(path, entry.path)
         try:
-            found = _sha256(path / entry.path)
+            found = sha256_of(
+                path / entry.path, at_most_bytes=MAX_FILE_BYTES, inside=path
+            )
         except OSError as error:
             raise BundleError(
                 f"bundle {path} is not whole: {entry.path} cannot be read "
@@ -45,11 +62,12 @@ def verify_files(path: Path, listed: Iterable[FileHash]) -> None:
                 f"bundle {path} is damaged: {entry.path} has SHA-256 {found[:12]}..., "
                 f"its card says {entry.sha256[:12]}... Copy it again."
             )
-    unlisted = sorted(set(_present(path)) - {entry.path for entry in entries})
-    if unlisted:
+    known = {entry.path for entry in entries}
+    unlisted = islice((name for name in _present(path) if name not in known), 5)
+    if names := ", ".join(map(repr, unlisted)):
         raise BundleError(
-            f"bundle {path} holds files that its card does not list: "
-            f"{', '.join(unlisted[:5])}. Remove them, or copy the bundle again."
+            f"bundle {path} holds files that its card does not list: {names}. "
+            "Remove them, or copy the bundle again."
         )
 
 
@@ -102,30 +120,33 @@ def move_into_place(draft: Path, folder: Path, *, replace: bool) -> None:
 
 
 def _present(path: Path) -> Iterator[str]:
-    for file in path.rglob("*"):
-        relative = file.relative_to(path)
-        if file.is_file() and relative.parts[0] != ENGINES_FOLDER:
-            if relative.as_posix() != CARD_NAME:
-                yield relative.as_posix()
+    """Yield everything in the folder that is no folder, but what is rtbold's own."""
+    for folder, folders, names in os.walk(path):  # follows no links
+        here = Path(folder)
+        if here == path and ENGINES_FOLDER in folders:
+            folders.remove(ENGINES_FOLDER)
+        links = [name for name in folders if (here / name).is_symlink()]
+        for name in sorted((*names, *links)):
+            relative = (here / name).relative_to(path).as_posix()
+            if relative not in (CARD_NAME, SEAL_NAME):
+                yield relative
 
 
 def _check_inside(path: Path, name: str) -> None:
     pure = PurePosixPath(name)
     plain = all(_NAME.fullmatch(part) for part in pure.parts)
-    if not plain or str(pure) != name or name == CARD_NAME:
+    if not plain or str(pure) != name or name in (CARD_NAME, SEAL_NAME):
         raise BundleError(
             f"the card of {path} lists the file name {name!r}; expected a plain name "
-            "inside the bundle. Do not use this bundle."
+            "inside the bundle. Do not use this bundle: copy it again from where it "
+            "was made."
         )
-
-
-def _sha256(file: Path) -> str:
-    with file.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 SUFFIX = ".rtbold"
 MAX_CARD_BYTES = 4_000_000
+MAX_FILE_BYTES = 4 << 30  # a graph in ONNX has 2 GiB at most
+LOG = logging.getLogger(__name__)
 Place = Literal["path", "subject", "shipped"]
 
 
@@ -136,6 +157,7 @@ class Bundle:
     card: Card
     path: Path
     sha256: str  # of card.json, which holds the hashes of all other files
+    sealed: bool = True  # a seal says that the card is as it was written
 
     def file(self, name: str) -> Path:
         """Return the path of a file that the card lists.
@@ -170,51 +192,97 @@ def shipped_root() -> Path:
 def load(path_or_name: str | Path, *, subject_root: Path | None = None) -> Bundle:
     """Find a bundle by path, then in the subject folder, then among the shipped ones.
 
-    Every file is read and compared with its hash on the card before it is used.
+    Before it is used, its card is compared with the seal, every file with its hash on
+    the card, and what the card says with what can be.
 
     Raises
     ------
     BundleError : nothing found, or what was found is truncated, changed or foreign.
     """
-    path = _find(path_or_name, subject_root)
+    found = verified(_find(path_or_name, subject_root))
+    if not found.sealed:
+        LOG.warning(
+            "bundle %s has no seal, as one from an earlier version of rtbold: nothing "
+            "shows whether its card is as it was written. Make it again, or, where you "
+            "know that it is right, seal it: rtbold models seal %s",
+            found.path,
+            found.path,
+        )
+    return found
+
+
+def verified(path: Path) -> Bundle:
+    """Return the bundle in a folder; see `load`."""
     text = _read_card(path)
     card = parse_card(text, where=str(path / CARD_NAME))
+    for entry in card.files:
+        _check_inside(path, entry.path)
+    sealed = check_seal(path, card, text, needed=_is_shipped(path))
+    check_sense(card, where=str(path / CARD_NAME))
+    _check_copy(path, card, None if sealed else text)
     verify_files(path, card.files)
-    return Bundle(card=card, path=path, sha256=hashlib.sha256(text).hexdigest())
+    names = {entry.path for entry in card.files}
+    if GRAPH_NAME in names:
+        check_graph(path / GRAPH_NAME, card, at_most_bytes=MAX_FILE_BYTES)
+    if CHECK_NAME in names:
+        check_names(path / CHECK_NAME, card)
+    return Bundle(card, path, hashlib.sha256(text).hexdigest(), sealed)
 
 
-def parse_card(text: bytes, *, where: str = CARD_NAME) -> Card:
-    """Decode a card strictly; unknown keys and other formats are refused."""
-    try:
-        declared = msgspec.json.decode(text, type=_Format)
-    except msgspec.MsgspecError as error:
+def card_beside(file: Path, sha256: str) -> Card | None:
+    """Return the card of the bundle that a file is a part of; None: it is of none.
+
+    Parameters
+    ----------
+    sha256 : of the file.
+
+    Raises
+    ------
+    BundleError : there is a card that cannot be read or was changed, or it lists a file
+        of that name which is another.
+    """
+    folder = file.absolute().parent
+    if not os.path.lexists(folder / CARD_NAME):
+        return None
+    text = _read_card(folder)
+    card = parse_card(text, where=str(folder / CARD_NAME))
+    check_seal(folder, card, text, needed=_is_shipped(folder))
+    listed = {entry.path: entry.sha256 for entry in card.files}
+    if sha256 in listed.values():
+        return card
+    if file.name in listed:
         raise BundleError(
-            f"{where} is no bundle card: {error}; expected the JSON that rtbold "
-            "writes. "
-            "Copy the bundle again from where it was made."
-        ) from error
-    if declared.format != CARD_FORMAT:
-        raise BundleError(
-            f"{where} has format {declared.format}, this rtbold reads {CARD_FORMAT}; "
-            "use the rtbold version that wrote it, or export the model again"
+            f"{folder / CARD_NAME} lists a {file.name} of another hash; copy the whole "
+            "bundle again, or move the file out of its folder"
         )
+    return None
+
+
+def seal_bundle(
+    path_or_name: str | Path, *, subject_root: Path | None = None
+) -> Bundle:
+    """Write the seal of a bundle from before there were seals; its card stays.
+
+    Everything that can be checked is. Whether the card is right is for whoever asks.
+
+    Raises
+    ------
+    BundleError : it is sealed already or has lost its seal, see `load`, or the folder
+        cannot be written.
+    """
+    found = verified(_find(path_or_name, subject_root))
+    if found.sealed:
+        raise BundleError(f"{found.path} is sealed already; there is nothing to do")
     try:
-        return msgspec.json.decode(text, type=Card)
-    except msgspec.MsgspecError as error:
+        write_file(found.path / SEAL_NAME, seal_text(_read_card(found.path)))
+    except OSError as error:
+        with suppress(OSError):  # half a seal would be a broken one
+            (found.path / SEAL_NAME).unlink()
         raise BundleError(
-            f"{where} does not follow the card's schema: {error}; "
-            "export the model again with this version of rtbold"
+            f"{found.path} cannot be written to ({error.strerror or error}); copy the "
+            "bundle to a folder of yours and seal it there"
         ) from error
-
-
-class _Format(msgspec.Struct, frozen=True):
-    format: int
-
-
-def card_schema() -> dict[str, object]:
-    """Return the JSON schema of ``card.json``."""
-    schema: dict[str, object] = msgspec.json.schema(Card)
-    return schema
+    return verified(found.path)
 
 
 def write(
@@ -229,7 +297,13 @@ def write(
     Parameters
     ----------
     folder : ``.../NAME.rtbold``; refused if it exists, unless `replace`.
-    contents : file name -> its bytes, or a file to copy. Their hashes go on the card.
+    contents : file name -> its bytes, or a file to copy. Their hashes go on the card,
+        and the card's own hash beside it (`rtbold.bundle.seal`).
+
+    Raises
+    ------
+    BundleError : the name is taken or no bundle's, or `load` would refuse the bundle;
+        nothing is left behind then.
     """
     if folder.suffix != SUFFIX:
         raise BundleError(f"{folder} does not end in {SUFFIX}; name it NAME{SUFFIX}")
@@ -239,15 +313,17 @@ def write(
     draft = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
     try:
         hashes = tuple(write_files(draft, contents))
-        text = msgspec.json.format(
-            msgspec.json.encode(msgspec.structs.replace(card, files=hashes)), indent=1
-        )
+        whole = msgspec.structs.replace(card, files=hashes, sealed=True)
+        check_sense(whole, where=f"the card of {folder}")
+        text = format_card(whole)
         write_file(draft / CARD_NAME, text)
+        write_file(draft / SEAL_NAME, seal_text(text))
         draft.chmod(0o755)
+        written = verified(draft)
         move_into_place(draft, folder, replace=replace)
     finally:
         shutil.rmtree(draft, ignore_errors=True)
-    return load(folder)
+    return dataclasses.replace(written, path=folder)
 
 
 def available(*, subject_root: Path | None = None) -> list[Available]:
@@ -267,15 +343,30 @@ def available(*, subject_root: Path | None = None) -> list[Available]:
         if root is not None and root.is_dir()
         for pattern in patterns
         for path in sorted(root.glob(pattern))
-        if (path / CARD_NAME).is_file() and not path.name.startswith(".")
+        if is_bundle(path) and not path.name.startswith(".")
     ]
+
+
+def is_bundle(path: Path) -> bool:
+    """Whether there is a card in a folder; one that may not be looked into counts."""
+    try:
+        return (path / CARD_NAME).is_file()
+    except OSError:
+        return True  # opening it says what is wrong
 
 
 def _find(path_or_name: str | Path, subject_root: Path | None) -> Path:
     path = Path(path_or_name)
-    if path.is_dir():
-        return path
-    if path.exists():
+    try:
+        if path.is_dir():
+            return path
+        there = path.exists()
+    except OSError as error:
+        raise BundleError(
+            f"{path} cannot be looked at ({error.strerror or error}); expected a "
+            f"folder NAME{SUFFIX} that you may read, or a name of rtbold models list"
+        ) from error
+    if there:
         raise BundleError(
             f"{path} is a file; a bundle is a folder NAME{SUFFIX} "
             f"with {CARD_NAME} in it"
@@ -293,15 +384,40 @@ def _find(path_or_name: str | Path, subject_root: Path | None) -> Path:
 
 
 def _read_card(path: Path) -> bytes:
-    file = path / CARD_NAME
     try:
-        if file.stat().st_size > MAX_CARD_BYTES:
-            raise BundleError(
-                f"{file} is larger than {MAX_CARD_BYTES} bytes; that is no bundle card"
-            )
-        return file.read_bytes()
+        return read_file(path / CARD_NAME, at_most_bytes=MAX_CARD_BYTES, inside=path)
     except OSError as error:
         raise BundleError(
             f"{path} is no bundle: {CARD_NAME} cannot be read "
-            f"({error.strerror or error}); expected a folder that rtbold wrote"
+            f"({error.strerror or error}); expected a folder that rtbold wrote. Copy "
+            "the bundle again from where it was made."
         ) from error
+
+
+def _check_copy(path: Path, card: Card, text: bytes | None) -> None:
+    """Refuse a shipped model under another card; its check windows have no names.
+
+    Parameters
+    ----------
+    text : of the card, where no seal vouches for it.
+    """
+    own = {entry for entry in card.files if entry.path == GRAPH_NAME}
+    for folder in sorted(shipped_root().glob(f"*{SUFFIX}")):
+        try:
+            original = _read_card(folder)
+            shipped = parse_card(original)
+        except BundleError:  # opening that one says so
+            continue
+        if not own & set(shipped.files):
+            continue
+        names = (card.channels, card.rois) == (shipped.channels, shipped.rois)
+        if not names or text not in (None, original):
+            raise BundleError(
+                f"bundle {path} has the model of rtbold's own '{folder.name}', but not "
+                f"its {'card' if names else 'names of channels and ROIs'}: something "
+                f"was exchanged. {COPY_AGAIN}"
+            )
+
+
+def _is_shipped(path: Path) -> bool:
+    return os.path.realpath(path.parent) == os.path.realpath(shipped_root())

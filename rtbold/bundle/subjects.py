@@ -16,7 +16,7 @@ from pathlib import Path
 
 from platformdirs import user_data_path
 
-from rtbold.bundle.store import CARD_NAME, SUFFIX
+from rtbold.bundle.store import SUFFIX, is_bundle
 from rtbold.config import check_label
 from rtbold.errors import BundleError, RtboldError
 
@@ -188,6 +188,6 @@ def _bundles(folder: Path) -> tuple[Path, ...]:
         ((match[1], int(match[2] or 1)), path)
         for path in folder.glob(f"*{SUFFIX}")
         if (match := _NAME.fullmatch(path.name.removesuffix(SUFFIX)))
-        and (path / CARD_NAME).is_file()
+        and is_bundle(path)
     ]
     return tuple(path for _, path in sorted(found))

@@ -92,6 +92,11 @@ MODEL_COMMANDS: Final = {
         "show",
         "Show what a bundle is, what stream it needs, and how it scored.",
     ),
+    "seal": Place(
+        "models",
+        "seal",
+        "Seal a bundle of an earlier version: its card's hash in a file beside it.",
+    ),
     "predict": Place(
         "models",
         "predict",
@@ -151,7 +156,9 @@ def load(module: str, function: str) -> Callable[..., Any]:
 def build_app() -> typer.Typer:
     """Return the typer application with all commands."""
     app = _group(COMMANDS, "Predict fMRI BOLD from EEG, live.", name="rtbold")
-    models = "Model bundles: list, show, predict, import, export, compile, explain."
+    models = (
+        "Model bundles: list, show, seal, predict, import, export, compile, explain."
+    )
     app.add_typer(_group(MODEL_COMMANDS, models), name="models")
     subjects = "Calibrated subjects: list, show, compare."
     app.add_typer(_group(SUBJECT_COMMANDS, subjects), name="subjects")

@@ -31,6 +31,7 @@ def _facts(bundle: "Bundle") -> dict[str, Any]:
     targets = [*card.rois, *([card.contrast.name] if card.contrast else [])]
     return {
         "sha256": bundle.sha256,
+        "sealed": bundle.sealed,
         "architecture": card.architecture,
         "origin": origin.kind,  # "start": has no trained head, cannot run
         "simulated": origin.simulated_lineage and not origin.verdict_on_real_data,

@@ -1,4 +1,4 @@
-"""``rtbold models list | show | predict | import``."""
+"""``rtbold models list | show | seal | predict | import``."""
 
 import datetime
 import json
@@ -83,7 +83,26 @@ def show(
     for line in card_lines(found.card):
         typer.echo(line)
     typer.echo(f"sha256        {found.sha256}")
+    if not found.sealed:
+        typer.echo("seal          none: nothing shows whether the card was changed")
     typer.echo(f"path          {found.path}")
+
+
+def seal(
+    bundle: Annotated[str, typer.Argument(help="Bundle folder or name.")],
+    root: Subjects = None,
+) -> None:
+    """Seal a bundle of an earlier version: its card's hash in a file beside it.
+
+    Only whoever knows that the card is right can say so: compare its SHA-256 with that
+    of a session that went well (`model_sha256` in the recording's settings.json).
+
+    Example: rtbold models seal S01/20261123-101500 --root subjects
+    """
+    from rtbold.bundle import seal_bundle
+
+    sealed = seal_bundle(bundle, subject_root=root)
+    typer.echo(f"{sealed.path}: sealed, sha256 {sealed.sha256}")
 
 
 def predict(

@@ -10,7 +10,9 @@ from pathlib import Path
 
 import numpy as np
 
+from rtbold.arrays import read_npy
 from rtbold.bundle import Bundle, Card, read_check
+from rtbold.disk import open_file
 from rtbold.engine.check import EXACT, deviation, predictions_of, why_refused
 from rtbold.engine.openvino import Model, OpenVinoEngine, open_core
 from rtbold.engine.protocol import check_windows
@@ -19,6 +21,7 @@ from rtbold.errors import ConfigError, DataFileError, EngineError
 from rtbold.messages import Float32Array
 
 SUFFIX = ".onnx"
+MOST_WINDOW_BYTES = 16 << 30  # some 30,000 windows of 32 channels
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,21 +135,21 @@ def read_windows(path: Path, card: Card) -> Float32Array:
     EngineError : another shape or type than the bundle takes.
     """
     try:
-        with path.open("rb") as file:  # numpy leaves it open where it fails
-            windows = np.load(file, allow_pickle=False)
+        with open_file(path, at_most_bytes=MOST_WINDOW_BYTES) as file:
+            if zipfile.is_zipfile(file):
+                raise DataFileError(
+                    f"{path} is an archive of several arrays, expected one NPY array; "
+                    "save it with numpy.save"
+                )
+            file.seek(0)
+            windows = read_npy(file, n_bytes=os.fstat(file.fileno()).st_size)
     except OSError as error:
         raise _unreadable(path, card, error.strerror or "it is cut short") from error
-    except (ValueError, EOFError, zipfile.BadZipFile) as error:
+    except ValueError as error:
         # Without numpy's words: they advise to trust the file.
         raise _unreadable(
             path, card, "no NPY file of plain numbers, or cut short"
         ) from error
-    if not isinstance(windows, np.ndarray):
-        windows.close()
-        raise DataFileError(
-            f"{path} is an archive of several arrays, expected one NPY array; "
-            "save it with numpy.save"
-        )
     check_windows(windows, card)
     if not np.isfinite(windows).all():
         bad = np.argwhere(~np.isfinite(windows).all(axis=2))[0]

@@ -17,10 +17,12 @@ import msgspec
 from platformdirs import user_cache_path
 
 from rtbold.bundle import ENGINES_FOLDER, Bundle, FileHash
+from rtbold.disk import read_file
 from rtbold.errors import ConfigError, EngineError
 
 RECORD_FORMAT = 2  # 1: not judged on disturbed windows
 MAX_RECORD_BYTES = 100_000
+MAX_ENGINE_BYTES = 4 << 30  # of a file that is compiled for one machine
 MODEL_FILE = "model.onnx"
 
 
@@ -159,12 +161,11 @@ def decoded(
     EngineError : what `stale` makes of a file and what is wrong with it.
     """
     try:
-        if path.stat().st_size > MAX_RECORD_BYTES:
-            raise stale(path, f"is larger than {MAX_RECORD_BYTES} bytes")
-        record = msgspec.json.decode(path.read_bytes(), type=kind)
+        text = read_file(path, at_most_bytes=MAX_RECORD_BYTES)
+        record = msgspec.json.decode(text, type=kind)
     except OSError as error:
         raise stale(path, f"cannot be read ({error.strerror or error})") from error
-    except msgspec.MsgspecError as error:
+    except (msgspec.MsgspecError, ValueError, RecursionError) as error:
         raise stale(path, f"is no record of an engine ({error})") from error
     if record.format != wanted_format:
         raise stale(path, f"has format {record.format}, expected {wanted_format}")
@@ -209,7 +210,7 @@ def read_files(folder: Path, record: Record) -> dict[str, bytes]:
     for entry in record.files:
         path = folder / Path(entry.path).name
         try:
-            data = path.read_bytes()
+            data = read_file(path, at_most_bytes=MAX_ENGINE_BYTES)
         except OSError as error:
             raise _stale(path, f"cannot be read ({error.strerror or error})") from error
         sha256 = hashlib.sha256(data).hexdigest()

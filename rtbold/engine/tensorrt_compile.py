@@ -11,7 +11,9 @@ from typing import Protocol
 import msgspec
 
 from rtbold.bundle import Bundle
+from rtbold.disk import read_file
 from rtbold.engine.records import (
+    MAX_ENGINE_BYTES,
     MODEL_FILE,
     decoded,
     differing,
@@ -274,7 +276,7 @@ def read_engine(folder: Path, key: EngineKey) -> bytes:
     if differences := differing(record.key, key):
         raise _stale(path, differences)
     try:
-        engine = path.read_bytes()
+        engine = read_file(path, at_most_bytes=MAX_ENGINE_BYTES)
     except OSError as error:
         raise _stale(path, f"cannot be read ({error.strerror or error})") from error
     if len(engine) != record.size:

@@ -16,6 +16,8 @@ from .recording import (
     NAME as NAME,
     RecordedMarker as RecordedMarker,
     Recording as Recording,
+    check_declared_size as check_declared_size,
+    damage_told as damage_told,
     require as require,
     says_simulated as says_simulated,
 )

@@ -12,6 +12,7 @@ from rtbold.files.recording import (
     ReadOptions,
     RecordedMarker,
     Recording,
+    check_declared_size,
     in_microvolt,
     require,
 )
@@ -26,6 +27,7 @@ def read_eeghdf(path: Path, options: ReadOptions) -> Recording:
     h5py = require("h5py", extra="files", purpose="reading eeghdf")
     try:
         with h5py.File(path, "r") as file:
+            check_declared_size(path, _unpacked_bytes(file))
             return _read(file, options)
     except (OSError, KeyError, ValueError) as error:
         raise DataFileError(
@@ -48,6 +50,17 @@ def _read(file: H5Node, options: ReadOptions) -> Recording:
         channels=in_microvolt(declared, options.unit),
         markers=_markers(record),
     )
+
+
+def _unpacked_bytes(file: H5Node) -> int:
+    """Return the bytes of all that is in the file, as it says."""
+    sizes = [0]
+
+    def add(_: str, item: H5Node) -> None:
+        sizes.append(getattr(item, "nbytes", 0))
+
+    file.visititems(add)
+    return sum(sizes)
 
 
 def _samples(record: H5Node, factors: np.ndarray) -> Float32Array:

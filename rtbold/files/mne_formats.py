@@ -2,6 +2,7 @@
 
 import configparser
 import re
+import struct
 import warnings
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from rtbold.messages import Channel, Float32Array
 
 MneRaw = Any  # mne.io.BaseRaw; MNE carries no types
 _BLOCK_S = 30.0  # float64 of a block at a time, so that long files fit in memory
+_TAG = struct.Struct(">iiii")  # kind, type, bytes, place of the next
 _UNIT_VOLT = 107  # FIFF_UNIT_V of the FIFF tag tables
 
 
@@ -420,6 +422,8 @@ def _check_fdt(path: Path, raw: MneRaw) -> None:
 
 def read_fif(path: Path, options: ReadOptions) -> Recording:
     """Read a raw FIF file; FIF always knows its units."""
+    if path.suffix.lower() == ".fif":
+        _check_fif_tags(path)
     raw, warned = open_raw(
         path,
         "FIF",
@@ -428,3 +432,23 @@ def read_fif(path: Path, options: ReadOptions) -> Recording:
     )
     kinds = raw.get_channel_types()
     return to_recording(path, raw, declared=lambda i: kinds[i], notes=warned)
+
+
+def _check_fif_tags(path: Path) -> None:
+    """Refuse tags that lead back: MNE would follow them for ever."""
+    n_bytes = path.stat().st_size
+    at = 0
+    with path.open("rb") as file:
+        while at + _TAG.size <= n_bytes:
+            file.seek(at)
+            _, _, size, following = _TAG.unpack(file.read(_TAG.size))
+            if following < 0:  # the last one
+                return
+            onward = following or at + _TAG.size + size
+            if size < 0 or onward <= at:
+                raise DataFileError(
+                    f"{path.name} is damaged: the tag at byte {at} has {size} bytes "
+                    f"and leads to byte {onward}, expected one behind it. Copy the "
+                    "file again."
+                )
+            at = onward

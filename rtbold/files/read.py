@@ -5,7 +5,12 @@ from dataclasses import replace
 from pathlib import Path
 
 from rtbold.errors import DataFileError
-from rtbold.files.recording import ReadOptions, Recording, says_simulated
+from rtbold.files.recording import (
+    ReadOptions,
+    Recording,
+    damage_told,
+    says_simulated,
+)
 
 Reader = Callable[[Path, ReadOptions], Recording]
 
@@ -37,8 +42,9 @@ def read_recording(
         raise DataFileError(
             f"{path.name} is empty (0 bytes), expected a recording. Copy it again."
         )
-    recording = reader(path, ReadOptions(stream=stream, unit=unit))
-    _check(path, recording)
+    with damage_told(path, "a recording"):
+        recording = reader(path, ReadOptions(stream=stream, unit=unit))
+        _check(path, recording)
     if says_simulated(path):
         return replace(recording, simulated=True)
     return recording

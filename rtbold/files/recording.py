@@ -1,14 +1,17 @@
 """A recording of EEG, whatever file it comes from: ``read_recording(path)``."""
 
 import json
-from collections.abc import Sequence
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 
 from rtbold.acquire import to_uv_factor
-from rtbold.errors import RtboldError
+from rtbold.disk import read_file
+from rtbold.errors import DataFileError, RtboldError
 from rtbold.messages import (
     Channel,
     ClockOffset,
@@ -16,6 +19,9 @@ from rtbold.messages import (
     FloatArray,
     StreamDescription,
 )
+
+MOST_PACKED = 1000  # bytes out of one byte of a file; EEG packs to a third
+LEAST_UNPACKED_BYTES = 256 << 20  # so much may come out of any file
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,21 +105,56 @@ def require(module: str, *, extra: str, purpose: str) -> ModuleType:
         ) from error
 
 
+@contextmanager
+def damage_told(path: Path, expected: str) -> Iterator[None]:
+    """Turn whatever a damaged file makes a library raise into an error of ours.
+
+    Raises
+    ------
+    DataFileError : something was raised inside that is no error of ours.
+    """
+    try:
+        yield
+    except RtboldError:
+        raise
+    except Exception as error:  # foreign bytes in foreign readers: it may be anything
+        raise DataFileError(
+            f"{path.name} cannot be read ({type(error).__name__}: {error}), expected "
+            f"{expected}. Is it whole? Copy it again."
+        ) from error
+
+
+def check_declared_size(path: Path, n_bytes: int) -> None:
+    """Refuse a file that says it unpacks to far more than it can hold.
+
+    Raises
+    ------
+    DataFileError : it does; reading it would take all memory.
+    """
+    most = max(LEAST_UNPACKED_BYTES, MOST_PACKED * path.stat().st_size)
+    if n_bytes > most:
+        raise DataFileError(
+            f"{path.name} says that it unpacks to {n_bytes} bytes, expected at most "
+            f"{most} of a file of its size. It is damaged: copy it again."
+        )
+
+
 # The note in a folder that its files were simulated.
 #
 # Most file formats have no place to say so, and a twin that passes for a person would
 # give a model a verdict on real data.
 
 NAME = "simulated.json"
+MAX_NOTE_BYTES = 1_000_000
 
 
 def says_simulated(file: Path) -> bool:
     """Whether a note beside `file` says so; one that cannot be understood does."""
     note = file.parent / NAME
-    if not note.is_file():
+    if not os.path.lexists(note):
         return False
     try:
-        facts = json.loads(note.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        facts = json.loads(read_file(note, at_most_bytes=MAX_NOTE_BYTES))
+    except (OSError, ValueError, RecursionError):
         return True
     return not (isinstance(facts, dict) and facts.get("simulated") is False)

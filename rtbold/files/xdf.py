@@ -2,8 +2,9 @@
 
 import io
 import logging
+import re
 import struct
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -28,7 +29,11 @@ from rtbold.messages import ClockOffset, Float32Array, FloatArray, StreamDescrip
 # Layout: the XDF 1.0 specification (github.com/sccn/xdf/wiki/Specifications).
 
 MAGIC = b"XDF:"
-_FILE_HEADER, _STREAM_HEADER, _FOOTER = 1, 2, 6
+_FILE_HEADER, _STREAM_HEADER, _SAMPLES, _FOOTER = 1, 2, 3, 6
+_VALUE_BYTES = {
+    "float32": 4, "double64": 8, "int8": 1, "int16": 2, "int32": 4, "int64": 8,
+    "string": 1,
+}  # fmt: skip
 _TAGS = range(1, 7)
 
 
@@ -57,6 +62,7 @@ def walk(path: Path) -> XdfChunks:
     """
     n_bytes = path.stat().st_size
     stream_xml: dict[int, str] = {}
+    least_bytes: dict[int, int] = {}  # stream id -> of one of its samples
     n_footers = 0
     with path.open("rb") as file:
         if (magic := file.read(4)) != MAGIC:
@@ -80,10 +86,37 @@ def walk(path: Path) -> XdfChunks:
             if tag == _STREAM_HEADER:
                 (stream_id,) = struct.unpack("<I", file.read(4))
                 stream_xml[stream_id] = file.read(length - 6).decode("utf-8", "replace")
+                least_bytes[stream_id] = _least_bytes(stream_xml[stream_id])
+            if tag == _SAMPLES and not _holds(file.read(13), length, least_bytes):
+                raise DataFileError(
+                    f"{path.name} is damaged: the chunk at byte {end} has {length} "
+                    "bytes, expected more for the samples that it counts. Copy it "
+                    "again from where it was recorded."
+                )
             n_footers += tag == _FOOTER
             end = start + length
             file.seek(end)
     return XdfChunks(stream_xml, end, n_bytes, n_footers)
+
+
+def _least_bytes(xml: str) -> int:
+    """Return the fewest bytes that a sample of this stream has in a chunk."""
+    channels = re.search(r"<channel_count>\s*(\d{1,9})", xml)
+    kind = re.search(r"<channel_format>\s*(\w+)", xml)
+    n_channels = int(channels[1]) if channels else 1
+    return 1 + n_channels * _VALUE_BYTES.get(kind[1] if kind else "", 1)
+
+
+def _holds(head: bytes, length: int, least_bytes: Mapping[int, int]) -> bool:
+    """Return whether a chunk of samples is long enough for those it counts.
+
+    pyxdf makes room for all of them before it reads the first.
+    """
+    counted = _read_length(head[4:])
+    if counted is None:
+        return False
+    (stream_id,) = struct.unpack_from("<I", head)
+    return counted[1] * least_bytes.get(stream_id, 1) <= length
 
 
 def _read_length(head: bytes) -> tuple[int, int] | None:

@@ -89,6 +89,13 @@ def _model(run: RunSettings, bundle: Bundle) -> Iterator[Check]:
         f"{len(card.rois)} ROIs, {bundle.sha256[:12]}"
     )
     yield Check("model", "ok", found, must=True)
+    if not bundle.sealed:
+        yield Check(
+            "seal",
+            "warn",
+            "the bundle has none: nothing shows whether its card was changed",
+            "make it again, or rtbold models seal BUNDLE where you know it is right",
+        )
     target = tried(
         "target",
         lambda: f"feedback from {FeedbackSettings.choose(card, run.target).target}",

@@ -11,11 +11,14 @@ from pathlib import Path
 import msgspec
 
 from rtbold.bundle import Bundle
+from rtbold.disk import read_file
 from rtbold.engine import EngineUsed
 from rtbold.errors import DataFileError
 from rtbold.messages import BoldPrediction, Event
 from rtbold.predict import Model, Pipeline, PipelineSettings
 from rtbold.record import EVENTS_NAME, SETTINGS_NAME, SETTINGS_VERSION, session_events
+
+MAX_SETTINGS_BYTES = 100_000_000  # the conversion of 512 channels has some 5 MB
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,11 +74,11 @@ def recorded_engine(path: Path) -> EngineUsed | None:
 def _settings_beside(path: Path) -> _Settings:
     beside = path.with_name(SETTINGS_NAME)
     try:
-        text = beside.read_bytes()
+        text = read_file(beside, at_most_bytes=MAX_SETTINGS_BYTES)
         version = msgspec.json.decode(text, type=_Version).version
         if version == SETTINGS_VERSION:
             return msgspec.json.decode(text, type=_Settings)
-    except (OSError, msgspec.MsgspecError) as error:
+    except (OSError, msgspec.MsgspecError, RecursionError) as error:
         raise DataFileError(
             f"{beside} cannot be read ({error}), expected the settings of the session "
             "beside its event log. Restore it, or move the log away to replay the XDF "

@@ -112,7 +112,7 @@ def cached_read(seed: int, folder: Path) -> Read:
         draft = path.with_suffix(f".{os.getpid()}.part")
         draft.write_bytes(pickle.dumps(bare))
         draft.replace(path)
-    bare = pickle.loads(path.read_bytes())
+    bare = pickle.loads(path.read_bytes())  # noqa: S301 - written above
     return replace(
         bare, fit_features=replace(bare.fit_features, earlier=base().earlier)
     )

@@ -18,7 +18,7 @@ pytest.importorskip("torch")
 import rtbold.calibration.recipe as recipe
 from rtbold.bundle import store as bundle, store as bundle_files
 from rtbold.bundle.card import Cleaning, Lineage
-from rtbold.bundle.check_windows import read_check
+from rtbold.bundle.check_windows import CHECK_NAME, check_names, read_check
 from rtbold.bundle.gates import check_domain
 from rtbold.bundle.subjects import calibrations
 from rtbold.calibration import save as outcome
@@ -28,8 +28,9 @@ from rtbold.calibration.result import summary
 from rtbold.calibration.save import card_of
 from rtbold.cli import main
 from rtbold.engine.opening import open_engine
-from rtbold.errors import RtboldError
+from rtbold.errors import BundleError, RtboldError
 from rtbold.messages import StreamDescription
+from rtbold.models.published.checkpoints import read_checkpoint
 
 ROIS = ("Cuneus", "Putamen", "Heschl's gyrus")
 NOW = datetime.datetime(2026, 11, 23, 12, 0, tzinfo=datetime.UTC)
@@ -95,6 +96,19 @@ def test_the_bundle_says_what_it_is(first):
     assert len(card.intervals.half_width) == len(ROIS)
     assert card.likeness.known
     assert card.likeness.n_windows == card.fitting.n_volumes
+
+
+def test_its_files_say_what_they_are_wherever_they_go(first):
+    """Names stand beside the check windows, where the data came from in the weights."""
+    made = first.bundle
+    assert made.sealed
+    weights = read_checkpoint(made.file("weights.safetensors"))
+    assert weights.simulated
+    assert weights.lineage == made.card.lineage
+    rois = (ROIS[1], ROIS[0], *ROIS[2:])
+    exchanged = msgspec.structs.replace(made.card, rois=rois)
+    with pytest.raises(BundleError, match="other rois than its card names"):
+        check_names(made.file(CHECK_NAME), exchanged)
 
 
 def test_the_summary_counts_volumes_once(first):

@@ -6,10 +6,12 @@ import sys
 import uuid
 from contextlib import contextmanager
 
+import psutil
 import pylsl
 import pytest
 from loop import command, environment
 
+from rtbold.acquire.inlet import MEMORY_BYTES
 from rtbold.errors import RtboldError, StreamMismatch
 
 pytestmark = pytest.mark.integration
@@ -82,7 +84,15 @@ def test_what_cannot_be_read_is_refused_by_its_name(name, acquire, lie, message)
     assert str(caught.value).isprintable()
 
 
-@pytest.mark.heavy
+@pytest.mark.skipif(sys.platform != "linux", reason="no such bound there")
+def test_no_stream_can_take_the_memory_of_the_machine(name, acquire):
+    with sender(name):
+        inlet = psutil.Process(acquire(name, wait_s=20.0).eeg.pid)
+        allowed, _ = inlet.rlimit(psutil.RLIMIT_DATA)
+    assert MEMORY_BYTES < allowed < 2 * MEMORY_BYTES
+
+
+@pytest.mark.long
 def test_twenty_thousand_levels_are_refused_with_a_reason(name, acquire):
     with (
         sender(name, depth=20_000),

@@ -263,6 +263,18 @@ def test_what_is_no_message_is_counted_not_raised(feed, publisher, text):
         ("pred.fb", {"t_trigger": {}}),
         ("pred.fb", {"session": ["a"]}),
         ("hb", {"session": None}),
+        # a text or a truth value is no number, whatever it could be turned into
+        ("pred.fb", {"value": "nan"}),
+        ("pred.fb", {"value": "0.5"}),
+        ("pred.fb", {"value": True}),
+        ("pred.fb", {"z": "1"}),
+        ("pred.fb", {"low": [0]}),
+        ("pred.fb", {"value": 10**400}),
+        ("pred.fb", {"reasons": [1]}),
+        ("pred.fb", {"reasons": 5}),
+        ("hb", {"t_lsl": None}),
+        ("hb", {"t_lsl": 1e300}),
+        ("hb", {"seq": 1.5}),
     ],
 )
 def test_nonsense_in_a_known_schema_is_counted_and_spoils_nothing(

@@ -1,3 +1,5 @@
+import os
+
 import pytest
 
 from rtbold.config import RunSettings
@@ -44,6 +46,22 @@ def test_a_missing_or_broken_file_is_said_so(tmp_path, content):
     file = tmp_path / "session.toml"
     if content is not None:
         file.write_text(content)
+    with pytest.raises(ConfigError, match=r"session\.toml"):
+        RunSettings.build({}, file)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="of Unix")
+@pytest.mark.parametrize("kind", ["pipe", "device", "folder", "nested", "large"])
+def test_a_file_of_settings_that_would_never_end(tmp_path, kind):
+    file = tmp_path / "session.toml"
+    if kind == "pipe":
+        os.mkfifo(file)
+    elif kind == "device":
+        file.symlink_to("/dev/zero")
+    elif kind == "folder":
+        file.mkdir()
+    else:
+        file.write_text("a = " + "[" * (100_000 if kind == "nested" else 2_000_000))
     with pytest.raises(ConfigError, match=r"session\.toml"):
         RunSettings.build({}, file)
 

@@ -178,3 +178,11 @@ def test_a_scan_of_two_senders_is_told_and_not_fitted(crank, stream, what):
     assert [what in text for text in told] == [True, True]
     with pytest.raises(RtboldError, match=f"the {what} came from two senders.*--eeg"):
         crank.scan.result(crank.paths)
+
+
+def test_measured_bold_of_two_senders_is_not_fitted_either(crank):
+    crank = crank()
+    crank.run(until_s=300)
+    crank.scan.came_from_two("measured BOLD")
+    with pytest.raises(RtboldError, match="the measured BOLD came from two senders"):
+        crank.scan.result(crank.paths)

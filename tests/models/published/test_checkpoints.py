@@ -2,6 +2,7 @@
 
 import argparse
 import io
+import os
 import pickle
 import zipfile
 
@@ -156,6 +157,26 @@ def test_missing_file_and_folder(tmp_path):
         read_checkpoint(tmp_path / "none.pth")
     with pytest.raises(CheckpointError, match="is a folder"):
         read_checkpoint(tmp_path)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="of Unix")
+@pytest.mark.parametrize("name", ["x.pth", "x.safetensors"])
+@pytest.mark.parametrize("kind", ["pipe", "device"])
+def test_what_never_ends_is_no_file_of_weights(tmp_path, name, kind):
+    path = tmp_path / name
+    if kind == "pipe":
+        os.mkfifo(path)
+    else:
+        path.symlink_to("/dev/zero")
+    with pytest.raises(CheckpointError, match=f"it is a {kind}"):
+        read_checkpoint(path)
+
+
+def test_a_lineage_that_is_nested_without_end(tmp_path):
+    path = tmp_path / "x.safetensors"
+    save_file(STATE, path, {"rtbold.lineage": "[" * 100_000})
+    with pytest.raises(CheckpointError, match="not as rtbold writes it"):
+        read_checkpoint(path)
 
 
 def test_an_archive_that_unpacks_to_more_than_it_is(tmp_path):

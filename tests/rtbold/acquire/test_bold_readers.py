@@ -191,7 +191,7 @@ def test_a_bad_row_is_told_and_the_next_one_is_read(text, match):
         assert len(rows.feed(b"\t".join([b"7"] * n) + b"\n", NOW_S)) == 1
 
 
-@pytest.mark.parametrize("bad", [b"1\t2\t3\n", b"1\tx\n"])
+@pytest.mark.parametrize("bad", [b"1\t2\t3\n", b"1\tx\n", b"1\r2\t3\n"])
 def test_a_bad_row_still_counts_as_a_volume(bad):
     rows = TableRows()
     rows.feed(b"A\tB\n1\t2\n", NOW_S)
@@ -238,6 +238,10 @@ def test_nan_in_json_is_a_missing_value():
         (b'{"volume": 1.5, "values": {"A": 1}}', "whole number"),
         (b'{"volume": 1, "values": [1, 2]}', "2 values and 0 names"),
         (b"\xff\xfe\x00", "is no volume"),
+        (b"[" * 20_000, "is no volume"),
+        (b'{"volume": true, "values": {"A": 1}}', "is no volume"),
+        (b'{"volume": 1' + b"0" * 400 + b', "values": {"A": 1}}', "is no volume"),
+        (b'{"volume": 1, "values": {"A": 1' + b"0" * 400 + b"}}", "is no volume"),
     ],
 )
 def test_a_bad_line_is_told_and_the_next_one_is_read(line, match):

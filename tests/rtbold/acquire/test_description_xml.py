@@ -22,6 +22,7 @@ from rtbold.acquire.description_xml import (
 )
 from rtbold.acquire.streams import FoundStream
 from rtbold.errors import StreamMismatch
+from rtbold.text import LONGEST_TEXT
 
 
 def xml(*, name="cap", desc="", n="2", rate="500"):
@@ -123,6 +124,12 @@ def test_ten_thousand_channels_are_counted_and_no_eeg():
 def test_empty_labels_are_numbers_and_doubled_ones_stay():
     stream = describe_stream(xml(n="4", desc=channels("", " ", "Cz", "Cz")))
     assert [c.label for c in stream.channels] == ["Ch1", "Ch2", "Cz", "Cz"]
+
+
+def test_a_reference_of_endless_labels_is_cut():
+    labels = "".join(f"<label>A{n}</label>" for n in range(10_000))
+    stream = describe_stream(xml(desc=f"<reference>{labels}</reference>"))
+    assert len(stream.reference) == LONGEST_TEXT
 
 
 FOUND = FoundStream("cap", "EEG", "lab", "s1", "u1", 500.0, 2, "float32")

@@ -1,4 +1,5 @@
 import io
+import json
 
 import msgspec
 import numpy as np
@@ -121,3 +122,66 @@ def test_cards_without_the_new_fields_still_load():
     found = bundle.parse_card(msgspec.json.encode(old))
     assert (found.check.windows, found.check.n) == ("none", 0)
     assert found.reduced_tolerance == 0.1
+
+
+def named(card=None, **names):
+    card = card or tiny_card()
+    return pack(
+        windows(), answer, **{"channels": card.channels, "rois": card.rois, **names}
+    )
+
+
+def exchanged(names, i=3, j=2):
+    names = list(names)
+    names[i], names[j] = names[j], names[i]
+    return tuple(names)
+
+
+def test_names_of_channels_and_rois_come_back():
+    assert len(unpack(named(), tiny_card())) == 5
+
+
+@pytest.mark.parametrize(
+    ("card", "words"),
+    [
+        (
+            tiny_card(channels=exchanged(tiny_card().channels)),
+            "other channels than its card names: number 3 is 'F7' there and 'F3'",
+        ),
+        (
+            tiny_card(rois=exchanged(tiny_card().rois, 0, 1)),
+            'other rois than its card names: number 1 is "Heschl\'s gyrus" there',
+        ),
+        (tiny_card(channels=(*tiny_card().channels[:18], "OZ")), "'O2' there and 'OZ'"),
+        (tiny_card(channels=tiny_card().channels[:18]), "'O2' there and None"),
+    ],
+)
+def test_exchanged_names_are_found_by_the_check_windows(card, words, tmp_path):
+    with pytest.raises(BundleError) as caught:
+        unpack(named(), card)
+    assert words in str(caught.value)
+
+
+@pytest.mark.parametrize("what", ["channels", "rois"])
+def test_exchanged_names_are_found_when_a_bundle_without_a_seal_is_opened(
+    tmp_path, what
+):
+    made = write_tiny(tmp_path)
+    contents = {"model.onnx": made.file("model.onnx"), CHECK_NAME: named()}
+    bundle.write(tmp_path / "c.rtbold", made.card, contents)
+    path = tmp_path / "c.rtbold"
+    (path / "card.json.sha256").unlink()
+    fields = json.loads((path / "card.json").read_text("utf-8"))
+    del fields["sealed"]
+    (path / "card.json").write_text(json.dumps(fields), "utf-8")
+    assert len(read_check(bundle.load(path))) == 5
+    fields[what] = exchanged(fields[what], 0, 1)
+    (path / "card.json").write_text(json.dumps(fields), "utf-8")
+    with pytest.raises(BundleError, match=f"other {what} than its card names"):
+        bundle.load(path)
+
+
+@pytest.mark.parametrize("what", ["channels", "rois"])
+def test_names_of_another_number_are_refused(what):
+    with pytest.raises(ConfigError, match="1 names were given"):
+        named(**{what: ("CZ",)})

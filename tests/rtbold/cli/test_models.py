@@ -1,6 +1,7 @@
 """``rtbold models list | show | predict`` through the real command line."""
 
 import json
+import os
 import re
 
 import numpy as np
@@ -21,6 +22,7 @@ def run():
     app = typer.Typer()
     app.command("list")(models.list_models)
     app.command("show")(models.show)
+    app.command("seal")(models.seal)
     app.command("predict")(models.predict)
 
     def run(*words):
@@ -52,6 +54,21 @@ def test_show_says_what_it_is_and_needs(run, tiny_bundle):
     text = run("show", tiny_bundle.path).stdout
     for words in ("simulated", "average", "2.1 s", "FP1 FP2", tiny_bundle.sha256):
         assert words in text
+
+
+def test_a_bundle_of_an_earlier_version_is_shown_to_have_no_seal_and_sealed(
+    run, tiny_bundle
+):
+    assert "seal" not in run("show", tiny_bundle.path).stdout
+    fields = json.loads((tiny_bundle.path / "card.json").read_text("utf-8"))
+    del fields["sealed"]
+    (tiny_bundle.path / "card.json").write_text(json.dumps(fields), "utf-8")
+    (tiny_bundle.path / "card.json.sha256").unlink()
+    assert "seal          none" in run("show", tiny_bundle.path).stdout
+    assert "sealed, sha256 " in run("seal", tiny_bundle.path).stdout
+    assert "seal" not in run("show", tiny_bundle.path).stdout
+    with pytest.raises(BundleError, match="sealed already"):
+        run("seal", tiny_bundle.path)
 
 
 def test_show_says_what_stands_between_a_bundle_and_a_session(tiny_bundle):
@@ -168,6 +185,27 @@ def test_files_that_are_no_arrays(run, tiny_bundle, tmp_path):
     ):
         with pytest.raises(DataFileError, match=words):
             run("predict", tiny_bundle.path, "--windows", path, "--out", out)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="of Unix")
+@pytest.mark.parametrize("kind", ["pipe", "device", "folder", "terabyte"])
+def test_windows_that_would_never_end(run, tiny_bundle, tmp_path, kind):
+    path = tmp_path / "W.npy"
+    if kind == "pipe":
+        os.mkfifo(path)
+    elif kind == "device":
+        path.symlink_to("/dev/zero")
+    elif kind == "folder":
+        path.mkdir()
+    else:
+        said = {"descr": "<f4", "fortran_order": False, "shape": (10**8, 19, 3200)}
+        with path.open("wb") as file:
+            np.lib.format.write_array_header_1_0(file, said)
+    with pytest.raises(DataFileError, match="cannot be read"):
+        run(
+            *("predict", tiny_bundle.path, "--windows", path),
+            *("--out", tmp_path / "O.npy"),
+        )
 
 
 def test_truncated_file(run, tiny_bundle, windows, tmp_path):

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import typer
+from msgspec.structs import replace
 from typer.testing import CliRunner
 
 pytest.importorskip("torch")
@@ -14,6 +15,8 @@ pytest.importorskip("matplotlib")
 pytest.importorskip("mne")
 pytest.importorskip("pybv")
 
+from rtbold.bundle.card import Cleaning, Origin
+from rtbold.bundle.store import load, write
 from rtbold.cli import models_explain
 from rtbold.errors import (
     BundleError,
@@ -146,18 +149,15 @@ def test_a_package_that_is_missing(run, recording, monkeypatch):
 
 
 def test_a_bundle_of_a_named_chain_says_what_it_wants_and_takes_it(run, recording):
-    import shutil
-
-    from rtbold.bundle.store import load
-
-    shipped = load("demo-ridge").path
-    shutil.copytree(shipped, "chain.rtbold", ignore=shutil.ignore_patterns("engines"))
-    card = Path("chain.rtbold/card.json")
-    facts = json.loads(card.read_text())
-    facts["cleaning"] = {"mode": "online", "software": "RecView"}
-    facts["origin"] = {"kind": "subject", "simulated_lineage": False}
-    facts["scanner"] = "inside_running"
-    card.write_text(json.dumps(facts))
+    shipped = load("demo-ridge")
+    card = replace(
+        shipped.card,
+        cleaning=Cleaning(mode="online", software="RecView"),
+        origin=Origin(kind="subject", simulated_lineage=False),
+        scanner="inside_running",
+    )
+    files = {entry.path: shipped.file(entry.path) for entry in card.files}
+    write(Path("chain.rtbold"), card, files)
     quick = ("--windows", 8, "--method", "occlusion")
     words = ("chain.rtbold", recording, *ALLOWED, *quick)
     with pytest.raises(DomainRefused, match="--cleaning online:RecView"):

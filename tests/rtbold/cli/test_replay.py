@@ -1,6 +1,7 @@
 """Which engine ``rtbold replay`` takes."""
 
 import json
+import os
 
 import msgspec
 import pytest
@@ -118,6 +119,22 @@ def test_a_session_of_before_engines_were_kept_runs_in_float32(recorded, bundle)
 def test_settings_that_are_gone(recorded, bundle):
     file = recorded(name="openvino", precision="f32", n_threads=1)
     file.with_name("settings.json").unlink()
+    with pytest.raises(DataFileError, match=r"settings\.json cannot be read"):
+        opened(file, bundle)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="of Unix")
+@pytest.mark.parametrize("kind", ["pipe", "device", "nested"])
+def test_settings_that_would_never_end(recorded, bundle, kind):
+    file = recorded(name="openvino", precision="f32", n_threads=1)
+    beside = file.with_name("settings.json")
+    beside.unlink()
+    if kind == "pipe":
+        os.mkfifo(beside)
+    elif kind == "device":
+        beside.symlink_to("/dev/zero")
+    else:
+        beside.write_text('{"pipeline": ' + "[" * 100_000)
     with pytest.raises(DataFileError, match=r"settings\.json cannot be read"):
         opened(file, bundle)
 

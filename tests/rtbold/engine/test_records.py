@@ -1,5 +1,7 @@
 """Records of compiled models: bound to bundle, graph, OpenVINO, CPU and precision."""
 
+import os
+
 import msgspec
 import pytest
 from bundles import write_tiny
@@ -152,3 +154,38 @@ def test_engines_of_a_read_only_bundle_lie_in_the_users_cache(
     folder = engines_folder(tiny_bundle)
     assert folder == tmp_path / "rtbold" / "engines" / tiny_bundle.sha256[:16]
     assert not folder.exists()  # asking writes nothing
+
+
+def in_place_of(file, kind):
+    """Put what never ends, or would fill the memory, where a file was."""
+    file.unlink(missing_ok=True)
+    if kind == "pipe":
+        os.mkfifo(file)
+    elif kind == "device":
+        file.symlink_to("/dev/zero")
+    elif kind == "folder":
+        file.mkdir()
+    else:
+        file.write_bytes(b"[" * 90_000)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="of Unix")
+@pytest.mark.parametrize("kind", ["pipe", "device", "folder", "nested"])
+def test_what_lies_in_a_records_place_does_not_count_and_does_not_hang(
+    record, tmp_path, kind
+):
+    write_record(tmp_path, record, {"m.bin": b"weights"})
+    in_place_of(record_path(tmp_path, "int8"), kind)
+    with pytest.raises(StaleRecord, match="compile again"):
+        find_record(tmp_path, record.key)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="of Unix")
+@pytest.mark.parametrize("kind", ["pipe", "device", "folder", "nested"])
+def test_what_lies_in_a_files_place_does_not_count_and_does_not_hang(
+    record, tmp_path, kind
+):
+    write_record(tmp_path, record, {"m.bin": b"weights"})
+    in_place_of(tmp_path / "m.bin", kind)
+    with pytest.raises(StaleRecord, match="compile again"):
+        read_files(tmp_path, read_record(tmp_path, record.key))

@@ -1,3 +1,5 @@
+import os
+
 import numpy as np
 import pytest
 
@@ -13,11 +15,25 @@ from rtbold.files.recording import NAME, says_simulated
         ("{}", True),
         ("[]", True),
         ("not JSON", True),
+        ("[" * 100_000, True),
     ],
 )
 def test_a_note_that_is_not_understood_counts(tmp_path, text, expected):
     (tmp_path / NAME).write_text(text, encoding="utf-8")
     assert says_simulated(tmp_path / "eeg.vhdr") is expected
+
+
+@pytest.mark.skipif(os.name == "nt", reason="of Unix")
+@pytest.mark.parametrize("kind", ["pipe", "device", "folder", "gone"])
+def test_what_lies_in_the_notes_place_counts_and_does_not_hang(tmp_path, kind):
+    note = tmp_path / NAME
+    if kind == "pipe":
+        os.mkfifo(note)
+    elif kind == "folder":
+        note.mkdir()
+    else:
+        note.symlink_to("/dev/zero" if kind == "device" else "nothing")
+    assert says_simulated(tmp_path / "eeg.vhdr")
 
 
 def test_without_a_note_nothing_is_said(tmp_path):

@@ -1,6 +1,7 @@
 """Everything that is opened, with streams that are made up and a clock that is told."""
 
 import itertools
+import json
 import os
 import sys
 import threading
@@ -120,6 +121,19 @@ def look(world, root, *, model="tiny", **changes):
 
 def failed(checks):
     return {name for name, check in checks.items() if check.state == "fail"}
+
+
+def test_a_bundle_without_a_seal_is_warned_of(world, root, tmp_path):
+    made = write_tiny(tmp_path)
+    fields = json.loads((made.path / "card.json").read_text("utf-8"))
+    del fields["sealed"]
+    (made.path / "card.json").write_text(json.dumps(fields), "utf-8")
+    (made.path / "card.json.sha256").unlink()
+    checks, _ = look(world, tmp_path)
+    assert failed(checks) == set()
+    assert checks["seal"].state == "warn"
+    assert "rtbold models seal" in checks["seal"].advice
+    assert "seal" not in look(world, root)[0]
 
 
 def test_all_is_well(world, root):

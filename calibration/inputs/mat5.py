@@ -1,0 +1,70 @@
+"""Read a MAT file in a process of its own: scipy's reader can crash on damaged ones.
+
+python -m rtbold.calibration.inputs.mat5 FILE.mat OUT.npz
+"""
+
+import subprocess
+import sys
+import tempfile
+from contextlib import suppress
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+
+from rtbold.errors import DataFileError
+
+LIMIT_S: Final = 300.0
+MEMORY_BYTES: Final = 8 << 30
+
+
+def in_child(path: Path) -> dict[str, np.ndarray]:
+    """Return the arrays of numbers in a MAT file of version 4 to 7.2, by name.
+
+    Raises
+    ------
+    DataFileError : it is none, or the reader did not survive it.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        out = Path(folder) / "held.npz"
+        command = [sys.executable, "-m", __name__, str(path.resolve()), str(out)]
+        try:
+            done = subprocess.run(
+                command, capture_output=True, text=True, timeout=LIMIT_S, check=False
+            )
+        except subprocess.TimeoutExpired as error:
+            raise _unreadable(path, f"it took over {LIMIT_S:g} s") from error
+        if done.returncode:
+            said = done.stderr.strip().splitlines()
+            raise _unreadable(path, said[-1] if said else "its reader crashed")
+        with np.load(out, allow_pickle=False) as arrays:
+            names = arrays["names"].tolist()
+            return {name: arrays[f"arr_{i}"] for i, name in enumerate(names)}
+
+
+def _unreadable(path: Path, why: str) -> DataFileError:
+    return DataFileError(
+        f"{path.name} cannot be read as MAT ({why}), expected a file that MATLAB "
+        "saved. Save it again."
+    )
+
+
+def main(source: str, out: str) -> None:
+    """Write the arrays of numbers in `source` as NPZ."""
+    from scipy.io import loadmat
+
+    with suppress(ImportError):  # Windows has no such limit
+        import resource
+
+        resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
+    held = loadmat(source, appendmat=False, verify_compressed_data_integrity=True)
+    arrays = {
+        name: array
+        for name, array in held.items()
+        if getattr(getattr(array, "dtype", None), "kind", "") in "fiu"
+    }
+    np.savez(out, *arrays.values(), names=np.array(list(arrays)))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
