@@ -7,7 +7,9 @@ there are any) lives in a process of its own, which a supervisor starts again.
 import threading
 from collections import deque
 from dataclasses import dataclass, field, replace
-from typing import Literal
+from typing import Literal, TypeGuard
+
+import numpy as np
 
 from rtbold.acquire.describe import to_uv_factor
 from rtbold.acquire.frames import (
@@ -38,6 +40,7 @@ from rtbold.text import printable
 
 # The bounded queue between the inlet readers and the session's loop.
 
+GATHERED_S = 0.05  # samples that come within it are given as one chunk
 EVENTS_MAX = 20_000  # of all kinds; a session that takes none for minutes is stuck
 
 
@@ -67,7 +70,11 @@ class EventQueue:
     def put(self, event: Event) -> None:
         """Append `event`, and drop the oldest samples beyond the bound."""
         with self._arrived:
-            self._events.append(event)
+            last = self._events[-1] if self._events else None
+            if isinstance(event, EegChunk) and _continues(last, event):
+                self._events[-1] = _joined(last, event)
+            else:
+                self._events.append(event)
             self._n_samples += _samples(event)
             while self._n_samples > self._samples_max:
                 self._drop_oldest_samples()
@@ -77,15 +84,25 @@ class EventQueue:
                 self.n_dropped += dropped
             self._arrived.notify()
 
-    def take(self, timeout_s: float) -> list[Event]:
-        """Return and remove everything; wait up to `timeout_s` for the first event."""
+    def take(self, timeout_s: float, *, gather: bool = False) -> list[Event]:
+        """Return and remove everything; wait up to `timeout_s` for the first event.
+
+        Parameters
+        ----------
+        gather : samples alone can wait: they are given together after `timeout_s`.
+        """
         with self._arrived:
-            if not self._events and timeout_s > 0:
-                self._arrived.wait_for(lambda: bool(self._events), timeout_s)
+            if timeout_s > 0:
+                enough = self._urgent if gather else lambda: bool(self._events)
+                self._arrived.wait_for(enough, timeout_s)
             events = list(self._events)
             self._events.clear()
             self._n_samples = 0
             return events
+
+    def _urgent(self) -> bool:
+        """Whether there is anything but samples."""
+        return any(not isinstance(event, EegChunk) for event in self._events)
 
     def _drop_oldest_samples(self) -> None:
         """Put one overflow mark in the place of the oldest chunk."""
@@ -101,6 +118,26 @@ class EventQueue:
             self._events[at] = Discontinuity("overflow", n)
         self._n_samples -= n
         self.n_dropped += n
+
+
+def _continues(before: Event | None, chunk: EegChunk) -> TypeGuard[EegChunk]:
+    """Return whether two chunks are one piece that is short enough to be one chunk."""
+    return (
+        isinstance(before, EegChunk)
+        and before.index + before.data_uv.shape[1] == chunk.index
+        and abs(float(chunk.t_lsl_s[-1] - before.t_lsl_s[0])) < GATHERED_S
+        and chunk.t_arrived_s - before.t_arrived_s < GATHERED_S
+        and len(before.data_uv) == len(chunk.data_uv)
+    )
+
+
+def _joined(before: EegChunk, chunk: EegChunk) -> EegChunk:
+    return EegChunk(
+        np.concatenate([before.data_uv, chunk.data_uv], axis=1),
+        np.concatenate([before.t_lsl_s, chunk.t_lsl_s]),
+        chunk.t_arrived_s,
+        before.index,
+    )
 
 
 def _samples(event: Event) -> int:
@@ -121,7 +158,7 @@ class AcquisitionSettings:
     unit: str | None = None  # --unit, overrides what the stream says
     reference: str | None = None  # --reference, likewise
     trigger: TriggerSource | None = None
-    poll_s: float = 0.04  # how often the inlet process looks for samples
+    rest_s: float = 0.01  # of the inlet process, after samples came
     queue_s: float = 30.0  # samples held for a slow session; then the oldest go
 
     def __post_init__(self) -> None:
@@ -311,12 +348,16 @@ class Acquisition:
         assert self.description is not None  # settled without a fault
         return self.description
 
-    def events(self, timeout_s: float = 0.0) -> list[Event]:
+    def events(self, timeout_s: float = 0.0, *, gather: bool = False) -> list[Event]:
         """Return all events that wait, in order of arrival.
 
         Waits up to `timeout_s` for the first one; an empty list if none came.
+
+        Parameters
+        ----------
+        gather : samples alone can wait for the whole of `timeout_s`: nothing is due.
         """
-        return self._queue.take(timeout_s)
+        return self._queue.take(timeout_s, gather=gather)
 
     @property
     def refused(self) -> RtboldError | None:
@@ -387,7 +428,7 @@ def _orders(settings: AcquisitionSettings) -> list[Order]:
         reference=settings.reference,
         trigger_channel=in_stream.channel if in_stream else None,
         trigger_label=in_stream.label if in_stream else None,
-        poll_s=settings.poll_s,
+        rest_s=settings.rest_s,
     )
     if not isinstance(trigger, TriggerStream):
         return [eeg]

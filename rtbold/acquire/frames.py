@@ -44,7 +44,7 @@ class Order:
     reference: str | None = None
     trigger_channel: str | None = None
     trigger_label: str | None = None
-    poll_s: float = 0.04
+    rest_s: float = 0.01
     next_index: int = 0
     known: KnownStream | None = None
 

@@ -26,6 +26,7 @@ from rtbold.messages import EegChunk, StreamChanged, StreamDescription
 
 BUFFER_S = 60  # held by liblsl while the session does not read
 PULL_S = 0.5  # longest chunk, as in a backlog
+WAIT_S = 0.1  # for a sample; what else the loop does must not wait longer
 STALL_S = 1.0
 REOPEN_S = 2.5  # a half-open connection does not come back by itself in time
 _DTYPES = {"float32": "f4", "double64": "f8", "int64": "i8", "int32": "i4",
@@ -123,7 +124,6 @@ class EegInlet:
     def _pull_all(self, opened: OpenEeg) -> None:
         """Pull until the stream must be opened again, or another one."""
         flow = Flow(self._clock())
-        due_s = self._clock()
         try:
             while True:
                 n_samples = self._pull(opened)
@@ -135,19 +135,24 @@ class EegInlet:
                     self._stall(opened)
                 if step == "reopen" or self._finder.leaves(quiet=flow.stalled):
                     break
-                due_s = max(due_s + self._order.poll_s, now_s)
-                self._outbox.sleep(due_s - now_s)
+                # Samples wake this loop; it rests so that single ones come together
+                self._outbox.sleep(self._order.rest_s)
         finally:
             opened.offsets.close()
         if self._connected:
             self._set_connected("lost")
 
     def _pull(self, opened: OpenEeg) -> int:
-        """Send what has arrived; return the number of samples."""
+        """Wait for samples and send all that are there; return their number."""
         buffer = opened.reading.buffer
         _, stamps = opened.inlet.pull_chunk(
-            timeout=0.0, max_samples=len(buffer), dest_obj=buffer
+            timeout=WAIT_S, max_samples=1, dest_obj=buffer[:1]
         )
+        if stamps:
+            _, more = opened.inlet.pull_chunk(
+                timeout=0.0, max_samples=len(buffer) - 1, dest_obj=buffer[1:]
+            )
+            stamps += more
         n_samples = len(stamps)
         if n_samples == 0:
             self._tell_offset(opened)

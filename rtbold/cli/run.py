@@ -24,13 +24,14 @@ def run(asked: RequestedRun) -> None:
     from rtbold.acquire import LslClock
     from rtbold.bundle import default_root, newest
     from rtbold.cli.process import SessionLog
-    from rtbold.session import open_session
+    from rtbold.session import open_session, raise_priority
 
     settings = asked.settings
     subject_root = asked.root or default_root()
     if settings.subject and not settings.model:
         typer.echo(f"model: {newest(subject_root, settings.subject)}", err=True)
     _end_in_order_on_signals()
+    priority = raise_priority()  # before the inlets start: they inherit it
     with (
         SessionLog() as log,
         open_session(
@@ -43,7 +44,7 @@ def run(asked: RequestedRun) -> None:
         _stop_on_signals(session)
         if session.recording is not None:
             log.write_beside(session.recording.paths.log)
-        summary = session.run(settings.duration_s)
+        summary = session.run(settings.duration_s, priority=priority)
     typer.echo(_sentence(summary), err=True)
     if summary.truth:
         typer.echo(summary.truth, err=True)

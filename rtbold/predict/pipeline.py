@@ -202,6 +202,11 @@ class Pipeline:
                 self._command(event)
         return self._predict_due()
 
+    @property
+    def waits(self) -> bool:
+        """Whether a TR is due whose samples have not all come: each of them counts."""
+        return bool(self._due)
+
     def _chunk(self, chunk: EegChunk) -> list[BoldPrediction]:
         """Condition samples block by block; predict each tick whose window is there."""
         self._next_source = chunk.index + chunk.data_uv.shape[1]

@@ -1,3 +1,4 @@
+from .machine import raise_priority as raise_priority
 from .open import (
     UNNAMED_SUBJECT as UNNAMED_SUBJECT,
     acquisition_settings as acquisition_settings,

@@ -43,6 +43,7 @@ from rtbold.publish import (
     pred_roi,
 )
 from rtbold.record import RecordingRun
+from rtbold.session.machine import OwnGarbage
 from rtbold.session.truth import LiveTruth
 from rtbold.session.views import StreamFacts, Views, Watch, other_senders
 
@@ -169,6 +170,7 @@ class Session:
         self._commands = commands
         self._clock = clock
         self._views = Views(parts.pipeline, parts.bundle.card)
+        self._garbage = OwnGarbage()
         self._stopping = False
         self._paused = False
         self._last_status: tuple[Status, tuple[Reason, ...]] | None = None
@@ -202,10 +204,26 @@ class Session:
         """End the loop at its next turn; safe from a signal handler."""
         self._stopping = True
 
-    def run(self, duration_s: float | None = None) -> SessionSummary:
-        """Loop until `duration_s` is over, or a STOP, or `stop`."""
+    def run(
+        self, duration_s: float | None = None, *, priority: str = ""
+    ) -> SessionSummary:
+        """Loop until `duration_s` is over, or a STOP, or `stop`.
+
+        Parameters
+        ----------
+        priority : what came of asking for a higher one (`raise_priority`).
+        """
         name, runs_on = self._parts.bundle.card.name, self._parts.model.runs_on
         self._say("info", f"model {name!r} runs on {runs_on}")
+        if priority:
+            self._say("info", priority)
+        with self._garbage:
+            self._loop(duration_s)
+        if self._parts.truth is not None:
+            self.summary.truth = self._parts.truth.pairs.after_run()
+        return self.summary
+
+    def _loop(self, duration_s: float | None) -> None:
         begun_s = due_s = self._clock.now_s()
         self._push(TimePassed(begun_s))  # so that what has queued up shows its age
         while not self._stopping:
@@ -218,16 +236,14 @@ class Session:
                 due_s = max(due_s + TIME_PASSES_EVERY_S, now_s)
             if duration_s is not None and now_s - begun_s >= duration_s:
                 break
-        if self._parts.truth is not None:
-            self.summary.truth = self._parts.truth.pairs.after_run()
-        return self.summary
 
     def _pull(self, until_s: float) -> Iterator[Event]:
         """Yield what operators and streams have sent; wait for it up to `until_s`."""
         while not self._commands.empty():
             yield from self._command(self._commands.get())
         timeout_s = max(until_s - self._clock.now_s(), 0.0)
-        for event in self._parts.acquisition.events(timeout_s):
+        gather = not self._parts.pipeline.waits
+        for event in self._parts.acquisition.events(timeout_s, gather=gather):
             yield from self._gate(event)
         if self._parts.truth is not None:
             yield from self._parts.truth.source.volumes()
@@ -268,6 +284,7 @@ class Session:
         if self._parts.truth is not None:
             self._parts.truth.pairs.predicted(prediction)
         self._note(prediction, fb.age_ms)
+        self._garbage.collect()  # the next one is a TR away
 
     def _note(self, prediction: BoldPrediction, age_ms: float) -> None:
         """Count, and say when the status has changed."""

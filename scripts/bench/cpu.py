@@ -20,7 +20,7 @@ from rtbold.acquire.acquisition import AcquisitionSettings
 
 ROLES = Path(__file__).with_name("roles.py")
 READY_LIMIT_S = 60.0
-OUR_POLL_S = AcquisitionSettings().poll_s
+OUR_POLL_S = AcquisitionSettings().rest_s
 SLOW_POLL_S = 0.2  # where StreamLSL is at its cheapest; nothing live would wait so long
 
 

@@ -42,6 +42,7 @@ class Running:
     loop: Process
     loop_log: IO[bytes]
     address: str  # of the feed
+    stream: str  # of the twin's EEG
 
 
 def start_session(stack: ExitStack, plan: SessionPlan) -> Running:
@@ -58,7 +59,7 @@ def start_session(stack: ExitStack, plan: SessionPlan) -> Running:
         "--tr", f"{plan.tr_s:g}", "--duration", f"{plan.duration_s:g}",
         "--wait", "240", "--port", str(port), "--control-port", str(control_port),
     ])  # fmt: skip
-    return Running(*twin, *loop, f"tcp://127.0.0.1:{port}")
+    return Running(*twin, *loop, f"tcp://127.0.0.1:{port}", f"{name}-eeg")
 
 
 def start(stack: ExitStack, arguments: Sequence[str]) -> tuple[Process, IO[bytes]]:

@@ -106,7 +106,7 @@ def highpass(name: str, poll_s: float) -> None:
     state = np.zeros((len(sos), len(CAP_64), 2))
     ring = Ring(len(CAP_64), round(BUFFER_S * RATE_HZ))
     acquisition = Acquisition(
-        AcquisitionSettings(query=StreamQuery(name=name), wait_s=WAIT_S, poll_s=poll_s)
+        AcquisitionSettings(query=StreamQuery(name=name), wait_s=WAIT_S, rest_s=poll_s)
     )
     acquisition.start()
     try:
@@ -130,13 +130,14 @@ def loop(name: str, poll_s: float) -> None:
     count, clock = Count(), LslClock()
     pipeline = null_pipeline()
     acquisition = Acquisition(
-        AcquisitionSettings(query=StreamQuery(name=name), wait_s=WAIT_S, poll_s=poll_s)
+        AcquisitionSettings(query=StreamQuery(name=name), wait_s=WAIT_S, rest_s=poll_s)
     )
     acquisition.start()
     due_s = clock.now_s()
     try:
         while not count.ended.is_set():
-            for event in acquisition.events(max(due_s - clock.now_s(), 0.0)):
+            timeout_s, gather = max(due_s - clock.now_s(), 0.0), not pipeline.waits
+            for event in acquisition.events(timeout_s, gather=gather):
                 pipeline.push(event)
                 if isinstance(event, EegChunk):
                     count.add(event.data_uv.shape[1])
