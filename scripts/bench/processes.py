@@ -10,6 +10,7 @@ import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from pathlib import Path
 from typing import IO
 
 import numpy as np
@@ -31,6 +32,7 @@ class SessionPlan:
     rate_hz: float = 1000.0
     tr_s: float = 2.1
     seed: int = 5000
+    record: Path | None = None  # where the session is recorded
 
 
 @dataclass(frozen=True)
@@ -53,11 +55,13 @@ def start_session(stack: ExitStack, plan: SessionPlan) -> Running:
         "--tr", f"{plan.tr_s:g}", "--duration", f"{plan.duration_s + SPARE_S:g}",
         "--name", name, "--wait-for-consumers", "60",
     ])  # fmt: skip
+    recorded = [] if plan.record is None else ["--record", str(plan.record)]
     loop = start(stack, [
         "run", "--model", plan.model, "--stream", f"{name}-eeg",
         "--trigger-stream", f"{name}-markers", "--trigger", "R128",
         "--tr", f"{plan.tr_s:g}", "--duration", f"{plan.duration_s:g}",
         "--wait", "240", "--port", str(port), "--control-port", str(control_port),
+        *recorded,
     ])  # fmt: skip
     return Running(*twin, *loop, f"tcp://127.0.0.1:{port}", f"{name}-eeg")
 

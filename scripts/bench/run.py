@@ -20,7 +20,7 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 import pages
 from runner import Figures, Suite
 
-from bench import budget, cpu, gui, latency, micro, models, precision, sizes
+from bench import budget, cpu, gui, latency, micro, models, precision, sizes, soak
 
 MODELS_S = 270.0  # `models` ends within five minutes, closing included
 ARCHITECTURES = "every architecture"
@@ -83,6 +83,11 @@ def of_gui(options: argparse.Namespace) -> Figures:
     return gui.measure(gui.GuiPlan())
 
 
+def of_soak(options: argparse.Namespace) -> Figures:
+    """Run a session with everything beside it and faults at random from a seed."""
+    return soak.run(soak.SoakPlan(options.minutes, seed=options.seed))
+
+
 SUITE = Suite(
     "bench_",
     {
@@ -91,6 +96,7 @@ SUITE = Suite(
         "stages": of_stages,
         "models": of_models,
         "gui": of_gui,
+        "soak": of_soak,
     },
 )
 
@@ -99,6 +105,7 @@ def parse(given: Sequence[str]) -> argparse.Namespace:
     """Read the command line."""
     parser = SUITE.parser(__doc__)
     parser.add_argument("--minutes", type=float, default=30.0, help="of the session")
+    parser.add_argument("--seed", type=int, default=1, help="soak: which faults")
     parser.add_argument("--model", default="demo", help="bundle: a name or a path")
     parser.add_argument("--rate", type=float, default=1000.0, help="of the twin, Hz")
     parser.add_argument("--seconds", type=float, default=60.0, help="cpu: per repeat")
