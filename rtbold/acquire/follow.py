@@ -86,6 +86,9 @@ FORGET_S = 3.0  # a dead outlet is still announced for a while
 LOOK_EVERY_S = 0.2
 LOOK_BACK_EVERY_S = 1.0  # for the known sender, while another one is read
 RETRY_S = 0.5
+OTHER_SETTLE_S = (
+    2.0  # another sender must be the only one for so long: answers come late
+)
 
 
 class Finder:
@@ -178,7 +181,8 @@ class Finder:
             return stream
         if stream.uid != self._chosen[0]:  # the known one may answer later
             self._chosen = (stream.uid, now_s)
-        return stream if now_s - self._chosen[1] >= SETTLE_S else None
+        settle_s = OTHER_SETTLE_S if choice.other else SETTLE_S
+        return stream if now_s - self._chosen[1] >= settle_s else None
 
     def remember(self, info: pylsl.StreamInfo, offset_s: float | None) -> None:
         """Keep to this stream from now on; tell the session which sender it is of.

@@ -6,10 +6,15 @@ from dataclasses import replace
 import pytest
 
 from rtbold.acquire import follow as finder_module
-from rtbold.acquire.follow import FORGET_S, Finder, is_foreign
+from rtbold.acquire.follow import (
+    FORGET_S,
+    OTHER_SETTLE_S,
+    Finder,
+    is_foreign,
+)
 from rtbold.acquire.frames import Fault, Following, Order
 from rtbold.acquire.known import GONE_S, KnownStream
-from rtbold.acquire.streams import SETTLE_S, FoundStream, StreamQuery
+from rtbold.acquire.streams import FoundStream, StreamQuery
 from rtbold.errors import AmbiguousStream, StreamNotFound
 
 CAP = FoundStream("cap", "EEG", "lab-a", "s1", "u1", 500.0, 32, "float32")
@@ -157,7 +162,7 @@ def test_an_outlet_that_is_neither_heard_nor_seen_is_left_after_a_while(network)
     finder, writer = opened(network)
     network[:] = [replace(CAP, uid="u2", source_id="s2")]
     left_s = look(finder, writer, 40.0)
-    assert GONE_S < left_s < GONE_S + SETTLE_S + 1.0
+    assert GONE_S < left_s < GONE_S + OTHER_SETTLE_S + 1.0
     assert finder.wait(None).uid() == "u2"
 
 
