@@ -13,6 +13,11 @@ from .intake import (
     IntakeSettings as IntakeSettings,
     stream_fit as stream_fit,
 )
+from .lines import (
+    Line as Line,
+    WindowLines as WindowLines,
+    window_lines as window_lines,
+)
 from .segment import Segment as Segment
 from .spatial import (
     MIN_SOURCES as MIN_SOURCES,
