@@ -23,6 +23,7 @@ from rtbold.bundle import (
     Statistic,
 )
 from rtbold.condition import (
+    STEADY_TO_HZ,
     Line,
     WindowLines,
     WindowStatistics,
@@ -126,11 +127,17 @@ def known_lines(windows: Sequence[WindowLines]) -> KnownLines:
 
 
 def _known_line(lines: Sequence[Line]) -> KnownLine:
+    """Return one line of the card, as large as it was where it was steady.
+
+    What pieces of a window have beside it comes from movements, and is far larger.
+    """
+    steady = [line for line in lines if line.known_to_hz == STEADY_TO_HZ]
+    kept = steady or lines
     return KnownLine(
-        low_hz=_rounded(lines[0].hz),
-        high_hz=_rounded(lines[-1].hz),
-        mean_uv2=_rounded(max(float(line.excess_uv2.mean()) for line in lines)),
-        channel_uv2=_rounded(max(float(line.excess_uv2.max()) for line in lines)),
+        low_hz=_rounded(kept[0].hz),
+        high_hz=_rounded(kept[-1].hz),
+        mean_uv2=_rounded(max(float(line.excess_uv2.mean()) for line in kept)),
+        channel_uv2=_rounded(max(float(line.excess_uv2.max()) for line in kept)),
     )
 
 

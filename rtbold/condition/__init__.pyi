@@ -14,6 +14,7 @@ from .intake import (
     stream_fit as stream_fit,
 )
 from .lines import (
+    STEADY_TO_HZ as STEADY_TO_HZ,
     Line as Line,
     WindowLines as WindowLines,
     window_lines as window_lines,

@@ -40,8 +40,8 @@ class LineSettings:
     mains_channel_share: float = 2.0
     comb: float = 1.0  # mean logarithm, as `WindowLines.comb`
     # On a card that does: how far above the calibration's largest.
-    growth: float = 2.0  # power
-    comb_growth: float = 0.4  # logarithm
+    growth: float = 3.0  # power
+    comb_growth: float = 0.5  # logarithm
 
     def __post_init__(self) -> None:
         """Refuse what would make every window unlike."""

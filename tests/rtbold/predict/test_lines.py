@@ -5,8 +5,12 @@ import numpy as np
 import pytest
 
 from rtbold.bundle.card import KnownLine, KnownLines, LikenessReference, Spread
-from rtbold.calibration.evaluate.ood import known_lines, lines_of, ood_reference
-from rtbold.calibration.evaluate.ood import statistics_of
+from rtbold.calibration.evaluate.ood import (
+    known_lines,
+    lines_of,
+    ood_reference,
+    statistics_of,
+)
 from rtbold.condition.lines import Line, WindowLines
 from rtbold.errors import ConfigError
 from rtbold.predict.lines import LineCheck, LineSettings
@@ -66,9 +70,7 @@ def test_what_is_locked_is_asked_of_the_sessions_own_tr():
 
 def test_where_the_slice_rate_is_known_only_its_multiples_may_be_larger():
     def at(hz, slices):
-        check = LineCheck(
-            card_eeg(), LineSettings(), tr_s=TR_S, slices_per_tr=slices
-        )
+        check = LineCheck(card_eeg(), LineSettings(), tr_s=TR_S, slices_per_tr=slices)
         return check(window(tone(hz, 4.0)))
 
     assert at(LOCKED_HZ, 36) == at(LOCKED_HZ, None) < 1

