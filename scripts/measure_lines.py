@@ -28,7 +28,7 @@ SEEDS = range(6000, 6100)  # in none of the ranges of rtbold/sim/settings.py
 TR_S = 2.1
 SESSION_S, CALIBRATION_S = 600.0, 900.0  # of one subject, but not the same EEG
 AMPLITUDES_UV = (0.5, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0, 8.0, 12.0, 16.0)
-EVERY = 30  # windows of a session that lines are added to
+EVERY = 60  # windows of a session that lines are added to
 AFTER_S = 60.0  # a movement spoils the cleaning for less
 T_S = np.arange(3200) / 200.0
 Course = Callable[[float], FloatArray]  # from the window's time, amplitude 1
@@ -87,7 +87,9 @@ def patterns(rng: np.random.Generator, n: int) -> Iterator[tuple[str, FloatArray
     yield "one channel", np.eye(n)[rng.integers(n)]
 
 
-def windows_of(card: Card, seed: int, seconds: float) -> tuple[Float32Array, FloatArray]:
+def windows_of(
+    card: Card, seed: int, seconds: float
+) -> tuple[Float32Array, FloatArray]:
     """Return the windows of a session, and how long ago the head had moved."""
     made = simulate(
         TwinSettings(seed=seed, duration_s=seconds, channels=card.channels, tr_s=TR_S)
