@@ -1,6 +1,6 @@
 """How well narrow-band lines are found, on SIMULATED subjects that nothing was set on.
 
-    python scripts/measure_lines.py [--subjects 6] [--real EEG.h5 ...]
+    python scripts/measure_lines.py [--subjects 4] [--real EEG.h5 ...]
 
 Prints, for the card of `demo` (which lists no lines) and for a card of the subject's
 own earlier session: how many windows of another session are beyond the limit with
@@ -35,6 +35,7 @@ Course = Callable[[float], FloatArray]  # from the window's time, amplitude 1
 
 
 def tone(*hz: float) -> Course:
+    """Return sines of the same size."""
     return lambda t_s: sum(
         (np.sin(2 * np.pi * f * (T_S + t_s) + f) for f in hz), np.zeros(T_S.size)
     )
@@ -49,6 +50,8 @@ def harmonics(hz: float) -> Course:
 
 
 def wandering(low_hz: float, high_hz: float, period_s: float) -> Course:
+    """Return a sine whose frequency goes to and fro."""
+
     def course(t_s: float) -> FloatArray:
         swing = np.sin(2 * np.pi * (T_S + t_s) / period_s)
         hz = (low_hz + high_hz) / 2 + swing * (high_hz - low_hz) / 2
@@ -81,6 +84,7 @@ LINES: dict[str, Course] = {
 
 
 def patterns(rng: np.random.Generator, n: int) -> Iterator[tuple[str, FloatArray]]:
+    """Yield what each channel has of a line: rms 1, or 1 in one channel."""
     gain = rng.standard_normal(n)
     gain -= gain.mean()
     yield "head", gain / np.sqrt(np.mean(gain**2))
@@ -116,6 +120,7 @@ def smallest_uv(check: LineCheck, windows: Float32Array, course: Course) -> dict
 
 
 def real_windows(path: Path, card: Card) -> Float32Array:
+    """Return the windows of a whole recording, channels by name, average reference."""
     from rtbold.files.eeghdf import read_eeghdf
     from rtbold.files.recording import ReadOptions
 
@@ -130,12 +135,14 @@ def real_windows(path: Path, card: Card) -> Float32Array:
 
 
 def check_of(reference: LikenessReference) -> LineCheck:
+    """Return the check of today's sessions."""
     return LineCheck(reference, LineSettings(), tr_s=TR_S)
 
 
 def main() -> None:
+    """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--subjects", type=int, default=6)
+    parser.add_argument("--subjects", type=int, default=4)
     parser.add_argument("--real", type=Path, nargs="*", default=[])
     options = parser.parse_args()
     card = load("demo").card
