@@ -27,7 +27,7 @@ from rtbold.sim import TwinSettings, simulate
 SEEDS = range(6000, 6100)  # in none of the ranges of rtbold/sim/settings.py
 TR_S = 2.1
 SESSION_S, CALIBRATION_S = 600.0, 900.0  # of one subject, but not the same EEG
-AMPLITUDES_UV = (0.5, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0, 8.0, 12.0, 16.0)
+AMPLITUDES_UV = (0.5, 1.0, 2.0, 3.0, 4.0, 6.0, 8.0, 12.0)
 EVERY = 60  # windows of a session that lines are added to
 AFTER_S = 60.0  # a movement spoils the cleaning for less
 T_S = np.arange(3200) / 200.0
@@ -139,6 +139,24 @@ def check_of(reference: LikenessReference) -> LineCheck:
     return LineCheck(reference, LineSettings(), tr_s=TR_S)
 
 
+def tell(
+    clean: dict[str, list[tuple[bool, bool]]],
+    found: dict[tuple[str, str, str], list[list[bool]]],
+) -> None:
+    """Print what was found up to now."""
+    for whose, each in clean.items():
+        beyond, quiet = np.array(each).T
+        print(
+            f"{whose} card, nothing added: {beyond.sum()} of {len(beyond)} windows; "
+            f"{beyond[quiet].sum()} of the {quiet.sum()} without a movement before"
+        )
+    for (whose, name, where), rows in sorted(found.items()):
+        shares = np.mean(rows, axis=0)
+        enough = [a for a, s in zip(AMPLITUDES_UV, shares, strict=True) if s >= 0.95]
+        told = f"{enough[0]:g} uV" if enough else f"above {AMPLITUDES_UV[-1]:g} uV"
+        print(f"{whose:7}{name:44}{where:13}{told}  ({len(rows)} windows)", flush=True)
+
+
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -163,18 +181,8 @@ def main() -> None:
             for name, course in LINES.items():
                 for where, rows in smallest_uv(check, windows, course).items():
                     found.setdefault((whose, name, where), []).extend(rows)
-        print(f"subject {seed} done", flush=True)
-    for whose, each in clean.items():
-        beyond, quiet = np.array(each).T
-        print(
-            f"{whose} card, nothing added: {beyond.sum()} of {len(beyond)} windows; "
-            f"{beyond[quiet].sum()} of the {quiet.sum()} without a movement before"
-        )
-    for (whose, name, where), rows in sorted(found.items()):
-        shares = np.mean(rows, axis=0)
-        enough = [a for a, s in zip(AMPLITUDES_UV, shares, strict=True) if s >= 0.95]
-        told = f"{enough[0]:g} uV" if enough else f"above {AMPLITUDES_UV[-1]:g} uV"
-        print(f"{whose:7}{name:44}{where:13}{told}  ({len(rows)} windows)")
+        print(f"\nafter subject {seed}", flush=True)
+        tell(clean, found)
     for path in options.real:
         windows = real_windows(path, card)
         check = check_of(card.likeness)
