@@ -135,12 +135,8 @@ def _by_pieces(window_uv: Float32Array, *, beside: Sequence[float]) -> list[Line
     alone = log_ratio.max(axis=0) / np.log(PIECE_CHANNEL_RATIO)
     height = np.where(free, np.maximum(together, alone), 0.0)  # (pieces, bins)
     at = height.argmax(axis=1)
-    first, second = height.max(axis=1).argsort(kind="stable")[::-1][:2].tolist()
-    if height[second, at[second]] >= 1:
-        kept = [first, second]
-    elif height[first, at[first]] >= ONE_PIECE_HEIGHT:
-        kept = [first]
-    else:
+    kept = _telling(height.max(axis=1))
+    if not kept:
         return []
     found_hz = []
     for piece in kept:
@@ -157,6 +153,14 @@ def _by_pieces(window_uv: Float32Array, *, beside: Sequence[float]) -> list[Line
             drifting=bool(np.ptp(found_hz) > 2 * PIECE_TO_HZ),
         )
     ]
+
+
+def _telling(height: FloatArray) -> list[int]:
+    """Return the pieces that tell of a line, the highest first."""
+    first, second = height.argsort(kind="stable")[::-1][:2].tolist()
+    if height[second] >= 1:
+        return [first, second]
+    return [first] if height[first] >= ONE_PIECE_HEIGHT else []
 
 
 class _Grid(NamedTuple):
