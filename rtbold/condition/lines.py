@@ -28,7 +28,7 @@ from rtbold.messages import (
 LINE_HZ: Final = (6.0, 80.0)
 PIECE_HZ: Final = (16.0, 79.0)
 # How far above both sides. What clean windows have at most, simulated and real, stands
-# in docs/explanation/out-of-distribution.md.
+# in docs/explanation/lines.md.
 WIDESPREAD_RATIO: Final = 4.0  # geometric mean over the channels
 RHYTHM_RATIO: Final = 10.0  # the same where one source of alpha may rule the head
 RHYTHM_HZ: Final = 16.0  # below
