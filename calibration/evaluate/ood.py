@@ -15,8 +15,21 @@ import numpy as np
 import torch
 from torch import nn
 
-from rtbold.bundle import LikenessReference, Spread, Statistic
-from rtbold.condition import WindowStatistics, window_statistics
+from rtbold.bundle import (
+    KnownLine,
+    KnownLines,
+    LikenessReference,
+    Spread,
+    Statistic,
+)
+from rtbold.condition import (
+    STEADY_TO_HZ,
+    Line,
+    WindowLines,
+    WindowStatistics,
+    window_lines,
+    window_statistics,
+)
 from rtbold.errors import DataFileError
 from rtbold.messages import WINDOW_S, Float32Array, FloatArray
 from rtbold.predict import Comparison, ood_score
@@ -27,6 +40,8 @@ MIN_WINDOWS: Final = 60
 TWO_SIDED: Final[tuple[Statistic, ...]] = ("level", "slope")
 SMALLEST_SD: Final = 1e-6  # of a feature that never moved
 DIGITS: Final = 6  # on the card
+LINE_SHARE: Final = 0.02  # of the windows: fewer, and a line is not the calibration's
+LINE_APART_HZ: Final = 0.5  # what lies nearer is one line
 Groups = Literal["blocks", "subjects"]
 IntArray = np.ndarray[tuple[int, ...], np.dtype[np.int64]]
 
@@ -81,6 +96,51 @@ def statistics_of(batches: Iterable[Float32Array]) -> list[WindowStatistics]:
     return [window_statistics(window) for batch in batches for window in batch]
 
 
+def lines_of(
+    batches: Iterable[Float32Array], *, tr_s: float | None
+) -> list[WindowLines]:
+    """Return the lines of windows that come as (n, channels, 3200) microvolt."""
+    return [window_lines(window, tr_s=tr_s) for batch in batches for window in batch]
+
+
+def known_lines(windows: Sequence[WindowLines]) -> KnownLines:
+    """Return the lines that the card lists: what windows had again and again."""
+    found = sorted(
+        ((line, at) for at, window in enumerate(windows) for line in window.lines),
+        key=lambda each: each[0].hz,
+    )
+    groups: list[list[tuple[Line, int]]] = []
+    for each in found:
+        if groups and each[0].hz - groups[-1][-1][0].hz < LINE_APART_HZ:
+            groups[-1].append(each)
+        else:
+            groups.append([each])
+    combs = [window.comb for window in windows if window.comb is not None]
+    return KnownLines(
+        lines=tuple(
+            _known_line([line for line, _ in group])
+            for group in groups
+            if len({at for _, at in group}) >= LINE_SHARE * len(windows)
+        ),
+        comb=_rounded(max(combs)) if combs else None,
+    )
+
+
+def _known_line(lines: Sequence[Line]) -> KnownLine:
+    """Return one line of the card, as large as it was where it was steady.
+
+    What pieces of a window have beside it comes from movements, and is far larger.
+    """
+    steady = [line for line in lines if line.known_to_hz == STEADY_TO_HZ]
+    kept = steady or lines
+    return KnownLine(
+        low_hz=_rounded(kept[0].hz),
+        high_hz=_rounded(kept[-1].hz),
+        mean_uv2=_rounded(max(float(line.excess_uv2.mean()) for line in kept)),
+        channel_uv2=_rounded(max(float(line.excess_uv2.max()) for line in kept)),
+    )
+
+
 def blocks_of(n_windows: int) -> IntArray:
     """Return the block number (windows,) of the windows of one scan, in order."""
     return np.arange(n_windows) * N_BLOCKS // n_windows
@@ -91,6 +151,7 @@ def ood_reference(
     *,
     group: IntArray | None = None,
     features: FloatArray | None = None,
+    lines: Sequence[WindowLines] | None = None,
     tr_s: float = 2.0,
 ) -> LikenessReference:
     """Return what the card keeps of the calibration EEG.
@@ -100,6 +161,7 @@ def ood_reference(
     windows : in order of time.
     group : (windows,), subject of each; None: one scan, cut into five blocks.
     features : (windows, features) that the head reads; None: no such statistic.
+    lines : of the same windows; None: the card lists no lines.
     tr_s : from window to window; those that share EEG with a block are not its scale.
 
     Raises
@@ -126,6 +188,7 @@ def ood_reference(
         limit=float(np.quantile(worst, QUANTILES[-1])),
         n_windows=len(windows),
         groups=groups,
+        lines=None if lines is None else known_lines(lines),
     )
 
 
@@ -177,4 +240,8 @@ def _rows(table: FloatArray) -> tuple[tuple[float, ...], ...]:
 
 
 def _row(values: FloatArray) -> tuple[float, ...]:
-    return tuple(float(f"{value:.{DIGITS}g}") for value in values)
+    return tuple(_rounded(float(value)) for value in values)
+
+
+def _rounded(value: float) -> float:
+    return float(f"{value:.{DIGITS}g}")

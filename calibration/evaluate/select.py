@@ -16,6 +16,7 @@ from rtbold.calibration.evaluate.intervals import conformal_intervals
 from rtbold.calibration.evaluate.nulls import random_phases
 from rtbold.calibration.evaluate.ood import (
     head_inputs,
+    lines_of,
     ood_reference,
     statistics_of,
 )
@@ -156,6 +157,7 @@ def evaluate_predictions(
     final = fit_all(session, final_part(session.measured.onsets_s), options)
     features = _head_inputs(predictions, choice, final)
     statistics = statistics_of(aligned.scan.batches())
+    lines = lines_of(aligned.scan.batches(), tr_s=aligned.scan.tr_s)
     return CalibrationResult(
         aligned=aligned,
         measured=session.measured,
@@ -168,7 +170,7 @@ def evaluate_predictions(
         intervals=conformal_intervals(getattr(folded, choice.kept), folded.target),
         published=published_score(session, choice, predictions.options),
         final=final,
-        likeness=ood_reference(statistics, features=features),
+        likeness=ood_reference(statistics, features=features, lines=lines),
         head_inputs=features,
     )
 

@@ -25,6 +25,7 @@ from rtbold.bundle import (
 from rtbold.calibration.evaluate.ood import (
     FeatureScale,
     head_inputs,
+    lines_of,
     ood_reference,
     statistics_of,
 )
@@ -169,13 +170,17 @@ def ood_of_subjects(
     scans: Sequence[Scan], model: nn.Module
 ) -> tuple[LikenessReference, FeatureScale]:
     """Return what training EEG looks like; each subject by the scale of the others."""
-    statistics, features, group = [], [], []
+    statistics, features, lines, group = [], [], [], []
     for number, scan in enumerate(scans):
         statistics += statistics_of(in_batches(scan))
         features.append(head_inputs(model, in_batches(scan)))
+        tr_s = float(np.median(np.diff(scan.onsets_s)))
+        lines += lines_of(in_batches(scan), tr_s=tr_s)
         group += [number] * len(scan)
     table = np.concatenate(features)
-    reference = ood_reference(statistics, group=np.array(group), features=table)
+    reference = ood_reference(
+        statistics, group=np.array(group), features=table, lines=lines
+    )
     return reference, FeatureScale.of(table)
 
 

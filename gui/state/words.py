@@ -123,7 +123,7 @@ REASON_WORDS: Final[dict[Reason, Words]] = {
     ),
     "unlike_calibration": Words(
         "the EEG is not like the calibration's",
-        "Check cap, swapped cables, gain and cleaning; else calibrate again.",
+        "Check cap, cables, gain, cleaning, helium pump, mains; else calibrate again.",
     ),
     "domain_shift": Words(
         "other cleaning or place than the calibration's",

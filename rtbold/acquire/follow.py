@@ -86,9 +86,7 @@ FORGET_S = 3.0  # a dead outlet is still announced for a while
 LOOK_EVERY_S = 0.2
 LOOK_BACK_EVERY_S = 1.0  # for the known sender, while another one is read
 RETRY_S = 0.5
-OTHER_SETTLE_S = (
-    2.0  # another sender must be the only one for so long: answers come late
-)
+OTHER_SETTLE_S = 2.0  # another sender must be the only one for so long
 
 
 class Finder:

@@ -12,6 +12,8 @@ from .card import (
     Fitting as Fitting,
     Gate as Gate,
     Intervals as Intervals,
+    KnownLine as KnownLine,
+    KnownLines as KnownLines,
     Label as Label,
     LikenessReference as LikenessReference,
     Lineage as Lineage,

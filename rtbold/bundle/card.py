@@ -45,6 +45,22 @@ class Spread(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     high: float  # 99.5 %
 
 
+class KnownLine(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A narrow-band line that calibration windows had, such as the mains."""
+
+    low_hz: float
+    high_hz: float
+    mean_uv2: float  # over channels, the largest of any window; a tone has a^2 / 2
+    channel_uv2: float  # of the channel that had most
+
+
+class KnownLines(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Every line of the calibration; another one is unlike."""
+
+    lines: tuple[KnownLine, ...] = ()
+    comb: float | None = None  # the largest of any window; None: too long a TR
+
+
 class LikenessReference(msgspec.Struct, frozen=True, kw_only=True):
     """Empty by default: nothing is known, and nothing is monitored.
 
@@ -61,6 +77,7 @@ class LikenessReference(msgspec.Struct, frozen=True, kw_only=True):
     limit: float = 1.0  # 99.5 % quantile of the score over calibration windows
     n_windows: int = 0
     groups: Literal["blocks", "subjects", ""] = ""  # what each scale had not seen
+    lines: KnownLines | None = None  # None: written before lines were looked for
 
     @property
     def known(self) -> bool:

@@ -211,7 +211,8 @@ def check_domain(
 
     Returns
     -------
-    Reasons that every prediction must carry; empty where nothing was overridden.
+    Reasons that every prediction must carry. ``unvalidated`` also without an override:
+    a model that has no reference of this subject is degraded at best.
 
     Raises
     ------
@@ -243,7 +244,20 @@ def check_domain(
         reasons.append("unvalidated")
     if check_verdict(card, target, allowed=allow_unvalidated):
         reasons.append("unvalidated")
+    if not reasons and not knows_subject(card, stream):
+        reasons.append("unvalidated")
     return tuple(dict.fromkeys(reasons))
+
+
+def knows_subject(card: Card, stream: StreamDescription) -> bool:
+    """Return whether a bundle holds a reference of the subject whose EEG this is.
+
+    A calibration writes one. A model of the twin knows the twin's simulated subjects.
+    What anyone else's model answers was never held against this subject's BOLD, and its
+    card's EEG is other people's: where they differ most, it sees least.
+    """
+    kind = card.origin.kind
+    return kind == "subject" or (kind == "simulated" and stream.simulated)
 
 
 def check_verdict(card: Card, target: str | None, *, allowed: bool) -> bool:

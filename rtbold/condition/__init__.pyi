@@ -14,6 +14,12 @@ from .intake import (
     IntakeSettings as IntakeSettings,
     stream_fit as stream_fit,
 )
+from .lines import (
+    STEADY_TO_HZ as STEADY_TO_HZ,
+    Line as Line,
+    WindowLines as WindowLines,
+    window_lines as window_lines,
+)
 from .segment import Segment as Segment
 from .spatial import (
     MIN_SOURCES as MIN_SOURCES,

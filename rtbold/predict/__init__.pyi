@@ -1,3 +1,4 @@
+from .lines import LineCheck as LineCheck, LineSettings as LineSettings
 from .ood import Comparison as Comparison, ood_score as ood_score
 from .pipeline import (
     Model as Model,

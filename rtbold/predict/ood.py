@@ -2,8 +2,8 @@
 
 Each window is reduced to a few numbers; each number is compared with its quantiles over
 the calibration windows (on the card). `unlikeness` is the worst of them, in units in
-which 1 is the 99.5 % quantile of calibration windows. Pure; lives in the pipeline, so
-that a replay finds the same.
+which 1 is the 99.5 % quantile of calibration windows. A narrow-band line beyond its own
+limit counts likewise. Pure; lives in the pipeline, so that a replay finds the same.
 """
 
 from collections import deque
@@ -17,6 +17,7 @@ from rtbold.bundle import LikenessReference, Spread, Statistic
 from rtbold.condition import WindowStatistics, window_statistics
 from rtbold.errors import ConfigError
 from rtbold.messages import Float32Array, FloatArray
+from rtbold.predict.lines import LineCheck, LineSettings
 
 # This window is beyond the limit; too many of the last minute are.
 OodFact = Literal["unlike", "long_unlike"]
@@ -32,6 +33,8 @@ class OodSettings:
     sustained_s: float = 60.0  # looked back on
     sustained_share: float = 0.8  # of its windows beyond the limit: long unlike
     recovered_share: float = 0.5  # fewer: no longer
+    # None: not looked for, as in sessions that were recorded before lines were.
+    lines: LineSettings | None = None
 
     def __post_init__(self) -> None:
         """Refuse what would never or always be too much."""
@@ -149,6 +152,7 @@ class OodMonitor:
     ----------
     reference : of the card; an empty one makes every window ok.
     tr_s : of the session: how many windows a minute holds.
+    slices_per_tr : groups of slices in a volume, where that is known.
     """
 
     def __init__(
@@ -156,11 +160,20 @@ class OodMonitor:
         reference: LikenessReference,
         *,
         tr_s: float,
+        slices_per_tr: int | None = None,
         settings: OodSettings | None = None,
     ) -> None:
         self._reference = reference
         self._settings = settings or OodSettings()
         self._compare = Comparison(reference) if reference.known else None
+        self._lines: LineCheck | None = None
+        if reference.known and self._settings.lines is not None:
+            self._lines = LineCheck(
+                reference,
+                self._settings.lines,
+                tr_s=tr_s,
+                slices_per_tr=slices_per_tr,
+            )
         n = max(round(self._settings.sustained_s / tr_s), 1)
         self._beyond: deque[bool] = deque(maxlen=n)
         self._long_unlike = False
@@ -181,10 +194,13 @@ class OodMonitor:
         """
         if self._compare is None:
             return OodResult(None, None)
-        found = self._compare(window_statistics(window_uv), skip)
+        left_out = tuple(skip)
+        found = self._compare(window_statistics(window_uv), left_out)
         if features is not None:
             found["features"] = features
         value = ood_score(found, self._reference.spreads) / self._reference.limit
+        if self._lines is not None:
+            value = max(value, self._lines(window_uv, left_out))
         self._beyond.append(value > 1)
         self._remember()
         if self._long_unlike:

@@ -39,6 +39,7 @@ from rtbold.messages import (
     Tick,
     TimePassed,
 )
+from rtbold.predict.lines import LineSettings
 from rtbold.predict.ood import OodMonitor, OodResult, OodSettings
 from rtbold.predict.status import (
     Misfit,
@@ -108,7 +109,11 @@ def compared(made: BoldPrediction, ood: OodResult) -> BoldPrediction:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PipelineSettings:
-    """How one session turns events into predictions."""
+    """How one session turns events into predictions.
+
+    A default is what a recorded session had that says nothing of it; what sessions of
+    today have in its place, `stream_settings` says.
+    """
 
     schedule: ScheduleSettings
     intake: IntakeSettings = field(default_factory=IntakeSettings)
@@ -138,8 +143,16 @@ def stream_settings(
     fit = stream_fit(stream, card, interpolate_missing=intake.interpolate_missing)
     wait_s = max(fit.delay_s, schedule.wait_s)
     return PipelineSettings(
-        schedule=replace(schedule, wait_s=wait_s), intake=intake, standing=standing
+        schedule=replace(schedule, wait_s=wait_s),
+        intake=intake,
+        likeness=OodSettings(lines=LineSettings()),
+        standing=standing,
     )
+
+
+def _slices_per_tr(schedule: ScheduleSettings) -> int | None:
+    """Return how many groups of slices a volume has, if triggers come with each."""
+    return schedule.trigger_every if schedule.trigger_every > 1 else None
 
 
 class Pipeline:
@@ -173,7 +186,10 @@ class Pipeline:
         self._trigger_age_s: float | None = None
         self._warmed_up = False
         self._ood = OodMonitor(
-            card.likeness, tr_s=self.tr_s, settings=settings.likeness
+            card.likeness,
+            tr_s=self.tr_s,
+            slices_per_tr=_slices_per_tr(settings.schedule),
+            settings=settings.likeness,
         )
         self._began_simulated: bool | None = None  # None: no stream yet
         self._other_senders: dict[str, bool] = {}  # stream -> the known one is back

@@ -96,6 +96,8 @@ def test_the_bundle_says_what_it_is(first):
     assert len(card.intervals.half_width) == len(ROIS)
     assert card.likeness.known
     assert card.likeness.n_windows == card.fitting.n_volumes
+    assert card.likeness.lines is not None
+    assert card.likeness.lines.comb is not None
 
 
 def test_its_files_say_what_they_are_wherever_they_go(first):

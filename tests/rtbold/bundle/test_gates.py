@@ -3,7 +3,12 @@ from msgspec.structs import replace
 from pipeline_rig import card, stream
 
 from rtbold.bundle.card import Cleaning, Origin
-from rtbold.bundle.gates import SessionDomain, domain_reasons, parse_cleaning
+from rtbold.bundle.gates import (
+    SessionDomain,
+    check_domain,
+    domain_reasons,
+    parse_cleaning,
+)
 from rtbold.config import RunSettings
 from rtbold.errors import ConfigError, DomainRefused
 
@@ -133,3 +138,32 @@ def test_names_keep_colons_and_case():
 def test_scanner_is_one_of_three():
     with pytest.raises(ConfigError, match=r"--scanner is 'upstairs'.*outside"):
         RunSettings.build({"scanner": "upstairs"})
+
+
+@pytest.mark.parametrize(
+    ("kind", "simulated", "told"),
+    [
+        ("subject", False, ()),
+        ("subject", True, ()),
+        ("group", False, ("unvalidated",)),
+        ("group", True, ("unvalidated",)),
+        ("published", False, ("unvalidated",)),
+        ("simulated", False, ("unvalidated",)),  # seen real data, not this subject's
+        ("simulated", True, ()),  # the twin is what it was made from
+    ],
+)
+def test_a_model_without_a_reference_of_this_subject_is_unvalidated(
+    kind, simulated, told
+):
+    model = card(
+        origin=Origin(kind=kind, simulated_lineage=False, verdict_on_real_data=True)
+    )
+    assert check_domain(model, stream(500.0, simulated=simulated)) == told
+
+
+def test_one_that_is_named_as_simulated_is_not_named_twice():
+    model = card(origin=Origin(kind="simulated", simulated_lineage=True))
+    reasons = check_domain(
+        model, stream(500.0, simulated=False), allow_simulated_model=True
+    )
+    assert reasons == ("simulated_model",)

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import msgspec
 import numpy as np
 import pytest
@@ -18,6 +20,7 @@ from pipeline_rig import (
 from rtbold.bundle.card import Card, LikenessReference, Spread
 from rtbold.calibration.evaluate.ood import ood_reference, statistics_of
 from rtbold.errors import ConfigError
+from rtbold.predict.lines import LineSettings
 from rtbold.predict.ood import OodMonitor, OodSettings, ood_score
 from rtbold.predict.pipeline import Pipeline, PipelineSettings
 from rtbold.window.schedule import ScheduleSettings
@@ -124,7 +127,8 @@ def test_cards_of_the_first_version_still_load():
 def session(reference, gain, cuts=None):
     """Return the predictions of 70 s of EEG of the calibration's kind."""
     settings = PipelineSettings(
-        schedule=ScheduleSettings(tr_s=TR_S, mode="trigger"), likeness=SETTINGS
+        schedule=ScheduleSettings(tr_s=TR_S, mode="trigger"),
+        likeness=replace(SETTINGS, lines=LineSettings()),
     )
     model = RecordingModel()
     pipe = Pipeline(card(likeness=reference), model, settings)

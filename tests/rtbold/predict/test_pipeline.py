@@ -16,6 +16,8 @@ from rtbold.messages import (
     SenderChanged,
     StreamChanged,
 )
+from rtbold.predict.lines import LineSettings
+from rtbold.predict.ood import OodSettings
 from rtbold.predict.pipeline import Pipeline, PipelineSettings, stream_settings
 from rtbold.window.schedule import ScheduleSettings
 
@@ -556,7 +558,9 @@ def test_the_wait_for_a_trigger_is_the_filter_delay_if_that_is_longer():
         schedule = ScheduleSettings(tr_s=rig.TR_S, wait_s=asked_s)
         found = stream_settings(stream, card, schedule=schedule, intake=intake)
         assert found == PipelineSettings(
-            schedule=ScheduleSettings(tr_s=rig.TR_S, wait_s=wait_s), intake=intake
+            schedule=ScheduleSettings(tr_s=rig.TR_S, wait_s=wait_s),
+            intake=intake,
+            likeness=OodSettings(lines=LineSettings()),
         )
 
 

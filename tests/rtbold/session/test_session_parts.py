@@ -157,3 +157,15 @@ def test_measured_bold_needs_volumes_that_the_scanner_counts():
     with pytest.raises(ConfigError, match="--truth was given for a free run"):
         check_counted(free)
     check_counted(acquisition_settings(RunSettings(trigger="R128")))
+
+
+def test_a_group_s_model_is_degraded_at_best_until_it_is_calibrated(tmp_path):
+    group = write_tiny(
+        tmp_path, channels=rig.CHANNELS, cleaning=Cleaning(mode="none"),
+        origin=Origin(kind="group", simulated_lineage=False, group="twelve subjects"),
+    )  # fmt: skip
+    run = RunSettings(tr_s=2.1, upstream_delay_ms=9, cleaning="none")
+    stream = rig.stream(500.0, simulated=False)
+    settings = stream_pipeline_settings(run, group, stream)
+    assert settings.standing == ("unvalidated",)
+    assert settings.likeness.lines is not None
