@@ -56,6 +56,11 @@ COMMANDS: Final = {
         "replay",
         "Compute the predictions of a recording with the live session's own pipeline.",
     ),
+    "export": Place(
+        "export",
+        "export",
+        "Write a recorded session as BIDS: EEG, events, and what was published.",
+    ),
     "gui": Place(
         "gui",
         "gui",

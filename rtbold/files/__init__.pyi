@@ -1,3 +1,11 @@
+from .bids import (
+    BidsName as BidsName,
+    BidsRecording as BidsRecording,
+    BidsTable as BidsTable,
+    BidsTexts as BidsTexts,
+    check_target as check_target,
+    write_bids as write_bids,
+)
 from .bold_tables import (
     BoldWriter as BoldWriter,
     check_folder as check_folder,
@@ -16,6 +24,7 @@ from .recording import (
     NAME as NAME,
     RecordedMarker as RecordedMarker,
     Recording as Recording,
+    in_microvolt as in_microvolt,
     require as require,
     says_simulated as says_simulated,
 )
