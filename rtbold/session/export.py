@@ -40,6 +40,7 @@ from rtbold.messages import (
 from rtbold.publish import EVENTS_NAME as STATUS_STREAM, PREDICTIONS_NAME
 from rtbold.record import (
     EVENTS_NAME,
+    NOTE_NAME,
     SETTINGS_NAME,
     SETTINGS_VERSION,
     session_events,
@@ -216,7 +217,7 @@ class _Session:
         self._stretches = self._timeline.stretches()
         self._streams = self._small_streams()
         self._nameless = Nameless(self._known_names(), words=options.words)
-        rois = [str(roi) for roi in self._card.get("rois", ())]
+        rois = _list(self._card.get("rois"))
         self._published = read_published(folder, self._streams, rois)
 
     def recordings(self) -> tuple[list[BidsRecording], list[str]]:
@@ -231,6 +232,11 @@ class _Session:
                 f"{self._folder} holds no sample of EEG, expected a session that "
                 "received some. There is nothing to export."
             )
+        if (self._folder / NOTE_NAME).is_file():
+            self._notes.append(
+                f"{NOTE_NAME} is there: if the session still runs, what comes from now "
+                "on is missing"
+            )
         self._notes += self._published.notes
         if not self._published.predictions:
             self._notes.append(
@@ -241,8 +247,7 @@ class _Session:
 
     @property
     def _run(self) -> dict[str, Any]:
-        run = self._settings.get("run")
-        return run if isinstance(run, dict) else {}
+        return _dict(self._settings.get("run"))
 
     def _small_streams(self) -> list[XdfStream]:
         """Return the streams of the XDF but for the EEG, which the events have."""
@@ -266,9 +271,8 @@ class _Session:
         names |= {str(self._run.get(key) or "") for key in ("host", "trigger_host")}
         names |= home_names(texts) | {platform.node(), getpass.getuser()}
         found = _STEM.match(self._folder.name)
-        origin = self._card.get("origin")
         codes = {self._run.get("subject"), found.group(1) if found else None}
-        codes |= {origin.get("subject")} if isinstance(origin, dict) else set()
+        codes.add(_dict(self._card.get("origin")).get("subject"))
         return names | {str(c) for c in codes if c and c != self._name.subject}
 
     def _recording(self, at: int) -> BidsRecording:
@@ -386,7 +390,7 @@ class _Session:
 
     def _derived(self, at: int, *, simulated: bool) -> Iterator[tuple[str, BidsTable]]:
         stretch = self._stretches[at]
-        schedule = self._settings.get("pipeline", {}).get("schedule", {})
+        schedule = _dict(_dict(self._settings.get("pipeline")).get("schedule"))
         rois = tuple(map(self._nameless.label, self._published.rois))
         published = replace(
             self._published,
@@ -417,10 +421,9 @@ class _Session:
         truth = self._run.get("truth")
         protocol["truth"] = str(truth).partition(":")[0] if truth else None
         protocol["cleaning"] = self._cleaning(stretch.description) or None
-        origin = self._card.get("origin")
         model: dict[str, object] = {key: plain(self._card.get(key)) for key in _CARD}
-        model["sha256"] = self._settings.get("model_sha256")
-        model["origin"] = origin.get("kind") if isinstance(origin, dict) else None
+        model["sha256"] = plain(self._settings.get("model_sha256"))
+        model["origin"] = plain(_dict(self._card.get("origin")).get("kind"))
         return {
             "Source": f"as published live: {'; '.join(published.sources) or 'nothing'}",
             "Recomputed": False,
@@ -492,6 +495,14 @@ def _other_markers(stream: XdfStream) -> Iterator[tuple[str, float, float]]:
     times = corrected_stamps(stream)
     for row, stamp_s, t_s in zip(stream.values, stream.stamps_s, times, strict=True):
         yield str(row[0]), float(stamp_s), float(t_s)
+
+
+def _dict(value: object) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _list(value: object) -> list[str]:
+    return [str(each) for each in value] if isinstance(value, list) else []
 
 
 def _plain(label: Callable[[str], str]) -> Callable[[object], Any]:

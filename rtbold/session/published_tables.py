@@ -7,15 +7,15 @@ where they changed. Nothing is computed anew.
 
 import json
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 
 from rtbold.files import BidsTable, XdfStream
-from rtbold.messages import STATUS_RANK, MeasuredVolume
+from rtbold.messages import STATUS_RANK, MeasuredVolume, Reason
 from rtbold.publish import EVENTS_NAME, PREDICTIONS_NAME
 
 PUBLISHED_NAME = "published.jsonl"
@@ -97,13 +97,19 @@ def read_published(
     Parameters
     ----------
     streams : of its XDF, the LSL mirror's among them.
-    rois : of the model, where the session kept its card.
+    rois : of the model; used where no mirror was recorded.
     """
     found = _Found()
     mirrors = [s for s in streams if s.description.name == PREDICTIONS_NAME]
     _take_mirrors(found, mirrors, streams)
     _take_log(found, folder / PUBLISHED_NAME)
-    names = tuple(rois) or _mirrored_rois(mirrors)
+    names = _mirrored_rois(mirrors) or tuple(rois)
+    odd = sum(_list(m.get("values"), names) is None for m in found.predictions.values())
+    void = sum(m.get("values") is None for m in found.predictions.values())
+    if odd > void:
+        found.notes.append(
+            f"{odd - void} predictions do not have {len(names)} values; left out"
+        )
     targets = [str(m["target"]) for m in found.feedback.values() if m.get("target")]
     return Published(
         names,
@@ -255,15 +261,35 @@ def _shared_columns(
     return {
         "onset": [round(placing.onset_s(t_end_s(row)), 6) for row in rows],
         "duration": [placing.tr_s] * len(rows),
-        "volume_index": [row.get("volume_index") for row in rows],
-        "status": [row.get("status") for row in rows],
+        "volume_index": [_number(row.get("volume_index")) for row in rows],
+        "status": [_known(row.get("status"), STATUS_RANK) for row in rows],
         "reasons": [_joined(row.get("reasons")) for row in rows],
     }
 
 
+# A file may hold anything; a cell holds a number or a word that we know.
+
+
+def _number(value: object) -> object:
+    return value if isinstance(value, int | float | np.floating) else None
+
+
+def _known(value: object, words: Collection[str]) -> str | None:
+    return value if isinstance(value, str) and value in words else None
+
+
+def _list(values: object, rois: Sequence[str]) -> list[object] | None:
+    """Return the numbers of all ROIs; None: there is not one for each."""
+    if not isinstance(values, list) or len(values) != len(rois):
+        return None
+    return [_number(value) for value in values]
+
+
 def _joined(reasons: object) -> str | None:
     """Return reasons as one cell; None: there are none, or they are not known."""
-    return ",".join(map(str, reasons)) if isinstance(reasons, list | tuple) else None
+    if not isinstance(reasons, list | tuple):
+        return None
+    return ",".join(r for r in reasons if _known(r, get_args(Reason))) or None
 
 
 def _roi_table(
@@ -274,8 +300,7 @@ def _roi_table(
     *,
     placing: Placing,
 ) -> BidsTable:
-    n = len(rois)
-    lists = [v if v is not None and len(v) == n else [None] * n for v in given]
+    lists = [_list(values, rois) or [None] * len(rois) for values in given]
     columns = _shared_columns(rows, placing)
     columns |= {roi: [v[i] for v in lists] for i, roi in enumerate(rois)}
     meaning: dict[str, Mapping[str, object]] = dict(_SHARED)
@@ -288,7 +313,7 @@ def _feedback_table(rows: Sequence[Fields], target: str, placing: Placing) -> Bi
     meaning: dict[str, Mapping[str, object]] = dict(_SHARED)
     for key, what in _OF_FEEDBACK.items():
         if key == "value" or any(row.get(key) is not None for row in rows):
-            columns[key] = [row.get(key) for row in rows]
+            columns[key] = [_number(row.get(key)) for row in rows]
             meaning[key] = {"Description": what}
     norms = [row["norm"] for row in rows if isinstance(row.get("norm"), dict)]
     facts = {**placing.facts, "Description": "what was fed back", "Target": target}

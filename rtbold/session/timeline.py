@@ -189,7 +189,7 @@ class Timeline:
         clocks.take_line(run.clock.time_of(run.n - 1), chunk.t_arrived_s)
 
     def _cut_before(self, run: _Run, chunk: EegChunk, t_first_s: float) -> None:
-        """Cut where the session knew that samples were lost, or the stream came back."""
+        """Cut where samples are known to be lost, or the stream came back."""
         if run.n == 0:
             return
         step_s, rate_hz = run.clock.step_s, run.description.rate_hz

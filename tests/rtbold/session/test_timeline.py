@@ -1,5 +1,7 @@
 """Every sample of a session has its place in a file, and every moment too."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from hypothesis import given, strategies as st
@@ -39,7 +41,7 @@ def test_how_it_was_cut_does_not_matter(sizes):
     edges = np.cumsum([0, *sizes])
     events = [
         EegChunk(data[:, a:b], t_s[a:b], t_s[b - 1] + 0.01, int(a))
-        for a, b in zip(edges[:-1], edges[1:], strict=True)
+        for a, b in pairwise(edges)
     ]
     (only,) = taken([StreamChanged(describe())], events).stretches()
     assert np.array_equal(only.data_uv, data)
