@@ -4,6 +4,7 @@ from .bids import (
     BidsTable as BidsTable,
     BidsTexts as BidsTexts,
     check_target as check_target,
+    unique as unique,
     write_bids as write_bids,
 )
 from .bold_tables import (

@@ -6,13 +6,10 @@ no date, host, user, path or serial number is among what is chosen.
 """
 
 import getpass
-import json
 import platform
 import re
-import subprocess
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from importlib.metadata import PackageNotFoundError, distribution, version
 from pathlib import Path
 from typing import Any
 
@@ -41,15 +38,13 @@ from rtbold.publish import EVENTS_NAME as STATUS_STREAM, PREDICTIONS_NAME
 from rtbold.record import (
     EVENTS_NAME,
     NOTE_NAME,
-    SETTINGS_NAME,
-    SETTINGS_VERSION,
     session_events,
     xdf_parts,
 )
 from rtbold.session.nameless import Nameless, home_names
+from rtbold.session.provenance import commit, kept_facts
 from rtbold.session.published_tables import (
     Placing,
-    Published,
     measured_table,
     read_published,
     tables,
@@ -59,21 +54,8 @@ from rtbold.session.timeline import Stretch, Timeline, stretch_of
 _STEM = re.compile(
     r"sub-([A-Za-z0-9]+)_ses-([A-Za-z0-9]+)_task-([A-Za-z0-9]+)_run-(\d+)"
 )
-_SHA256 = re.compile("[0-9a-f]{64}")
 _MOST_RUNS = 999
 _MARK_NEAR_S = 0.5  # between a mark in the event log and in the XDF
-_GIT_S = 5.0
-# Of ``settings.json``, what says how the predictions came about and names nobody.
-_PROTOCOL = (
-    "tr_s", "trigger", "trigger_channel", "trigger_every", "dummy_volumes",
-    "upstream_delay_ms", "cleaning", "scanner", "target", "unit", "reference",
-    "interpolate", "truth_first", "truth_by_onset", "allow_unvalidated",
-    "allow_simulated_model", "allow_domain_shift",
-)  # fmt: skip
-_CARD = (
-    "name", "architecture", "atlas", "channels", "reference", "rate_hz", "window_s",
-    "tr_s", "horizon_tr", "note",
-)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -210,15 +192,13 @@ class _Session:
         self._name = name
         self._options = options
         self._notes: list[str] = []
-        self._settings = _settings(folder)
-        self._card = _card(folder)
+        self._kept = kept_facts(folder)
         self._timeline = Timeline()
         self._timeline.take(_events(folder))
         self._stretches = self._timeline.stretches()
         self._streams = self._small_streams()
         self._nameless = Nameless(self._known_names(), words=options.words)
-        rois = _list(self._card.get("rois"))
-        self._published = read_published(folder, self._streams, rois)
+        self._published = read_published(folder, self._streams, self._kept.rois)
 
     def recordings(self) -> tuple[list[BidsRecording], list[str]]:
         """Return the recordings of the session, and what is to be said of them.
@@ -245,10 +225,6 @@ class _Session:
         made = [self._recording(at) for at in range(len(self._stretches))]
         return made, [f"{self._name.stem}: {note}" for note in self._notes]
 
-    @property
-    def _run(self) -> dict[str, Any]:
-        return _dict(self._settings.get("run"))
-
     def _small_streams(self) -> list[XdfStream]:
         """Return the streams of the XDF but for the EEG, which the events have."""
         eeg = {stretch.description.name for stretch in self._stretches}
@@ -265,14 +241,17 @@ class _Session:
 
     def _known_names(self) -> set[str]:
         """Return what must not go out: machines, users, streams, other codes."""
-        described = [s.description for s in (*self._stretches, *self._streams)]
-        texts = [v for v in self._run.values() if isinstance(v, str)]
+        described = [stretch.description for stretch in self._stretches]
+        described += [stream.description for stream in self._streams]
+        texts = [v for v in self._kept.run.values() if isinstance(v, str)]
         names = {str(getattr(d, key)) for d in described for key in _OF_A_MACHINE}
-        names |= {str(self._run.get(key) or "") for key in ("host", "trigger_host")}
-        names |= home_names(texts) | {platform.node(), getpass.getuser()}
+        names |= {
+            str(self._kept.run.get(key) or "") for key in ("host", "trigger_host")
+        }
+        names |= home_names(texts) | {platform.node(), _user()}
         found = _STEM.match(self._folder.name)
-        codes = {self._run.get("subject"), found.group(1) if found else None}
-        codes.add(_dict(self._card.get("origin")).get("subject"))
+        codes = {self._kept.run.get("subject"), found.group(1) if found else None}
+        codes.add(self._kept.origin.get("subject"))
         return names | {str(c) for c in codes if c and c != self._name.subject}
 
     def _recording(self, at: int) -> BidsRecording:
@@ -300,12 +279,12 @@ class _Session:
                 unit=self._nameless.label(channel.unit),
             )
             for number, channel in enumerate(
-                in_microvolt(description.channels, self._run.get("unit")), start=1
+                in_microvolt(description.channels, self._kept.run.get("unit")), start=1
             )
         )
 
     def _sidecar(self, stretch: Stretch, *, simulated: bool) -> dict[str, object]:
-        reference = self._run.get("reference") or stretch.description.reference
+        reference = self._kept.run.get("reference") or stretch.description.reference
         duration_s = stretch.data_uv.shape[1] / stretch.description.rate_hz
         about = ["A session in which BOLD was predicted from this EEG, live."]
         about += ["SIMULATED: no brain made this EEG."] if simulated else []
@@ -329,13 +308,13 @@ class _Session:
         if not cleaning:
             return "n/a"
         mode, _, software = cleaning.partition(":")
-        delay_ms = self._run.get("upstream_delay_ms")
+        delay_ms = self._kept.run.get("upstream_delay_ms")
         known: dict[str, object] = {"mode": mode, "software": software or "n/a"}
         known["delay_s"] = delay_ms / 1000 if delay_ms is not None else "n/a"
         return {"cleaned upstream": known}
 
     def _cleaning(self, description: StreamDescription) -> str:
-        said = self._run.get("cleaning") or description.cleaning
+        said = self._kept.run.get("cleaning") or description.cleaning
         return self._nameless.label(str(said or ""))
 
     def _events(self, at: int) -> BidsTable:
@@ -390,18 +369,17 @@ class _Session:
 
     def _derived(self, at: int, *, simulated: bool) -> Iterator[tuple[str, BidsTable]]:
         stretch = self._stretches[at]
-        schedule = _dict(_dict(self._settings.get("pipeline")).get("schedule"))
-        rois = tuple(map(self._nameless.label, self._published.rois))
+        label = self._nameless.label
         published = replace(
             self._published,
-            rois=rois,
-            target=self._nameless.label(self._published.target),
+            rois=tuple(map(label, self._published.rois)),
+            target=label(self._published.target),
         )
         placing = Placing(
             onset_s=lambda t_s: stretch.place(t_s) / stretch.description.rate_hz,
             holds=lambda t_s: stretch_of(self._stretches, t_s) == at,
-            tr_s=float(schedule.get("tr_s") or self._card.get("tr_s") or "nan"),
-            facts=self._provenance(published, stretch, simulated=simulated),
+            tr_s=self._kept.tr_s,
+            facts=self._facts(stretch, simulated=simulated),
         )
         yield from tables(published, placing)
         volumes = [
@@ -409,36 +387,31 @@ class _Session:
             for happening in self._timeline.happenings
             if isinstance(happening.event, MeasuredVolume)
         ]
-        if (measured := measured_table(volumes, placing)) is not None:
+        if (measured := measured_table(volumes, placing, label)) is not None:
             yield "measured", measured
 
-    def _provenance(
-        self, published: Published, stretch: Stretch, *, simulated: bool
-    ) -> dict[str, object]:
-        """Return how the published values came about."""
-        plain = _plain(self._nameless.label)
-        protocol = {key: plain(self._run.get(key)) for key in _PROTOCOL}
-        truth = self._run.get("truth")
-        protocol["truth"] = str(truth).partition(":")[0] if truth else None
-        protocol["cleaning"] = self._cleaning(stretch.description) or None
-        model: dict[str, object] = {key: plain(self._card.get(key)) for key in _CARD}
-        model["sha256"] = plain(self._settings.get("model_sha256"))
-        model["origin"] = plain(_dict(self._card.get("origin")).get("kind"))
+    def _facts(self, stretch: Stretch, *, simulated: bool) -> dict[str, object]:
+        """Return what each sidecar of the derivatives says."""
+        sources = "; ".join(self._published.sources) or "nothing was kept"
         return {
-            "Source": f"as published live: {'; '.join(published.sources) or 'nothing'}",
+            "Source": f"as published live: {sources}",
             "Recomputed": False,
             "Simulated": simulated,
-            "Protocol": protocol,
-            "Pipeline": plain(self._settings.get("pipeline")),
-            "Conversion": plain(self._settings.get("conversion")),
-            "Model": model,
-            "Engine": plain(self._settings.get("engine")),
-            "RecordedWith": {"rtbold": plain(self._settings.get("rtbold")) or "n/a"},
-            "ExportedWith": {"rtbold": version("rtbold"), "commit": commit() or "n/a"},
+            **self._kept.provenance(
+                self._nameless.label,
+                cleaning=self._cleaning(stretch.description) or None,
+            ),
         }
 
 
 _OF_A_MACHINE = ("host", "source_id", "uid")
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError, ImportError):  # a container may know no user
+        return ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -453,7 +426,7 @@ class _Row:
 
 
 def _event_table(rows: Sequence[_Row], rate_hz: float) -> BidsTable:
-    columns = {
+    columns: dict[str, Sequence[object]] = {
         "onset": [round(row.place / rate_hz, 6) for row in rows],
         "duration": [round(row.duration_s, 6) for row in rows],
         "trial_type": [row.kind for row in rows],
@@ -497,29 +470,6 @@ def _other_markers(stream: XdfStream) -> Iterator[tuple[str, float, float]]:
         yield str(row[0]), float(stamp_s), float(t_s)
 
 
-def _dict(value: object) -> dict[str, Any]:
-    return value if isinstance(value, dict) else {}
-
-
-def _list(value: object) -> list[str]:
-    return [str(each) for each in value] if isinstance(value, list) else []
-
-
-def _plain(label: Callable[[str], str]) -> Callable[[object], Any]:
-    """Return how JSON is copied: numbers as they are, texts without names."""
-
-    def copied(value: object) -> object:
-        if isinstance(value, dict):
-            return {str(key): copied(each) for key, each in value.items()}
-        if isinstance(value, list):
-            return [copied(each) for each in value]
-        if isinstance(value, str) and not _SHA256.fullmatch(value):
-            return label(value)
-        return value
-
-    return copied
-
-
 # Reading, and what is said once.
 
 
@@ -533,61 +483,6 @@ def _events(folder: Path) -> Iterator[Any]:
     events = session_events(_xdf(folder))
     assert events is not None  # its log is there
     return events
-
-
-def _settings(folder: Path) -> dict[str, Any]:
-    """Return ``settings.json``.
-
-    Raises
-    ------
-    DataFileError : it cannot be read, or is of another version.
-    """
-    path = folder / SETTINGS_NAME
-    found = _json(path)
-    if found is None:
-        raise DataFileError(
-            f"{path} cannot be read, expected the settings of the session beside its "
-            "event log. Restore it."
-        )
-    if (is_version := found.get("version", SETTINGS_VERSION)) != SETTINGS_VERSION:
-        raise DataFileError(
-            f"{path} is of version {is_version}, expected {SETTINGS_VERSION}: another "
-            "version of rtbold recorded this session. Export it with that one."
-        )
-    return found
-
-
-def _card(folder: Path) -> dict[str, Any]:
-    """Return the card of the model; empty: the session kept none that can be read."""
-    return _json(folder / "card.json") or {}
-
-
-def _json(path: Path) -> dict[str, Any] | None:
-    try:
-        found = json.loads(path.read_bytes())
-    except (OSError, ValueError, RecursionError):
-        return None
-    return found if isinstance(found, dict) else None
-
-
-def commit() -> str | None:
-    """Return the commit of this rtbold; None: it is not known."""
-    try:
-        told = distribution("rtbold").read_text("direct_url.json")
-        known = json.loads(told or "{}").get("vcs_info", {}).get("commit_id")
-    except (PackageNotFoundError, ValueError, AttributeError):
-        known = None
-    top = Path(__file__).parents[2]
-    if known or not (top / ".git").exists():
-        return str(known)[:12] if known else None
-    try:
-        asked = subprocess.run(
-            ["git", "-C", str(top), "rev-parse", "--short=12", "HEAD"],
-            capture_output=True, text=True, timeout=_GIT_S, check=True,
-        )  # fmt: skip
-    except (OSError, subprocess.SubprocessError):
-        return None
-    return asked.stdout.strip() or None
 
 
 def _texts(recordings: Sequence[BidsRecording]) -> BidsTexts:

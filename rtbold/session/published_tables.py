@@ -14,7 +14,7 @@ from typing import Any, get_args
 
 import numpy as np
 
-from rtbold.files import BidsTable, XdfStream
+from rtbold.files import BidsTable, XdfStream, unique
 from rtbold.messages import STATUS_RANK, MeasuredVolume, Reason
 from rtbold.publish import EVENTS_NAME, PREDICTIONS_NAME
 
@@ -302,6 +302,7 @@ def _roi_table(
 ) -> BidsTable:
     lists = [_list(values, rois) or [None] * len(rois) for values in given]
     columns = _shared_columns(rows, placing)
+    rois = unique([*columns, *rois])[len(columns) :]
     columns |= {roi: [v[i] for v in lists] for i, roi in enumerate(rois)}
     meaning: dict[str, Mapping[str, object]] = dict(_SHARED)
     meaning |= {roi: {"Description": f"{roi}: {what}"} for roi in rois}
@@ -320,19 +321,37 @@ def _feedback_table(rows: Sequence[Fields], target: str, placing: Placing) -> Bi
     return BidsTable(columns, meaning, facts | ({"Norm": norms[-1]} if norms else {}))
 
 
+_OF_MEASURED: dict[str, Mapping[str, object]] = {
+    "onset": _SHARED["onset"] | {"Description": "see onset_is"},
+    "duration": _SHARED["duration"],
+    "volume_index": {"Description": "the source's own count"},
+    "onset_is": {
+        "Description": "what the onset is the time of",
+        "Levels": {
+            "volume": "the onset of the volume, as its source told",
+            "arrival": "when the values came, some seconds after the volume",
+        },
+    },
+}
+
+
 def measured_table(
-    volumes: Sequence[tuple[float, MeasuredVolume]], placing: Placing
+    volumes: Sequence[tuple[float, MeasuredVolume]],
+    placing: Placing,
+    label: Callable[[str], str],
 ) -> BidsTable | None:
     """Return measured BOLD with the onset of each volume; None: nothing was measured.
 
     Parameters
     ----------
     volumes : with their time on the session's LSL clock.
+    label : makes a name of a ROI that may be shared.
     """
     rows = [(t_s, volume) for t_s, volume in volumes if placing.holds(t_s)]
     if not rows:
         return None
     rois = tuple(dict.fromkeys(roi for _, volume in rows for roi in volume.rois))
+    names = dict(zip(rois, unique([*_OF_MEASURED, *map(label, rois)])[4:], strict=True))
     by_roi = [dict(zip(v.rois, v.values, strict=False)) for _, v in rows]
     columns: dict[str, Sequence[object]] = {
         "onset": [round(placing.onset_s(t_s), 6) for t_s, _ in rows],
@@ -341,23 +360,11 @@ def measured_table(
         "onset_is": [
             "arrival" if volume.t_volume_s is None else "volume" for _, volume in rows
         ],
-        **{roi: [values.get(roi) for values in by_roi] for roi in rois},
+        **{names[roi]: [values.get(roi) for values in by_roi] for roi in rois},
     }
-    meaning: dict[str, Mapping[str, object]] = {
-        "onset": _SHARED["onset"] | {"Description": "see onset_is"},
-        "duration": _SHARED["duration"],
-        "volume_index": {"Description": "the source's own count"},
-        "onset_is": {
-            "Description": "what the onset is the time of",
-            "Levels": {
-                "volume": "the onset of the volume, as its source told",
-                "arrival": "when the values came, some seconds after the volume",
-            },
-        },
-        **{
-            roi: {"Description": f"{roi}: measured BOLD, the source's unit"}
-            for roi in rois
-        },
+    meaning = {
+        name: {"Description": f"{name}: measured BOLD, the source's unit"}
+        for name in names.values()
     }
     what = {"Description": "BOLD that the scanner measured"}
-    return BidsTable(columns, meaning, {**placing.facts, **what})
+    return BidsTable(columns, _OF_MEASURED | meaning, {**placing.facts, **what})
