@@ -395,3 +395,42 @@ def test_a_card_of_somebody_else_does_not_break_it(tmp_path):
     folder = write_session(tmp_path, events, streams=[mirror(ROWS)], card=card)
     export_session(folder, tmp_path / "b", ExportOptions())
     assert table(tmp_path / "b", "desc-predictions_events.tsv")[1]["Insula"] == "0.25"
+
+
+def test_a_roi_that_is_called_like_a_column_keeps_its_values(tmp_path):
+    stream = mirror(ROWS)
+    stream["labels"] = ["onset", "onset", *stream["labels"][2:]]
+    events = [StreamChanged(describe()), *chunks(DATA)]
+    folder = write_session(tmp_path, events, streams=[stream])
+    export_session(folder, tmp_path / "b", ExportOptions())
+    row = table(tmp_path / "b", "desc-predictions_events.tsv")[1]
+    assert (row["onset"], row["onset-2"], row["onset-3"]) == ("3.0", "0.25", "-1.5")
+
+
+def test_messages_with_another_number_of_values_are_told(session, tmp_path):
+    message = {"topic": "pred.roi", "window": {"t_end": 107.0}, "values": [1.0]}
+    (session / "published.jsonl").write_text(json.dumps(message) + "\n")
+    exported = export_session(session, tmp_path / "b", ExportOptions())
+    assert any("1 predictions do not have 2 values" in n for n in exported.notes)
+    assert table(tmp_path / "b", "desc-predictions_events.tsv")[-1]["Insula"] == "n/a"
+
+
+def test_what_a_damaged_log_holds_cannot_forge_a_cell(session, tmp_path):
+    message = {
+        "topic": "pred.fb", "window": {"t_end": 103.0}, "volume_index": 0,
+        "status": "ok\tforged", "reasons": ["gap\n9.0", "rate"], "value": "1\t2",
+        "target": "a\tb", "norm": 3,
+    }  # fmt: skip
+    odd = ["[]", "3", '{"topic": "pred.roi", "window": 3}', '{"topic": []}', "[" * 9999]
+    (session / "published.jsonl").write_text("\n".join([*odd, json.dumps(message), ""]))
+    export_session(session, tmp_path / "b", ExportOptions())
+    rows = table(tmp_path / "b", "desc-feedback_events.tsv")
+    assert len(rows) == 3
+    assert (rows[1]["status"], rows[1]["reasons"]) == ("n/a", "rate")
+    assert rows[1]["value"] == "n/a"
+
+
+def test_a_run_that_may_still_go_on_is_told(session, tmp_path):
+    (session / "recorder.json").write_text("[]")
+    exported = export_session(session, tmp_path / "b", ExportOptions())
+    assert any("recorder.json is there" in note for note in exported.notes)
