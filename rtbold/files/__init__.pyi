@@ -3,6 +3,7 @@ from .bids import (
     BidsRecording as BidsRecording,
     BidsTable as BidsTable,
     BidsTexts as BidsTexts,
+    check_free as check_free,
     check_target as check_target,
     unique as unique,
     write_bids as write_bids,

@@ -7,7 +7,7 @@ folder of its own; a target gets whole recordings or nothing, and loses no file.
 import json
 import tempfile
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
@@ -98,9 +98,13 @@ class BidsTexts:
 
 
 def write_bids(
-    root: Path, recordings: Sequence[BidsRecording], texts: BidsTexts
+    root: Path, recordings: Iterable[BidsRecording], texts: BidsTexts
 ) -> tuple[Path, ...]:
     """Add recordings to the data set in `root`; make it if it is not there.
+
+    Parameters
+    ----------
+    recordings : taken one by one, so that one alone need be in memory.
 
     Returns
     -------
@@ -115,21 +119,20 @@ def write_bids(
     mne_bids = require("mne_bids", extra="bids", purpose="writing BIDS")
     require("pybv", extra="bids", purpose="writing BIDS")
     check_target(root)
-    for recording in recordings:
-        check_free(root, recording)
     try:
         made = not root.exists()
         root.mkdir(parents=True, exist_ok=True)
         try:
             with tempfile.TemporaryDirectory(dir=root, prefix=".rtbold-") as folder:
-                stage = Path(folder)
+                added = _Added()
                 for recording in recordings:
-                    _write_recording(stage, recording, mne, mne_bids)
-                _describe(root, recordings, texts)
-                files = _place_all(stage, root)
-            _add_participants(
-                root, [recording.name.subject for recording in recordings]
-            )
+                    check_free(root, recording.name)
+                    _check_kind(root, recording)
+                    _write_recording(Path(folder), recording, mne, mne_bids)
+                    added.take(recording)
+                _describe(root, added, texts)
+                files = _place_all(Path(folder), root)
+            _add_participants(root, added.subjects)
         finally:
             if made and not any(root.iterdir()):
                 root.rmdir()
@@ -140,6 +143,21 @@ def write_bids(
             "with --bids."
         ) from error
     return files
+
+
+@dataclass(slots=True)
+class _Added:
+    """What the data set must know of recordings that are not in memory any more."""
+
+    subjects: list[str] = field(default_factory=list)
+    simulated: bool = False
+    derived: bool = False
+
+    def take(self, recording: BidsRecording) -> None:
+        """Take one recording."""
+        self.subjects.append(recording.name.subject)
+        self.simulated |= recording.simulated
+        self.derived |= bool(recording.derived)
 
 
 def check_target(root: Path) -> None:
@@ -162,14 +180,13 @@ def check_target(root: Path) -> None:
         )
 
 
-def check_free(root: Path, recording: BidsRecording) -> None:
-    """Refuse a recording whose files are there, or that would be taken for another.
+def check_free(root: Path, name: BidsName) -> None:
+    """Refuse a recording of which some file is there.
 
     Raises
     ------
-    ConfigError : some of its files exist, or simulated and real EEG would be mixed.
+    ConfigError : one is.
     """
-    name = recording.name
     for top in (root, root / "derivatives" / PIPELINE):
         folder = top / name.folder
         there = sorted(folder.glob(f"{name.stem}_*")) if folder.is_dir() else []
@@ -179,7 +196,11 @@ def check_free(root: Path, recording: BidsRecording) -> None:
                 "recording that the data set does not hold; give another --run or "
                 "--session, or choose another folder with --bids."
             )
-    folder = root / name.folder
+
+
+def _check_kind(root: Path, recording: BidsRecording) -> None:
+    """Refuse to mix simulated and real EEG in one folder, which has one note."""
+    folder = root / recording.name.folder
     noted = (folder / SIMULATED_NAME).is_file()
     if noted != recording.simulated and folder.is_dir() and any(folder.iterdir()):
         old, new = ("simulated", "real") if noted else ("real", "simulated")
@@ -333,12 +354,14 @@ def _of_recordings(stage: Path) -> Iterator[Path]:
 # What is said once of a data set.
 
 
-def _describe(
-    root: Path, recordings: Sequence[BidsRecording], texts: BidsTexts
-) -> None:
-    simulated = any(recording.simulated for recording in recordings)
+SIMULATED_TEXT = "SIMULATED EEG: no brain made it.\n\n"
+
+
+def _describe(root: Path, added: _Added, texts: BidsTexts) -> None:
+    warning = SIMULATED_TEXT if added.simulated else ""
+    what = "SIMULATED EEG" if added.simulated else "EEG"
     about = {
-        "Name": f"{'SIMULATED ' if simulated else ''}EEG with BOLD predicted live",
+        "Name": f"{what} with BOLD predicted live",
         "BIDSVersion": BIDS_VERSION,
         "DatasetType": "raw",
         "GeneratedBy": [
@@ -348,10 +371,10 @@ def _describe(
     }
     _if_absent(root / "dataset_description.json", as_json(about))
     if not any(root.glob("README*")):
-        _if_absent(root / "README", texts.readme)
-    if simulated:
+        _if_absent(root / "README", warning + texts.readme)
+    if added.simulated:
         _add_ignored(root / ".bidsignore", f"**/{SIMULATED_NAME}")
-    if any(recording.derived for recording in recordings):
+    if added.derived:
         derived = root / "derivatives" / PIPELINE
         derived.mkdir(parents=True, exist_ok=True)
         of_derived = {
@@ -362,7 +385,7 @@ def _describe(
             "SourceDatasets": [{"URL": "../.."}],
         }
         _if_absent(derived / "dataset_description.json", as_json(of_derived))
-        _if_absent(derived / "README", texts.derivative_readme)
+        _if_absent(derived / "README", warning + texts.derivative_readme)
 
 
 def _generated_by(commit: str | None) -> dict[str, str]:

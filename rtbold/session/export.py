@@ -21,6 +21,7 @@ from rtbold.files import (
     BidsTable,
     BidsTexts,
     XdfStream,
+    check_free,
     check_target,
     corrected_stamps,
     in_microvolt,
@@ -119,18 +120,35 @@ def export_session(path: Path, root: Path, options: ExportOptions) -> Exported:
             f"({', '.join(name.stem for name in names)}), expected different ones. "
             "Export them one by one, each with its own --run or --session."
         )
-    made = [
-        _Session(folder, name, options).recordings()
-        for folder, name in zip(folders, names, strict=True)
-    ]
-    recordings = [recording for some, _ in made for recording in some]
-    files = write_bids(root, recordings, _texts(recordings))
+    for name in names:
+        check_free(root, name)  # before the work, which takes a while
+    exported = _Exporting(options)
+    files = write_bids(root, exported.recordings(folders, names), _texts())
     return Exported(
-        tuple(recording.name.stem for recording in recordings),
-        files,
-        sum(_n_words(recording.events) for recording in recordings),
-        tuple(note for _, notes in made for note in notes),
+        tuple(exported.names), files, exported.n_words, tuple(exported.notes)
     )
+
+
+class _Exporting:
+    """Hands out the recordings of sessions one by one; keeps what is said of them."""
+
+    def __init__(self, options: ExportOptions) -> None:
+        self._options = options
+        self.names: list[str] = []
+        self.notes: list[str] = []
+        self.n_words = 0
+
+    def recordings(
+        self, folders: Sequence[Path], names: Sequence[BidsName]
+    ) -> Iterator[BidsRecording]:
+        """Yield the recordings of these sessions."""
+        for folder, name in zip(folders, names, strict=True):
+            session = _Session(folder, name, self._options)
+            for recording in session.recordings():
+                self.names.append(recording.name.stem)
+                self.n_words += _n_words(recording.events)
+                yield recording
+            self.notes += [f"{name.stem}: {note}" for note in session.notes]
 
 
 def recorded_folders(path: Path) -> list[Path]:
@@ -191,7 +209,7 @@ class _Session:
         self._folder = folder
         self._name = name
         self._options = options
-        self._notes: list[str] = []
+        self.notes: list[str] = []
         self._kept = kept_facts(folder)
         self._timeline = Timeline()
         self._timeline.take(_events(folder))
@@ -200,8 +218,8 @@ class _Session:
         self._nameless = Nameless(self._known_names(), words=options.words)
         self._published = read_published(folder, self._streams, self._kept.rois)
 
-    def recordings(self) -> tuple[list[BidsRecording], list[str]]:
-        """Return the recordings of the session, and what is to be said of them.
+    def recordings(self) -> Iterator[BidsRecording]:
+        """Yield the recordings of the session; `notes` then say what is not whole.
 
         Raises
         ------
@@ -213,17 +231,17 @@ class _Session:
                 "received some. There is nothing to export."
             )
         if (self._folder / NOTE_NAME).is_file():
-            self._notes.append(
+            self.notes.append(
                 f"{NOTE_NAME} is there: if the session still runs, what comes from now "
                 "on is missing"
             )
-        self._notes += self._published.notes
+        self.notes += self._published.notes
         if not self._published.predictions:
-            self._notes.append(
+            self.notes.append(
                 "the session kept nothing of what it published; derivatives hold none"
             )
-        made = [self._recording(at) for at in range(len(self._stretches))]
-        return made, [f"{self._name.stem}: {note}" for note in self._notes]
+        for at in range(len(self._stretches)):
+            yield self._recording(at)
 
     def _small_streams(self) -> list[XdfStream]:
         """Return the streams of the XDF but for the EEG, which the events have."""
@@ -233,9 +251,9 @@ class _Session:
             try:
                 streams, notes = load_streams(part)
             except RtboldError as error:
-                self._notes.append(f"{part.name} is left out: {error}")
+                self.notes.append(f"{part.name} is left out: {error}")
                 continue
-            self._notes += notes
+            self.notes += notes
             found += [s for s in streams if s.is_text or s.description.name not in eeg]
         return found
 
@@ -334,7 +352,7 @@ class _Session:
             else:
                 n_outside += 1
         if n_outside:
-            self._notes.append(f"{n_outside} events lie outside the EEG; left out")
+            self.notes.append(f"{n_outside} events lie outside the EEG; left out")
         return _event_table(sorted(rows, key=lambda row: row.place), rate_hz)
 
     def _happened(self) -> Iterator[tuple[float, "_Row"]]:
@@ -485,11 +503,9 @@ def _events(folder: Path) -> Iterator[Any]:
     return events
 
 
-def _texts(recordings: Sequence[BidsRecording]) -> BidsTexts:
-    simulated = any(recording.simulated for recording in recordings)
-    warning = "SIMULATED EEG: no brain made it.\n\n" if simulated else ""
+def _texts() -> BidsTexts:
     readme = (
-        f"{warning}EEG recorded during sessions of rtbold, which predicts fMRI BOLD "
+        "EEG recorded during sessions of rtbold, which predicts fMRI BOLD "
         "from EEG while it is recorded.\n\n"
         "The EEG is what the session received, by then perhaps cleaned by other "
         "software (SoftwareFilters in *_eeg.json). Samples that never came are zeros, "
@@ -498,7 +514,7 @@ def _texts(recordings: Sequence[BidsRecording]) -> BidsTexts:
         "Dates, hosts, users and serial numbers were left out.\n"
     )
     derivative = (
-        f"{warning}What rtbold published, one row per volume, as it was published and "
+        "What rtbold published, one row per volume, as it was published and "
         "not computed again.\n\n"
         "desc-predictions: BOLD of every region. desc-feedback: the value that was fed "
         "back. desc-zscores, desc-low95 and so on: where they were published. "

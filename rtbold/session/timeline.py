@@ -104,6 +104,7 @@ class _Run:
     description: StreamDescription
     clock: SampleClock
     data_uv: list[Float32Array] = field(default_factory=list)
+    starts: list[int] = field(default_factory=list)  # place of each of them
     t_s: list[FloatArray] = field(default_factory=list)  # steps are still in them
     n: int = 0
     cuts: dict[int, int] = field(default_factory=lambda: {0: 0})  # place: n missing
@@ -145,8 +146,9 @@ class Timeline:
                     self._happen(event, event.t_arrived_s if told_s is None else told_s)
 
     def stretches(self) -> tuple[Stretch, ...]:
-        """Return the files, in order of time."""
-        return tuple(file for run in self._runs if run.n for file in _files(run))
+        """Return the files, in order of time. Called once: it hands the samples on."""
+        runs, self._runs = [run for run in self._runs if run.n], []
+        return tuple(file for run in runs for file in _files(run))
 
     def _happen(
         self, event: Marker | OperatorCommand | MeasuredVolume, t_s: float
@@ -181,6 +183,7 @@ class Timeline:
         t_arrived_s = clocks.to_stream(chunk.t_arrived_s)
         first = run.n
         run.data_uv.append(chunk.data_uv)
+        run.starts.append(first)
         run.t_s.append(local_s)
         run.n += n
         for jump in run.clock.push(chunk.t_lsl_s, t_arrived_s, first):
@@ -245,38 +248,43 @@ def _note_jump(run: _Run, place: int, seconds: float, *, kind: str) -> None:
 
 def _files(run: _Run) -> Iterator[Stretch]:
     """Yield the files of one stream, its long gaps left out."""
-    data_uv = np.concatenate(run.data_uv, axis=1)
-    t_s = np.concatenate(run.t_s)
     places = sorted(place for place in run.cuts if place < run.n)
     longest_n = LONGEST_FILLED_S * run.description.rate_hz
     breaks = [p for p in places if p == 0 or run.cuts[p] > longest_n]
+    t_s = np.concatenate(run.t_s)
     for begin, end in pairwise([*breaks, run.n]):
         inner = [p for p in places if begin <= p < end]
         missing = {p: run.cuts[p] if p > begin else 0 for p in inner}
-        edges = [*inner, end]
-        yield _file(run, data_uv, t_s, edges=edges, missing=missing)
+        yield _file(run, t_s, [*inner, end], missing=missing)
 
 
 def _file(
-    run: _Run,
-    data_uv: Float32Array,
-    t_s: FloatArray,
-    *,
-    edges: Sequence[int],
-    missing: dict[int, int],
+    run: _Run, t_s: FloatArray, edges: Sequence[int], *, missing: dict[int, int]
 ) -> Stretch:
     n = edges[-1] - edges[0] + sum(missing.values())
-    whole_uv = np.zeros((data_uv.shape[0], n), dtype=np.float32)
+    n_channels = len(run.data_uv[0])
+    whole_uv = np.zeros((n_channels, n), dtype=np.float32)
     gaps, pieces, at = [], [], 0
     for first, end in pairwise(edges):
         if missing[first]:
             gaps.append(Gap(at, missing[first]))
         at += missing[first]
-        whole_uv[:, at : at + end - first] = data_uv[:, first:end]
+        _copy(run, first, whole_uv[:, at : at + end - first])
         moments_s = np.maximum.accumulate(t_s[first:end] - run.steps[first])
         pieces.append(_Piece(at, moments_s))
         at += end - first
     return Stretch(run.description, whole_uv, tuple(gaps), tuple(pieces))
+
+
+def _copy(run: _Run, first: int, into_uv: Float32Array) -> None:
+    """Copy the samples from `first` on, as many as there is room for."""
+    end = first + into_uv.shape[1]
+    number = bisect_right(run.starts, first) - 1
+    while number < len(run.starts) and (at := run.starts[number]) < end:
+        chunk_uv = run.data_uv[number][:, max(first - at, 0) : end - at]
+        place = max(at, first) - first
+        into_uv[:, place : place + chunk_uv.shape[1]] = chunk_uv
+        number += 1
 
 
 def stretch_of(stretches: Sequence[Stretch], t_s: float) -> int:
