@@ -22,6 +22,8 @@ from rtbold.messages import Channel, ChannelKind, Float32Array
 
 BIDS_VERSION = "1.10.0"
 PIPELINE = "rtbold"  # folder of the derivatives
+_SOURCE = "samples"  # file name of a recording before MNE-BIDS gives it its own
+_BLOCK_N = 16_384  # samples
 NOTHING = "n/a"  # as BIDS writes what is not there
 _MNE_TYPE: dict[ChannelKind, str] = {
     "eeg": "eeg", "ecg": "ecg", "eog": "eog", "emg": "emg", "trigger": "stim",
@@ -218,13 +220,15 @@ def _write_recording(
         subject=name.subject, session=name.session, task=name.task, run=name.run,
         acquisition=name.acquisition, datatype="eeg", root=stage,
     )  # fmt: skip
-    with warnings.catch_warnings():
-        # pybv tells that BrainVision knows no other unit than microvolt
-        warnings.simplefilter("ignore")
-        mne_bids.write_raw_bids(
-            _raw(recording, mne), target, format="BrainVision", allow_preload=True,
-            readme=False, overwrite=False, verbose="ERROR",
-        )  # fmt: skip
+    with tempfile.TemporaryDirectory(dir=stage, prefix=".source-") as folder:
+        with warnings.catch_warnings():
+            # pybv and MNE tell that BrainVision knows no other unit than microvolt
+            warnings.simplefilter("ignore")
+            raw = _brainvision(Path(folder), recording, mne)
+            mne_bids.write_raw_bids(
+                raw, target, readme=False, overwrite=False, verbose="ERROR"
+            )
+            raw.close()  # or Windows keeps the folder
     beside = stage / name.folder / name.stem
     _over(Path(f"{beside}_eeg.json"), recording.sidecar)
     Path(f"{beside}_channels.tsv").write_text(_channels(recording), encoding="utf-8")
@@ -238,19 +242,32 @@ def _write_recording(
         _write_table(derived / f"{name.stem}_desc-{label}_events", table)
 
 
-def _raw(recording: BidsRecording, mne: ModuleType) -> Any:  # noqa: ANN401 -- untyped
+def _brainvision(folder: Path, recording: BidsRecording, mne: ModuleType) -> Any:  # noqa: ANN401 -- untyped
+    """Write the samples, to the last bit and block by block; return MNE's Raw.
+
+    MNE-BIDS copies such a file. From memory it would write it too, with ten times the
+    recording in memory and each value rounded.
+    """
+    pybv = require("pybv", extra="bids", purpose="writing BIDS")
     channels = recording.channels
-    kinds = [_MNE_TYPE[channel.kind] for channel in channels]
     names = unique([channel.label for channel in channels])
-    info = mne.create_info(names, recording.rate_hz, kinds)
-    in_uv = np.array([channel.unit == "uV" for channel in channels])
-    for entry, volt in zip(info["chs"], in_uv, strict=True):
-        if not volt:
-            entry["unit"] = mne.io.constants.FIFF.FIFF_UNIT_NONE
-    info["line_freq"] = recording.line_hz
-    data = recording.data_uv.astype(np.float64)
-    data *= np.where(in_uv, 1e-6, 1.0)[:, None]
-    return mne.io.RawArray(data, info, copy="info", verbose="ERROR")
+    pybv.write_brainvision(  # a header that knows no length; the samples come next
+        data=np.zeros((len(channels), 1)), sfreq=recording.rate_hz, ch_names=names,
+        fname_base=_SOURCE, folder_out=str(folder), resolution=1.0,
+        unit=["µV" if channel.unit == "uV" else NOTHING for channel in channels],
+        fmt="binary_float32",
+    )  # fmt: skip
+    n_samples = recording.data_uv.shape[1]
+    with (folder / f"{_SOURCE}.eeg").open("wb") as file:
+        for first in range(0, n_samples, _BLOCK_N):
+            block_uv = recording.data_uv[:, first : first + _BLOCK_N]
+            file.write(np.ascontiguousarray(block_uv.T, dtype="<f4").tobytes())
+    header = folder / f"{_SOURCE}.vhdr"
+    raw = mne.io.read_raw_brainvision(header, verbose="ERROR")
+    kinds = [_MNE_TYPE[channel.kind] for channel in channels]
+    raw.set_channel_types(dict(zip(raw.ch_names, kinds, strict=True)), verbose="ERROR")
+    raw.info["line_freq"] = recording.line_hz
+    return raw
 
 
 def unique(labels: Sequence[str]) -> list[str]:

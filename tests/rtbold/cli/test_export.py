@@ -80,13 +80,13 @@ def test_samples_and_triggers_come_back(root, session):
     loop_uv = np.concatenate(
         [e.data_uv for e in events if isinstance(e, EegChunk)], axis=1
     )
-    np.testing.assert_allclose(raw.get_data() * 1e6, loop_uv, rtol=1e-6)
+    np.testing.assert_allclose(raw.get_data() * 1e6, loop_uv, rtol=1e-12)
     (eeg,) = (s for s in load_streams(xdf)[0] if s.description.name == "keepsake-eeg")
     recorded_uv = to_uv(eeg)
     first = int(np.flatnonzero((loop_uv[:, :-1] == recorded_uv[:, :1]).all(axis=0))[0])
     n = min(loop_uv.shape[1] - first, recorded_uv.shape[1])
     np.testing.assert_allclose(
-        raw.get_data()[:, first : first + n] * 1e6, recorded_uv[:, :n], rtol=1e-6
+        raw.get_data()[:, first : first + n] * 1e6, recorded_uv[:, :n], rtol=1e-12
     )
     triggers = [r for r in rows(root, "run-01_events.tsv") if r["value"] == "R128"]
     assert len(triggers) == 27

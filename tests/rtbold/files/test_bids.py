@@ -43,7 +43,7 @@ def test_every_kind_of_channel_and_unit_comes_back(tmp_path):
     raw = mne_bids.read_raw_bids(path, verbose="ERROR")
     factors = np.array([1e6 if c.unit == "uV" else 1.0 for c in CHANNELS])
     data = raw.get_data() * factors[:, None]
-    np.testing.assert_allclose(data, one.data_uv, rtol=1e-6, atol=1e-30)
+    np.testing.assert_allclose(data, one.data_uv, rtol=1e-12, atol=0)
     assert raw.ch_names == ["Cz", "Cz-2", "a,b", "TRIG", "CWL", "EKG", "EMG"]
     assert raw.get_channel_types() == [
         "eeg", "eeg", "eog", "stim", "misc", "ecg", "emg",
@@ -54,6 +54,15 @@ def test_every_kind_of_channel_and_unit_comes_back(tmp_path):
     assert [row["units"] for row in rows[3:6]] == ["n/a", "µV", "bits"]
     assert {row["status"] for row in rows} == {"n/a"}
     assert rows[4]["description"] == "carbon wire loop"
+
+
+def test_the_file_holds_the_samples_to_the_last_bit(tmp_path):
+    data = np.random.default_rng(1).normal(0, 1e4, (7, 40_000)).astype(np.float32)
+    data[0, :3] = np.array([1e-30, -0.0, 3e38], np.float32)
+    write_bids(tmp_path, [recording(data_uv=data)], TEXTS)
+    (file,) = tmp_path.rglob("*_eeg.eeg")
+    written = np.frombuffer(file.read_bytes(), "<f4").reshape(-1, 7).T
+    assert np.array_equal(written, data)
 
 
 def test_names_of_files_leave_no_staging_behind(tmp_path):

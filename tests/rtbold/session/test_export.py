@@ -99,7 +99,7 @@ def test_samples_come_back(shared):
     root, _ = shared
     raw = read_back(root)
     factors = np.array([1e6 if c.unit == "uV" else 1.0 for c in CHANNELS])
-    np.testing.assert_allclose(raw.get_data() * factors[:, None], DATA, rtol=1e-6)
+    np.testing.assert_allclose(raw.get_data() * factors[:, None], DATA, rtol=1e-12)
     assert raw.info["sfreq"] == RATE_HZ
     assert raw.info["line_freq"] == 50.0
     assert raw.info["meas_date"] is None
