@@ -50,16 +50,16 @@ COMMANDS: Final = {
         "simulate",
         "Play a simulated session on LSL: EEG, volume triggers and measured ROI BOLD.",
     ),
+    "export": Place(
+        "export",
+        "export",
+        "Write a recorded session as BIDS: EEG, events, and what was published.",
+    ),
     "play": Place("play", "play", "Play a recording on LSL in real time."),
     "replay": Place(
         "replay",
         "replay",
         "Compute the predictions of a recording with the live session's own pipeline.",
-    ),
-    "export": Place(
-        "export",
-        "export",
-        "Write a recorded session as BIDS: EEG, events, and what was published.",
     ),
     "gui": Place(
         "gui",
