@@ -231,7 +231,8 @@ def _write_recording(
             raw.close()  # or Windows keeps the folder
     beside = stage / name.folder / name.stem
     _over(Path(f"{beside}_eeg.json"), recording.sidecar)
-    Path(f"{beside}_channels.tsv").write_text(_channels(recording), encoding="utf-8")
+    channels = Path(f"{beside}_channels.tsv")
+    channels.write_text(_channels(recording), encoding="utf-8", newline="\n")
     _write_table(Path(f"{beside}_events"), recording.events)
     if recording.simulated:
         note = as_json({"simulated": True})

@@ -262,11 +262,16 @@ class _Session:
         described = [stretch.description for stretch in self._stretches]
         described += [stream.description for stream in self._streams]
         texts = [v for v in self._kept.run.values() if isinstance(v, str)]
-        names = {str(getattr(d, key)) for d in described for key in _OF_A_MACHINE}
-        names |= {
+        names = {d.uid for d in described}
+        names |= {d.source_id for d in described if any(map(str.isdigit, d.source_id))}
+        hosts = {d.host for d in described} | {platform.node()}
+        hosts |= {
             str(self._kept.run.get(key) or "") for key in ("host", "trigger_host")
         }
-        names |= home_names(texts) | {platform.node(), _user()}
+        names |= hosts | {
+            host.partition(".")[0] for host in hosts if host[:1].isalpha()
+        }
+        names |= home_names(texts) | {_user()}
         found = _STEM.match(self._folder.name)
         codes = {self._kept.run.get("subject"), found.group(1) if found else None}
         codes.add(self._kept.origin.get("subject"))
@@ -420,9 +425,6 @@ class _Session:
                 cleaning=self._cleaning(stretch.description) or None,
             ),
         }
-
-
-_OF_A_MACHINE = ("host", "source_id", "uid")
 
 
 def _user() -> str:

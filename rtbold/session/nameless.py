@@ -11,8 +11,10 @@ REMOVED = "[removed]"
 LONGEST_TEXT = 300
 _MONTH = (
     "jan(uary)?|feb(ruary)?|mar(ch)?|apr(il)?|may|june?|july?|aug(ust)?|"
-    "sep(t(ember)?)?|oct(ober)?|nov(ember)?|dec(ember)?"
+    "sep(t(ember)?)?|oct(ober)?|nov(ember)?|dec(ember)?|"
+    "januar|februar|märz|mai|juni|juli|okt(ober)?|dez(ember)?"
 )
+_CLOCK = r"([01]?\d|2[0-3]):[0-5]\d(:[0-5]\d([.,]\d+)?)?(Z|[+-]\d\d:?\d\d)?"
 _FORMS = (
     r"[\w.+-]+@[\w-]+(\.[\w-]+)*",  # e-mail, user@host
     r"\w+://\S+",
@@ -23,10 +25,11 @@ _FORMS = (
     r"\b[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\b",  # UUID
     r"\b([0-9a-f]{2}[:-]){5}[0-9a-f]{2}\b",  # MAC
     r"\b(\d{1,3}\.){3}\d{1,3}\b",
-    r"\b\d{4}[-/.]\d{1,2}[-/.]\d{1,2}",
+    rf"\b\d{{4}}[-/.]\d{{1,2}}[-/.]\d{{1,2}}(T{_CLOCK})?",
+    rf"\b{_CLOCK}\b",
     r"\b\d{1,2}[-/.]\d{1,2}[-/.](\d{4}|\d{2})\b",
-    rf"\b\d{{1,2}}\.? ?({_MONTH})\.?,? \d{{4}}\b",
-    rf"\b({_MONTH})\.? \d{{1,2}},? \d{{4}}\b",
+    rf"\b\d{{1,2}}(\.|st|nd|rd|th)? ?(of )?({_MONTH})\.?,? \d{{4}}\b",
+    rf"\b({_MONTH})\.? \d{{1,2}}(st|nd|rd|th)?,? \d{{4}}\b",
     r"\b\w*\d{5,}\w*\b",  # serial numbers, telephones, records of a hospital
 )
 _FORM = re.compile("|".join(f"({form})" for form in _FORMS), re.IGNORECASE)
@@ -47,7 +50,11 @@ class Nameless:
         known = sorted({n.strip() for n in names if len(n.strip()) > 1}, key=len)
         listed = "|".join(re.escape(name) for name in reversed(known))
         self._names = (
-            re.compile(rf"(?<!\w)({listed})(?!\w)", re.IGNORECASE) if listed else None
+            re.compile(  # with the domain of a host; an underscore ends a name
+                rf"(?<![^\W_])({listed})(\.[a-z][\w-]*)*(?![^\W_])", re.IGNORECASE
+            )
+            if listed
+            else None
         )
 
     def label(self, text: str) -> str:

@@ -13,6 +13,8 @@ CLEAN = Nameless({"scanner-pc", "mmuster", "S01", ""})
         "2026-11-30", "30.11.2026", "11/30/26", "30 Nov 2026", "November 30, 2026",
         "https://host/x", "192.168.0.12", "00:1b:63:84:45:e6", "actiCHamp-19030123",
         "96628c7e-6926-40fe-84dd-a353fc9fc740", "0176123456", "20261130",
+        "scanner-pc.clinic.example", "2026-11-30T12:30:01.5+01:00",
+        "3. März 2026", "30th of November 2026", "14:05", "9:30:12",
     ],
 )  # fmt: skip
 def test_what_has_a_form_or_a_known_name_is_taken_out(text):
@@ -23,10 +25,25 @@ def test_what_has_a_form_or_a_known_name_is_taken_out(text):
 
 @pytest.mark.parametrize(
     "text",
-    ["R128", "S 1", "eyes open", "run 3 of 10", "and/or", "12.5 uV", "S011", "1/2"],
+    [
+        "R128",
+        "S 1",
+        "eyes open",
+        "run 3 of 10",
+        "and/or",
+        "12.5 uV",
+        "S011",
+        "1/2",
+        "ratio 3:1",
+        "S 1:x",
+    ],
 )
 def test_what_has_none_stays(text):
     assert CLEAN.label(text) == text
+
+
+def test_an_underscore_does_not_hide_a_name():
+    assert CLEAN.label("log_scanner-pc_2") == f"log_{REMOVED}_2"
 
 
 def test_a_line_stays_a_line():
