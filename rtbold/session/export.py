@@ -11,7 +11,6 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from rtbold.config import check_label
 from rtbold.errors import ConfigError, DataFileError, RtboldError
@@ -30,6 +29,7 @@ from rtbold.files import (
 )
 from rtbold.messages import (
     Channel,
+    Event,
     Marker,
     MeasuredVolume,
     OperatorCommand,
@@ -212,7 +212,8 @@ class _Session:
         self.notes: list[str] = []
         self._kept = kept_facts(folder)
         self._timeline = Timeline()
-        self._timeline.take(_events(folder))
+        self._whole = True
+        self._timeline.take(self._recorded_events())
         self._stretches = self._timeline.stretches()
         self._streams = self._small_streams()
         self._nameless = Nameless(self._known_names(), words=options.words)
@@ -243,6 +244,21 @@ class _Session:
         for at in range(len(self._stretches)):
             yield self._recording(at)
 
+    def _recorded_events(self) -> Iterator[Event]:
+        """Yield the events of the session up to where its record breaks off."""
+        events = session_events(_xdf(self._folder))
+        assert events is not None  # its log is there
+        n = 0
+        try:
+            for event in events:
+                n += 1
+                yield event
+        except DataFileError as error:
+            if n == 0:
+                raise
+            self._whole = False
+            self.notes.append(f"exported up to where the record breaks off: {error}")
+
     def _small_streams(self) -> list[XdfStream]:
         """Return the streams of the XDF but for the EEG, which the events have."""
         eeg = {stretch.description.name for stretch in self._stretches}
@@ -259,7 +275,7 @@ class _Session:
 
     def _known_names(self) -> set[str]:
         """Return what must not go out: machines, users, streams, other codes."""
-        described = [stretch.description for stretch in self._stretches]
+        described = list(self._timeline.described)
         described += [stream.description for stream in self._streams]
         texts = [v for v in self._kept.run.values() if isinstance(v, str)]
         names = {d.uid for d in described}
@@ -311,6 +327,8 @@ class _Session:
         duration_s = stretch.data_uv.shape[1] / stretch.description.rate_hz
         about = ["A session in which BOLD was predicted from this EEG, live."]
         about += ["SIMULATED: no brain made this EEG."] if simulated else []
+        if not self._whole:
+            about.append("The record breaks off before the session ended.")
         if stretch.gaps:
             about.append("Samples that never came are zeros; events BAD_gap say where.")
         return {  # the keys of the standard alone: some validators know no others
@@ -497,12 +515,6 @@ def _xdf(folder: Path) -> Path:
     """Return the first part of the recording; it need not be there."""
     found = sorted(folder.glob("*.xdf"), key=lambda f: ("_part-" in f.stem, f.name))
     return found[0] if found else folder / "none.xdf"
-
-
-def _events(folder: Path) -> Iterator[Any]:
-    events = session_events(_xdf(folder))
-    assert events is not None  # its log is there
-    return events
 
 
 def _texts() -> BidsTexts:

@@ -121,6 +121,7 @@ class Timeline:
         self._next_index: int | None = None
         self._resumed = False
         self.happenings: list[Happening] = []
+        self.described: list[StreamDescription] = []  # every one that came
 
     def take(self, events: Iterable[Event]) -> None:
         """Take events."""
@@ -129,6 +130,7 @@ class Timeline:
                 case EegChunk():
                     self._chunk(event)
                 case StreamChanged(description=description):
+                    self.described.append(description)
                     self._clocks.describe(description)
                     self._describe(description)
                 case ClockOffset():

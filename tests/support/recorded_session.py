@@ -58,13 +58,17 @@ def chunks(data_uv, *, t0=100.0, index=0, size=50, rate_hz=RATE_HZ):
         yield TimePassed(float(t_s[-1]) + 0.02)
 
 
-def write_session(root, events, *, streams=(), name=NAME, parts=None, **files):
-    """`streams`: of the XDF, as `write_xdf` takes them; `parts`: further files."""
+def write_session(
+    root, events, *, streams=(), name=NAME, parts=None, lost_from=10**9, **files
+):
+    """`streams`: of the XDF, as `write_xdf` takes them; `parts`: further files;
+    `lost_from`: the first sample that no file holds any more."""
     folder = root / name
     folder.mkdir(parents=True)
     log = EventLogWriter(folder / "events.jsonl", HandCrankedClock(0.0))
     for event in events:
-        log.append(event, inline_samples=isinstance(event, EegChunk))
+        kept = isinstance(event, EegChunk) and event.index < lost_from
+        log.append(event, inline_samples=kept)
     assert log.close().n_lost == 0
     write_xdf(folder / f"{name}_eeg.xdf", [marker_stream([]), *streams])
     for number, part in enumerate(parts or (), start=2):

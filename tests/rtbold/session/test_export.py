@@ -351,6 +351,35 @@ def test_what_is_no_session_is_refused(tmp_path, session):
     assert not (tmp_path / "b").exists()
 
 
+def test_a_record_that_breaks_off_is_exported_up_to_there_and_says_so(tmp_path):
+    events = [StreamChanged(describe()), *chunks(DATA)]
+    folder = write_session(tmp_path, events, streams=[mirror(ROWS)], lost_from=2000)
+    root = tmp_path / "b"
+    exported = export_session(folder, root, ExportOptions())
+    assert any("breaks off" in note for note in exported.notes)
+    assert read_back(root).n_times == 2000
+    (path,) = root.rglob("*_eeg.json")
+    told = json.loads(path.read_text(encoding="utf-8"))
+    assert "breaks off" in told["TaskDescription"]
+    assert len(table(root, "desc-predictions_events.tsv")) == len(ROWS)
+    (folder / "events.jsonl").write_text("no log\n")
+    with pytest.raises(DataFileError, match="is damaged"):
+        export_session(folder, tmp_path / "c", ExportOptions())
+
+
+def test_a_host_that_sent_for_a_while_is_known_too(tmp_path):
+    events = [
+        StreamChanged(describe()),
+        *chunks(DATA),
+        StreamChanged(describe(host="spare-pc")),
+        TimePassed(109.0),
+        OperatorCommand("note", "now spare-pc"),
+    ]
+    export_session(write_session(tmp_path, events), tmp_path / "b", ExportOptions())
+    (note,) = table(tmp_path / "b", "run-01_events.tsv")
+    assert note["text"] == "now [removed]"
+
+
 def test_a_session_without_samples_is_refused(tmp_path):
     folder = write_session(tmp_path, [StreamChanged(describe())])
     with pytest.raises(DataFileError, match="holds no sample of EEG"):
