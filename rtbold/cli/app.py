@@ -50,6 +50,11 @@ COMMANDS: Final = {
         "simulate",
         "Play a simulated session on LSL: EEG, volume triggers and measured ROI BOLD.",
     ),
+    "export": Place(
+        "export",
+        "export",
+        "Write a recorded session as BIDS: EEG, events, and what was published.",
+    ),
     "play": Place("play", "play", "Play a recording on LSL in real time."),
     "replay": Place(
         "replay",

@@ -1,3 +1,13 @@
+from .bids import (
+    BidsName as BidsName,
+    BidsRecording as BidsRecording,
+    BidsTable as BidsTable,
+    BidsTexts as BidsTexts,
+    check_free as check_free,
+    check_target as check_target,
+    unique as unique,
+    write_bids as write_bids,
+)
 from .bold_tables import (
     BoldWriter as BoldWriter,
     check_folder as check_folder,
@@ -18,6 +28,7 @@ from .recording import (
     Recording as Recording,
     check_declared_size as check_declared_size,
     damage_told as damage_told,
+    in_microvolt as in_microvolt,
     require as require,
     says_simulated as says_simulated,
 )

@@ -1,3 +1,8 @@
+from .export import (
+    Exported as Exported,
+    ExportOptions as ExportOptions,
+    export_session as export_session,
+)
 from .machine import raise_priority as raise_priority
 from .open import (
     UNNAMED_SUBJECT as UNNAMED_SUBJECT,
