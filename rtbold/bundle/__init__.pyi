@@ -48,6 +48,7 @@ from .store import (
     Bundle as Bundle,
     available as available,
     load as load,
+    parse_card as parse_card,
     write as write,
 )
 from .subjects import (

@@ -17,8 +17,13 @@ from .control import (
 )
 from .feed import Feed as Feed
 from .feedback import FeedbackSettings as FeedbackSettings
-from .intervals import LiveIntervals as LiveIntervals
-from .lsl_mirror import LslMirror as LslMirror, MirrorSettings as MirrorSettings
+from .intervals import LiveIntervals as LiveIntervals, Widths as Widths
+from .lsl_mirror import (
+    EVENTS_NAME as EVENTS_NAME,
+    PREDICTIONS_NAME as PREDICTIONS_NAME,
+    LslMirror as LslMirror,
+    MirrorSettings as MirrorSettings,
+)
 from .sockets import (
     CLIENTS_FOLDER as CLIENTS_FOLDER,
     FeedSettings as FeedSettings,

@@ -27,9 +27,9 @@ from rtbold.files.read import read_recording
 from rtbold.messages import Channel, EegChunk, StreamChanged, StreamDescription
 from rtbold.record.events_log import EventLogWriter
 from rtbold.record.events_read import session_events
-from rtbold.record.folder import SessionPaths, open_session_folder
-from rtbold.record.labrecorder import end_left_over
-from rtbold.record.recorder import NOTE_NAME, Recorder
+from rtbold.record.folder import NOTE_NAME, SessionPaths, open_session_folder
+from rtbold.record.left_over import end_left_over
+from rtbold.record.recorder import Recorder
 from rtbold.sim.outlets import EegOutletSettings, open_eeg_outlet
 
 pytestmark = pytest.mark.integration

@@ -20,14 +20,10 @@ from rtbold.messages import (
     StreamDescription,
     TimePassed,
 )
+from rtbold.record.event_lines import checksum, from_fields, to_line
 from rtbold.record.events_log import EventLogWriter
-from rtbold.record.events_read import (
-    SampleSource,
-    checksum,
-    from_fields,
-    read_event_log,
-    to_line,
-)
+from rtbold.record.events_read import read_event_log
+from rtbold.record.samples import SampleSource
 
 FLOATS = st.floats(allow_nan=False)
 STAMPS = st.floats(-1e9, 1e9)
@@ -356,7 +352,7 @@ def test_an_event_that_is_no_line_is_lost_and_the_log_goes_on(tmp_path, caplog):
     state = write(path, [good[0], TimePassed(object()), good[1]])
     assert (state.status, state.n_written, state.n_lost) == ("failed", 2, 1)
     assert "1 events are missing" in state.message
-    assert "cannot be logged: 'TimePassed'" in caplog.text
+    assert "events.jsonl: a line cannot be made" in caplog.text
     with pytest.raises(DataFileError, match="lost 1 events"):
         list(read_event_log(path, []))
 

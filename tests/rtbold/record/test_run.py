@@ -23,6 +23,12 @@ class Process:
     def n_collecting(self):
         return 0
 
+    def output(self):
+        return ""
+
+    def not_collecting(self):
+        return tuple(stream.name for stream in self.streams)
+
     def ask_to_end(self):
         self.running = False
 
