@@ -10,7 +10,7 @@ import stat
 import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, TextIO
 
 FILE_MODE, FOLDER_MODE = 0o600, 0o700
 UMASK = 0o077  # for programs that make files for us
@@ -72,6 +72,18 @@ def create(file: Path, *, exclusive: bool = False) -> BinaryIO:
     return os.fdopen(descriptor, "ab", buffering=0)
 
 
+def create_text(file: Path) -> TextIO:
+    """Open a new text file, UTF-8, for a writer of tables.
+
+    Raises
+    ------
+    FileExistsError : it is there.
+    OSError : it cannot be made.
+    """
+    create(file, exclusive=True).close()
+    return file.open("a", encoding="utf-8", newline="")
+
+
 def write_bytes(file: Path, data: bytes) -> None:
     """Write a whole file; one that is there is emptied first and keeps its permissions.
 
@@ -81,9 +93,14 @@ def write_bytes(file: Path, data: bytes) -> None:
     """
     with create(file) as stream:
         stream.truncate(0)
-        view = memoryview(data)
-        while view:
-            view = view[stream.write(view) :]
+        write_all(stream, data)
+
+
+def write_all(stream: BinaryIO, data: bytes) -> None:
+    """Write all of `data` to an unbuffered file, which may take a part at a time."""
+    view = memoryview(data)
+    while view:
+        view = view[stream.write(view) :]
 
 
 def write_text(file: Path, text: str) -> None:

@@ -20,6 +20,7 @@ from typing import Final, Self
 import psutil
 
 from rtbold.config import check_range
+from rtbold.owner_only import create
 
 # A child asks before Qt is asked, which aborts where no window can open.
 PROBE = "from PyQt6.QtWidgets import QApplication; QApplication([])"
@@ -135,7 +136,8 @@ class SessionLog:
         self._logger = logging.getLogger("rtbold")
 
     def write_beside(self, path: Path) -> None:
-        """Keep the log in a file too, from now on."""
+        """Keep the log in a file too, from now on; its owner alone can open it."""
+        create(path).close()
         to_file = logging.FileHandler(path, encoding="utf-8")
         to_file.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
         self._listener.stop()

@@ -2,7 +2,6 @@
 
 import functools
 
-import numpy as np
 import pipeline_rig as rig
 import pytest
 
@@ -16,7 +15,7 @@ from rtbold.session.truth import SessionTruth
 from rtbold.session.verify import Comparison, Kind
 from rtbold.window.schedule import ScheduleSettings
 
-SECONDS, RATE_HZ = 60.0, 250.0
+SECONDS, RATE_HZ = 160.0, 250.0
 SETTINGS = PipelineSettings(schedule=ScheduleSettings(tr_s=rig.TR_S))
 QUANTILES = tuple(i / (N_QUANTILES - 1) for i in range(N_QUANTILES))
 CARD = rig.card(
