@@ -17,13 +17,20 @@ from rtbold.clock import Clock
 from rtbold.errors import RtboldError
 from rtbold.owner_only import claim_folder, create, make_folder
 from rtbold.record.events_log import EventLogWriter, PublishedLog
-from rtbold.record.folder import EVENTS_NAME, PUBLISHED_NAME, SessionPaths
+from rtbold.record.folder import (
+    EVENTS_NAME,
+    NOTE_NAME,
+    PUBLISHED_NAME,
+    SessionPaths,
+)
 
-_EVERY_S = 1.0
+_EVERY_S = 0.25
+_SYNC_EVERY = 4  # steps; a crash of the computer loses at most this
 _BLOCK_BYTES = 2**22
 _LOW_BYTES = 500 * 2**20
 _MOST_COPIES = 99
-_OWN = frozenset((EVENTS_NAME, PUBLISHED_NAME))  # written by logs of their own
+# Written by logs of their own; and the note, which changes, and is of no use there
+_NOT_FOLLOWED = frozenset((EVENTS_NAME, PUBLISHED_NAME, NOTE_NAME))
 
 
 @dataclass(slots=True)
@@ -46,8 +53,12 @@ class FolderCopy:
         self._target = target
         self._followed: dict[str, _Followed] = {}
 
-    def step(self) -> None:
+    def step(self, *, sync: bool = True) -> None:
         """Append to each copy what is new; a failure leaves the others to be tried.
+
+        Parameters
+        ----------
+        sync : wait until it is on the disk.
 
         Raises
         ------
@@ -55,20 +66,18 @@ class FolderCopy:
         """
         failed: OSError | None = None
         for file in sorted(self._source.iterdir()):
-            if file.name in _OWN or file.name.startswith(".") or not file.is_file():
+            if file.name in _NOT_FOLLOWED or file.name.startswith("."):
                 continue
-            if file.suffix == ".json" and file.name in self._followed:
-                continue  # written once; recorder.json, which changes, is of no use
-            if file.name == "recorder.json":
+            if not file.is_file():
                 continue
             try:
-                self._follow(file)
+                self._follow(file, sync=sync)
             except OSError as error:
                 failed = failed or error
         if failed is not None:
             raise failed
 
-    def _follow(self, file: Path) -> None:
+    def _follow(self, file: Path, *, sync: bool) -> None:
         known = self._followed.get(file.name)
         target = self._target / file.name
         first = known is None or not target.exists()
@@ -81,7 +90,8 @@ class FolderCopy:
                 known.n_bytes += n
                 if n < len(block):
                     raise OSError(None, f"{target}: written in part, is the disk full?")
-            os.fsync(writer.fileno())
+            if sync:
+                os.fsync(writer.fileno())
 
 
 class RecordingCopy:
@@ -142,14 +152,16 @@ class RecordingCopy:
         return self.problem
 
     def _run(self) -> None:
+        n = 0
         while not self._stop.wait(_EVERY_S):
-            self._step()
-        self._step()
+            n += 1
+            self._step(sync=n % _SYNC_EVERY == 0)
+        self._step(sync=True)
 
-    def _step(self) -> None:
+    def _step(self, *, sync: bool) -> None:
         assert self.folder is not None  # the thread runs only then
         try:
-            self._files.step()
+            self._files.step(sync=sync)
             free = shutil.disk_usage(self.folder).free
         except OSError as error:
             self._message = f"{self.folder}: {error.strerror or error}"

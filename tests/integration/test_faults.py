@@ -20,8 +20,8 @@ from upstream import NOISE_UV, RATE_HZ, TR_S
 
 from rtbold.acquire import inlet
 from rtbold.files.read import read_recording
-from rtbold.record.labrecorder import end_left_over
-from rtbold.record.recorder import NOTE_NAME
+from rtbold.record.left_over import end_left_over
+from rtbold.record.folder import NOTE_NAME
 
 # Three windows of 16 s one after the other, in four sessions at once
 pytestmark = [

@@ -82,7 +82,9 @@ def opened(monkeypatch, tmp_path):
     def open_run(**options):
         paths = open_session_folder(tmp_path / "first", "S01")
         run = RecordingRun(paths, HandCrankedClock(), header={}, **options)
-        monkeypatch.setattr(run._recorder, "covers", lambda uid: covered.get(uid, False))
+        monkeypatch.setattr(
+            run._recorder, "covers", lambda uid: covered.get(uid, False)
+        )
         run.take(StreamChanged(STREAM))
         return run
 

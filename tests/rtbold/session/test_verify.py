@@ -2,6 +2,7 @@
 
 import functools
 
+import numpy as np
 import pipeline_rig as rig
 import pytest
 
@@ -15,7 +16,7 @@ from rtbold.session.truth import SessionTruth
 from rtbold.session.verify import Comparison, Kind
 from rtbold.window.schedule import ScheduleSettings
 
-SECONDS, RATE_HZ = 160.0, 250.0
+SECONDS, RATE_HZ = 60.0, 250.0
 SETTINGS = PipelineSettings(schedule=ScheduleSettings(tr_s=rig.TR_S))
 QUANTILES = tuple(i / (N_QUANTILES - 1) for i in range(N_QUANTILES))
 CARD = rig.card(
@@ -31,10 +32,8 @@ OTHER = Kind(same=False, precision="f32", difference="it ran elsewhere")
 
 def events():
     measured = [
-        MeasuredVolume(
-            k, ("a", "b"), (float(k % 3), float(k % 5)), rig.T0_S + 2.1 * k + 4
-        )
-        for k in range(25)
+        MeasuredVolume(k, ("a", "b"), (float(k % 3), float(k % 5)), arrived_s)
+        for k, arrived_s in enumerate(rig.T0_S + 4 + rig.TR_S * np.arange(25.0))
     ]
     found = rig.in_order(
         rig.samples(rig.eeg(RATE_HZ, SECONDS), RATE_HZ, rig.every(RATE_HZ, SECONDS)),
@@ -99,10 +98,25 @@ def test_a_session_is_identical_to_itself(published):
     assert found.largest == 0.0
 
 
-def test_measured_volumes_move_the_intervals_and_that_is_recomputed(published):
-    usable = [m for m in published["pred.roi"] if m["values"]]
-    widths = {round(m["high"][0] - m["values"][0], 9) for m in usable}
-    assert len(widths) > 3
+class Learns:
+    """Truth that teaches the intervals with each volume, far off the prediction."""
+
+    def predicted(self, prediction):
+        self.newest = prediction
+
+    def measured(self, volume, *, say, learn):
+        learn(np.zeros(2), np.full(2, 5.0))
+
+
+def test_measured_volumes_move_the_intervals_from_then_on():
+    made = Recomputation(
+        CARD, rig.RecordingModel(), SETTINGS, target="a", truth=Learns()
+    )
+    messages = [one.messages(late=False)[0] for one in made(EVENTS[:3000])]
+    usable = [m for m in messages if m["values"]]
+    assert len(usable) > 5
+    widths = [m["high_80"][0] - m["values"][0] for m in usable]
+    assert widths[-1] > widths[len(widths) // 2] > widths[0] + 0.01
 
 
 def test_what_was_late_is_taken_over(published):
