@@ -124,6 +124,13 @@ class _DroppingHandler(QueueHandler):
             pass  # whoever reads the log is stuck; the session is not to be
 
 
+class _ToFile(logging.FileHandler):
+    """Leaves a line out that a full disk refuses; the recording tells of the disk."""
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 -- logging's
+        pass
+
+
 class SessionLog:
     """Log of ``rtbold`` to standard error, and to a file once there is one."""
 
@@ -138,7 +145,7 @@ class SessionLog:
     def write_beside(self, path: Path) -> None:
         """Keep the log in a file too, from now on; its owner alone can open it."""
         create(path).close()
-        to_file = logging.FileHandler(path, encoding="utf-8")
+        to_file = _ToFile(path, encoding="utf-8")
         to_file.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
         self._listener.stop()
         self._listener.handlers = (*self._listener.handlers, to_file)

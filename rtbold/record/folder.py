@@ -2,7 +2,8 @@
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -78,11 +79,25 @@ class SessionPaths:
         """
         versioned = {"version": SETTINGS_VERSION, **settings}
         text = json.dumps(versioned, indent=2, default=str) + "\n"
-        write_text(self.settings, text)
+        with _refused(self.settings):
+            write_text(self.settings, text)
 
     def copy_card(self, bundle: Path) -> None:
         """Copy ``card.json`` of the bundle folder."""
-        write_bytes(self.card, (bundle / CARD_NAME).read_bytes())
+        with _refused(self.card):
+            write_bytes(self.card, (bundle / CARD_NAME).read_bytes())
+
+
+@contextmanager
+def _refused(path: Path) -> Iterator[None]:
+    """Say in words what keeps a file from being written."""
+    try:
+        yield
+    except OSError as error:
+        raise RtboldError(
+            f"cannot write {path}: {error.strerror or error}. Expected a disk with "
+            "room that can be written; choose another folder with --record."
+        ) from error
 
 
 def open_session_folder(

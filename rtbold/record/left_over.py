@@ -19,6 +19,7 @@ from typing import Any, Self
 import msgspec
 import psutil
 
+from rtbold.messages import StreamDescription
 from rtbold.owner_only import write_text
 from rtbold.record.folder import EVENTS_NAME, NOTE_NAME
 from rtbold.record.labrecorder import PROGRAM, remove_control
@@ -38,7 +39,7 @@ class SessionProcess(msgspec.Struct, frozen=True):
         with suppress(psutil.Error):
             process = psutil.Process(self.pid)
             same = abs(process.create_time() - self.created_s) < 1.0
-            return same and process.status() != psutil.STATUS_ZOMBIE
+            return same and bool(process.status() != psutil.STATUS_ZOMBIE)
         return False
 
 
@@ -83,12 +84,20 @@ class LeftOver:
     process: psutil.Process
     file: Path
     control: Path | None  # None: it cannot be asked, only terminated
+    streams: str = ""  # those that it records, as it was told
 
     def __str__(self) -> str:
         return (
             f"a LabRecorder (process {self.process.pid}) of a session that has died "
             f"still records into {self.file}"
         )
+
+    def concerns(self, streams: Sequence[StreamDescription], root: Path | None) -> bool:
+        """Whether it records any of these streams, or into a folder below `root`."""
+        ids = {s.uid for s in streams} | {s.source_id for s in streams}
+        if any(name and f"'{name}'" in self.streams for name in ids):
+            return True
+        return root is not None and root.absolute() in self.file.absolute().parents
 
     def end(self) -> None:
         """Ask it to end, and return at once.
@@ -151,8 +160,9 @@ def _recorders() -> Iterator[psutil.Process]:
 
 
 def _left_over(process: psutil.Process) -> LeftOver | None:
-    with suppress(psutil.Error, IndexError):
-        file = Path(process.cmdline()[1])
+    with suppress(psutil.Error, ValueError):
+        _, first, *streams = process.cmdline()
+        file = Path(first)
         noted = [
             p for p in read_note(file.with_name(NOTE_NAME)) if p.pid == process.pid
         ]
@@ -165,7 +175,7 @@ def _left_over(process: psutil.Process) -> LeftOver | None:
             return None
         control = part.control if part else ""
         known = Path(control) if control else _control_of(process)
-        return LeftOver(process, file, known)
+        return LeftOver(process, file, known, " ".join(streams))
     return None
 
 

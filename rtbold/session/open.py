@@ -292,7 +292,6 @@ def open_session(
     with ExitStack() as stack:
         opener = _Opener(run, bundle, feedback, clock, now_unix_s, stack)
         feed, control = opener.sockets()
-        opener.end_left_over(feed)
         engine = open_engine(bundle, engine=run.engine, precision=run.precision)
         stack.callback(engine.close)
         acquisition = Acquisition(acquire)
@@ -369,14 +368,19 @@ class _Opener:
         )
         return feed, self._stack.enter_context(control)
 
-    def end_left_over(self, feed: Feed) -> None:
-        """End recorders of a session that died: ours would feed them predictions."""
-        self._left_over = find_left_over()
-        for one in self._left_over:
-            one.end()
-            text = f"RECORDING: {one}; it was asked to end"
+    def _end_left_over(self, streams: list[StreamDescription], feed: Feed) -> None:
+        """End recorders of a session that died: they would take our predictions."""
+        found = find_left_over()
+        ours = [one for one in found if one.concerns(streams, self._run.record)]
+        for one in found:
+            mine = one in ours
+            if mine:
+                one.end()
+            done = "it was asked to end" if mine else "no stream of this session"
+            text = f"RECORDING: {one}: {done}"
             LOG.warning("%s", text)
             feed.publish(Log(level="warning", text=text))
+        wait_for_end(ours)
 
     def parts(
         self, engine: Engine, acquisition: Acquisition, feed: Feed, *, ports: Ports
@@ -394,10 +398,10 @@ class _Opener:
             simulated=stream.simulated,
             port=ports.feed,
         )
-        wait_for_end(self._left_over)
+        streams = [stream, *([markers] if markers else []), *mirror_streams(mirrored)]
+        self._end_left_over(streams, feed)
         mirror = LslMirror(mirrored)
         self._stack.callback(mirror.close)
-        streams = [stream, *([markers] if markers else []), *mirror_streams(mirrored)]
         self._used, self._machine = used(engine), ran_on(engine)
         model = TimedModel(engine, self._clock, runs_on=str(self._used))
         return SessionParts(

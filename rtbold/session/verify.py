@@ -213,7 +213,8 @@ class Comparison:
         """Hold `late` against the times that were published with it."""
         due_s, age_ms = fields.get("next_due_lsl"), fields.get("age_ms")
         publish_ms = (fields.get("latency_ms") or {}).get("publish")
-        if fields.get("status") == "paused" or None in (due_s, age_ms, publish_ms):
+        known = due_s is not None and age_ms is not None and publish_ms is not None
+        if fields.get("status") == "paused" or not known:
             return
         t_s = fields["window"]["t_end"] + (age_ms - publish_ms) / 1000
         if abs(t_s - due_s) > _LATE_ROUNDING_S and (t_s > due_s) is not late:

@@ -4,6 +4,7 @@ import psutil
 import pytest
 
 from rtbold.clock import HandCrankedClock
+from rtbold.messages import StreamDescription
 from rtbold.record import left_over, watcher
 from rtbold.record.left_over import (
     LeftOver,
@@ -60,6 +61,17 @@ def test_a_recorder_whose_session_died_is_found_by_its_note(running, xdf):
     (found,) = find_left_over()
     assert found.file == xdf
     assert f"still records into {xdf}" in str(found)
+
+
+def test_it_concerns_a_session_with_a_stream_or_a_folder_of_its_own(running, xdf):
+    running(Fake(xdf))
+    (found,) = find_left_over()
+    ours = StreamDescription("amp", "EEG", 250.0, (), uid="u1")
+    others = StreamDescription("amp", "EEG", 250.0, (), uid="u2", source_id="s2")
+    assert found.concerns([others, ours], None)
+    assert not found.concerns([others], None)
+    assert found.concerns([others], xdf.parent.parent)
+    assert not found.concerns([others], xdf.parent / "below")
 
 
 def test_the_recorder_of_a_session_that_runs_is_left_alone(running, xdf):
