@@ -134,14 +134,18 @@ def _events(
         entry = _parse(path, fields, tell)
         if entry is None:
             continue
-        event = chunks.event(entry) if isinstance(entry, ChunkLine) else entry
+        if not isinstance(entry, ChunkLine):
+            yield entry
+            continue
+        event = chunks.event(entry)
+        if event is None and tell is None:
+            raise chunks.error(entry)
+        if tell is not None and (text := chunks.news(entry, lost=event is None)):
+            tell(Loss("samples", text))
         if event is not None:
             yield event
-            continue
-        loss = chunks.loss()
-        if tell is None:
-            raise DataFileError(f"{loss} Give all parts of the recording. {_NOT_EXACT}")
-        tell(loss)
+    if tell is not None and (text := chunks.news(None, lost=False)):
+        tell(Loss("samples", text))
 
 
 def read_lines(path: Path, *, tell: Tell | None = None) -> Iterator[dict[str, Any]]:
@@ -234,7 +238,7 @@ class _Chunks:
         self._finder = SampleFinder(sources)
         self._look = look
         self._left_out = left_out
-        self._lost: ChunkLine | None = None
+        self._lost: tuple[ChunkLine, ChunkLine] | None = None  # first, last in a row
 
     def event(self, line: ChunkLine) -> EegChunk | None:
         """Return the chunk with its samples; None if they are nowhere."""
@@ -244,20 +248,42 @@ class _Chunks:
         if data_uv is None:
             data_uv = self._finder.find(line)
         if data_uv is None:
-            self._lost = line
             return None
         return EegChunk(data_uv, line.stamps_s, line.t_arrived_s, line.index)
 
-    def loss(self) -> Loss:
-        """Say what the last chunk would have been."""
-        line = self._lost
-        assert line is not None  # there was one
+    def error(self, line: ChunkLine) -> DataFileError:
+        """Say that a chunk is missing, and what of the recording was left out."""
         beside = f" ({'; '.join(self._left_out)})" if self._left_out else ""
-        return Loss(
-            "samples",
-            f"the samples {line.index} to {line.index + len(line.stamps_s) - 1} of "
-            f"{self._path.name} are not in the recorded XDF{beside}, expected all that "
-            "the loop saw.",
+        return DataFileError(
+            f"the samples {line.index} to {_last(line)} of {self._path.name} are not "
+            f"in the recorded XDF{beside}, expected all that the loop saw. Give all "
+            f"parts of the recording. {_NOT_EXACT}"
+        )
+
+    def news(self, line: ChunkLine | None, *, lost: bool) -> str:
+        """Return what to say of the next chunk: when a loss begins, and how it ended.
+
+        Parameters
+        ----------
+        line : the chunk; None: there is no more.
+        """
+        before = self._lost
+        if lost and line is not None:
+            self._lost = (before[0] if before else line), line
+            if before is None:
+                return (
+                    f"from sample {line.index} of {self._path.name} on there is none "
+                    "in the recorded XDF, expected all that the loop saw"
+                )
+            return ""
+        self._lost = None
+        if before is None:
+            return ""
+        first, last = before
+        away_s = last.t_arrived_s - first.t_arrived_s
+        return (
+            f"the samples {first.index} to {_last(last)} of {self._path.name} are "
+            f"missing, chunks of {away_s:.1f} s"
         )
 
     def _later(self, line: ChunkLine) -> Float32Array | None:
@@ -268,3 +294,8 @@ class _Chunks:
             return None
         data_uv = found.reshape(shape)
         return data_uv if checksum(data_uv) == line.crc32 else None
+
+
+def _last(line: ChunkLine) -> int:
+    """Return the index of a chunk's last sample."""
+    return line.index + len(line.stamps_s) - 1

@@ -11,7 +11,7 @@ _SETTLED_S = 2.0  # after a part says that it collects, before that is relied up
 SILENT_S = 15.0  # LabRecorder writes clock offsets every 5 s, whatever streams do
 _SILENT_FLOWING_S = 4.0  # while its EEG comes, which it writes twice a second
 LOW_BYTES = 500 * 2**20
-_FULL_BYTES = 2**20
+_FULL_BYTES = 2**16  # file systems keep the last of it for themselves
 RecorderStatus = Literal["starting", "recording", "degraded", "failed", "stopped"]
 
 
@@ -121,7 +121,10 @@ def _verdict(
         text = f"the file has not grown for {silent_s:.0f} s; is the disk full?"
         return "failed", text
     if free_bytes is not None and free_bytes < LOW_BYTES:
-        return "degraded", f"only {free_bytes // 2**20} MB are left on the disk"
+        left = f"{free_bytes // 2**20} MB"
+        if free_bytes < 2**20:
+            left = f"{free_bytes // 2**10} kB"
+        return "degraded", f"only {left} are left on the disk"
     if any(part.ended and part.retired_at_s is None for part in parts):
         return "degraded", "LabRecorder ended by itself and was started again"
     return "recording", ""
