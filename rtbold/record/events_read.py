@@ -137,6 +137,10 @@ def _events(
         if not isinstance(entry, ChunkLine):
             yield entry
             continue
+        if chunks.doubled(entry):
+            if tell is not None:
+                tell(Loss("part", f"{path.name} has sample {entry.index} twice"))
+            continue
         event = chunks.event(entry)
         if event is None and tell is None:
             raise chunks.error(entry)
@@ -238,6 +242,7 @@ class _Chunks:
         self._finder = SampleFinder(sources)
         self._look = look
         self._left_out = left_out
+        self._key: tuple[int, int, float] | None = None  # of the line before
         self._lost: tuple[ChunkLine, ChunkLine] | None = None  # first, last in a row
 
     def event(self, line: ChunkLine) -> EegChunk | None:
@@ -250,6 +255,12 @@ class _Chunks:
         if data_uv is None:
             return None
         return EegChunk(data_uv, line.stamps_s, line.t_arrived_s, line.index)
+
+    def doubled(self, line: ChunkLine) -> bool:
+        """Whether it is the very line before, written once more."""
+        key = line.index, line.crc32, line.t_arrived_s
+        before, self._key = self._key, key
+        return key == before and len(line.stamps_s) > 0
 
     def error(self, line: ChunkLine) -> DataFileError:
         """Say that a chunk is missing, and what of the recording was left out."""

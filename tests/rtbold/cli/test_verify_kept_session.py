@@ -122,3 +122,17 @@ def test_samples_that_are_gone_end_what_can_be_verified(kept, capsys):
     code, found = verified(capsys, kept, "--within-tolerance")
     assert (code, found["verdict"]) in ((2, "not_verifiable"), (0, "within_tolerance"))
     assert 10 < found["n_compared"]["pred.roi"] < 28
+
+
+def test_replay_tells_what_is_missing_and_goes_on(kept, capsys):
+    (xdf,) = kept.glob("*_eeg.xdf")
+    content, out = xdf.read_bytes(), kept / "bold.tsv"
+    xdf.write_bytes(content[: len(content) * 2 // 3])
+    assert main(["replay", str(xdf), "--model", "demo", "--out", str(out)]) == 0
+    said = capsys.readouterr().err
+    assert "breaks off" in said
+    assert "there is none in the recorded XDF" in said
+    rows = [line.split("\t") for line in out.read_text("utf-8").splitlines()[1:]]
+    assert len(rows) == 28  # the volumes after it are answered, without a value
+    assert rows[-1][2] == "invalid"
+    assert rows[-1][4] == "n/a"

@@ -235,3 +235,12 @@ def test_a_recording_without_any_part_is_all_loss_and_soon_told(session):
         "from sample 0 of",
         "the samples 0 to",
     ]
+
+
+def test_a_line_that_was_written_twice_counts_once(session):
+    session.log().part(1, slice(0, N))
+    log = session.folder / "events.jsonl"
+    lines = log.read_text().splitlines()
+    lines.insert(60, lines[60])
+    log.write_text("\n".join(lines) + "\n")
+    session.comes_back(told=["has sample 580 twice"])

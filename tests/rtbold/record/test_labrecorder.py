@@ -340,3 +340,82 @@ def test_nothing_counts_as_recorded_by_a_dead_process(watched):
     assert not made.covers("u2")
     assert not made.covers("u8")
     assert [s.uid for s in processes[1].streams] == ["u8", "u2"]  # as it is now
+
+
+class Cranked(HandCrankedClock):
+    """Goes on when somebody sleeps; at each step `happens` is told the time."""
+
+    happens = staticmethod(lambda t_s: None)
+
+    def sleep_until(self, t_s):
+        self.advance(max(0.0, t_s - self.now_s()))
+        self.happens(self.now_s() - 100.0)
+
+
+class SlowProcess(FakeProcess):
+    """LabRecorder on a machine that is busy with something else."""
+
+    def __init__(self, *given, **options):
+        super().__init__(*given, **options)
+        self.said = ""
+
+    def output(self):
+        return self.said
+
+    def not_collecting(self):
+        return tuple(s.name for s in self.streams[self.collecting :])
+
+
+@pytest.fixture
+def starting(monkeypatch, tmp_path):
+    """Start a recorder of two streams; return it, or its error."""
+    FakeProcess.made.clear()
+    monkeypatch.setattr(recorder, "LabRecorderProcess", SlowProcess)
+    monkeypatch.setattr(recorder.WatcherProcess, "start", lambda _: None)
+
+    def start(happens):
+        clock = Cranked(100.0)
+        clock.happens = lambda t_s: happens(FakeProcess.made[0], t_s)
+        made = Recorder(open_session_folder(tmp_path, "S01"), clock)
+        monkeypatch.setattr(made._thread, "start", lambda: None)
+        made.start([stream(uid="u1"), stream("m", uid="u2")])
+        return clock.now_s() - 100.0
+
+    return start
+
+
+def test_a_slow_start_is_waited_for_while_it_makes_progress(starting):
+    """It was given 20 s in all, which a loaded machine did not keep."""
+
+    def happens(process, t_s):
+        process.said = "." * int(t_s // 40)
+        process.collecting = int(t_s // 60)
+
+    assert 119 < starting(happens) < 121
+
+
+def test_a_start_without_a_sign_of_life_says_what_it_waits_for(starting):
+    def happens(process, t_s):
+        process.collecting = 1
+        process.said = "Started data collection for stream amp."
+
+    with pytest.raises(RtboldError, match=r"record \['m'\] within 60 s") as told:
+        starting(happens)
+    assert "rtbold streams" in str(told.value)
+    assert "too busy" in str(told.value)
+
+
+def test_a_start_does_not_wait_for_ever_for_one_that_only_talks(starting):
+    def happens(process, t_s):
+        process.said = "." * int(t_s)
+
+    with pytest.raises(RtboldError, match=r"\['amp', 'm'\] within 180 s"):
+        starting(happens)
+
+
+def test_one_that_ends_is_not_waited_for(starting):
+    def happens(process, t_s):
+        process.running = t_s < 3
+
+    with pytest.raises(RtboldError, match=r"ended before it recorded \['amp', 'm'\]"):
+        starting(happens)
