@@ -111,7 +111,8 @@ class Recorder:
                 raise self._not_begun(part, now_s - begun_s)
             self._clock.sleep_until(now_s + 0.05)
         self._watcher = WatcherProcess.start(self._paths.note)
-        self._update(self._clock.now_s())
+        self._looked_s = self._clock.now_s()
+        self._update(self._looked_s)
         self._thread.start()
 
     def _not_begun(self, part: Part, waited_s: float) -> RtboldError:
@@ -304,8 +305,8 @@ class Recorder:
             return
         for part in self._live():
             flows = now_s - part.flowed_at_s < 1.0
-            old = now_s >= part.opened_at_s + SILENT_S
-            if not (flows and old and part.process.running and part.silent(now_s)):
+            silent = now_s - part.grown_at_s > SILENT_S  # a busy machine is no reason
+            if not (flows and silent and part.process.running):
                 continue
             if self._again(part, part.process.streams, now_s):
                 part.ended, part.replaced_at_s = True, now_s

@@ -213,8 +213,9 @@ class Comparison:
         """Hold `late` against the times that were published with it."""
         due_s, age_ms = fields.get("next_due_lsl"), fields.get("age_ms")
         publish_ms = (fields.get("latency_ms") or {}).get("publish")
-        known = due_s is not None and age_ms is not None and publish_ms is not None
-        if fields.get("status") == "paused" or not known:
+        if fields.get("status") == "paused":
+            return
+        if due_s is None or age_ms is None or publish_ms is None:
             return
         t_s = fields["window"]["t_end"] + (age_ms - publish_ms) / 1000
         if abs(t_s - due_s) > _LATE_ROUNDING_S and (t_s > due_s) is not late:

@@ -37,7 +37,7 @@ def test_the_next_session_ends_it_and_none_of_its_predictions_get_in(tmp_path):
             Listener(ports[0], ("pred.roi", "log")) as listener,
             session(bundle, name, ports, record=root) as first,
         ):
-            assert listener.until(lambda heard: heard.of("pred.roi"), PATIENCE_S)
+            assert listener.until(lambda heard: heard.of("pred.roi")[3:], PATIENCE_S)
             folder, parts = recorded(first, root)
             os.kill(first.pid, signal.SIGKILL)
             first.wait(10)

@@ -3,7 +3,10 @@ import stat
 import sys
 
 import pytest
+from bundles import write_tiny
 
+from rtbold.cli.process import SessionLog
+from rtbold.files.bold_tables import BoldWriter, write_predictions_tsv
 from rtbold.owner_only import (
     claim_folder,
     create,
@@ -13,6 +16,7 @@ from rtbold.owner_only import (
     write_bytes,
     write_text,
 )
+from rtbold.publish.sockets import create_keys
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="no modes there")
 
@@ -69,3 +73,29 @@ def test_what_others_can_open_is_found(tmp_path):
         (tmp_path / name).chmod(bits)
     found = open_to_others([*sorted(tmp_path.iterdir()), tmp_path / "none"])
     assert [path.name for path in found] == ["b", "c"]
+
+
+@pytest.fixture
+def open_umask():
+    before = os.umask(0o000)
+    yield
+    os.umask(before)
+
+
+def modes_below(folder):
+    paths = [folder, *folder.rglob("*")]
+    return {(path.is_dir(), mode(path)) for path in paths}
+
+
+def test_models_keys_tables_and_logs_are_their_owners_alone(tmp_path, open_umask):
+    write_tiny(tmp_path / "subjects" / "S01")
+    create_keys(tmp_path / "keys", ("app",))
+    table = tmp_path / "bold.tsv"
+    write_predictions_tsv(table, [], ("a",))
+    BoldWriter(tmp_path / "measured.tsv").close()
+    with SessionLog() as log:
+        log.write_beside(tmp_path / "session.log")
+    for folder in ("subjects", "keys"):
+        assert modes_below(tmp_path / folder) == {(True, 0o700), (False, 0o600)}
+    for name in ("bold.tsv", "measured.tsv", "session.log"):
+        assert mode(tmp_path / name) == 0o600

@@ -342,6 +342,23 @@ def test_nothing_counts_as_recorded_by_a_dead_process(watched):
     assert [s.uid for s in processes[1].streams] == ["u8", "u2"]  # as it is now
 
 
+def test_a_disk_that_does_not_answer_is_told(watched, monkeypatch):
+    """A look at the files of a dead network drive does not come back."""
+    made, (process,), tick = watched
+    process.collecting = 2
+    for _ in range(6):
+        grow(process)
+        tick(0.5)
+    monkeypatch.setattr(made._thread, "is_alive", lambda: True)
+    made._looked_s = made._clock.now_s()
+    assert made.state.status == "recording"
+    assert made.covers("u1")
+    made._clock.advance(6.0)
+    assert made.state.status == "failed"
+    assert "the disk has not answered for 6 s" in made.state.message
+    assert not made.covers("u1")
+
+
 class Cranked(HandCrankedClock):
     """Goes on when somebody sleeps; at each step `happens` is told the time."""
 
