@@ -164,7 +164,8 @@ class RecordingCopy:
             self._files.step(sync=sync)
             free = shutil.disk_usage(self.folder).free
         except OSError as error:
-            self._message = f"{self.folder}: {error.strerror or error}"
+            where = error.filename or self.folder
+            self._message = f"{where}: {error.strerror or error}"
             return
         low = free < _LOW_BYTES
         self._message = f"only {free // 2**20} MB are left on its disk" if low else ""

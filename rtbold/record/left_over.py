@@ -24,7 +24,8 @@ from rtbold.owner_only import write_text
 from rtbold.record.folder import EVENTS_NAME, NOTE_NAME
 from rtbold.record.labrecorder import PROGRAM, remove_control
 
-WAIT_S = 8.0  # for those that were asked to end; each takes up to 5 s
+WAIT_S = 20.0  # for those that were asked to end; each takes up to 5 s, if not busy
+FORCED_S = 3.0
 
 
 class SessionProcess(msgspec.Struct, frozen=True):
@@ -142,8 +143,12 @@ def end_left_over(note: Path) -> list[int]:
 
 
 def wait_for_end(left: Sequence[LeftOver], timeout_s: float = WAIT_S) -> None:
-    """Wait until they are gone; remove the notes of those that are."""
-    gone, _ = psutil.wait_procs([one.process for one in left], timeout=timeout_s)
+    """Wait until they are gone, by force in the end; remove the notes of those."""
+    gone, alive = psutil.wait_procs([one.process for one in left], timeout=timeout_s)
+    for process in alive:
+        with suppress(psutil.Error):
+            process.terminate()
+    gone += psutil.wait_procs(alive, timeout=FORCED_S)[0]
     pids = {process.pid for process in gone}
     for one in left:
         if one.process.pid in pids:
