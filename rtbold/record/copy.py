@@ -106,7 +106,12 @@ class RecordingCopy:
     """
 
     def __init__(
-        self, paths: SessionPaths, root: Path, clock: Clock, header: Mapping[str, Any]
+        self,
+        paths: SessionPaths,
+        root: Path,
+        clock: Clock,
+        *,
+        header: Mapping[str, Any],
     ) -> None:
         self._clock = clock
         self._message = ""

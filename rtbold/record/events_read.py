@@ -60,7 +60,7 @@ def read_event_log(
         The log is none. Without `tell` also: it is damaged or has lost events, or
         samples that the loop saw are not in `sources`, or differ from those.
     """
-    return _events(path, sources, _first_look(path, tell), tell)
+    return _events(path, sources, _first_look(path, tell), tell=tell)
 
 
 def session_events(xdf: Path, *, tell: Tell | None = None) -> Iterator[Event] | None:
@@ -92,7 +92,7 @@ def session_events(xdf: Path, *, tell: Tell | None = None) -> Iterator[Event] | 
     if tell is not None:
         for text in found.left_out:
             tell(Loss("part", text))
-    return _events(path, found.sources, look, tell, left_out=found.left_out)
+    return _events(path, found.sources, look, tell=tell, left_out=found.left_out)
 
 
 @dataclass(slots=True)
@@ -123,11 +123,11 @@ def _events(
     path: Path,
     sources: Sequence[SampleSource],
     look: _Look,
-    tell: Tell | None,
     *,
+    tell: Tell | None,
     left_out: Sequence[str] = (),
 ) -> Iterator[Event]:
-    chunks = _Chunks(path, sources, look, left_out)
+    chunks = _Chunks(path, sources, look, left_out=left_out)
     for fields in read_lines(path, tell=tell):
         if fields["type"] in ("header", SAMPLES):
             continue
@@ -236,6 +236,7 @@ class _Chunks:
         path: Path,
         sources: Sequence[SampleSource],
         look: _Look,
+        *,
         left_out: Sequence[str],
     ) -> None:
         self._path = path

@@ -42,7 +42,9 @@ class RecordingRun:
         self._recorder = Recorder(paths, clock)
         self._logs = [EventLogWriter(paths.events, clock, header=header)]
         self._published = [PublishedLog(paths.published, clock)]
-        self._copy = None if copy is None else RecordingCopy(paths, copy, clock, header)
+        self._copy = (
+            None if copy is None else RecordingCopy(paths, copy, clock, header=header)
+        )
         if self._copy and self._copy.events and self._copy.published:
             self._logs.append(self._copy.events)
             self._published.append(self._copy.published)

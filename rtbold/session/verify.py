@@ -8,7 +8,7 @@ late is taken over, and checked against the times that were published with it.
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 
@@ -220,10 +220,9 @@ class Comparison:
         t_s = fields["window"]["t_end"] + (age_ms - publish_ms) / 1000
         if abs(t_s - due_s) > _LATE_ROUNDING_S and (t_s > due_s) is not late:
             told = "late" if late else "not late"
+            came = f"{t_s - due_s:+.6f} s after it was due"
             self._found.add(
-                _difference(
-                    topic, "reasons", fields, fields, told, f"at {t_s - due_s:+.6f} s"
-                )
+                _difference(topic, (fields, fields), "reasons", values=(told, came))
             )
 
     def _pair(self, topic: Topic, remade: Fields) -> None:
@@ -244,13 +243,14 @@ class Comparison:
         self._found.n[topic] += 1
         self._keep_values(those[at], remade)
         for key in compared_keys(those[at]):
-            if (found := self._unequal(topic, key, those[at], remade)) is not None:
+            if (found := self._unequal(topic, key, (those[at], remade))) is not None:
                 self._found.add(found)
 
     def _unequal(
-        self, topic: Topic, key: str, published: Fields, remade: Fields
+        self, topic: Topic, key: str, messages: tuple[Fields, Fields]
     ) -> Difference | None:
         """Return the first difference in a field; None: it agrees, or is unknown."""
+        published, remade = messages
         if key not in remade:
             note = f"{topic} was published with {key!r}, which this version has not"
             if note not in self._notes:
@@ -262,19 +262,20 @@ class Comparison:
         if isinstance(was, list | tuple) and isinstance(now, list | tuple):
             for i, (one, other) in enumerate(zip(was, now, strict=False)):
                 if one != other:
-                    roi = self._roi(topic, key, i, published)
-                    return _difference(topic, key, published, remade, one, other, roi)
+                    roi = self._roi(key, i, published)
+                    pair = one, other
+                    return _difference(topic, messages, key, values=pair, roi=roi)
             if len(was) == len(now):
                 return None
-        return (
-            None if was == now else _difference(topic, key, published, remade, was, now)
-        )
+        if was == now:
+            return None
+        return _difference(topic, messages, key, values=(was, now))
 
-    def _roi(self, topic: Topic, key: str, i: int, published: Fields) -> str | None:
+    def _roi(self, key: str, i: int, published: Fields) -> str | None:
         """Return which ROI number `i` of a field is; None: it is not by ROI."""
         if key not in ROUNDED:
             return None
-        rois = published.get("rois", ()) if topic == "truth" else self._rois
+        rois = published.get("rois") or self._rois  # truth has its own
         return rois[i] if i < len(rois) else None
 
     def _keep_values(self, published: Fields, remade: Fields) -> None:
@@ -308,7 +309,10 @@ class Comparison:
             left = those[self._at[topic] :]
             if left:
                 text = f"{len(left)} messages that do not come out"
-                self._found.add(_difference(topic, "message", left[0], {}, text, None))
+                pair: tuple[Fields, Fields] = (left[0], {})
+                self._found.add(
+                    _difference(topic, pair, "message", values=(text, None))
+                )
 
 
 def _as_float32(value: float | None) -> float | None:
@@ -325,19 +329,20 @@ def _moment(fields: Fields) -> tuple[float, int]:
 
 def _difference(
     topic: Topic,
+    messages: tuple[Fields, Fields],
     key: str,
-    published: Fields,
-    remade: Fields,
-    was: Any,  # noqa: ANN401 -- any field of a message
-    now: Any,  # noqa: ANN401
+    *,
+    values: tuple[object, object],
     roi: str | None = None,
 ) -> Difference:
+    """Return a difference; messages and values are the published and the other one."""
+    published, remade = messages
     window = published.get("window") or {}
     return Difference(
         topic=topic,
         field=key,
-        published=was,
-        recomputed=now,
+        published=values[0],
+        recomputed=values[1],
         volume_index=published.get("volume_index"),
         t_end_s=window.get("t_end"),
         roi=roi,
@@ -353,8 +358,8 @@ def verify_session(
     folder: Path,
     bundle: Bundle,
     model: Model,
-    settings: RecordedSettings,
     *,
+    settings: RecordedSettings,
     kind: Kind,
 ) -> Verification:
     """Recompute a recorded session and compare it with what it published.

@@ -103,7 +103,9 @@ def test_a_full_disk_goes_on_where_it_stopped_once_there_is_room(folders, monkey
 
 def test_a_copy_has_events_of_its_own_and_what_others_wrote(tmp_path):
     paths = open_session_folder(tmp_path / "first", "S01")
-    made = RecordingCopy(paths, tmp_path / "second", HandCrankedClock(), {"unit": "uV"})
+    made = RecordingCopy(
+        paths, tmp_path / "second", HandCrankedClock(), header={"unit": "uV"}
+    )
     made.events.append(TimePassed(1.0))
     append(paths.xdf(), "XDF:")
     append(paths.folder / "settings.json", "{}")
@@ -118,7 +120,7 @@ def test_a_copy_has_events_of_its_own_and_what_others_wrote(tmp_path):
 def test_a_second_copy_of_that_name_gets_a_folder_of_its_own(tmp_path):
     paths = open_session_folder(tmp_path / "first", "S01")
     first, second = (
-        RecordingCopy(paths, tmp_path / "second", HandCrankedClock(), {})
+        RecordingCopy(paths, tmp_path / "second", HandCrankedClock(), header={})
         for _ in range(2)
     )
     assert second.folder.name == f"{first.folder.name}_copy-02"
@@ -128,7 +130,7 @@ def test_a_second_copy_of_that_name_gets_a_folder_of_its_own(tmp_path):
 def test_a_copy_that_cannot_be_made_is_said_and_takes_nothing(tmp_path):
     (tmp_path / "file").write_text("")
     paths = open_session_folder(tmp_path / "first", "S01")
-    made = RecordingCopy(paths, tmp_path / "file", HandCrankedClock(), {})
+    made = RecordingCopy(paths, tmp_path / "file", HandCrankedClock(), header={})
     assert "copy: cannot be made in" in made.problem
     assert made.events is None
     assert "cannot be made" in made.close()
@@ -136,7 +138,7 @@ def test_a_copy_that_cannot_be_made_is_said_and_takes_nothing(tmp_path):
 
 def test_a_copy_whose_disk_goes_is_said(tmp_path, monkeypatch):
     paths = open_session_folder(tmp_path / "first", "S01")
-    made = RecordingCopy(paths, tmp_path / "second", HandCrankedClock(), {})
+    made = RecordingCopy(paths, tmp_path / "second", HandCrankedClock(), header={})
 
     def gone(*_, **__):
         raise OSError(5, "Input/output error")
