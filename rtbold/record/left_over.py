@@ -88,9 +88,13 @@ class LeftOver:
     streams: str = ""  # those that it records, as it was told
 
     def __str__(self) -> str:
+        return self.in_words(str(self.file))
+
+    def in_words(self, file: str) -> str:
+        """Say that it is there; a log that others read has the file's name alone."""
         return (
             f"a LabRecorder (process {self.process.pid}) of a session that has died "
-            f"still records into {self.file}"
+            f"still records into {file}"
         )
 
     def concerns(self, streams: Sequence[StreamDescription], root: Path | None) -> bool:

@@ -376,8 +376,9 @@ class _Opener:
             mine = one in ours
             if mine:
                 one.end()
-            done = "it was asked to end" if mine else "no stream of this session"
-            text = f"RECORDING: {one}: {done}"
+            left = "it records no stream of this session and is left alone"
+            done = "it was asked to end" if mine else left
+            text = f"RECORDING: {one.in_words(one.file.name)}: {done}"
             LOG.warning("%s", text)
             feed.publish(Log(level="warning", text=text))
         wait_for_end(ours)
