@@ -91,9 +91,8 @@ def write_bytes(file: Path, data: bytes) -> None:
     ------
     OSError : it cannot be written.
     """
-    with create(file) as stream:
-        stream.truncate(0)
-        write_all(stream, data)
+    create(file).close()
+    file.write_bytes(data)
 
 
 def write_all(stream: BinaryIO, data: bytes) -> None:
@@ -105,7 +104,8 @@ def write_all(stream: BinaryIO, data: bytes) -> None:
 
 def write_text(file: Path, text: str) -> None:
     """Write text as UTF-8; see `write_bytes`."""
-    write_bytes(file, text.encode("utf-8"))
+    create(file).close()
+    file.write_text(text, encoding="utf-8")
 
 
 def open_to_others(paths: Iterable[Path]) -> Iterator[Path]:

@@ -13,7 +13,7 @@ import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, Literal
+from typing import BinaryIO, Literal, NamedTuple
 
 import msgspec
 
@@ -41,7 +41,11 @@ class EventLogState:
     message: str = ""
 
 
-Line = Callable[[], str]  # makes a line, without its break; called by the log's thread
+class Line(NamedTuple):
+    """What becomes a line in the log's thread."""
+
+    what: str  # it is, for the program's own log
+    make: Callable[[], str]  # the line, without its break
 
 
 class LineLog:
@@ -85,10 +89,10 @@ class LineLog:
         )
         self._thread.start()
 
-    def put(self, line: Line) -> None:
+    def put(self, what: str, make: Callable[[], str]) -> None:
         """Hand over one line; counted as lost if the queue is full. One thread."""
         try:
-            self._queue.put_nowait(line)
+            self._queue.put_nowait(Line(what, make))
         except queue.Full:
             self._n_refused += 1
 
@@ -179,9 +183,9 @@ class LineLog:
         Anything that is raised here would end the thread, and with it the log, unseen.
         """
         try:
-            return item()
+            return item.make()
         except Exception:
-            LOG.exception("%s: a line cannot be made", self._path.name)
+            LOG.exception("%s cannot be logged: %r", self._path.name, item.what)
             self._n_unwritten += 1
             return None
 
@@ -222,11 +226,12 @@ class EventLogWriter(LineLog):
         `inline_samples` writes the samples too: for those that the recorder does not
         have (it was not yet collecting, or the source had just come back).
         """
-        self.put(lambda: to_line(event, inline_samples=inline_samples))
+        what = type(event).__name__
+        self.put(what, lambda: to_line(event, inline_samples=inline_samples))
 
     def append_samples(self, chunk: EegChunk) -> None:
         """Hand over the samples of a chunk whose event was written without them."""
-        self.put(lambda: samples_line(chunk))
+        self.put("samples", lambda: samples_line(chunk))
 
 
 _ENVELOPE = ("session", "seq", "t_lsl", "t_unix_ms", "replayed")  # the feed's
@@ -237,7 +242,7 @@ class PublishedLog(LineLog):
 
     def append(self, topic: str, message: msgspec.Struct) -> None:
         """Hand over one message, as it goes on the wire."""
-        self.put(lambda: published_line(topic, message))
+        self.put(topic, lambda: published_line(topic, message))
 
 
 def published_line(topic: str, message: msgspec.Struct) -> str:

@@ -17,6 +17,7 @@ from rtbold.record.event_lines import (
     checksum,
     from_fields,
     samples_of,
+    to_line as to_line,  # the way there, beside the way back
 )
 from rtbold.record.folder import EVENTS_NAME, session_parts
 from rtbold.record.samples import SampleFinder, SampleSource, read_parts

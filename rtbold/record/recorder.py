@@ -104,7 +104,7 @@ class Recorder:
         n_said = 0
         while part.process.n_collecting() < len(streams):
             now_s = self._clock.now_s()
-            if (n := len(part.process.output())) > n_said:
+            if (n := _n_bytes(self._paths.recorder_log())) > n_said:
                 n_said, alive_s = n, now_s
             end_s = min(alive_s + timeout_s, begun_s + max(timeout_s, _LONGEST_START_S))
             if not part.process.running or now_s >= end_s:
@@ -292,7 +292,6 @@ class Recorder:
         for part in self._live():
             if part.process.running or now_s < part.opened_at_s + _RESTART_S:
                 continue
-            part.finish()
             part.ended = self._again(part, part.process.still_there(), now_s)
 
     def _replace_silent(self, now_s: float) -> None:
@@ -382,3 +381,10 @@ def _free_bytes(folder: Path) -> int | None:
         return shutil.disk_usage(folder).free
     except OSError:
         return None
+
+
+def _n_bytes(file: Path) -> int:
+    try:
+        return file.stat().st_size
+    except OSError:
+        return 0

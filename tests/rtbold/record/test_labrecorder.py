@@ -282,6 +282,8 @@ def test_what_a_dead_recorder_held_is_freed(watched):
     _made, processes, tick = watched
     processes[0].running = False
     tick(6.0)
+    for _ in range(2):
+        tick(0.5)
     assert processes[0].closed
 
 
@@ -372,9 +374,9 @@ class Cranked(HandCrankedClock):
 class SlowProcess(FakeProcess):
     """LabRecorder on a machine that is busy with something else."""
 
-    def __init__(self, *given, **options):
-        super().__init__(*given, **options)
-        self.said = ""
+    def __init__(self, path, streams, *, log, executable=None):
+        super().__init__(path, streams, log=log)
+        self.said, self._log = "", log
 
     def output(self):
         return self.said
@@ -392,7 +394,13 @@ def starting(monkeypatch, tmp_path):
 
     def start(happens):
         clock = Cranked(100.0)
-        clock.happens = lambda t_s: happens(FakeProcess.made[0], t_s)
+
+        def step(t_s):
+            (process,) = FakeProcess.made
+            happens(process, t_s)
+            process._log.write_text(process.said)
+
+        clock.happens = step
         made = Recorder(open_session_folder(tmp_path, "S01"), clock)
         monkeypatch.setattr(made._thread, "start", lambda: None)
         made.start([stream(uid="u1"), stream("m", uid="u2")])
