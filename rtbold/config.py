@@ -59,6 +59,7 @@ class RunSettings:
     curve_keys: Path | None = None
     encoding: Literal["json", "msgpack"] = "json"
     record: Path | None = None
+    record_copy: Path | None = None  # a second copy, on another disk
     truth: str | None = None  # lsl:NAME, file:PATH, tcp:HOST:PORT, tbv:HOST:PORT
     truth_roi: tuple[str, ...] = ()
     truth_first: int = 0
@@ -103,6 +104,11 @@ class RunSettings:
                 f"--trigger-host {self.trigger_host} names the computer of a marker "
                 "stream, but no such stream was asked for. Expected --trigger-stream "
                 "NAME or --trigger LABEL beside it, and no --trigger-channel."
+            )
+        if self.record_copy is not None and self.record is None:
+            raise ConfigError(
+                f"--record-copy {self.record_copy} was given, but nothing is recorded "
+                "that could be copied. Expected --record DIR beside it."
             )
         if self.truth is None and self.truth_roi:
             raise ConfigError(

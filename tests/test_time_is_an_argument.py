@@ -14,6 +14,7 @@ from rtbold import calibration, cli, clock, gui, models
 from rtbold.acquire import inlet, streams as lsl_clock
 from rtbold.gui import views
 from rtbold.preflight import lsl_loopback
+from rtbold.record import watcher
 
 ROOTS = (rtbold, calibration, models, gui)
 # The command line picks the clocks; the window's views are the edge of another program.
@@ -24,6 +25,7 @@ ALLOWED = {
     lsl_clock.LslClock: "it is the clock",
     lsl_loopback: "a program of its own that measures LSL's clock against the system's",
     inlet.main: "a program of its own, which picks its clock as the command line does",
+    watcher.main: "a program of its own, which picks its clock too",
 }
 READS = {
     "time": {

@@ -21,6 +21,7 @@ from rtbold.calibration.explain.attribution import BANDS, Attribution, Shares
 from rtbold.electrodes import positions
 from rtbold.errors import ConfigError, RtboldError
 from rtbold.messages import FloatArray
+from rtbold.owner_only import write_bytes
 
 FORMATS: Final = (".png", ".svg", ".pdf")
 MOST_ROIS: Final = 8  # in one figure
@@ -78,7 +79,7 @@ def save_figure(figure: Figure, path: Path) -> None:
     picture = io.BytesIO()
     figure.savefig(picture, format=path.suffix.lower()[1:], dpi=130)
     try:
-        path.write_bytes(picture.getvalue())
+        write_bytes(path, picture.getvalue())
     except OSError as error:
         raise RtboldError(
             f"cannot write {path}: {error.strerror}. Expected a file that can be "

@@ -14,6 +14,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Final, Protocol, TypeVar
 
+from rtbold.owner_only import create, make_folder
+
 MOST_LINES = 2000
 LONGEST_LINE = 4_000_000  # a list of all models comes as one line
 MOST_LAST_WORDS = 8
@@ -132,8 +134,8 @@ class SessionChild:
         """Start `command`; everything it says goes into `log_file`."""
         child = cls(log_file)
         try:
-            log_file.parent.mkdir(parents=True, exist_ok=True)
-            with log_file.open("ab") as log:
+            make_folder(log_file.parent)
+            with create(log_file) as log:
                 child._process = subprocess.Popen(
                     command,
                     stdin=subprocess.DEVNULL,

@@ -13,7 +13,7 @@ from rtbold.gui.state.address import Address, address_of
 from rtbold.gui.state.dashboard import DashboardState
 from rtbold.gui.state.received import Link
 from rtbold.gui.state.words import Level, stale_reason
-from rtbold.publish import Bye, Hello
+from rtbold.publish import Bye, Hello, Log
 
 OpenFeed = Callable[[str, tuple[str, ...], CurveKeys | None], FeedLink]
 StartSession = Callable[[Sequence[str]], SessionChild]
@@ -36,8 +36,10 @@ EVERYTHING = ("",)
 PATIENCE_S = 3.0  # with an address, before it counts as stale
 SURELY_SILENT_S = 3.0  # after its death; a link is taken for alive for 2 s
 NoticeKind = Literal[
-    "started", "joined", "offer", "ended", "died", "trouble", "greeting", "stale"
-]
+    "started", "joined", "offer", "ended", "died", "trouble", "greeting", "stale",
+    "recording",
+]  # fmt: skip
+RECORDING = "RECORDING:"  # how a session's log begins what is wrong with its recording
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,6 +182,10 @@ class DashboardController:
         """Take all that has come; return the last fault in that, for the caller."""
         fault = None
         for received in self._feed.drain() if self._feed is not None else ():
+            if isinstance(received, Log) and received.text.startswith(RECORDING):
+                serious = received.level == "error"
+                level: Level = "invalid" if serious else "degraded"
+                self._tell("recording", received.text, level)
             try:
                 self.state.take(received, now_s)
             except Exception as error:  # of one message: the others are not lost by it

@@ -218,6 +218,7 @@ NAMES = {
     "--tr": "the TR",
     "--dummy-volumes": "the dummy volumes",
     "--record": "the recording folder",
+    "--record-copy": "the second copy",
     "--cleaning": "what cleaned the EEG",
     "--scanner": "the scanner's state",
     "--truth": "measured BOLD",

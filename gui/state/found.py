@@ -282,5 +282,6 @@ def on_the_twin(choice: SetupChoice, name: str) -> SetupChoice:
         truth_by_onset=True,  # the twin plays already when the session comes
         # Never beside the runs of a real session.
         record=f"{choice.record.rstrip('/')}/dry-run" if choice.record else "",
+        record_copy="",
         simulated=True,
     )

@@ -182,6 +182,7 @@ class SetupChoice:
     trigger_source : a marker stream, a channel of the EEG stream, or a fixed TR
         without the scanner's clock.
     record : folder of the whole session; each run gets one of its own in it.
+    record_copy : the same on another disk, for a second copy; empty: there is none.
     cleaning : ``online:NAME``, ``offline:NAME``, ``none``; empty: not said.
     truth : source of measured BOLD, as ``rtbold run --truth`` takes it.
     flags : ``--allow-...`` that the operator gave by overriding a check.
@@ -202,6 +203,7 @@ class SetupChoice:
     trigger_every: int = 1
     tr_s: float | None = None
     record: str = ""
+    record_copy: str = ""
     cleaning: str = ""
     scanner: str = ""
     truth: str = ""
@@ -320,6 +322,8 @@ def _has_triggers(choice: SetupChoice) -> bool:
 def _options(choice: SetupChoice, run: Run, *, folder: str = "") -> list[str]:
     source = choice.trigger_source
     markers = choice.trigger_stream if source == "stream" else ""
+    # a rehearsal, which has a folder of its own, is not worth a second copy
+    copy = choice.record_copy if choice.record and not folder else ""
     given: dict[str, Value] = {
         "--stream": choice.stream,
         "--host": choice.host,
@@ -344,7 +348,8 @@ def _options(choice: SetupChoice, run: Run, *, folder: str = "") -> list[str]:
         "--precision": choice.precision,
         "--port": choice.port,
         "--control-port": choice.control_port,
-        "--record": _record(choice, folder or folder_name(run)),
+        "--record": _in_it(choice.record, folder or folder_name(run)),
+        "--record-copy": _in_it(copy, folder_name(run)),
         **_truth(choice),
     }
     words = [word for name, value in given.items() for word in _words(name, value)]
@@ -363,11 +368,9 @@ def _truth(choice: SetupChoice) -> dict[str, Value]:
     }
 
 
-def _record(choice: SetupChoice, folder: str) -> str:
+def _in_it(root: str, folder: str) -> str:
     """Return the run's own folder; `/` is understood on every system."""
-    if not choice.record:
-        return ""
-    return f"{_at_home(choice.record).rstrip('/')}/{folder}"
+    return f"{_at_home(root).rstrip('/')}/{folder}" if root else ""
 
 
 def _at_home(folder: str) -> str:

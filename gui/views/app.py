@@ -40,6 +40,7 @@ from rtbold.gui.views.setup.page import SetupPage
 from rtbold.gui.views.setup.run_starter import RunStarter
 from rtbold.gui.views.summary_page import SummaryPage
 from rtbold.gui.views.theme import Remembered
+from rtbold.owner_only import create, make_folder
 
 LOG = logging.getLogger("rtbold.gui")
 LOG_BYTES = 500_000
@@ -231,7 +232,8 @@ def _close_on_signals(window: MainWindow) -> None:
 def _keep_log(path: Path) -> None:
     """Write the dashboard's own faults and Qt's complaints to a small file."""
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(path.parent)
+        create(path).close()
         to_file = RotatingFileHandler(
             path, maxBytes=LOG_BYTES, backupCount=1, encoding="utf-8"
         )

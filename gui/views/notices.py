@@ -225,7 +225,8 @@ class NoticeView:
     def show(self, notice: SessionNotice) -> None:
         """Log it; show it, unless it is only for the log."""
         level: LogLevel = "error" if notice.level == "invalid" else "info"
-        if notice.kind != "greeting":  # the state itself logs whom it hears
+        # the state itself logs whom it hears, and the session's own words
+        if notice.kind not in ("greeting", "recording"):
             self._window.state.log.add(notice.text, self._now_s(), level=level)
         if notice.kind in ("joined", "started"):
             for kind in ("offer", "died", "trouble", "ended", "stale"):

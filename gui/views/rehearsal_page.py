@@ -41,6 +41,7 @@ from rtbold.gui.views.forms import (
     wrapped_label,
 )
 from rtbold.gui.views.setup.checks import CheckList
+from rtbold.owner_only import write_text
 from rtbold.pages import rendered
 
 USUAL_MINUTES = 5
@@ -215,7 +216,7 @@ class RehearsalPage(QWidget):
     def save_to(self, file: Path) -> None:
         """Save the page; says so, or why not."""
         try:
-            file.write_text(self.html(), encoding="utf-8")
+            write_text(file, self.html())
         except OSError as error:
             words = f"✕ {file} cannot be written: {error.strerror}. Choose another."
             self.saved.setText(words)

@@ -24,6 +24,7 @@ from rtbold.gui.state.preferences import Colours
 from rtbold.gui.state.summary import RunSummary, as_html, as_page
 from rtbold.gui.views.drawing import Painted
 from rtbold.gui.views.forms import named_button, wrapped_label
+from rtbold.owner_only import write_text
 
 # Predicted against measured, one dot a volume.
 
@@ -297,7 +298,7 @@ class SummaryPage(QWidget):
         if chosen is None:
             return False
         try:
-            path.write_text(as_page(chosen.summary), encoding="utf-8")
+            write_text(path, as_page(chosen.summary))
         except OSError as error:
             self._say(f"Not saved: {error}. Choose another folder.")
             return False

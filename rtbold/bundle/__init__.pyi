@@ -51,6 +51,7 @@ from .store import (
     available as available,
     card_beside as card_beside,
     load as load,
+    parse_card as parse_card,
     seal_bundle as seal_bundle,
     write as write,
 )

@@ -37,6 +37,7 @@ from rtbold.bundle.seal import (
 )
 from rtbold.disk import read_file, sha256_of
 from rtbold.errors import BundleError
+from rtbold.owner_only import create, make_folder, write_all
 
 # The files of a bundle: names that stay inside, hashes, all or nothing on disk.
 
@@ -78,7 +79,7 @@ def write_files(
     for name, content in sorted(contents.items()):
         _check_inside(draft, name)
         target = draft / name
-        target.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(target.parent)
         data = content if isinstance(content, bytes) else content.read_bytes()
         write_file(target, data)
         yield FileHash(path=name, sha256=hashlib.sha256(data).hexdigest())
@@ -86,9 +87,8 @@ def write_files(
 
 def write_file(target: Path, data: bytes) -> None:
     """Write through to the disk."""
-    with target.open("wb") as stream:
-        stream.write(data)
-        stream.flush()
+    with create(target, exclusive=True) as stream:
+        write_all(stream, data)
         os.fsync(stream.fileno())
 
 
@@ -309,7 +309,7 @@ def write(
         raise BundleError(f"{folder} does not end in {SUFFIX}; name it NAME{SUFFIX}")
     if folder.exists() and not replace:
         raise BundleError(f"{folder} exists already; choose another name or remove it")
-    folder.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(folder.parent)
     draft = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
     try:
         hashes = tuple(write_files(draft, contents))
@@ -318,7 +318,6 @@ def write(
         text = format_card(whole)
         write_file(draft / CARD_NAME, text)
         write_file(draft / SEAL_NAME, seal_text(text))
-        draft.chmod(0o755)
         written = verified(draft)
         move_into_place(draft, folder, replace=replace)
     finally:

@@ -19,6 +19,7 @@ from platformdirs import user_data_path
 from rtbold.bundle.store import SUFFIX, is_bundle
 from rtbold.config import check_label
 from rtbold.errors import BundleError, RtboldError
+from rtbold.owner_only import make_folder
 
 _NAME = re.compile(r"(\d{8}-\d{6})(?:-(\d+))?")
 _MOST_PER_SECOND = 1000
@@ -120,7 +121,7 @@ def reserved_folder(root: Path, subject: str, now: datetime.datetime) -> Iterato
     made = [path for path in (parent, *parent.parents) if not path.exists()]
     try:
         try:
-            parent.mkdir(parents=True, exist_ok=True)
+            make_folder(parent)
             folder, reservation = _reserve(parent, now)
         except OSError as error:
             raise RtboldError(

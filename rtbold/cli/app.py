@@ -61,6 +61,12 @@ COMMANDS: Final = {
         "replay",
         "Compute the predictions of a recording with the live session's own pipeline.",
     ),
+    "verify": Place(
+        "verify",
+        "verify",
+        "Say whether a recorded session's published numbers come out again, "
+        "bit for bit.",
+    ),
     "gui": Place(
         "gui",
         "gui",

@@ -136,6 +136,9 @@ class RunOptions(TypedDict):
     record: Annotated[
         Path | None, typer.Option(help="Folder to record into (XDF and event log).")
     ]
+    record_copy: Annotated[
+        Path | None, typer.Option(help="Folder on another disk for a second copy.")
+    ]
     truth: Annotated[
         Text,
         typer.Option(

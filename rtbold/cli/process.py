@@ -20,6 +20,7 @@ from typing import Final, Self
 import psutil
 
 from rtbold.config import check_range
+from rtbold.owner_only import create
 
 # A child asks before Qt is asked, which aborts where no window can open.
 PROBE = "from PyQt6.QtWidgets import QApplication; QApplication([])"
@@ -123,6 +124,13 @@ class _DroppingHandler(QueueHandler):
             pass  # whoever reads the log is stuck; the session is not to be
 
 
+class _ToFile(logging.FileHandler):
+    """Leaves a line out that a full disk refuses; the recording tells of the disk."""
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 -- logging's
+        pass
+
+
 class SessionLog:
     """Log of ``rtbold`` to standard error, and to a file once there is one."""
 
@@ -135,8 +143,9 @@ class SessionLog:
         self._logger = logging.getLogger("rtbold")
 
     def write_beside(self, path: Path) -> None:
-        """Keep the log in a file too, from now on."""
-        to_file = logging.FileHandler(path, encoding="utf-8")
+        """Keep the log in a file too, from now on; its owner alone can open it."""
+        create(path).close()
+        to_file = _ToFile(path, encoding="utf-8")
         to_file.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
         self._listener.stop()
         self._listener.handlers = (*self._listener.handlers, to_file)

@@ -201,6 +201,7 @@ def _write_page(
     from importlib.metadata import version
 
     from rtbold.errors import RtboldError
+    from rtbold.owner_only import write_text
 
     now = datetime.datetime.now().astimezone()
     words = ["rtbold", "run", *RequestedRun(outcome.run, root).arguments()]
@@ -211,7 +212,7 @@ def _write_page(
         command=shlex.join(words),
     )
     try:
-        page.write_text(rehearsal_page(outcome, facts), encoding="utf-8")
+        write_text(page, rehearsal_page(outcome, facts))
     except OSError as error:
         return RtboldError(
             f"the page cannot be written to {page}: {error.strerror}. Expected a file "

@@ -8,13 +8,16 @@ import typer
 from rtbold.cli import options
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from rtbold.bundle import Bundle
     from rtbold.config import RunSettings
     from rtbold.engine import Engine
     from rtbold.messages import BoldPrediction
     from rtbold.predict import Model
+    from rtbold.record import Loss
+
+MOST_LOSSES = 10  # that are told one by one
 
 
 def replay(
@@ -43,7 +46,8 @@ def replay(
 
     A session recorded by ``rtbold run --record`` gives its published numbers again, to
     the last bit, with the settings and the engine that it had, unless others are asked
-    for. Nothing published is read.
+    for. What is missing in its recording is told and left out: from there on numbers
+    may differ. Nothing published is read; `rtbold verify` compares with that.
 
     Example: rtbold replay rest.vhdr --model demo --trigger R128 --out bold.tsv
     """
@@ -106,7 +110,7 @@ def predictions(
     """Yield the predictions of any recording; one of ours by its own settings."""
     from rtbold import session as core
 
-    session = core.recorded_session(file)
+    session = core.recorded_session(file, tell=_say_loss())
     if session is None:
         return _foreign(file, bundle, model, run, stream)
     if session.model_sha256 != bundle.sha256:
@@ -116,6 +120,21 @@ def predictions(
             err=True,
         )
     return core.replay_events(session.events, bundle, model, session.settings)
+
+
+def _say_loss() -> "Callable[[Loss], None]":
+    """Return what notes that something of a recording is missing; the rest comes."""
+    n_told = 0
+
+    def say(loss: "Loss") -> None:
+        nonlocal n_told
+        n_told += 1
+        if n_told <= MOST_LOSSES:
+            typer.echo(f"note: {loss}", err=True)
+        elif n_told == MOST_LOSSES + 1:
+            typer.echo("note: more is missing", err=True)
+
+    return say
 
 
 def _foreign(

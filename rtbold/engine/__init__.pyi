@@ -1,9 +1,15 @@
+from .check import deviation as deviation, why_refused as why_refused
 from .files import (
     export_onnx as export_onnx,
     read_windows as read_windows,
     write_array as write_array,
 )
-from .opening import N_THREADS as N_THREADS, open_engine as open_engine, used as used
+from .opening import (
+    N_THREADS as N_THREADS,
+    open_engine as open_engine,
+    ran_on as ran_on,
+    used as used,
+)
 from .openvino import NOT_OFFERED as NOT_OFFERED, PRECISIONS as PRECISIONS
 from .openvino_compile import (
     CompileSettings as CompileSettings,

@@ -1,6 +1,7 @@
 """Choose an engine and a precision by name and open a bundle with them."""
 
 import logging
+from importlib.metadata import version
 
 from rtbold.bundle import Bundle
 from rtbold.config import ENGINES, PRECISIONS
@@ -22,6 +23,7 @@ from rtbold.engine.records import (
     key_of,
     record_path,
 )
+from rtbold.engine.tensorrt_cuda import first_device
 from rtbold.errors import ConfigError, EngineError
 
 N_THREADS = 1
@@ -86,6 +88,19 @@ def used(engine: Engine, *, n_threads: int = N_THREADS) -> EngineUsed:
         n_threads=n_threads,
         file_sha256=str(getattr(engine, "file_sha256", "")),  # torch has none
     )
+
+
+def ran_on(engine: Engine) -> dict[str, str]:
+    """Return the kind of machine that an engine runs on, to be kept with its answers.
+
+    The same model and events give the same bits where this is the same.
+    """
+    machine = this_machine(open_core())
+    kind = {name: version(name) for name in ("numpy", "scipy")}
+    kind |= {"openvino": machine.openvino, "cpu": machine.cpu}
+    if engine.name == "tensorrt":
+        kind["gpu"] = first_device().name
+    return kind
 
 
 def _reference(bundle: Bundle, precision: str, *, n_threads: int) -> Engine:

@@ -13,6 +13,7 @@ import numpy as np
 
 from rtbold.errors import ConfigError, DataFileError, RtboldError
 from rtbold.messages import BoldPrediction, FloatArray, MeasuredVolume
+from rtbold.owner_only import create_text
 
 _NOTHING = "n/a"  # as BIDS writes what is not there
 
@@ -79,7 +80,6 @@ def write_predictions_tsv(
                 writer = csv.writer(file, delimiter="\t", lineterminator="\n")
                 writer.writerow(header)
                 writer.writerows(_cells(p, len(rois)) for p in predictions)
-            os.chmod(temporary, 0o644)
             os.replace(temporary, path)
         except BaseException:
             os.unlink(temporary)
@@ -215,7 +215,7 @@ class BoldWriter:
 
     def _open(self) -> TextIO:
         try:
-            return self.path.open("x", encoding="utf-8", newline="")
+            return create_text(self.path)
         except OSError as error:
             raise RtboldError(
                 f"cannot write {self.path}: {error.strerror}. Expected a folder that "

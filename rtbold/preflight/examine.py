@@ -21,8 +21,10 @@ from rtbold.preflight.machine import (
     ANOTHER_FOLDER,
     MAKE_ROOM,
     check_disk,
+    check_left_over,
     check_port,
     check_priority,
+    check_privacy,
     there,
     time_engine,
 )
@@ -235,7 +237,11 @@ def _recording(run: RunSettings, bundle: Bundle | None) -> Iterator[Check]:
     of_card = bundle.card.origin.subject if bundle else None
     subject = run.subject or of_card or UNNAMED_SUBJECT
     yield check_recording_folder(run.record, subject)
+    if run.record_copy is not None:
+        yield check_copy_folder(run.record_copy, run.record)
+    yield check_privacy(run.record)
     yield check_recorder()
+    yield check_left_over()
 
 
 def check_recorder() -> Check:
@@ -261,6 +267,21 @@ def check_recording_folder(folder: Path, subject: str) -> Check:
         return Check(name, "fail", found, ANOTHER_FOLDER, must=True)
     made = "" if existing == folder else " (will be made)"
     return Check(name, "ok", f"{folder}{made}, as sub-{subject}", must=True)
+
+
+def check_copy_folder(copy: Path, record: Path) -> Check:
+    """Say whether a second copy could be written, and whether on another disk."""
+    name, here = "recording copy", there(copy)
+    try:
+        with tempfile.TemporaryDirectory(dir=here, prefix=".rtbold-"):
+            pass
+        same = here.stat().st_dev == there(record).stat().st_dev
+    except OSError as error:
+        found = f"cannot write in {here}: {error.strerror}"
+        mend = "give another folder (--record-copy DIR), or make it writable"
+        return Check(name, "fail", found, mend)
+    mend = "it is on the recording's own disk: give a folder on another one"
+    return decided(name, str(copy.absolute()), (same, "warn", mend))
 
 
 def check_room(folder: Path, *, n_channels: int, rate_hz: float) -> Check:

@@ -18,11 +18,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 import psutil
 
+from rtbold.bundle import SUFFIX, default_root
 from rtbold.engine import CudaDevice, check_gpu, first_device, installed
 from rtbold.errors import EngineError, RtboldError
 from rtbold.messages import Check
+from rtbold.owner_only import open_to_others
 from rtbold.preflight import lsl_loopback
 from rtbold.preflight.checks import decided, refused
+from rtbold.record import find_left_over
 
 if TYPE_CHECKING:
     from rtbold.bundle import Card
@@ -34,6 +37,7 @@ DISK_WRITE_MB = 32
 DISK_NEEDED_MB_S = 5.0  # 128 channels at 5 kHz are 2.6 MB/s
 MAKE_ROOM = "make room, or give another --record DIR"
 ANOTHER_FOLDER = "give another folder (--record DIR), or make it writable"
+MOST_FOLDERS = 1000  # whose permissions are looked at
 MEMORY_WARN_GB = 1.0
 SLEEP_WARN_MS = 10.0
 LOOPBACK_LIMIT_S = 20.0
@@ -61,6 +65,8 @@ def examine_machine(
     yield check_memory()
     yield check_timer()
     yield check_disk(record)
+    yield check_privacy(record)
+    yield check_left_over()
     yield check_port(port, option="--port")
     yield check_port(control_port, option="--control-port")
     yield from check_lsl()
@@ -172,6 +178,47 @@ def _write_speed(folder: Path, now_s: Callable[[], float]) -> float:
         file.flush()
         os.fsync(file.fileno())
         return DISK_WRITE_MB / (now_s() - begin_s)
+
+
+def check_privacy(record: Path, subjects: Path | None = None) -> Check:
+    """Say which recordings and models other users of this machine can open.
+
+    Nothing is changed: whoever opened them to others may have meant it.
+
+    Parameters
+    ----------
+    record : folder of recordings; those right below it are looked at.
+    subjects : folder of the subjects' models; None: the user's own.
+    """
+    if sys.platform == "win32":
+        found = "files take the access list of their folder; rtbold sets none"
+        return Check("privacy", "ok", found)
+    root = default_root() if subjects is None else subjects
+    folders = [*record.glob("sub-*/ses-*/*"), *root.glob(f"*/*{SUFFIX}")]
+    seen = sorted(path for path in folders if path.is_dir())[:MOST_FOLDERS]
+    opened = [path for path in open_to_others(seen) if _reached(path)]
+    if not opened:
+        return Check("privacy", "ok", f"{len(seen)} recordings and models, none open")
+    found = (
+        f"other users of this machine can open {len(opened)} of {len(seen)} recordings "
+        f"and models, such as {opened[0]}"
+    )
+    advice = "made by an earlier version: chmod -R go= FOLDER, unless it is meant so"
+    return Check("privacy", "warn", found, advice)
+
+
+def _reached(path: Path) -> bool:
+    """Whether every folder above lets others through."""
+    return all(any(open_to_others([above])) for above in path.absolute().parents)
+
+
+def check_left_over() -> Check:
+    """Say which LabRecorders of sessions that have died still record."""
+    left = find_left_over()
+    if not left:
+        return Check("recorders", "ok", "none is left over from a session that died")
+    found = "; ".join(str(one) for one in left)
+    return Check("recorders", "warn", found, "the next session's start ends them")
 
 
 def check_timer(

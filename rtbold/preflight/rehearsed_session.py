@@ -20,7 +20,7 @@ from rtbold.errors import ConfigError, RtboldError
 from rtbold.preflight.count import RehearsalCount
 from rtbold.publish import CLIENTS_FOLDER
 
-START_S = 120.0  # for engine, streams and LabRecorder, beside the wait for streams
+START_S = 240.0  # for engine, streams and LabRecorder, beside the wait for streams
 END_S = 60.0  # LabRecorder alone takes six seconds
 POLL_S = 0.25
 TAIL_BYTES = 4000  # of its log, for its last words

@@ -17,7 +17,7 @@ from .control import (
 )
 from .feed import Feed as Feed
 from .feedback import FeedbackSettings as FeedbackSettings
-from .intervals import LiveIntervals as LiveIntervals
+from .intervals import LiveIntervals as LiveIntervals, Widths as Widths
 from .lsl_mirror import (
     EVENTS_NAME as EVENTS_NAME,
     PREDICTIONS_NAME as PREDICTIONS_NAME,

@@ -9,6 +9,7 @@ import zmq
 import zmq.auth
 
 from rtbold.errors import ConfigError, PortInUse
+from rtbold.owner_only import FILE_MODE, make_folder
 from rtbold.publish.wire import Encoding
 
 if TYPE_CHECKING:
@@ -72,12 +73,12 @@ def create_keys(folder: Path, client_names: tuple[str, ...] = ("client",)) -> No
     if (folder / SERVER_FILE).exists():
         raise ConfigError(f"{folder} holds keys already; give an empty folder.")
     clients = folder / CLIENTS_FOLDER
-    clients.mkdir(parents=True, exist_ok=True)
+    make_folder(clients)
     zmq.auth.create_certificates(folder, "server")
     for name in client_names:
         zmq.auth.create_certificates(clients, name)
-    for secret in folder.rglob("*.key_secret"):
-        secret.chmod(0o600)
+    for key in folder.rglob("*.key*"):
+        key.chmod(FILE_MODE)
 
 
 def check_bind(host: str, keys: ServerKeys | None) -> None:

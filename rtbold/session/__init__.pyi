@@ -14,9 +14,22 @@ from .open import (
     session_domain as session_domain,
     stream_pipeline_settings as stream_pipeline_settings,
 )
+from .recorded import (
+    RecordedSettings as RecordedSettings,
+    machine_difference as machine_difference,
+    read_settings as read_settings,
+    recorded_bundle as recorded_bundle,
+    session_folder as session_folder,
+)
 from .replay import (
     recorded_engine as recorded_engine,
     recorded_session as recorded_session,
     replay_events as replay_events,
 )
 from .session import Session as Session, SessionSummary as SessionSummary
+from .verify import (
+    Difference as Difference,
+    Kind as Kind,
+    Verification as Verification,
+    verify_session as verify_session,
+)

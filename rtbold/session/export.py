@@ -246,7 +246,9 @@ class _Session:
 
     def _recorded_events(self) -> Iterator[Event]:
         """Yield the events of the session up to where its record breaks off."""
-        events = session_events(_xdf(self._folder))
+        events = session_events(
+            _xdf(self._folder), tell=lambda loss: self.notes.append(str(loss))
+        )
         assert events is not None  # its log is there
         n = 0
         try:

@@ -1,10 +1,12 @@
 """Open the parts of a session in an order in which nothing is left half open."""
 
+import logging
 import queue
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
+from importlib.metadata import version
 from pathlib import Path
 
 import msgspec
@@ -34,7 +36,7 @@ from rtbold.bundle import (
 from rtbold.clock import Clock
 from rtbold.condition import IntakeSettings, stream_fit
 from rtbold.config import RunSettings
-from rtbold.engine import Engine, open_engine, used
+from rtbold.engine import Engine, open_engine, ran_on, used
 from rtbold.errors import ConfigError, StreamMismatch
 from rtbold.messages import Reason, StreamDescription
 from rtbold.predict import Pipeline, PipelineSettings, stream_settings
@@ -45,6 +47,7 @@ from rtbold.publish import (
     FeedbackSettings,
     FeedSettings,
     Hello,
+    Log,
     LslMirror,
     MirrorSettings,
     Ports,
@@ -53,7 +56,12 @@ from rtbold.publish import (
     SessionFacts,
     hello,
 )
-from rtbold.record import RecordingRun, open_session_folder
+from rtbold.record import (
+    RecordingRun,
+    find_left_over,
+    open_session_folder,
+    wait_for_end,
+)
 from rtbold.session.session import Session, SessionParts, TimedModel
 from rtbold.session.truth import LiveTruth, SessionTruth
 from rtbold.window import ScheduleSettings
@@ -252,6 +260,7 @@ def mirror_streams(settings: MirrorSettings) -> tuple[StreamDescription, ...]:
     )
 
 
+LOG = logging.getLogger(__name__)
 UNNAMED_SUBJECT = "anon"
 
 
@@ -359,6 +368,21 @@ class _Opener:
         )
         return feed, self._stack.enter_context(control)
 
+    def _end_left_over(self, streams: list[StreamDescription], feed: Feed) -> None:
+        """End recorders of a session that died: they would take our predictions."""
+        found = find_left_over()
+        ours = [one for one in found if one.concerns(streams, self._run.record)]
+        for one in found:
+            mine = one in ours
+            if mine:
+                one.end()
+            left = "it records no stream of this session and is left alone"
+            done = "it was asked to end" if mine else left
+            text = f"RECORDING: {one.in_words(one.file.name)}: {done}"
+            LOG.warning("%s", text)
+            feed.publish(Log(level="warning", text=text))
+        wait_for_end(ours)
+
     def parts(
         self, engine: Engine, acquisition: Acquisition, feed: Feed, *, ports: Ports
     ) -> SessionParts:
@@ -375,10 +399,11 @@ class _Opener:
             simulated=stream.simulated,
             port=ports.feed,
         )
+        streams = [stream, *([markers] if markers else []), *mirror_streams(mirrored)]
+        self._end_left_over(streams, feed)
         mirror = LslMirror(mirrored)
         self._stack.callback(mirror.close)
-        streams = [stream, *([markers] if markers else []), *mirror_streams(mirrored)]
-        self._used = used(engine)
+        self._used, self._machine = used(engine), ran_on(engine)
         model = TimedModel(engine, self._clock, runs_on=str(self._used))
         return SessionParts(
             bundle=self._bundle,
@@ -423,6 +448,8 @@ class _Opener:
                 "pipeline": msgspec.to_builtins(settings),
                 "model_sha256": self._bundle.sha256,
                 "engine": msgspec.to_builtins(self._used),
+                "machine": self._machine,
+                "rtbold": version("rtbold"),
                 "conversion": conversion(
                     streams[0], self._bundle.card, interpolate=run.interpolate
                 ),
@@ -430,7 +457,9 @@ class _Opener:
         )
         given = {"unit": run.unit, "trigger_channel": run.trigger_channel}
         header = {key: value for key, value in given.items() if value is not None}
-        recording = RecordingRun(paths, self._clock, header=header)
+        recording = RecordingRun(
+            paths, self._clock, header=header, copy=run.record_copy
+        )
         self._stack.callback(recording.close)
         recording.start(streams)
         return recording

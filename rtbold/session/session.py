@@ -279,6 +279,7 @@ class Session:
         fb = pred_fb(prediction, card, moments, settings=target, widths=widths)
         self._parts.feed.publish(fb)
         self._parts.feed.publish(roi)
+        self._keep_published(fb, roi)
         if self._parts.mirror is not None:
             self._parts.mirror.push(roi, fb)
         if self._parts.truth is not None:
@@ -329,19 +330,28 @@ class Session:
             return
         # Of which head they are is not known once another sender has sent some
         learn = None if truth.source.two_senders else self.intervals.take
-        self._publish_view(
+        message = self._publish_view(
             lambda: truth.pairs.measured(volume, say=self._say, learn=learn)
         )
+        if message is not None:
+            self._keep_published(message)
 
-    def _publish_view(self, draw: Callable[[], Message | None]) -> None:
+    def _keep_published(self, *messages: Message) -> None:
+        """Keep what has gone out, so that it can be verified later."""
+        if (recording := self._parts.recording) is not None:
+            for message in messages:
+                recording.published(message.topic, message)
+
+    def _publish_view(self, draw: Callable[[], Message | None]) -> Message | None:
         """Publish what is only looked at; a fault in it must not end a session."""
         try:
             message = draw()
         except Exception:
             logger.exception("a view could not be drawn; the session goes on")
-            return
+            return None
         if message is not None:
             self._parts.feed.publish(message)
+        return message
 
     def _stream_facts(self, now_s: float) -> StreamFacts:
         newest_s = self._newest_s()

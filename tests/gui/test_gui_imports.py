@@ -10,7 +10,13 @@ import pytest
 from rtbold.publish import wire
 
 GUI = Path(__file__).resolve().parents[2] / "gui"
-ALLOWED = ("rtbold.client", "rtbold.messages", "rtbold.pages", "rtbold.gui")
+ALLOWED = (
+    "rtbold.client",
+    "rtbold.gui",
+    "rtbold.messages",
+    "rtbold.owner_only",
+    "rtbold.pages",
+)
 WIRE = tuple(
     f"rtbold.publish.{name}"
     for name, value in vars(wire).items()

@@ -3,6 +3,7 @@
 The sessions run at once; each is made to fail when it has predicted for the first time.
 """
 
+import json
 import os
 import signal
 import time
@@ -14,14 +15,14 @@ import pylsl
 import pytest
 from bundles import CHANNELS, ROIS, tiny_weights
 from failing import Failing, listen_on, predicts, usable_after
-from loop import PATIENCE_S
+from loop import PATIENCE_S, Rtbold
 from replays import as_replayed, from_row, replay
 from upstream import NOISE_UV, RATE_HZ, TR_S
 
 from rtbold.acquire import inlet
 from rtbold.files.read import read_recording
-from rtbold.record.labrecorder import end_left_over
-from rtbold.record.recorder import NOTE_NAME
+from rtbold.record.folder import NOTE_NAME
+from rtbold.record.left_over import end_left_over
 
 # Three windows of 16 s one after the other, in four sessions at once
 pytestmark = [
@@ -78,6 +79,13 @@ def scanner_stops_then_inlets_die(root):
         return it.listener, stopped_s, again_s, killed_s
 
 
+def verified(folder):
+    """Return what ``rtbold verify`` says of a session."""
+    with Rtbold("verify", folder, "--json") as child:
+        child.wait(2 * PATIENCE_S)
+        return json.loads(child.said())
+
+
 def whole_process_dies(root):
     """Fault 22: SIGKILL of `rtbold run` while it records; then a new one."""
     with Failing(root, record=root / "rec") as it:
@@ -112,6 +120,7 @@ def whole_process_dies(root):
             "killed_s": killed_s,
             "published": published,
             "rows": rows,
+            "verified": verified(xdf.parent),
             "left": [p.name for p in xdf.parent.iterdir()],
         }
 
@@ -241,6 +250,7 @@ def test_a_killed_session_leaves_a_readable_recording(running):
     published = [as_replayed(m) for m in found["published"]]
     assert again[: len(published)] == published
     assert any(m["values"] is not None for m in found["published"])
+    assert found["verified"]["verdict"] == "identical", found["verified"]
     assert len(again) <= len(published) + 1
 
 

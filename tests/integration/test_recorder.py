@@ -24,12 +24,24 @@ import pyxdf
 from rtbold.acquire.streams import LslClock
 from rtbold.errors import RtboldError
 from rtbold.files.read import read_recording
-from rtbold.messages import Channel, EegChunk, StreamChanged, StreamDescription
+from rtbold.messages import (
+    Channel,
+    EegChunk,
+    StreamChanged,
+    StreamDescription,
+    TimePassed,
+)
 from rtbold.record.events_log import EventLogWriter
 from rtbold.record.events_read import session_events
-from rtbold.record.folder import SessionPaths, open_session_folder
-from rtbold.record.labrecorder import end_left_over
-from rtbold.record.recorder import NOTE_NAME, Recorder
+from rtbold.record.folder import NOTE_NAME, SessionPaths, open_session_folder
+from rtbold.record.left_over import (
+    end_left_over,
+    find_left_over,
+    read_note,
+    wait_for_end,
+)
+from rtbold.record.recorder import Recorder
+from rtbold.record.run import RecordingRun
 from rtbold.sim.outlets import EegOutletSettings, open_eeg_outlet
 
 pytestmark = pytest.mark.integration
@@ -157,6 +169,7 @@ PARENT = """
 import sys, time
 from pathlib import Path
 from rtbold.record.recorder import Recorder
+from rtbold.record.run import RecordingRun
 from rtbold.record.folder import SessionPaths
 from rtbold.messages import StreamDescription
 from rtbold.acquire import LslClock
@@ -243,11 +256,149 @@ def kill_the_recorder(paths):
     return len(paths.xdf_parts)
 
 
+def pull(inlet, run, index, until_s):
+    """Let a run take what an inlet gives until then; return the chunks."""
+    seen = []
+    while pylsl.local_clock() < until_s:
+        values, stamps = inlet.pull_chunk(timeout=0.05)
+        run.take(TimePassed(pylsl.local_clock()))
+        if stamps:
+            data_uv = np.array(values, np.float32).T
+            now_s = pylsl.local_clock()
+            event = EegChunk(data_uv, np.array(stamps), now_s, index)
+            index += len(stamps)
+            seen.append(event)
+            run.take(event)
+    return seen, index
+
+
+def same_chunks(folder, seen):
+    """Every chunk comes back from this folder, bit for bit, without a word."""
+    told = []
+    events = session_events(folder / "any.xdf", tell=told.append)
+    read = [event for event in events if isinstance(event, EegChunk)]
+    assert [loss for loss in told if loss.kind != "part"] == []
+    assert len(read) == len(seen)
+    for got, event in zip(read, seen, strict=True):
+        assert got.data_uv.tobytes() == event.data_uv.tobytes()
+        assert got.t_lsl_s.tobytes() == event.t_lsl_s.tobytes()
+
+
+def kill_the_recorder_twice_and_lose_nothing(paths):
+    """What LabRecorder had not written is in the event log; the copy has all, too."""
+    source = Source(new_name())
+    second = paths.folder.with_name("second")
+    run = RecordingRun(paths, LslClock(), header={}, copy=second)
+    run.start([source.description])
+    run.take(StreamChanged(source.description))
+    inlet = pylsl.StreamInlet(source.info, recover=False)
+    seen, index = pull(inlet, run, 0, pylsl.local_clock() + 4.0)
+    for _ in range(2):
+        for part in read_note(paths.note):
+            os.kill(part.pid, signal.SIGKILL)
+        more, index = pull(inlet, run, index, pylsl.local_clock() + 9.0)
+        seen += more
+    assert "started again" in run.problem
+    run.close()
+    inlet.close_stream()
+    source.close()
+    same_chunks(paths.folder, seen)
+    (log,) = second.rglob("events.jsonl")
+    same_chunks(log.parent, seen)
+    for part in paths.xdf_parts:
+        assert (log.parent / part.name).read_bytes() == part.read_bytes()
+    return len(paths.xdf_parts)
+
+
+KILLED = """
+import sys
+from pathlib import Path
+import numpy as np, pylsl
+from rtbold.acquire import LslClock
+from rtbold.messages import EegChunk, StreamChanged, StreamDescription
+from rtbold.record.folder import SessionPaths
+from rtbold.record.run import RecordingRun
+folder, uid = Path(sys.argv[1]), sys.argv[2]
+description = StreamDescription("x", "EEG", 250.0, (), uid=uid)
+run = RecordingRun(
+    SessionPaths(folder, folder.name), LslClock(), header={}, copy=Path(sys.argv[3])
+)
+run.start([description])
+run.take(StreamChanged(description))
+(info,) = pylsl.resolve_byprop("uid", uid, timeout=10)
+inlet, index = pylsl.StreamInlet(info, recover=False), 0
+sys.stdout.write("recording\\n")
+sys.stdout.flush()
+while True:
+    values, stamps = inlet.pull_chunk(timeout=0.05)
+    if stamps:
+        data_uv, now_s = np.array(values, np.float32).T, pylsl.local_clock()
+        run.take(EegChunk(data_uv, np.array(stamps), now_s, index))
+        index += len(stamps)
+"""
+
+
+def newest_in(folder):
+    """Return the stamp of the newest sample that can be read, and how it was lost."""
+    told = []
+    events = session_events(folder / "any.xdf", tell=told.append)
+    stamps_s = [e.t_lsl_s[-1] for e in events if isinstance(e, EegChunk)]
+    assert np.all(np.diff(stamps_s) > 0)
+    return stamps_s[-1]
+
+
+def kill_everything_at_once(paths):
+    source = Source("x")
+    second = paths.folder.with_name("second-of-killed")
+    command = [sys.executable, "-c", KILLED, paths.folder, source.description.uid]
+    parent = subprocess.Popen([*command, second], stdout=subprocess.PIPE, text=True)
+    assert parent.stdout.readline() == "recording\n"
+    time.sleep(6.0)
+    recorders = [psutil.Process(part.pid) for part in read_note(paths.note)]
+    everything = [*psutil.Process(parent.pid).children(recursive=True), *recorders]
+    killed_s = pylsl.local_clock()
+    for process in {psutil.Process(parent.pid), *everything}:
+        process.kill()
+    parent.wait()
+    parent.stdout.close()
+    source.close()
+    (log,) = second.rglob("events.jsonl")
+    return killed_s - newest_in(paths.folder), killed_s - newest_in(log.parent)
+
+
+def find_a_recorder_of_a_session_that_died(paths):
+    source = Source("x")
+    command = [sys.executable, "-c", PARENT, paths.folder, source.description.uid]
+    parent = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    assert parent.stdout.readline() == "recording\n"
+    ours = {part.pid for part in read_note(paths.note)}
+    assert not ours & {one.process.pid for one in find_left_over()}  # it lives
+    watchers = psutil.Process(parent.pid).children()
+    os.kill(parent.pid, signal.SIGKILL)
+    parent.wait()
+    parent.stdout.close()
+    left = [one for one in find_left_over() if one.process.pid in ours]
+    assert [one.file for one in left] == [paths.xdf()]
+    for one in left:
+        one.end()
+    wait_for_end(left, timeout_s=30.0)
+    source.close()
+    assert not paths.note.exists()
+    assert read_recording(paths.xdf()).notes == ()  # ended politely: it is whole
+    # the watcher of that session has nothing to do any more, and goes
+    _, alive = psutil.wait_procs(watchers, timeout=30)
+    assert alive == []
+    return len(left)
+
+
 SCENARIOS = (
     record_and_read_events,
     outlive_the_session,
     come_back_renamed,
     kill_the_recorder,
+    kill_the_recorder_twice_and_lose_nothing,
+    kill_everything_at_once,
+    find_a_recorder_of_a_session_that_died,
 )
 
 
@@ -275,6 +426,20 @@ def test_a_source_that_comes_back_renamed_gets_a_part_of_its_own(running):
 
 def test_a_killed_labrecorder_is_replaced(running):
     assert running[kill_the_recorder].result(60) == 2
+
+
+def test_nothing_is_lost_where_a_recorder_is_killed(running):
+    assert running[kill_the_recorder_twice_and_lose_nothing].result(120) == 3
+
+
+def test_sigkill_of_everything_leaves_all_but_the_last_second_twice(running):
+    first_s, second_s = running[kill_everything_at_once].result(120)
+    assert first_s < 1.0
+    assert second_s < 2.5  # the copy follows the XDF once a second
+
+
+def test_a_recorder_whose_session_died_is_found_and_ended_politely(running):
+    assert running[find_a_recorder_of_a_session_that_died].result(120) == 1
 
 
 def test_a_stream_that_is_not_there_is_refused_and_nothing_stays(tmp_path):

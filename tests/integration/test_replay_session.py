@@ -4,13 +4,15 @@ Real processes throughout: the twin, the session with the shipped network, LabRe
 a subscriber, `replay`.
 """
 
+import json
 import shutil
+import stat
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pytest
-from loop import PATIENCE_S, Listener, free_ports, new_name, session, twin
+from loop import PATIENCE_S, Listener, Rtbold, free_ports, new_name, session, twin
 from replays import N_FIXED, as_replayed, from_row, replay
 
 from rtbold.bundle.store import load
@@ -99,6 +101,24 @@ def test_every_message_comes_out_again_to_the_last_bit(recorded, tmp_path):
     assert n_volumes >= (SECONDS - PATIENCE_S / 2) / 2.1
     n_with_values = sum(values is not None for *_, values in again)
     assert n_with_values >= 8
+
+
+def test_verify_says_so_of_predictions_intervals_and_feedback(recorded):
+    with Rtbold("verify", recorded.folder, "--json") as child:
+        assert child.wait(2 * PATIENCE_S) == 0, child.said()
+        found = json.loads(child.said())
+    assert found["verdict"] == "identical"
+    assert found["notes"] == []
+    n = len(recorded.published)
+    assert found["n_compared"] == {"pred.roi": n, "pred.fb": n, "truth": 0}
+
+
+def test_what_was_recorded_is_its_owners_alone(recorded):
+    folders = [recorded.folder, *recorded.folder.parents[:3]]
+    assert {stat.S_IMODE(folder.stat().st_mode) for folder in folders} == {0o700}
+    modes = {f.name: stat.S_IMODE(f.stat().st_mode) for f in recorded.folder.iterdir()}
+    assert set(modes.values()) == {0o600}, modes
+    assert {"session.log", "card.json", "published.jsonl"} <= set(modes)
 
 
 def test_the_xdf_alone_is_close(recorded, tmp_path):

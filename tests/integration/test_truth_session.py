@@ -1,5 +1,6 @@
 """A session with measured BOLD: the twin's, paired while it runs, and replayed."""
 
+import json
 from dataclasses import dataclass
 
 import numpy as np
@@ -7,6 +8,7 @@ import pytest
 from loop import PATIENCE_S, Listener, free_ports, new_name, session, twin
 
 from rtbold.bundle.store import load
+from rtbold.cli import main
 from rtbold.messages import MeasuredVolume
 from rtbold.predict.pipeline import Pipeline
 from rtbold.record.events_read import session_events
@@ -89,6 +91,14 @@ def test_the_log_names_what_is_measured_and_the_score_after_the_run(measured):
     assert "measured BOLD: 64 of the model's ROIs" in measured.said
     assert "expected the same moment" not in measured.said
     assert "after the run" in measured.said or "after it" in measured.said
+
+
+def test_verify_finds_predictions_feedback_and_truth_identical(measured, capsys):
+    assert main(["verify", str(measured.xdf.parent), "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["verdict"] == "identical"
+    assert found["n_compared"]["truth"] == len(measured.truth) >= 8
+    assert found["n_compared"]["pred.fb"] == len(measured.predicted)
 
 
 def test_the_recording_gives_the_same_messages_again(measured):

@@ -312,6 +312,11 @@ class SetupForm(QWidget):
             "Folder of this session; each run gets one in it",
             hint="not recorded",
         )
+        self.record_copy = TextField(
+            "record_copy",
+            "Folder on another disk for a second copy; nothing there is ever deleted",
+            hint="no second copy",
+        )
         self.browse = named_button("…", name="record_browse", tip="Choose the folder")
         self.browse.setMaximumWidth(34)
         self._lay_out()
@@ -341,7 +346,7 @@ class SetupForm(QWidget):
         self.bundle.choose(
             subject=choice.subject, model=choice.model, target=choice.target
         )
-        for name in ("cleaning", "scanner", "truth", "record"):
+        for name in ("cleaning", "scanner", "truth", "record", "record_copy"):
             getattr(self, name).set_value(getattr(choice, name))
         self.advanced.set_choice(choice)
         # a remembered number beyond its range: what is shown is what is meant
@@ -410,6 +415,7 @@ class SetupForm(QWidget):
             "scanner": self.scanner.value(),
             "truth": self.truth.value(),
             "record": self.record.value(),
+            "record_copy": self.record_copy.value(),
             **self.triggers.choice(self._choice),
             **self.advanced.choice(),
         }
@@ -438,6 +444,7 @@ class SetupForm(QWidget):
         ):
             form.addRow(label_of(words, field), field)
         form.addRow(label_of("Record &into", self.record), record)
+        form.addRow(label_of("Second copy", self.record_copy), self.record_copy)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.addWidget(self.table)
@@ -452,7 +459,7 @@ class SetupForm(QWidget):
     def _connect(self) -> None:
         for field in (
             self.stream, self.triggers, self.bundle, self.cleaning, self.scanner,
-            self.truth, self.record, self.advanced,
+            self.truth, self.record, self.record_copy, self.advanced,
         ):  # fmt: skip
             field.edited.connect(self._tell)
         self.table.taken.connect(self._take)

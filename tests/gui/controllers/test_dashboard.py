@@ -7,7 +7,7 @@ from rtbold.gui.controllers.dashboard import DashboardController
 from rtbold.gui.controllers.session import SessionController
 from rtbold.gui.state.address import Address
 from rtbold.gui.state.received import Link
-from rtbold.publish.wire import Bye, Ports
+from rtbold.publish.wire import Bye, Log, Ports
 
 
 class FakeFeed:
@@ -101,6 +101,15 @@ def test_joining_reads_everything_and_sends_commands_there():
     assert rig.commands.address == "tcp://10.0.0.5:7001"
     assert rig.controller.session_alive
     assert not rig.controller.own
+
+
+def test_what_is_wrong_with_the_recording_is_told_over_all_pages():
+    rig = Rig()
+    rig.controller.join(Address())
+    rig.hear(link(session="s1"), hello())
+    text = "RECORDING: the disk is full: nothing is recorded any more. Make room"
+    told = rig.hear(Log(level="error", text=text), Log(level="info", text="status ok"))
+    assert told == [("recording", text)]
 
 
 def test_a_session_without_control_port_takes_no_commands():

@@ -94,6 +94,16 @@ def test_triggers_in_the_eeg_stream():
     assert "--trigger" not in given
 
 
+def test_a_second_copy_goes_with_a_recording_and_not_with_a_rehearsal():
+    choice = replace(LOCKED, record_copy="/mnt/second/")
+    words = run_arguments(choice, RUN)
+    assert words[words.index("--record-copy") + 1] == "/mnt/second/run-02_training"
+    assert "--record-copy" not in run_arguments(replace(choice, record=""), RUN)
+    assert "--record-copy" not in rehearse_arguments(
+        choice, RUN, duration_s=60, page=""
+    )
+
+
 def test_a_rehearsal_records_beside_the_runs_on_the_same_disk():
     words = rehearse_arguments(LOCKED, RUN, duration_s=300, page="/tmp/p.html")
     given = options(words[1:])

@@ -18,7 +18,8 @@ EVERYTHING = RunSettings(
     cleaning="online:RecView", scanner="inside_running", tr_s=2.5, target="Putamen",
     engine="openvino", precision="int8", bind="127.0.0.2", port=5590,
     control_port=5591, curve_keys=Path("keys"), encoding="msgpack",
-    record=Path("a folder"), truth="tcp:h:1", truth_roi=("A", "B"), truth_first=3,
+    record=Path("a folder"), record_copy=Path("another"), truth="tcp:h:1",
+    truth_roi=("A", "B"), truth_first=3,
     duration_s=12.0, allow_unvalidated=True, allow_simulated_model=True,
     allow_domain_shift=True,
 )  # fmt: skip

@@ -12,7 +12,13 @@ CHECKS = {
         "examine.py": (),
         "streams.py": (),
         "stream_checks.py": (),
-        "machine.py": ("check_disk", "priority_check", "time_engine"),
+        "machine.py": (
+            "check_disk",
+            "check_left_over",
+            "check_privacy",
+            "priority_check",
+            "time_engine",
+        ),
     },
     "doctor.md": {"machine.py": ()},
 }

@@ -21,14 +21,10 @@ from rtbold.messages import (
     StreamDescription,
     TimePassed,
 )
+from rtbold.record.event_lines import checksum, from_fields, to_line
 from rtbold.record.events_log import EventLogWriter
-from rtbold.record.events_read import (
-    SampleSource,
-    checksum,
-    from_fields,
-    read_event_log,
-    to_line,
-)
+from rtbold.record.events_read import read_event_log
+from rtbold.record.samples import SampleSource
 
 FLOATS = st.floats(allow_nan=False)
 STAMPS = st.floats(-1e9, 1e9)
@@ -350,6 +346,31 @@ def test_a_log_that_vanished_is_noticed(failing):
     state = settle(writer)
     assert state.status == "failed"
     assert "vanished" in state.message
+
+
+def test_a_disk_that_does_not_answer_is_told_and_nothing_is_lost(failing):
+    """As a network drive whose server is gone: the write does not come back."""
+    import threading
+
+    writer, disk, clock, path = failing
+    begun, answers, real = threading.Event(), threading.Event(), disk.write
+
+    def hang(data):
+        begun.set()
+        answers.wait(20.0)
+        return real(data)
+
+    disk.write = hang
+    writer.append(TimePassed(1.0))
+    begun.wait(20.0)
+    assert writer.state.status == "ok"
+    clock.advance(4.0)
+    state = writer.state
+    assert state.status == "failed"
+    assert "events.jsonl: the disk has not answered for 4 s" in state.message
+    answers.set()
+    assert writer.close().status == "closed"
+    assert list(read_event_log(path, [])) == [TimePassed(1.0)]
 
 
 def test_an_event_that_is_no_line_is_lost_and_the_log_goes_on(tmp_path, caplog):

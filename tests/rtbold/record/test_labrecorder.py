@@ -8,7 +8,7 @@ from rtbold.errors import RtboldError
 from rtbold.messages import Channel, StreamDescription
 from rtbold.record import labrecorder, recorder
 from rtbold.record.folder import open_session_folder
-from rtbold.record.labrecorder import find_labrecorder, predicate
+from rtbold.record.labrecorder import StoppedPart, find_labrecorder, predicate
 from rtbold.record.recorder import Recorder
 
 
@@ -44,6 +44,7 @@ class FakeProcess:
         self.path, self.streams, self.pid = path, tuple(streams), 1
         self.control_path = None
         self.running, self.collecting, self.missing = True, 0, ()
+        self.asked, self.closed = False, False
         path.write_bytes(b"XDF:")
         FakeProcess.made.append(self)
 
@@ -51,6 +52,13 @@ class FakeProcess:
 
     def n_collecting(self):
         return self.collecting
+
+    def ask_to_end(self):
+        self.asked = True
+
+    def stop(self, timeout_s):
+        self.running, self.closed = False, True
+        return StoppedPart(self.path, 4, 1, whole=True, forced=False)
 
     def still_there(self):
         return tuple(s for s in self.streams if s not in self.missing)
@@ -71,9 +79,7 @@ def watched(monkeypatch, tmp_path):
 
     def tick(seconds):
         clock.advance(seconds)
-        made._follow_changes(clock.now_s())
-        made._replace_ended(clock.now_s())
-        made._update(clock.now_s())
+        made._look(clock.now_s())
         return made.state
 
     return made, FakeProcess.made, tick
@@ -221,14 +227,106 @@ def test_a_part_that_cannot_be_replaced_is_tried_again_and_told(watched, no_room
     assert "started again; amp, m was not recorded all the time" in state.message
 
 
-def test_no_more_parts_than_twenty_and_that_is_told(watched):
+def test_a_source_that_changes_without_end_is_recorded_and_what_it_left_is_freed(
+    watched,
+):
+    """Each change once left a LabRecorder and a file handle; after 20 none followed."""
+    made, processes, tick = watched
+    for n in range(60):
+        made.source_changed(stream(uid=f"v{n}", source_id=f"t{n}"))
+        for _ in range(40):
+            for process in processes:
+                process.running = process.running and not process.asked
+                if process.running:
+                    grow(process)
+            state = tick(0.5)
+    assert [p.streams[0].uid for p in processes[1:]] == [f"v{n}" for n in range(60)]
+    assert len({p.path for p in processes}) == 61
+    assert not processes[0].closed  # it still records the markers
+    assert [p.closed for p in processes[1:]] == [True] * 59 + [False]
+    assert state.status == "recording", state
+
+
+def test_a_source_that_changes_faster_than_recorders_end_waits_for_one(watched):
     made, processes, tick = watched
     for n in range(30):
         made.source_changed(stream(uid=f"v{n}", source_id=f"t{n}"))
         state = tick(0.5)
-    assert len(processes) == 20
+    assert len(processes) == recorder._MOST_RUNNING
     assert state.status == "failed"
-    assert "20 parts" in state.message
+    assert "12 LabRecorders run already" in state.message
+    for _ in range(100):
+        for process in processes:
+            process.running = process.running and not process.asked
+            grow(process)
+        state = tick(0.5)
+    assert processes[-1].streams[0].uid == "v29"
+    assert state.status == "degraded"  # that something was missed stays said
+
+
+def test_a_source_that_returns_to_its_part_keeps_it(watched):
+    made, processes, tick = watched
+    processes[0].streams = processes[0].streams[:1]
+    made.source_changed(stream(uid="u9", source_id="s9"))
+    tick(0.5)
+    made.source_changed(stream(uid="u1", source_id="s1"))
+    for _ in range(40):
+        grow(processes[0])
+        tick(0.5)
+    assert not processes[0].asked
+    assert processes[1].asked
+    assert len(processes) == 2
+
+
+def test_what_a_dead_recorder_held_is_freed(watched):
+    _made, processes, tick = watched
+    processes[0].running = False
+    tick(6.0)
+    for _ in range(2):
+        tick(0.5)
+    assert processes[0].closed
+
+
+def test_a_file_that_stands_still_while_eeg_comes_is_told_soon(watched):
+    made, (process,), tick = watched
+    process.collecting = 2
+    for _ in range(6):
+        grow(process)
+        made.samples_came("u1", made._clock.now_s() + 0.5)
+        tick(0.5)
+    assert made.covers("u1")
+    for _ in range(9):
+        made.samples_came("u1", made._clock.now_s() + 0.5)
+        state = tick(0.5)
+    assert state.status == "failed"
+    assert "has not grown for 4 s" in state.message
+    assert not made.covers("u1")  # the event log holds the samples itself now
+
+
+def test_a_full_disk_is_told_at_once(watched, monkeypatch):
+    _made, _processes, tick = watched
+    monkeypatch.setattr(Disk, "free", 0)
+    state = tick(0.5)
+    assert state.status == "failed"
+    assert "the disk is full" in state.message
+
+
+def test_once_there_is_room_again_a_new_part_records_on(watched, monkeypatch):
+    """LabRecorder writes nothing any more once a disk was full, and does not end."""
+    made, processes, tick = watched
+    monkeypatch.setattr(Disk, "free", 0)
+    for _ in range(60):
+        made.samples_came("u1", made._clock.now_s() + 0.5)
+        tick(0.5)
+    assert len(processes) == 1
+    monkeypatch.setattr(Disk, "free", 2**40)
+    made.samples_came("u1", made._clock.now_s() + 0.5)
+    tick(0.5)
+    assert [p.streams[0].uid for p in processes] == ["u1", "u1"]
+    assert processes[0].asked
+    grow(processes[1])
+    state = tick(0.5)
+    assert (state.status, state.n_parts) == ("degraded", 2)
 
 
 def test_nothing_counts_as_recorded_by_a_dead_process(watched):
@@ -244,3 +342,105 @@ def test_nothing_counts_as_recorded_by_a_dead_process(watched):
     assert not made.covers("u2")
     assert not made.covers("u8")
     assert [s.uid for s in processes[1].streams] == ["u8", "u2"]  # as it is now
+
+
+def test_a_disk_that_does_not_answer_is_told(watched, monkeypatch):
+    """A look at the files of a dead network drive does not come back."""
+    made, (process,), tick = watched
+    process.collecting = 2
+    for _ in range(6):
+        grow(process)
+        tick(0.5)
+    monkeypatch.setattr(made._thread, "is_alive", lambda: True)
+    made._looked_s = made._clock.now_s()
+    assert made.state.status == "recording"
+    assert made.covers("u1")
+    made._clock.advance(6.0)
+    assert made.state.status == "failed"
+    assert "the disk has not answered for 6 s" in made.state.message
+    assert not made.covers("u1")
+
+
+class Cranked(HandCrankedClock):
+    """Goes on when somebody sleeps; at each step `happens` is told the time."""
+
+    happens = staticmethod(lambda t_s: None)
+
+    def sleep_until(self, t_s):
+        self.advance(max(0.0, t_s - self.now_s()))
+        self.happens(self.now_s() - 100.0)
+
+
+class SlowProcess(FakeProcess):
+    """LabRecorder on a machine that is busy with something else."""
+
+    def __init__(self, path, streams, *, log, executable=None):
+        super().__init__(path, streams, log=log)
+        self.said, self._log = "", log
+
+    def output(self):
+        return self.said
+
+    def not_collecting(self):
+        return tuple(s.name for s in self.streams[self.collecting :])
+
+
+@pytest.fixture
+def starting(monkeypatch, tmp_path):
+    """Start a recorder of two streams; return it, or its error."""
+    FakeProcess.made.clear()
+    monkeypatch.setattr(recorder, "LabRecorderProcess", SlowProcess)
+    monkeypatch.setattr(recorder.WatcherProcess, "start", lambda _: None)
+
+    def start(happens):
+        clock = Cranked(100.0)
+
+        def step(t_s):
+            (process,) = FakeProcess.made
+            happens(process, t_s)
+            process._log.write_text(process.said)
+
+        clock.happens = step
+        made = Recorder(open_session_folder(tmp_path, "S01"), clock)
+        monkeypatch.setattr(made._thread, "start", lambda: None)
+        made.start([stream(uid="u1"), stream("m", uid="u2")])
+        return clock.now_s() - 100.0
+
+    return start
+
+
+def test_a_slow_start_is_waited_for_while_it_makes_progress(starting):
+    """It was given 20 s in all, which a loaded machine did not keep."""
+
+    def happens(process, t_s):
+        process.said = "." * int(t_s // 40)
+        process.collecting = int(t_s // 60)
+
+    assert 119 < starting(happens) < 121
+
+
+def test_a_start_without_a_sign_of_life_says_what_it_waits_for(starting):
+    def happens(process, t_s):
+        process.collecting = 1
+        process.said = "Started data collection for stream amp."
+
+    with pytest.raises(RtboldError, match=r"record \['m'\] within 60 s") as told:
+        starting(happens)
+    assert "rtbold streams" in str(told.value)
+    assert "too busy" in str(told.value)
+
+
+def test_a_start_does_not_wait_for_ever_for_one_that_only_talks(starting):
+    def happens(process, t_s):
+        process.said = "." * int(t_s)
+
+    with pytest.raises(RtboldError, match=r"\['amp', 'm'\] within 180 s"):
+        starting(happens)
+
+
+def test_one_that_ends_is_not_waited_for(starting):
+    def happens(process, t_s):
+        process.running = t_s < 3
+
+    with pytest.raises(RtboldError, match=r"ended before it recorded \['amp', 'm'\]"):
+        starting(happens)

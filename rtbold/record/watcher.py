@@ -1,0 +1,78 @@
+"""``python -m rtbold.record.watcher NOTE``: end recorders whose streams are gone.
+
+It waits for the end of its standard input, which is the end of its session however that
+comes. Then it looks at what the note lists. A recorder whose file has not grown for
+three minutes has no stream any more: it is asked to end. While an amplifier goes on
+sending, it goes on recording, until the next session starts or the disk is nearly full.
+"""
+
+import shutil
+import sys
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import BinaryIO
+
+import psutil
+
+from rtbold.clock import Clock, MonotonicClock
+from rtbold.record.left_over import RunningPart, end_left_over, read_note
+
+LOOK_S = 5.0
+GONE_S = 180.0  # LabRecorder writes clock offsets every 5 s while streams are there
+LEAST_FREE_BYTES = 500 * 2**20
+
+
+def main(arguments: list[str], stdin: BinaryIO) -> int:
+    """Watch until nothing is left to be ended."""
+    (note,) = arguments
+    if stdin.read() != b"":
+        return 0  # the session ended in order
+    watch(Path(note), MonotonicClock())
+    return 0
+
+
+def watch(
+    note: Path, clock: Clock, *, runs: Callable[[RunningPart], bool] | None = None
+) -> None:
+    """End what a note lists once none of it grows; return when it is gone.
+
+    Parameters
+    ----------
+    runs : whether a recorder is there; by default asked of the system.
+    """
+    runs = _runs if runs is None else runs
+    n_before, grown_s = -1, clock.now_s()
+    while any(runs(part) for part in read_note(note)):
+        now_s = clock.now_s()
+        n_bytes = sum(_n_bytes(part) for part in read_note(note))
+        if n_bytes != n_before:
+            n_before, grown_s = n_bytes, now_s
+        if now_s - grown_s >= GONE_S or _nearly_full(note.parent):
+            end_left_over(note)
+            return
+        clock.sleep_until(now_s + LOOK_S)
+
+
+def _runs(part: RunningPart) -> bool:
+    with suppress(psutil.Error):
+        process = psutil.Process(part.pid)
+        there = process.status() != psutil.STATUS_ZOMBIE
+        return there and part.file in process.cmdline()
+    return False
+
+
+def _n_bytes(part: RunningPart) -> int:
+    with suppress(OSError):
+        return Path(part.file).stat().st_size
+    return 0
+
+
+def _nearly_full(folder: Path) -> bool:
+    with suppress(OSError):
+        return shutil.disk_usage(folder).free < LEAST_FREE_BYTES
+    return False
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:], sys.stdin.buffer))
