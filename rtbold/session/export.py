@@ -39,6 +39,7 @@ from rtbold.publish import EVENTS_NAME as STATUS_STREAM, PREDICTIONS_NAME
 from rtbold.record import (
     EVENTS_NAME,
     NOTE_NAME,
+    Loss,
     session_events,
     xdf_parts,
 )
@@ -246,9 +247,7 @@ class _Session:
 
     def _recorded_events(self) -> Iterator[Event]:
         """Yield the events of the session up to where its record breaks off."""
-        events = session_events(
-            _xdf(self._folder), tell=lambda loss: self.notes.append(str(loss))
-        )
+        events = session_events(_xdf(self._folder), tell=self._lost)
         assert events is not None  # its log is there
         n = 0
         try:
@@ -260,6 +259,11 @@ class _Session:
                 raise
             self._whole = False
             self.notes.append(f"exported up to where the record breaks off: {error}")
+
+    def _lost(self, loss: Loss) -> None:
+        """Note what is missing in the record; the rest is exported."""
+        self._whole = self._whole and loss.kind == "part"
+        self.notes.append(str(loss))
 
     def _small_streams(self) -> list[XdfStream]:
         """Return the streams of the XDF but for the EEG, which the events have."""
@@ -330,7 +334,7 @@ class _Session:
         about = ["A session in which BOLD was predicted from this EEG, live."]
         about += ["SIMULATED: no brain made this EEG."] if simulated else []
         if not self._whole:
-            about.append("The record breaks off before the session ended.")
+            about.append("The record breaks off, or parts of it are missing.")
         if stretch.gaps:
             about.append("Samples that never came are zeros; events BAD_gap say where.")
         return {  # the keys of the standard alone: some validators know no others
