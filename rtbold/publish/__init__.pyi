@@ -18,14 +18,13 @@ from .control import (
 from .feed import Feed as Feed
 from .feedback import FeedbackSettings as FeedbackSettings
 from .intervals import LiveIntervals as LiveIntervals
-from .lsl_mirror import LslMirror as LslMirror, MirrorSettings as MirrorSettings
-from .sockets import (
+from .keys import (
     CLIENTS_FOLDER as CLIENTS_FOLDER,
-    FeedSettings as FeedSettings,
     ServerKeys as ServerKeys,
-    check_bind as check_bind,
     create_keys as create_keys,
 )
+from .lsl_mirror import LslMirror as LslMirror, MirrorSettings as MirrorSettings
+from .sockets import FeedSettings as FeedSettings, check_bind as check_bind
 from .wire import (
     Bands as Bands,
     Bye as Bye,

@@ -3,9 +3,13 @@
 A ROUTER in a thread of its own that serves plain REQ sockets. A request is JSON,
 ``{"op": "MARK", "id": 7, "text": "eyes open"}``; the reply repeats op and id and says
 ``"ok": true``, or ``"ok": false`` with an ``error`` that says what was expected.
+
+It serves so many requests a second, each client in its turn; more wait at their
+senders. Commands go through a bounded queue; "ok" means that the session will take it.
 """
 
 import threading
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal, Self, get_args
@@ -14,8 +18,10 @@ import msgspec
 import zmq
 
 from rtbold.errors import RtboldError
-from rtbold.publish.sockets import FeedSettings, bind_socket
+from rtbold.publish.guests import Allowance
+from rtbold.publish.sockets import Arrival, FeedSettings, bind_socket
 from rtbold.publish.wire import TOPICS, Message, Topic
+from rtbold.text import printable
 
 Op = Literal[
     "START", "PAUSE", "RESUME", "STOP", "MARK", "NOTE", "HELLO", "LATEST", "TIME"
@@ -23,8 +29,14 @@ Op = Literal[
 CommandOp = Literal["start", "pause", "resume", "stop", "mark", "note"]
 LATEST_BY_DEFAULT: Topic = "pred.fb"
 LONGEST_TEXT = 1000
+LONGEST_ECHO = 200  # characters of what is no request, in its refusal
 WAKE_MS = 100  # how soon `close` is noticed
 JOIN_S = 2.0
+MOST_GUESTS = 200  # connections
+MOST_FRAMES = 8  # of a request: who sent it, an empty one, the JSON
+SERVED_BURST, SERVED_PER_S = 100, 500.0  # requests; a program asks a few a second
+MOST_A_TURN = 20
+BREATH_S = 0.01  # while more come than are served
 # RecursionError: brackets nested thousands deep
 UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
@@ -34,7 +46,72 @@ class ControlCommand:
     """What an operator asks of the session."""
 
     op: CommandOp
-    text: str = ""  # of a mark or a note
+    text: str = ""  # of a mark or a note: one line, fit to be shown
+
+
+class TooManyCommands(RtboldError):
+    """More commands came than the session takes."""
+
+
+MOST_WAITING = 64  # marks and notes; the loop takes about 100 a second
+MOST_URGENT = 16  # pauses and the like, on top
+
+
+class CommandQueue:
+    """Commands on their way from the control socket to the loop, in order; bounded.
+
+    Any thread puts, the loop takes a few per turn. A flood of marks leaves places for
+    who wants to pause; STOP is taken always.
+    """
+
+    def __init__(self) -> None:
+        self._waiting: deque[ControlCommand] = deque()
+        self._lock = threading.Lock()
+        self._closed = False
+        self.n_refused = 0
+
+    def __len__(self) -> int:
+        return len(self._waiting)
+
+    def put(self, command: ControlCommand) -> None:
+        """Queue `command`.
+
+        Raises
+        ------
+        TooManyCommands : it is not taken.
+        RtboldError : the session has ended.
+        """
+        urgent = command.op not in ("mark", "note")
+        with self._lock:
+            if self._closed:
+                raise RtboldError("the session has ended, and takes no command.")
+            if command.op == "stop" and command in self._waiting:
+                return
+            most = MOST_WAITING + (MOST_URGENT if urgent else 0)
+            if len(self._waiting) >= most and command.op != "stop":
+                self.n_refused += 1
+                raise TooManyCommands(
+                    f"too many commands: {len(self._waiting)} wait already, expected "
+                    "a few a second. This one is not taken; send it again later."
+                )
+            self._waiting.append(command)
+
+    def take(self, most_n: int) -> list[ControlCommand]:
+        """Return and remove the oldest commands, at most `most_n`."""
+        with self._lock:
+            n = min(most_n, len(self._waiting))
+            return [self._waiting.popleft() for _ in range(n)]
+
+    def close(self) -> list[ControlCommand]:
+        """Take no more; return what still waits."""
+        with self._lock:
+            self._closed = True
+        return self.take(len(self._waiting))
+
+    def count_refused(self) -> None:
+        """Note a request that was refused before it was a command."""
+        with self._lock:
+            self.n_refused += 1
 
 
 class Request(msgspec.Struct, frozen=True):
@@ -68,12 +145,14 @@ class Replies:
         control socket's thread, so it queues and returns.
     latest : newest message of a topic (`Feed.latest`).
     now_lsl_s, now_unix_s : the session's clocks.
+    on_refused : called for each connection that was cut off.
     """
 
     on_command: Callable[[ControlCommand], None]
     latest: Callable[[Topic], Message | None]
     now_lsl_s: Callable[[], float]
     now_unix_s: Callable[[], float]
+    on_refused: Callable[[], None] = lambda: None
 
 
 def reply_to(payload: bytes, replies: Replies) -> bytes:
@@ -121,7 +200,7 @@ def _command(request: Request) -> ControlCommand:
             f"text has {len(request.text)} characters, expected {LONGEST_TEXT} at most."
         )
     command: CommandOp = request.op.lower()  # type: ignore[assignment]
-    return ControlCommand(command, request.text)
+    return ControlCommand(command, printable(request.text, LONGEST_TEXT))
 
 
 def _refusal(payload: bytes, why: str) -> bytes:
@@ -137,8 +216,10 @@ def _refusal(payload: bytes, why: str) -> bytes:
         f'"id": 1}} with op one of {", ".join(get_args(Op))}, and topic, where given, '
         f"one of {', '.join(TOPICS)}."
     )
-    known_id = id_ if isinstance(id_, int | str) else None
-    return msgspec.json.encode(Reply(str(given.get("op", "")), known_id, False, error))
+    known_id = printable(id_, LONGEST_ECHO) if isinstance(id_, str) else None
+    known_id = id_ if isinstance(id_, int) else known_id
+    op = printable(str(given.get("op", "")), LONGEST_ECHO)
+    return msgspec.json.encode(Reply(op, known_id, False, error))
 
 
 class Control:
@@ -151,7 +232,7 @@ class Control:
 
     def __init__(self, settings: FeedSettings, replies: Replies) -> None:
         self._replies = replies
-        self._bound = bind_socket(zmq.ROUTER, settings)
+        self._bound = bind_socket(zmq.ROUTER, settings, most_guests=MOST_GUESTS)
         self.port = self._bound.port
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
@@ -173,12 +254,40 @@ class Control:
         self.close()
 
     def _run(self) -> None:
-        socket = self._bound.socket
+        allowance = Allowance(SERVED_BURST, SERVED_PER_S)
+        poller = zmq.Poller()
+        poller.register(self._bound.socket, zmq.POLLIN)
+        poller.register(self._bound.monitor, zmq.POLLIN)
         while not self._closing.is_set():
-            if socket.poll(WAKE_MS):
-                *route, payload = socket.recv_multipart()
-                socket.send_multipart([*route, self._reply(payload)])
-        socket.close(linger=200)
+            poller.poll(WAKE_MS)
+            if not self._serve(allowance):
+                self._closing.wait(BREATH_S)
+        self._bound.stop_listening()
+
+    def _serve(self, allowance: Allowance) -> bool:
+        """Answer some requests; False if no more are to be answered for now."""
+        for _ in range(MOST_A_TURN):
+            if not allowance.take(self._replies.now_lsl_s()):
+                return False
+            n_before = self._bound.guests.n_cut
+            arrivals = self._bound.arrivals(1, whole=True)
+            for arrival in arrivals:
+                self._answer(arrival)
+            for _ in range(self._bound.guests.n_cut - n_before):
+                self._replies.on_refused()
+            if not arrivals:
+                return True
+        return True
+
+    def _answer(self, arrival: Arrival) -> None:
+        guests, n_frames = self._bound.guests, len(arrival.frames)
+        if not guests.spoke(arrival.sender, key=arrival.key):
+            return
+        if not 2 <= n_frames <= MOST_FRAMES:
+            self._bound.cut(guests.cut(arrival.sender))
+            return
+        *route, payload = arrival.frames
+        self._bound.socket.send_multipart([*route, self._reply(payload)])
 
     def _reply(self, payload: bytes) -> bytes:
         try:

@@ -1,128 +1,32 @@
-"""Listening sockets: address, port, keep-alive, keys; clear words when it fails."""
+"""Listening sockets: address, port, keep-alive, and an end to each connection at will.
+
+libzmq tells of each connection that comes and goes (a monitor), and with each frame on
+which of them it came. So one client can be cut off while the others notice nothing.
+"""
 
 import ipaddress
-from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING
+import socket as system_socket
+import struct
+import uuid
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
 
 import zmq
-import zmq.auth
 
 from rtbold.errors import ConfigError, PortInUse
+from rtbold.publish.guests import MOST_GUESTS, NOBODY, Guests
+from rtbold.publish.keys import Gatekeeper, ServerKeys, secure
 from rtbold.publish.wire import Encoding
-
-if TYPE_CHECKING:
-    from zmq.auth.thread import ThreadAuthenticator
-
-
-# CURVE keys: what a socket needs before it may leave this machine.
-#
-# A key folder holds ``server.key_secret`` (the publisher's pair) and ``clients/*.key``
-# (public keys of those that may connect). `create_keys` makes such a folder.
-
-SERVER_FILE = "server.key_secret"
-CLIENTS_FOLDER = "clients"
-ZAP_DOMAIN = "rtbold"
-
-
-@dataclass(frozen=True, slots=True)
-class ServerKeys:
-    """The publisher's key pair and the folder of the clients that it admits."""
-
-    public: bytes
-    secret: bytes
-    clients: Path
-
-    @classmethod
-    def load(cls, folder: Path) -> "ServerKeys":
-        """Read a key folder.
-
-        Raises
-        ------
-        ConfigError : no such folder, no secret key in it, or no client admitted.
-        """
-        file = folder / SERVER_FILE
-        try:
-            public, secret = zmq.auth.load_certificate(file)
-        except (OSError, ValueError) as error:
-            raise ConfigError(
-                f"no CURVE keys in {folder}: {error}. Expected {SERVER_FILE} and "
-                f"{CLIENTS_FOLDER}/*.key there; make them with "
-                "rtbold.publish.create_keys."
-            ) from error
-        clients = folder / CLIENTS_FOLDER
-        if secret is None or not any(clients.glob("*.key")):
-            missing = "the secret key" if secret is None else f"{clients}/*.key"
-            raise ConfigError(
-                f"the key folder {folder} lacks {missing}, so nobody could connect."
-            )
-        return cls(public, secret, clients)
-
-
-def create_keys(folder: Path, client_names: tuple[str, ...] = ("client",)) -> None:
-    """Write a new server pair and one pair per client into `folder`.
-
-    A client is given its own ``clients/NAME.key_secret`` and ``server.key``, and
-    nothing else. Files that exist are not overwritten.
-
-    Raises
-    ------
-    ConfigError : there are keys already.
-    """
-    if (folder / SERVER_FILE).exists():
-        raise ConfigError(f"{folder} holds keys already; give an empty folder.")
-    clients = folder / CLIENTS_FOLDER
-    clients.mkdir(parents=True, exist_ok=True)
-    zmq.auth.create_certificates(folder, "server")
-    for name in client_names:
-        zmq.auth.create_certificates(clients, name)
-    for secret in folder.rglob("*.key_secret"):
-        secret.chmod(0o600)
-
-
-def check_bind(host: str, keys: ServerKeys | None) -> None:
-    """Raise ConfigError if `host` is reachable from elsewhere and there are no keys."""
-    if keys is not None or _is_loopback(host):
-        return
-    raise ConfigError(
-        f"--bind {host} would show the feed to other machines without protection. "
-        "Expected 127.0.0.1, or CURVE keys as well: --curve-keys FOLDER."
-    )
-
-
-def secure(socket: "zmq.Socket[bytes]", keys: ServerKeys) -> None:
-    """Make `socket` a CURVE server; call it before bind."""
-    socket.curve_server = True
-    socket.curve_publickey = keys.public
-    socket.curve_secretkey = keys.secret
-    # without these two, a missing gatekeeper would admit everybody
-    socket.set(zmq.ZAP_DOMAIN, ZAP_DOMAIN.encode())
-    socket.set(zmq.ZAP_ENFORCE_DOMAIN, 1)
-
-
-def start_gatekeeper(
-    context: "zmq.Context[zmq.Socket[bytes]]", keys: ServerKeys
-) -> "ThreadAuthenticator":
-    """Start the thread that admits only the clients in the key folder."""
-    from zmq.auth.thread import ThreadAuthenticator  # late: it pulls in asyncio
-
-    gatekeeper = ThreadAuthenticator(context)
-    gatekeeper.start()
-    gatekeeper.configure_curve(domain=ZAP_DOMAIN, location=keys.clients)
-    return gatekeeper
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return host == "localhost"  # any other name, and "*", may be anywhere
-
 
 HEARTBEAT_S = 0.5
 SEND_HIGH_WATER = 100
+RECEIVE_HIGH_WATER = 8  # of one connection; more waits at the sender
 LINGER_MS = 200
-MOST_INCOMING_BYTES = 65536  # subscriptions and requests are small
+HANDSHAKE_MS = 5000  # a connection that says nothing holds a place no longer
+# A larger frame ends its connection. CURVE's handshake has one of 300 to 500 bytes.
+MOST_SUBSCRIPTION_BYTES, MOST_CURVE_BYTES = 256, 1024
+MOST_REQUEST_BYTES = 65536
+COMES_AND_GOES = zmq.EVENT_ACCEPTED | zmq.EVENT_DISCONNECTED
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,27 +41,74 @@ class FeedSettings:
     port_option: str = "--port"  # what to name when the port is taken
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """One frame, or one message, and who sent it."""
+
+    frames: tuple[bytes, ...]
+    sender: int  # number of the connection; `NOBODY` if it is not known
+    key: str  # its CURVE key, empty where there are none
+
+
+@dataclass(slots=True, eq=False)
 class Bound:
-    """A listening socket and what it lives in."""
+    """A listening socket, what it lives in, and who is connected to it.
+
+    One thread uses it, but `close` is for whoever opened it, after that thread.
+    """
 
     context: "zmq.Context[zmq.Socket[bytes]]"
     socket: "zmq.Socket[bytes]"
-    gatekeeper: "ThreadAuthenticator | None"
+    monitor: "zmq.Socket[bytes]"
+    gatekeeper: Gatekeeper | None
+    guests: Guests = field(default_factory=Guests)
 
     @property
     def port(self) -> int:
         """The port that was bound, also when any free one was asked for."""
         return int(self.socket.get_string(zmq.LAST_ENDPOINT).rsplit(":", 1)[1])
 
+    def arrivals(self, most_n: int, *, whole: bool = False) -> list[Arrival]:
+        """Return what has come, at most `most_n` frames, or messages if `whole`.
+
+        It also notes who came and went, and ends what may not stay.
+        """
+        found = list(_received(self.socket, most_n, whole=whole))
+        self.look_around()  # after it: a sender came before what it sent
+        return found
+
+    def look_around(self) -> None:
+        """Note who came and went; cut off whom there is no place for."""
+        for event, number in _events(self.monitor):
+            if event == zmq.EVENT_ACCEPTED:
+                self.cut(self.guests.came(number))
+            else:
+                self.guests.left(number)
+        if self.gatekeeper is not None:
+            self.cut(self.guests.without_a_key(self.gatekeeper.admitted))
+
+    def cut(self, numbers: Iterable[int]) -> None:
+        """End these connections; what libzmq holds for them goes with them."""
+        port = self.port
+        for number in numbers:
+            _shut(number, port)
+
+    def stop_listening(self) -> None:
+        """Close the socket; for the thread that uses it, as the last thing it does."""
+        self.socket.monitor(None, 0)  # first: libzmq waits for a monitor that is gone
+        self.monitor.close(linger=0)
+        self.socket.close(linger=LINGER_MS)
+
     def close(self) -> None:
         """Close all of it; waits for unsent messages for LINGER_MS at most."""
         if self.gatekeeper is not None:
-            self.gatekeeper.stop()
+            self.gatekeeper.close()
         self.context.destroy(linger=LINGER_MS)
 
 
-def bind_socket(kind: int, settings: FeedSettings) -> Bound:
+def bind_socket(
+    kind: int, settings: FeedSettings, *, most_guests: int = MOST_GUESTS
+) -> Bound:
     """Return a socket with its keep-alive options, in a context of its own.
 
     Raises
@@ -166,30 +117,128 @@ def bind_socket(kind: int, settings: FeedSettings) -> Bound:
     """
     check_bind(settings.bind, settings.keys)
     context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
-    gatekeeper = start_gatekeeper(context, settings.keys) if settings.keys else None
+    gatekeeper = Gatekeeper(context, settings.keys) if settings.keys else None
     socket = context.socket(kind)
-    _set_options(socket)
-    if settings.keys is not None:
-        secure(socket, settings.keys)
-    bound = Bound(context, socket, gatekeeper)
+    _set_options(socket, keys=settings.keys)
+    monitor = _watched(context, socket)
+    bound = Bound(context, socket, monitor, gatekeeper, Guests(most_guests))
     try:
         socket.bind(f"tcp://{settings.bind}:{settings.port or '*'}")
     except zmq.ZMQError as error:
+        bound.stop_listening()
         bound.close()
         raise _bind_error(error, settings) from error
     return bound
 
 
-def _set_options(socket: "zmq.Socket[bytes]") -> None:
+def check_bind(host: str, keys: ServerKeys | None) -> None:
+    """Raise ConfigError if `host` is reachable from elsewhere and there are no keys."""
+    if keys is not None or _is_loopback(host):
+        return
+    raise ConfigError(
+        f"--bind {host} would show the feed to other machines without protection. "
+        "Expected 127.0.0.1, or CURVE keys as well: --curve-keys FOLDER."
+    )
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return host == "localhost"  # any other name, and "*", may be anywhere
+
+
+def _set_options(socket: "zmq.Socket[bytes]", *, keys: ServerKeys | None) -> None:
     """Set what has no effect after bind."""
     socket.set(zmq.SNDHWM, SEND_HIGH_WATER)
+    socket.set(zmq.RCVHWM, RECEIVE_HIGH_WATER)
     socket.set(zmq.LINGER, LINGER_MS)
     socket.set(zmq.HEARTBEAT_IVL, 1000)
     socket.set(zmq.HEARTBEAT_TIMEOUT, 3000)
+    socket.set(zmq.HANDSHAKE_IVL, HANDSHAKE_MS)
     socket.set(zmq.TCP_KEEPALIVE, 1)
-    socket.set(zmq.MAXMSGSIZE, MOST_INCOMING_BYTES)
     if socket.type == zmq.XPUB:
-        socket.set(zmq.XPUB_VERBOSE, 1)
+        socket.set(zmq.XPUB_VERBOSER, 1)  # each (un)subscription, of each connection
+        largest = MOST_CURVE_BYTES if keys else MOST_SUBSCRIPTION_BYTES
+    else:
+        largest = MOST_REQUEST_BYTES
+    socket.set(zmq.MAXMSGSIZE, largest)
+    if keys is not None:
+        secure(socket, keys)
+
+
+def _watched(
+    context: "zmq.Context[zmq.Socket[bytes]]", socket: "zmq.Socket[bytes]"
+) -> "zmq.Socket[bytes]":
+    """Return where libzmq tells of connections.
+
+    Without a bound: a full monitor would stop libzmq's own thread. It is emptied at
+    each turn.
+    """
+    address = f"inproc://monitor-{uuid.uuid4().hex}"
+    socket.monitor(address, COMES_AND_GOES)
+    monitor = context.socket(zmq.PAIR)
+    monitor.set(zmq.RCVHWM, 0)
+    monitor.set(zmq.LINGER, 0)
+    monitor.connect(address)
+    return monitor
+
+
+def _events(monitor: "zmq.Socket[bytes]") -> Iterator[tuple[int, int]]:
+    """Yield (event, number of the connection) for all that has happened."""
+    while True:
+        try:
+            told, *_ = monitor.recv_multipart(zmq.NOBLOCK)
+        except zmq.Again:
+            return
+        yield struct.unpack("=HI", told)
+
+
+def _received(
+    socket: "zmq.Socket[bytes]", most_n: int, *, whole: bool
+) -> Iterator[Arrival]:
+    for _ in range(most_n):
+        try:
+            frames = (
+                socket.recv_multipart(zmq.NOBLOCK, copy=False)
+                if whole
+                else [socket.recv(zmq.NOBLOCK, copy=False)]
+            )
+        except zmq.Again:
+            return
+        last = frames[-1]
+        yield Arrival(tuple(frame.bytes for frame in frames), *_sender(last))
+
+
+def _sender(frame: zmq.Frame) -> tuple[int, str]:
+    """Return the connection that a frame came on, and its key."""
+    try:
+        number = int(frame.get(zmq.SRCFD))
+    except zmq.ZMQError:  # libzmq's own word for a connection that has ended
+        return NOBODY, ""
+    try:
+        return number, str(frame.get("User-Id"))
+    except zmq.ZMQError:
+        return number, ""
+
+
+def _shut(number: int, port: int) -> None:
+    """End a connection; libzmq, whose it is, sees that it has ended and clears up.
+
+    The number may be another connection's by now. Only one to our own port is ended: a
+    client that is cut by mistake connects again.
+    """
+    try:
+        connection = system_socket.socket(fileno=number)
+    except OSError:  # it is closed already, or is no socket
+        return
+    try:
+        if connection.getsockname()[1] == port:
+            connection.shutdown(system_socket.SHUT_RDWR)
+    except (OSError, IndexError):
+        pass  # its other end has gone
+    finally:
+        connection.detach()  # it stays libzmq's
 
 
 def _bind_error(error: zmq.ZMQError, settings: FeedSettings) -> PortInUse | ConfigError:

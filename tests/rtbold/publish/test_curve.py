@@ -1,7 +1,8 @@
 import pytest
 
 from rtbold.errors import ConfigError
-from rtbold.publish.sockets import ServerKeys, check_bind, create_keys
+from rtbold.publish.keys import ServerKeys, create_keys
+from rtbold.publish.sockets import check_bind
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,8 @@ from rtbold.client import CurveKeys, Subscriber, request
 from rtbold.errors import ConfigError, PortInUse, RtboldError
 from rtbold.publish.control import Control, Replies
 from rtbold.publish.feed import Feed, FeedStopped
-from rtbold.publish.sockets import FeedSettings, ServerKeys, create_keys
+from rtbold.publish.keys import ServerKeys, create_keys
+from rtbold.publish.sockets import FeedSettings
 from rtbold.publish.wire import Eeg, Log, decode
 
 pytestmark = pytest.mark.integration

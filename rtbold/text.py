@@ -1,0 +1,33 @@
+"""Text from outside, made fit to be shown: one line, printable, not endless.
+
+A stream's name, a label, an operator's note: whoever wrote it is not trusted, and it
+goes to terminals, logs and pages. It is cleaned once, where it comes in. (A module of
+its own because every layer needs it.)
+"""
+
+import unicodedata
+
+LONGEST_TEXT = 200  # characters; a name that is read, not a document
+_MORE = "..."
+
+
+def printable(text: str, longest: int = LONGEST_TEXT) -> str:
+    r"""Return `text` so that it only shows, and does nothing to what shows it.
+
+    What a screen does not show as itself (control characters, line breaks, marks that
+    turn the direction of writing, halves of surrogate pairs) becomes its escape, as in
+    ``\x1b``; every kind of blank becomes a space. What is longer than `longest`
+    characters ends in ``...``. Text that is fit already comes back as it is.
+    """
+    if len(text) <= longest and text.isprintable():
+        return text
+    shown = "".join(map(_shown, text[: longest + 1]))
+    return shown if len(shown) <= longest else shown[: longest - len(_MORE)] + _MORE
+
+
+def _shown(character: str) -> str:
+    if character.isprintable():
+        return character
+    if unicodedata.category(character) == "Zs":
+        return " "
+    return character.encode("unicode_escape").decode("ascii")
