@@ -18,7 +18,7 @@ import msgspec
 import zmq
 
 from rtbold.errors import RtboldError
-from rtbold.publish.guests import Allowance
+from rtbold.publish.guests import Allowance, Places
 from rtbold.publish.sockets import Arrival, FeedSettings, bind_socket
 from rtbold.publish.wire import TOPICS, Message, Topic
 from rtbold.text import printable
@@ -32,7 +32,7 @@ LONGEST_TEXT = 1000
 LONGEST_ECHO = 200  # characters of what is no request, in its refusal
 WAKE_MS = 100  # how soon `close` is noticed
 JOIN_S = 2.0
-MOST_GUESTS = 200  # connections
+PLACES = Places(most=200, bytes_burst=262_144, bytes_per_s=65_536.0)
 MOST_FRAMES = 8  # of a request: who sent it, an empty one, the JSON
 SERVED_BURST, SERVED_PER_S = 100, 500.0  # requests; a program asks a few a second
 MOST_A_TURN = 20
@@ -232,7 +232,7 @@ class Control:
 
     def __init__(self, settings: FeedSettings, replies: Replies) -> None:
         self._replies = replies
-        self._bound = bind_socket(zmq.ROUTER, settings, most_guests=MOST_GUESTS)
+        self._bound = bind_socket(zmq.ROUTER, settings, places=PLACES)
         self.port = self._bound.port
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
@@ -267,10 +267,11 @@ class Control:
     def _serve(self, allowance: Allowance) -> bool:
         """Answer some requests; False if no more are to be answered for now."""
         for _ in range(MOST_A_TURN):
-            if not allowance.take(self._replies.now_lsl_s()):
+            now_s = self._replies.now_lsl_s()
+            if not allowance.take(now_s):
                 return False
             n_before = self._bound.guests.n_cut
-            arrivals = self._bound.arrivals(1, whole=True)
+            arrivals = self._bound.arrivals(1, now_s, whole=True)
             for arrival in arrivals:
                 self._answer(arrival)
             for _ in range(self._bound.guests.n_cut - n_before):

@@ -20,7 +20,7 @@ import zmq
 from msgspec import UNSET
 
 from rtbold.errors import RtboldError
-from rtbold.publish.guests import of_a_topic, read_frame
+from rtbold.publish.guests import Places, of_a_topic, read_frame
 from rtbold.publish.sockets import FeedSettings, bind_socket
 from rtbold.publish.wire import (
     TOPICS,
@@ -229,6 +229,7 @@ class Outbox:
 
 
 JOIN_S = 2.0
+LOOKS_EVERY_S = 0.1  # at who is connected, and how much each has sent
 MOST_FRAMES_A_TURN = 200  # of subscribers, between two looks at the heartbeat
 
 
@@ -274,7 +275,7 @@ class Feed:
         self._failure: Exception | None = None
         self._n_encode_errors = 0
         self._last_encode_error: Exception | None = None
-        self._bound = bind_socket(zmq.XPUB, settings)
+        self._bound = bind_socket(zmq.XPUB, settings, places=Places())
         self._socket, self.port = self._bound.socket, self._bound.port
         self._guests = self._bound.guests
         self._wake_in, self._wake_out = system_socket.socketpair()
@@ -409,8 +410,11 @@ class Feed:
 
     def _patience_ms(self, beat_due_s: float) -> int:
         resend_s = self._last_values.next_due_s()
-        due_s = beat_due_s if resend_s is None else min(beat_due_s, resend_s)
-        return max(0, math.ceil(1000 * (due_s - self._now_s())))
+        now_s = self._now_s()
+        due_s = min(beat_due_s, now_s + LOOKS_EVERY_S)
+        if resend_s is not None:
+            due_s = min(due_s, resend_s)
+        return max(0, math.ceil(1000 * (due_s - now_s)))
 
     def _heartbeat(self, now_s: float) -> Heartbeat:
         beat = self._beat
@@ -448,7 +452,7 @@ class Feed:
     def _take_subscriptions(self) -> None:
         """Take some of what subscribers ask; the rest is for the next turn."""
         now_s = self._now_s()
-        for arrival in self._bound.arrivals(MOST_FRAMES_A_TURN):
+        for arrival in self._bound.arrivals(MOST_FRAMES_A_TURN, now_s):
             (frame,) = arrival.frames
             sender, key = arrival.sender, arrival.key
             self._bound.cut(self._guests.asked(sender, frame, now_s, key=key))

@@ -14,7 +14,6 @@ from rtbold.publish.wire import TOPICS
 LONGEST_PREFIX = 255  # bytes; with the byte before it, a frame of 256
 MOST_FOREIGN = 100  # prefixes of no topic, kept by libzmq for all guests together
 MOST_FOREIGN_EACH = 32
-MOST_GUESTS = 400  # connections to one socket; files and LSL need the rest of 1024
 ASKED_BURST, ASKED_PER_S = 200, 50.0  # frames of one guest; a client sends a dozen
 NOBODY = -1  # who sent it is not known; libzmq says so when a connection has ended
 
@@ -27,14 +26,23 @@ class Allowance:
         self._per_s = per_s
         self._at_s = 0.0
 
-    def take(self, now_s: float) -> bool:
-        """Use one up; False if none is left."""
+    def take(self, now_s: float, n: int = 1) -> bool:
+        """Use `n` up; False if fewer are left."""
         grown = self._left + self._per_s * max(now_s - self._at_s, 0.0)
         self._left, self._at_s = min(self._burst, grown), now_s
-        if self._left < 1:
+        if self._left < n:
             return False
-        self._left -= 1
+        self._left -= n
         return True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Places:
+    """How many may be connected to a socket, and how much each may send."""
+
+    most: int = 400  # connections; files and LSL need the rest of 1024
+    bytes_burst: int = 65_536  # of one guest; a subscriber sends some hundred
+    bytes_per_s: float = 4096.0  # a subscriber's heartbeats are some 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,9 +68,11 @@ def of_a_topic(prefix: str) -> bool:
 
 @dataclass(slots=True)
 class _Guest:
+    n_bytes_allowed: Allowance
     allowance: Allowance = field(
         default_factory=lambda: Allowance(ASKED_BURST, ASKED_PER_S)
     )
+    n_bytes: int = 0
     prefixes: set[str] = field(default_factory=set)
     n_foreign: int = 0
     key: str = ""  # its CURVE key, where there are keys
@@ -71,15 +81,10 @@ class _Guest:
 
 
 class Guests:
-    """The connections of one socket, by number; says which have to go.
+    """The connections of one socket, by number; says which have to go."""
 
-    Parameters
-    ----------
-    most : connections at one time.
-    """
-
-    def __init__(self, most: int = MOST_GUESTS) -> None:
-        self._most = most
+    def __init__(self, places: Places) -> None:
+        self._places = places
         self._guests: dict[int, _Guest] = {}
         self._held: Counter[str] = Counter()  # prefixes, by how many guests
         self.n_cut = 0  # connections that had to go
@@ -89,11 +94,16 @@ class Guests:
     def __len__(self) -> int:
         return len(self._guests)
 
+    @property
+    def numbers(self) -> tuple[int, ...]:
+        """The connections that there are."""
+        return tuple(self._guests)
+
     def came(self, number: int) -> list[int]:
         """Note a new connection; return whom to cut off for it, itself perhaps."""
         self.left(number)  # numbers are used again
-        self._guests[number] = _Guest()
-        if len(self._guests) <= self._most:
+        self._guests[number] = self._new()
+        if len(self._guests) <= self._places.most:
             return []
         idle = (n for n, g in self._guests.items() if not (g.asked or g.leaving))
         return self.cut(next(idle, number))  # the oldest that never asked
@@ -133,7 +143,7 @@ class Guests:
     def spoke(self, number: int, *, key: str = "") -> bool:
         """Note who sent something; False if it is to be ignored, for it leaves."""
         if number == NOBODY:
-            self._guests.setdefault(NOBODY, _Guest())
+            self._guests.setdefault(NOBODY, self._new())
         if (guest := self._guests.get(number)) is None:
             return False  # it has ended since
         guest.asked, guest.key = True, key or guest.key
@@ -148,6 +158,17 @@ class Guests:
         self.n_cut += 1
         return [number]
 
+    def received(self, number: int, n_bytes: int, now_s: float) -> list[int]:
+        """Note how many bytes have come from a guest in all; return whom to cut off.
+
+        libzmq keeps the parts of a message until its last one has come, however many.
+        """
+        guest = self._guests.get(number)
+        if guest is None:
+            return []
+        new, guest.n_bytes = n_bytes - guest.n_bytes, n_bytes
+        return [] if guest.n_bytes_allowed.take(now_s, new) else self.cut(number)
+
     def without_a_key(self, admitted: frozenset[str]) -> list[int]:
         """Return the connections whose key is no longer `admitted`, to cut them off."""
         gone = [
@@ -158,6 +179,10 @@ class Guests:
         for number in gone:
             self._guests[number].leaving = True
         return gone
+
+    def _new(self) -> _Guest:
+        places = self._places
+        return _Guest(Allowance(places.bytes_burst, places.bytes_per_s))
 
     def _subscribe(self, number: int, guest: _Guest, prefix: str) -> list[int]:
         if of_a_topic(prefix):

@@ -5,27 +5,33 @@ which of them it came. So one client can be cut off while the others notice noth
 """
 
 import ipaddress
+import math
 import socket as system_socket
 import struct
+import sys
 import uuid
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 import zmq
 
 from rtbold.errors import ConfigError, PortInUse
-from rtbold.publish.guests import MOST_GUESTS, NOBODY, Guests
+from rtbold.publish.guests import NOBODY, Guests, Places
 from rtbold.publish.keys import Gatekeeper, ServerKeys, secure
 from rtbold.publish.wire import Encoding
 
 HEARTBEAT_S = 0.5
 SEND_HIGH_WATER = 100
-RECEIVE_HIGH_WATER = 8  # of one connection; more waits at the sender
+# Frames of one connection that wait for us; more wait at the sender. Few: libzmq puts
+# all that wait into its tree of prefixes before our thread can look at the first.
+RECEIVE_HIGH_WATER = 2
 LINGER_MS = 200
 HANDSHAKE_MS = 5000  # a connection that says nothing holds a place no longer
 # A larger frame ends its connection. CURVE's handshake has one of 300 to 500 bytes.
 MOST_SUBSCRIPTION_BYTES, MOST_CURVE_BYTES = 256, 1024
-MOST_REQUEST_BYTES = 65536
+MOST_REQUEST_BYTES = 16_384  # the longest text takes 12,000
+WEIGHED_EVERY_S = 0.1
+TCP_RECEIVED = slice(128, 136)  # tcpi_bytes_received of Linux's struct tcp_info
 COMES_AND_GOES = zmq.EVENT_ACCEPTED | zmq.EVENT_DISCONNECTED
 
 
@@ -61,23 +67,30 @@ class Bound:
     socket: "zmq.Socket[bytes]"
     monitor: "zmq.Socket[bytes]"
     gatekeeper: Gatekeeper | None
-    guests: Guests = field(default_factory=Guests)
+    guests: Guests
+    _weigh_at_s: float = -math.inf
 
     @property
     def port(self) -> int:
         """The port that was bound, also when any free one was asked for."""
         return int(self.socket.get_string(zmq.LAST_ENDPOINT).rsplit(":", 1)[1])
 
-    def arrivals(self, most_n: int, *, whole: bool = False) -> list[Arrival]:
+    def arrivals(
+        self, most_n: int, now_s: float, *, whole: bool = False
+    ) -> list[Arrival]:
         """Return what has come, at most `most_n` frames, or messages if `whole`.
 
         It also notes who came and went, and ends what may not stay.
         """
         found = list(_received(self.socket, most_n, whole=whole))
-        self.look_around()  # after it: a sender came before what it sent
+        self._look_around()  # after it: a sender came before what it sent
+        if now_s >= self._weigh_at_s:
+            self._weigh_at_s = now_s + WEIGHED_EVERY_S
+            for number in self.guests.numbers:
+                self.cut(self.guests.received(number, _n_bytes(number), now_s))
         return found
 
-    def look_around(self) -> None:
+    def _look_around(self) -> None:
         """Note who came and went; cut off whom there is no place for."""
         for event, number in _events(self.monitor):
             if event == zmq.EVENT_ACCEPTED:
@@ -87,8 +100,10 @@ class Bound:
         if self.gatekeeper is not None:
             self.cut(self.guests.without_a_key(self.gatekeeper.admitted))
 
-    def cut(self, numbers: Iterable[int]) -> None:
+    def cut(self, numbers: Sequence[int]) -> None:
         """End these connections; what libzmq holds for them goes with them."""
+        if not numbers:
+            return
         port = self.port
         for number in numbers:
             _shut(number, port)
@@ -107,7 +122,7 @@ class Bound:
 
 
 def bind_socket(
-    kind: int, settings: FeedSettings, *, most_guests: int = MOST_GUESTS
+    kind: int, settings: FeedSettings, *, places: Places
 ) -> Bound:
     """Return a socket with its keep-alive options, in a context of its own.
 
@@ -121,7 +136,7 @@ def bind_socket(
     socket = context.socket(kind)
     _set_options(socket, keys=settings.keys)
     monitor = _watched(context, socket)
-    bound = Bound(context, socket, monitor, gatekeeper, Guests(most_guests))
+    bound = Bound(context, socket, monitor, gatekeeper, Guests(places))
     try:
         socket.bind(f"tcp://{settings.bind}:{settings.port or '*'}")
     except zmq.ZMQError as error:
@@ -220,6 +235,30 @@ def _sender(frame: zmq.Frame) -> tuple[int, str]:
         return number, str(frame.get("User-Id"))
     except zmq.ZMQError:
         return number, ""
+
+
+def _n_bytes(number: int) -> int:
+    """Return how many bytes have come on a connection; 0 where that is not known.
+
+    Only Linux is asked.
+    """
+    if sys.platform != "linux" or number < 0:
+        return 0
+    try:
+        connection = system_socket.socket(
+            system_socket.AF_INET, system_socket.SOCK_STREAM, fileno=number
+        )
+    except OSError:
+        return 0
+    try:
+        told = connection.getsockopt(
+            system_socket.IPPROTO_TCP, system_socket.TCP_INFO, TCP_RECEIVED.stop
+        )
+    except OSError:  # no TCP connection any more
+        return 0
+    finally:
+        connection.detach()  # it stays libzmq's
+    return int.from_bytes(told[TCP_RECEIVED], sys.byteorder)
 
 
 def _shut(number: int, port: int) -> None:
