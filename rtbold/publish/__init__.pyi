@@ -11,6 +11,7 @@ from .compose import (
     truth_scores as truth_scores,
 )
 from .control import (
+    CommandQueue as CommandQueue,
     Control as Control,
     ControlCommand as ControlCommand,
     Replies as Replies,

@@ -53,7 +53,8 @@ class TooManyCommands(RtboldError):
     """More commands came than the session takes."""
 
 
-MOST_WAITING = 64  # marks and notes; the loop takes about 100 a second
+TAKEN_AT_ONCE, TAKEN_PER_S = 4, 100.0  # by the loop; each takes it some 0.3 ms
+MOST_WAITING = 64  # marks and notes
 MOST_URGENT = 16  # pauses and the like, on top
 
 
@@ -67,6 +68,7 @@ class CommandQueue:
     def __init__(self) -> None:
         self._waiting: deque[ControlCommand] = deque()
         self._lock = threading.Lock()
+        self._allowance = Allowance(TAKEN_AT_ONCE, TAKEN_PER_S)
         self._closed = False
         self.n_refused = 0
 
@@ -96,17 +98,21 @@ class CommandQueue:
                 )
             self._waiting.append(command)
 
-    def take(self, most_n: int) -> list[ControlCommand]:
-        """Return and remove the oldest commands, at most `most_n`."""
+    def take(self, now_s: float) -> list[ControlCommand]:
+        """Return and remove the oldest commands: a few, however many wait."""
+        taken: list[ControlCommand] = []
         with self._lock:
-            n = min(most_n, len(self._waiting))
-            return [self._waiting.popleft() for _ in range(n)]
+            while self._waiting and self._allowance.take(now_s):
+                taken.append(self._waiting.popleft())
+        return taken
 
     def close(self) -> list[ControlCommand]:
         """Take no more; return what still waits."""
         with self._lock:
             self._closed = True
-        return self.take(len(self._waiting))
+            left = list(self._waiting)
+            self._waiting.clear()
+        return left
 
     def count_refused(self) -> None:
         """Note a request that was refused before it was a command."""

@@ -1,6 +1,5 @@
 """Open the parts of a session in an order in which nothing is left half open."""
 
-import queue
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -39,8 +38,8 @@ from rtbold.errors import ConfigError, StreamMismatch
 from rtbold.messages import Reason, StreamDescription
 from rtbold.predict import Pipeline, PipelineSettings, stream_settings
 from rtbold.publish import (
+    CommandQueue,
     Control,
-    ControlCommand,
     Feed,
     FeedbackSettings,
     FeedSettings,
@@ -328,7 +327,7 @@ class _Opener:
         self._clock = clock
         self._now_unix_s = now_unix_s
         self._stack = stack
-        self.commands: queue.SimpleQueue[ControlCommand] = queue.SimpleQueue()
+        self.commands = CommandQueue()
 
     def sockets(self) -> tuple[Feed, Control]:
         """Bind both ports, before anything expensive is done."""
@@ -355,6 +354,7 @@ class _Opener:
                 latest=feed.latest,
                 now_lsl_s=now_s,
                 now_unix_s=self._now_unix_s,
+                on_refused=self.commands.count_refused,
             ),
         )
         return feed, self._stack.enter_context(control)

@@ -1,7 +1,6 @@
 """One session: pull, push through the pipeline, publish. The story of every TR."""
 
 import logging
-import queue
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
@@ -26,6 +25,7 @@ from rtbold.messages import (
 )
 from rtbold.predict import Pipeline, marked_late
 from rtbold.publish import (
+    CommandQueue,
     ControlCommand,
     Feed,
     FeedbackSettings,
@@ -144,7 +144,7 @@ class Session:
     def __init__(
         self,
         parts: SessionParts,
-        commands: "queue.SimpleQueue[ControlCommand]",
+        commands: CommandQueue,
         clock: Clock,
     ) -> None:
         self._parts = parts
@@ -162,6 +162,7 @@ class Session:
             say=self._say,
             tell_clock=lambda ms: parts.feed.publish(parts.hello(ms)),
             truth=parts.truth.source if parts.truth else None,
+            commands=commands,
         )
         self._gate = EventGate(
             parts.trigger_label,
@@ -199,14 +200,17 @@ class Session:
                 due_s = max(due_s + TIME_PASSES_EVERY_S, now_s)
             if duration_s is not None and now_s - begun_s >= duration_s:
                 break
+        for command in self._commands.close():  # whoever sent it was told "ok"
+            for event in self._command(command):
+                self._push(event)
         if self._parts.truth is not None:
             self.summary.truth = self._parts.truth.pairs.after_run()
         return self.summary
 
     def _pull(self, until_s: float) -> Iterator[Event]:
         """Yield what operators and streams have sent; wait for it up to `until_s`."""
-        while not self._commands.empty():
-            yield from self._command(self._commands.get())
+        for command in self._commands.take(self._clock.now_s()):
+            yield from self._command(command)
         timeout_s = max(until_s - self._clock.now_s(), 0.0)
         for event in self._parts.acquisition.events(timeout_s):
             yield from self._gate(event)
@@ -275,7 +279,8 @@ class Session:
 
     def _show(self, now_s: float) -> None:
         feed = self._parts.feed
-        feed.set_state(self._state(), self._newest_s())
+        n_refused = self._commands.n_refused
+        feed.set_state(self._state(), self._newest_s(), n_refused=n_refused)
         if now_s >= self._eeg_due_s:
             self._eeg_due_s = max(self._eeg_due_s + EEG_EVERY_S, now_s)
             if feed.wants("eeg"):
