@@ -20,6 +20,7 @@ from typing import Final, Self
 import psutil
 
 from rtbold.config import check_range
+from rtbold.session import Discretion
 
 # A child asks before Qt is asked, which aborts where no window can open.
 PROBE = "from PyQt6.QtWidgets import QApplication; QApplication([])"
@@ -123,6 +124,19 @@ class _DroppingHandler(QueueHandler):
             pass  # whoever reads the log is stuck; the session is not to be
 
 
+class _Clean(logging.Formatter):
+    """Formats entries that only show: what comes from outside cannot pass for one."""
+
+    def __init__(
+        self, form: str, time_form: str | None = None, *, clean: Callable[[str], str]
+    ) -> None:
+        super().__init__(form, time_form)
+        self._clean = clean
+
+    def format(self, record: logging.LogRecord) -> str:
+        return self._clean(super().format(record))
+
+
 class SessionLog:
     """Log of ``rtbold`` to standard error, and to a file once there is one."""
 
@@ -130,14 +144,21 @@ class SessionLog:
         records: queue.Queue[logging.LogRecord] = queue.Queue(CAPACITY)
         self._handler = _DroppingHandler(records)
         screen = logging.StreamHandler()
-        screen.setFormatter(logging.Formatter("%(asctime)s %(message)s", "%H:%M:%S"))
+        form = "%(asctime)s %(message)s"
+        screen.setFormatter(_Clean(form, "%H:%M:%S", clean=Discretion().entry))
         self._listener = QueueListener(records, screen)
         self._logger = logging.getLogger("rtbold")
 
-    def write_beside(self, path: Path) -> None:
-        """Keep the log in a file too, from now on."""
+    def write_beside(self, path: Path, *, clean: Callable[[str], str]) -> None:
+        """Keep the log in a file too, from now on.
+
+        Parameters
+        ----------
+        clean : makes an entry fit for others.
+        """
         to_file = logging.FileHandler(path, encoding="utf-8")
-        to_file.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+        form = "%(asctime)s %(levelname)s %(message)s"
+        to_file.setFormatter(_Clean(form, clean=clean))
         self._listener.stop()
         self._listener.handlers = (*self._listener.handlers, to_file)
         self._listener.start()

@@ -1,3 +1,4 @@
+from .discretion import Discretion as Discretion
 from .open import (
     UNNAMED_SUBJECT as UNNAMED_SUBJECT,
     acquisition_settings as acquisition_settings,

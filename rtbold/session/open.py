@@ -53,6 +53,7 @@ from rtbold.publish import (
     hello,
 )
 from rtbold.record import RecordingRun, open_session_folder
+from rtbold.session.discretion import Discretion, of_this_machine
 from rtbold.session.session import Session, SessionParts, TimedModel
 from rtbold.session.truth import LiveTruth, SessionTruth
 from rtbold.window import ScheduleSettings
@@ -290,10 +291,25 @@ def open_session(
         ports = Ports(feed=feed.port, control=control.port)
         parts = opener.parts(engine, acquisition, feed, ports=ports)
         feed.publish(parts.hello(None))
-        session = Session(parts, opener.commands, clock)
+        session = Session(
+            parts, opener.commands, clock, discretion=_discretion(run, acquisition)
+        )
         yield session
         if parts.recording is not None:
             session.summary.recording_problem = parts.recording.close()
+
+
+def _discretion(run: RunSettings, acquisition: Acquisition) -> Discretion:
+    """Return what takes the names of this session's places and computers out."""
+    kind, _, truth = (run.truth or "").partition(":")
+    given = [run.record, run.curve_keys, Path(run.model) if run.model else None]
+    given.append(Path(truth).parent if kind == "file" else None)
+    source = truth.rpartition(":")[0] if kind in ("tcp", "tbv") else None
+    streams = (acquisition.description, acquisition.marker_description)
+    return of_this_machine(
+        [folder for folder in given if folder is not None],
+        [run.host, run.trigger_host, source, *(s.host for s in streams if s is not None)],
+    )
 
 
 def load_bundle(run: RunSettings, subject_root: Path | None) -> Bundle:

@@ -42,6 +42,7 @@ from rtbold.publish import (
     pred_roi,
 )
 from rtbold.record import RecordingRun
+from rtbold.session.discretion import Discretion
 from rtbold.session.truth import LiveTruth
 from rtbold.session.views import StreamFacts, Views, Watch
 
@@ -139,6 +140,7 @@ class Session:
     parts : open already.
     commands : what operators asked for; filled by the control socket's thread.
     clock : LSL's.
+    discretion : takes names of persons and computers out of what is said.
     """
 
     def __init__(
@@ -146,8 +148,11 @@ class Session:
         parts: SessionParts,
         commands: CommandQueue,
         clock: Clock,
+        *,
+        discretion: Discretion,
     ) -> None:
         self._parts = parts
+        self.discretion = discretion
         self._commands = commands
         self._clock = clock
         self._views = Views(parts.pipeline, parts.bundle.card)
@@ -227,6 +232,7 @@ class Session:
         if isinstance(event, Marker):
             self._publish_trigger(event)
         elif isinstance(event, StreamChanged):
+            self.discretion.learn(event.description.host)
             self._watch.stream_changed(event.description)
         elif isinstance(event, MeasuredVolume):
             self._publish_truth(event)
@@ -376,7 +382,8 @@ class Session:
         self._say("error", f"paused: {text}")
 
     def _say(self, level: str, text: str) -> None:
-        """Tell the log, and whoever subscribes to it."""
+        """Tell the log, and whoever subscribes to it: one line that names nobody."""
+        text = self.discretion.line(text)
         logger.log(logging.getLevelNamesMapping()[level.upper()], "%s", text)
         self._parts.feed.publish(Log(level=level, text=text))  # type: ignore[arg-type]
 

@@ -1,10 +1,13 @@
 """One session, real streams and recording, while clients flood both of its sockets.
 
 What is counted: heartbeats and predictions that were due in that time, marks that were
-answered "ok" against marks in the record.
+answered "ok" against marks in the record. And nothing that went out or was logged names
+this computer or a place on it.
 """
 
 import json
+import re
+import socket
 import threading
 import time
 from contextlib import suppress
@@ -22,7 +25,9 @@ from rtbold.client import request
 pytestmark = [pytest.mark.integration, pytest.mark.realtime]
 FLOOD_S = 12.0
 MOST_GROWN_MB = 150.0  # what was measured without a bound: 300 to 5000
-TOPICS = ("pred.fb", "hb", "log", "quality")
+PERSON = "Erika Mustermann"
+HOSTILE = "eyes\n12:00:00 INFO status ok\x1b[2J\u202e"
+CLEAN = r"eyes\n12:00:00 INFO status ok\x1b[2J\u202e"
 
 
 class Flood(threading.Thread):
@@ -81,16 +86,18 @@ def in_between(messages, begun_s, ended_s):
 @pytest.fixture(scope="module")
 def flooded(tmp_path_factory):
     """Run the session; return what was heard, answered and recorded."""
-    root = tmp_path_factory.mktemp("flood")
+    root = tmp_path_factory.mktemp("flood") / PERSON
+    root.mkdir()
     found = {}
     with Failing(root, record=root / "rec") as it:
-        for topic in TOPICS:
-            it.listener.feed._socket.subscribe(topic)
+        it.listener.feed._socket.subscribe("")
         came = it.listener.until(lambda heard: heard.of("pred.fb"), PATIENCE_S)
         assert came, it.running.said()
         port, control = it.ports
         answers, process = [], psutil.Process(it.running.pid)
         before = process.memory_info().rss
+        address = f"tcp://127.0.0.1:{control}"
+        request("MARK", text=HOSTILE, address=address)
         found["begun_s"] = pylsl.local_clock()
         floods = [
             Flood(subscribes(port, subscriptions(20_000))),
@@ -104,20 +111,22 @@ def flooded(tmp_path_factory):
             it.listener.until(lambda _: False, 0.5)
             grown.append((process.memory_info().rss - before) / 1e6)
             begun_s = time.monotonic()
-            request("TIME", address=f"tcp://127.0.0.1:{control}", timeout_s=5.0)
-            asked_s.append(time.monotonic() - begun_s)
+            with suppress(TimeoutError):
+                request("TIME", address=address)
+                asked_s.append(time.monotonic() - begun_s)
         found["ended_s"] = pylsl.local_clock()
-        found["stop"] = request("NOTE", text="after", address=f"tcp://127.0.0.1:{control}")
         for flood in floods:
             flood.stop()
         it.listener.until(lambda _: False, 1.5)
-        found["n_left"] = request("STOP", address=f"tcp://127.0.0.1:{control}")
+        request("STOP", address=address)
         it.listener.while_running(it.running, PATIENCE_S)
         found.update(
             listener=it.listener, answers=answers, grown_mb=max(grown),
             said=it.running.said(), code=it.running.wait(1), asked_s=asked_s,
             floods=[flood.n for flood in floods],
         )  # fmt: skip
+        (log,) = (root / "rec").rglob("session.log")
+        found["log"] = log.read_text(encoding="utf-8")
         (events,) = (root / "rec").rglob("events.jsonl")
         found["events"] = [json.loads(x) for x in events.read_text().splitlines() if x]
     return found
@@ -131,6 +140,7 @@ def test_heartbeats_and_predictions_go_on(flooded):
     assert len(volumes) >= int((ended_s - begun_s) / 2.1) - 1
     indices = [m["volume_index"] for m in volumes]
     assert indices == list(range(indices[0], indices[0] + len(indices)))
+    assert len(flooded["asked_s"]) > 10
 
 
 def test_memory_does_not_follow_the_flood(flooded):
@@ -163,3 +173,28 @@ def test_each_mark_was_answered_and_each_ok_is_recorded(flooded):
 def test_the_session_ends_in_order(flooded):
     assert flooded["code"] == 0
     assert "Traceback" not in flooded["said"]
+
+
+def test_a_hostile_mark_is_one_line_everywhere(flooded):
+    lines = flooded["log"].splitlines()
+    assert sum(CLEAN in line for line in lines) == 1
+    assert all(re.match(r"\d{4}-\d\d-\d\d |    \| ", line) for line in lines)
+    assert CLEAN in flooded["said"]
+    assert not re.search(r"[^\n\x20-\x7e\xa0-\uffff]", flooded["said"])
+    recorded = [e["text"] for e in flooded["events"] if e["type"] == "command"]
+    assert recorded[0] == CLEAN
+    assert any(CLEAN in m["text"] for m in flooded["listener"].of("log"))
+
+
+def test_nothing_that_goes_out_names_this_computer_or_a_person(flooded):
+    messages = flooded["listener"].messages
+    assert {m.topic for m in messages} >= {
+        "hello", "pred.fb", "pred.roi", "trigger", "quality", "eeg", "bands", "hb",
+        "log", "bye",
+    }  # fmt: skip
+    bodies = [m.body for m in messages if m.topic != "eeg"]  # that is base64
+    told = json.dumps(bodies, ensure_ascii=False) + flooded["log"]
+    assert "on this computer" in told
+    for name in (socket.gethostname(), PERSON, PERSON.split()[1]):
+        assert not re.search(rf"\b{re.escape(name)}\b", told, re.IGNORECASE)
+    assert not re.search(r"(?<![\w:/])/\w+/", told)  # no path
