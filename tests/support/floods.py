@@ -40,9 +40,13 @@ class Peer:
 
     def __init__(self, port, kind="SUB"):
         self.socket = socket.create_connection(("127.0.0.1", port), PATIENCE_S)
-        self.socket.sendall(GREETING + ready(kind))
-        self._read_exactly(64)  # its greeting
-        self._read_exactly(self._read_exactly(2)[1])  # its READY
+        try:
+            self.socket.sendall(GREETING + ready(kind))
+            self._read_exactly(64)  # its greeting
+            self._read_exactly(self._read_exactly(2)[1])  # its READY
+        except OSError:
+            self.socket.close()
+            raise
 
     def send(self, data):
         """Send bytes; return whether all went out before we were cut off."""
@@ -93,11 +97,11 @@ class Watched:
     `beats` counts the heartbeats that were sent in that time, by their own stamps.
     """
 
-    def __init__(self, address, pid):
+    def __init__(self, address, pid, settle_s=1.2):
         self._process = psutil.Process(pid)
         self.feed = Subscriber(address, ("",))
         self.messages = []
-        self.listen(1.2)
+        self.listen(settle_s)
         assert self.beats() >= 1, "the feed was silent before the flood"
         self.messages.clear()
         self._rss_before = self._process.memory_info().rss
