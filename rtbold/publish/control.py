@@ -4,8 +4,8 @@ A ROUTER in a thread of its own that serves plain REQ sockets. A request is JSON
 ``{"op": "MARK", "id": 7, "text": "eyes open"}``; the reply repeats op and id and says
 ``"ok": true``, or ``"ok": false`` with an ``error`` that says what was expected.
 
-It serves so many requests a second, each client in its turn; more wait at their
-senders. Commands go through a bounded queue; "ok" means that the session will take it.
+It reads so many requests a second, each client in its turn, and serves so many of one
+client; more are refused, much more end its connection. Commands go through a bounded queue; "ok" means that the session will take it.
 """
 
 import threading
@@ -32,10 +32,21 @@ LONGEST_TEXT = 1000
 LONGEST_ECHO = 200  # characters of what is no request, in its refusal
 WAKE_MS = 100  # how soon `close` is noticed
 JOIN_S = 2.0
-PLACES = Places(most=200, bytes_burst=262_144, bytes_per_s=65_536.0)
+PLACES = Places(
+    most=200,
+    bytes_burst=2_000_000,
+    bytes_per_s=262_144.0,
+    asked_burst=20_000,
+    asked_per_s=2000.0,
+)
 MOST_FRAMES = 8  # of a request: who sent it, an empty one, the JSON
-SERVED_BURST, SERVED_PER_S = 100, 500.0  # requests; a program asks a few a second
+READ_BURST, READ_PER_S = 300, 2000.0  # requests of all clients together
 MOST_A_TURN = 20
+PUT_OFF = ("MARK", "NOTE", "HELLO", "LATEST", "TIME")
+TOO_MANY = (
+    f"too many requests, expected {PLACES.served_per_s:g} a second at most from one "
+    "client. This one is not served; send it again later."
+)
 BREATH_S = 0.01  # while more come than are served
 # RecursionError: brackets nested thousands deep
 UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
@@ -151,7 +162,7 @@ class Replies:
         control socket's thread, so it queues and returns.
     latest : newest message of a topic (`Feed.latest`).
     now_lsl_s, now_unix_s : the session's clocks.
-    on_refused : called for each connection that was cut off.
+    on_refused : called for each request that was put off, or connection cut off.
     """
 
     on_command: Callable[[ControlCommand], None]
@@ -161,12 +172,20 @@ class Replies:
     on_refused: Callable[[], None] = lambda: None
 
 
-def reply_to(payload: bytes, replies: Replies) -> bytes:
-    """Return the reply to one request, whatever it holds. Never raises RtboldError."""
+def reply_to(payload: bytes, replies: Replies, *, busy: bool = False) -> bytes:
+    """Return the reply to one request, whatever it holds. Never raises RtboldError.
+
+    Parameters
+    ----------
+    busy : its sender asks too much; only a command that is no mark or note is served.
+    """
     try:
         request = msgspec.json.decode(payload, type=Request)
     except UNREADABLE as error:
         return _refusal(payload, str(error))
+    if busy and request.op in PUT_OFF:
+        replies.on_refused()
+        return msgspec.json.encode(Reply(request.op, request.id, False, TOO_MANY))
     try:
         return msgspec.json.encode(_reply_to(request, replies))
     except RtboldError as error:
@@ -218,7 +237,7 @@ def _refusal(payload: bytes, why: str) -> bytes:
     given = given if isinstance(given, dict) else {}
     id_ = given.get("id")
     error = (
-        f'cannot serve this request: {why}. Expected JSON such as {{"op": "TIME", '
+        f'cannot serve this request: {printable(why, LONGEST_ECHO)}. Expected JSON such as {{"op": "TIME", '
         f'"id": 1}} with op one of {", ".join(get_args(Op))}, and topic, where given, '
         f"one of {', '.join(TOPICS)}."
     )
@@ -240,6 +259,7 @@ class Control:
         self._replies = replies
         self._bound = bind_socket(zmq.ROUTER, settings, places=PLACES)
         self.port = self._bound.port
+        self._n_cut_told = 0
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.name = "rtbold-control"
@@ -260,44 +280,42 @@ class Control:
         self.close()
 
     def _run(self) -> None:
-        allowance = Allowance(SERVED_BURST, SERVED_PER_S)
-        poller = zmq.Poller()
-        poller.register(self._bound.socket, zmq.POLLIN)
-        poller.register(self._bound.monitor, zmq.POLLIN)
+        allowance = Allowance(READ_BURST, READ_PER_S)
         while not self._closing.is_set():
-            poller.poll(WAKE_MS)
+            self._bound.socket.poll(WAKE_MS)
             if not self._serve(allowance):
                 self._closing.wait(BREATH_S)
         self._bound.stop_listening()
 
     def _serve(self, allowance: Allowance) -> bool:
         """Answer some requests; False if no more are to be answered for now."""
+        while self._n_cut_told < self._bound.n_cut:
+            self._n_cut_told += 1
+            self._replies.on_refused()
         for _ in range(MOST_A_TURN):
             now_s = self._replies.now_lsl_s()
             if not allowance.take(now_s):
                 return False
-            n_before = self._bound.guests.n_cut
-            arrivals = self._bound.arrivals(1, now_s, whole=True)
+            arrivals = self._bound.received(1, whole=True)
             for arrival in arrivals:
-                self._answer(arrival)
-            for _ in range(self._bound.guests.n_cut - n_before):
-                self._replies.on_refused()
+                self._answer(arrival, now_s)
             if not arrivals:
-                return True
+                break
         return True
 
-    def _answer(self, arrival: Arrival) -> None:
-        guests, n_frames = self._bound.guests, len(arrival.frames)
-        if not guests.spoke(arrival.sender, key=arrival.key):
-            return
-        if not 2 <= n_frames <= MOST_FRAMES:
-            self._bound.cut(guests.cut(arrival.sender))
+    def _answer(self, arrival: Arrival, now_s: float) -> None:
+        verdict = self._bound.requested(arrival, now_s)
+        if verdict is None:
             return
         *route, payload = arrival.frames
-        self._bound.socket.send_multipart([*route, self._reply(payload)])
+        if not 1 <= len(route) < MOST_FRAMES:
+            self._bound.cut(arrival.sender)
+            return
+        answer = self._reply(payload, busy=verdict == "refuse")
+        self._bound.socket.send_multipart([*route, answer])
 
-    def _reply(self, payload: bytes) -> bytes:
+    def _reply(self, payload: bytes, *, busy: bool) -> bytes:
         try:
-            return reply_to(payload, self._replies)
+            return reply_to(payload, self._replies, busy=busy)
         except Exception as error:  # told to the caller; the socket must go on serving
             return _refusal(payload, f"{type(error).__name__}: {error}")

@@ -277,7 +277,6 @@ class Feed:
         self._last_encode_error: Exception | None = None
         self._bound = bind_socket(zmq.XPUB, settings, places=Places())
         self._socket, self.port = self._bound.socket, self._bound.port
-        self._guests = self._bound.guests
         self._wake_in, self._wake_out = system_socket.socketpair()
         self._wake_in.setblocking(False)
         self._wake_out.setblocking(False)
@@ -341,7 +340,7 @@ class Feed:
         With those that ended before they asked for anything: libzmq itself ends one
         that sends too large a frame, and does not say why.
         """
-        return self._guests.n_cut + self._guests.n_silent
+        return self._bound.n_cut + self._bound.n_silent
 
     def set_state(
         self, state: SessionState, t_stream_s: float | None, *, n_refused: int = 0
@@ -391,7 +390,6 @@ class Feed:
     def _serve(self) -> None:
         poller = zmq.Poller()
         poller.register(self._socket, zmq.POLLIN)
-        poller.register(self._bound.monitor, zmq.POLLIN)
         poller.register(self._wake_out, zmq.POLLIN)
         beat_due_s = self._now_s()
         while not self._outbox.closed:
@@ -452,14 +450,12 @@ class Feed:
     def _take_subscriptions(self) -> None:
         """Take some of what subscribers ask; the rest is for the next turn."""
         now_s = self._now_s()
-        for arrival in self._bound.arrivals(MOST_FRAMES_A_TURN, now_s):
-            (frame,) = arrival.frames
-            sender, key = arrival.sender, arrival.key
-            self._bound.cut(self._guests.asked(sender, frame, now_s, key=key))
-            ask = read_frame(frame)
-            if ask.kind == "subscribe" and ask.prefix in self._guests.prefixes:
+        for arrival in self._bound.received(MOST_FRAMES_A_TURN):
+            self._bound.asked(arrival, now_s)
+            ask = read_frame(arrival.frames[0])
+            if ask.kind == "subscribe" and ask.prefix in self._bound.prefixes:
                 self._last_values.subscribe(ask.prefix, now_s)
-        self._last_values.keep_only(self._guests.prefixes)
+        self._last_values.keep_only(self._bound.prefixes)
 
     def _wake(self) -> None:
         try:

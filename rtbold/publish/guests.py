@@ -14,7 +14,8 @@ from rtbold.publish.wire import TOPICS
 LONGEST_PREFIX = 255  # bytes; with the byte before it, a frame of 256
 MOST_FOREIGN = 100  # prefixes of no topic, kept by libzmq for all guests together
 MOST_FOREIGN_EACH = 32
-ASKED_BURST, ASKED_PER_S = 200, 50.0  # frames of one guest; a client sends a dozen
+ALL_TOGETHER = 16  # times as many bytes as one guest may send
+FEW_BYTES = 1024  # too few for its sender to be blamed
 NOBODY = -1  # who sent it is not known; libzmq says so when a connection has ended
 
 
@@ -38,11 +39,19 @@ class Allowance:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Places:
-    """How many may be connected to a socket, and how much each may send."""
+    """How many may be connected to a socket, and what each may send.
+
+    Who sends more than `bytes` or `asked` is cut off. Of requests more than `served`
+    are refused.
+    """
 
     most: int = 400  # connections; files and LSL need the rest of 1024
-    bytes_burst: int = 65_536  # of one guest; a subscriber sends some hundred
+    bytes_burst: int = 65_536  # a subscriber sends some hundred
     bytes_per_s: float = 4096.0  # a subscriber's heartbeats are some 20
+    asked_burst: int = 200  # frames or requests; a subscriber sends a dozen
+    asked_per_s: float = 50.0
+    served_burst: int = 100
+    served_per_s: float = 200.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,10 +77,9 @@ def of_a_topic(prefix: str) -> bool:
 
 @dataclass(slots=True)
 class _Guest:
-    n_bytes_allowed: Allowance
-    allowance: Allowance = field(
-        default_factory=lambda: Allowance(ASKED_BURST, ASKED_PER_S)
-    )
+    may_send: Allowance  # bytes
+    may_ask: Allowance
+    is_served: Allowance
     n_bytes: int = 0
     prefixes: set[str] = field(default_factory=set)
     n_foreign: int = 0
@@ -85,6 +93,8 @@ class Guests:
 
     def __init__(self, places: Places) -> None:
         self._places = places
+        burst, per_s = places.bytes_burst, places.bytes_per_s
+        self._all_may_send = Allowance(ALL_TOGETHER * burst, ALL_TOGETHER * per_s)
         self._guests: dict[int, _Guest] = {}
         self._held: Counter[str] = Counter()  # prefixes, by how many guests
         self.n_cut = 0  # connections that had to go
@@ -130,7 +140,7 @@ class Guests:
         if not self.spoke(number, key=key):
             return []
         guest = self._guests[number]
-        if not guest.allowance.take(now_s) or len(frame) > LONGEST_PREFIX + 1:
+        if not guest.may_ask.take(now_s) or len(frame) > LONGEST_PREFIX + 1:
             return self.cut(number)
         ask = read_frame(frame)
         if ask.kind == "subscribe":
@@ -149,6 +159,17 @@ class Guests:
         guest.asked, guest.key = True, key or guest.key
         return not guest.leaving
 
+    def requested(
+        self, number: int, now_s: float, *, key: str = ""
+    ) -> Literal["serve", "refuse", "cut", "ignore"]:
+        """Note one request; return what is to be done with it."""
+        if not self.spoke(number, key=key):
+            return "ignore"
+        guest = self._guests[number]
+        if number != NOBODY and not guest.may_ask.take(now_s):
+            return "cut"
+        return "serve" if guest.is_served.take(now_s) else "refuse"
+
     def cut(self, number: int) -> list[int]:
         """Note that a connection has to go; return it, once."""
         guest = self._guests.get(number)
@@ -157,6 +178,11 @@ class Guests:
         guest.leaving = True
         self.n_cut += 1
         return [number]
+
+    def new_bytes(self, number: int, n_bytes: int) -> int:
+        """Return how many of the bytes of a guest are new."""
+        guest = self._guests.get(number)
+        return 0 if guest is None else n_bytes - guest.n_bytes
 
     def received(self, number: int, n_bytes: int, now_s: float) -> list[int]:
         """Note how many bytes have come from a guest in all; return whom to cut off.
@@ -167,7 +193,8 @@ class Guests:
         if guest is None:
             return []
         new, guest.n_bytes = n_bytes - guest.n_bytes, n_bytes
-        return [] if guest.n_bytes_allowed.take(now_s, new) else self.cut(number)
+        together = self._all_may_send.take(now_s, new) or new <= FEW_BYTES
+        return [] if guest.may_send.take(now_s, new) and together else self.cut(number)
 
     def without_a_key(self, admitted: frozenset[str]) -> list[int]:
         """Return the connections whose key is no longer `admitted`, to cut them off."""
@@ -181,8 +208,12 @@ class Guests:
         return gone
 
     def _new(self) -> _Guest:
-        places = self._places
-        return _Guest(Allowance(places.bytes_burst, places.bytes_per_s))
+        it = self._places
+        return _Guest(
+            may_send=Allowance(it.bytes_burst, it.bytes_per_s),
+            may_ask=Allowance(it.asked_burst, it.asked_per_s),
+            is_served=Allowance(it.served_burst, it.served_per_s),
+        )
 
     def _subscribe(self, number: int, guest: _Guest, prefix: str) -> list[int]:
         if of_a_topic(prefix):

@@ -5,13 +5,14 @@ which of them it came. So one client can be cut off while the others notice noth
 """
 
 import ipaddress
-import math
 import socket as system_socket
 import struct
 import sys
+import threading
 import uuid
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import zmq
 
@@ -25,12 +26,18 @@ SEND_HIGH_WATER = 100
 # Frames of one connection that wait for us; more wait at the sender. Few: libzmq puts
 # all that wait into its tree of prefixes before our thread can look at the first.
 RECEIVE_HIGH_WATER = 2
+RECEIVE_BUFFER_BYTES = 8192
+# The system, not libzmq, notices a dead peer: a heartbeat of libzmq 4.3.5 on a
+# connection that is held back, and has ended meanwhile, aborts the process (its issue
+# 4841). Heartbeats of clients are answered.
+KEEPALIVE_S, KEEPALIVE_TRIES, UNANSWERED_MS = 1, 3, 5000
 LINGER_MS = 200
 HANDSHAKE_MS = 5000  # a connection that says nothing holds a place no longer
 # A larger frame ends its connection. CURVE's handshake has one of 300 to 500 bytes.
 MOST_SUBSCRIPTION_BYTES, MOST_CURVE_BYTES = 256, 1024
 MOST_REQUEST_BYTES = 16_384  # the longest text takes 12,000
-WEIGHED_EVERY_S = 0.1
+GUARD_S, GUARD_BUSY_S = 0.1, 0.01  # between two looks; where something is going on
+BUSY_LOOKS, BUSY_BYTES = 200, 4096
 TCP_RECEIVED = slice(128, 136)  # tcpi_bytes_received of Linux's struct tcp_info
 COMES_AND_GOES = zmq.EVENT_ACCEPTED | zmq.EVENT_DISCONNECTED
 
@@ -56,69 +63,141 @@ class Arrival:
     key: str  # its CURVE key, empty where there are none
 
 
-@dataclass(slots=True, eq=False)
 class Bound:
     """A listening socket, what it lives in, and who is connected to it.
 
-    One thread uses it, but `close` is for whoever opened it, after that thread.
+    One thread uses the socket; `close` is for whoever opened it, after that thread. A
+    guard in a thread of its own looks at the connections: the other one may be held up
+    inside libzmq for as long as somebody floods it.
     """
 
-    context: "zmq.Context[zmq.Socket[bytes]]"
-    socket: "zmq.Socket[bytes]"
-    monitor: "zmq.Socket[bytes]"
-    gatekeeper: Gatekeeper | None
-    guests: Guests
-    _weigh_at_s: float = -math.inf
+    def __init__(
+        self,
+        context: "zmq.Context[zmq.Socket[bytes]]",
+        socket: "zmq.Socket[bytes]",
+        gatekeeper: Gatekeeper | None,
+        *,
+        places: Places,
+    ) -> None:
+        self.context = context
+        self.socket = socket
+        self._gatekeeper = gatekeeper
+        self._guests = Guests(places)
+        self._monitor = _watched(context, socket)
+        self._lock = threading.Lock()  # of guests and monitor
+        self._closing = threading.Event()
+        self._port = 0
+        self._guard = threading.Thread(
+            target=self._watch, name="rtbold-guard", daemon=True
+        )
+
+    def listen(self, address: str) -> None:
+        """Bind to `address`, and begin to guard it."""
+        self.socket.bind(address)
+        endpoint = self.socket.get_string(zmq.LAST_ENDPOINT)
+        self._port = int(endpoint.rsplit(":", 1)[1])
+        self._guard.start()
 
     @property
     def port(self) -> int:
         """The port that was bound, also when any free one was asked for."""
-        return int(self.socket.get_string(zmq.LAST_ENDPOINT).rsplit(":", 1)[1])
+        return self._port
 
-    def arrivals(
-        self, most_n: int, now_s: float, *, whole: bool = False
-    ) -> list[Arrival]:
-        """Return what has come, at most `most_n` frames, or messages if `whole`.
+    @property
+    def n_cut(self) -> int:
+        """How many connections were cut off."""
+        return self._guests.n_cut
 
-        It also notes who came and went, and ends what may not stay.
-        """
-        found = list(_received(self.socket, most_n, whole=whole))
-        self._look_around()  # after it: a sender came before what it sent
-        if now_s >= self._weigh_at_s:
-            self._weigh_at_s = now_s + WEIGHED_EVERY_S
-            for number in self.guests.numbers:
-                self.cut(self.guests.received(number, _n_bytes(number), now_s))
-        return found
+    @property
+    def n_silent(self) -> int:
+        """How many ended before they asked for anything."""
+        return self._guests.n_silent
 
-    def _look_around(self) -> None:
-        """Note who came and went; cut off whom there is no place for."""
-        for event, number in _events(self.monitor):
-            if event == zmq.EVENT_ACCEPTED:
-                self.cut(self.guests.came(number))
-            else:
-                self.guests.left(number)
-        if self.gatekeeper is not None:
-            self.cut(self.guests.without_a_key(self.gatekeeper.admitted))
+    @property
+    def prefixes(self) -> frozenset[str]:
+        """What is subscribed to, of topics."""
+        return self._guests.prefixes
 
-    def cut(self, numbers: Sequence[int]) -> None:
-        """End these connections; what libzmq holds for them goes with them."""
-        if not numbers:
-            return
-        port = self.port
-        for number in numbers:
-            _shut(number, port)
+    def received(self, most_n: int, *, whole: bool = False) -> list[Arrival]:
+        """Return what has come, at most `most_n` frames, or messages if `whole`."""
+        return list(_received(self.socket, most_n, whole=whole))
+
+    def asked(self, arrival: Arrival, now_s: float) -> None:
+        """Note a subscriber's frame; cut off who asks too much."""
+        (frame,) = arrival.frames
+        with self._lock:
+            self._look_around()  # a sender came before what it sent
+            self._cut(
+                self._guests.asked(arrival.sender, frame, now_s, key=arrival.key)
+            )
+
+    def requested(self, arrival: Arrival, now_s: float) -> Literal["serve", "refuse"] | None:
+        """Note a request; return what to do with it, None: nothing, its sender goes."""
+        with self._lock:
+            self._look_around()
+            sender = arrival.sender
+            verdict = self._guests.requested(sender, now_s, key=arrival.key)
+            if verdict == "cut":
+                self._cut(self._guests.cut(sender))
+        return verdict if verdict in ("serve", "refuse") else None
+
+    def cut(self, number: int) -> None:
+        """End a connection; what libzmq holds for it goes with it."""
+        with self._lock:
+            self._cut(self._guests.cut(number))
 
     def stop_listening(self) -> None:
         """Close the socket; for the thread that uses it, as the last thing it does."""
+        self._closing.set()
+        if self._guard.is_alive():
+            self._guard.join()
         self.socket.monitor(None, 0)  # first: libzmq waits for a monitor that is gone
-        self.monitor.close(linger=0)
+        self._monitor.close(linger=0)
         self.socket.close(linger=LINGER_MS)
 
     def close(self) -> None:
         """Close all of it; waits for unsent messages for LINGER_MS at most."""
-        if self.gatekeeper is not None:
-            self.gatekeeper.close()
+        if self._gatekeeper is not None:
+            self._gatekeeper.close()
         self.context.destroy(linger=LINGER_MS)
+
+    # The guard.
+
+    def _watch(self) -> None:
+        busy, wait_s, now_s = BUSY_LOOKS, GUARD_BUSY_S, 0.0
+        while not self._closing.wait(wait_s):
+            now_s += wait_s  # at most as much as has passed
+            with self._lock:
+                if self._look_around() or self._weigh(now_s) > BUSY_BYTES:
+                    busy = BUSY_LOOKS
+            busy = max(busy - 1, 0)
+            wait_s = GUARD_BUSY_S if busy else GUARD_S
+
+    def _look_around(self) -> int:
+        """Note who came and went; end what may not stay. Return how many there were."""
+        n = 0
+        for event, number in _events(self._monitor):
+            n += 1
+            if event == zmq.EVENT_ACCEPTED:
+                self._cut(self._guests.came(number))
+            else:
+                self._guests.left(number)
+        if self._gatekeeper is not None:
+            self._cut(self._guests.without_a_key(self._gatekeeper.admitted))
+        return n
+
+    def _weigh(self, now_s: float) -> int:
+        """Cut off who has sent too much; return the bytes that are new."""
+        n_bytes = 0
+        for number in self._guests.numbers:
+            n_all = _n_bytes(number)
+            n_bytes += self._guests.new_bytes(number, n_all)
+            self._cut(self._guests.received(number, n_all, now_s))
+        return n_bytes
+
+    def _cut(self, numbers: Sequence[int]) -> None:
+        for number in numbers:
+            _shut(number, self._port)
 
 
 def bind_socket(
@@ -135,10 +214,9 @@ def bind_socket(
     gatekeeper = Gatekeeper(context, settings.keys) if settings.keys else None
     socket = context.socket(kind)
     _set_options(socket, keys=settings.keys)
-    monitor = _watched(context, socket)
-    bound = Bound(context, socket, monitor, gatekeeper, Guests(places))
+    bound = Bound(context, socket, gatekeeper, places=places)
     try:
-        socket.bind(f"tcp://{settings.bind}:{settings.port or '*'}")
+        bound.listen(f"tcp://{settings.bind}:{settings.port or '*'}")
     except zmq.ZMQError as error:
         bound.stop_listening()
         bound.close()
@@ -167,11 +245,14 @@ def _set_options(socket: "zmq.Socket[bytes]", *, keys: ServerKeys | None) -> Non
     """Set what has no effect after bind."""
     socket.set(zmq.SNDHWM, SEND_HIGH_WATER)
     socket.set(zmq.RCVHWM, RECEIVE_HIGH_WATER)
+    socket.set(zmq.RCVBUF, RECEIVE_BUFFER_BYTES)
     socket.set(zmq.LINGER, LINGER_MS)
-    socket.set(zmq.HEARTBEAT_IVL, 1000)
-    socket.set(zmq.HEARTBEAT_TIMEOUT, 3000)
     socket.set(zmq.HANDSHAKE_IVL, HANDSHAKE_MS)
     socket.set(zmq.TCP_KEEPALIVE, 1)
+    socket.set(zmq.TCP_KEEPALIVE_IDLE, KEEPALIVE_S)
+    socket.set(zmq.TCP_KEEPALIVE_INTVL, KEEPALIVE_S)
+    socket.set(zmq.TCP_KEEPALIVE_CNT, KEEPALIVE_TRIES)
+    socket.set(zmq.TCP_MAXRT, UNANSWERED_MS)
     if socket.type == zmq.XPUB:
         socket.set(zmq.XPUB_VERBOSER, 1)  # each (un)subscription, of each connection
         largest = MOST_CURVE_BYTES if keys else MOST_SUBSCRIPTION_BYTES

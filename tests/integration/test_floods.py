@@ -164,7 +164,7 @@ def test_each_mark_was_answered_and_each_ok_is_recorded(flooded):
     refused = [a for a in answers if not a["ok"]]
     assert len(taken) > 50
     assert refused
-    assert all("too many commands" in a["error"] for a in refused)
+    assert all("too many" in a["error"] for a in refused)
     recorded = [e["text"] for e in flooded["events"] if e["type"] == "command"]
     assert sum(text.startswith("flood ") for text in recorded) >= len(taken)
     assert not any(e["type"] == "lost" for e in flooded["events"])

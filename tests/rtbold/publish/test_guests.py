@@ -2,7 +2,6 @@ import pytest
 from hypothesis import given, strategies as st
 
 from rtbold.publish.guests import (
-    ASKED_BURST,
     LONGEST_PREFIX,
     MOST_FOREIGN,
     MOST_FOREIGN_EACH,
@@ -92,7 +91,7 @@ def test_all_together_hold_only_so_many_and_the_greediest_goes(guests):
 
 def test_who_asks_too_fast_is_cut_off_whatever_it_asks(guests):
     welcome(guests, 1)
-    assert ask(guests, 1, *["pred.fb"] * ASKED_BURST) == []
+    assert ask(guests, 1, *["pred.fb"] * Places().asked_burst) == []
     assert ask(guests, 1, "pred.fb") == [1]
 
 
@@ -160,6 +159,25 @@ def test_a_key_that_is_taken_away_ends_its_connections(guests):
     assert guests.without_a_key(frozenset({"A"})) == [2]
     assert guests.without_a_key(frozenset({"A"})) == []
     assert guests.n_cut == 0  # nobody did anything wrong
+
+
+def test_all_together_send_only_so_much():
+    guests = Guests(Places(bytes_burst=10_000, bytes_per_s=1.0))
+    numbers = range(1, 30)
+    welcome(guests, *numbers)
+    cut = [n for number in numbers for n in guests.received(number, 9000, 0.0)]
+    assert len(cut) == 29 - 16 * 10_000 // 9000
+    assert guests.received(1, 9100, 0.0) == []  # a few more are nobody's fault
+
+
+def test_requests_are_served_then_refused_then_cut_off():
+    guests = Guests(Places(asked_burst=5, served_burst=2))
+    welcome(guests, 1, 2)
+    found = [guests.requested(1, 0.0) for _ in range(6)]
+    assert found == ["serve"] * 2 + ["refuse"] * 3 + ["cut"]
+    assert guests.requested(2, 0.0) == "serve"
+    guests.cut(1)
+    assert guests.requested(1, 0.0) == "ignore"
 
 
 @given(st.binary(max_size=600))
