@@ -5,7 +5,8 @@ A ROUTER in a thread of its own that serves plain REQ sockets. A request is JSON
 ``"ok": true``, or ``"ok": false`` with an ``error`` that says what was expected.
 
 It reads so many requests a second, each client in its turn, and serves so many of one
-client; more are refused, much more end its connection. Commands go through a bounded queue; "ok" means that the session will take it.
+client; more are refused, much more end its connection. Commands go through a bounded
+queue; "ok" means that the session will take it.
 """
 
 import threading
@@ -236,13 +237,15 @@ def _refusal(payload: bytes, why: str) -> bytes:
         given = None
     given = given if isinstance(given, dict) else {}
     id_ = given.get("id")
+    why = printable(why, LONGEST_ECHO)
     error = (
-        f'cannot serve this request: {printable(why, LONGEST_ECHO)}. Expected JSON such as {{"op": "TIME", '
+        f'cannot serve this request: {why}. Expected JSON such as {{"op": "TIME", '
         f'"id": 1}} with op one of {", ".join(get_args(Op))}, and topic, where given, '
         f"one of {', '.join(TOPICS)}."
     )
-    known_id = printable(id_, LONGEST_ECHO) if isinstance(id_, str) else None
-    known_id = id_ if isinstance(id_, int) else known_id
+    known_id: int | str | None = id_ if isinstance(id_, int) else None
+    if isinstance(id_, str):
+        known_id = printable(id_, LONGEST_ECHO)
     op = printable(str(given.get("op", "")), LONGEST_ECHO)
     return msgspec.json.encode(Reply(op, known_id, False, error))
 

@@ -136,7 +136,10 @@ def create_keys(folder: Path, client_names: tuple[str, ...] = ("client",)) -> No
         raise ConfigError(f"{folder} holds keys already; give an empty folder.")
     clients = folder / CLIENTS_FOLDER
     clients.mkdir(parents=True, exist_ok=True)
-    for place, name in ((folder, "server"), *((clients, name) for name in client_names)):
+    for place, name in (
+        (folder, "server"),
+        *((clients, name) for name in client_names),
+    ):
         # made for its owner alone before a secret is in it
         (place / f"{name}.key_secret").touch(mode=0o600)
         zmq.auth.create_certificates(place, name)
@@ -170,7 +173,8 @@ def secure(socket: "zmq.Socket[bytes]", keys: ServerKeys) -> None:
 class Gatekeeper:
     """Answers libzmq's question (ZAP, RFC 27) who may connect; a thread of its own.
 
-    It is asked at each handshake, and looks into the folder then, and five times a second.
+    It is asked at each handshake, and looks into the folder then, and five times a
+    second.
     """
 
     def __init__(

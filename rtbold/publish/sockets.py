@@ -127,11 +127,11 @@ class Bound:
         (frame,) = arrival.frames
         with self._lock:
             self._look_around()  # a sender came before what it sent
-            self._cut(
-                self._guests.asked(arrival.sender, frame, now_s, key=arrival.key)
-            )
+            self._cut(self._guests.asked(arrival.sender, frame, now_s, key=arrival.key))
 
-    def requested(self, arrival: Arrival, now_s: float) -> Literal["serve", "refuse"] | None:
+    def requested(
+        self, arrival: Arrival, now_s: float
+    ) -> Literal["serve", "refuse"] | None:
         """Note a request; return what to do with it, None: nothing, its sender goes."""
         with self._lock:
             self._look_around()
@@ -200,9 +200,7 @@ class Bound:
             _shut(number, self._port)
 
 
-def bind_socket(
-    kind: int, settings: FeedSettings, *, places: Places
-) -> Bound:
+def bind_socket(kind: int, settings: FeedSettings, *, places: Places) -> Bound:
     """Return a socket with its keep-alive options, in a context of its own.
 
     Raises

@@ -17,7 +17,9 @@ from rtbold.text import printable
 LONGEST_LINE = 2000
 SHORTEST_NAME = 3  # a shorter one is a word of its own in quotes alone
 _CONTINUED = "    | "  # before each further line: none of them can pass for an entry
-_QUOTED_PATH = re.compile(r"""(["'])(?:[A-Za-z]:)?[\\/][^"'\n]*[\\/](?=[^"'\\/\n]+\1)""")
+_QUOTED_PATH = re.compile(
+    r"""(["'])(?:[A-Za-z]:)?[\\/][^"'\n]*[\\/](?=[^"'\\/\n]+\1)"""
+)
 _PATH = re.compile(r"(?<![\w:/\\.~])(?:[A-Za-z]:)?[\\/]+(?:[^\\/\s\"':;,()]+[\\/]+)+")
 _LISTED = re.compile(r"\b(host|source id) '[^'\n]*'")
 
@@ -37,7 +39,9 @@ class Discretion:
         known = {str(folder) for folder in folders}
         # the longest first: a home may lie in another folder of the list
         self._folders = sorted(
-            (name for name in known if len(name) >= SHORTEST_NAME), key=len, reverse=True
+            (name for name in known if len(name) >= SHORTEST_NAME),
+            key=len,
+            reverse=True,
         )
         self._names: dict[str, str] = {}
         for host in hosts:
@@ -72,13 +76,18 @@ class Discretion:
         if not self._names:
             return text
         return self._pattern().sub(
-            lambda found: self._names[(found["host"] or found["short"]).casefold()], text
+            lambda found: self._names[(found["host"] or found["short"]).casefold()],
+            text,
         )
 
     def _pattern(self) -> re.Pattern[str]:
         names = sorted(self._names, key=len, reverse=True)
-        long = "|".join(re.escape(n) for n in names if len(n) >= SHORTEST_NAME) or "(?!)"
-        short = "|".join(re.escape(n) for n in names if len(n) < SHORTEST_NAME) or "(?!)"
+        long = (
+            "|".join(re.escape(n) for n in names if len(n) >= SHORTEST_NAME) or "(?!)"
+        )
+        short = (
+            "|".join(re.escape(n) for n in names if len(n) < SHORTEST_NAME) or "(?!)"
+        )
         return re.compile(
             rf"(?P<quote>'?)(?<![\w-])(?P<host>{long})(?:\.[\w.-]*\w)?(?![\w-])"
             rf"(?P=quote)|'(?P<short>{short})'",

@@ -308,7 +308,12 @@ def _discretion(run: RunSettings, acquisition: Acquisition) -> Discretion:
     streams = (acquisition.description, acquisition.marker_description)
     return of_this_machine(
         [folder for folder in given if folder is not None],
-        [run.host, run.trigger_host, source, *(s.host for s in streams if s is not None)],
+        [
+            run.host,
+            run.trigger_host,
+            source,
+            *(s.host for s in streams if s is not None),
+        ],
     )
 
 

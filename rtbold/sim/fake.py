@@ -19,8 +19,8 @@ from rtbold.clock import Clock
 from rtbold.errors import ConfigError
 from rtbold.messages import BoldPrediction, ChannelState, MeasuredVolume, Reason, Status
 from rtbold.publish import (
-    Control,
     CommandQueue,
+    Control,
     ControlCommand,
     Encoding,
     Feed,

@@ -30,9 +30,8 @@ def ready(kind):
 
 def subscriptions(n, size=8, *, first=0, what=b"\x01"):
     """Return `n` distinct ones as bytes for the wire."""
-    return b"".join(
-        frame(what + f"{k:x}-".encode().ljust(size, b"x")) for k in range(first, n + first)
-    )  # fmt: skip
+    names = (f"{k:x}-".encode() for k in range(first, n + first))
+    return b"".join(frame(what + name.ljust(size, b"x")) for name in names)
 
 
 class Peer:

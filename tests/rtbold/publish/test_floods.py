@@ -19,7 +19,7 @@ from hypothesis import HealthCheck, given, settings, strategies as st
 from rtbold.client import request
 
 pytestmark = [pytest.mark.integration, pytest.mark.realtime]
-FLOOD_S = 2.0
+FLOOD_S = 1.0
 MOST_GROWN_MB = 200.0
 HELLO = b'"schema":"rtbold.hello/1"'
 EMPTY = frame(b"", more=True)
@@ -89,10 +89,10 @@ def check_nobody_noticed(publisher, start):
             watched.listen(0.1)
             watched.measure()
             n_answers += request("TIME", address=address)["ok"]
-        watched.listen(1.0)
+        watched.listen(0.6)
         assert watched.beats() >= 0.8 * watched.due() - 1
         assert watched.peak_mb < MOST_GROWN_MB
-        assert n_answers >= 3
+        assert n_answers >= 2
         assert flood.n > 0
         return watched, flood
 

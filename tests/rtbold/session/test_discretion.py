@@ -38,7 +38,9 @@ def test_a_line_names_no_place_and_no_person(discretion, said, shown):
 
 
 def test_no_line_of_an_entry_can_pass_for_another_entry(discretion):
-    text = f'boom\n  File "{HOME}/x.py", line 3\nValueError: a\n2026 INFO forged\r\x1b[A'
+    text = (
+        f'boom\n  File "{HOME}/x.py", line 3\nValueError: a\n2026 INFO forged\r\x1b[A'
+    )
     assert discretion.entry(text).split("\n") == [
         "boom",
         '    |   File "x.py", line 3',
