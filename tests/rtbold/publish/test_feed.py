@@ -302,7 +302,6 @@ def test_a_key_that_is_taken_away_ends_what_it_holds_and_one_put_there_enters(tm
         assert request("TIME", address=address, keys=gone, timeout_s=PATIENCE_S)["ok"]
         with subscriber("app") as again:  # libzmq gives up where it was refused
             collect(again, has("hb"))
-        assert feed.n_refused == 0
 
 
 def test_control_serves_req_and_survives_a_broken_handler(feed):
