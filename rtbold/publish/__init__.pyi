@@ -18,6 +18,7 @@ from .control import (
 )
 from .feed import Feed as Feed
 from .feedback import FeedbackSettings as FeedbackSettings
+from .guests import Allowance as Allowance
 from .intervals import LiveIntervals as LiveIntervals
 from .keys import (
     CLIENTS_FOLDER as CLIENTS_FOLDER,

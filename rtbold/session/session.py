@@ -25,6 +25,7 @@ from rtbold.messages import (
 )
 from rtbold.predict import Pipeline, marked_late
 from rtbold.publish import (
+    Allowance,
     CommandQueue,
     ControlCommand,
     Feed,
@@ -129,6 +130,7 @@ logger = logging.getLogger(__name__)
 TIME_PASSES_EVERY_S = 0.05
 EEG_EVERY_S = 0.1
 SLOW_VIEWS_EVERY_S = 1.0
+ODD_TRIGGERS = 20, 20.0  # told at once, and a second: doubles, late ones, dummies
 VOLUMES_THAT_MAY_BE_REFUSED = 10  # a wrong TR this early ends the session
 
 
@@ -174,6 +176,7 @@ class Session:
             parts.acquisition,
             say=lambda text: self._say("error", text),
         )
+        self._odd_triggers = Allowance(*ODD_TRIGGERS)
         self._tr_paused = False  # by us, for the triggers' TR is another one
         self._interpolated: tuple[str, ...] = ()
         self._eeg_due_s = self._slow_due_s = clock.now_s()
@@ -349,6 +352,9 @@ class Session:
         note = self._parts.pipeline.last_trigger
         if note is None:
             return
+        now_s = self._clock.now_s()
+        if note.kind != "volume" and not self._odd_triggers.take(now_s):
+            return  # counted in `quality`; a flood of them must not fill the feed
         self._parts.feed.publish(
             Trigger(
                 kind=note.kind,

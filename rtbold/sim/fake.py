@@ -451,7 +451,12 @@ def run_fake(
         feed = stack.enter_context(Feed(at, session=str(uuid.uuid4()), **now))
         # what is made once takes its time, and the script's clock starts after it
         session = FakeSession(plan, feed, clock, hang=stoppable.stop)
-        answers = Replies(on_command=session.on_command, latest=feed.latest, **now)
+        answers = Replies(
+            on_command=session.on_command,
+            latest=feed.latest,
+            now_lsl_s=clock.now_s,  # the control socket goes on while the feed hangs
+            now_unix_s=now_unix_s,
+        )
         at = replace(at, port=settings.control_port, port_option="--control-port")
         control = stack.enter_context(Control(at, answers))
         stack.callback(stoppable.go_on)

@@ -21,5 +21,6 @@ def test_what_the_session_and_this_window_lost_is_said():
     session.state.take(Link(t_s=session.now_s, heard=True, n_dropped=12), session.now_s)
     assert loss_words(session.state) == (
         "2 messages not encoded, 480 samples dropped, 1 triggers ignored, "
-        "3 connections or commands refused, 7 messages dropped in its feed, 12 messages dropped in this window"
+        "3 connections or commands refused, 7 messages dropped in its feed, "
+        "12 messages dropped in this window"
     )
