@@ -2,6 +2,7 @@ import os
 
 import pytest
 
+from rtbold.client import CurveKeys
 from rtbold.errors import ConfigError
 from rtbold.publish.keys import ServerKeys, admitted, create_keys
 from rtbold.publish.sockets import check_bind
@@ -110,3 +111,17 @@ def test_the_folder_is_read_anew(tmp_path):
     (clients / "app.key").unlink()
     assert len(admitted(clients)) == 1
     assert admitted(tmp_path / "nowhere") == frozenset()
+
+
+def test_a_client_is_told_that_its_key_is_cut(tmp_path):
+    create_keys(tmp_path, ("app",))
+    mine, server = tmp_path / "clients" / "app.key_secret", tmp_path / "server.key"
+    assert CurveKeys.load(str(mine), str(server)).public
+    public, secret = read(mine)
+    rewrite(mine, public=public, secret=secret[:20])
+    with pytest.raises(ValueError, match=r"app.key_secret has 20 characters"):
+        CurveKeys.load(str(mine), str(server))
+    rewrite(mine, public=public, secret=secret)
+    rewrite(server, public="x" * 39)
+    with pytest.raises(ValueError, match=r"server.key has 39 characters"):
+        CurveKeys.load(str(mine), str(server))
