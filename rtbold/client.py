@@ -28,6 +28,7 @@ NEUTRAL_AFTER_TRS = 2.0  # a usable value's own TR, and one of holding
 OFFSET_LEAK = 1e-3  # s per s: more than clocks drift, little in a frozen app
 LARGEST = 1e15  # a number beyond it is none
 SHORTEST_TR_S = 0.1
+KEY_CHARACTERS = 40  # of a CURVE key in Z85
 MOST_PER_POLL = 1000  # a backlog must not freeze the frame that drains it
 
 Body = dict[str, Any]
@@ -54,7 +55,15 @@ class CurveKeys:
         public, secret = zmq.auth.load_certificate(secret_file)
         if secret is None:
             raise ValueError(f"{secret_file} holds no secret key; give NAME.key_secret")
-        return cls(public, secret, zmq.auth.load_certificate(server_file)[0])
+        server = zmq.auth.load_certificate(server_file)[0]
+        for file, key in ((secret_file, public), (secret_file, secret),
+                          (server_file, server)):  # fmt: skip
+            if len(key) != KEY_CHARACTERS:
+                raise ValueError(
+                    f"a key in {file} has {len(key)} characters, expected "
+                    f"{KEY_CHARACTERS}: the file is not whole; copy it again"
+                )
+        return cls(public, secret, server)
 
 
 @dataclass(frozen=True)

@@ -109,6 +109,7 @@ def loss_words(state: DashboardState) -> str:
         (beat.n_encode_errors if beat else 0, "messages not encoded"),
         (quality.n_overflow_samples if quality else 0, "samples dropped"),
         (quality.n_triggers_implausible if quality else 0, "triggers ignored"),
+        (beat.n_refused if beat else 0, "connections or commands refused"),
         (beat.n_dropped if beat else 0, "messages dropped in its feed"),
         (link.n_dropped if link else 0, "messages dropped in this window"),
     )

@@ -60,6 +60,7 @@ LOST: Final = {
     "n_encode_errors": "messages that could not be encoded",
     "n_overflow_samples": "samples that the session did not take in time",
     "n_triggers_implausible": "triggers with a time that cannot be",
+    "n_refused": "connections and commands that were refused",
     "n_dropped": "messages of eeg, bands or log that nobody took in time",
 }
 

@@ -21,6 +21,7 @@ import psutil
 
 from rtbold.config import check_range
 from rtbold.owner_only import create
+from rtbold.session import Discretion
 
 # A child asks before Qt is asked, which aborts where no window can open.
 PROBE = "from PyQt6.QtWidgets import QApplication; QApplication([])"
@@ -131,6 +132,19 @@ class _ToFile(logging.FileHandler):
         pass
 
 
+class _Clean(logging.Formatter):
+    """Formats entries that only show: what comes from outside cannot pass for one."""
+
+    def __init__(
+        self, form: str, time_form: str | None = None, *, clean: Callable[[str], str]
+    ) -> None:
+        super().__init__(form, time_form)
+        self._clean = clean
+
+    def format(self, record: logging.LogRecord) -> str:
+        return self._clean(super().format(record))
+
+
 class SessionLog:
     """Log of ``rtbold`` to standard error, and to a file once there is one."""
 
@@ -138,15 +152,22 @@ class SessionLog:
         records: queue.Queue[logging.LogRecord] = queue.Queue(CAPACITY)
         self._handler = _DroppingHandler(records)
         screen = logging.StreamHandler()
-        screen.setFormatter(logging.Formatter("%(asctime)s %(message)s", "%H:%M:%S"))
+        form = "%(asctime)s %(message)s"
+        screen.setFormatter(_Clean(form, "%H:%M:%S", clean=Discretion().entry))
         self._listener = QueueListener(records, screen)
         self._logger = logging.getLogger("rtbold")
 
-    def write_beside(self, path: Path) -> None:
-        """Keep the log in a file too, from now on; its owner alone can open it."""
+    def write_beside(self, path: Path, *, clean: Callable[[str], str]) -> None:
+        """Keep the log in a file too, from now on; its owner alone can open it.
+
+        Parameters
+        ----------
+        clean : makes an entry fit for others.
+        """
         create(path).close()
         to_file = _ToFile(path, encoding="utf-8")
-        to_file.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+        form = "%(asctime)s %(levelname)s %(message)s"
+        to_file.setFormatter(_Clean(form, clean=clean))
         self._listener.stop()
         self._listener.handlers = (*self._listener.handlers, to_file)
         self._listener.start()

@@ -43,7 +43,9 @@ def run(asked: RequestedRun) -> None:
     ):
         _stop_on_signals(session)
         if session.recording is not None:
-            log.write_beside(session.recording.paths.log)
+            log.write_beside(
+                session.recording.paths.log, clean=session.discretion.entry
+            )
         summary = session.run(settings.duration_s, priority=priority)
     typer.echo(_sentence(summary), err=True)
     if summary.truth:

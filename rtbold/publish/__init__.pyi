@@ -11,26 +11,27 @@ from .compose import (
     truth_scores as truth_scores,
 )
 from .control import (
+    CommandQueue as CommandQueue,
     Control as Control,
     ControlCommand as ControlCommand,
     Replies as Replies,
 )
 from .feed import Feed as Feed
 from .feedback import FeedbackSettings as FeedbackSettings
+from .guests import Allowance as Allowance
 from .intervals import LiveIntervals as LiveIntervals, Widths as Widths
+from .keys import (
+    CLIENTS_FOLDER as CLIENTS_FOLDER,
+    ServerKeys as ServerKeys,
+    create_keys as create_keys,
+)
 from .lsl_mirror import (
     EVENTS_NAME as EVENTS_NAME,
     PREDICTIONS_NAME as PREDICTIONS_NAME,
     LslMirror as LslMirror,
     MirrorSettings as MirrorSettings,
 )
-from .sockets import (
-    CLIENTS_FOLDER as CLIENTS_FOLDER,
-    FeedSettings as FeedSettings,
-    ServerKeys as ServerKeys,
-    check_bind as check_bind,
-    create_keys as create_keys,
-)
+from .sockets import FeedSettings as FeedSettings, check_bind as check_bind
 from .wire import (
     Bands as Bands,
     Bye as Bye,

@@ -2,6 +2,8 @@
 
 One thread owns the XPUB socket. Others hand it messages through a bounded queue, so
 that heartbeats go on while the loop computes, and a frozen subscriber delays nobody.
+Heartbeats come first at each of its turns; of what subscribers ask it takes only so
+much a turn, and who asks too much is cut off (`rtbold.publish.guests`).
 """
 
 import math
@@ -18,7 +20,8 @@ import zmq
 from msgspec import UNSET
 
 from rtbold.errors import RtboldError
-from rtbold.publish.sockets import LINGER_MS, FeedSettings, bind_socket
+from rtbold.publish.guests import Places, of_a_topic, read_frame
+from rtbold.publish.sockets import FeedSettings, bind_socket
 from rtbold.publish.wire import (
     TOPICS,
     Bye,
@@ -51,16 +54,20 @@ class LastValueCache:
         self._due_s: dict[Topic, float] = {}
 
     def subscribe(self, prefix: str, now_s: float) -> None:
-        """Note a subscription and plan the re-sends that it asks for."""
-        self._prefixes |= {prefix}
+        """Note a subscription and plan the re-sends that it asks for.
+
+        A prefix of no topic is not kept: they are as many as a client likes.
+        """
+        if prefix not in self._prefixes and of_a_topic(prefix):
+            self._prefixes |= {prefix}
         for topic in RESENT_TOPICS:
             if topic.startswith(prefix):
                 last_s = self._resent_s.get(topic, -RESEND_INTERVAL_S)
                 self._due_s.setdefault(topic, max(now_s, last_s + RESEND_INTERVAL_S))
 
-    def unsubscribe(self, prefix: str) -> None:
-        """Note that nobody subscribes to `prefix` any more."""
-        self._prefixes -= {prefix}
+    def keep_only(self, prefixes: frozenset[str]) -> None:
+        """Forget all other subscriptions: those who had them are gone."""
+        self._prefixes &= prefixes
 
     def wants(self, topic: Topic) -> bool:
         """Return whether anybody subscribes to `topic`."""
@@ -222,6 +229,8 @@ class Outbox:
 
 
 JOIN_S = 2.0
+LOOKS_EVERY_S = 0.1  # at who is connected, and how much each has sent
+MOST_FRAMES_A_TURN = 200  # of subscribers, between two looks at the heartbeat
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,6 +239,7 @@ class _Beat:
 
     state: SessionState = "starting"
     t_stream_s: float | None = None  # LSL time of the newest sample
+    n_refused: int = 0  # of control requests and the like
 
 
 class Feed:
@@ -265,7 +275,7 @@ class Feed:
         self._failure: Exception | None = None
         self._n_encode_errors = 0
         self._last_encode_error: Exception | None = None
-        self._bound = bind_socket(zmq.XPUB, settings)
+        self._bound = bind_socket(zmq.XPUB, settings, places=Places())
         self._socket, self.port = self._bound.socket, self._bound.port
         self._wake_in, self._wake_out = system_socket.socketpair()
         self._wake_in.setblocking(False)
@@ -323,9 +333,26 @@ class Feed:
         """
         return self._last_values.latest(topic, self._now_s())
 
-    def set_state(self, state: SessionState, t_stream_s: float | None) -> None:
-        """Say what heartbeats tell: the state, and the newest sample's LSL time."""
-        self._beat = _Beat(state, t_stream_s)
+    @property
+    def n_refused(self) -> int:
+        """How many connections were cut off since the start.
+
+        With those that ended before they asked for anything: libzmq itself ends one
+        that sends too large a frame, and does not say why.
+        """
+        return self._bound.n_cut + self._bound.n_silent
+
+    def set_state(
+        self, state: SessionState, t_stream_s: float | None, *, n_refused: int = 0
+    ) -> None:
+        """Say what heartbeats tell.
+
+        Parameters
+        ----------
+        t_stream_s : the newest sample's LSL time.
+        n_refused : what was refused beside the feed, such as commands.
+        """
+        self._beat = _Beat(state, t_stream_s, n_refused)
 
     def close(self, reason: str = "end") -> None:
         """Send what is queued and ``bye``, then close. A second call does nothing."""
@@ -358,7 +385,7 @@ class Feed:
         except Exception as error:  # kept for `failure`, which publishers are shown
             self._failure = error
         finally:
-            self._socket.close(linger=LINGER_MS)
+            self._bound.stop_listening()
 
     def _serve(self) -> None:
         poller = zmq.Poller()
@@ -381,8 +408,11 @@ class Feed:
 
     def _patience_ms(self, beat_due_s: float) -> int:
         resend_s = self._last_values.next_due_s()
-        due_s = beat_due_s if resend_s is None else min(beat_due_s, resend_s)
-        return max(0, math.ceil(1000 * (due_s - self._now_s())))
+        now_s = self._now_s()
+        due_s = min(beat_due_s, now_s + LOOKS_EVERY_S)
+        if resend_s is not None:
+            due_s = min(due_s, resend_s)
+        return max(0, math.ceil(1000 * (due_s - now_s)))
 
     def _heartbeat(self, now_s: float) -> Heartbeat:
         beat = self._beat
@@ -394,6 +424,7 @@ class Feed:
             queue=len(self._outbox),
             n_dropped=self._outbox.n_dropped,
             n_encode_errors=self._n_encode_errors or UNSET,
+            n_refused=self.n_refused + beat.n_refused or UNSET,
         )
 
     def _send_all(self) -> None:
@@ -417,13 +448,14 @@ class Feed:
         return True
 
     def _take_subscriptions(self) -> None:
-        while self._socket.poll(0):
-            frame = self._socket.recv()
-            prefix = frame[1:].decode("utf-8", errors="replace")
-            if frame[:1] == b"\x01":
-                self._last_values.subscribe(prefix, self._now_s())
-            elif frame[:1] == b"\x00":
-                self._last_values.unsubscribe(prefix)
+        """Take some of what subscribers ask; the rest is for the next turn."""
+        now_s = self._now_s()
+        for arrival in self._bound.received(MOST_FRAMES_A_TURN):
+            self._bound.asked(arrival, now_s)
+            ask = read_frame(arrival.frames[0])
+            if ask.kind == "subscribe" and ask.prefix in self._bound.prefixes:
+                self._last_values.subscribe(ask.prefix, now_s)
+        self._last_values.keep_only(self._bound.prefixes)
 
     def _wake(self) -> None:
         try:

@@ -320,6 +320,7 @@ class Heartbeat(Message, frozen=True, kw_only=True, tag_field="schema",
     queue: int
     n_dropped: int = 0  # of eeg, bands and log: nobody took them in time
     n_encode_errors: int | UnsetType = UNSET  # messages that could not be encoded
+    n_refused: int | UnsetType = UNSET  # connections and commands: too many, too large
 
 
 class Log(Message, frozen=True, kw_only=True, tag_field="schema",

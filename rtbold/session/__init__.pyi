@@ -1,3 +1,4 @@
+from .discretion import Discretion as Discretion
 from .export import (
     Exported as Exported,
     ExportOptions as ExportOptions,

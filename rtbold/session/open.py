@@ -1,7 +1,6 @@
 """Open the parts of a session in an order in which nothing is left half open."""
 
 import logging
-import queue
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -41,8 +40,8 @@ from rtbold.errors import ConfigError, StreamMismatch
 from rtbold.messages import Reason, StreamDescription
 from rtbold.predict import Pipeline, PipelineSettings, stream_settings
 from rtbold.publish import (
+    CommandQueue,
     Control,
-    ControlCommand,
     Feed,
     FeedbackSettings,
     FeedSettings,
@@ -62,6 +61,7 @@ from rtbold.record import (
     open_session_folder,
     wait_for_end,
 )
+from rtbold.session.discretion import Discretion, of_this_machine
 from rtbold.session.session import Session, SessionParts, TimedModel
 from rtbold.session.truth import LiveTruth, SessionTruth
 from rtbold.window import ScheduleSettings
@@ -300,10 +300,30 @@ def open_session(
         ports = Ports(feed=feed.port, control=control.port)
         parts = opener.parts(engine, acquisition, feed, ports=ports)
         feed.publish(parts.hello(None))
-        session = Session(parts, opener.commands, clock)
+        session = Session(
+            parts, opener.commands, clock, discretion=_discretion(run, acquisition)
+        )
         yield session
         if parts.recording is not None:
             session.summary.recording_problem = parts.recording.close()
+
+
+def _discretion(run: RunSettings, acquisition: Acquisition) -> Discretion:
+    """Return what takes the names of this session's places and computers out."""
+    kind, _, truth = (run.truth or "").partition(":")
+    given = [run.record, run.curve_keys, Path(run.model) if run.model else None]
+    given.append(Path(truth).parent if kind == "file" else None)
+    source = truth.rpartition(":")[0] if kind in ("tcp", "tbv") else None
+    streams = (acquisition.description, acquisition.marker_description)
+    return of_this_machine(
+        [folder for folder in given if folder is not None],
+        [
+            run.host,
+            run.trigger_host,
+            source,
+            *(s.host for s in streams if s is not None),
+        ],
+    )
 
 
 def load_bundle(run: RunSettings, subject_root: Path | None) -> Bundle:
@@ -337,7 +357,7 @@ class _Opener:
         self._clock = clock
         self._now_unix_s = now_unix_s
         self._stack = stack
-        self.commands: queue.SimpleQueue[ControlCommand] = queue.SimpleQueue()
+        self.commands = CommandQueue()
 
     def sockets(self) -> tuple[Feed, Control]:
         """Bind both ports, before anything expensive is done."""
@@ -364,6 +384,7 @@ class _Opener:
                 latest=feed.latest,
                 now_lsl_s=now_s,
                 now_unix_s=self._now_unix_s,
+                on_refused=self.commands.count_refused,
             ),
         )
         return feed, self._stack.enter_context(control)

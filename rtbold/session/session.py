@@ -1,7 +1,6 @@
 """One session: pull, push through the pipeline, publish. The story of every TR."""
 
 import logging
-import queue
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
@@ -27,6 +26,8 @@ from rtbold.messages import (
 )
 from rtbold.predict import Pipeline, marked_late
 from rtbold.publish import (
+    Allowance,
+    CommandQueue,
     ControlCommand,
     Feed,
     FeedbackSettings,
@@ -43,6 +44,7 @@ from rtbold.publish import (
     pred_roi,
 )
 from rtbold.record import RecordingRun
+from rtbold.session.discretion import Discretion
 from rtbold.session.machine import OwnGarbage
 from rtbold.session.truth import LiveTruth
 from rtbold.session.views import StreamFacts, Views, Watch, other_senders
@@ -147,6 +149,7 @@ logger = logging.getLogger(__name__)
 TIME_PASSES_EVERY_S = 0.05
 EEG_EVERY_S = 0.1
 SLOW_VIEWS_EVERY_S = 1.0
+ODD_TRIGGERS = 20, 20.0  # told at once, and a second: doubles, late ones, dummies
 VOLUMES_THAT_MAY_BE_REFUSED = 10  # a wrong TR this early ends the session
 
 
@@ -158,15 +161,19 @@ class Session:
     parts : open already.
     commands : what operators asked for; filled by the control socket's thread.
     clock : LSL's.
+    discretion : takes names of persons and computers out of what is said.
     """
 
     def __init__(
         self,
         parts: SessionParts,
-        commands: "queue.SimpleQueue[ControlCommand]",
+        commands: CommandQueue,
         clock: Clock,
+        *,
+        discretion: Discretion,
     ) -> None:
         self._parts = parts
+        self.discretion = discretion
         self._commands = commands
         self._clock = clock
         self._views = Views(parts.pipeline, parts.bundle.card)
@@ -182,6 +189,7 @@ class Session:
             say=self._say,
             tell_clock=lambda ms: parts.feed.publish(parts.hello(ms)),
             truth=parts.truth.source if parts.truth else None,
+            commands=commands,
         )
         self._gate = EventGate(
             parts.trigger_label,
@@ -190,6 +198,7 @@ class Session:
         )
         self._n_runs = 0  # as told
         self._other_tr_s: float | None = None  # what the triggers keep, as told
+        self._odd_triggers = Allowance(*ODD_TRIGGERS)
         self._interpolated: tuple[str, ...] = ()
         self._eeg_due_s = self._slow_due_s = clock.now_s()
         self.intervals = LiveIntervals(parts.bundle.card.intervals)
@@ -236,11 +245,14 @@ class Session:
                 due_s = max(due_s + TIME_PASSES_EVERY_S, now_s)
             if duration_s is not None and now_s - begun_s >= duration_s:
                 break
+        for command in self._commands.close():  # whoever sent it was told "ok"
+            for event in self._command(command):
+                self._push(event)
 
     def _pull(self, until_s: float) -> Iterator[Event]:
         """Yield what operators and streams have sent; wait for it up to `until_s`."""
-        while not self._commands.empty():
-            yield from self._command(self._commands.get())
+        for command in self._commands.take(self._clock.now_s()):
+            yield from self._command(command)
         timeout_s = max(until_s - self._clock.now_s(), 0.0)
         gather = not self._parts.pipeline.waits
         for event in self._parts.acquisition.events(timeout_s, gather=gather):
@@ -258,6 +270,7 @@ class Session:
         if isinstance(event, Marker):
             self._publish_trigger(event)
         elif isinstance(event, StreamChanged):
+            self.discretion.learn(event.description.host)
             self._watch.stream_changed(event.description)
         elif isinstance(event, MeasuredVolume):
             self._publish_truth(event)
@@ -312,7 +325,8 @@ class Session:
 
     def _show(self, now_s: float) -> None:
         feed = self._parts.feed
-        feed.set_state(self._state(), self._newest_s())
+        n_refused = self._commands.n_refused
+        feed.set_state(self._state(), self._newest_s(), n_refused=n_refused)
         if now_s >= self._eeg_due_s:
             self._eeg_due_s = max(self._eeg_due_s + EEG_EVERY_S, now_s)
             if feed.wants("eeg"):
@@ -386,6 +400,9 @@ class Session:
         note = self._parts.pipeline.last_trigger
         if note is None:
             return
+        now_s = self._clock.now_s()
+        if note.kind != "volume" and not self._odd_triggers.take(now_s):
+            return  # counted in `quality`; a flood of them must not fill the feed
         self._parts.feed.publish(
             Trigger(
                 kind=note.kind,
@@ -423,7 +440,8 @@ class Session:
         self._say("error", f"paused: {text}")
 
     def _say(self, level: str, text: str) -> None:
-        """Tell the log, and whoever subscribes to it."""
+        """Tell the log, and whoever subscribes to it: one line that names nobody."""
+        text = self.discretion.line(text)
         logger.log(logging.getLevelNamesMapping()[level.upper()], "%s", text)
         self._parts.feed.publish(Log(level=level, text=text))  # type: ignore[arg-type]
 

@@ -22,6 +22,7 @@ from rtbold.predict import Pipeline
 from rtbold.publish import (
     Bands,
     ChannelPart,
+    CommandQueue,
     Eeg,
     Feed,
     Quality,
@@ -175,6 +176,7 @@ class Watch:
     say : takes level and text.
     tell_clock : publishes how well a foreign clock is aligned, in ms.
     truth : where measured BOLD comes from.
+    commands : of operators; it knows how many were refused.
     """
 
     def __init__(
@@ -187,6 +189,7 @@ class Watch:
         say: Say,
         tell_clock: Callable[[float], None],
         truth: OpenFeed | None = None,
+        commands: CommandQueue | None = None,
     ) -> None:
         self._acquisition = acquisition
         self._pipeline = pipeline
@@ -195,12 +198,14 @@ class Watch:
         self._say = say
         self._tell_clock = tell_clock
         self._truth = truth
+        self._commands = commands
         self._logged_truth = ""
         self._last_states: tuple[object, ...] = ()
         self._logged_uncertainty_s: float | None = None
         self._marker_uid = ""
         self._logged_senders = ""
         self._n_logged_encode_errors = self._n_logged_overflow = 0
+        self._n_logged_refused = {"feed": 0, "control": 0}
 
     def look(self) -> None:
         """Say what is new.
@@ -219,6 +224,7 @@ class Watch:
         self._look_at_truth()
         self._look_at_losses()
         self._look_at_senders()
+        self._look_at_refusals()
         told = [(inlet.state, inlet.problem) for inlet in (eeg, marker) if inlet]
         states = (*told, problem, engine)
         if states == self._last_states:
@@ -273,6 +279,32 @@ class Watch:
                 f"EEG: {n} samples were dropped, because the session took none for too "
                 "long. What else keeps this machine busy?",
             )
+
+    def _look_at_refusals(self) -> None:
+        """Say at the first refusal, and again when they are ten times as many."""
+        n = self._feed.n_refused
+        if self._much_more("feed", n):
+            self._say(
+                "warning",
+                f"FEED: {n} connections were refused or cut off: too many of them, too "
+                "many or too large subscriptions, or no subscriber at all. The others "
+                "notice nothing. Which program subscribes here in vain?",
+            )
+        n = self._commands.n_refused if self._commands else 0
+        if self._much_more("control", n):
+            self._say(
+                "warning",
+                f"CONTROL: {n} commands or connections were refused: they came faster "
+                "than the session takes them, or were none. Who sent a command was "
+                "told. Which program sends so many?",
+            )
+
+    def _much_more(self, what: str, n: int) -> bool:
+        told = self._n_logged_refused[what]
+        if n == 0 or n < 10 * told:
+            return False
+        self._n_logged_refused[what] = n
+        return True
 
     def _look_at_markers(self) -> None:
         """Let the recording follow a marker stream that came back as another one."""

@@ -6,7 +6,6 @@ from a script. ``hello`` says that the stream and the model are simulated.
 
 import heapq
 import itertools
-import queue
 import threading
 import uuid
 from collections.abc import Callable, Iterable, Iterator
@@ -20,6 +19,7 @@ from rtbold.clock import Clock
 from rtbold.errors import ConfigError
 from rtbold.messages import BoldPrediction, ChannelState, MeasuredVolume, Reason, Status
 from rtbold.publish import (
+    CommandQueue,
     Control,
     ControlCommand,
     Encoding,
@@ -187,7 +187,7 @@ class FakeSession:
         self._outlet = outlet
         self._clock = clock
         self._hang = hang
-        self._commands: queue.SimpleQueue[ControlCommand] = queue.SimpleQueue()
+        self._commands = CommandQueue()
         self._stopped = self._paused = self._hung = False
         eeg = FakeEeg(card.channels, seed=plan.seed)
         target = card.rois.index(plan.target.target)
@@ -225,7 +225,7 @@ class FakeSession:
         return self.played.n_predictions
 
     def on_command(self, command: ControlCommand) -> None:
-        """Take a command; it is obeyed within a tenth of a second."""
+        """Take a command; it is obeyed soon, or refused where too many wait."""
         self._commands.put(command)
 
     def _wait_until(self, due_s: float) -> None:
@@ -238,8 +238,7 @@ class FakeSession:
         return self._clock.now_s() - self._time.start_s
 
     def _obey(self) -> None:
-        while not self._commands.empty():
-            command = self._commands.get()
+        for command in self._commands.take(self._clock.now_s()):
             self._say("info", f"operator: {command.op} {command.text}".strip())
             if command.op == "stop":
                 self._stopped = True
@@ -452,7 +451,12 @@ def run_fake(
         feed = stack.enter_context(Feed(at, session=str(uuid.uuid4()), **now))
         # what is made once takes its time, and the script's clock starts after it
         session = FakeSession(plan, feed, clock, hang=stoppable.stop)
-        answers = Replies(on_command=session.on_command, latest=feed.latest, **now)
+        answers = Replies(
+            on_command=session.on_command,
+            latest=feed.latest,
+            now_lsl_s=clock.now_s,  # the control socket goes on while the feed hangs
+            now_unix_s=now_unix_s,
+        )
         at = replace(at, port=settings.control_port, port_option="--control-port")
         control = stack.enter_context(Control(at, answers))
         stack.callback(stoppable.go_on)

@@ -16,12 +16,13 @@ def test_nothing_lost_nothing_said():
 def test_what_the_session_and_this_window_lost_is_said():
     session = Played(DashboardState())
     session.hello()
-    session.send("hb", n_encode_errors=2, n_dropped=7)
+    session.send("hb", n_encode_errors=2, n_dropped=7, n_refused=3)
     session.send("quality", n_overflow_samples=480, n_triggers_implausible=1)
     session.state.take(Link(t_s=session.now_s, heard=True, n_dropped=12), session.now_s)
     assert loss_words(session.state) == (
         "2 messages not encoded, 480 samples dropped, 1 triggers ignored, "
-        "7 messages dropped in its feed, 12 messages dropped in this window"
+        "3 connections or commands refused, 7 messages dropped in its feed, "
+        "12 messages dropped in this window"
     )
 
 

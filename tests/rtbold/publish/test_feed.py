@@ -14,7 +14,8 @@ from rtbold.client import CurveKeys, Subscriber, request
 from rtbold.errors import ConfigError, PortInUse, RtboldError
 from rtbold.publish.control import Control, Replies
 from rtbold.publish.feed import Feed, FeedStopped
-from rtbold.publish.sockets import FeedSettings, ServerKeys, create_keys
+from rtbold.publish.keys import ServerKeys, create_keys
+from rtbold.publish.sockets import FeedSettings
 from rtbold.publish.wire import Eeg, Log, decode
 
 pytestmark = pytest.mark.integration
@@ -269,6 +270,38 @@ def test_curve_admits_its_client_and_nobody_else(tmp_path):
             collect(admitted, has("hb", 2))
             assert stranger.poll(0.3) == []
             assert plain.poll(0.3) == []
+
+
+def test_a_key_that_is_taken_away_ends_what_it_holds_and_one_put_there_enters(tmp_path):
+    create_keys(tmp_path / "keys", ("app", "other"))
+    clients, server = tmp_path / "keys" / "clients", tmp_path / "keys" / "server.key"
+
+    def subscriber(name):
+        keys = CurveKeys.load(str(clients / f"{name}.key_secret"), str(server))
+        return Subscriber(feed.address, keys=keys)
+
+    answers = Replies(on_command=lambda command: None, latest=lambda topic: None,
+                      now_lsl_s=time.monotonic, now_unix_s=time.time)  # fmt: skip
+    admitted = ServerKeys.load(tmp_path / "keys")
+    with (
+        open_feed(keys=admitted) as feed,
+        Control(FeedSettings(port=0, keys=admitted), answers) as control,
+        subscriber("app") as app,
+        subscriber("other") as other,
+    ):
+        collect(app, has("hb"))
+        collect(other, has("hb"))
+        key = (clients / "app.key").rename(tmp_path / "app.key")
+        wait_for(lambda: not app.poll(0.7), "silence for the one without a key")
+        collect(other, has("hb", 2))
+        address = f"tcp://127.0.0.1:{control.port}"
+        gone = CurveKeys.load(str(clients / "app.key_secret"), str(server))
+        with pytest.raises(TimeoutError):
+            request("TIME", address=address, keys=gone, timeout_s=0.7)
+        key.rename(clients / "app.key")
+        assert request("TIME", address=address, keys=gone, timeout_s=PATIENCE_S)["ok"]
+        with subscriber("app") as again:  # libzmq gives up where it was refused
+            collect(again, has("hb"))
 
 
 def test_control_serves_req_and_survives_a_broken_handler(feed):

@@ -82,5 +82,5 @@ def test_wants_follows_subscriptions():
     late.subscribe("ee", 0.0)
     assert late.wants("eeg")
     assert not late.wants("bands")
-    late.unsubscribe("ee")
+    late.keep_only(frozenset({"pred."}))
     assert not late.wants("eeg")

@@ -17,7 +17,7 @@ def parts():
             marker_description=None,
             n_overflow=0,
         ),
-        feed=SimpleNamespace(n_encode_errors=0, last_encode_error=None),
+        feed=SimpleNamespace(n_encode_errors=0, last_encode_error=None, n_refused=0),
         said=[],
     )
 
