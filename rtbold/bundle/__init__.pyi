@@ -28,6 +28,7 @@ from .card import (
     Statistic as Statistic,
     Verdict as Verdict,
 )
+from .card_text import parse_card as parse_card
 from .check_windows import (
     CHECK_NAME as CHECK_NAME,
     CheckSet as CheckSet,
@@ -51,7 +52,6 @@ from .store import (
     available as available,
     card_beside as card_beside,
     load as load,
-    parse_card as parse_card,
     seal_bundle as seal_bundle,
     write as write,
 )

@@ -16,7 +16,7 @@ from rtbold.owner_only import (
     write_bytes,
     write_text,
 )
-from rtbold.publish.sockets import create_keys
+from rtbold.publish.keys import create_keys
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="no modes there")
 
@@ -94,7 +94,7 @@ def test_models_keys_tables_and_logs_are_their_owners_alone(tmp_path, open_umask
     write_predictions_tsv(table, [], ("a",))
     BoldWriter(tmp_path / "measured.tsv").close()
     with SessionLog() as log:
-        log.write_beside(tmp_path / "session.log")
+        log.write_beside(tmp_path / "session.log", clean=str)
     for folder in ("subjects", "keys"):
         assert modes_below(tmp_path / folder) == {(True, 0o700), (False, 0o600)}
     for name in ("bold.tsv", "measured.tsv", "session.log"):

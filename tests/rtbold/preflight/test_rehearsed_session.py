@@ -16,7 +16,7 @@ from rtbold.preflight.rehearsed_session import (
     follow,
     open_subscriber,
 )
-from rtbold.publish.sockets import create_keys
+from rtbold.publish.keys import create_keys
 
 
 def stand_in(monkeypatch, code):

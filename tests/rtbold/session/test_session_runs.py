@@ -10,8 +10,10 @@ from rtbold.acquire.acquisition import InletStatus
 from rtbold.clock import HandCrankedClock
 from rtbold.errors import StreamMismatch
 from rtbold.messages import Marker, StreamChanged, TimePassed
+from rtbold.publish.control import CommandQueue
 from rtbold.publish.feedback import FeedbackSettings
 from rtbold.publish.wire import Log, PredRoi, Trigger
+from rtbold.session.discretion import Discretion
 from rtbold.session.session import Session, SessionParts, TimedModel
 
 
@@ -48,7 +50,7 @@ class Rig:
             trigger_label="R128",
             truth=None,
         )
-        self.session = Session(parts, None, clock)
+        self.session = Session(parts, CommandQueue(), clock, discretion=Discretion())
         self.clock = clock
         self.session._push(StreamChanged(rig.stream(250.0)))
 
