@@ -245,6 +245,20 @@ def _likeness(card: Card) -> Iterator[str]:
             yield f"likeness.spreads.{name} does not rise, expected quantiles"
 
 
+def _lines(card: Card) -> Iterator[str]:
+    known = card.likeness.lines
+    for line in known.lines if known else ():
+        if not 0 < line.low_hz <= line.high_hz:
+            yield (
+                f"a line of likeness lies from {line.low_hz:g} to {line.high_hz:g} Hz, "
+                "expected frequencies above 0 that rise"
+            )
+        if line.mean_uv2 < 0 or line.channel_uv2 < 0:
+            yield "the power of a line of likeness is below 0"
+    if known and known.comb is not None and known.comb < 0:
+        yield f"likeness.lines.comb is {known.comb:g}, expected 0 or more"
+
+
 def _limits(card: Card) -> Iterator[str]:
     if not 0 < card.tolerance <= _MOST_TOLERANCE:
         yield f"tolerance is {card.tolerance:g}, expected up to {_MOST_TOLERANCE:g}"
@@ -275,6 +289,7 @@ _LOOKS: Final[tuple[Callable[[Card], Iterator[str]], ...]] = (
     _conditioning,
     _spread,
     _likeness,
+    _lines,
     _limits,
     _files,
 )

@@ -16,6 +16,8 @@ from rtbold.bundle.card import (
     Contrast,
     FileHash,
     Intervals,
+    KnownLine,
+    KnownLines,
     LikenessReference,
     Normalisation,
     RoiScore,
@@ -42,6 +44,12 @@ def scored(*rois):
 def contrast(**changes):
     fields = {"name": "a-b", "weights": {ROIS[0]: 1.0}, "mean": 0.0, "sd": 1.0}
     return Contrast(**{**fields, **changes})
+
+
+def lines(comb=None, **changes):
+    fields = {"low_hz": 49.5, "high_hz": 50.5, "mean_uv2": 1.0, "channel_uv2": 2.0}
+    known = KnownLines(lines=(KnownLine(**{**fields, **changes}),), comb=comb)
+    return LikenessReference(lines=known)
 
 
 ONES = (1.0, 1.0, 1.0)
@@ -91,6 +99,10 @@ CASES = [
     ({"likeness": LikenessReference(slope_sd=(0.0,) * 19)}, "sd of likeness is 0"),
     ({"likeness": LikenessReference(covariance=((1.0,),) * 19)}, "covariance has 1"),
     ({"likeness": LikenessReference(limit=0.0)}, "likeness.limit is 0"),
+    ({"likeness": lines(low_hz=51.0)}, "lies from 51 to 50.5 Hz"),
+    ({"likeness": lines(low_hz=-1.0)}, "lies from -1 to"),
+    ({"likeness": lines(mean_uv2=-1.0)}, "power of a line of likeness is below 0"),
+    ({"likeness": lines(comb=-0.5)}, "comb is -0.5"),
     (
         {
             "likeness": LikenessReference(
