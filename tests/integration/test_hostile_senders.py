@@ -14,7 +14,7 @@ from loop import command, environment
 from rtbold.acquire.inlet import MEMORY_BYTES
 from rtbold.errors import RtboldError, StreamMismatch
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.realtime]  # it waits
 NASTY = "\x1b[2J\x07\n\u202e[bold][/nothing]"
 SHOWN = r"\x1b[2J\x07\n\u202e[bold][/nothing]"
 LABELS = ("Cz", "Pz")

@@ -17,7 +17,7 @@ from rtbold.acquire.streams import StreamQuery
 from rtbold.acquire.triggers import TriggerStream
 from rtbold.messages import Discontinuity, EegChunk, Marker, SenderChanged
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.realtime]  # it waits
 CHANNELS = (("Cz", "EEG", "uV"),)
 ABOVE = 1e6  # of the second sender; the third is at twice that
 PATIENCE_S = 12.0
