@@ -197,7 +197,7 @@ class Bench:
         def inside(t_lsl_s):
             return seen.begun_s < t_lsl_s <= seen.over_s
 
-        predictions = [m for m in self.volumes() if inside(m["t_lsl"])]
+        predictions = [m for m in self.listener.of("pred.roi") if inside(m["t_lsl"])]
         seen.predictions = [{**m, "error_sd": self.error(m)} for m in predictions]
         before = [h for h in self.headlines if h[0] <= seen.begun_s][-1:]
         during = [h for h in self.headlines if inside(h[0])]

@@ -96,7 +96,7 @@ def late_eeg(root):
     return told(
         root,
         [
-            Fault("32", "triggers come, the EEG is late", "EEG held back 2 s, for 8 s",
+            Fault("32", "triggers come, the EEG is late", "EEG held back 2 s for 8 s; the last 2 s are lost",
                   eeg(Held(2.0)), 8.0, well),
         ],
     )  # fmt: skip
@@ -174,8 +174,8 @@ def steps(root):
 def bursts(root):
     return told(
         root,
-        [Fault("9", "bursts of 200 ms, one stamp each", "for 12 s",
-               eeg(Bursts()), 12.0, well)],
+        [Fault("9", "bursts of 200 ms, one stamp each", "from now on, 20 s",
+               eeg(Bursts()), 20.0, recovery_s=None)],
     )  # fmt: skip
 
 
@@ -223,7 +223,7 @@ def comes_and_goes(root):
             Fault("1, 4", "restart, other source id and channel order",
                   "gone for 4 s; comes back in reverse order",
                   lambda b: b.sender.take_down(), 4.0,
-                  lambda b: b.sender.bring_back(order=-1)),
+                  lambda b: b.sender.bring_back(order=-1), after="degraded"),
         ],
         record=True,
     )  # fmt: skip
@@ -241,7 +241,8 @@ def other_rate(root):
         root,
         [Fault("3", "another rate on return", "gone for 2 s; comes back with 500 Hz",
                lambda b: b.sender.take_down(), 2.0,
-               lambda b: b.sender.bring_back(rate_hz=2 * RATE_HZ))],
+               lambda b: b.sender.bring_back(rate_hz=2 * RATE_HZ),
+               after="degraded")],
     )  # fmt: skip
 
 
