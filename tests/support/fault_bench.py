@@ -105,7 +105,9 @@ class Seen:
 
     def words(self):
         """Return what the dashboard said, each once, in order."""
-        said = [" ".join(f"{word}: {why}".split()) for _, _, word, why in self.headlines]
+        said = [
+            " ".join(f"{word}: {why}".split()) for _, _, word, why in self.headlines
+        ]
         return list(dict.fromkeys(said))
 
 
@@ -230,7 +232,9 @@ class Bench:
     def stop(self):
         """End it as an operator does, and return its exit code."""
         self.running.process.terminate()
-        return self.running.wait(END_S)
+        code = self.running.wait(END_S)
+        self.said = self.running.said()
+        return code
 
     def replayed(self):
         """Return published and replayed predictions, up to the last published."""

@@ -297,8 +297,10 @@ def bad_channels(root):
 
 def raw_artefact(root):
     def large(data_uv, taken_s):
-        data_uv += 3000 * np.sign(np.sin(2 * np.pi * 17 * taken_s))[:, None] * (
-            np.linspace(0.5, 1.5, len(CHANNELS))
+        data_uv += (
+            3000
+            * np.sign(np.sin(2 * np.pi * 17 * taken_s))[:, None]
+            * (np.linspace(0.5, 1.5, len(CHANNELS)))
         )
 
     with Bench(root, sender={"eeg": [changed(large)]}) as bench:

@@ -1,5 +1,7 @@
 """The matrix of the docs: what the fault bench injected, and what came of it."""
 
+# ruff: noqa: E501  # rows of tables
+
 import datetime
 import os
 import platform
@@ -37,7 +39,7 @@ ELSEWHERE = """
 | 21 the disk is full | `tests/rtbold/record/test_events_log.py`, with a disk that is pretended |
 | 22 SIGKILL of the session | `tests/integration/test_faults.py` |
 | 23 a wrong or broken bundle | `tests/integration/test_cli_bad_input.py`, `tests/rtbold/bundle/test_seal.py` |
-| 25 inference longer than a TR | `tests/rtbold/session/`, with a clock that is cranked by hand |
+| 25 inference longer than a TR | `tests/rtbold/session/test_session_state.py`, with a clock that is cranked by hand |
 | 26 the system clock jumps | not injected; `tests/test_time_is_an_argument.py` holds that only edges ask a clock |
 
 Of fault 13 a minute is run here, not an hour. Of fault 15 a railed channel is not injected here.

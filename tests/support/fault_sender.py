@@ -73,14 +73,14 @@ def channel(label, value):
     return changed(change)
 
 
-def added(*lines, n_channels=len(CHANNELS)):
-    """Add lines of (hertz, microvolt) to the first channels, each with its own size."""
-    size = np.linspace(0.4, 1.6, n_channels)
+def added(*lines):
+    """Add lines of (hertz, microvolt) to all channels, to each with its own size."""
+    size = np.linspace(0.4, 1.6, len(CHANNELS))
 
     def change(data_uv, taken_s):
         for hz, uv in lines:
             wave = uv * np.sin(2 * np.pi * hz * taken_s)
-            data_uv[:, :n_channels] += wave[:, None] * size
+            data_uv += wave[:, None] * size
 
     return changed(change)
 
