@@ -85,7 +85,8 @@ def scanner(root):
                   triggers(once(doubled)), 3 * TR_S, well, None),
             Fault("14", "triggers are early", "stamps 5 ms too early for 3 volumes",
                   triggers(early(0.005)), 3 * TR_S, well, None),
-            Fault("27, 28", "the scanner stops, then a new run", "no trigger for 5.5 TR",
+            Fault("27, 28", "the scanner stops, then a new run",
+                  "no trigger for 5.5 TR",
                   triggers(no_volume), 5.5 * TR_S, well),
         ],
         record=True,
@@ -96,7 +97,8 @@ def late_eeg(root):
     return told(
         root,
         [
-            Fault("32", "triggers come, the EEG is late", "EEG held back 2 s for 8 s; the last 2 s are lost",
+            Fault("32", "triggers come, the EEG is late",
+                  "EEG held back 2 s for 8 s; the last 2 s are lost",
                   eeg(Held(2.0)), 8.0, well),
         ],
     )  # fmt: skip
@@ -106,7 +108,8 @@ def late_triggers(root):
     return told(
         root,
         [
-            Fault("32", "the EEG comes, triggers are late", "sent 1.5 s late, 5 volumes",
+            Fault("32", "the EEG comes, triggers are late",
+                  "sent 1.5 s late, 5 volumes",
                   triggers(sent_late(1.5)), 5 * TR_S, well),
         ],
     )  # fmt: skip
@@ -138,7 +141,8 @@ def pump(root):
 
 def slices(root):
     return silent(
-        root, "29", "movement spoils the template", "12 uV at 17.1, 34.3, 51.4 Hz, 10 s",
+        root, "29", "movement spoils the template",
+        "12 uV at 17.1, 34.3, 51.4 Hz, 10 s",
         eeg(added((120 / 7, 12.0), (240 / 7, 12.0), (360 / 7, 12.0))), 10.0, well,
     )  # fmt: skip
 
@@ -150,7 +154,8 @@ def asleep(root):
         data_uv += wave[:, None] * np.linspace(1.5, 0.5, data_uv.shape[1])
 
     return silent(
-        root, "31", "the participant falls asleep", "slow waves, less of all else, 10 s",
+        root, "31", "the participant falls asleep",
+        "slow waves, less of all else, 10 s",
         eeg(changed(slow)), 10.0, well,
     )  # fmt: skip
 
@@ -219,7 +224,8 @@ def comes_and_goes(root):
     return told(
         root,
         [
-            Fault("11", "a stall of 3 s", "nothing is sent for 3 s", eeg(lost), 3.0, well),
+            Fault("11", "a stall of 3 s", "nothing is sent for 3 s",
+                  eeg(lost), 3.0, well),
             Fault("1, 4", "restart, other source id and channel order",
                   "gone for 4 s; comes back in reverse order",
                   lambda b: b.sender.take_down(), 4.0,
@@ -232,7 +238,8 @@ def comes_and_goes(root):
 def long_stall(root):
     return told(
         root,
-        [Fault("11", "a stall of 40 s", "nothing is sent for 40 s", eeg(lost), 40.0, well)],
+        [Fault("11", "a stall of 40 s", "nothing is sent for 40 s",
+               eeg(lost), 40.0, well)],
     )  # fmt: skip
 
 
@@ -306,7 +313,8 @@ def raw_artefact(root):
     with Bench(root, sender={"eeg": [changed(large)]}) as bench:
         assert bench.until(lambda b: b.volumes(), 60.0), bench.running.said()
         fault = Fault(
-            "16", "raw scanner artefact at the start", "3 mV until 20 s into the session",
+            "16", "raw scanner artefact at the start",
+            "3 mV until 20 s into the session",
             lambda _: None, 20.0, well,
         )  # fmt: skip
         return bench, [bench.meet(fault)]
@@ -328,7 +336,8 @@ def killed_inlets(root):
         for child in inlets(bench):
             child.kill()
 
-    return told(root, [Fault("17", "the acquisition is killed", "SIGKILL of both inlets",
+    return told(root, [Fault("17", "the acquisition is killed",
+          "SIGKILL of both inlets",
                              kill, LOOK_S)])  # fmt: skip
 
 
