@@ -33,7 +33,7 @@ ELSEWHERE = """
 |---|---|
 | 2 two streams of one name | `tests/integration/test_other_sender.py`, `test_other_sender_session.py` |
 | 5 a model channel is missing | `tests/rtbold/condition/test_spatial.py`, on the pure pipeline |
-| 6 another unit | `tests/integration/test_acquisition.py` |
+| 6 another unit | `tests/rtbold/acquire/test_describe.py`, `tests/integration/test_acquisition.py` |
 | 18 the dashboard is frozen | `python -m bench soak` in `scripts/`; a killed window: `tests/gui/integration/test_killed_window.py` |
 | 20 the port is in use | `tests/integration/test_cli_bad_input.py` |
 | 21 the disk is full | `tests/rtbold/record/test_events_log.py`, with a disk that is pretended |
@@ -48,7 +48,7 @@ Of fault 13 a minute is run here, not an hour. Of fault 15 a railed channel is n
 
 - Triggers that come 1.5 s late for five volumes: each volume is answered from the extrapolated grid, `trigger_locked` is
   false and the values are right, but no reason says that the triggers are late, and more than two volumes go by so.
-- A stream that comes back under another source id is read 4 s after its return rather than 3 s: the new sender has to be
+- A stream that comes back under another source id is read about 4 s after its return rather than 3 s: the new sender has to be
   the only one for two seconds. Its values stay `degraded` (`stream_changed`).
 - After such a return the session ends with exit code 1, "the recording is not whole: the file has not grown for 15 s". It
   means the first part, whose stream has ended; the recording replays bit for bit.
