@@ -255,8 +255,6 @@ def _lines(card: Card) -> Iterator[str]:
             )
         if line.mean_uv2 < 0 or line.channel_uv2 < 0:
             yield "the power of a line of likeness is below 0"
-    if known and known.comb is not None and known.comb < 0:
-        yield f"likeness.lines.comb is {known.comb:g}, expected 0 or more"
 
 
 def _limits(card: Card) -> Iterator[str]:

@@ -46,9 +46,9 @@ def contrast(**changes):
     return Contrast(**{**fields, **changes})
 
 
-def lines(comb=None, **changes):
+def lines(**changes):
     fields = {"low_hz": 49.5, "high_hz": 50.5, "mean_uv2": 1.0, "channel_uv2": 2.0}
-    known = KnownLines(lines=(KnownLine(**{**fields, **changes}),), comb=comb)
+    known = KnownLines(lines=(KnownLine(**{**fields, **changes}),))
     return LikenessReference(lines=known)
 
 
@@ -102,7 +102,6 @@ CASES = [
     ({"likeness": lines(low_hz=51.0)}, "lies from 51 to 50.5 Hz"),
     ({"likeness": lines(low_hz=-1.0)}, "lies from -1 to"),
     ({"likeness": lines(mean_uv2=-1.0)}, "power of a line of likeness is below 0"),
-    ({"likeness": lines(comb=-0.5)}, "comb is -0.5"),
     (
         {
             "likeness": LikenessReference(
