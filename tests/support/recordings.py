@@ -29,28 +29,23 @@ def raw(first_samp=0, data_uv=DATA_UV):
     return made
 
 
-def write_edf(path, **options):
+def write_edf(path):
     import edfio
 
-    signals = [
-        edfio.EdfSignal(
-            row, RATE_HZ, label=label, physical_dimension="uV",
-            physical_range=(-300, 300),
-        )
-        for label, row in zip(LABELS, DATA_UV, strict=True)
-    ]  # fmt: skip
-    marks = [
-        edfio.EdfAnnotation(0.4, None, "R128"),
-        edfio.EdfAnnotation(1.2, None, "S  2"),
-    ]
-    edfio.Edf(signals, annotations=marks).write(path)
+    _write_edfio(path, edfio.Edf, edfio.EdfSignal)
 
 
 def write_bdf(path):
     import edfio
 
+    _write_edfio(path, edfio.Bdf, edfio.BdfSignal)
+
+
+def _write_edfio(path, file_type, signal_type):
+    import edfio
+
     signals = [
-        edfio.BdfSignal(
+        signal_type(
             row, RATE_HZ, label=label, physical_dimension="uV",
             physical_range=(-300, 300),
         )
@@ -60,7 +55,7 @@ def write_bdf(path):
         edfio.EdfAnnotation(0.4, None, "R128"),
         edfio.EdfAnnotation(1.2, None, "S  2"),
     ]
-    edfio.Bdf(signals, annotations=marks).write(path)
+    file_type(signals, annotations=marks).write(path)
 
 
 def write_vhdr(path):
