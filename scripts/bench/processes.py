@@ -87,6 +87,28 @@ def end(process: "subprocess.Popen[bytes] | subprocess.Popen[str]") -> None:
         process.wait()
 
 
+def inlets_of(session: psutil.Process) -> list[psutil.Process]:
+    """Return the inlet processes of a session, as they are now."""
+    with contextlib.suppress(psutil.Error):
+        return [p for p in session.children() if "rtbold.acquire.inlet" in _said_by(p)]
+    return []
+
+
+def recorders_of(record: Path) -> list[psutil.Process]:
+    """Return the recorders of sessions below a folder; they outlive their session."""
+    return [
+        process
+        for process in psutil.process_iter()
+        if "LabRecorder" in (words := _said_by(process)) and str(record) in words
+    ]
+
+
+def _said_by(process: psutil.Process) -> str:
+    with contextlib.suppress(psutil.Error):
+        return " ".join(process.cmdline())
+    return ""
+
+
 def last_line(log: IO[bytes]) -> str:
     """Return what a child said last."""
     log.seek(0)
@@ -140,6 +162,19 @@ def unseen(folder: str) -> dict[str, str]:
     """Return the environment of a dashboard that nobody sees and that knows nobody."""
     hidden = {"QT_QPA_PLATFORM": "offscreen", "XDG_CONFIG_HOME": folder}
     return {**one_thread(), **hidden}
+
+
+def unseen_dashboard(stack: ExitStack, address: str) -> Process:
+    """Start ``rtbold gui`` on a feed; it is killed with `stack`."""
+    folder = stack.enter_context(tempfile.TemporaryDirectory())
+    process = subprocess.Popen(
+        [sys.executable, "-m", "rtbold", "gui", "--connect", address],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        env=unseen(folder),
+    )
+    stack.callback(end, process)
+    return process
 
 
 @contextlib.contextmanager

@@ -20,7 +20,18 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 import pages
 from runner import Figures, Suite
 
-from bench import budget, cpu, gui, latency, micro, models, precision, sizes, soak
+from bench import (
+    budget,
+    cpu,
+    gui,
+    kills,
+    latency,
+    micro,
+    models,
+    precision,
+    sizes,
+    soak,
+)
 
 MODELS_S = 270.0  # `models` ends within five minutes, closing included
 ARCHITECTURES = "every architecture"
@@ -88,6 +99,11 @@ def of_soak(options: argparse.Namespace) -> Figures:
     return soak.run(soak.SoakPlan(options.minutes, seed=options.seed))
 
 
+def of_kills(options: argparse.Namespace) -> Figures:
+    """Kill processes at random and look what the record has lost."""
+    return kills.run(kills.KillsPlan(options.kills, seed=options.seed))
+
+
 SUITE = Suite(
     "bench_",
     {
@@ -97,6 +113,7 @@ SUITE = Suite(
         "models": of_models,
         "gui": of_gui,
         "soak": of_soak,
+        "kills": of_kills,
     },
 )
 
@@ -105,7 +122,8 @@ def parse(given: Sequence[str]) -> argparse.Namespace:
     """Read the command line."""
     parser = SUITE.parser(__doc__)
     parser.add_argument("--minutes", type=float, default=30.0, help="of the session")
-    parser.add_argument("--seed", type=int, default=1, help="soak: which faults")
+    parser.add_argument("--seed", type=int, default=1, help="soak, kills: which")
+    parser.add_argument("--kills", type=int, default=50, help="kills: how many")
     parser.add_argument("--model", default="demo", help="bundle: a name or a path")
     parser.add_argument("--rate", type=float, default=1000.0, help="of the twin, Hz")
     parser.add_argument("--seconds", type=float, default=60.0, help="cpu: per repeat")

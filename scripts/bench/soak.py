@@ -27,9 +27,11 @@ from bench.latency import MIB
 from bench.processes import (
     SessionPlan,
     dashboard,
+    inlets_of,
     last_line,
     one_thread,
     percentiles,
+    recorders_of,
     start,
     start_session,
 )
@@ -68,15 +70,11 @@ class World:
 
     def inlets(self) -> list[psutil.Process]:
         """Return the inlet processes of the session, as they are now."""
-        return [p for p in self.session.children() if "rtbold.acquire.inlet" in _of(p)]
+        return inlets_of(self.session)
 
     def recorders(self) -> list[psutil.Process]:
         """Return the recorders, which outlive their session."""
-        mine = str(self.record)
-        return [
-            p for p in psutil.process_iter()
-            if "LabRecorder" in (of := _of(p)) and mine in of
-        ]  # fmt: skip
+        return recorders_of(self.record)
 
 
 @dataclass
@@ -107,12 +105,6 @@ class Found:
                     body["values"],
                 )
             )
-
-
-def _of(process: psutil.Process) -> str:
-    with suppress(psutil.Error):
-        return " ".join(process.cmdline())
-    return ""
 
 
 # Faults: each takes some seconds at most and says what it did
