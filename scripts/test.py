@@ -30,12 +30,15 @@ from environment import ROOT, prepare, python_of, require_python
 from docs import build_command
 
 EXTRAS = "files,gui,calibration,tensorrt,record,bids,docs,test"
+LOWEST = 19  # of the niceness
 NOTHING_SELECTED = 5  # pytest: no test fits the choice; -k may well pick one kind only
 PYTEST = ("-m", "pytest")
 COVERED = ("--cov", "--cov-report=")
 NO_CACHE = ("-p", "no:cacheprovider")  # one process at a time may write it
-PLAYED_COVERAGE = ".played-coverage"  # not .coverage.*, which pytest-cov takes up
-UNIT = "not integration and not realtime"
+# Not .coverage.*, which pytest-cov takes up
+PLAYED_COVERAGE, HEAVY_COVERAGE = ".played-coverage", ".heavy-coverage"
+UNIT = "not integration and not realtime and not heavy"
+HEAVY = "heavy and not integration and not realtime"  # nobody waits for them: lowered
 CLOCKED = "integration and not realtime and not long"  # one at a time: for the clock
 PLAYED = "realtime and not long"  # a minute each and little work: they share it
 LONG_BESIDE = "(integration or realtime) and long and not alone"
@@ -77,20 +80,22 @@ class Check:
     command: list[str]
     folder: Path = ROOT
     more_env: dict[str, str] = field(default_factory=dict)
+    lowered: bool = False  # it takes what the others leave of the cores
 
     def run(self, output: IO[str] | None = None) -> bool:
         """Run it; what it says goes to the terminal, or into `output`."""
         print(f"== {self.title}", file=output, flush=True)
         begun_s = time.monotonic()
-        done = subprocess.run(
+        with subprocess.Popen(
             self.command,
             cwd=self.folder,
             env={**quiet_env(), **self.more_env},
             stdout=output,
             stderr=subprocess.STDOUT if output else None,
-            check=False,
-        )
-        code, took_s = done.returncode, time.monotonic() - begun_s
+        ) as process:
+            if self.lowered and hasattr(os, "setpriority"):
+                os.setpriority(os.PRIO_PROCESS, process.pid, LOWEST)
+        code, took_s = process.returncode, time.monotonic() - begun_s
         good = code in (0, NOTHING_SELECTED if "pytest" in self.command else 0)
         said = "passed" if good else f"FAILED (exit {code})"
         print(f"== {self.title}: {said}, {took_s:.0f} s", file=output, flush=True)
@@ -160,43 +165,58 @@ def unit_tests(python: Path, options: argparse.Namespace) -> Check:
 
     Coverage doubles the time of many of them, so it comes with the long tests only.
     """
-    chosen = UNIT + (" and not heavy" if options.fast else "")
-    chosen += "" if options.long else " and not long"
+    chosen = UNIT + ("" if options.long else " and not long")
     spread = ["-n", "auto", "--dist", "worksteal"]
     covered = COVERED if options.long else []
     words = [*PYTEST, "-m", chosen, *spread, *covered, *options.pytest_args]
     return Check("unit tests", [str(python), *words])
 
 
+def heavy_tests(python: Path, options: argparse.Namespace) -> Check:
+    """Return what computes for many seconds; it bears to be held up."""
+    chosen = HEAVY + ("" if options.long else " and not long")
+    words = [*PYTEST, "-m", chosen, *NO_CACHE, *(COVERED if options.long else [])]
+    return Check(
+        "exports, engines and calibrations",
+        [str(python), *words, *options.pytest_args],
+        more_env={"COVERAGE_FILE": str(ROOT / HEAVY_COVERAGE)},
+        lowered=True,
+    )
+
+
 def played_tests(python: Path, options: argparse.Namespace) -> Check:
     """Return what plays sessions in real time: it mostly waits."""
+    spread = ["-n", "2", "--dist", "loadfile"]
     words = [*PYTEST, "-m", PLAYED, *NO_CACHE, *(COVERED if options.long else [])]
-    command = [str(python), *words, *options.pytest_args]
+    command = [str(python), *words, *spread, *options.pytest_args]
     coverage = {"COVERAGE_FILE": str(ROOT / PLAYED_COVERAGE)}
     return Check("sessions in real time", command, more_env=coverage)
 
 
 def clocked_tests(python: Path, options: argparse.Namespace) -> list[bool]:
-    """Run what watches a clock, one by one, and beside it what waits for minutes."""
+    """Run what watches a clock, one by one; beside it what waits, and what is heavy."""
     waiting, covered = [played_tests(python, options)], []
     if options.long:
         long = [*PYTEST, "-m", LONG_BESIDE, *NO_CACHE]
         waiting.append(Check("long tests", [str(python), *long]))
         covered = [*COVERED, "--cov-append"]
-    beside = Beside(waiting)
+    beside = [Beside(waiting), Beside([heavy_tests(python, options)])]
     words = [*PYTEST, "-m", CLOCKED, *covered, *options.pytest_args]
     title = "tests with sockets, windows and child processes"
     good = Check(title, [str(python), *words]).run()
-    return [good, *beside.finish()]
+    return [good, *(result for each in beside for result in each.finish())]
 
 
 def long_alone(python: Path) -> list[bool]:
     """Run the long tests that bear nothing beside them; then tell the coverage."""
     coverage = [str(python), "-m", "coverage"]
-    combine = [*coverage, "combine", "--append", PLAYED_COVERAGE]
+    parts = [
+        name for name in (PLAYED_COVERAGE, HEAVY_COVERAGE) if (ROOT / name).exists()
+    ]
+    combine = [*coverage, "combine", "--append", *parts]
     good = [Check("long tests, alone", [str(python), *PYTEST, "-m", LONG_ALONE]).run()]
-    if (ROOT / PLAYED_COVERAGE).exists():  # not where -k left none of them
-        good.append(Check("coverage of both", combine).run())
+    if parts:  # not where -k left none of them
+        good.append(Check("coverage of all", combine).run())
     return [*good, Check("coverage", [*coverage, "report", "--skip-covered"]).run()]
 
 

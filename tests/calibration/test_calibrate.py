@@ -32,6 +32,7 @@ from rtbold.errors import BundleError, RtboldError
 from rtbold.messages import StreamDescription
 from rtbold.models.published.checkpoints import read_checkpoint
 
+pytestmark = pytest.mark.heavy
 ROIS = ("Cuneus", "Putamen", "Heschl's gyrus")
 NOW = datetime.datetime(2026, 11, 23, 12, 0, tzinfo=datetime.UTC)
 STREAM = StreamDescription(name="s", type="EEG", rate_hz=200, channels=(),

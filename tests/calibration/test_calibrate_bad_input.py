@@ -12,6 +12,7 @@ pytest.importorskip("torch")
 from rtbold.calibration import predictions
 from rtbold.cli import main
 
+pytestmark = pytest.mark.heavy
 TR_S = 2.1
 
 

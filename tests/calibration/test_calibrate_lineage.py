@@ -18,6 +18,7 @@ from rtbold.calibration.train.dataset import as_recording, conditioned
 from rtbold.cli import calibrate as calibrate_fit, calibrate_live
 from rtbold.errors import ConfigError
 
+pytestmark = pytest.mark.heavy
 ROIS = ("Cuneus", "Putamen")
 
 

@@ -30,6 +30,7 @@ from rtbold.errors import ConfigError
 from rtbold.sim.settings import TwinSettings
 from rtbold.sim.twin import simulate, write_session
 
+pytestmark = pytest.mark.heavy
 TR_S = 2.0
 RATE_HZ = 100.0
 N_VOLUMES = 120

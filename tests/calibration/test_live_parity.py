@@ -14,6 +14,7 @@ from rtbold.sim.settings import TwinSettings
 from rtbold.sim.twin import simulate
 from rtbold.window.schedule import ScheduleSettings
 
+pytestmark = pytest.mark.heavy
 SECONDS = 60.0
 
 

@@ -41,14 +41,12 @@ def test_every_test_is_run_once(command, long, monkeypatch):
     if long:
         command.long_alone(python)
     tests = [check for check in ran if "pytest" in check.command]
-    assert len(tests) == (5 if long else 3)
+    assert len(tests) == (6 if long else 4)
     for n in range(len(KINDS) + 1):
         for marks in itertools.combinations(KINDS, n):
             if "alone" in marks and not {"long", "integration"} <= set(marks):
                 continue  # `alone` says how a long test with sockets is run
             left_out = "long" in marks and not long
-            if "long" in marks and not {"integration", "realtime"} & set(marks):
-                continue  # a long unit test: with the unit tests
             assert sum(chosen(check, marks) for check in tests) == (not left_out), marks
 
 
