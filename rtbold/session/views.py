@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from msgspec import UNSET, UnsetType
 
-from rtbold.acquire import Acquisition, OpenFeed
+from rtbold.acquire import Acquisition, InletStatus, OpenFeed
 from rtbold.bundle import Card
 from rtbold.condition import (
     SPAN_S,
@@ -200,7 +200,7 @@ class Watch:
         self._truth = truth
         self._commands = commands
         self._logged_truth = ""
-        self._last_states: tuple[object, ...] = ()
+        self._said: dict[str, object] = {}  # of each state and problem, the last
         self._logged_uncertainty_s: float | None = None
         self._marker_uid = ""
         self._logged_senders = ""
@@ -225,20 +225,28 @@ class Watch:
         self._look_at_losses()
         self._look_at_senders()
         self._look_at_refusals()
-        told = [(inlet.state, inlet.problem) for inlet in (eeg, marker) if inlet]
-        states = (*told, problem, engine)
-        if states == self._last_states:
-            return
-        self._last_states = states
-        level = "error" if eeg.problem else "info"
-        self._say(level, f"EEG stream {eeg.state}. {eeg.problem or ''}".strip())
+        self._say_state("EEG stream", eeg)
         if marker is not None:
-            text = f"trigger stream {marker.state}. {marker.problem or ''}"
-            self._say("error" if marker.problem else "info", text.strip())
+            self._say_state("trigger stream", marker)
+        self._say_problem("RECORDING", problem)
+        self._say_problem("ENGINE", engine)
+
+    def _say_state(self, what: str, inlet: InletStatus) -> None:
+        """Say the state of an inlet, where it is another than was said last."""
+        if self._said.get(what) != (state := (inlet.state, inlet.problem)):
+            self._said[what] = state
+            text = f"{what} {inlet.state}. {inlet.problem or ''}"
+            self._say("error" if inlet.problem else "info", text.strip())
+
+    def _say_problem(self, what: str, problem: str) -> None:
+        """Say a problem that is new, and that it is over."""
+        if self._said.get(what, "") == problem:
+            return
+        self._said[what] = problem
         if problem:
-            self._say("error", f"RECORDING: {problem}")
-        if engine:
-            self._say("error", f"ENGINE: {engine}")
+            self._say("error", f"{what}: {problem}")
+        else:
+            self._say("info", f"{what}: all is well again")
 
     def _look_at_senders(self) -> None:
         """Say that another sender is read in place of the first one, or no longer."""

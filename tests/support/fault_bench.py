@@ -252,7 +252,7 @@ class Bench:
             pass
 
 
-def check_invariants(bench):
+def check_invariants(bench, dead_after_s=DEAD_AFTER_S):
     """Hold what must hold in every session, whatever it meets."""
     volumes = bench.volumes()
     for message in volumes:
@@ -267,7 +267,7 @@ def check_invariants(bench):
         if message["status"] not in USABLE:
             assert message["value"] is None
     beats_s = [m.t_received_s for m in bench.listener.received("hb")]
-    assert np.diff(beats_s).max() < DEAD_AFTER_S
+    assert np.diff(beats_s).max() < dead_after_s
 
 
 def wrong_ok(bench, messages=None):

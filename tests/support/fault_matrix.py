@@ -71,7 +71,7 @@ def row(bench, seen):
         words.insert(0, "NO EEG")
     said = [w.split(";")[0].replace("|", "/") for w in words]
     same = "-"
-    if bench.record:
+    if bench.record and bench.compared:
         published, again = bench.compared
         same = "same" if published == again else "differs"
     errors = f"{number(seen.worst('ok'), 3)}; {number(seen.worst('degraded'), 3)}"

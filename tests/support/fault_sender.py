@@ -177,16 +177,20 @@ class Sender:
     rate_hz : by which samples are really taken; the stream says 250.
     before_s : of EEG that was taken before now, and is held back by an injector.
     unit : of the stream; "" says nothing. Values follow it.
+    without, called : channels that are not sent; other names of some.
     """
 
     def __init__(
-        self, name, *, rate_hz=RATE_HZ, before_s=0.0, unit="uV", eeg=(), scale=1.0
-    ):
+        self, name, *, rate_hz=RATE_HZ, before_s=0.0, unit="uV", eeg=(), scale=1.0,
+        without=(), called=None,
+    ):  # fmt: skip
         samples_uv([0.0])  # made before anybody waits
         self.name, self.unit, self.scale = name, unit, scale
         self.eeg, self.triggers = list(eeg), []
         self.lock = threading.Lock()
         self._rate_hz = rate_hz
+        self._columns = [n for n, c in enumerate(CHANNELS) if c not in without]
+        self._called = called or {}
         self._stop = threading.Event()
         self.open_eeg()
         self._markers = open_marker_outlet(f"{name}-markers", simulated=True)
@@ -197,13 +201,14 @@ class Sender:
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
 
-    def open_eeg(self, *, rate_hz=RATE_HZ, order=1, channels=CHANNELS, **more):
+    def open_eeg(self, *, rate_hz=RATE_HZ, order=1, **more):
         """Open the outlet; a restarted program comes back with another source id."""
         self.nominal_hz = rate_hz
-        self._order = order
+        self._sent = self._columns[::order]
+        labels = [CHANNELS[n] for n in self._sent]
         settings = EegOutletSettings(
             f"{self.name}-eeg",
-            tuple(Channel(label, self.unit) for label in channels[::order]),
+            tuple(Channel(self._called.get(c, c), self.unit) for c in labels),
             rate_hz,
             simulated=True,
             **more,
@@ -253,7 +258,7 @@ class Sender:
     def _push(self, block):
         if self._eeg is None or not block.n:
             return
-        samples = np.ascontiguousarray(self.scale * block.data_uv[:, :: self._order])
+        samples = np.ascontiguousarray(self.scale * block.data_uv[:, self._sent])
         samples = samples.astype(np.float32)
         stamp = [block.stamp_s] * block.n if block.same_stamp else block.stamp_s
         self._eeg.push_block(samples, stamp)

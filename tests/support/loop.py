@@ -41,14 +41,14 @@ def environment():
 class Process:
     """A child whose words are kept; ended with the ``with`` block, politely first."""
 
-    def __init__(self, line):
+    def __init__(self, line, *, more_env=None):
         self._log = tempfile.TemporaryFile()
         self.process = subprocess.Popen(
             line,
             stdin=subprocess.DEVNULL,
             stdout=self._log,
             stderr=subprocess.STDOUT,
-            env=environment(),
+            env={**environment(), **(more_env or {})},
         )
 
     @property
@@ -90,8 +90,8 @@ class Process:
 class Rtbold(Process):
     """``rtbold ...`` as a child."""
 
-    def __init__(self, *arguments):
-        super().__init__(command(*arguments))
+    def __init__(self, *arguments, more_env=None):
+        super().__init__(command(*arguments), more_env=more_env)
 
 
 def twin(name, *, duration_s, **options):
@@ -103,14 +103,14 @@ def twin(name, *, duration_s, **options):
     )  # fmt: skip
 
 
-def session(bundle, name, ports, *, free_run=False, **options):
+def session(bundle, name, ports, *, free_run=False, more_env=None, **options):
     """Start ``rtbold run`` on the EEG of that name, locked to its triggers or free."""
     more = [part for key, value in options.items() for part in _option(key, value)]
     locked = ["--trigger-stream", f"{name}-markers", "--trigger", "R128"]
     return Rtbold(
         "run", "--model", bundle.path, "--stream", f"{name}-eeg", "--wait", PATIENCE_S,
         "--port", ports[0], "--control-port", ports[1],
-        *(["--tr", "2.1"] if free_run else locked), *more,
+        *(["--tr", "2.1"] if free_run else locked), *more, more_env=more_env,
     )  # fmt: skip
 
 

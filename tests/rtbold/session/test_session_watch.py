@@ -18,6 +18,7 @@ def parts():
             n_overflow=0,
         ),
         feed=SimpleNamespace(n_encode_errors=0, last_encode_error=None, n_refused=0),
+        recording=SimpleNamespace(problem=""),
         said=[],
     )
 
@@ -27,7 +28,7 @@ def watch(parts):
     made = Watch(
         parts.acquisition,
         rig.pipeline(),
-        None,
+        parts.recording,
         feed=parts.feed,
         say=lambda level, text: parts.said.append((level, text)),
         tell_clock=lambda ms: None,
@@ -85,3 +86,12 @@ def test_why_no_stream_is_taken_is_told_when_it_is_known(watch, parts):
     parts.acquisition.eeg = InletStatus(state="lost", problem="2 others, none is taken")
     assert said(watch, parts) == [("error", "EEG stream lost. 2 others, none is taken")]
     assert said(watch, parts) == []
+
+
+def test_a_problem_of_the_recording_says_nothing_of_the_streams(watch, parts):
+    parts.recording.problem = "events.jsonl: File too large"
+    expected = [("error", "RECORDING: events.jsonl: File too large")]
+    assert said(watch, parts) == expected
+    assert said(watch, parts) == []
+    parts.recording.problem = ""
+    assert said(watch, parts) == [("info", "RECORDING: all is well again")]
