@@ -42,6 +42,7 @@ from rtbold.publish import (
 DEFAULT_TR_S = 2.1  # until a message tells
 MOST_FINISHED = 20
 MOST_LOGGED = 100
+GIVE_WAY_BEFORE_S, GIVE_WAY_AFTER_S = 0.030, 0.005  # of a prediction; a frame is 33 ms
 MOST_EARLY = 8  # predictions kept while their ROIs' names are not known
 
 _KINDS: dict[type, str] = {
@@ -215,6 +216,18 @@ class DashboardState:
         if self.link is None or math.isinf(self.link.offset_s):
             return None
         return now_s - self.link.offset_s
+
+    def gives_way(self, now_s: float) -> bool:
+        """Return whether the session is about to publish a prediction.
+
+        Each comes a TR after the one before. It takes some milliseconds of a core, and
+        so does a frame; the prediction goes first.
+        """
+        lsl_s = self.lsl_now_s(now_s)
+        if lsl_s is None or self.fb is None or self.fb.next_due_lsl is None:
+            return False
+        ahead_s = self.fb.t_lsl + self.tr_s - lsl_s
+        return -GIVE_WAY_AFTER_S < ahead_s < GIVE_WAY_BEFORE_S
 
     def silent_s(self, now_s: float) -> float:
         """Return how long ago the last heartbeat was; infinite before the first."""

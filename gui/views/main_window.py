@@ -184,6 +184,7 @@ class Parts:
 
 
 FRAME_MS = 33
+MOST_LEFT_OUT = 2  # frames in a row, while a prediction is made
 TEXT_STEP = 1.1
 SUMMARY_EVERY_S = 5.0
 
@@ -212,7 +213,8 @@ class MainWindow(QMainWindow):
         self._connect()
         self._timer = QTimer(self)
         self._timer.setTimerType(Qt.TimerType.PreciseTimer)
-        self._timer.timeout.connect(self.tick)
+        self._timer.timeout.connect(self._on_timer)
+        self._n_left_out = 0  # frames in a row
         self._dress()
 
     @property
@@ -233,6 +235,16 @@ class MainWindow(QMainWindow):
         self.show()
         self.stack.setFocus()  # no button is one press of Space away
         self._timer.start(FRAME_MS)
+
+    def _on_timer(self) -> None:
+        """Draw a frame, unless a prediction is about to be made."""
+        if self._n_left_out < MOST_LEFT_OUT and self.state.gives_way(
+            self._parts.now_s()
+        ):
+            self._n_left_out += 1
+            return
+        self._n_left_out = 0
+        self.tick()
 
     def tick(self) -> None:
         """Take what has come and draw; a fault in one part stops no other."""

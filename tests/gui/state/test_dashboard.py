@@ -172,6 +172,18 @@ def test_the_age_is_of_the_eeg_and_grows(state, played):
     assert state.age_s(played.now_s + 1) == pytest.approx(1.1)
 
 
+def test_a_frame_gives_way_to_a_prediction_that_is_due(state, played):
+    assert not state.gives_way(played.now_s)
+    played.tick()
+    due_s = played.now_s + TR_S  # a TR after it was published, as the one before
+    offset_s = state.lsl_now_s(played.now_s) - state.fb.t_lsl
+    near = [state.gives_way(due_s - offset_s + by_s) for by_s in
+            (-0.5, -0.035, -0.025, 0.0, 0.004, 0.01, 0.5)]  # fmt: skip
+    assert near == [False, False, True, True, True, False, False]
+    state.disconnect()
+    assert not state.gives_way(due_s)
+
+
 def test_an_hour_with_64_channels_keeps_every_buffer_at_its_size(state):
     """Bodies of some seconds, again and again with other numbers."""
     played = Played(state, rois=roi_names(64), channels=channel_names(64))

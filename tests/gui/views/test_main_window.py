@@ -30,6 +30,22 @@ def test_only_the_page_that_is_seen_is_drawn(rig):
     assert [len(page.seen) for page in rig.pages] == [1, 0, 1]
 
 
+def test_a_frame_is_left_out_for_a_prediction_and_at_most_two(rig, monkeypatch):
+    seen = rig.pages[0].seen
+    due = {"now": True}
+    monkeypatch.setattr(
+        type(rig.window.state), "gives_way", lambda state, now_s: due["now"]
+    )
+    drawn = []
+    for _ in range(5):
+        rig.window._timer.timeout.emit()
+        drawn.append(len(seen))
+    assert drawn == [0, 0, 1, 1, 1]
+    due["now"] = False
+    rig.window._timer.timeout.emit()
+    assert len(seen) == 2
+
+
 def test_pages_change_by_button_and_by_key(qtbot, rig):
     press(qtbot, rig, "page_session")
     assert rig.window.stack.currentIndex() == SESSION
