@@ -30,11 +30,12 @@ from bench.processes import (
     unseen_dashboard,
 )
 from rtbold.client import Subscriber
+from rtbold.errors import RtboldError
 from rtbold.files import load_streams
 from rtbold.record import PUBLISHED_NAME, session_parts
 
 AT_ONCE = 2  # worlds beside each other; each kill waits most of its time
-HEARD_S = 90.0  # from a start to the first value, at most
+HEARD_S = 180.0  # from a start to the first value, at most
 BEFORE_S = 1.0  # what is older than so much may not be lost
 TOPICS = ("pred.roi", "pred.fb")
 TWIN_S = 3600.0
@@ -252,13 +253,13 @@ def missing(heard: set[Key], folder: Path) -> set[Key]:
 
 def last_sample_s(folder: Path) -> float:
     """Return the stamp of the last EEG sample that can be read."""
-    ends = [
-        float(stream.stamps_s[-1])
-        for part in session_parts(folder)
-        for stream in load_streams(part)[0]
-        if stream.description.type == "EEG" and len(stream.stamps_s)
-    ]
-    return max(ends, default=0.0)
+    last_s = 0.0
+    for part in session_parts(folder):
+        with suppress(RtboldError):  # one that had just been begun may be empty
+            for stream in load_streams(part)[0]:
+                if stream.description.type == "EEG" and len(stream.stamps_s):
+                    last_s = max(last_s, float(stream.stamps_s[-1]))
+    return last_s
 
 
 def figures(plan: KillsPlan, done: Sequence[Killed]) -> dict[str, object]:
