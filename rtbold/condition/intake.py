@@ -212,6 +212,10 @@ class Intake:
         """By how much the last window took longer than at the nominal rate."""
         return self._clock.drift_s(self._window_n)
 
+    def wander_s(self, source_first: int, source_end: int) -> float:
+        """Return by how much stamps and count move apart within a window."""
+        return self._clock.wander_s(source_first, source_end)
+
     def bad_between(
         self, source_first: int, source_end: int
     ) -> tuple[Mapping[str, frozenset[ChannelFlag]], Amplitude]:

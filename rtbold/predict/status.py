@@ -15,7 +15,7 @@ import numpy as np
 
 from rtbold.condition import LAG_TOLERANCE_S, Amplitude, ChannelFlag
 from rtbold.errors import ConfigError
-from rtbold.messages import INFORMING, BoldPrediction, Reason, Status, worst
+from rtbold.messages import INFORMING, WINDOW_S, BoldPrediction, Reason, Status, worst
 
 _ORDER: dict[Reason, int] = {reason: i for i, reason in enumerate(get_args(Reason))}
 Misfit = Literal["channels", "rate"]  # why the model cannot use the stream
@@ -94,6 +94,7 @@ class WindowFacts:
     stamp_step: bool  # a step of the stamps lies in the window
     drift_s: float  # SampleClock.drift_s over the window
     effective_rate_error: float  # effective / nominal - 1
+    wander_s: float  # by how much stamps and count move apart within the window
     short_gap: bool  # 50 to 100 ms are missing in it, not filled in
     repeated: bool  # old samples were sent again
     stream_age_s: float | None  # now - newest sample's time; None: no sample yet
@@ -233,7 +234,8 @@ def _timing(facts: WindowFacts, settings: QualitySettings) -> list[_Finding]:
         found.append(("invalid", "gap"))
     if facts.stamp_step:
         found.append(("degraded", "stamp_step"))
-    if abs(facts.effective_rate_error) > settings.max_rate_error:
+    wanders = facts.wander_s > settings.max_rate_error * WINDOW_S
+    if wanders or abs(facts.effective_rate_error) > settings.max_rate_error:
         found.append(("degraded", "rate"))
     return found
 
