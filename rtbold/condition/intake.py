@@ -216,6 +216,10 @@ class Intake:
         """Return by how much stamps and count move apart within a window."""
         return self._clock.wander_s(source_first, source_end)
 
+    def newest_off_s(self, source_end: int) -> float:
+        """Return by how much the stamps at a window's end are off the line."""
+        return self._clock.newest_off_s(source_end)
+
     def bad_between(
         self, source_first: int, source_end: int
     ) -> tuple[Mapping[str, frozenset[ChannelFlag]], Amplitude]:

@@ -30,6 +30,8 @@ from rtbold.messages import FloatArray
 
 POINTS_PER_S = 100.0  # of the history that is fitted
 LINE_MEMORY_S = 60.0  # how far back `drift_s` can look
+NEWEST_S = 0.25  # of stamps whose median is held against the line
+OFF_BY_CHANCE = 8.0  # standard deviations of single stamps
 SMALL_JUMPS_AFTER_S = 0.9  # of history: a stream's jitter must be known for them
 
 
@@ -102,6 +104,7 @@ class SampleClock:
         bucket_n = max(1, round(rate_hz / POINTS_PER_S))
         self._history = History(bucket_n, settings.window_n)
         self._levels = StampLevels(rate_hz)
+        self._scatter_s = np.inf  # of single stamps about the line; not known yet
         self._line = ClockModel(0, np.nan, 1 / rate_hz)
         self._lines: deque[tuple[int, float]] = deque(
             maxlen=round(LINE_MEMORY_S / settings.update_s)
@@ -179,6 +182,24 @@ class SampleClock:
         end = source_end - at - 1
         newest = self._history.between(end - self._settings.update_n, end)
         return self._levels.span_s(source_first - at, *newest)
+
+    def newest_off_s(self, source_end: int) -> float:
+        """Return by how much the newest stamps are off the line.
+
+        The line was fitted up to a second ago, to ten seconds: what changed since then
+        is not in it yet. 0: no more than single stamps of this stream are.
+
+        Parameters
+        ----------
+        source_end : of a window that ends near the newest sample.
+        """
+        end = source_end - (self._first_index or 0) - 1
+        n = max(round(NEWEST_S * self._settings.rate_hz), 2)
+        counts, stamps_s = self._history.between(end - n, end)
+        if not len(counts):
+            return 0.0
+        off_s = float(np.median(stamps_s - self._line.times_of(counts)))
+        return abs(off_s) if abs(off_s) > OFF_BY_CHANCE * self._scatter_s else 0.0
 
     def push(
         self, stamps_s: FloatArray, t_arrived_s: float, source_index: int
@@ -385,6 +406,7 @@ class SampleClock:
             line, residuals = fit_clock_model(counts, stamps_s, expected=line)
             self._line = line
             self._lines.append((self._n, line.t_s))
+            self._scatter_s = 1.4826 * float(np.median(np.abs(residuals)))
             spread_s = float(np.percentile(np.abs(residuals), 95))
             bound_s = max(settings.jump_min_s, settings.jump_p95_factor * spread_s)
             long = counts[-1] - counts[0] >= settings.update_n // 2

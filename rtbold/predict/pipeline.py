@@ -443,6 +443,7 @@ class Pipeline:
             drift_s=intake.drift_s,
             effective_rate_error=intake.rate_error,
             wander_s=intake.wander_s(*span),
+            newest_off_s=intake.newest_off_s(cut.source_end),
             short_gap=intake.short_gap_between(*span),
             repeated=cut.whole and intake.monitor.repeated_between(*span),
             stream_age_s=self._age_s(newest_s),

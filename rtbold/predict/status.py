@@ -33,6 +33,7 @@ class QualitySettings:
     max_bridged_share: float = 0.02  # of the window's samples
     max_drift_s: float = 0.1  # time lost sample by sample inside the window
     max_rate_error: float = 0.002  # of the nominal rate; above: degraded
+    max_newest_off_s: float = 0.012  # of the newest stamps; above: degraded
     max_stream_age_s: float = 3.0  # of the newest EEG sample when the TR is due
     max_stream_lead_s: float = 0.1  # of samples before their own time: wrong stamps
     max_trigger_age_s: float = 1.0  # of a trigger on arrival
@@ -47,6 +48,7 @@ class QualitySettings:
                 raise ConfigError(f"{name} is {share!r}, expected a share in [0, 1)")
         for name in (
             "max_drift_s",
+            "max_newest_off_s",
             "max_stream_age_s",
             "max_stream_lead_s",
             "max_trigger_age_s",
@@ -95,6 +97,7 @@ class WindowFacts:
     drift_s: float  # SampleClock.drift_s over the window
     effective_rate_error: float  # effective / nominal - 1
     wander_s: float  # by how much stamps and count move apart within the window
+    newest_off_s: float  # by how much the stamps at its end are off the clock's line
     short_gap: bool  # 50 to 100 ms are missing in it, not filled in
     repeated: bool  # old samples were sent again
     stream_age_s: float | None  # now - newest sample's time; None: no sample yet
@@ -234,10 +237,22 @@ def _timing(facts: WindowFacts, settings: QualitySettings) -> list[_Finding]:
         found.append(("invalid", "gap"))
     if facts.stamp_step:
         found.append(("degraded", "stamp_step"))
-    wanders = facts.wander_s > settings.max_rate_error * WINDOW_S
-    if wanders or abs(facts.effective_rate_error) > settings.max_rate_error:
+    if _off_rate(facts, settings):
         found.append(("degraded", "rate"))
     return found
+
+
+def _off_rate(facts: WindowFacts, settings: QualitySettings) -> bool:
+    """Whether the rate is another one: of the newest seconds, within the window, now.
+
+    The first is a line through ten seconds. It needs some of them to see a loss that
+    has begun, and forgets one sooner than the window does.
+    """
+    return (
+        abs(facts.effective_rate_error) > settings.max_rate_error
+        or facts.wander_s > settings.max_rate_error * WINDOW_S
+        or facts.newest_off_s > settings.max_newest_off_s
+    )
 
 
 def _arrivals(facts: WindowFacts, settings: QualitySettings) -> list[_Finding]:
