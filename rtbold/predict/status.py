@@ -15,7 +15,7 @@ import numpy as np
 
 from rtbold.condition import LAG_TOLERANCE_S, Amplitude, ChannelFlag
 from rtbold.errors import ConfigError
-from rtbold.messages import INFORMING, WINDOW_S, BoldPrediction, Reason, Status, worst
+from rtbold.messages import INFORMING, BoldPrediction, Reason, Status, worst
 
 _ORDER: dict[Reason, int] = {reason: i for i, reason in enumerate(get_args(Reason))}
 Misfit = Literal["channels", "rate"]  # why the model cannot use the stream
@@ -33,6 +33,7 @@ class QualitySettings:
     max_bridged_share: float = 0.02  # of the window's samples
     max_drift_s: float = 0.1  # time lost sample by sample inside the window
     max_rate_error: float = 0.002  # of the nominal rate; above: degraded
+    max_wander_s: float = 0.02  # of stamps against count in a window; above: degraded
     max_newest_off_s: float = 0.012  # of the newest stamps; above: degraded
     max_stream_age_s: float = 3.0  # of the newest EEG sample when the TR is due
     max_stream_lead_s: float = 0.1  # of samples before their own time: wrong stamps
@@ -48,6 +49,7 @@ class QualitySettings:
                 raise ConfigError(f"{name} is {share!r}, expected a share in [0, 1)")
         for name in (
             "max_drift_s",
+            "max_wander_s",
             "max_newest_off_s",
             "max_stream_age_s",
             "max_stream_lead_s",
@@ -105,6 +107,7 @@ class WindowFacts:
     lag_change_s: float  # LagWatch.change_s; positive: arrivals became later
     tr_s: float  # of the session
     trigger_age_s: float | None  # arrival - stamp of the last trigger, if any
+    without_triggers: bool  # more volumes in a row than may be bridged had none in time
 
     # Channels, by the model's names
     n_model_channels: int
@@ -229,6 +232,8 @@ def _timing(facts: WindowFacts, settings: QualitySettings) -> list[_Finding]:
     found += _arrivals(facts, settings)
     if (facts.trigger_age_s or 0.0) > settings.max_trigger_age_s:
         found.append(("invalid", "late"))
+    elif facts.without_triggers:
+        found.append(("degraded", "late"))
     if facts.bridged_share > settings.max_bridged_share:
         found += [("invalid", "gap"), ("invalid", "bridged")]
     elif facts.bridged_share > 0 or facts.short_gap:
@@ -250,7 +255,7 @@ def _off_rate(facts: WindowFacts, settings: QualitySettings) -> bool:
     """
     return (
         abs(facts.effective_rate_error) > settings.max_rate_error
-        or facts.wander_s > settings.max_rate_error * WINDOW_S
+        or facts.wander_s > settings.max_wander_s
         or facts.newest_off_s > settings.max_newest_off_s
     )
 
