@@ -54,7 +54,7 @@ def answers(injector, *, lasts_s, seconds, tr_s=0.35, trigger_late_s=None, **car
     )
     pipe = Pipeline(tiny_card(**card), known_model, settings)
     late_s = trigger_late_s or (lambda _: 0.01)
-    onsets = [T0_S + 1.0025 + k * tr_s for k in range(round((seconds - 2) / tr_s))]
+    onsets = [T0_S + 1.0025 + k * tr_s for k in range(int((seconds - 1.2) / tr_s))]
     events = [
         *((e.t_arrived_s, e) for e in chunks(injector, lasts_s=lasts_s, seconds=seconds)),
         *((t + late_s(t - T0_S), Marker("R128", t, t + late_s(t - T0_S))) for t in onsets),
