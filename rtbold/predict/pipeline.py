@@ -23,6 +23,7 @@ from rtbold.condition import (
 )
 from rtbold.errors import EngineError, RateMismatch, StreamMismatch
 from rtbold.messages import (
+    MODEL_RATE_HZ,
     WINDOW_S,
     BoldPrediction,
     ClockOffset,
@@ -449,6 +450,8 @@ class Pipeline:
             warmed_up=self._warmed_up,
             had_usable=self._had_usable,
             gap=cut.before_start and self.counters.n_segments > 1,
+            restarted=self.counters.n_segments > 1,
+            begins_s=cut.first_200hz / MODEL_RATE_HZ,
             bridged_share=cut.bridged_share,
             stamp_step=cut.stepped,
             drift_s=intake.drift_s,

@@ -31,6 +31,7 @@ class QualitySettings:
 
     max_interpolated_share: float = 0.25  # of the model's channels
     max_bridged_share: float = 0.02  # of the window's samples
+    filters_begin_s: float = 0.2  # what filters make of their start moves a value
     max_drift_s: float = 0.1  # time lost sample by sample inside the window
     max_rate_error: float = 0.002  # of the nominal rate; above: degraded
     max_wander_s: float = 0.02  # of stamps against count in a window; above: degraded
@@ -48,6 +49,7 @@ class QualitySettings:
             if not 0 <= (share := getattr(self, name)) < 1:
                 raise ConfigError(f"{name} is {share!r}, expected a share in [0, 1)")
         for name in (
+            "filters_begin_s",
             "max_drift_s",
             "max_wander_s",
             "max_newest_off_s",
@@ -94,6 +96,8 @@ class WindowFacts:
 
     # Time
     gap: bool  # a gap that was not bridged touches the window
+    restarted: bool  # the filters have started more than once
+    begins_s: float  # its first sample, after the filters started
     bridged_share: float  # of the window's samples
     stamp_step: bool  # a step of the stamps lies in the window
     drift_s: float  # SampleClock.drift_s over the window
@@ -205,7 +209,7 @@ def _absence(facts: NoWindow) -> list[_Finding]:
 
 def _findings(facts: WindowFacts, settings: QualitySettings) -> list[_Finding]:
     return [
-        *_completeness(facts),
+        *_completeness(facts, settings),
         *_timing(facts, settings),
         *_channels(facts, settings),
         *_amplitude(facts),
@@ -213,10 +217,13 @@ def _findings(facts: WindowFacts, settings: QualitySettings) -> list[_Finding]:
     ]
 
 
-def _completeness(facts: WindowFacts) -> list[_Finding]:
+def _completeness(facts: WindowFacts, settings: QualitySettings) -> list[_Finding]:
     """Whether there is a window; a gap later on is no second warm-up."""
     if facts.full and facts.settled:
-        return [("invalid", "gap")] if facts.gap else []
+        if facts.gap:
+            return [("invalid", "gap")]
+        fresh = facts.begins_s < settings.filters_begin_s
+        return [("degraded", "gap" if facts.restarted else "warmup")] if fresh else []
     if not facts.warmed_up:
         return [("warmup", "warmup")]
     return [("invalid", "gap" if facts.gap else "no_data")]

@@ -9,7 +9,7 @@ from functools import lru_cache
 import numpy as np
 import pytest
 from bundles import CHANNELS, tiny_card
-from fault_sender import CHUNK_S, RATE_HZ, Block, added, channel, one_lost_in
+from fault_sender import CHUNK_S, RATE_HZ, Block, added, channel, lost, one_lost_in
 from known_eeg import FLOOR_UV2, WEIGHTS, error_sd, samples_uv, windows_uv
 from pipeline_rig import stream
 
@@ -92,6 +92,14 @@ def test_no_window_with_lost_samples_is_ok_and_off(every):
     # and as long as they are in the window, not only in the newest ten seconds
     lost_s = {since_s for since_s, p, _ in found if 12.0 < since_s < 20.0 if p.status == "ok"}
     assert not lost_s
+    assert found[-1][1].status == "ok"
+
+
+def test_no_window_that_begins_with_the_filters_is_ok_and_off():
+    found = answers(lost, lasts_s=4.0, seconds=BEGUN_S + 22.0, tr_s=0.11)
+    assert wrong_ok(found) == []
+    again = next(p for _, p, _ in found if p.usable and p.t_end_s > T0_S + BEGUN_S + 1)
+    assert (again.status, again.reasons) == ("degraded", ("gap",))
     assert found[-1][1].status == "ok"
 
 
