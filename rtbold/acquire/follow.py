@@ -86,7 +86,7 @@ FORGET_S = 3.0  # a dead outlet is still announced for a while
 LOOK_EVERY_S = 0.2
 LOOK_BACK_EVERY_S = 1.0  # for the known sender, while another one is read
 RETRY_S = 0.5
-OTHER_SETTLE_S = 2.0  # another sender must be the only one for so long
+OTHER_SETTLE_S = 2.0  # the known sender has so long to answer before another is read
 
 
 class Finder:
@@ -108,6 +108,7 @@ class Finder:
         self._looked_s = 0.0
         self._seen_s = 0.0  # the outlet that is read: announced, or heard
         self._closed = False  # its connection
+        self._closed_s = 0.0  # when
         self._chosen = ("", 0.0)  # the uid to read next, and since when
         self._alive_s = order.known.alive_s if order.known else None
         self._problem = ""
@@ -179,8 +180,11 @@ class Finder:
             return stream
         if stream.uid != self._chosen[0]:  # the known one may answer later
             self._chosen = (stream.uid, now_s)
+        alone_s = now_s - self._chosen[1]
         settle_s = OTHER_SETTLE_S if choice.other else SETTLE_S
-        return stream if now_s - self._chosen[1] >= settle_s else None
+        if self._closed and now_s - self._closed_s >= OTHER_SETTLE_S:
+            settle_s = SETTLE_S  # the known one had its time to answer before
+        return stream if alone_s >= settle_s else None
 
     def remember(self, info: pylsl.StreamInfo, offset_s: float | None) -> None:
         """Keep to this stream from now on; tell the session which sender it is of.
@@ -228,7 +232,7 @@ class Finder:
     def lose(self, stream: FoundStream) -> None:
         """Note that its connection was closed."""
         self.bury(stream)
-        self._closed = True
+        self._closed, self._closed_s = True, self._clock()
         if self.known is not None and self.known.sender.uid == stream.uid:
             # A sender of markers may be silent and alive; of EEG, samples tell.
             self._alive_s = self._alive_s if self._is_regular else self._clock()

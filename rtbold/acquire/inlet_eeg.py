@@ -1,9 +1,11 @@
 """In the inlet process: pull EEG, convert it to microvolt, notice its loss."""
 
 import math
+from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from statistics import median
 from typing import Literal
 
 import numpy as np
@@ -27,7 +29,10 @@ from rtbold.messages import EegChunk, StreamChanged, StreamDescription
 BUFFER_S = 60  # held by liblsl while the session does not read
 PULL_S = 0.5  # longest chunk, as in a backlog
 WAIT_S = 0.1  # for a sample; what else the loop does must not wait longer
-STALL_S = 1.0
+STALL_S = 0.75  # of silence; senders push every 0.5 s at the slowest, as a rule
+LONGEST_STALL_S = 1.0  # where a sender's usual chunks come less often
+USUAL_TIMES = 1.5
+CHUNKS_KEPT = 9
 REOPEN_S = 2.5  # a half-open connection does not come back by itself in time
 _DTYPES = {"float32": "f4", "double64": "f8", "int64": "i8", "int32": "i4",
            "int16": "i2", "int8": "i1"}  # fmt: skip
@@ -55,16 +60,26 @@ class Flow:
 
     def __init__(self, now_s: float) -> None:
         self._last_s = now_s
+        self._apart_s: deque[float] = deque(maxlen=CHUNKS_KEPT)
         self.stalled = False
+
+    @property
+    def _patience_s(self) -> float:
+        """Return how long a silence is none yet: by how the samples usually come."""
+        if not self._apart_s:
+            return STALL_S
+        usual_s = USUAL_TIMES * median(self._apart_s)
+        return min(max(STALL_S, usual_s), LONGEST_STALL_S)
 
     def step(self, now_s: float, n_samples: int) -> Literal["", "stalled", "reopen"]:
         """Return what to do after a pull at `now_s` that gave `n_samples`."""
         if n_samples:
+            self._apart_s.append(now_s - self._last_s)
             self._last_s = now_s
             self.stalled = False
             return ""
         silent_s = now_s - self._last_s
-        if not self.stalled and silent_s >= STALL_S:
+        if not self.stalled and silent_s >= self._patience_s:
             self.stalled = True
             return "stalled"
         return "reopen" if silent_s >= STALL_S + REOPEN_S else ""

@@ -1,5 +1,7 @@
 """From stamps to a line: which stamps to believe, and a robust fit through them."""
 
+import math
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
@@ -223,6 +225,12 @@ class History:
         self._counts, self._stamps = [counts], [stamps_s]
         return counts, stamps_s
 
+    def between(self, first: int, end: int) -> tuple[IntArray, FloatArray]:
+        """Return counts and stamps of the samples [first, end)."""
+        counts, stamps_s = np.concatenate(self._counts), np.concatenate(self._stamps)
+        kept = (counts >= first) & (counts < end)
+        return counts[kept], stamps_s[kept]
+
     def shift(self, count: int, seconds: float) -> None:
         """Move the stamps from `count` on by `seconds`."""
         for counts, stamps_s in zip(self._counts, self._stamps, strict=True):
@@ -232,6 +240,60 @@ class History:
         """Move the stamps before `count` by `seconds`."""
         for counts, stamps_s in zip(self._counts, self._stamps, strict=True):
             stamps_s[counts < count] += seconds
+
+
+LEVELS_KEPT = 64  # seconds of them: a window, and time to ask about it
+LEVELS_NEEDED = 6  # to know how much they vary by chance
+BY_CHANCE = 8.0  # standard deviations that the levels of a window span by chance
+
+
+class StampLevels:
+    """How far the stamps are from counting at the nominal rate, second by second.
+
+    A line that is fitted to ten seconds needs some of them to see samples lost one by
+    one, and forgets them ten seconds later; a window of 16 s holds them longer. The
+    level of a second is the median of stamp minus count at the nominal rate: samples
+    that were lost let it rise, for good. So the levels of a window's own seconds tell
+    what was lost in it, and no other second.
+
+    Parameters
+    ----------
+    rate_hz : nominal.
+    """
+
+    def __init__(self, rate_hz: float) -> None:
+        self._rate_hz = rate_hz
+        self._levels: deque[tuple[int, float]] = deque(maxlen=LEVELS_KEPT)
+
+    def clear(self) -> None:
+        """Forget all levels: after a gap no window holds a sample from before."""
+        self._levels.clear()
+
+    def add(self, end: int, counts: IntArray, stamps_s: FloatArray) -> None:
+        """Keep the level of the second that ends before count `end`."""
+        if len(counts):
+            self._levels.append((end, self._level_s(counts, stamps_s)))
+
+    def span_s(self, first: int, counts: IntArray, stamps_s: FloatArray) -> float:
+        """Return by how much the levels of a window differ; 0: no more than by chance.
+
+        Parameters
+        ----------
+        first : count of the window's first sample.
+        counts, stamps_s : of its newest second.
+        """
+        levels = [level_s for end, level_s in self._levels if end > first]
+        if len(levels) < LEVELS_NEEDED:
+            return 0.0
+        bends = np.diff(levels, n=2)  # what a steady loss adds is no bend
+        chance_s = 1.4826 * float(np.median(np.abs(bends))) / math.sqrt(6)
+        if len(counts):
+            levels.append(self._level_s(counts, stamps_s))
+        span_s = max(levels) - min(levels)
+        return span_s if span_s > BY_CHANCE * chance_s else 0.0
+
+    def _level_s(self, counts: IntArray, stamps_s: FloatArray) -> float:
+        return float(np.median(stamps_s - counts / self._rate_hz))
 
 
 # What arrival times tell: the kind of a jump, and the offset of a foreign clock.

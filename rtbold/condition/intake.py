@@ -18,6 +18,7 @@ from rtbold.condition.clock_model import Jump
 from rtbold.condition.conditioner import Conditioner, filter_delay_s
 from rtbold.condition.segment import Segment
 from rtbold.condition.spatial import SpatialMatrix, spatial_matrix, usable_channels
+from rtbold.condition.spectra import hum_at_end
 from rtbold.condition.timebase import SampleClock, SampleClockSettings
 from rtbold.electrodes import canonical
 from rtbold.messages import (
@@ -212,17 +213,36 @@ class Intake:
         """By how much the last window took longer than at the nominal rate."""
         return self._clock.drift_s(self._window_n)
 
+    def wander_s(self, source_first: int, source_end: int) -> float:
+        """Return by how much stamps and count move apart within a window."""
+        return self._clock.wander_s(source_first, source_end)
+
+    def newest_off_s(self, source_end: int) -> float:
+        """Return by how much the stamps at a window's end are off the line."""
+        return self._clock.newest_off_s(source_end)
+
     def bad_between(
-        self, source_first: int, source_end: int
+        self,
+        source_first: int,
+        source_end: int,
+        window_uv: Float32Array | None = None,
     ) -> tuple[Mapping[str, frozenset[ChannelFlag]], Amplitude]:
         """Return the bad channels of a window, by canonical name, and the amplitude.
 
         What a bad stretch leaves in the high-pass outlasts the stretch itself, so the
         time that the filters take to settle counts too.
+
+        Parameters
+        ----------
+        window_uv : its conditioned samples: they show hum that has only just begun.
         """
         first = max(source_first - round(self._settle_n), self.monitor.oldest_index)
         found = self.monitor.bad_between(first, source_end)
         by_name = {canonical(label): flags for label, flags in found.items()}
+        if window_uv is not None:
+            for row in np.flatnonzero(hum_at_end(window_uv)):
+                name = self.fit.labels[row]
+                by_name[name] = by_name.get(name, frozenset()) | {"line_noise"}
         bad = {name: by_name[name] for name in self.fit.labels if name in by_name}
         return bad, self.monitor.amplitude_between(first, source_end)
 

@@ -9,6 +9,7 @@ from typing import Final
 
 import numpy as np
 
+from rtbold.condition.block_statistics import BoolArray
 from rtbold.errors import ConfigError
 from rtbold.messages import MODEL_RATE_HZ, Float32Array, FloatArray
 
@@ -133,3 +134,46 @@ def _covariance(spectra: np.ndarray, hz: FloatArray) -> FloatArray:
     sums = np.einsum("csf,dsf->cd", part.real, part.real)
     sums += np.einsum("csf,dsf->cd", part.imag, part.imag)
     return np.asarray(sums / max(float(np.trace(sums)), POWER_FLOOR_UV2))
+
+
+# Mains hum that has only just begun: a second's spectrum does not see it yet.
+
+HUM_HZ: Final = (50.0, 60.0)
+HUM_TAILS: Final = ((10, 0.95), (20, 0.85), (50, 0.8), (100, 0.8), (150, 0.8))
+HUM_TIMES: Final = 3.0  # as large as the channel's bend before
+
+
+def hum_at_end(window_uv: Float32Array) -> BoolArray:
+    """Return which channels hum at the end of a window, (channels,).
+
+    A twentieth of a second of strong hum moves the power of 16 s, and is too short for a
+    spectrum. But it has a known frequency, and it dwarfs how much the EEG bends (the
+    second difference) elsewhere in the window. A blink hardly bends, a muscle's burst
+    or a pop of an electrode is no sine of the mains: `HUM_TAILS` says how many of the
+    newest samples one must explain, and which share of their bend.
+
+    Parameters
+    ----------
+    window_uv : (channels, samples) at 200 Hz.
+    """
+    bend = window_uv[:, 2:] - 2 * window_uv[:, 1:-1] + window_uv[:, :-2]
+    longest = HUM_TAILS[-1][0]
+    before = bend[:, :-longest]
+    usual_uv2 = np.einsum("ij,ij->i", before, before) / max(before.shape[1], 1)
+    newest = bend[:, -longest:].astype(np.float64)
+    hums = np.zeros(len(bend), dtype=bool)
+    for n, share in HUM_TAILS:
+        tail = newest[:, -n:]
+        power = np.einsum("ij,ij->i", tail, tail)
+        large = power > HUM_TIMES**2 * n * usual_uv2
+        for hz in HUM_HZ if large.any() else ():
+            hums |= large & (_explained(tail, hz) > share * power)
+    return hums
+
+
+def _explained(tail: FloatArray, hz: float) -> FloatArray:
+    """Return the power of each row that a sine of `hz` explains."""
+    turns = 2 * np.pi * hz / MODEL_RATE_HZ * np.arange(tail.shape[1])
+    sines = np.linalg.qr(np.stack([np.cos(turns), np.sin(turns)], axis=1))[0]
+    parts = (tail[:, :, None] * sines[None]).sum(axis=1)  # (channels, 2)
+    return np.asarray((parts**2).sum(axis=1))

@@ -21,6 +21,7 @@ from rtbold.condition.clock_model import (
     Run,
     SmallJumpKind,
     SmallJumps,
+    StampLevels,
     StampRuns,
     fit_clock_model,
 )
@@ -29,6 +30,8 @@ from rtbold.messages import FloatArray
 
 POINTS_PER_S = 100.0  # of the history that is fitted
 LINE_MEMORY_S = 60.0  # how far back `drift_s` can look
+NEWEST_S = 0.25  # of stamps whose median is held against the line
+OFF_BY_CHANCE = 8.0  # standard deviations of single stamps
 SMALL_JUMPS_AFTER_S = 0.9  # of history: a stream's jitter must be known for them
 
 
@@ -100,6 +103,8 @@ class SampleClock:
         self._runs = StampRuns(rate_hz, longest_n)
         bucket_n = max(1, round(rate_hz / POINTS_PER_S))
         self._history = History(bucket_n, settings.window_n)
+        self._levels = StampLevels(rate_hz)
+        self._scatter_s = np.inf  # of single stamps about the line; not known yet
         self._line = ClockModel(0, np.nan, 1 / rate_hz)
         self._lines: deque[tuple[int, float]] = deque(
             maxlen=round(LINE_MEMORY_S / settings.update_s)
@@ -160,6 +165,41 @@ class SampleClock:
         start = max(counts[0], counts[-1] - n_samples)
         nominal_s = (counts[-1] - start) / self._settings.rate_hz
         return float(times[-1] - np.interp(start, counts, times) - nominal_s)
+
+    def wander_s(self, source_first: int, source_end: int) -> float:
+        """Return by how much stamps and count move apart within a window.
+
+        Unlike `drift_s` it rests on the window's own samples alone: a loss is seen when
+        it has just begun, and for as long as a sample of it is in the window. 0: no
+        more than this stream's stamps vary by chance.
+
+        Parameters
+        ----------
+        source_first, source_end : of a window that ends near the newest sample.
+        """
+        at = self._first_index or 0
+        # The stamp of the newest sample is believed once the next one is seen
+        end = source_end - at - 1
+        newest = self._history.between(end - self._settings.update_n, end)
+        return self._levels.span_s(source_first - at, *newest)
+
+    def newest_off_s(self, source_end: int) -> float:
+        """Return by how much the newest stamps are off the line.
+
+        The line was fitted up to a second ago, to ten seconds: what changed since then
+        is not in it yet. 0: no more than single stamps of this stream are.
+
+        Parameters
+        ----------
+        source_end : of a window that ends near the newest sample.
+        """
+        end = source_end - (self._first_index or 0) - 1
+        n = max(round(NEWEST_S * self._settings.rate_hz), 2)
+        counts, stamps_s = self._history.between(end - n, end)
+        if not len(counts):
+            return 0.0
+        off_s = float(np.median(stamps_s - self._line.times_of(counts)))
+        return abs(off_s) if abs(off_s) > OFF_BY_CHANCE * self._scatter_s else 0.0
 
     def push(
         self, stamps_s: FloatArray, t_arrived_s: float, source_index: int
@@ -346,6 +386,7 @@ class SampleClock:
         self._level_since = count
         self._step_since = None
         self._history.clear()
+        self._levels.clear()
         self._lines.clear()
         self._small.clear()
         self._small.bound_s = np.inf
@@ -356,6 +397,8 @@ class SampleClock:
         self._refine_step()
         self._follow_small()
         counts, stamps_s = self._history.before(self._n)
+        newest = counts >= self._n - settings.update_n
+        self._levels.add(self._n, counts[newest], stamps_s[newest])
         if len(counts) >= 3:
             line = ClockModel(
                 self._n, self._line.time_of(self._n), 1 / settings.rate_hz
@@ -363,6 +406,7 @@ class SampleClock:
             line, residuals = fit_clock_model(counts, stamps_s, expected=line)
             self._line = line
             self._lines.append((self._n, line.t_s))
+            self._scatter_s = 1.4826 * float(np.median(np.abs(residuals)))
             spread_s = float(np.percentile(np.abs(residuals), 95))
             bound_s = max(settings.jump_min_s, settings.jump_p95_factor * spread_s)
             long = counts[-1] - counts[0] >= settings.update_n // 2

@@ -6,6 +6,7 @@ which 1 is the 99.5 % quantile of calibration windows. A narrow-band line beyond
 limit counts likewise. Pure; lives in the pipeline, so that a replay finds the same.
 """
 
+import math
 from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -33,6 +34,9 @@ class OodSettings:
     sustained_s: float = 60.0  # looked back on
     sustained_share: float = 0.8  # of its windows beyond the limit: long unlike
     recovered_share: float = 0.5  # fewer: no longer
+    # After a window beyond the limit: what made it so may still be in the next ones,
+    # too little of it to be seen. 0: as in sessions that were recorded before.
+    held_s: float = 0.0
     # None: not looked for, as in sessions that were recorded before lines were.
     lines: LineSettings | None = None
 
@@ -48,6 +52,8 @@ class OodSettings:
                 f"shares are {self.recovered_share!r} and {self.sustained_share!r}, "
                 "expected 0 < recovered_share <= sustained_share <= 1"
             )
+        if not 0 <= self.held_s < math.inf:
+            raise ConfigError(f"held_s is {self.held_s!r}, expected seconds from 0 up")
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,6 +182,8 @@ class OodMonitor:
             )
         n = max(round(self._settings.sustained_s / tr_s), 1)
         self._beyond: deque[bool] = deque(maxlen=n)
+        self._held_n = math.ceil(self._settings.held_s / tr_s)  # windows
+        self._n_since = self._held_n  # windows within the limit since one beyond it
         self._long_unlike = False
 
     def __call__(
@@ -203,9 +211,11 @@ class OodMonitor:
             value = max(value, self._lines(window_uv, left_out))
         self._beyond.append(value > 1)
         self._remember()
+        held = value <= 1 and self._n_since < self._held_n
+        self._n_since = self._n_since + 1 if value <= 1 else 0
         if self._long_unlike:
             return OodResult("long_unlike", value)
-        return OodResult("unlike" if value > 1 else None, value)
+        return OodResult("unlike" if value > 1 or held else None, value)
 
     def _remember(self) -> None:
         """Decide on the whole of the span: nothing is sustained before it is full."""

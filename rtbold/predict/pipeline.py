@@ -23,6 +23,7 @@ from rtbold.condition import (
 )
 from rtbold.errors import EngineError, RateMismatch, StreamMismatch
 from rtbold.messages import (
+    MODEL_RATE_HZ,
     WINDOW_S,
     BoldPrediction,
     ClockOffset,
@@ -61,6 +62,7 @@ from rtbold.window import (
 )
 
 OUTLETS_KNOWN = 16  # whose usual lag is kept, should they come back
+UNLIKE_HELD_S = 2.0  # of something else in a window may still look like before
 SAME_S = 1e-6  # two times that are this near are one
 Model = Callable[[Float32Array], Float32Array]  # (1, channels, 3200) -> (1, rois)
 
@@ -145,7 +147,7 @@ def stream_settings(
     return PipelineSettings(
         schedule=replace(schedule, wait_s=wait_s),
         intake=intake,
-        likeness=OodSettings(lines=LineSettings()),
+        likeness=OodSettings(lines=LineSettings(), held_s=UNLIKE_HELD_S),
         standing=standing,
     )
 
@@ -184,6 +186,7 @@ class Pipeline:
         self.engine_problem: EngineError | None = None  # of the last that failed
         self.interpolated: tuple[str, ...] = ()  # in the newest window
         self._trigger_age_s: float | None = None
+        self._without_trigger = 0  # volumes in a row whose trigger came too late
         self._warmed_up = False
         self._ood = OodMonitor(
             card.likeness,
@@ -383,7 +386,14 @@ class Pipeline:
         )
         return self._null(tick, status_of(facts))
 
+    def _count_extrapolated(self, tick: Tick) -> None:
+        """Count the volumes in a row that were due before their trigger came."""
+        free = self._settings.schedule.mode == "free_run"
+        locked = free or tick.trigger_locked
+        self._without_trigger = 0 if locked else self._without_trigger + 1
+
     def _predict(self, tick: Tick, cut: CutWindow, intake: Intake) -> BoldPrediction:
+        self._count_extrapolated(tick)
         facts, plan = self._facts(tick, cut, intake)
         known = status_of(facts, self._settings.quality)
         self._warmed_up |= facts.full and facts.settled
@@ -423,12 +433,14 @@ class Pipeline:
     ) -> tuple[WindowFacts, SpatialPlan]:
         """Return what is known of a window, and how the model's channels are made."""
         bad, amplitude = (
-            intake.bad_between(cut.source_first, cut.source_end)
+            intake.bad_between(cut.source_first, cut.source_end, cut.data_uv)
             if cut.whole
             else ({}, "unknown")
         )
         plan = intake.fit.spatial.matrix(frozenset(bad))
         newest_s = self.window.newest_s if self.window else None
+        bridged = self._settings.schedule.max_flywheel
+        from_triggers = tick.trigger_locked or self._without_trigger > bridged
         span = cut.source_first, cut.source_end
         # A sample was taken before the cleaning software stamped it.
         upstream_s = self._settings.intake.upstream_delay_s
@@ -438,17 +450,22 @@ class Pipeline:
             warmed_up=self._warmed_up,
             had_usable=self._had_usable,
             gap=cut.before_start and self.counters.n_segments > 1,
+            restarted=self.counters.n_segments > 1,
+            begins_s=cut.first_200hz / MODEL_RATE_HZ,
             bridged_share=cut.bridged_share,
             stamp_step=cut.stepped,
             drift_s=intake.drift_s,
             effective_rate_error=intake.rate_error,
+            wander_s=intake.wander_s(*span),
+            newest_off_s=intake.newest_off_s(cut.source_end),
             short_gap=intake.short_gap_between(*span),
             repeated=cut.whole and intake.monitor.repeated_between(*span),
             stream_age_s=self._age_s(newest_s),
             stream_lead_s=intake.lags.lead_s(cut.source_first) - upstream_s,
             lag_change_s=intake.lags.change_s(cut.source_first),
             tr_s=self.tr_s,
-            trigger_age_s=self._trigger_age_s if tick.trigger_locked else None,
+            trigger_age_s=self._trigger_age_s if from_triggers else None,
+            without_triggers=self._without_trigger > bridged,
             n_model_channels=len(self._card.channels),
             bad={n: bad[n] for n in self._card.channels if n in bad},
             missing=intake.fit.missing,

@@ -31,8 +31,11 @@ class QualitySettings:
 
     max_interpolated_share: float = 0.25  # of the model's channels
     max_bridged_share: float = 0.02  # of the window's samples
+    filters_begin_s: float = 0.2  # what filters make of their start moves a value
     max_drift_s: float = 0.1  # time lost sample by sample inside the window
     max_rate_error: float = 0.002  # of the nominal rate; above: degraded
+    max_wander_s: float = 0.02  # of stamps against count in a window; above: degraded
+    max_newest_off_s: float = 0.012  # of the newest stamps; above: degraded
     max_stream_age_s: float = 3.0  # of the newest EEG sample when the TR is due
     max_stream_lead_s: float = 0.1  # of samples before their own time: wrong stamps
     max_trigger_age_s: float = 1.0  # of a trigger on arrival
@@ -46,7 +49,10 @@ class QualitySettings:
             if not 0 <= (share := getattr(self, name)) < 1:
                 raise ConfigError(f"{name} is {share!r}, expected a share in [0, 1)")
         for name in (
+            "filters_begin_s",
             "max_drift_s",
+            "max_wander_s",
+            "max_newest_off_s",
             "max_stream_age_s",
             "max_stream_lead_s",
             "max_trigger_age_s",
@@ -90,10 +96,14 @@ class WindowFacts:
 
     # Time
     gap: bool  # a gap that was not bridged touches the window
+    restarted: bool  # the filters have started more than once
+    begins_s: float  # its first sample, after the filters started
     bridged_share: float  # of the window's samples
     stamp_step: bool  # a step of the stamps lies in the window
     drift_s: float  # SampleClock.drift_s over the window
     effective_rate_error: float  # effective / nominal - 1
+    wander_s: float  # by how much stamps and count move apart within the window
+    newest_off_s: float  # by how much the stamps at its end are off the clock's line
     short_gap: bool  # 50 to 100 ms are missing in it, not filled in
     repeated: bool  # old samples were sent again
     stream_age_s: float | None  # now - newest sample's time; None: no sample yet
@@ -101,6 +111,7 @@ class WindowFacts:
     lag_change_s: float  # LagWatch.change_s; positive: arrivals became later
     tr_s: float  # of the session
     trigger_age_s: float | None  # arrival - stamp of the last trigger, if any
+    without_triggers: bool  # more volumes in a row than may be bridged had none in time
 
     # Channels, by the model's names
     n_model_channels: int
@@ -198,7 +209,7 @@ def _absence(facts: NoWindow) -> list[_Finding]:
 
 def _findings(facts: WindowFacts, settings: QualitySettings) -> list[_Finding]:
     return [
-        *_completeness(facts),
+        *_completeness(facts, settings),
         *_timing(facts, settings),
         *_channels(facts, settings),
         *_amplitude(facts),
@@ -206,10 +217,13 @@ def _findings(facts: WindowFacts, settings: QualitySettings) -> list[_Finding]:
     ]
 
 
-def _completeness(facts: WindowFacts) -> list[_Finding]:
+def _completeness(facts: WindowFacts, settings: QualitySettings) -> list[_Finding]:
     """Whether there is a window; a gap later on is no second warm-up."""
     if facts.full and facts.settled:
-        return [("invalid", "gap")] if facts.gap else []
+        if facts.gap:
+            return [("invalid", "gap")]
+        fresh = facts.begins_s < settings.filters_begin_s
+        return [("degraded", "gap" if facts.restarted else "warmup")] if fresh else []
     if not facts.warmed_up:
         return [("warmup", "warmup")]
     return [("invalid", "gap" if facts.gap else "no_data")]
@@ -225,6 +239,8 @@ def _timing(facts: WindowFacts, settings: QualitySettings) -> list[_Finding]:
     found += _arrivals(facts, settings)
     if (facts.trigger_age_s or 0.0) > settings.max_trigger_age_s:
         found.append(("invalid", "late"))
+    elif facts.without_triggers:
+        found.append(("degraded", "late"))
     if facts.bridged_share > settings.max_bridged_share:
         found += [("invalid", "gap"), ("invalid", "bridged")]
     elif facts.bridged_share > 0 or facts.short_gap:
@@ -233,9 +249,22 @@ def _timing(facts: WindowFacts, settings: QualitySettings) -> list[_Finding]:
         found.append(("invalid", "gap"))
     if facts.stamp_step:
         found.append(("degraded", "stamp_step"))
-    if abs(facts.effective_rate_error) > settings.max_rate_error:
+    if _off_rate(facts, settings):
         found.append(("degraded", "rate"))
     return found
+
+
+def _off_rate(facts: WindowFacts, settings: QualitySettings) -> bool:
+    """Whether the rate is another one: of the newest seconds, within the window, now.
+
+    The first is a line through ten seconds. It needs some of them to see a loss that
+    has begun, and forgets one sooner than the window does.
+    """
+    return (
+        abs(facts.effective_rate_error) > settings.max_rate_error
+        or facts.wander_s > settings.max_wander_s
+        or facts.newest_off_s > settings.max_newest_off_s
+    )
 
 
 def _arrivals(facts: WindowFacts, settings: QualitySettings) -> list[_Finding]:

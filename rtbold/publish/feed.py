@@ -271,6 +271,7 @@ class Feed:
         self._outbox = Outbox(Stamp(session, now_lsl_s, now_unix_s))
         self._last_values = LastValueCache()
         self._beat = _Beat()
+        self._beats_now = False
         self._last_prediction_seq: int | None = None
         self._failure: Exception | None = None
         self._n_encode_errors = 0
@@ -345,14 +346,18 @@ class Feed:
     def set_state(
         self, state: SessionState, t_stream_s: float | None, *, n_refused: int = 0
     ) -> None:
-        """Say what heartbeats tell.
+        """Say what heartbeats tell; another state makes one at once.
 
         Parameters
         ----------
         t_stream_s : the newest sample's LSL time.
         n_refused : what was refused beside the feed, such as commands.
         """
+        changes = state != self._beat.state
         self._beat = _Beat(state, t_stream_s, n_refused)
+        if changes:  # told at once: half a second is long for a stall
+            self._beats_now = True
+            self._wake()
 
     def close(self, reason: str = "end") -> None:
         """Send what is queued and ``bye``, then close. A second call does nothing."""
@@ -394,6 +399,9 @@ class Feed:
         beat_due_s = self._now_s()
         while not self._outbox.closed:
             now_s = self._now_s()
+            if self._beats_now:
+                self._beats_now = False
+                self._outbox.put(self._heartbeat(now_s))
             if now_s >= beat_due_s:
                 self._outbox.put(self._heartbeat(now_s))
                 # absolute deadlines; after a stall no burst of heartbeats

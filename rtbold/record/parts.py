@@ -36,6 +36,7 @@ class Part:
     n_bytes: int = 0
     grown_at_s: float = 0.0
     flowed_at_s: float = -1e9  # when samples of one of its streams last came to us
+    left: bool = False  # by its regular streams: what is left fills no buffer soon
     ended: bool = False
     gone_at_s: float | None = None  # since when all its streams have another part
     retired_at_s: float | None = None  # asked to end for that
@@ -65,10 +66,16 @@ class Part:
         """Whether what its streams send now is certainly recorded."""
         if self.settled_at_s is None or now_s < self.settled_at_s:
             return False
-        return self.works and self.process.running and not self.silent(now_s)
+        sure = not self.left and not self.silent(now_s)
+        return self.works and self.process.running and sure
 
     def silent(self, now_s: float) -> bool:
-        """Whether its file does not grow though it should."""
+        """Whether its file does not grow though it should.
+
+        Markers alone stay in LabRecorder's buffer for longer than this would wait.
+        """
+        if self.left:
+            return False
         flows = now_s - self.flowed_at_s < 1.0
         limit_s = _SILENT_FLOWING_S if flows else SILENT_S
         return now_s - self.grown_at_s > limit_s
