@@ -74,7 +74,11 @@ def select_label(seen: Collection[str], wanted: str | None = None) -> str | None
     AmbiguousStream
         More than one label qualifies; rtbold never chooses.
     """
-    fits = sorted({s for s in seen if wanted is None or same_label(s, wanted)})
+    spelt: dict[str, str] = {}  # one label -> its first spelling
+    for label in sorted(seen):
+        if wanted is None or same_label(label, wanted):
+            spelt.setdefault(spelling(label if wanted is None else wanted), label)
+    fits = list(spelt.values())
     if len(fits) > 1:
         raise AmbiguousStream(
             f"{len(fits)} trigger labels were seen: {', '.join(map(repr, fits))}; "

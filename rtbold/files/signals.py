@@ -179,7 +179,7 @@ def check_pauses(path: Path, recording: Recording) -> tuple[str, ...]:
         if 0 < round(marker.t_s * recording.rate_hz, 3) <= last
     ]
     for pause in _PAUSES:
-        found = [m for m in within if pause.pattern.search(m.label.strip())]
+        found = [m for m in within if pause.pattern.search(_name(m))]
         if found:
             times_s = sorted({round(m.t_s, 3) for m in found})
             raise DataFileError(
@@ -191,6 +191,12 @@ def check_pauses(path: Path, recording: Recording) -> tuple[str, ...]:
     return _notes_on_markers(recording.markers)
 
 
+def _name(marker: RecordedMarker) -> str:
+    """Return a label without the group before it, as in ``Comment/boundary``."""
+    label = marker.label.strip().rstrip("/")
+    return label.rpartition("/")[2].strip()
+
+
 def _notes_on_markers(markers: Iterable[RecordedMarker]) -> tuple[str, ...]:
     notes = []
     perhaps = [m for m in markers if _MAY_BE_PAUSES.search(m.label)]
@@ -200,7 +206,7 @@ def _notes_on_markers(markers: Iterable[RecordedMarker]) -> tuple[str, ...]:
             f"{_some([round(m.t_s, 3) for m in perhaps])} s: if the recording was "
             "interrupted there, times after it are wrong"
         )
-    bad = [m for m in markers if _BAD.match(m.label) and m not in perhaps]
+    bad = [m for m in markers if _BAD.match(_name(m)) and m not in perhaps]
     if bad:
         notes.append(
             f"{len(bad)} stretches are marked {_some({m.label for m in bad})} in the "
