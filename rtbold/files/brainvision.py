@@ -260,7 +260,7 @@ def _marks(header: BrainVisionHeader, data: Path) -> tuple[list[Mark], tuple[str
         said = _missing(header, "markerfile", (".vmrk",))
         if _in_any_case(header.path.parent, header.path.stem + ".vmrk"):
             raise DataFileError(said)
-        return [], (f"no markers: {said}",)
+        return [], (f"no markers: {said.rstrip('.')}",)
     text = _text(path)
     marks = [
         (int(position), kind.strip(), label.replace("\\1", ","))

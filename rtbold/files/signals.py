@@ -31,7 +31,7 @@ def scaled(
     """Return the factors of a file's values, and its channels as they are then.
 
     Voltages come to microvolt, everything else keeps its values and its unit. Codes of
-    trigger channels are no voltage, whatever unit the file gives them.
+    trigger channels have no unit, whatever the file gives them.
 
     Parameters
     ----------
@@ -89,9 +89,7 @@ def _may_be_voltage(unit: str) -> bool:
 def _after(channel: Channel, factor: float | None) -> Channel:
     if factor is not None:
         return replace(channel, unit="uV")
-    if channel.kind == "trigger" and _voltage(channel.unit) is not None:
-        return replace(channel, unit="")
-    return channel
+    return replace(channel, unit="") if channel.kind == "trigger" else channel
 
 
 # Labels: an electrode is there once.

@@ -170,7 +170,7 @@ def test_the_bits_of_status_are_codes(tmp_path):
     path = write_edf(tmp_path / "rest.bdf", [*sines(), codes], bdf=True)
     recording = read_recording(path)
     unit, row = channel(recording, "Status")
-    assert unit == "Boolean"
+    assert unit == ""
     assert sorted(set(row.tolist())) == [0, 1, 255, 65535]
     assert recording.notes == ()
 
