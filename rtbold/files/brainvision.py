@@ -2,7 +2,7 @@
 
 import configparser
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PureWindowsPath
 
@@ -31,7 +31,7 @@ class BrainVisionHeader:
     @property
     def rate_hz(self) -> float:
         """Sampling rate."""
-        return 1e6 / float(self.common["samplinginterval"])
+        return 1e6 / _number(self.common["samplinginterval"])
 
     @property
     def vectorized(self) -> bool:
@@ -86,7 +86,7 @@ def _header(path: Path) -> BrainVisionHeader:
     fields = sections.get("channel infos", {})
     try:
         n_channels = int(common["numberofchannels"])
-        rate_known = float(common["samplinginterval"]) > 0
+        rate_known = _number(common["samplinginterval"]) > 0
         numbers = sorted(int(key.removeprefix("ch")) for key in fields)
     except (KeyError, ValueError) as error:
         raise DataFileError(
@@ -111,7 +111,11 @@ def _header(path: Path) -> BrainVisionHeader:
     )
 
 
-def _values(section: dict[str, str | None]) -> dict[str, str]:
+def _number(text: str) -> float:
+    return float(text.replace(",", "."))  # some programs write decimal commas
+
+
+def _values(section: Mapping[str, str | None]) -> dict[str, str]:
     return {key: (value or "").strip() for key, value in section.items()}
 
 
@@ -200,7 +204,10 @@ def _companion(header: BrainVisionHeader, key: str) -> Path | None:
     if not name:
         return None
     path = header.path.parent / name
-    return path if path.is_file() else _in_any_case(header.path.parent, name)
+    if path.is_file():
+        return path
+    # A path of the recording computer, or another case: the name is what counts
+    return _in_any_case(header.path.parent, PureWindowsPath(name).name)
 
 
 def _named(header: BrainVisionHeader, key: str) -> str:

@@ -288,7 +288,7 @@ def _physical(
         return (digital & _STATUS_BITS).astype(np.float64)
     (low, high), (d_low, d_high) = header.physical[index], header.digital[index]
     gain = (high - low) / (d_high - d_low)
-    return digital * gain + (low - d_low * gain)
+    return digital.astype(np.float64) * gain + (low - d_low * gain)
 
 
 def _begins_again(

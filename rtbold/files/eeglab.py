@@ -48,7 +48,7 @@ def read_eeglab(path: Path, options: ReadOptions) -> Recording:
 
 def _check_continuous(path: Path, eeg: Fields) -> None:
     n_epochs = _whole(eeg, "trials", 1)
-    if n_epochs != 1 or np.ndim(eeg.get("data")) > 2:
+    if n_epochs != 1 or np.ndim(eeg["data"]) > 2:
         raise DataFileError(
             f"{path.name} holds {n_epochs} epochs, expected a continuous recording, "
             "because samples are counted. Save the set before epoching."

@@ -3,7 +3,7 @@
 import csv
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -335,12 +335,9 @@ def in_range(
     return kept, (f"{n_out} markers lie outside of the recording; left out",)
 
 
-def _some(items: object) -> str:
+def _some(items: Iterable[object]) -> str:
     """Return a list or a mapping as text, of which the first few are named."""
-    if isinstance(items, dict):
-        first = dict(list(items.items())[:_MOST_NAMED])
-        more, text = len(items) - len(first), str(first)
-    else:
-        listed = list(items)  # type: ignore[call-overload]
-        more, text = len(listed) - _MOST_NAMED, str(listed[:_MOST_NAMED])
+    listed = list(items)
+    first, more = listed[:_MOST_NAMED], len(listed) - _MOST_NAMED
+    text = str({k: items[k] for k in first} if isinstance(items, Mapping) else first)
     return f"{text} and {more} more" if more > 0 else text

@@ -261,3 +261,24 @@ def test_a_damaged_header_is_called_that(tmp_path):
     path.write_text(text, encoding="utf-8")
     with pytest.raises(DataFileError, match="is damaged"):
         read_recording(path)
+
+
+def test_a_path_of_the_recording_computer_names_the_file_beside_the_header(tmp_path):
+    path = write_vhdr(
+        tmp_path,
+        data_file="D:\\eeg\\rest.eeg", marker_file="D:\\eeg\\rest.vmrk",
+        data_name="rest.eeg", marker_name="rest.vmrk",
+    )  # fmt: skip
+    recording = read_recording(path)
+    np.testing.assert_allclose(recording.data_uv, SINE_UV, atol=0.06)
+    assert recording.notes == ()
+
+
+@pytest.mark.parametrize("interval", ["3906.25", "3906,25"])
+def test_a_sampling_interval_may_have_decimals(tmp_path, interval):
+    path = write_vhdr(tmp_path)
+    text = path.read_text(encoding="utf-8").replace(
+        "Interval=4000", f"Interval={interval}"
+    )
+    path.write_text(text, encoding="utf-8")
+    assert read_recording(path).rate_hz == 256
