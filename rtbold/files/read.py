@@ -78,9 +78,12 @@ def _reader_for(path: Path) -> Reader:
     name = path.name.lower()
     suffix = ".fif.gz" if name.endswith(".fif.gz") else path.suffix.lower()
     if suffix in companions:
+        header = companions[suffix]
+        if path.suffix.isupper():
+            header = header.upper()
         raise DataFileError(
             f"{path.name} is only a part of a recording, expected its header. "
-            f"Give the file {path.stem}{companions[suffix]} beside it."
+            f"Give the file {path.stem}{header} beside it."
         )
     if suffix not in readers:
         raise DataFileError(

@@ -204,7 +204,11 @@ def _notes_on_markers(markers: Iterable[RecordedMarker]) -> tuple[str, ...]:
             f"{_some([round(m.t_s, 3) for m in perhaps])} s: if the recording was "
             "interrupted there, times after it are wrong"
         )
-    bad = [m for m in markers if _BAD.match(_name(m)) and m not in perhaps]
+    bad = [
+        m
+        for m in markers
+        if m not in perhaps and (_BAD.match(m.label) or _BAD.match(_name(m)))
+    ]
     if bad:
         notes.append(
             f"{len(bad)} stretches are marked {_some({m.label for m in bad})} in the "
