@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from rtbold.acquire import same_label
+from rtbold.acquire import same_label, spelling
 from rtbold.calibration.inputs.eeg import TimedMarker
 from rtbold.errors import AmbiguousStream, ConfigError, DataFileError
 from rtbold.messages import TR_TOLERANCE, FloatArray, Tick
@@ -48,6 +48,7 @@ def find_volume_marker(
     *,
     tr_s: float | None = None,
     choice: MarkerChoice | None = None,
+    notes: Sequence[str] = (),
 ) -> VolumeMarker:
     """Return the volume marker; rtbold asks where several qualify, and never chooses.
 
@@ -57,6 +58,7 @@ def find_volume_marker(
     Parameters
     ----------
     tr_s : None: unknown; then any regular label qualifies.
+    notes : on the file, which may say why there is no marker.
 
     Raises
     ------
@@ -70,10 +72,10 @@ def find_volume_marker(
         raise DataFileError(
             f"the EEG holds no markers{where}, expected one for each volume. Was the "
             "scanner's trigger recorded? If it is a channel, name it with "
-            "--trigger-channel."
+            "--trigger-channel." + "".join(f" Of the file: {note}." for note in notes)
         )
     if choice.label is not None:
-        fits = [g for g in groups if same_label(g.label, choice.label)]
+        fits = _joined([g for g in groups if same_label(g.label, choice.label)])
         return _only(fits, groups, wanted=repr(choice.label))
     interval_s = None if tr_s is None else tr_s / choice.every
     fits = [g for g in groups if _is_regular(g.times_s, interval_s)]
@@ -83,13 +85,28 @@ def find_volume_marker(
 
 def _groups(markers: Sequence[TimedMarker], stream: str | None) -> list[VolumeMarker]:
     times: dict[tuple[str, str], list[float]] = defaultdict(list)
+    spelt: dict[str, str] = {}  # one spelling -> as it is first written
     for marker in markers:
         if stream is None or marker.stream.strip("[]") == stream.strip("[]"):
-            times[marker.label, marker.stream].append(marker.t_s)
+            label = spelt.setdefault(spelling(marker.label), marker.label)
+            times[label, marker.stream].append(marker.t_s)
     return [
         VolumeMarker(label, source, np.array(sorted(t_s)), _interval_s(t_s))
         for (label, source), t_s in times.items()
     ]
+
+
+def _joined(groups: Sequence[VolumeMarker]) -> list[VolumeMarker]:
+    """Return one marker of each stream: all of them spell the label that is meant."""
+    streams: dict[str, list[VolumeMarker]] = defaultdict(list)
+    for group in groups:
+        streams[group.stream].append(group)
+    joined = []
+    for stream, same in streams.items():
+        times_s = sorted(np.concatenate([g.times_s for g in same]).tolist())
+        label, interval_s = same[0].label, _interval_s(times_s)
+        joined.append(VolumeMarker(label, stream, np.array(times_s), interval_s))
+    return joined
 
 
 def _interval_s(times_s: list[float]) -> float:

@@ -39,4 +39,5 @@ from .triggers import (
     marker_labels as marker_labels,
     same_label as same_label,
     select_label as select_label,
+    spelling as spelling,
 )

@@ -44,11 +44,21 @@ TriggerSource = TriggerChannel | TriggerStream
 def same_label(label: str, wanted: str) -> bool:
     """Whether two spellings name one marker: blanks and a group before ``/`` aside.
 
-    BrainVision writes ``R  1`` or ``Response/R  1`` for what others call ``R1``.
+    BrainVision writes ``R  1`` or ``Response/R  1`` for what others call ``R1``. Two
+    groups that differ are two markers: ``Stimulus/S  1`` and ``Response/S  1``.
     """
-    return _bare(label) == _bare(wanted) or _bare(label.rpartition("/")[2]) == _bare(
-        wanted
-    )
+    a, b = spelling(label), spelling(wanted)
+    return a == b or _ungrouped(label) == b or a == _ungrouped(wanted)
+
+
+def spelling(label: str) -> str:
+    """Return what all spellings of a label have in common: blanks, case aside."""
+    return "".join(label.split()).casefold()
+
+
+def _ungrouped(label: str) -> str | None:
+    _, group, name = label.rpartition("/")
+    return (spelling(name) or None) if group else None
 
 
 def select_label(seen: Collection[str], wanted: str | None = None) -> str | None:
@@ -64,7 +74,11 @@ def select_label(seen: Collection[str], wanted: str | None = None) -> str | None
     AmbiguousStream
         More than one label qualifies; rtbold never chooses.
     """
-    fits = sorted({s for s in seen if wanted is None or same_label(s, wanted)})
+    spelt: dict[str, str] = {}  # one label -> its first spelling
+    for label in sorted(seen):
+        if wanted is None or same_label(label, wanted):
+            spelt.setdefault(spelling(label if wanted is None else wanted), label)
+    fits = list(spelt.values())
     if len(fits) > 1:
         raise AmbiguousStream(
             f"{len(fits)} trigger labels were seen: {', '.join(map(repr, fits))}; "
@@ -159,10 +173,6 @@ def channel_markers(
         Marker(labelled(label, wanted), stamp, t_arrived_s, "channel")
         for label, stamp in edges
     ]
-
-
-def _bare(label: str) -> str:
-    return "".join(label.split()).casefold()
 
 
 # Which events of the acquisition the pipeline may see; decided before the event log.

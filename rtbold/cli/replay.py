@@ -156,6 +156,8 @@ def _foreign(
     from rtbold.session import stream_pipeline_settings
 
     recording = read_recording(file, stream=stream, unit=run.unit)
+    for text in recording.notes:
+        typer.echo(f"note: {text}", err=True)
     tr_s = run.tr_s or bundle.card.tr_s
     label = None
     if run.trigger is not None or run.tr_s is None:

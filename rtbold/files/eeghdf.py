@@ -5,7 +5,6 @@ from typing import Any
 
 import numpy as np
 
-from rtbold.acquire import factors_to_uv
 from rtbold.electrodes import channel_kind
 from rtbold.errors import DataFileError
 from rtbold.files.recording import (
@@ -13,9 +12,9 @@ from rtbold.files.recording import (
     RecordedMarker,
     Recording,
     check_declared_size,
-    in_microvolt,
     require,
 )
+from rtbold.files.signals import scaled
 from rtbold.messages import Channel, Float32Array
 
 H5Node = Any  # h5py carries no types
@@ -28,7 +27,7 @@ def read_eeghdf(path: Path, options: ReadOptions) -> Recording:
     try:
         with h5py.File(path, "r") as file:
             check_declared_size(path, _unpacked_bytes(file))
-            return _read(file, options)
+            return _read(path, file, options)
     except (OSError, KeyError, ValueError) as error:
         raise DataFileError(
             f"{path.name} cannot be read as eeghdf ({error}), expected an HDF5 file "
@@ -36,7 +35,7 @@ def read_eeghdf(path: Path, options: ReadOptions) -> Recording:
         ) from error
 
 
-def _read(file: H5Node, options: ReadOptions) -> Recording:
+def _read(path: Path, file: H5Node, options: ReadOptions) -> Recording:
     record = file[_GROUP]
     declared = tuple(
         Channel(_text(label), _text(unit).strip(), channel_kind(_text(label)))
@@ -44,10 +43,11 @@ def _read(file: H5Node, options: ReadOptions) -> Recording:
             record["signal_labels"][:], record["physical_dimensions"][:], strict=True
         )
     )
+    factors, channels = scaled(path, declared, options.unit)
     return Recording(
-        data_uv=_samples(record, factors_to_uv(declared, options.unit)),
+        data_uv=_samples(record, factors),
         rate_hz=_rate_hz(record),
-        channels=in_microvolt(declared, options.unit),
+        channels=channels,
         markers=_markers(record),
     )
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+from rtbold.acquire import same_label, spelling
 from rtbold.errors import AmbiguousStream, DataFileError
 from rtbold.files.recording import RecordedMarker, Recording
 from rtbold.messages import (
@@ -28,13 +29,13 @@ def recording_events(
 
     Parameters
     ----------
-    volume_label : which markers are volume triggers; None: none are.
+    volume_label : which markers are volume triggers, in any spelling; None: none are.
     reference : overrides what the file says.
     """
     triggers = [
         (marker_time_s(marker, recording), marker.label)
         for marker in recording.markers
-        if marker.label == volume_label
+        if volume_label is not None and same_label(marker.label, volume_label)
     ]
     return triggered_events(recording, triggers, reference=reference)
 
@@ -120,18 +121,22 @@ def find_volume_label(
 ) -> str:
     """Return the label of the volume markers: the one that was named, or is regular.
 
+    Spellings of one label are one, as live (`rtbold.acquire.same_label`).
+
     Raises
     ------
     DataFileError : the named label is not there, or none comes once per TR.
     AmbiguousStream : more than one does; rtbold asks and never chooses.
     """
     times_s: dict[str, list[float]] = defaultdict(list)
+    spelt: dict[str, str] = {}  # one spelling -> as it is first written
     for marker in recording.markers:
-        times_s[marker.label].append(marker.t_s)
+        label = spelt.setdefault(spelling(marker.label), marker.label)
+        times_s[label].append(marker.t_s)
     counts = ", ".join(f"{k!r} ({len(v)})" for k, v in times_s.items()) or "none"
     if wanted is not None:
-        if wanted in times_s:
-            return wanted
+        if fits := [label for label in times_s if same_label(label, wanted)]:
+            return wanted if len(fits) > 1 else fits[0]
         raise DataFileError(
             f"no marker is labelled {wanted!r}; the recording has {counts}. Give one "
             "of these with --trigger, or --tr to run free."

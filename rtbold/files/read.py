@@ -11,6 +11,7 @@ from rtbold.files.recording import (
     damage_told,
     says_simulated,
 )
+from rtbold.files.signals import bids_note, check_labels, check_pauses, with_holes
 
 Reader = Callable[[Path, ReadOptions], Recording]
 
@@ -45,6 +46,8 @@ def read_recording(
     with damage_told(path, "a recording"):
         recording = reader(path, ReadOptions(stream=stream, unit=unit))
         _check(path, recording)
+        if recording.stamps_s is None:  # an XDF's stamps tell its pauses
+            recording = _checked(path, recording)
     if says_simulated(path):
         return replace(recording, simulated=True)
     return recording
@@ -52,14 +55,11 @@ def read_recording(
 
 def _reader_for(path: Path) -> Reader:
     # Late imports: each reader pulls in only what its own format needs.
+    from rtbold.files.brainvision import read_brainvision
+    from rtbold.files.edf import read_bdf, read_edf
     from rtbold.files.eeghdf import read_eeghdf
-    from rtbold.files.mne_formats import (
-        read_bdf,
-        read_brainvision,
-        read_edf,
-        read_eeglab,
-        read_fif,
-    )
+    from rtbold.files.eeglab import read_eeglab
+    from rtbold.files.fif import read_fif
     from rtbold.files.xdf import read_xdf
 
     readers: dict[str, Reader] = {
@@ -78,9 +78,12 @@ def _reader_for(path: Path) -> Reader:
     name = path.name.lower()
     suffix = ".fif.gz" if name.endswith(".fif.gz") else path.suffix.lower()
     if suffix in companions:
+        header = companions[suffix]
+        if path.suffix.isupper():
+            header = header.upper()
         raise DataFileError(
             f"{path.name} is only a part of a recording, expected its header. "
-            f"Give the file {path.stem}{companions[suffix]} beside it."
+            f"Give the file {path.stem}{header} beside it."
         )
     if suffix not in readers:
         raise DataFileError(
@@ -88,6 +91,17 @@ def _reader_for(path: Path) -> Reader:
             f"{sorted(readers)}. Convert it, or rename it if its name is wrong."
         )
     return readers[suffix]
+
+
+def _checked(path: Path, recording: Recording) -> Recording:
+    """Refuse what counted samples cannot hold; note what a user should know."""
+    notes = [
+        *check_labels(path, recording.channels),
+        *check_pauses(path, recording),
+        *bids_note(path),
+    ]
+    told = replace(recording, notes=(*recording.notes, *notes))
+    return with_holes(told)
 
 
 def _check(path: Path, recording: Recording) -> None:

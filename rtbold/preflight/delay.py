@@ -24,6 +24,7 @@ from rtbold.acquire import (
     marker_labels,
     require_eeg,
     require_markers,
+    same_label,
     select_label,
     select_stream,
 )
@@ -324,7 +325,11 @@ class MarkerTap:
     def times_s(self, wanted: str | None) -> FloatArray:
         """Return the times of the volume triggers; ambiguous labels are refused."""
         label = select_label({label for label, _ in self._seen}, wanted)
-        times_s = [t_s for seen, t_s in self._seen if seen == label]
+        times_s = [
+            t_s
+            for seen, t_s in self._seen
+            if label is not None and same_label(seen, wanted or label)
+        ]
         return np.asarray(times_s, dtype=np.float64)
 
 

@@ -13,6 +13,7 @@ from typing import Protocol
 
 import numpy as np
 
+from rtbold.acquire import same_label
 from rtbold.clock import Clock
 from rtbold.errors import ConfigError
 from rtbold.files import RecordedMarker, Recording
@@ -274,9 +275,10 @@ def with_triggers(recording: Recording, *, every_s: float, label: str) -> Record
             f"--trigger-every-s is {every_s:g}, expected seconds in 0.1 to 10; "
             "2100 looks like ms."
         )
-    if any(marker.label == label for marker in recording.markers):
+    own = [m.label for m in recording.markers if same_label(m.label, label)]
+    if own:
         raise ConfigError(
-            f"the recording has markers {label!r} of its own, which artificial ones "
+            f"the recording has markers {own[0]!r} of its own, which artificial ones "
             "would be mixed up with. Choose another --trigger-label, or --no-markers."
         )
     times_s = np.arange(0.0, recording.duration_s, every_s)

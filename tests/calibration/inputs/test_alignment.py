@@ -1,4 +1,5 @@
 import warnings
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -282,3 +283,30 @@ def test_rises_of_a_channel_are_markers(tmp_path):
     found = channel_markers(recording, "status")
     assert {m.label for m in found} == {"255"}
     np.testing.assert_allclose([m.t_s for m in found], triggers(12, first_s=2.0))
+
+
+def test_a_label_is_found_in_any_spelling_as_live():
+    choice = MarkerChoice(label="R1")
+    found = align(
+        eeg(triggers(), label="R  1"), bold(), Pairing(tr_s=TR_S, marker=choice)
+    )
+    assert found.n_found == N
+
+
+def test_volumes_that_are_spelt_in_two_ways_are_one_train():
+    at_s = triggers()
+    told = eeg(at_s[::2], extra=[TimedMarker(" r128", float(t)) for t in at_s[1::2]])
+    for marker in (MarkerChoice(label="R128"), MarkerChoice()):
+        assert align(told, bold(), Pairing(tr_s=TR_S, marker=marker)).n_found == N
+    grouped = eeg(
+        at_s[::2], extra=[TimedMarker("Response/R128", float(t)) for t in at_s[1::2]]
+    )
+    named = Pairing(tr_s=TR_S, marker=MarkerChoice(label="R128"))
+    assert align(grouped, bold(), named).n_found == N
+
+
+def test_a_file_that_says_why_it_has_no_markers_is_quoted():
+    empty = eeg([], seconds=10.0)
+    said = replace(empty.recording, notes=("no markers: rest.vmrk is missing",))
+    with pytest.raises(DataFileError, match=r"Of the file: no markers: rest\.vmrk"):
+        align(replace(empty, recording=said), bold(), Pairing(tr_s=TR_S))

@@ -58,7 +58,15 @@ def test_after_a_reset_a_held_level_is_no_new_rise():
 def test_labels_differ_in_blanks_case_and_group_only():
     assert same_label("R  1", "R1")
     assert same_label("Response/R  1", "r1")
+    assert same_label("R128", "Response/R128")
     assert not same_label("R10", "R1")
+    assert not same_label("Stimulus/S  1", "Response/S  1")
+    assert not same_label("New Segment/", "")
+
+
+def test_two_spellings_are_one_label():
+    assert select_label({" R128 ", "r128"}) == " R128 "
+    assert select_label({"R128", "Response/R128"}, "R128") == "R128"
 
 
 def test_one_label_is_chosen_several_are_not():

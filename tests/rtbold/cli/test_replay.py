@@ -6,8 +6,10 @@ import os
 import msgspec
 import pytest
 from checked import write_checked
+from odd_recordings import write_vhdr
 
-from rtbold.cli.replay import _open_as_recorded
+from rtbold.cli.replay import _open_as_recorded, predictions
+from rtbold.config import RunSettings
 from rtbold.engine.opening import open_engine, used
 from rtbold.errors import DataFileError, EngineError
 from rtbold.predict.pipeline import PipelineSettings
@@ -166,3 +168,11 @@ def test_no_name_that_was_ever_written_is_forgotten():
     for part, names in WRITTEN[SETTINGS_VERSION].items():
         assert names <= known[part].keys()
     assert {"standing", "patience_s"} <= known.keys()
+
+
+def test_what_the_file_lacks_is_told_before_it_is_missed(tmp_path, bundle, capsys):
+    file = write_vhdr(tmp_path, marker_name=None)
+    run = RunSettings.build({"model": "demo"})
+    with pytest.raises(DataFileError, match="no marker comes every"):
+        predictions(file, bundle, None, run, None)
+    assert "note: no markers: rest.vmrk" in capsys.readouterr().err

@@ -10,8 +10,8 @@ from recordings import (
     RNG,
     WRITERS,
     raw,
-    write_edf,
     write_eeghdf,
+    write_fif,
     write_vhdr,
 )
 
@@ -229,7 +229,7 @@ def test_a_missing_package_says_what_to_install(monkeypatch, tmp_path):
         raise ImportError(f"No module named {name!r}")
 
     monkeypatch.setattr(extras, "import_module", missing)
-    path = tmp_path / "rest.edf"
-    write_edf(path)
+    path = tmp_path / "rest_raw.fif"
+    write_fif(path)
     with pytest.raises(RtboldError, match=r"pip install 'rtbold\[files\]'"):
         read_recording(path)

@@ -7,7 +7,7 @@ import pytest
 from rtbold.errors import AmbiguousStream, DataFileError
 from rtbold.files.events import find_volume_label, recording_events
 from rtbold.files.recording import RecordedMarker, Recording
-from rtbold.messages import TimePassed
+from rtbold.messages import Marker, TimePassed
 from rtbold.predict.pipeline import Pipeline, PipelineSettings
 from rtbold.window.schedule import ScheduleSettings
 
@@ -45,8 +45,37 @@ def test_two_regular_labels_are_asked_about_and_never_chosen_from():
 
 
 def test_a_label_that_is_not_there_is_told_with_those_that_are():
-    with pytest.raises(DataFileError, match=r"'R128'.*'Response/R128' \(12\)"):
-        find_volume_label(recording(), rig.TR_S, "R128")
+    with pytest.raises(DataFileError, match=r"'R129'.*'Response/R128' \(12\)"):
+        find_volume_label(recording(), rig.TR_S, "R129")
+
+
+@pytest.mark.parametrize(
+    ("written", "wanted"),
+    [
+        ("R  1", "R1"),
+        ("R128", "r128"),
+        ("SyncOn", "Sync On"),
+        (" R128 ", "R128"),
+        ("R128", "Response/R128"),
+    ],
+)
+def test_a_label_is_found_in_any_spelling_as_live(written, wanted):
+    volumes = train(written, rig.TR_S)
+    told = replace(recording(), markers=tuple(volumes))
+    label = find_volume_label(told, rig.TR_S, wanted)
+    events = recording_events(told, volume_label=label)
+    assert sum(isinstance(event, Marker) for event in events) == len(volumes)
+
+
+def test_volumes_that_are_spelt_in_two_ways_are_one_train():
+    volumes = train("R128", rig.TR_S)
+    spelt = [
+        replace(m, label=" r128" if k % 2 else m.label) for k, m in enumerate(volumes)
+    ]
+    told = replace(recording(), markers=tuple(spelt))
+    label = find_volume_label(told, rig.TR_S)
+    events = recording_events(told, volume_label=label)
+    assert sum(isinstance(event, Marker) for event in events) == len(volumes)
 
 
 def test_no_regular_marker_is_an_error():

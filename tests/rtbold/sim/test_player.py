@@ -229,6 +229,8 @@ def test_triggers_come_at_exact_multiples_among_the_markers():
 def test_a_train_is_not_mixed_with_true_triggers():
     with pytest.raises(ConfigError, match="of its own"):
         with_triggers(recording([("R128", 3.0)]), every_s=2.1, label="R128")
+    with pytest.raises(ConfigError, match="of its own"):
+        with_triggers(recording([(" R128 ", 3.0)]), every_s=2.1, label="r128")
 
 
 @pytest.mark.parametrize("every_s", [0.0, -1.0, 2100.0, float("nan")])
