@@ -219,7 +219,12 @@ def align(
     pairing = pairing or Pairing()
     known_tr_s = _known_tr(bold, pairing)
     every = pairing.marker.every
-    marker = find_volume_marker(eeg.markers, tr_s=known_tr_s, choice=pairing.marker)
+    marker = find_volume_marker(
+        eeg.markers,
+        tr_s=known_tr_s,
+        choice=pairing.marker,
+        notes=eeg.recording.notes,
+    )
     found_tr_s = marker.interval_s * every
     _check_tr(marker, found_tr_s, known_tr_s)
     runs = trigger_runs(marker.times_s, known_tr_s or found_tr_s, every=every)

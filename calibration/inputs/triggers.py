@@ -6,10 +6,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from rtbold.acquire import same_label
+from rtbold.acquire import prefix_hint, same_label
 from rtbold.calibration.inputs.eeg import TimedMarker
 from rtbold.errors import AmbiguousStream, ConfigError, DataFileError
 from rtbold.messages import TR_TOLERANCE, FloatArray, Tick
+from rtbold.text import first_few
 from rtbold.window import Schedule, ScheduleSettings
 
 JITTER_S = 0.02  # of an interval, where it is more than TR_TOLERANCE
@@ -48,6 +49,7 @@ def find_volume_marker(
     *,
     tr_s: float | None = None,
     choice: MarkerChoice | None = None,
+    notes: Sequence[str] = (),
 ) -> VolumeMarker:
     """Return the volume marker; rtbold asks where several qualify, and never chooses.
 
@@ -57,6 +59,7 @@ def find_volume_marker(
     Parameters
     ----------
     tr_s : None: unknown; then any regular label qualifies.
+    notes : on the recording, which may say why there is no marker.
 
     Raises
     ------
@@ -70,10 +73,12 @@ def find_volume_marker(
         raise DataFileError(
             f"the EEG holds no markers{where}, expected one for each volume. Was the "
             "scanner's trigger recorded? If it is a channel, name it with "
-            "--trigger-channel."
+            "--trigger-channel." + "".join(f" Note: {note}." for note in notes)
         )
     if choice.label is not None:
         fits = [g for g in groups if same_label(g.label, choice.label)]
+        if choice.label.endswith("*"):
+            fits = _joined(fits, choice.label)
         return _only(fits, groups, wanted=repr(choice.label))
     interval_s = None if tr_s is None else tr_s / choice.every
     fits = [g for g in groups if _is_regular(g.times_s, interval_s)]
@@ -89,6 +94,17 @@ def _groups(markers: Sequence[TimedMarker], stream: str | None) -> list[VolumeMa
     return [
         VolumeMarker(label, source, np.array(sorted(t_s)), _interval_s(t_s))
         for (label, source), t_s in times.items()
+    ]
+
+
+def _joined(groups: Sequence[VolumeMarker], label: str) -> list[VolumeMarker]:
+    """Return one group for each stream: all its labels are named by their prefix."""
+    times: dict[str, list[float]] = defaultdict(list)
+    for group in groups:
+        times[group.stream] += group.times_s.tolist()
+    return [
+        VolumeMarker(label, stream, np.array(sorted(t_s)), _interval_s(t_s))
+        for stream, t_s in times.items()
     ]
 
 
@@ -124,19 +140,21 @@ def _only(
             "exactly one that marks a volume. Say which with --trigger (and "
             "--trigger-stream), or give --tr."
         )
+    alike = prefix_hint({group.label for group in groups})
     raise DataFileError(
         f"no marker is {wanted}; the EEG has {_listed(groups)}.{_hint(groups, tr_s)} "
-        "Name the volume marker with --trigger."
+        f"Name the volume marker with --trigger.{alike}"
     )
 
 
 def _listed(groups: Sequence[VolumeMarker]) -> str:
-    return ", ".join(
+    told = [
         f"{g.text} ({len(g.times_s)}, every {g.interval_s:.4g} s)"
         if len(g.times_s) > 1
         else f"{g.text} (1)"
         for g in groups
-    )
+    ]
+    return first_few(told)
 
 
 def _hint(groups: Sequence[VolumeMarker], tr_s: float | None) -> str:

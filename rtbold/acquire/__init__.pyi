@@ -18,6 +18,14 @@ from .describe import (
     to_uv_factor as to_uv_factor,
 )
 from .inlet import __name__ as __name__
+from .rates import (
+    OTHER_RATE as OTHER_RATE,
+    SURELY_OTHER_RATE as SURELY_OTHER_RATE,
+    StampedRate as StampedRate,
+    set_rate_hz as set_rate_hz,
+    simple_rate_hz as simple_rate_hz,
+    stamped_rate as stamped_rate,
+)
 from .streams import (
     SIMULATED as SIMULATED,
     FoundStream as FoundStream,
@@ -37,6 +45,7 @@ from .triggers import (
     TriggerStream as TriggerStream,
     find_channel as find_channel,
     marker_labels as marker_labels,
+    prefix_hint as prefix_hint,
     same_label as same_label,
     select_label as select_label,
 )

@@ -18,7 +18,7 @@ from rtbold.messages import (
     StreamChanged,
     StreamDescription,
 )
-from rtbold.text import printable
+from rtbold.text import first_few, printable
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,11 +44,27 @@ TriggerSource = TriggerChannel | TriggerStream
 def same_label(label: str, wanted: str) -> bool:
     """Whether two spellings name one marker: blanks and a group before ``/`` aside.
 
-    BrainVision writes ``R  1`` or ``Response/R  1`` for what others call ``R1``.
+    BrainVision writes ``R  1`` or ``Response/R  1`` for what others call ``R1``. A
+    wanted one that ends in ``*`` names all labels that begin so.
     """
+    if wanted.endswith("*") and _bare(label).startswith(_bare(wanted[:-1])):
+        return True
     return _bare(label) == _bare(wanted) or _bare(label.rpartition("/")[2]) == _bare(
         wanted
     )
+
+
+LEAST_ALIKE = 3  # labels that begin alike, and characters of it
+
+
+def prefix_hint(labels: Collection[str]) -> str:
+    """Return the advice to name labels by how they all begin; empty: there is none."""
+    first, last = min(labels, default=""), max(labels, default="")
+    n = next((k for k, (a, b) in enumerate(zip(first, last)) if a != b), 0)  # noqa: B905
+    start = first[:n].rstrip("0123456789")
+    if min(len(labels), len(start.strip())) < LEAST_ALIKE:
+        return ""
+    return f" For all that begin so: --trigger {start + '*'!r}."
 
 
 def select_label(seen: Collection[str], wanted: str | None = None) -> str | None:
@@ -67,9 +83,9 @@ def select_label(seen: Collection[str], wanted: str | None = None) -> str | None
     fits = sorted({s for s in seen if wanted is None or same_label(s, wanted)})
     if len(fits) > 1:
         raise AmbiguousStream(
-            f"{len(fits)} trigger labels were seen: {', '.join(map(repr, fits))}; "
-            "expected exactly one that marks a volume. Say which: --trigger "
-            f"{fits[0]!r}."
+            f"{len(fits)} trigger labels were seen: "
+            f"{first_few([repr(label) for label in fits])}; expected exactly one that "
+            f"marks a volume. Say which: --trigger {fits[0]!r}.{prefix_hint(fits)}"
         )
     return fits[0] if fits else None
 

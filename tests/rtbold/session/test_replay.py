@@ -45,8 +45,8 @@ def test_two_regular_labels_are_asked_about_and_never_chosen_from():
 
 
 def test_a_label_that_is_not_there_is_told_with_those_that_are():
-    with pytest.raises(DataFileError, match=r"'R128'.*'Response/R128' \(12\)"):
-        find_volume_label(recording(), rig.TR_S, "R128")
+    with pytest.raises(DataFileError, match=r"'S128'.*'Response/R128' \(12\)"):
+        find_volume_label(recording(), rig.TR_S, "S128")
 
 
 def test_no_regular_marker_is_an_error():
