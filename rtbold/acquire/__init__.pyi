@@ -16,11 +16,15 @@ from .describe import (
     require_eeg as require_eeg,
     require_markers as require_markers,
     to_uv_factor as to_uv_factor,
+    unnamed as unnamed,
+    with_set_rate as with_set_rate,
 )
 from .inlet import __name__ as __name__
 from .rates import (
     OTHER_RATE as OTHER_RATE,
     SURELY_OTHER_RATE as SURELY_OTHER_RATE,
+    Bursts as Bursts,
+    RateWatch as RateWatch,
     StampedRate as StampedRate,
     set_rate_hz as set_rate_hz,
     simple_rate_hz as simple_rate_hz,

@@ -1,10 +1,12 @@
-"""The rate of a stream: the one that it declares, and the one of its stamps. Pure.
+"""How the samples of a stream come: at which rate, by their stamps; in bursts. Pure.
 
 A sender that declares the wrong rate sends samples that look whole. Its stamps tell.
 """
 
+from collections import deque
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import pairwise
 
 import numpy as np
 
@@ -98,3 +100,113 @@ def _is_regular(steps_s: FloatArray, period_s: float) -> bool:
     blocks_s = steps_s[: n_blocks * n].reshape(n_blocks, n).sum(axis=1)
     kept = np.abs(blocks_s / (n * period_s) - 1) <= _REGULAR
     return bool(np.mean(kept) >= _REGULAR_SHARE)
+
+
+SPANS = 4  # of the declared second each: so many in a row show a rate
+_STEADY = 0.15  # relative, by which one span may differ from their mean
+
+
+class RateWatch:
+    """Whether samples come at quite another rate than the stream declares.
+
+    It looks at the stamp of every so many samples, counted, so that what it says does
+    not depend on chunks. Losses now and then make no rate: several spans in a row must
+    agree.
+
+    Parameters
+    ----------
+    declared_hz : by the stream.
+    """
+
+    def __init__(self, declared_hz: float) -> None:
+        self._declared_hz = declared_hz
+        self._span_n = max(round(declared_hz), 1)
+        self._stamps_s: deque[tuple[int, float]] = deque(maxlen=SPANS + 1)
+
+    def push(self, stamps_s: FloatArray, source_index: int) -> None:
+        """Take the raw stamps of the next samples.
+
+        Parameters
+        ----------
+        source_index : of the first of them.
+        """
+        n = self._span_n
+        for at in range(-source_index % n, len(stamps_s), n):
+            number = (source_index + at) // n
+            if self._stamps_s and self._stamps_s[-1][0] != number - 1:
+                self._stamps_s.clear()  # samples were lost, and counted
+            self._stamps_s.append((number, float(stamps_s[at])))
+
+    @property
+    def rate_hz(self) -> float | None:
+        """The rate that comes, if it is quite another one than declared; else None."""
+        if len(self._stamps_s) <= SPANS:
+            return None
+        spans_s = [b - a for (_, a), (_, b) in pairwise(self._stamps_s)]
+        mean_s = sum(spans_s) / SPANS
+        if not mean_s > 0:
+            return None
+        steady = all(abs(x / mean_s - 1) <= _STEADY for x in spans_s)
+        rate_hz = self._span_n / mean_s
+        other = abs(rate_hz / self._declared_hz - 1) > OTHER_RATE
+        return rate_hz if steady and other else None
+
+    @property
+    def text(self) -> str:
+        """What is declared and what comes, and what to do; empty: nothing differs."""
+        if (rate_hz := self.rate_hz) is None:
+            return ""
+        return (
+            f"{self._declared_hz:g} Hz declared, {rate_hz:.4g} arrive by their stamps: "
+            "correct the rate in the sender, or look where samples are lost"
+        )
+
+
+LONGEST_BURST_S = 1.0  # then a stream counts as stalled
+PAUSES = 2  # in a row that make bursts
+_PAUSE_S = 0.25  # shorter, and the chunks are one burst's
+_SHORT_FLOW = 0.5  # of the pause after it: a burst takes no longer
+_ALIKE = 0.3  # relative, by which bursts may differ
+_BROKEN_S = 10.0  # no burst is so long: the stream was gone
+
+
+class Bursts:
+    """Whether samples arrive in bursts, and how far apart."""
+
+    def __init__(self) -> None:
+        self._last_s: float | None = None
+        self._begun_s = 0.0  # the newest burst
+        self._apart_s: deque[float] = deque(maxlen=PAUSES)
+
+    def heard(self, t_arrived_s: float) -> None:
+        """Take the arrival of some samples."""
+        last_s, self._last_s = self._last_s, t_arrived_s
+        if last_s is None:
+            self._begun_s = t_arrived_s
+            return
+        pause_s, flow_s = t_arrived_s - last_s, last_s - self._begun_s
+        if pause_s < _PAUSE_S:
+            if t_arrived_s - self._begun_s > LONGEST_BURST_S:
+                self._apart_s.clear()  # they flow
+            return
+        if flow_s > _SHORT_FLOW * pause_s or pause_s > _BROKEN_S:
+            self._apart_s.clear()
+        else:
+            self._apart_s.append(t_arrived_s - self._begun_s)
+        self._begun_s = t_arrived_s
+
+    @property
+    def every_s(self) -> float | None:
+        """How far apart bursts begin that are too long; None: there are none."""
+        if len(self._apart_s) < PAUSES:
+            return None
+        usual_s = sum(self._apart_s) / PAUSES
+        alike = all(abs(x / usual_s - 1) <= _ALIKE for x in self._apart_s)
+        return usual_s if alike and usual_s >= 0.95 * LONGEST_BURST_S else None
+
+    @property
+    def text(self) -> str:
+        """What comes and what is expected; empty: no bursts."""
+        if (every_s := self.every_s) is None:
+            return ""
+        return f"samples come in bursts of {every_s:.2g} s, expected below 1 s"

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from rtbold.acquire import RateWatch, with_set_rate
 from rtbold.bundle import Card
 from rtbold.condition.arrival_lag import LagWatch
 from rtbold.condition.channel_quality import Amplitude, ChannelFlag, ChannelMonitor
@@ -70,6 +71,7 @@ def stream_fit(
     ------
     StreamMismatch : channels, reference or rate do not fit the card.
     """
+    description = with_set_rate(description)
     rows, labels = usable_channels(description, card)
     spatial = spatial_matrix(
         description, card, labels, interpolate_missing=interpolate_missing
@@ -158,7 +160,7 @@ class Intake:
         counters: IntakeCounters | None = None,
         lags: LagWatch | None = None,
     ) -> None:
-        self.description = description
+        self.description = description = with_set_rate(description)
         self._settings = settings
         self.fit = stream_fit(
             description, card, interpolate_missing=settings.interpolate_missing
@@ -168,6 +170,7 @@ class Intake:
         self._settle_n = self._conditioner.settle_s * rate_hz
         self._clock = SampleClock(SampleClockSettings(rate_hz=rate_hz))
         self._window_n = round(WINDOW_S * rate_hz)
+        self.rates = RateWatch(rate_hz)
         self.monitor = ChannelMonitor(rate_hz, description.channels)
         self.counters = counters or IntakeCounters()
         self.lags = lags or LagWatch(rate_hz, aligned=description.foreign_clock)
@@ -205,7 +208,8 @@ class Intake:
     @property
     def rate_error(self) -> float:
         """Effective over nominal rate, minus one."""
-        return self.effective_rate_hz / self.description.rate_hz - 1
+        effective_hz = self.rates.rate_hz or self.effective_rate_hz
+        return effective_hz / self.description.rate_hz - 1
 
     @property
     def drift_s(self) -> float:
@@ -260,6 +264,7 @@ class Intake:
         if chunk.index != self._segment.source_end:
             self._lost_on_the_way(chunk)
         self._recent.append(chunk)
+        self.rates.push(chunk.t_lsl_s, chunk.index)
         done = 0
         while done < n_chunk:
             n = min(n_chunk - done, self._clock.until_update_n)

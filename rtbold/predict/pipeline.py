@@ -219,6 +219,11 @@ class Pipeline:
         return self._predict_due()
 
     @property
+    def upstream_delay_s(self) -> float:
+        """Delay of the cleaning software, as it was given."""
+        return self._settings.intake.upstream_delay_s
+
+    @property
     def waits(self) -> bool:
         """Whether a TR is due whose samples have not all come: each of them counts."""
         return bool(self._due)
@@ -376,6 +381,8 @@ class Pipeline:
         misfit: Misfit | None = None
         if self.misfit is not None:
             misfit = "rate" if isinstance(self.misfit, RateMismatch) else "channels"
+        elif self.intake is not None and self.intake.rates.rate_hz is not None:
+            misfit = "rate"
         facts = NoWindow(
             misfit=misfit,
             warmed_up=self._warmed_up,
