@@ -102,16 +102,19 @@ def _is_regular(steps_s: FloatArray, period_s: float) -> bool:
     return bool(np.mean(kept) >= _REGULAR_SHARE)
 
 
-SPANS = 4  # of the declared second each: so many in a row show a rate
-_STEADY = 0.15  # relative, by which one span may differ from their mean
+LOOKS_HZ = 4.0  # at the stamps, by the declared rate
+LOOKS_KEPT = 65
+ENOUGH_S = 3.0  # of stamps, or four declared seconds, show a rate
+ENOUGH_LOOKS = 17
+_PARTS = 3  # of them, which must agree
+_STEADY = 0.15  # relative, by which one part may differ from the mean
 
 
 class RateWatch:
     """Whether samples come at quite another rate than the stream declares.
 
     It looks at the stamp of every so many samples, counted, so that what it says does
-    not depend on chunks. Losses now and then make no rate: several spans in a row must
-    agree.
+    not depend on chunks. Losses now and then make no rate: all parts must agree.
 
     Parameters
     ----------
@@ -120,8 +123,8 @@ class RateWatch:
 
     def __init__(self, declared_hz: float) -> None:
         self._declared_hz = declared_hz
-        self._span_n = max(round(declared_hz), 1)
-        self._stamps_s: deque[tuple[int, float]] = deque(maxlen=SPANS + 1)
+        self._every_n = max(round(declared_hz / LOOKS_HZ), 1)
+        self._looks: deque[tuple[int, float]] = deque(maxlen=LOOKS_KEPT)
 
     def push(self, stamps_s: FloatArray, source_index: int) -> None:
         """Take the raw stamps of the next samples.
@@ -130,24 +133,36 @@ class RateWatch:
         ----------
         source_index : of the first of them.
         """
-        n = self._span_n
+        n = self._every_n
         for at in range(-source_index % n, len(stamps_s), n):
             number = (source_index + at) // n
-            if self._stamps_s and self._stamps_s[-1][0] != number - 1:
-                self._stamps_s.clear()  # samples were lost, and counted
-            self._stamps_s.append((number, float(stamps_s[at])))
+            if self._looks and self._looks[-1][0] != number - 1:
+                self._looks.clear()  # samples were lost, and counted
+            self._looks.append((number, float(stamps_s[at])))
 
     @property
     def rate_hz(self) -> float | None:
         """The rate that comes, if it is quite another one than declared; else None."""
-        if len(self._stamps_s) <= SPANS:
+        looks = list(self._looks)
+        newest = max(len(looks) - ENOUGH_LOOKS, 0)
+        while newest > 0 and looks[-1][1] - looks[newest][1] < ENOUGH_S:
+            newest -= 1
+        # Chunks with stamps of their own blur the newest seconds, but not all of them
+        return self._rate_of(looks[newest:]) or self._rate_of(looks)
+
+    def _rate_of(self, looks: list[tuple[int, float]]) -> float | None:
+        n = len(looks) - 1
+        all_s = looks[-1][1] - looks[0][1] if looks else 0.0
+        if n < _PARTS or not all_s > 0:
             return None
-        spans_s = [b - a for (_, a), (_, b) in pairwise(self._stamps_s)]
-        mean_s = sum(spans_s) / SPANS
-        if not mean_s > 0:
+        if all_s < ENOUGH_S and n < ENOUGH_LOOKS - 1:
             return None
-        steady = all(abs(x / mean_s - 1) <= _STEADY for x in spans_s)
-        rate_hz = self._span_n / mean_s
+        cuts = [round(n * part / _PARTS) for part in range(_PARTS + 1)]
+        steady = all(
+            abs((looks[b][1] - looks[a][1]) / (b - a) / (all_s / n) - 1) <= _STEADY
+            for a, b in pairwise(cuts)
+        )
+        rate_hz = n * self._every_n / all_s
         other = abs(rate_hz / self._declared_hz - 1) > OTHER_RATE
         return rate_hz if steady and other else None
 

@@ -208,8 +208,7 @@ class Intake:
     @property
     def rate_error(self) -> float:
         """Effective over nominal rate, minus one."""
-        effective_hz = self.rates.rate_hz or self.effective_rate_hz
-        return effective_hz / self.description.rate_hz - 1
+        return self.effective_rate_hz / self.description.rate_hz - 1
 
     @property
     def drift_s(self) -> float:
@@ -264,7 +263,6 @@ class Intake:
         if chunk.index != self._segment.source_end:
             self._lost_on_the_way(chunk)
         self._recent.append(chunk)
-        self.rates.push(chunk.t_lsl_s, chunk.index)
         done = 0
         while done < n_chunk:
             n = min(n_chunk - done, self._clock.until_update_n)
@@ -293,6 +291,7 @@ class Intake:
 
     def _condition_block(self, chunk: EegChunk, first: int, end: int) -> None:
         """Take samples [first, end) of `chunk`; gaps split them."""
+        self.rates.push(chunk.t_lsl_s[first:end], chunk.index + first)
         done = first
         for jump in self._push_stamps(chunk.t_lsl_s[first:end]):
             at = jump.source_index - chunk.index

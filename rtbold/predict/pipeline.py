@@ -357,6 +357,8 @@ class Pipeline:
         """Return the prediction of one tick, or None while its samples may come."""
         if tick.paused:
             return self._null(tick, status_of(Pause(tick.paused)))
+        if self.intake is not None and self.intake.rates.rate_hz is not None:
+            return self._without_samples(tick)  # its samples lie nowhere in time
         cut = self.window.cut(self._window_end(tick)) if self.window else None
         if cut is None or self.intake is None:
             return self._without_samples(tick) if self._overdue(tick) else None

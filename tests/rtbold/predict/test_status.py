@@ -78,6 +78,7 @@ START = {"warmed_up": False, "had_usable": False}
         ({"drift_s": 0.16}, "invalid", ("gap",)),
         ({"drift_s": 0.008, "effective_rate_error": 0.0005}, "ok", ()),
         ({"effective_rate_error": -0.004}, "degraded", ("rate",)),
+        ({"effective_rate_error": -0.5}, "invalid", ("rate",)),
         ({"stamp_step": True}, "degraded", ("stamp_step",)),
         ({"stream_age_s": 5.0}, "invalid", ("no_data",)),
         ({"short_gap": True}, "degraded", ("bridged",)),
