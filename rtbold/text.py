@@ -6,9 +6,11 @@ its own because every layer needs it.)
 """
 
 import unicodedata
+from collections.abc import Sequence
 
 LONGEST_TEXT = 200  # characters; a name that is read, not a document
 _MORE = "..."
+FEW = 5  # of a list in a message
 
 
 def printable(text: str, longest: int = LONGEST_TEXT) -> str:
@@ -23,6 +25,14 @@ def printable(text: str, longest: int = LONGEST_TEXT) -> str:
         return text
     shown = "".join(map(_shown, text[: longest + 1]))
     return shown if len(shown) <= longest else shown[: longest - len(_MORE)] + _MORE
+
+
+def first_few(names: Sequence[str], most: int = FEW) -> str:
+    """Return a list for a message: the first ones, and how many more there are."""
+    left = len(names) - most
+    if left <= 0:
+        return ", ".join(names)
+    return f"{', '.join(names[:most])} and {left} more"
 
 
 def _shown(character: str) -> str:

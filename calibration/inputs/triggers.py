@@ -6,10 +6,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from rtbold.acquire import same_label, spelling
+from rtbold.acquire import prefix_hint, same_label, spelling
 from rtbold.calibration.inputs.eeg import TimedMarker
 from rtbold.errors import AmbiguousStream, ConfigError, DataFileError
 from rtbold.messages import TR_TOLERANCE, FloatArray, Tick
+from rtbold.text import first_few
 from rtbold.window import Schedule, ScheduleSettings
 
 JITTER_S = 0.02  # of an interval, where it is more than TR_TOLERANCE
@@ -72,10 +73,12 @@ def find_volume_marker(
         raise DataFileError(
             f"the EEG holds no markers{where}, expected one for each volume. Was the "
             "scanner's trigger recorded? If it is a channel, name it with "
-            "--trigger-channel." + "".join(f" Of the file: {note}." for note in notes)
+            "--trigger-channel." + "".join(f" Note: {note}." for note in notes)
         )
     if choice.label is not None:
-        fits = _joined([g for g in groups if same_label(g.label, choice.label)])
+        fits = _joined(
+            [g for g in groups if same_label(g.label, choice.label)], choice.label
+        )
         return _only(fits, groups, wanted=repr(choice.label))
     interval_s = None if tr_s is None else tr_s / choice.every
     fits = [g for g in groups if _is_regular(g.times_s, interval_s)]
@@ -96,15 +99,19 @@ def _groups(markers: Sequence[TimedMarker], stream: str | None) -> list[VolumeMa
     ]
 
 
-def _joined(groups: Sequence[VolumeMarker]) -> list[VolumeMarker]:
-    """Return one marker of each stream: all of them spell the label that is meant."""
+def _joined(groups: Sequence[VolumeMarker], wanted: str) -> list[VolumeMarker]:
+    """Return one marker of each stream: all of them are what is meant.
+
+    They are spellings of one label, or begin as `wanted` says with ``*``.
+    """
     streams: dict[str, list[VolumeMarker]] = defaultdict(list)
     for group in groups:
         streams[group.stream].append(group)
     joined = []
     for stream, same in streams.items():
         times_s = sorted(np.concatenate([g.times_s for g in same]).tolist())
-        label, interval_s = same[0].label, _interval_s(times_s)
+        label = wanted if wanted.endswith("*") else same[0].label
+        interval_s = _interval_s(times_s)
         joined.append(VolumeMarker(label, stream, np.array(times_s), interval_s))
     return joined
 
@@ -141,19 +148,21 @@ def _only(
             "exactly one that marks a volume. Say which with --trigger (and "
             "--trigger-stream), or give --tr."
         )
+    alike = prefix_hint({group.label for group in groups})
     raise DataFileError(
         f"no marker is {wanted}; the EEG has {_listed(groups)}.{_hint(groups, tr_s)} "
-        "Name the volume marker with --trigger."
+        f"Name the volume marker with --trigger.{alike}"
     )
 
 
 def _listed(groups: Sequence[VolumeMarker]) -> str:
-    return ", ".join(
+    told = [
         f"{g.text} ({len(g.times_s)}, every {g.interval_s:.4g} s)"
         if len(g.times_s) > 1
         else f"{g.text} (1)"
         for g in groups
-    )
+    ]
+    return first_few(told)
 
 
 def _hint(groups: Sequence[VolumeMarker], tr_s: float | None) -> str:

@@ -16,8 +16,20 @@ from .describe import (
     require_eeg as require_eeg,
     require_markers as require_markers,
     to_uv_factor as to_uv_factor,
+    unnamed as unnamed,
+    with_set_rate as with_set_rate,
 )
 from .inlet import __name__ as __name__
+from .rates import (
+    OTHER_RATE as OTHER_RATE,
+    SURELY_OTHER_RATE as SURELY_OTHER_RATE,
+    Bursts as Bursts,
+    RateWatch as RateWatch,
+    StampedRate as StampedRate,
+    set_rate_hz as set_rate_hz,
+    simple_rate_hz as simple_rate_hz,
+    stamped_rate as stamped_rate,
+)
 from .streams import (
     SIMULATED as SIMULATED,
     FoundStream as FoundStream,
@@ -37,6 +49,7 @@ from .triggers import (
     TriggerStream as TriggerStream,
     find_channel as find_channel,
     marker_labels as marker_labels,
+    prefix_hint as prefix_hint,
     same_label as same_label,
     select_label as select_label,
     spelling as spelling,

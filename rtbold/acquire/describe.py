@@ -10,6 +10,7 @@ from xml.etree import ElementTree
 import numpy as np
 
 from rtbold.acquire.description_xml import name_in, read_xml, xml_of
+from rtbold.acquire.rates import simple_rate_hz
 from rtbold.acquire.streams import LONGEST_ID, FoundStream
 from rtbold.electrodes import channel_kind
 from rtbold.errors import ConfigError, StreamMismatch
@@ -136,8 +137,15 @@ def require_eeg(stream: StreamDescription, sample_format: str) -> None:
     """
     if sample_format == "string":
         came, expected = "carries text", "numbers"
+    elif stream.rate_hz == 0:
+        raise StreamMismatch(
+            f"stream {stream.name!r} (type {stream.type!r}) on {stream.host!r} "
+            f"has no regular rate, expected {RATE_MIN_HZ:g} to {RATE_MAX_HZ:g} Hz. If "
+            "it is the EEG, let its sender declare the rate of its samples (it says "
+            "nominal_srate 0); else name the EEG stream with --stream."
+        )
     elif not RATE_MIN_HZ <= stream.rate_hz <= RATE_MAX_HZ:
-        came = f"has {stream.rate_hz:g} Hz" if stream.rate_hz else "has no regular rate"
+        came = f"has {stream.rate_hz:g} Hz"
         expected = f"{RATE_MIN_HZ:g} to {RATE_MAX_HZ:g} Hz"
     elif not 1 <= len(stream.channels) <= CHANNELS_MAX:
         came = f"has {len(stream.channels)} channels"
@@ -149,6 +157,18 @@ def require_eeg(stream: StreamDescription, sample_format: str) -> None:
         f"expected {expected}. Name the EEG stream with --stream; rtbold streams "
         "lists what is there."
     )
+
+
+def unnamed(channels: Sequence[Channel]) -> int:
+    """Return how many EEG channels there are, if none has a name of its own; else 0."""
+    eeg = [(n, c.label) for n, c in enumerate(channels, start=1) if c.kind == "eeg"]
+    return len(eeg) if all(label == f"Ch{n}" for n, label in eeg) else 0
+
+
+def with_set_rate(stream: StreamDescription) -> StreamDescription:
+    """Return `stream` at the rate that was set, where it declares a measured one."""
+    rate_hz = simple_rate_hz(stream.rate_hz)
+    return stream if rate_hz == stream.rate_hz else replace(stream, rate_hz=rate_hz)
 
 
 def require_markers(stream: StreamDescription, sample_format: str) -> None:

@@ -18,7 +18,7 @@ from rtbold.messages import (
     StreamChanged,
     StreamDescription,
 )
-from rtbold.text import printable
+from rtbold.text import first_few, printable
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,10 +45,14 @@ def same_label(label: str, wanted: str) -> bool:
     """Whether two spellings name one marker: blanks and a group before ``/`` aside.
 
     BrainVision writes ``R  1`` or ``Response/R  1`` for what others call ``R1``. Two
-    groups that differ are two markers: ``Stimulus/S  1`` and ``Response/S  1``.
+    groups that differ are two markers: ``Stimulus/S  1`` and ``Response/S  1``. A
+    wanted one that ends in ``*`` names all labels that begin so.
     """
     a, b = spelling(label), spelling(wanted)
-    return a == b or _ungrouped(label) == b or a == _ungrouped(wanted)
+    names = (a, _ungrouped(label))
+    if b.endswith("*"):
+        return any(name is not None and name.startswith(b[:-1]) for name in names)
+    return b in names or a == _ungrouped(wanted)
 
 
 def spelling(label: str) -> str:
@@ -59,6 +63,19 @@ def spelling(label: str) -> str:
 def _ungrouped(label: str) -> str | None:
     _, group, name = label.rpartition("/")
     return (spelling(name) or None) if group else None
+
+
+LEAST_ALIKE = 3  # labels that begin alike, and characters of it
+
+
+def prefix_hint(labels: Collection[str]) -> str:
+    """Return the advice to name labels by how they all begin; empty: there is none."""
+    first, last = min(labels, default=""), max(labels, default="")
+    n = next((k for k, (a, b) in enumerate(zip(first, last)) if a != b), 0)  # noqa: B905
+    start = first[:n].rstrip("0123456789")
+    if min(len(labels), len(start.strip())) < LEAST_ALIKE:
+        return ""
+    return f" For all that begin so: --trigger {start + '*'!r}."
 
 
 def select_label(seen: Collection[str], wanted: str | None = None) -> str | None:
@@ -81,9 +98,9 @@ def select_label(seen: Collection[str], wanted: str | None = None) -> str | None
     fits = list(spelt.values())
     if len(fits) > 1:
         raise AmbiguousStream(
-            f"{len(fits)} trigger labels were seen: {', '.join(map(repr, fits))}; "
-            "expected exactly one that marks a volume. Say which: --trigger "
-            f"{fits[0]!r}."
+            f"{len(fits)} trigger labels were seen: "
+            f"{first_few([repr(label) for label in fits])}; expected exactly one that "
+            f"marks a volume. Say which: --trigger {fits[0]!r}.{prefix_hint(fits)}"
         )
     return fits[0] if fits else None
 

@@ -21,13 +21,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = list(sys.argv[1:] if arguments is None else arguments)
     debug = "--debug" in given
     from rtbold.cli.app import build_app
-    from rtbold.cli.process import OPTION, end_with_stdin, quieten
+    from rtbold.cli.process import OPTION, end_with_stdin, quieten, settle_libraries
 
     if OPTION in given:
         end_with_stdin()
     given = [word for word in given if word not in ("--debug", OPTION)]
 
     quieten(os.environ, Path.cwd())
+    settle_libraries(os.environ)
 
     try:
         build_app()(args=given, standalone_mode=True, prog_name="rtbold")

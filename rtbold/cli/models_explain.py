@@ -149,10 +149,12 @@ def _windows(
     n_wanted: int,
 ) -> "Windows":
     from rtbold.calibration import WindowKeeper, windows_of
-    from rtbold.cli.replay import predictions
+    from rtbold.cli.replay import XdfStreams, predictions
 
     keeper = WindowKeeper(n_wanted, len(bundle.card.rois))
-    return windows_of(predictions(file, bundle, keeper, run, stream), keeper)
+    return windows_of(
+        predictions(file, bundle, keeper, run, XdfStreams(stream)), keeper
+    )
 
 
 def _attributions(

@@ -29,6 +29,21 @@ PROBE_S = 30.0
 INSTALL = 'pip install "rtbold[gui]"'
 WAY_OUT = "QT_QPA_PLATFORM=offscreen draws without a display (for tests and pictures)"
 
+PLATFORMS = (  # of Qt, on any system
+    "xcb", "wayland", "wayland-egl", "eglfs", "linuxfb", "vnc", "vkkhrdisplay",
+    "windows", "direct2d", "cocoa", "offscreen", "minimal", "minimalegl",
+)  # fmt: skip
+LEFT_OVER = ("QT_QPA_PLATFORM_PLUGIN_PATH", "QT_PLUGIN_PATH")  # as other programs do
+
+
+def settle_libraries(environment: MutableMapping[str, str]) -> None:
+    """Let libraries take what rtbold is built on, whatever other programs have set.
+
+    The dashboard is of PyQt6, and pictures are drawn into files only.
+    """
+    environment["PYQTGRAPH_QT_LIB"] = "PyQt6"
+    environment["MPLBACKEND"] = "agg"
+
 
 def unseen(environ: Mapping[str, str] = os.environ) -> bool:
     """Return whether windows open but nobody sees them."""
@@ -73,7 +88,10 @@ def why_no_window(
     """
     if not installed():
         return f"the dashboard needs PyQt6 and pyqtgraph. Install them: {INSTALL}"
-    if unseen(environ) or platform in ("win32", "darwin"):
+    if trouble := _unknown_platform(environ):
+        return trouble
+    left_over = [name for name in LEFT_OVER if environ.get(name)]
+    if (unseen(environ) and not left_over) or platform in ("win32", "darwin"):
         return None
     names = ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM")
     if not any(environ.get(name) for name in names):
@@ -84,9 +102,27 @@ def why_no_window(
     complaint = probe()
     if complaint is None:
         return None
+    if left_over:
+        return (
+            f"Qt cannot open a window here: {complaint} {' and '.join(left_over)} may "
+            "be of another program: unset it, and try again."
+        )
     return (
         f"Qt cannot open a window here: {complaint} On Debian and Ubuntu: apt install "
         f"libxcb-cursor0 libegl1 libxkbcommon-x11-0. {WAY_OUT}."
+    )
+
+
+def _unknown_platform(environ: Mapping[str, str]) -> str | None:
+    """Return what is wrong with the platform that Qt is told; it would end us."""
+    given = environ.get("QT_QPA_PLATFORM", "")
+    named = [part.partition(":")[0].strip() for part in given.split(";") if part]
+    if not named or any(name in PLATFORMS for name in named):
+        return None
+    return (
+        f"QT_QPA_PLATFORM is {given!r}, expected a platform of Qt "
+        f"({', '.join(PLATFORMS[:2])}, ...) or nothing. Unset it: another program may "
+        "have left it."
     )
 
 

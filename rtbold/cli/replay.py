@@ -1,5 +1,6 @@
 """``rtbold replay``: a recording through the live pipeline, as fast as it goes."""
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -20,6 +21,14 @@ if TYPE_CHECKING:
 MOST_LOSSES = 10  # that are told one by one
 
 
+@dataclass(frozen=True, slots=True)
+class XdfStreams:
+    """Which streams of an XDF are meant, by name; None: the only ones."""
+
+    eeg: str | None = None
+    markers: str | None = None
+
+
 def replay(
     file: Annotated[Path, typer.Argument(help="The recording.")],
     model: Annotated[str, typer.Option(help="Bundle: a path or a name.")],
@@ -37,6 +46,9 @@ def replay(
     precision: options.PrecisionChoice = None,
     stream: Annotated[
         str | None, typer.Option(help="Which EEG stream of an XDF, by name.")
+    ] = None,
+    trigger_stream: Annotated[
+        str | None, typer.Option(help="Which marker stream of an XDF, by name.")
     ] = None,
     allow_unvalidated: options.AllowUnvalidated = None,
     allow_simulated_model: options.AllowSimulatedModel = None,
@@ -67,7 +79,8 @@ def replay(
     check_folder(out)  # before the work, which takes a while
     bundle = load(model)
     opened = _open_as_recorded(file, bundle, engine=engine, precision=precision)
-    made = list(predictions(file, bundle, opened, settings, stream))
+    streams = XdfStreams(stream, trigger_stream)
+    made = list(predictions(file, bundle, opened, settings, streams))
     write_predictions_tsv(out, made, bundle.card.rois)
     n_usable = sum(p.values is not None for p in made)
     typer.echo(f"{len(made)} predictions, {n_usable} with values, in {out}")
@@ -105,14 +118,14 @@ def predictions(
     bundle: "Bundle",
     model: "Model",
     run: "RunSettings",
-    stream: str | None,
+    streams: XdfStreams | None = None,
 ) -> "Iterator[BoldPrediction]":
     """Yield the predictions of any recording; one of ours by its own settings."""
     from rtbold import session as core
 
     session = core.recorded_session(file, tell=_say_loss())
     if session is None:
-        return _foreign(file, bundle, model, run, stream)
+        return _foreign(file, bundle, model, run, streams or XdfStreams())
     if session.model_sha256 != bundle.sha256:
         typer.echo(
             f"note: the session ran another model ({session.model_sha256[:12]}...), so "
@@ -142,7 +155,7 @@ def _foreign(
     bundle: "Bundle",
     model: "Model",
     run: "RunSettings",
-    stream: str | None,
+    streams: XdfStreams,
 ) -> "Iterator[BoldPrediction]":
     from dataclasses import replace
 
@@ -155,15 +168,20 @@ def _foreign(
     )
     from rtbold.session import stream_pipeline_settings
 
-    recording = read_recording(file, stream=stream, unit=run.unit)
+    recording = read_recording(file, stream=streams.eeg, unit=run.unit)
     for text in recording.notes:
         typer.echo(f"note: {text}", err=True)
     tr_s = run.tr_s or bundle.card.tr_s
     label = None
     if run.trigger is not None or run.tr_s is None:
-        label = find_volume_label(recording, tr_s, run.trigger)
+        label = find_volume_label(recording, tr_s, run.trigger, stream=streams.markers)
         run = replace(run, trigger=label)
     description = described(recording, run.reference)
     settings = stream_pipeline_settings(run, bundle, description)
-    events = recording_events(recording, volume_label=label, reference=run.reference)
+    events = recording_events(
+        recording,
+        volume_label=label,
+        volume_stream=streams.markers,
+        reference=run.reference,
+    )
     return core.replay_events(events, bundle, model, settings)

@@ -1,7 +1,8 @@
 """``rtbold streams``: what is on the network."""
 
 import math
-from collections.abc import Sequence, Set
+import sys
+from collections.abc import Iterator, Sequence, Set
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -10,6 +11,8 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from rtbold.acquire import FoundStream
+
+HEADS = ("name", "type", "host", "channels", "rate (Hz)", "source id", "")
 
 
 def streams(
@@ -22,6 +25,8 @@ def streams(
     ] = False,
 ) -> None:
     """List the LSL streams that answer on this network.
+
+    In a pipe or a file each stream has one line, its parts separated by tabs.
 
     Example: rtbold streams --wait 3
     """
@@ -38,8 +43,10 @@ def streams(
     if as_json:
         rows = [_row(s) | {"simulated": s.uid in uids} for s in found]
         typer.echo(json.dumps(rows, indent=2))
-    elif found:
+    elif found and on_screen():
         Console().print(_table(found, uids))
+    elif found:
+        typer.echo("\n".join("\t".join(row) for row in (HEADS, *_cells(found, uids))))
     else:
         typer.echo(
             f"No LSL stream answered within {wait:g} s. Is a sender running, on this "
@@ -55,16 +62,26 @@ def _row(stream: "FoundStream") -> dict[str, object]:
     return row | {"rate_hz": stream.rate_hz if math.isfinite(stream.rate_hz) else None}
 
 
+def on_screen() -> bool:
+    """Return whether a person reads it, and no pipe or file takes it."""
+    return sys.stdout.isatty()
+
+
+def _cells(
+    found: Sequence["FoundStream"], simulated: Set[str]
+) -> Iterator[tuple[str, ...]]:
+    for s in found:
+        rate = f"{s.rate_hz:.10g}" if s.rate_hz else "irregular"
+        said = "simulated" if s.uid in simulated else ""
+        yield s.name, s.type, s.host, str(s.n_channels), rate, s.source_id, said
+
+
 def _table(found: Sequence["FoundStream"], simulated: Set[str]) -> "Table":
     from rich.table import Column, Table
     from rich.text import Text
 
     # A narrow terminal breaks every word rather than to leave a part of it out
-    heads = ("name", "type", "host", "channels", "rate (Hz)", "source id", "")
-    table = Table(*(Column(head, overflow="fold") for head in heads))
-    for s in found:
-        rate = f"{s.rate_hz:g}" if s.rate_hz else "irregular"
-        said = "simulated" if s.uid in simulated else ""
-        cells = (s.name, s.type, s.host, str(s.n_channels), rate, s.source_id, said)
+    table = Table(*(Column(head, overflow="fold") for head in HEADS))
+    for cells in _cells(found, simulated):
         table.add_row(*map(Text, cells))  # a name is no markup
     return table

@@ -392,8 +392,12 @@ class ChannelMonitor:
         return next((a for a in order if a in found), "unknown")
 
     def repeated_between(self, first_index: int, end_index: int) -> bool:
-        """Return whether the stream sent old samples again anywhere in a window."""
-        blocks = self._blocks_between(first_index, end_index)
+        """Return whether the stream sent old samples again anywhere in a window.
+
+        Of a window longer than the history (a sender of twice the declared rate), only
+        what is known can be said.
+        """
+        blocks = self._blocks_between(max(first_index, self.oldest_index), end_index)
         return any(block.quality.repeated for block in blocks)
 
     def _close_block(self) -> None:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from rtbold.acquire import RateWatch, with_set_rate
 from rtbold.bundle import Card
 from rtbold.condition.arrival_lag import LagWatch
 from rtbold.condition.channel_quality import Amplitude, ChannelFlag, ChannelMonitor
@@ -71,6 +72,7 @@ def stream_fit(
     ------
     StreamMismatch : channels, reference or rate do not fit the card.
     """
+    description = with_set_rate(description)
     rows, labels = usable_channels(description, card)
     spatial = spatial_matrix(
         description, card, labels, interpolate_missing=interpolate_missing
@@ -159,7 +161,7 @@ class Intake:
         counters: IntakeCounters | None = None,
         lags: LagWatch | None = None,
     ) -> None:
-        self.description = description
+        self.description = description = with_set_rate(description)
         self._settings = settings
         self.fit = stream_fit(
             description, card, interpolate_missing=settings.interpolate_missing
@@ -169,6 +171,7 @@ class Intake:
         self._settle_n = self._conditioner.settle_s * rate_hz
         self._clock = SampleClock(SampleClockSettings(rate_hz=rate_hz))
         self._window_n = round(WINDOW_S * rate_hz)
+        self.rates = RateWatch(rate_hz)
         self.monitor = ChannelMonitor(rate_hz, description.channels)
         self.counters = counters or IntakeCounters()
         self.lags = lags or LagWatch(rate_hz, aligned=description.foreign_clock)
@@ -308,6 +311,7 @@ class Intake:
 
     def _condition_block(self, chunk: EegChunk, first: int, end: int) -> None:
         """Take samples [first, end) of `chunk`; gaps split them."""
+        self.rates.push(chunk.t_lsl_s[first:end], chunk.index + first)
         done = first
         for jump in self._push_stamps(chunk.t_lsl_s[first:end]):
             at = jump.source_index - chunk.index

@@ -15,10 +15,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.polynomial import legendre
 
+from rtbold.acquire import unnamed
 from rtbold.bundle import Card
 from rtbold.electrodes import canonical, has_position, match, positions
 from rtbold.errors import BundleError, StreamMismatch
 from rtbold.messages import Float32Array, FloatArray, StreamDescription
+from rtbold.text import first_few
 
 AVERAGE = "average"
 _SAYS_AVERAGE = {"AVERAGE", "AVG", "AVE", "CAR", "COMMON AVERAGE", "AVERAGE REFERENCE"}
@@ -286,6 +288,12 @@ def spatial_matrix(
     ------
     StreamMismatch : the stream cannot give what the card needs.
     """
+    if n := unnamed(description.channels):
+        raise StreamMismatch(
+            f"stream {description.name!r}: its {n} channels have no names, expected "
+            f"those of the model ({first_few(card.channels)}). Let its sender write "
+            "each channel's label into the description (channels/channel/label)."
+        )
     settings = SpatialSettings(
         stream_labels=labels,
         stream_reference=description.reference,

@@ -1,41 +1,50 @@
 """A recording as the events that the pipeline eats."""
 
 import math
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from rtbold.acquire import same_label, spelling
+from rtbold.acquire import prefix_hint, same_label, spelling
 from rtbold.errors import AmbiguousStream, DataFileError
 from rtbold.files.recording import RecordedMarker, Recording
 from rtbold.messages import (
     TR_TOLERANCE,
     EegChunk,
     Event,
+    FloatArray,
     Marker,
     StreamChanged,
     StreamDescription,
     TimePassed,
 )
+from rtbold.text import first_few
 
 CHUNK_S = 0.25  # windows are bit for bit those of 0.05, in half the time
 
 
 def recording_events(
-    recording: Recording, *, volume_label: str | None, reference: str | None = None
+    recording: Recording,
+    *,
+    volume_label: str | None,
+    volume_stream: str | None = None,
+    reference: str | None = None,
 ) -> Iterator[Event]:
     """Yield the events of a foreign recording; time follows its data.
 
     Parameters
     ----------
     volume_label : which markers are volume triggers, in any spelling; None: none are.
+    volume_stream : and of which stream of an XDF; None: of any.
     reference : overrides what the file says.
     """
     triggers = [
-        (marker_time_s(marker, recording), marker.label)
+        (marker_time_s(marker, recording), volume_label)
         for marker in recording.markers
-        if volume_label is not None and same_label(marker.label, volume_label)
+        if volume_label is not None
+        and same_label(marker.label, volume_label)
+        and volume_stream in (None, marker.stream)
     ]
     return triggered_events(recording, triggers, reference=reference)
 
@@ -117,44 +126,106 @@ def marker_time_s(marker: RecordedMarker, recording: Recording) -> float:
 
 
 def find_volume_label(
-    recording: Recording, tr_s: float, wanted: str | None = None
+    recording: Recording,
+    tr_s: float,
+    wanted: str | None = None,
+    *,
+    stream: str | None = None,
 ) -> str:
     """Return the label of the volume markers: the one that was named, or is regular.
 
     Spellings of one label are one, as live (`rtbold.acquire.same_label`).
+
+    Parameters
+    ----------
+    stream : of an XDF, whose markers alone count; None: all.
 
     Raises
     ------
     DataFileError : the named label is not there, or none comes once per TR.
     AmbiguousStream : more than one does; rtbold asks and never chooses.
     """
-    times_s: dict[str, list[float]] = defaultdict(list)
+    trains = _trains(recording, stream)
+    where = "the recording" if stream is None else f"stream {stream!r} of the recording"
+    if wanted is not None:
+        named = {key: t for key, t in trains.items() if same_label(key[0], wanted)}
+        if named:
+            _refuse_two_streams(named, wanted)
+            labels = {label for label, _ in named}
+            return wanted if len(labels) > 1 else labels.pop()
+        raise DataFileError(
+            f"no marker is labelled {wanted!r}; {where} has {_counted(trains)}. Give "
+            "one of these with --trigger, or --tr to run free."
+            + prefix_hint({label for label, _ in trains})
+        )
+    fits = [key for key, t_s in trains.items() if _is_every(t_s, tr_s)]
+    labels = {label for label, _ in fits}
+    if len(labels) > 1:
+        raise AmbiguousStream(
+            f"the markers {first_few([repr(x) for x in labels])} all come every "
+            f"{tr_s:g} s; say with --trigger which one is the volume trigger."
+        )
+    if not fits:
+        raise DataFileError(
+            f"no marker comes every {tr_s:g} s; {where} has {_counted(trains)}. Name "
+            "the volume marker with --trigger, give its TR with --tr and --trigger, or "
+            "run free with --tr alone." + prefix_hint({label for label, _ in trains})
+        )
+    (label,) = labels
+    _refuse_two_streams({k: t for k, t in trains.items() if k[0] == label}, label)
+    return label
+
+
+Trains = dict[tuple[str, str], list[float]]  # (label, stream) -> times of its markers
+SAME_MARKER_S = 0.015  # two streams that send it so near to each other send the same
+
+
+def _trains(recording: Recording, stream: str | None) -> Trains:
+    trains: Trains = defaultdict(list)
     spelt: dict[str, str] = {}  # one spelling -> as it is first written
     for marker in recording.markers:
-        label = spelt.setdefault(spelling(marker.label), marker.label)
-        times_s[label].append(marker.t_s)
-    counts = ", ".join(f"{k!r} ({len(v)})" for k, v in times_s.items()) or "none"
-    if wanted is not None:
-        if fits := [label for label in times_s if same_label(label, wanted)]:
-            return wanted if len(fits) > 1 else fits[0]
-        raise DataFileError(
-            f"no marker is labelled {wanted!r}; the recording has {counts}. Give one "
-            "of these with --trigger, or --tr to run free."
-        )
-    regular = [
-        label
-        for label, t_s in times_s.items()
-        if len(t_s) > 2 and abs(np.median(np.diff(t_s)) / tr_s - 1) <= TR_TOLERANCE
-    ]
-    if len(regular) > 1:
-        raise AmbiguousStream(
-            f"the markers {regular} all come every {tr_s:g} s; say with --trigger "
-            "which one is the volume trigger."
-        )
-    if not regular:
-        raise DataFileError(
-            f"no marker comes every {tr_s:g} s; the recording has {counts}. Name the "
-            "volume marker with --trigger, give its TR with --tr and --trigger, or "
-            "run free with --tr alone."
-        )
-    return regular[0]
+        if stream is None or marker.stream == stream:
+            label = spelt.setdefault(spelling(marker.label), marker.label)
+            trains[label, marker.stream].append(marker.t_s)
+    return dict(trains)
+
+
+def _is_every(times_s: Sequence[float], tr_s: float) -> bool:
+    if len(times_s) < 3:
+        return False
+    return bool(abs(np.median(np.diff(times_s)) / tr_s - 1) <= TR_TOLERANCE)
+
+
+def _counted(trains: Trains) -> str:
+    counts: Counter[str] = Counter()
+    for (label, _), times_s in trains.items():
+        counts[label] += len(times_s)
+    told = [f"{label!r} ({n})" for label, n in counts.items()]
+    return first_few(told) or "none"
+
+
+def _refuse_two_streams(trains: Trains, label: str) -> None:
+    """Refuse a label of two streams, unless they say the same of each volume."""
+    by_stream: dict[str, list[float]] = defaultdict(list)
+    for (_, stream), times_s in trains.items():
+        by_stream[stream] += times_s
+    longest_s = np.array(sorted(max(by_stream.values(), key=len)))
+    if all(_are_among(times_s, longest_s) for times_s in by_stream.values()):
+        return
+    told = ", ".join(f"{name!r} ({len(t_s)})" for name, t_s in by_stream.items())
+    raise AmbiguousStream(
+        f"{len(by_stream)} streams of the recording send the marker {label!r}: {told}, "
+        "at other times; expected one that marks volumes. Say which with "
+        "--trigger-stream."
+    )
+
+
+def _are_among(times_s: Sequence[float], all_s: FloatArray) -> bool:
+    """Return whether there is one of `all_s`, which rise, at each of these times."""
+    wanted_s = np.asarray(times_s)
+    after = np.clip(np.searchsorted(all_s, wanted_s), 1, max(len(all_s) - 1, 1))
+    nearest_s = np.minimum(
+        np.abs(all_s[after - 1] - wanted_s),
+        np.abs(all_s[np.minimum(after, len(all_s) - 1)] - wanted_s),
+    )
+    return bool(nearest_s.max() <= SAME_MARKER_S)

@@ -5,13 +5,23 @@ import logging
 import re
 import struct
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from rtbold.acquire import describe_stream, factors_to_uv, find_channel
+from rtbold.acquire import (
+    OTHER_RATE,
+    SURELY_OTHER_RATE,
+    StampedRate,
+    describe_stream,
+    factors_to_uv,
+    find_channel,
+    set_rate_hz,
+    simple_rate_hz,
+    stamped_rate,
+)
 from rtbold.errors import DataFileError
 from rtbold.files.recording import (
     ReadOptions,
@@ -20,6 +30,8 @@ from rtbold.files.recording import (
     in_microvolt,
     require,
 )
+from rtbold.files.xdf_markers import read_markers
+from rtbold.files.xdf_times import corrected, stretches
 from rtbold.messages import ClockOffset, Float32Array, FloatArray, StreamDescription
 
 # The chunks of an XDF file: where each one is, and where the file breaks off.
@@ -128,7 +140,6 @@ def _read_length(head: bytes) -> tuple[int, int] | None:
 
 
 Loaded = dict[str, Any]  # one stream as pyxdf returns it
-Row = Sequence[str | float]
 _LONG_GAP_S = 0.1  # stamps further apart than this are told to the user
 
 
@@ -142,23 +153,36 @@ class XdfStream:
     stamps_s: FloatArray  # (samples,), raw
     offset_times_s: FloatArray  # on the stream's clock
     offsets_s: FloatArray
+    format: str = ""  # "float32", "string", ... as the file has it
 
 
 def read_xdf(path: Path, options: ReadOptions) -> Recording:
     """Read the EEG stream of an XDF, and all its marker streams."""
     streams, notes = load_streams(path)
-    eeg = select_eeg(path, streams, options.stream)
+    chosen, rate_notes = select_eeg(path, streams, options.stream)
+    others = [stream for stream in streams if stream.stamps_s is not chosen.stamps_s]
+    eeg, clock_notes = on_one_clock(path, chosen, alone=not others)
+    t_eeg_s = np.maximum.accumulate(corrected_stamps(eeg))
+    markers, marker_notes = read_markers(others)
     return Recording(
         data_uv=to_uv(eeg, options.unit),
         rate_hz=eeg.description.rate_hz,
         channels=in_microvolt(eeg.description.channels, options.unit),
         reference=eeg.description.reference,
-        markers=_markers(eeg, streams),
+        markers=tuple(
+            RecordedMarker(
+                label=marker.label,
+                t_s=_position(marker.t_s, t_eeg_s) / eeg.description.rate_hz,
+                t_lsl_s=marker.t_s,
+                stream=marker.stream,
+            )
+            for marker in markers
+        ),
         stamps_s=eeg.stamps_s,
         clock_offsets=_clock_offsets(eeg),
         description=eeg.description,
         simulated=eeg.description.simulated,
-        notes=(*notes, *_gap_notes(eeg)),
+        notes=(*notes, *rate_notes, *clock_notes, *_gap_notes(eeg), *marker_notes),
     )
 
 
@@ -206,17 +230,31 @@ def load_streams(path: Path) -> tuple[list[XdfStream], list[str]]:
     return streams, notes
 
 
-def select_eeg(path: Path, streams: Sequence[XdfStream], name: str | None) -> XdfStream:
-    """Return the stream called `name`, or the only one of type EEG."""
-    regular = [s for s in streams if not s.is_text and s.description.rate_hz > 0]
-    fits = [
+def select_eeg(
+    path: Path, streams: Sequence[XdfStream], name: str | None
+) -> tuple[XdfStream, list[str]]:
+    """Return the stream called `name`, or the only one of type EEG; and notes on it.
+
+    Its rate is the one of its samples, as far as declared and stamped rate tell it.
+
+    Raises
+    ------
+    DataFileError
+        There is no such stream, or more than one, or its rate is not known.
+    """
+    meant = [
         s
-        for s in regular
-        if s.description.name == name
-        or (name is None and s.description.type.casefold() == "eeg")
+        for s in streams
+        if not s.is_text
+        and (
+            s.description.name == name
+            or (name is None and s.description.type.casefold() == "eeg")
+        )
     ]
+    with_rate = [s for s in meant if s.description.rate_hz > 0]
+    fits = with_rate or meant
     if len(fits) == 1:
-        return fits[0]
+        return rated(path, fits[0])
     wanted = "of type 'EEG'" if name is None else f"called {name!r}"
     raise DataFileError(
         f"{path.name} holds {len(fits)} regular streams {wanted}, expected one. "
@@ -227,6 +265,122 @@ def select_eeg(path: Path, streams: Sequence[XdfStream], name: str | None) -> Xd
             else "They share a name: split the file."
         )
     )
+
+
+def rated(path: Path, stream: XdfStream) -> tuple[XdfStream, list[str]]:
+    """Return `stream` with the rate that its samples have, and notes where it differs.
+
+    Raises
+    ------
+    DataFileError
+        Its stamps say another rate than it declares, and not which; or it declares
+        none, and they are irregular.
+    """
+    described, found = stream.description, stamped_rate(stream.stamps_s)
+    named = f"stream {described.name!r}"
+    if described.rate_hz == 0:
+        rate_hz, note = _undeclared(path, stream, found)
+    else:
+        rate_hz, note = _declared(named, described.rate_hz, found)
+    notes = [note] if note else []
+    off = found.off(rate_hz) if found is not None else 0.0
+    if found is not None and off > 0:
+        differ = f"{named} has {rate_hz:g} Hz, but its stamps say {found.rate_hz:.6g}"
+        if found.regular and off > OTHER_RATE:
+            raise DataFileError(
+                f"{differ} all the time, expected the declared rate: either the "
+                f"sender of {path.name} declares a wrong one, or samples are missing "
+                "everywhere. Correct the sender and record again."
+            )
+        notes.append(f"{differ}: samples are missing, or a clock is wrong")
+    return replace(stream, description=replace(described, rate_hz=rate_hz)), notes
+
+
+def _undeclared(
+    path: Path, stream: XdfStream, found: StampedRate | None
+) -> tuple[float, str]:
+    """Return the rate of regular samples that declare none, and a note."""
+    named = f"stream {stream.description.name!r}"
+    if found is None or not found.regular:
+        raise DataFileError(
+            f"{named} of {path.name} declares no rate (nominal_srate 0), and its "
+            f"{len(stream.stamps_s)} samples do not come regularly, expected EEG at a "
+            "fixed rate. Let its sender declare the rate and record again, or take "
+            "another stream with --stream."
+        )
+    rate_hz = set_rate_hz(found.step_hz or found.rate_hz)
+    return rate_hz, (
+        f"{named} declares no rate; its stamps say {found.rate_hz:.6g} Hz: taken as "
+        f"{rate_hz:g} Hz. Let its sender declare it"
+    )
+
+
+def _declared(
+    named: str, declared_hz: float, found: StampedRate | None
+) -> tuple[float, str]:
+    """Return the rate of a stream that declares one, and a note where it is another."""
+    rate_hz, step_hz = simple_rate_hz(declared_hz), found.step_hz if found else None
+    if step_hz is not None and abs(step_hz / rate_hz - 1) > SURELY_OTHER_RATE:
+        taken_hz = set_rate_hz(step_hz)
+        return taken_hz, (
+            f"{named} declares {declared_hz:g} Hz, its stamps say {step_hz:.6g}: taken "
+            f"as {taken_hz:g} Hz. Correct its sender"
+        )
+    if rate_hz == declared_hz:
+        return rate_hz, ""
+    return rate_hz, (
+        f"{named} declares {declared_hz!r} Hz, which is a measured rate: taken as "
+        f"{rate_hz:g} Hz"
+    )
+
+
+def on_one_clock(
+    path: Path, eeg: XdfStream, *, alone: bool
+) -> tuple[XdfStream, list[str]]:
+    """Return the EEG as if its clock had never been set anew, and a note if it was.
+
+    Parameters
+    ----------
+    alone : there is no other stream that it must fit in time.
+
+    Raises
+    ------
+    DataFileError
+        It was, and no offset tells how the clocks differ.
+    """
+    found = stretches(eeg.stamps_s, eeg.offset_times_s, eeg.offsets_s)
+    if len(found) < 2:
+        return eeg, []
+    rate_hz, name = eeg.description.rate_hz, eeg.description.name
+    anew = ", ".join(f"{one.first / rate_hz:.1f} s" for one in found[1:4])
+    anew += f" and {len(found) - 4} times more" if len(found) > 4 else ""
+    said = f"the clock of {name!r} begins anew after {anew} of samples"
+    if any(one.offsets is None for one in found):
+        if alone:
+            return eeg, [said]
+        raise DataFileError(
+            f"{said} (its sender was started again), and {path.name} has no clock "
+            "offset measured of each clock, expected one: markers cannot be placed in "
+            "the samples. Split the file there, and take the parts one by one."
+        )
+    stamps_s, begin_s = eeg.stamps_s.copy(), 0.0
+    times_s, values_s = [], []
+    for one in found:
+        assert one.offsets is not None  # looked at above
+        first_s = float(one.offsets.at(eeg.stamps_s[one.first]))
+        begin_s = first_s if one is found[0] else begin_s
+        shift_s = first_s - begin_s
+        stamps_s[one.first : one.end] += shift_s
+        times_s.append(one.offsets.times_s + shift_s)
+        values_s.append(one.offsets.values_s - shift_s)
+    note = f"{said}: each part was placed by the clock offsets measured in it"
+    placed = replace(
+        eeg,
+        stamps_s=stamps_s,
+        offset_times_s=np.concatenate(times_s),
+        offsets_s=np.concatenate(values_s),
+    )
+    return placed, [note]
 
 
 def _listing(streams: Sequence[XdfStream]) -> str:
@@ -284,16 +438,13 @@ def _stream(chunks: XdfChunks, loaded: Loaded) -> XdfStream:
         stamps_s=np.asarray(loaded["time_stamps"], dtype=np.float64),
         offset_times_s=np.asarray(loaded["clock_times"], dtype=np.float64),
         offsets_s=np.asarray(loaded["clock_values"], dtype=np.float64),
+        format=str(loaded["info"]["channel_format"][0]),
     )
 
 
 def corrected_stamps(stream: XdfStream) -> FloatArray:
     """Return stamps on the recorder's clock."""
-    if len(stream.offsets_s) == 0:
-        return stream.stamps_s
-    return stream.stamps_s + np.interp(
-        stream.stamps_s, stream.offset_times_s, stream.offsets_s
-    )
+    return corrected(stream.stamps_s, stream.offset_times_s, stream.offsets_s)
 
 
 def _clock_offsets(eeg: XdfStream) -> tuple[ClockOffset, ...]:
@@ -302,39 +453,6 @@ def _clock_offsets(eeg: XdfStream) -> tuple[ClockOffset, ...]:
         ClockOffset(offset_s=float(offset_s), t_lsl_s=float(t_s + offset_s))
         for t_s, offset_s in zip(eeg.offset_times_s, eeg.offsets_s, strict=True)
     )
-
-
-def _markers(
-    eeg: XdfStream, streams: Sequence[XdfStream]
-) -> tuple[RecordedMarker, ...]:
-    t_eeg_s = np.maximum.accumulate(corrected_stamps(eeg))
-    markers = [
-        RecordedMarker(
-            label=_label(row),
-            t_s=_position(float(t_s), t_eeg_s) / eeg.description.rate_hz,
-            t_lsl_s=float(t_s),
-            stream=stream.description.name,
-        )
-        for stream in streams
-        if _is_markers(stream)
-        for row, t_s in zip(stream.values, corrected_stamps(stream), strict=True)
-    ]
-    return tuple(sorted(markers, key=lambda marker: marker.t_lsl_s or 0.0))
-
-
-def _is_markers(stream: XdfStream) -> bool:
-    """Whether a stream is of irregular labels or codes, one a sample."""
-    described = stream.description
-    one = len(described.channels) == 1 and described.rate_hz == 0
-    return one and (stream.is_text or "marker" in described.type.casefold())
-
-
-def _label(row: Row) -> str:
-    value = row[0]
-    if isinstance(value, str):
-        return value
-    number = float(value)
-    return str(int(number)) if number.is_integer() else repr(number)
 
 
 def _position(t_s: float, t_eeg_s: FloatArray) -> float:

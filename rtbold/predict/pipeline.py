@@ -222,6 +222,11 @@ class Pipeline:
         return self._predict_due()
 
     @property
+    def upstream_delay_s(self) -> float:
+        """Delay of the cleaning software, as it was given."""
+        return self._settings.intake.upstream_delay_s
+
+    @property
     def waits(self) -> bool:
         """Whether a TR is due whose samples have not all come: each of them counts."""
         return bool(self._due)
@@ -355,6 +360,8 @@ class Pipeline:
         """Return the prediction of one tick, or None while its samples may come."""
         if tick.paused:
             return self._null(tick, status_of(Pause(tick.paused)))
+        if self.intake is not None and self.intake.rates.rate_hz is not None:
+            return self._without_samples(tick)  # its samples lie nowhere in time
         cut = self.window.cut(self._window_end(tick)) if self.window else None
         if cut is None or self.intake is None:
             return self._without_samples(tick) if self._overdue(tick) else None
@@ -379,6 +386,8 @@ class Pipeline:
         misfit: Misfit | None = None
         if self.misfit is not None:
             misfit = "rate" if isinstance(self.misfit, RateMismatch) else "channels"
+        elif self.intake is not None and self.intake.rates.rate_hz is not None:
+            misfit = "rate"
         facts = NoWindow(
             misfit=misfit,
             warmed_up=self._warmed_up,

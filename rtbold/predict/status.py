@@ -13,6 +13,7 @@ from typing import Final, Literal, NamedTuple, get_args
 
 import numpy as np
 
+from rtbold.acquire import OTHER_RATE
 from rtbold.condition import LAG_TOLERANCE_S, Amplitude, ChannelFlag
 from rtbold.errors import ConfigError
 from rtbold.messages import INFORMING, BoldPrediction, Reason, Status, worst
@@ -211,6 +212,7 @@ def _findings(facts: WindowFacts, settings: QualitySettings) -> list[_Finding]:
     return [
         *_completeness(facts, settings),
         *_timing(facts, settings),
+        *_other_rate(facts),
         *_channels(facts, settings),
         *_amplitude(facts),
         *_standing(facts.standing),
@@ -265,6 +267,12 @@ def _off_rate(facts: WindowFacts, settings: QualitySettings) -> bool:
         or facts.wander_s > settings.max_wander_s
         or facts.newest_off_s > settings.max_newest_off_s
     )
+
+
+def _other_rate(facts: WindowFacts) -> list[_Finding]:
+    """Whether the stream declares quite another rate than it has; no wait mends it."""
+    other = abs(facts.effective_rate_error) > OTHER_RATE
+    return [("invalid", "rate")] if other else []
 
 
 def _arrivals(facts: WindowFacts, settings: QualitySettings) -> list[_Finding]:

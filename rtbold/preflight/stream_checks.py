@@ -3,6 +3,7 @@
 The session's own limits hold here, so that nothing passes that a session refuses.
 """
 
+import math
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -10,6 +11,7 @@ from itertools import pairwise
 from statistics import median
 from typing import Literal
 
+from rtbold.acquire import prefix_hint, simple_rate_hz, unnamed
 from rtbold.bundle import Card
 from rtbold.condition import (
     MIN_SOURCES,
@@ -23,6 +25,7 @@ from rtbold.errors import StreamMismatch
 from rtbold.messages import TR_TOLERANCE, ChannelState, Check, StreamDescription
 from rtbold.predict import QualitySettings
 from rtbold.preflight.checks import decided, refused
+from rtbold.text import first_few
 from rtbold.window import JITTER_S
 
 LATE_S = 0.5  # samples that come later than this after their time are worth a word
@@ -58,6 +61,10 @@ def check_channels(
     ----------
     interpolate : --interpolate was given.
     """
+    if n := unnamed(stream.channels):
+        found = f"its {n} channels have no names"
+        advice = "let its sender write each channel's label into the description"
+        return Check("channels", "fail", found, advice, must=True)
     eeg = Counter(canonical(c.label) for c in stream.channels if c.kind == "eeg")
     if twins := [name for name in card.channels if eeg[canonical(name)] > 1]:
         found = f"the stream has more than one channel for {', '.join(twins)}"
@@ -199,6 +206,8 @@ class ReceivedSamples:
     n_gaps: int = 0
     n_missing: int = 0
     n_stamp_steps: int = 0
+    other_rate_hz: float | None = None  # where it is quite another than declared
+    burst_s: float | None = None  # where samples come in bursts that are too long
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -208,6 +217,7 @@ class ReceivedTriggers:
     seconds: float
     labels: Counter[str] = field(default_factory=Counter)  # all that came
     stamps_s: tuple[float, ...] = ()  # of those that are the volume trigger
+    lag_s: float | None = None  # their median, arrival minus stamp
 
 
 def check_samples(heard: ReceivedSamples, stream: StreamDescription) -> Check:
@@ -217,10 +227,10 @@ def check_samples(heard: ReceivedSamples, stream: StreamDescription) -> Check:
         found = f"{stream.name!r} is announced, but sent nothing in {heard.seconds:g} s"
         advice = "start the amplifier's recording, or restart the sender"
         return Check("samples", "fail", found, advice, must=True)
-    found = (
-        f"{heard.n_samples} samples in {heard.seconds:g} s, "
-        f"{1000 * age_s:.0f} ms old when they arrive"
-    )
+    found = f"{heard.n_samples} samples in {heard.seconds:g} s, {_age(age_s)}"
+    if heard.burst_s is not None:
+        found += f"; they come in bursts of {heard.burst_s:.2g} s, expected below 1 s"
+        return Check("samples", "fail", found, SMALLER_BLOCKS, must=True)
     if heard.silent_s > 1.0:
         found += f"; none in the last {heard.silent_s:.1f} s"
         advice = "look at the sender and the network"
@@ -234,21 +244,38 @@ def check_samples(heard: ReceivedSamples, stream: StreamDescription) -> Check:
             f"{heard.n_stamp_steps} steps of the stamps"
         )
         advice = "after each gap there is no prediction for 16 s: use a cable, not WLAN"
+        if heard.other_rate_hz is not None:
+            advice = "the declared rate is not the one that comes: see the rate"
         return Check("samples", "warn", found, advice)
     advice = "every prediction is late by as much: smaller blocks in the sender"
     return decided("samples", found, (age_s > LATE_S, "warn", advice))
 
 
+SMALLER_BLOCKS = "a stream that is silent so long counts as stalled: smaller blocks"
+
+
+def _age(age_s: float) -> str:
+    if age_s < 0:
+        return f"stamped {-age_s:.3f} s ahead of their arrival"
+    return f"{1000 * age_s:.0f} ms old when they arrive"
+
+
 def check_rate(heard: ReceivedSamples, stream: StreamDescription) -> Check:
     """Compare the rate that the stream declares with the one that comes."""
-    found = f"{stream.rate_hz:g} Hz declared"
+    found = f"{stream.rate_hz:.7g} Hz declared"
+    if heard.other_rate_hz is not None:
+        found += f", {heard.other_rate_hz:.4g} Hz arrive by their stamps"
+        advice = "correct the rate in the sender, or look where samples are lost"
+        return Check("rate", "fail", found, advice, must=True)
+    if (set_hz := simple_rate_hz(stream.rate_hz)) != stream.rate_hz:
+        found += f" (a measured rate: taken as {set_hz:g} Hz)"
     if heard.rate_hz is None:
         found += "; too little was heard to measure it"
         return Check("rate", "warn", found, "look at it again: rtbold preflight")
     found += f", {heard.rate_hz:.2f} Hz by its stamps"
     # Over some seconds the stamps of a chunked stream say no more than this.
     uncertain = 0.02 / max(heard.seconds, 1.0)
-    off = abs(heard.rate_hz / stream.rate_hz - 1)
+    off = abs(heard.rate_hz / set_hz - 1)
     too_far = off > QualitySettings().max_rate_error + uncertain
     advice = "predictions are degraded: set the sender to the rate that it declares"
     return decided("rate", found, (too_far, "warn", advice))
@@ -339,14 +366,18 @@ def check_triggers(
     every_s : expected between two of them; None: it is not known.
     """
     n, seconds = len(heard.stamps_s), f"{heard.seconds:g} s"
-    others = ", ".join(f"{text!r}" for text in heard.labels)
+    others = first_few([f"{text!r}" for text in heard.labels])
     if n == 0 and heard.labels:
         found = f"{source}: no {wanted!r} in {seconds}, but {others}"
         advice = f"is the scanner off, or --trigger one of these instead of {wanted!r}?"
+        advice += prefix_hint(heard.labels)
         return Check("triggers", "warn", found, advice)
     if n == 0:
         return Check("triggers", "warn", f"{source}: none came in {seconds}", NORMAL)
     found = f"{source}: {n} in {seconds}, labelled {wanted or others}"
+    if (lag := _lag(heard.lag_s)) is not None:
+        state, text, advice = lag
+        return Check("triggers", state, f"{found}, {text}", advice, must=True)
     if n == 1:
         return Check("triggers", "warn", f"{found}; one says nothing of the TR")
     steps_s = [b - a for a, b in pairwise(heard.stamps_s)]
@@ -354,6 +385,23 @@ def check_triggers(
     if every_s is None:
         return Check("triggers", "warn", f"{found}; the TR to compare is not known")
     return _spacing(found, steps_s, every_s)
+
+
+def _lag(lag_s: float | None) -> tuple[Literal["warn", "fail"], str, str] | None:
+    """Return what is wrong with the times of triggers by their arrival, if anything."""
+    limits = QualitySettings()
+    if lag_s is None or not math.isfinite(lag_s):
+        return None
+    if lag_s < -limits.stream_lead_tolerance_s:
+        text = f"stamped {-lag_s:.3f} s ahead of their arrival, which cannot be"
+        return "warn", text, "windows lie too late by as much: correct the stamps"
+    if lag_s > limits.max_trigger_age_s:
+        text = (
+            f"they arrive {lag_s:.1f} s after their stamps, expected below "
+            f"{limits.max_trigger_age_s:g} s"
+        )
+        return "fail", text, "their sender stamps wrongly, or holds them back: mend it"
+    return None
 
 
 def _spacing(found: str, steps_s: Sequence[float], every_s: float) -> Check:

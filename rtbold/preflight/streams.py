@@ -12,8 +12,10 @@ import numpy as np
 from rtbold.acquire import (
     Acquisition,
     AcquisitionSettings,
+    Bursts,
     EventGate,
     OpenFeed,
+    RateWatch,
     check_source,
     factors_to_uv,
     open_bold,
@@ -67,11 +69,13 @@ class Listening:
         self._clock = SampleClock(SampleClockSettings(rate_hz=stream.rate_hz))
         self._clocks = StreamClocks()
         self._clocks.describe(stream)
+        self._rates, self._bursts = RateWatch(stream.rate_hz), Bursts()
         self._n: Counter[str] = Counter()  # by the names of `ReceivedSamples`
         self._ages_s: list[float] = []
         self._t_arrived_s = 0.0
         self._labels: Counter[str] = Counter()
         self._stamps_s: list[float] = []
+        self._trigger_lags_s: list[float] = []
         self.offsets_s: list[float] = []
 
     def take(self, event: Event) -> None:
@@ -89,17 +93,21 @@ class Listening:
     def take_volume(self, marker: Marker) -> None:
         """Take a marker that is the scanner's trigger."""
         self._stamps_s.append(marker.t_lsl_s)
+        t_s = self._clocks.to_local(self._clocks.of_marker(marker))
+        self._trigger_lags_s.append(marker.t_arrived_s - t_s)
 
     def _chunk(self, chunk: EegChunk) -> None:
         if chunk.data_uv.shape[1] == 0:
             return
         self._clocks.take_chunk(chunk)
+        self._bursts.heard(chunk.t_arrived_s)
         n_before = self._n["n_samples"]
         self._monitor.push(chunk.data_uv, n_before)
         for jump in self._clock.push(chunk.t_lsl_s, chunk.t_arrived_s, n_before):
             self._n["n_stamp_steps"] += jump.kind == "step"
             self._n["n_gaps"] += jump.kind == "gap"
             self._n["n_missing"] += jump.n_missing
+        self._rates.push(chunk.t_lsl_s, n_before)
         self._n["n_samples"] += chunk.data_uv.shape[1]
         self._t_arrived_s = chunk.t_arrived_s
         newest_s = self._clocks.to_local(float(chunk.t_lsl_s[-1]))
@@ -116,13 +124,18 @@ class Listening:
             age_s=median(self._ages_s),
             silent_s=now_s - self._t_arrived_s,
             rate_hz=float(rate_hz) if known else None,
+            other_rate_hz=self._rates.rate_hz,
+            burst_s=self._bursts.every_s,
             **self._n,
         )
 
     def triggers(self, seconds: float) -> ReceivedTriggers:
         """Return what came of the scanner's triggers."""
         return ReceivedTriggers(
-            seconds=seconds, labels=self._labels, stamps_s=tuple(self._stamps_s)
+            seconds=seconds,
+            labels=self._labels,
+            stamps_s=tuple(self._stamps_s),
+            lag_s=median(self._trigger_lags_s) if self._trigger_lags_s else None,
         )
 
     @property

@@ -267,6 +267,7 @@ class Session:
             self._parts.recording.take(event)
         for prediction in self._parts.pipeline.push(event):
             self._publish(prediction, t_pipeline_s)
+        self._watch.take(event)
         if isinstance(event, Marker):
             self._publish_trigger(event)
         elif isinstance(event, StreamChanged):

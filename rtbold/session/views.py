@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from msgspec import UNSET, UnsetType
 
-from rtbold.acquire import Acquisition, InletStatus, OpenFeed
+from rtbold.acquire import Acquisition, InletStatus, OpenFeed, simple_rate_hz
 from rtbold.bundle import Card
 from rtbold.condition import (
     SPAN_S,
@@ -17,7 +17,14 @@ from rtbold.condition import (
     model_channels,
 )
 from rtbold.electrodes import canonical
-from rtbold.messages import MODEL_RATE_HZ, Float32Array, StreamDescription
+from rtbold.messages import (
+    MODEL_RATE_HZ,
+    EegChunk,
+    Event,
+    Float32Array,
+    Marker,
+    StreamDescription,
+)
 from rtbold.predict import Pipeline
 from rtbold.publish import (
     Bands,
@@ -31,6 +38,7 @@ from rtbold.publish import (
     eeg_message,
 )
 from rtbold.record import RecordingRun
+from rtbold.session.arrivals import ArrivalWatch
 from rtbold.window import Window
 
 MOST_EEG_SAMPLES = 400  # of one message; who lags further sees a hole
@@ -199,6 +207,7 @@ class Watch:
         self._tell_clock = tell_clock
         self._truth = truth
         self._commands = commands
+        self._arrivals = ArrivalWatch(pipeline, say)
         self._logged_truth = ""
         self._said: dict[str, object] = {}  # of each state and problem, the last
         self._logged_uncertainty_s: float | None = None
@@ -206,6 +215,13 @@ class Watch:
         self._logged_senders = ""
         self._n_logged_encode_errors = self._n_logged_overflow = 0
         self._n_logged_refused = {"feed": 0, "control": 0}
+
+    def take(self, event: Event) -> None:
+        """Take an event that the pipeline has seen, for how it came."""
+        if isinstance(event, EegChunk):
+            self._arrivals.heard(event.t_arrived_s)
+        elif isinstance(event, Marker):
+            self._arrivals.triggered()
 
     def look(self) -> None:
         """Say what is new.
@@ -218,6 +234,7 @@ class Watch:
             raise self._acquisition.refused
         self._look_at_clock()
         self._look_at_markers()
+        self._arrivals.look()
         eeg, marker = self._acquisition.eeg, self._acquisition.marker
         problem = self._recording.problem if self._recording else ""
         engine = str(self._pipeline.engine_problem or "")
@@ -338,9 +355,16 @@ class Watch:
         self._say(
             "info",
             f"stream {stream.name!r} on {stream.host!r}: {n_eeg} EEG channels of "
-            f"{len(stream.channels)} at {stream.rate_hz:g} Hz, reference "
+            f"{len(stream.channels)} at {_rate(stream)}, reference "
             f"{stream.reference or 'not said'}",
         )
         if self._pipeline.misfit is not None:
             text = f"nothing can be predicted from it: {self._pipeline.misfit}"
             self._say("error", text)
+
+
+def _rate(stream: StreamDescription) -> str:
+    set_hz = simple_rate_hz(stream.rate_hz)
+    if set_hz == stream.rate_hz:
+        return f"{stream.rate_hz:g} Hz"
+    return f"{set_hz:g} Hz (it declares a measured rate, {stream.rate_hz!r} Hz)"

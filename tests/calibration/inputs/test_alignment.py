@@ -308,5 +308,5 @@ def test_volumes_that_are_spelt_in_two_ways_are_one_train():
 def test_a_file_that_says_why_it_has_no_markers_is_quoted():
     empty = eeg([], seconds=10.0)
     said = replace(empty.recording, notes=("no markers: rest.vmrk is missing",))
-    with pytest.raises(DataFileError, match=r"Of the file: no markers: rest\.vmrk"):
+    with pytest.raises(DataFileError, match=r"Note: no markers: rest\.vmrk"):
         align(replace(empty, recording=said), bold(), Pairing(tr_s=TR_S))

@@ -111,6 +111,7 @@ def test_a_simulated_stream_says_so():
     [
         (2, 500, "string", "text, expected numbers"),
         (2, 0, "float32", "no regular rate, expected 200 to 5000 Hz"),
+        (2, 0, "float32", "let its sender declare the rate of its samples"),
         (2, 128, "float32", "has 128 Hz"),
         (2, 10000, "float32", "has 10000 Hz"),
         (129, 500, "float32", "129 channels, expected 1 to 128"),

@@ -14,6 +14,7 @@ from rtbold.acquire.triggers import (
     find_channel,
     labelled,
     marker_labels,
+    prefix_hint,
     same_label,
     select_label,
 )
@@ -210,3 +211,20 @@ def test_of_thousands_of_other_labels_only_some_are_told():
     for n in range(1000):
         assert pass_on(marker(f"trial {n}")) == ()
     assert len(said) == MOST_TOLD
+
+
+def test_a_star_names_all_labels_that_begin_so():
+    assert same_label('{"event": "volume", "n": 3}', '{"event":"volume"*')
+    assert not same_label('{"event": "button"}', '{"event":"volume"*')
+    assert labelled("volume 7", "volume*") == "volume*"
+    assert same_label("S*", "S*")
+
+
+def test_labels_that_begin_alike_are_offered_by_their_beginning():
+    many = [f"volume {k}" for k in range(12)]
+    assert prefix_hint(many) == " For all that begin so: --trigger 'volume *'."
+    assert prefix_hint(["R128", "S  1", "S  2", "S  3"]) == ""
+    assert prefix_hint(["S  1", "S  2"]) == ""
+    assert prefix_hint([]) == ""
+    with pytest.raises(AmbiguousStream, match=r"'volume 2' and 7 more.*'volume \*'"):
+        select_label(many)

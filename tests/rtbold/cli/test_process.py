@@ -30,6 +30,32 @@ def test_where_nothing_can_go_wrong_nothing_is_probed(environ, platform):
     assert trouble(environ, platform) is None
 
 
+@pytest.mark.parametrize("platform", ["linux", "win32", "darwin"])
+@pytest.mark.parametrize("given", ["nonsense", "qt5", "nonsense:size=1x1;other"])
+def test_a_platform_that_qt_has_not_is_told_before_qt_ends_the_process(given, platform):
+    said = trouble({"DISPLAY": ":0", "QT_QPA_PLATFORM": given}, platform)
+    assert f"QT_QPA_PLATFORM is {given!r}" in said
+    assert "Unset it" in said
+
+
+def test_one_of_several_platforms_is_enough():
+    environ = {"DISPLAY": ":0", "QT_QPA_PLATFORM": "wayland;xcb:test"}
+    assert trouble(environ, probe=lambda: None) is None
+
+
+@pytest.mark.parametrize("name", ["QT_PLUGIN_PATH", "QT_QPA_PLATFORM_PLUGIN_PATH"])
+def test_plugins_of_another_qt_are_named(name):
+    environ = {"QT_QPA_PLATFORM": "offscreen", name: "/opt/other"}
+    assert f"{name} may be of another program" in trouble(environ, probe=lambda: "no.")
+    assert trouble(environ, probe=lambda: None) is None
+
+
+def test_what_other_programs_chose_for_our_libraries_does_not_count():
+    environ = {"PYQTGRAPH_QT_LIB": "PyQt5", "MPLBACKEND": "nonsense", "HOME": "/h"}
+    display.settle_libraries(environ)
+    assert environ == {"PYQTGRAPH_QT_LIB": "PyQt6", "MPLBACKEND": "agg", "HOME": "/h"}
+
+
 def test_a_missing_library_is_named_with_its_package():
     said = trouble({"DISPLAY": ":0"}, probe=lambda: "xcb-cursor0 is needed")
     assert "xcb-cursor0 is needed" in said

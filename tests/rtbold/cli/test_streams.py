@@ -7,6 +7,7 @@ from typer.testing import CliRunner
 
 from rtbold import acquire
 from rtbold.acquire.streams import FoundStream
+from rtbold.cli import streams as command
 from rtbold.cli.streams import streams
 
 CAP = FoundStream("cap", "EEG", "lab", "s1", "u1", 500.0, 32, "float32")
@@ -28,7 +29,8 @@ def invoke(monkeypatch):
         def infos(self):
             return dict.fromkeys(self.uids)
 
-    def run(*arguments, found=(CAP,), simulated=()):
+    def run(*arguments, found=(CAP,), simulated=(), screen=False):
+        monkeypatch.setattr(command, "on_screen", lambda: screen)
         Declared.uids = simulated
         monkeypatch.setattr(acquire, "Resolver", Declared)
         monkeypatch.setattr(acquire, "discover", lambda wait_s, clock: list(found))
@@ -45,8 +47,22 @@ def test_programs_get_json(invoke):
 
 
 def test_people_get_a_table(invoke):
-    assert "cap" in invoke().stdout
-    assert "500" in invoke().stdout
+    shown = invoke(screen=True).stdout
+    assert "cap" in shown
+    assert "500" in shown
+    assert "\u2502" in shown
+
+
+def test_a_pipe_gets_one_line_a_stream_and_every_name_whole(invoke, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "40")
+    long = replace(CAP, name="Biosemi ActiveTwo of the second laboratory " * 4,
+                   source_id="x" * 90, rate_hz=0.0)  # fmt: skip
+    head, *lines = invoke(found=[CAP, long], simulated=("u1",)).stdout.splitlines()
+    assert head.split("\t")[:2] == ["name", "type"]
+    assert lines[0].split("\t") == ["cap", "EEG", "lab", "32", "500", "s1", "simulated"]
+    assert lines[1].split("\t")[:2] == [long.name, "EEG"]
+    assert lines[1].split("\t")[4:6] == ["irregular", "x" * 90]
+    assert len(lines) == 2
 
 
 def test_a_simulated_sender_is_told_apart(invoke):
@@ -59,7 +75,7 @@ def test_a_simulated_sender_is_told_apart(invoke):
 
 def test_a_narrow_terminal_hides_nothing(invoke, monkeypatch):
     monkeypatch.setenv("COLUMNS", "40")
-    lines = invoke(simulated=("u1",)).stdout.splitlines()
+    lines = invoke(simulated=("u1",), screen=True).stdout.splitlines()
     rows = [line.split("\u2502")[1:-1] for line in lines if line.startswith("\u2502")]
     cells = ["".join(part.strip() for part in cell) for cell in zip(*rows, strict=True)]
     assert cells == ["cap", "EEG", "lab", "32", "500", "s1", "simulated"]
@@ -67,9 +83,10 @@ def test_a_narrow_terminal_hides_nothing(invoke, monkeypatch):
 
 def test_a_name_is_no_markup(invoke):
     odd = replace(CAP, name="[bold]cap[/nothing]")
-    result = invoke(found=[odd])
-    assert result.exit_code == 0
-    assert "[bold]cap[/nothing]" in result.stdout
+    for screen in (True, False):
+        result = invoke(found=[odd], screen=screen)
+        assert result.exit_code == 0
+        assert "[bold]cap[/nothing]" in result.stdout
 
 
 @pytest.mark.parametrize("rate_hz", [float("nan"), float("inf")])

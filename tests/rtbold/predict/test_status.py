@@ -88,6 +88,7 @@ START = {"warmed_up": False, "had_usable": False}
         ({"wander_s": 0.019, "newest_off_s": 0.011}, "ok", ()),
         ({"wander_s": 0.021}, "degraded", ("rate",)),
         ({"newest_off_s": 0.013}, "degraded", ("rate",)),
+        ({"effective_rate_error": -0.5}, "invalid", ("rate",)),
         ({"stamp_step": True}, "degraded", ("stamp_step",)),
         ({"stream_age_s": 5.0}, "invalid", ("no_data",)),
         ({"short_gap": True}, "degraded", ("bridged",)),

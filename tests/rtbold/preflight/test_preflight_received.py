@@ -35,6 +35,11 @@ def samples(**changes):
         ({"age_s": 0.8}, "warn", False, "late by as much"),
         ({"n_gaps": 2, "n_missing": 80}, "warn", False, "2 gaps (80 samples missing)"),
         ({"n_stamp_steps": 1}, "warn", False, "1 steps"),
+        ({"age_s": -0.3}, "fail", True, "stamped 0.300 s ahead of their arrival"),
+        ({"age_s": 5.0}, "fail", True, "5000 ms old when they arrive"),
+        ({"burst_s": 1.2}, "fail", True, "bursts of 1.2 s, expected below 1 s"),
+        ({"burst_s": 1.2, "silent_s": 1.1}, "fail", True, "bursts of 1.2 s"),
+        ({"n_gaps": 2, "other_rate_hz": 125.0}, "warn", False, "see the rate"),
     ],
 )
 def test_samples(changes, state, must, text):
@@ -50,6 +55,19 @@ def test_the_rate(rate_hz, state):
     finding = check_rate(samples(rate_hz=rate_hz), STREAM)
     assert finding.state == state
     assert "250 Hz declared" in finding.found
+
+
+def test_quite_another_rate_than_declared_is_what_is_wrong():
+    finding = check_rate(samples(rate_hz=None, other_rate_hz=125.0), STREAM)
+    assert (finding.state, finding.must) == ("fail", True)
+    assert "250 Hz declared, 125 Hz arrive by their stamps" in finding.found
+    assert "correct the rate in the sender" in finding.advice
+
+
+def test_a_measured_rate_is_taken_for_the_one_that_was_set():
+    finding = check_rate(samples(), rig.stream(249.9983))
+    assert finding.state == "ok"
+    assert "249.9983 Hz declared (a measured rate: taken as 250 Hz)" in finding.found
 
 
 def lines(*states, rms_uv=12.0):
@@ -132,3 +150,29 @@ def test_measured_bold():
     assert check_truth("lsl:b", 3, problem="", seconds=6).state == "ok"
     assert check_truth("lsl:b", 0, problem="gone", seconds=6).found == "gone"
     assert "none came" in check_truth("lsl:b", 0, problem="", seconds=6).found
+
+
+@pytest.mark.parametrize(
+    ("lag_s", "state", "text"),
+    [
+        (0.01, "ok", "every 2.100 s"),
+        (-0.3, "warn", "stamped 0.300 s ahead of their arrival, which cannot be"),
+        (5.0, "fail", "they arrive 5.0 s after their stamps, expected below 1 s"),
+        (float("nan"), "ok", "every 2.100 s"),
+    ],
+)
+def test_triggers_by_their_arrival(lag_s, state, text):
+    heard = ReceivedTriggers(
+        seconds=6.0, labels=Counter(R128=3), stamps_s=(0.0, 2.1, 4.2), lag_s=lag_s
+    )
+    finding = check_triggers(heard, source="scanner", wanted="R128", every_s=2.1)
+    assert finding.state == state
+    assert text in finding.found
+
+
+def test_many_labels_are_not_all_named():
+    labels = Counter(f"volume {k:03}" for k in range(300))
+    heard = ReceivedTriggers(seconds=6.0, labels=labels)
+    finding = check_triggers(heard, source="s", wanted="R128", every_s=2.1)
+    assert "'volume 004' and 295 more" in finding.found
+    assert "--trigger 'volume *'" in finding.advice

@@ -18,6 +18,13 @@ def stream(*labels, **changes):
     return rig.stream(250.0, labels, **changes)
 
 
+def test_channels_without_names_are_told_as_such():
+    finding = check_channels(CARD, stream("Ch1", "Ch2", "Ch3"), interpolate=True)
+    assert (finding.state, finding.must) == ("fail", True)
+    assert finding.found == "its 3 channels have no names"
+    assert "label" in finding.advice
+
+
 def test_an_alias_is_named_and_serves():
     finding = check_channels(CARD, stream(*LABELS), interpolate=False)
     assert (finding.state, finding.must) == ("ok", True)
