@@ -12,7 +12,7 @@ sys.path.insert(0, str(HERE / "_ext"))
 project = "rtbold"
 author = "The rtbold developers"
 project_copyright = "2026, the rtbold developers"
-version = release = installed_version("rtbold")
+version = release = installed_version("rtbold-eeg")
 
 extensions = [
     "myst_parser",

@@ -241,13 +241,15 @@ def calibrate(
     record: calibrate_live.Record = calibrate_live.DEFAULT_RECORD,
     wait: calibrate_live.Wait = 30.0,
 ) -> None:
-    """Make a model for one subject from one scan, and say whether it is good enough.
+    r"""Make a model for one subject from one scan, and say whether it is good enough.
 
     Needs simultaneous EEG and BOLD, 10 to 20 minutes. Writes a bundle with its report
     into the subject's folder; `rtbold run --subject S01` uses the newest.
 
-    Example: rtbold calibrate --subject S01 --eeg S01.xdf --bold S01.tsv --cleaning
-    online:RecView --target Putamen
+    Example:
+
+        rtbold calibrate --subject S01 --eeg S01.xdf --bold S01.tsv \
+            --cleaning online:RecView --target Putamen
     """
     n_threads = settle(os.environ, threads)
 

@@ -55,7 +55,7 @@ def demo(
     the BOLD once per TR and publishes it; this command subscribes. Each is a process
     of its own. At the end it shows how prediction and measurement correlate.
 
-    Example: rtbold demo --duration 120
+    Example: rtbold demo --duration 180
     """
     from rich.console import Console
 

@@ -124,7 +124,9 @@ def predict(
 ) -> None:
     """Predict BOLD from windows in a file; each channel's window mean removed before.
 
-    Example: rtbold models predict demo --windows W.npy --out O.npy --engine torch
+    Example:
+
+        rtbold models predict demo --windows W.npy --out O.npy --engine torch
     """
     import numpy as np
 
@@ -297,8 +299,11 @@ def import_(
     head for BOLD: their bundle is a start for training and predicts nothing.
     Nothing that a file carries is run.
 
-    Example: rtbold models import thalamus.pth --out thalamus.rtbold --roi Thalamus
+    Example:
+
+        rtbold models import thalamus.pth --out thalamus.rtbold --roi Thalamus
     """
+    from rtbold.distribution import pip_install
     from rtbold.errors import EngineError
 
     try:
@@ -306,7 +311,7 @@ def import_(
     except ImportError as error:
         raise EngineError(
             f"importing checkpoints needs {error.name}, which is not installed; "
-            "pip install 'rtbold[calibration]'"
+            f"{pip_install('calibration')}"
         ) from error
 
     settings = ImportSettings(
