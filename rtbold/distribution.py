@@ -7,6 +7,7 @@ of pip takes it from here.
 
 from collections.abc import Iterable, Iterator
 from importlib import metadata
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
 
@@ -112,6 +113,26 @@ def checkout() -> Path | None:
 
 
 # Which extra brings a module that is missing.
+
+
+def need(*modules: str, extra: str, purpose: str) -> None:
+    """Refuse to start what would end for want of a package; nothing is imported.
+
+    Parameters
+    ----------
+    purpose : what they are needed for, as in "rtbold calibrate".
+
+    Raises
+    ------
+    RtboldError : some are not installed.
+    """
+    missing = [name for name in modules if find_spec(name) is None]
+    if missing:
+        raise RtboldError(
+            f"{purpose} needs {', '.join(missing)}, which "
+            f"{'is' if len(missing) == 1 else 'are'} not installed. "
+            f"Install it: {pip_install(extra)}"
+        )
 
 
 def missing_module(name: str) -> str | None:

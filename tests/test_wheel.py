@@ -33,7 +33,7 @@ def wheel(tmp_path_factory):
     subprocess.run(
         [*pip, "--no-build-isolation", "-w", str(folder), str(source)], check=True
     )
-    return next(folder.glob("rtbold-*.whl"))
+    return next(folder.glob("rtbold_eeg-*.whl"))
 
 
 @pytest.fixture(scope="module")

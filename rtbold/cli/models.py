@@ -303,16 +303,13 @@ def import_(
 
         rtbold models import thalamus.pth --out thalamus.rtbold --roi Thalamus
     """
-    from rtbold.distribution import pip_install
-    from rtbold.errors import EngineError
+    from rtbold.distribution import need
 
-    try:
-        from rtbold.models import ImportSettings, Montage, import_checkpoints
-    except ImportError as error:
-        raise EngineError(
-            f"importing checkpoints needs {error.name}, which is not installed; "
-            f"{pip_install('calibration')}"
-        ) from error
+    need(
+        "torch", "onnx", "onnxscript", "safetensors",
+        extra="calibration", purpose="rtbold models import",
+    )  # fmt: skip
+    from rtbold.models import ImportSettings, Montage, import_checkpoints
 
     settings = ImportSettings(
         montage=Montage(

@@ -55,6 +55,11 @@ def why_no_window(
         )
     if platform in ("win32", "darwin"):
         return None
+    if not has_display(environ):
+        return (
+            f"there is no display: {NO_DISPLAY}. Log in at the screen, or use ssh -X, "
+            f"or rtbold monitor in a terminal. {WAY_OUT}."
+        )
     if lacking := missing(environ):
         return (
             f"Qt cannot be loaded here without {', '.join(lacking)}. "
@@ -62,11 +67,6 @@ def why_no_window(
         )
     if unseen(environ):
         return None
-    if not has_display(environ):
-        return (
-            f"there is no display: {NO_DISPLAY}. Log in at the screen, or use ssh -X, "
-            f"or rtbold monitor in a terminal. {WAY_OUT}."
-        )
     complaint = probe().complaint
     if not complaint:
         return None

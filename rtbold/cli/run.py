@@ -16,6 +16,9 @@ TERMINATED = 128 + 15  # as a shell reports SIGTERM
 def run(asked: RequestedRun) -> None:
     r"""Run a session: EEG over LSL in, one BOLD prediction per TR out.
 
+    Look before with `rtbold preflight` and the same options; `rtbold monitor` shows
+    what goes out. Ctrl-C ends the session in order.
+
     Example:
 
         rtbold run --subject S01 --stream BrainVision \
