@@ -97,7 +97,7 @@ def seal(
     Only whoever knows that the card is right can say so: compare its SHA-256 with that
     of a session that went well (`model_sha256` in the recording's settings.json).
 
-    Example: rtbold models seal S01/20261123-101500 --root subjects
+    Example: rtbold models seal S01/20261123-101500
     """
     from rtbold.bundle import seal_bundle
 

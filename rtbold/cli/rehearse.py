@@ -67,7 +67,7 @@ def rehearse(
     Example:
 
         rtbold rehearse --subject S01 --stream BrainVision \
-            --trigger-stream BrainVision-Markers --trigger R128 --page rehearsal.html
+            --trigger-stream BrainVision-Markers --trigger R128 --page go.html
     """
     from rtbold.acquire import LslClock
     from rtbold.bundle import default_root

@@ -36,8 +36,11 @@ def test_of_the_loader_s_answer_only_what_it_did_not_find_counts():
 @pytest.mark.parametrize(
     ("system", "command"),
     [
-        ("debian ", "apt install libxcb-icccm4 libxcb-keysyms1"),
-        ("linuxmint ubuntu debian", "apt install libxcb-icccm4 libxcb-keysyms1"),
+        ("debian ", "apt update && apt install libxcb-icccm4 libxcb-keysyms1"),
+        (
+            "linuxmint ubuntu debian",
+            "apt update && apt install libxcb-icccm4 libxcb-keysyms1",
+        ),
         ("fedora ", "dnf install xcb-util-keysyms xcb-util-wm"),
         ("rocky rhel centos fedora", "dnf install xcb-util-keysyms xcb-util-wm"),
     ],
@@ -51,7 +54,7 @@ def test_an_unknown_system_gets_both_and_an_unknown_library_its_own_name():
     assert "apt install libxcb-icccm4" in both
     assert "dnf install xcb-util-keysyms" in both
     told = how_to_get(["libnew.so.7", *MISSING], "debian ")
-    assert told.startswith("apt install libxcb-icccm4")
+    assert told.startswith("apt update && apt install libxcb-icccm4")
     assert "libnew.so.7" in told
     assert "apt" not in how_to_get(["libnew.so.7"], "debian ")
 
