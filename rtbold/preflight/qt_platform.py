@@ -195,10 +195,8 @@ def how_to_get(libraries: Sequence[str], system: str | None = None) -> str:
     unknown = [name for name in libraries if name not in _BROUGHT_BY]
     debian = " ".join(sorted({each.debian for each in known}))
     fedora = " ".join(sorted({each.fedora for each in known}))
-    on_debian, on_fedora = (
-        f"apt update && apt install {debian}",
-        f"dnf install {fedora}",
-    )
+    on_debian = f"apt update && apt install {debian}"
+    on_fedora = f"dnf install {fedora}"
     if any(name in like for name in ("debian", "ubuntu")):
         command = on_debian
     elif any(name in like for name in ("fedora", "rhel", "centos")):

@@ -76,7 +76,8 @@ def test_one_line_says_what_to_install(
     import numpy as np
 
     monkeypatch.chdir(tmp_path)
-    np.save("w.npy", np.random.default_rng(0).normal(0, 15, (1, 19, 3200)))
+    noise = np.random.default_rng(0).normal(0, 15, (1, 19, 3200))
+    np.save("w.npy", noise.astype(np.float32))
     for name in ("rest.vhdr", "rest.h5", "a.pth", "a.edf", "b.tsv"):
         (tmp_path / name).write_bytes(HEADS.get(name, b""))
     hide(hidden)

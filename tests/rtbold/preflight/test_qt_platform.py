@@ -25,6 +25,7 @@ LDD = """\
 \tlibxcb-keysyms.so.1 => not found
 \tlibc.so.6 => /lib/x86_64-linux-gnu/libc.so.6 (0x00007f1e49c00000)
 """
+ON_DEBIAN = "apt update && apt install libxcb-icccm4 libxcb-keysyms1"
 MISSING = ["libxcb-icccm.so.4", "libxcb-keysyms.so.1"]
 
 
@@ -36,10 +37,10 @@ def test_of_the_loader_s_answer_only_what_it_did_not_find_counts():
 @pytest.mark.parametrize(
     ("system", "command"),
     [
-        ("debian ", "apt update && apt install libxcb-icccm4 libxcb-keysyms1"),
+        ("debian ", ON_DEBIAN),
         (
             "linuxmint ubuntu debian",
-            "apt update && apt install libxcb-icccm4 libxcb-keysyms1",
+            ON_DEBIAN,
         ),
         ("fedora ", "dnf install xcb-util-keysyms xcb-util-wm"),
         ("rocky rhel centos fedora", "dnf install xcb-util-keysyms xcb-util-wm"),
