@@ -20,6 +20,8 @@ import numpy as np
 import pytest
 from doc_commands import PAGES, ROOT, command_of, lines_of
 
+from rtbold.bundle import load, read_check
+
 pytestmark = [pytest.mark.integration, pytest.mark.long]
 
 # Words of a line that stand for what only the reader has
@@ -73,8 +75,7 @@ class Reader:
             "LSLAPICFG": str(config), "QT_QPA_PLATFORM": "offscreen",
         }  # fmt: skip
         (folder / "my.csv").write_text("t_s,value,status\n0,0.5,ok\n2.1,0.7,ok\n")
-        noise = np.random.default_rng(0).normal(0, 15, (8, 19, 3200))
-        np.save(folder / "W.npy", noise.astype(np.float32))
+        np.save(folder / "W.npy", read_check(load("demo")).eeg_uv)
 
     def follow(self, line):
         """Run a line; one that serves stays until the page is done."""

@@ -18,7 +18,7 @@ import pytest
 
 pytestmark = [pytest.mark.integration, pytest.mark.long]
 
-# Imported by each Python of the tree before anything else; a fork has it from its parent
+# Each Python of the tree imports it first of all; a fork has it from its parent
 HOOK = """
 import json, os, sys
 ASKED = ("socket.connect", "socket.sendto", "socket.sendmsg", "socket.getaddrinfo",
