@@ -97,8 +97,9 @@ def select_view(wanted: str | None, *, terminal: bool) -> str:
     ConfigError : there is no such view.
     RtboldError : the dashboard was asked for and cannot open.
     """
-    from rtbold.cli.process import unseen, why_no_window
+    from rtbold.cli.process import why_no_window
     from rtbold.errors import ConfigError, RtboldError
+    from rtbold.preflight import unseen
 
     if wanted is not None and wanted not in VIEWS:
         raise ConfigError(f"--view is {wanted!r}, expected one of {', '.join(VIEWS)}.")

@@ -1,6 +1,6 @@
 import pytest
 
-from rtbold.cli.process import unseen, why_no_window
+from rtbold.cli.process import why_no_window
 from rtbold.distribution import pip_install
 from rtbold.preflight import Answer
 
@@ -54,9 +54,3 @@ def test_what_qt_itself_complains_of_is_said_with_what_to_do():
     other = trouble({"DISPLAY": ":0"}, probe=lambda: Answer("", "no"))
     assert "echo $DISPLAY" in other
     assert trouble({"DISPLAY": ":0"}, probe=lambda: Answer("xcb", "")) is None
-
-
-def test_offscreen_is_seen_by_nobody():
-    assert unseen({"QT_QPA_PLATFORM": "offscreen"})
-    assert not unseen({"QT_QPA_PLATFORM": "xcb"})
-    assert not unseen({})
