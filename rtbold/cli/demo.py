@@ -43,8 +43,12 @@ def demo(
     engine: options.EngineChoice = None,
     precision: options.PrecisionChoice = None,
     level: Annotated[str, typer.Option(help="easy, hard or confound.")] = "hard",
-    port: Annotated[int, typer.Option(help="Port of the feed.")] = 5580,
-    control_port: Annotated[int, typer.Option(help="Port of the control.")] = 5581,
+    port: Annotated[
+        int, typer.Option(help="Port of the feed.", min=1, max=65535)
+    ] = 5580,
+    control_port: Annotated[
+        int, typer.Option(help="Port of the control.", min=1, max=65535)
+    ] = 5581,
     picture: Annotated[
         Path | None, typer.Option(help="Keep the last live view as an SVG.")
     ] = None,

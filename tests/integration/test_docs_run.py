@@ -8,7 +8,6 @@ parsed by tests/test_docs_commands.py.
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -18,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from doc_commands import PAGES, ROOT, command_of, lines_of
+from doc_commands import PAGES, ROOT, command_of, free_ports, lines_of
 
 from rtbold.bundle import load, read_check
 
@@ -47,17 +46,6 @@ def to_run(page):
 FOLLOWED = [page for page in PAGES if to_run(page)]
 
 
-def free_ports(n):
-    with_ports = [socket.socket() for _ in range(n)]
-    try:
-        for one in with_ports:
-            one.bind(("127.0.0.1", 0))
-        return [one.getsockname()[1] for one in with_ports]
-    finally:
-        for one in with_ports:
-            one.close()
-
-
 class Reader:
     """Follows a page in a folder of its own."""
 
@@ -80,9 +68,10 @@ class Reader:
     def follow(self, line):
         """Run a line; one that serves stays until the page is done."""
         words = self.with_ports(line.words[1:])
-        log = self.folder / f"{len(self.serving)}-{words[0]}.log"
+        self.end(words[0])  # an alternative: the reader stops what serves already
+        log = self.folder / f"{words[0]}.log"
         serves = words[0] in SERVES and "--save" not in words
-        with log.open("a+") as said:
+        with log.open("w+") as said:
             child = subprocess.Popen(
                 [sys.executable, "-m", "rtbold", *words], cwd=self.folder,
                 env=self.environment, stdout=said, stderr=subprocess.STDOUT,
@@ -112,9 +101,11 @@ class Reader:
             words += ["--connect", f"tcp://{at}"]
         return words
 
-    def end(self):
-        """Stop what still serves, as Ctrl-C does, newest first."""
-        for line, child, log in reversed(self.serving):
+    def end(self, name=None):
+        """Stop what still serves, as Ctrl-C does, newest first; of one command."""
+        chosen = [one for one in self.serving if name in (None, one[0].words[1])]
+        for line, child, log in reversed(chosen):
+            self.serving.remove((line, child, log))
             if child.poll() is None:
                 child.send_signal(signal.SIGINT)
             try:

@@ -2,6 +2,7 @@
 
 import re
 import shlex
+import socket
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -90,3 +91,14 @@ def parse(words):
                 raise
             Path(wanted[1]).mkdir(parents=True)
     raise AssertionError("it wants one folder after the other")
+
+
+def free_ports(n):
+    with_ports = [socket.socket() for _ in range(n)]
+    try:
+        for one in with_ports:
+            one.bind(("127.0.0.1", 0))
+        return [one.getsockname()[1] for one in with_ports]
+    finally:
+        for one in with_ports:
+            one.close()
