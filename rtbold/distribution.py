@@ -5,6 +5,7 @@ On PyPI the name ``rtbold`` is another lab's program. This one is installed as
 of pip takes it from here.
 """
 
+import json
 from collections.abc import Iterable, Iterator
 from importlib import metadata
 from importlib.util import find_spec
@@ -103,8 +104,21 @@ def install_command(extras: Iterable[str], checkout: Path | None, here: Path) ->
 
 
 def reinstall() -> str:
-    """Return the command that puts the program's own files back."""
-    return pip_install().replace("pip install", "pip install --force-reinstall", 1)
+    """Return the command that puts the program's own files back, from where it came."""
+    again = "pip install --force-reinstall --no-deps"
+    if checkout() is not None:
+        return pip_install().replace("pip install", again, 1)
+    address = _came_from()
+    return f'{again} "{NAME} @ {address}"' if address else f"{again} {NAME}"
+
+
+def _came_from() -> str | None:
+    """Return the address of a file that was installed; None: it came by its name."""
+    try:
+        told = json.loads(ours().read_text("direct_url.json") or "{}")
+        return str(told["url"]) if "archive_info" in told else None
+    except (ValueError, TypeError, RtboldError):
+        return None
 
 
 def checkout() -> Path | None:
@@ -151,7 +165,7 @@ def missing_module(name: str) -> str | None:
     if top in _import_names(None):
         return (
             f"the package {top!r}, which rtbold always needs, is missing. "
-            f"Install it again: {reinstall()}"
+            f"Install it: {pip_install()}"
         )
     return None
 

@@ -8,7 +8,7 @@ from typing import Any, Protocol, TypeAlias
 import numpy as np
 
 from rtbold.bundle import Bundle, Card
-from rtbold.distribution import reinstall
+from rtbold.distribution import pip_install
 from rtbold.engine.check import EXACT
 from rtbold.engine.protocol import check_finite, check_windows
 from rtbold.engine.records import (
@@ -52,8 +52,8 @@ def open_core() -> Core:
         openvino = import_openvino()
     except ImportError as error:
         raise EngineError(
-            "openvino is not installed, expected it beside rtbold; install it again "
-            f"({reinstall()}) or pass --engine torch"
+            "openvino is not installed, expected it beside rtbold; install it "
+            f"({pip_install()}) or pass --engine torch"
         ) from error
     return openvino.Core()
 

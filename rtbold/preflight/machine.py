@@ -102,7 +102,7 @@ def check_packages() -> tuple[Check, ...]:
     core = decided(
         "packages",
         f"{found}; {other}" if other else found,
-        (missing, "fail", distribution.reinstall()),
+        (missing, "fail", distribution.pip_install()),
         (other, "warn", f"make a new environment without {distribution.OTHER}"),
     )
     return core, _check_extras()

@@ -44,7 +44,28 @@ def test_tests_run_from_a_checkout(monkeypatch):
     monkeypatch.chdir(ROOT)
     assert distribution.checkout() == ROOT
     assert distribution.pip_install("gui") == 'pip install -e ".[gui]"'
-    assert distribution.reinstall() == "pip install --force-reinstall -e ."
+    assert distribution.reinstall().endswith("--no-deps -e .")
+
+
+@pytest.mark.parametrize(
+    ("told", "address"),
+    [
+        ('{"url": "file:///d/r.whl", "archive_info": {}}', "file:///d/r.whl"),
+        ('{"url": "file:///d/r", "dir_info": {}}', None),
+        (None, None),
+        ("no JSON", None),
+    ],
+)
+def test_files_are_put_back_from_where_they_came(monkeypatch, told, address):
+    class Installed:
+        def read_text(self, name):
+            return told
+
+    monkeypatch.setattr(distribution, "checkout", lambda: None)
+    monkeypatch.setattr(distribution, "ours", Installed)
+    command = distribution.reinstall()
+    assert command.startswith("pip install --force-reinstall --no-deps")
+    assert command.endswith(f'"{NAME} @ {address}"' if address else f" {NAME}")
 
 
 def test_the_program_knows_its_distribution():
@@ -92,8 +113,8 @@ def test_a_missing_module_is_said_with_the_extra_that_brings_it(module, extra):
 
 
 @pytest.mark.parametrize("module", ["scipy.signal", "zmq", "lazy_loader", "jinja2"])
-def test_what_is_always_needed_is_installed_again(module):
-    assert distribution.reinstall() in missing_module(module)
+def test_what_is_always_needed_comes_without_an_extra(module):
+    assert missing_module(module).endswith(distribution.pip_install())
 
 
 def test_of_a_module_that_nothing_brings_nothing_is_said():
