@@ -46,7 +46,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _what_brings(error: ModuleNotFoundError) -> str | None:
     from rtbold.distribution import missing_module
 
-    return missing_module(error.name or "")
+    try:
+        return missing_module(error.name or "")
+    except RtboldError:  # nothing is known of what was installed
+        return None
 
 
 def report(error: Exception, *, debug: bool, out: TextIO) -> int:
