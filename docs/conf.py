@@ -1,10 +1,11 @@
 """Settings of the documentation's site: `python scripts/docs.py` builds it."""
 
 import sys
-from importlib.metadata import version as installed_version
 from pathlib import Path
 
 from sphinx.application import Sphinx
+
+from rtbold import distribution
 
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE / "_ext"))
@@ -12,7 +13,7 @@ sys.path.insert(0, str(HERE / "_ext"))
 project = "rtbold"
 author = "The rtbold developers"
 project_copyright = "2026, the rtbold developers"
-version = release = installed_version("rtbold")
+version = release = distribution.version()
 
 extensions = [
     "myst_parser",

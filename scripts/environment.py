@@ -58,6 +58,9 @@ def prepare(name: str, extras: str = "") -> Path:
     print(f"Installing rtbold{f'[{extras}]' if extras else ''} ...", flush=True)
     command = [python, "-m", "pip", "install", "--quiet", "-e", target]
     command += ["-c", ROOT / "constraints.txt"]
+    # Under its former name an earlier checkout would stay beside it
+    former = [python, "-m", "pip", "uninstall", "--quiet", "--yes", "rtbold"]
+    subprocess.run(former, check=False, stderr=subprocess.DEVNULL)
     finished = subprocess.run(command, check=False)
     if finished.returncode:
         sys.exit(

@@ -1,6 +1,6 @@
 """Let atheris look for bytes from outside that crash, hang or take all memory.
 
-    .venvs/test/bin/pip install "rtbold[fuzz]"
+    .venvs/test/bin/pip install "rtbold-eeg[fuzz]"
     .venvs/test/bin/python scripts/fuzz.py --seconds 60
     .venvs/test/bin/python scripts/fuzz.py --only card --only xdf --seconds 600
 

@@ -29,6 +29,15 @@ def test_each_command_has_a_page_that_names_all_its_options(extension, tmp_path)
             assert option in text, f"{context.command_path}: {option}"
 
 
+def test_the_page_of_a_command_has_its_panels_and_its_example_as_code(
+    extension, tmp_path
+):
+    extension("command_pages").write(tmp_path)
+    text = (tmp_path / "rtbold-run.md").read_text("utf-8")
+    for piece in ("--trigger-stream", "## Triggers and TR", "    rtbold run --subject"):
+        assert piece in text
+
+
 def test_a_page_of_a_command_that_is_gone_goes_too(extension, tmp_path):
     commands = extension("command_pages")
     (tmp_path / "rtbold-old.md").write_text("old")

@@ -78,6 +78,8 @@ def visible(command: Command, context: Context) -> list[tuple[str, Command]]:
     found = []
     for name in command.list_commands(context):
         below = command.get_command(context, name)
+        if hasattr(command, "loaded"):  # what the list itself holds has no options
+            below = command.loaded(name) or below
         if below is not None and not below.hidden:
             found.append((name, below))
     return found
@@ -94,7 +96,7 @@ def walk(command: Command, context: Context) -> Iterator[tuple[Command, Context]
 def page(command: Command, context: Context) -> str:
     """Return one command as a page of markdown."""
     about = (command.help or "").replace("\b\n", "").strip()
-    parts = [f"# {context.command_path}", escaped(about)]
+    parts = [f"# {context.command_path}", described(about)]
     if is_group(command):
         parts.append(_commands_below(command, context))
     else:
@@ -130,6 +132,13 @@ def replace_pages(folder: Path, pages: dict[str, str]) -> None:
         file = folder / f"{name}.md"
         if not file.exists() or file.read_text("utf-8") != text:
             file.write_text(text, "utf-8")
+
+
+def described(text: str) -> str:
+    """Return a command's help; its indented lines are code, and stay."""
+    lines = text.splitlines()
+    shown = [line if line.startswith("    ") else escaped(line) for line in lines]
+    return "\n".join(shown)
 
 
 def escaped(text: str) -> str:

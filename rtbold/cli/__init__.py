@@ -22,6 +22,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     debug = "--debug" in given
     from rtbold.cli.app import build_app
     from rtbold.cli.process import OPTION, end_with_stdin, quieten, settle_libraries
+    from rtbold.distribution import other_lab
 
     if OPTION in given:
         end_with_stdin()
@@ -29,6 +30,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     quieten(os.environ, Path.cwd())
     settle_libraries(os.environ)
+    if said := other_lab():
+        sys.stderr.write(f"rtbold: {said}\n")
 
     try:
         build_app()(args=given, standalone_mode=True, prog_name="rtbold")
@@ -41,6 +44,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
+def _what_brings(error: ModuleNotFoundError) -> str | None:
+    from rtbold.distribution import missing_module
+
+    try:
+        return missing_module(error.name or "")
+    except RtboldError:  # nothing is known of what was installed
+        return None
+
+
 def report(error: Exception, *, debug: bool, out: TextIO) -> int:
     """Show `error` as one message and return the exit code it stands for."""
     if debug:
@@ -50,6 +62,9 @@ def report(error: Exception, *, debug: bool, out: TextIO) -> int:
     if isinstance(error, RtboldError):
         out.write(f"rtbold: {error}\n")
         return error.exit_code
+    if isinstance(error, ModuleNotFoundError) and (said := _what_brings(error)):
+        out.write(f"rtbold: {said}\n")
+        return 1
     out.write(
         f"rtbold: an unforeseen error: {type(error).__name__}: {error}. "
         "Run the same command with --debug and report what it prints.\n"

@@ -5,11 +5,13 @@ none of them; ``tests/rtbold/cli/test_app.py`` holds that each is its docstring'
 """
 
 import importlib
-from collections.abc import Callable, Mapping
-from typing import Any, Final, NamedTuple
+from collections.abc import Callable, Mapping, Sequence
+from typing import Annotated, Any, Final, NamedTuple
 
 import typer
 from typer.core import TyperGroup
+
+from rtbold.cli.panels import OPTION_PANELS
 
 
 class Place(NamedTuple):
@@ -153,7 +155,18 @@ SUBJECT_COMMANDS: Final = {
     ),
 }
 
+# The list of commands in panels, by the order in which a lab comes to need them.
+PANELS: Final = {
+    "Start here": ("doctor", "demo", "gui"),
+    "Prepare a session": ("streams", "calibrate", "subjects", "preflight", "rehearse"),
+    "Run and watch": ("run", "monitor"),
+    "After a session": ("verify", "replay", "export"),
+    "Without a scanner": ("simulate", "play", "fake"),
+    "Models": ("models",),
+}
+
 _MARKUP: Final = "markdown"
+_SETTINGS: Final = {"help_option_names": ["-h", "--help"]}
 
 
 def load(module: str, function: str) -> Callable[..., Any]:
@@ -167,13 +180,49 @@ def load(module: str, function: str) -> Callable[..., Any]:
 def build_app() -> typer.Typer:
     """Return the typer application with all commands."""
     app = _group(COMMANDS, "Predict fMRI BOLD from EEG, live.", name="rtbold")
+    app.callback()(_root)
     models = (
         "Model bundles: list, show, seal, predict, import, export, compile, explain."
     )
-    app.add_typer(_group(MODEL_COMMANDS, models), name="models")
     subjects = "Calibrated subjects: list, show, compare."
-    app.add_typer(_group(SUBJECT_COMMANDS, subjects), name="subjects")
+    for name, places, line in (
+        ("models", MODEL_COMMANDS, models),
+        ("subjects", SUBJECT_COMMANDS, subjects),
+    ):
+        panel = panel_of(name)
+        app.add_typer(_group(places, line), name=name, rich_help_panel=panel)
     return app
+
+
+def panel_of(name: str) -> str | None:
+    """Return the panel of a command of the first level; None: it is not one."""
+    return next((title for title, names in PANELS.items() if name in names), None)
+
+
+def _tell_version(wanted: bool) -> None:
+    if wanted:
+        from rtbold import distribution
+
+        typer.echo(f"{distribution.NAME} {distribution.version()}")
+        raise typer.Exit
+
+
+# Taken off the line by `main`, wherever they stand; declared to be listed.
+_Debug = Annotated[
+    bool, typer.Option("--debug", help="Show where an error came from, any command.")
+]
+
+
+def _root(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_tell_version, is_eager=True, help="Show the version."
+        ),
+    ] = False,
+    debug: _Debug = False,
+) -> None:
+    """Predict fMRI BOLD from EEG, live."""
 
 
 def _group(
@@ -186,9 +235,11 @@ def _group(
         no_args_is_help=True,
         pretty_exceptions_enable=False,
         rich_markup_mode=_MARKUP,
+        context_settings=_SETTINGS,
     )
     for word, place in places.items():
-        group.command(word, help=place.line)(_listed)
+        panel = panel_of(word) if places is COMMANDS else None
+        group.command(word, help=place.line, rich_help_panel=panel)(_listed)
     return group
 
 
@@ -200,14 +251,48 @@ def _lazy_group(places: Mapping[str, Place]) -> type[TyperGroup]:
     """Return a group that imports the command that was asked for, and no other."""
 
     class LazyGroup(TyperGroup):
+        def list_commands(self, ctx: typer.Context) -> list[str]:  # type: ignore[override]  # click's own type is private
+            order = [each for names in PANELS.values() for each in names]
+            known = super().list_commands(ctx)
+            return sorted(known, key=lambda n: order.index(n) if n in order else 0)
+
+        def loaded(self, name: str) -> Any:  # noqa: ANN401 -- click's types are private
+            """Return the command itself, imported; None: it is a group, or unknown."""
+            if name not in places:
+                return None
+            alone = typer.Typer(add_completion=False, rich_markup_mode=_MARKUP)
+            place = places[name]
+            alone.command(name)(load(place.module, place.function))
+            command = typer.main.get_command(alone)
+            panels = OPTION_PANELS.get(place.function, {}) if places is COMMANDS else {}
+            return _with_panels(command, panels)
+
         def resolve_command(  # type: ignore[override]  # click's own type is private
             self, ctx: typer.Context, args: list[str]
         ) -> tuple[str | None, Any, list[str]]:
             name, listed, rest = super().resolve_command(ctx, args)
             if name is None or name not in places:  # a group; None: completing
                 return name, listed, rest
-            alone = typer.Typer(add_completion=False, rich_markup_mode=_MARKUP)
-            alone.command(name)(load(places[name].module, places[name].function))
-            return name, typer.main.get_command(alone), rest
+            return name, self.loaded(name), rest
 
     return LazyGroup
+
+
+def _with_panels(command: Any, panels: Mapping[str, Sequence[str]]) -> Any:  # noqa: ANN401 -- as `loaded`
+    """Put the options of a command into panels, and list what every command takes."""
+    titles = {name: title for title, names in panels.items() for name in names}
+    for option in command.params:
+        option.rich_help_panel = titles.get(option.name, option.rich_help_panel)
+    command.params.append(_debug_option())
+    return command
+
+
+def _debug_option() -> Any:  # noqa: ANN401 -- as `loaded`
+    def takes(debug: _Debug = False) -> None:
+        pass
+
+    alone = typer.Typer(add_completion=False)
+    alone.command()(takes)
+    (option,) = typer.main.get_command(alone).params
+    option.expose_value = False
+    return option

@@ -10,6 +10,7 @@ import typer
 
 from rtbold.cli import calibrate_live, options
 from rtbold.cli.process import settle
+from rtbold.distribution import need
 
 if TYPE_CHECKING:
     from rtbold.bundle import Bundle
@@ -109,6 +110,9 @@ def as_object(result: "CalibrationResult", saved: "Saved") -> str:
 
 
 # Options of ``rtbold calibrate`` that no other command has, each written once.
+
+# Without which no fit comes to an end: to train, to write the model, to draw the report
+PACKAGES = ("torch", "onnx", "onnxscript", "safetensors", "matplotlib")
 
 Subject = Annotated[str, typer.Option(help="Code of the subject, such as S01.")]
 Cleaning = Annotated[
@@ -241,14 +245,17 @@ def calibrate(
     record: calibrate_live.Record = calibrate_live.DEFAULT_RECORD,
     wait: calibrate_live.Wait = 30.0,
 ) -> None:
-    """Make a model for one subject from one scan, and say whether it is good enough.
+    r"""Make a model for one subject from one scan, and say whether it is good enough.
 
     Needs simultaneous EEG and BOLD, 10 to 20 minutes. Writes a bundle with its report
     into the subject's folder; `rtbold run --subject S01` uses the newest.
 
-    Example: rtbold calibrate --subject S01 --eeg S01.xdf --bold S01.tsv --cleaning
-    online:RecView --target Putamen
+    Example:
+
+        rtbold calibrate --subject S01 --eeg S01.xdf --bold S01.tsv \
+            --cleaning online:RecView --target Putamen
     """
+    need(*PACKAGES, extra="calibration", purpose="rtbold calibrate")
     n_threads = settle(os.environ, threads)
 
     from rtbold.bundle import default_root, parse_cleaning

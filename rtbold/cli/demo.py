@@ -43,8 +43,12 @@ def demo(
     engine: options.EngineChoice = None,
     precision: options.PrecisionChoice = None,
     level: Annotated[str, typer.Option(help="easy, hard or confound.")] = "hard",
-    port: Annotated[int, typer.Option(help="Port of the feed.")] = 5580,
-    control_port: Annotated[int, typer.Option(help="Port of the control.")] = 5581,
+    port: Annotated[
+        int, typer.Option(help="Port of the feed.", min=1, max=65535)
+    ] = 5580,
+    control_port: Annotated[
+        int, typer.Option(help="Port of the control.", min=1, max=65535)
+    ] = 5581,
     picture: Annotated[
         Path | None, typer.Option(help="Keep the last live view as an SVG.")
     ] = None,
@@ -55,7 +59,7 @@ def demo(
     the BOLD once per TR and publishes it; this command subscribes. Each is a process
     of its own. At the end it shows how prediction and measurement correlate.
 
-    Example: rtbold demo --duration 120
+    Example: rtbold demo --duration 180
     """
     from rich.console import Console
 
@@ -97,8 +101,9 @@ def select_view(wanted: str | None, *, terminal: bool) -> str:
     ConfigError : there is no such view.
     RtboldError : the dashboard was asked for and cannot open.
     """
-    from rtbold.cli.process import unseen, why_no_window
+    from rtbold.cli.process import why_no_window
     from rtbold.errors import ConfigError, RtboldError
+    from rtbold.preflight import unseen
 
     if wanted is not None and wanted not in VIEWS:
         raise ConfigError(f"--view is {wanted!r}, expected one of {', '.join(VIEWS)}.")

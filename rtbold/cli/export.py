@@ -34,7 +34,9 @@ def export(
 
     Dates, hosts, users and serial numbers stay behind. Nothing is overwritten.
 
-    Example: rtbold export recordings/sub-S01/ses-01 --bids shared --line-frequency 50
+    Example:
+
+        rtbold export recordings/sub-S01/ses-01 --bids shared --line-frequency 50
     """
     from rtbold.session import ExportOptions, export_session
 

@@ -97,7 +97,7 @@ def seal(
     Only whoever knows that the card is right can say so: compare its SHA-256 with that
     of a session that went well (`model_sha256` in the recording's settings.json).
 
-    Example: rtbold models seal S01/20261123-101500 --root subjects
+    Example: rtbold models seal S01/20261123-101500
     """
     from rtbold.bundle import seal_bundle
 
@@ -124,7 +124,9 @@ def predict(
 ) -> None:
     """Predict BOLD from windows in a file; each channel's window mean removed before.
 
-    Example: rtbold models predict demo --windows W.npy --out O.npy --engine torch
+    Example:
+
+        rtbold models predict demo --windows W.npy --out O.npy --engine torch
     """
     import numpy as np
 
@@ -297,17 +299,17 @@ def import_(
     head for BOLD: their bundle is a start for training and predicts nothing.
     Nothing that a file carries is run.
 
-    Example: rtbold models import thalamus.pth --out thalamus.rtbold --roi Thalamus
-    """
-    from rtbold.errors import EngineError
+    Example:
 
-    try:
-        from rtbold.models import ImportSettings, Montage, import_checkpoints
-    except ImportError as error:
-        raise EngineError(
-            f"importing checkpoints needs {error.name}, which is not installed; "
-            "pip install 'rtbold[calibration]'"
-        ) from error
+        rtbold models import thalamus.pth --out thalamus.rtbold --roi Thalamus
+    """
+    from rtbold.distribution import need
+
+    need(
+        "torch", "onnx", "onnxscript", "safetensors",
+        extra="calibration", purpose="rtbold models import",
+    )  # fmt: skip
+    from rtbold.models import ImportSettings, Montage, import_checkpoints
 
     settings = ImportSettings(
         montage=Montage(

@@ -101,10 +101,10 @@ def explain(
 
 
 def _check_installed() -> None:
-    from rtbold.files import require
+    from rtbold.distribution import need
 
-    for module in ("torch", "safetensors", "captum", "matplotlib", "mne"):
-        require(module, extra="calibration", purpose="models explain")
+    modules = ("torch", "safetensors", "captum", "matplotlib", "mne")
+    need(*modules, extra="calibration", purpose="rtbold models explain")
 
 
 def _checked(

@@ -22,13 +22,15 @@ def preflight(
         bool, typer.Option("--json", help="A JSON object a line, as each is done.")
     ] = False,
 ) -> None:
-    """Look at everything that `rtbold run` with the same options would open.
+    r"""Look at everything that `rtbold run` with the same options would open.
 
     Model, streams, channels, units, triggers, clock, disk, engine and ports; nothing
     is published and nothing is written. Exit code 1 if any check failed.
 
-    Example: rtbold preflight --subject S01 --stream BrainVision --trigger-stream
-    BrainVision-Markers --trigger R128 --record recordings
+    Example:
+
+        rtbold preflight --subject S01 --stream BrainVision \
+            --trigger-stream BrainVision-Markers --trigger R128 --record recordings
     """
     from rtbold.acquire import LslClock
     from rtbold.bundle import default_root

@@ -1,11 +1,9 @@
 """What a command settles for its own process: window, liblsl, log, end, threads."""
 
-import importlib.util
 import logging
 import os
 import queue
 import signal
-import subprocess
 import sys
 import threading
 import time
@@ -20,14 +18,21 @@ from typing import Final, Self
 import psutil
 
 from rtbold.config import check_range
+from rtbold.distribution import pip_install
 from rtbold.owner_only import create
+from rtbold.preflight import (
+    NO_DISPLAY,
+    WAY_OUT,
+    Answer,
+    has_display,
+    how_to_get,
+    installed,
+    missing_libraries,
+    named_in,
+    probe,
+    unseen,
+)
 from rtbold.session import Discretion
-
-# A child asks before Qt is asked, which aborts where no window can open.
-PROBE = "from PyQt6.QtWidgets import QApplication; QApplication([])"
-PROBE_S = 30.0
-INSTALL = 'pip install "rtbold[gui]"'
-WAY_OUT = "QT_QPA_PLATFORM=offscreen draws without a display (for tests and pictures)"
 
 PLATFORMS = (  # of Qt, on any system
     "xcb", "wayland", "wayland-egl", "eglfs", "linuxfb", "vnc", "vkkhrdisplay",
@@ -45,41 +50,13 @@ def settle_libraries(environment: MutableMapping[str, str]) -> None:
     environment["MPLBACKEND"] = "agg"
 
 
-def unseen(environ: Mapping[str, str] = os.environ) -> bool:
-    """Return whether windows open but nobody sees them."""
-    return environ.get("QT_QPA_PLATFORM") in ("offscreen", "minimal")
-
-
-def installed() -> bool:
-    """Return whether the packages of the dashboard are there."""
-    needed = ("PyQt6", "pyqtgraph")
-    return all(importlib.util.find_spec(name) is not None for name in needed)
-
-
-def probe() -> str | None:
-    """Open and close an application in a child; return its complaint, None if none."""
-    try:
-        done = subprocess.run(
-            [sys.executable, "-c", PROBE],
-            capture_output=True,
-            text=True,
-            timeout=PROBE_S,
-            check=False,
-        )
-    except subprocess.TimeoutExpired:
-        return f"it did not answer within {PROBE_S:g} s"
-    if done.returncode == 0:
-        return None
-    said = [line.strip() for line in done.stderr.splitlines() if line.strip()]
-    return said[0] if said else f"it ended with exit code {done.returncode}"
-
-
 def why_no_window(
     environ: Mapping[str, str] = os.environ,
     platform: str = sys.platform,
     *,
     installed: Callable[[], bool] = installed,
-    probe: Callable[[], str | None] = probe,
+    missing: Callable[[Mapping[str, str]], list[str]] = missing_libraries,
+    probe: Callable[[], Answer] = probe,
 ) -> str | None:
     """Return in words why no window can open; None: one can.
 
@@ -87,30 +64,40 @@ def why_no_window(
     display or one of its system libraries is missing.
     """
     if not installed():
-        return f"the dashboard needs PyQt6 and pyqtgraph. Install them: {INSTALL}"
+        return (
+            "the dashboard needs PyQt6 and pyqtgraph. "
+            f"Install them: {pip_install('gui')}"
+        )
     if trouble := _unknown_platform(environ):
         return trouble
     left_over = [name for name in LEFT_OVER if environ.get(name)]
-    if (unseen(environ) and not left_over) or platform in ("win32", "darwin"):
+    if platform in ("win32", "darwin"):
         return None
-    names = ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM")
-    if not any(environ.get(name) for name in names):
+    if not has_display(environ):
         return (
-            "there is no display: neither DISPLAY nor WAYLAND_DISPLAY is set. Log in "
-            f"at the screen, or use ssh -X, or rtbold monitor in a terminal. {WAY_OUT}."
+            f"there is no display: {NO_DISPLAY}. Log in at the screen, or use ssh -X, "
+            f"or rtbold monitor in a terminal. {WAY_OUT}."
         )
-    complaint = probe()
-    if complaint is None:
+    if lacking := missing(environ):
+        return (
+            f"Qt cannot be loaded here without {', '.join(lacking)}. "
+            f"Install them: {how_to_get(lacking)}"
+        )
+    if unseen(environ) and not left_over:
+        return None
+    complaint = probe().complaint
+    if not complaint:
         return None
     if left_over:
         return (
             f"Qt cannot open a window here: {complaint} {' and '.join(left_over)} may "
             "be of another program: unset it, and try again."
         )
-    return (
-        f"Qt cannot open a window here: {complaint} On Debian and Ubuntu: apt install "
-        f"libxcb-cursor0 libegl1 libxkbcommon-x11-0. {WAY_OUT}."
-    )
+    if lacking := named_in(complaint):
+        mend = f"Install what is missing: {how_to_get(lacking)}."
+    else:
+        mend = "Look whether the display lets you in (echo $DISPLAY)."
+    return f"Qt cannot open a window here: {complaint} {mend} {WAY_OUT}."
 
 
 def _unknown_platform(environ: Mapping[str, str]) -> str | None:

@@ -59,13 +59,15 @@ def rehearse(
         bool, typer.Option("--json", help="A JSON object a line, as things come.")
     ] = False,
 ) -> None:
-    """Run a session with these options for five minutes, and say GO or NO-GO.
+    r"""Run a session with these options for five minutes, and say GO or NO-GO.
 
     It resolves the streams, waits for triggers, predicts, publishes and records as
     `rtbold run` does, and subscribes as an app would. Exit code 1 is a NO-GO.
 
-    Example: rtbold rehearse --subject S01 --stream BrainVision --trigger-stream
-    BrainVision-Markers --trigger R128 --page rehearsal.html
+    Example:
+
+        rtbold rehearse --subject S01 --stream BrainVision \
+            --trigger-stream BrainVision-Markers --trigger R128 --page go.html
     """
     from rtbold.acquire import LslClock
     from rtbold.bundle import default_root
@@ -198,8 +200,8 @@ def _write_page(
     import datetime
     import platform
     import shlex
-    from importlib.metadata import version
 
+    from rtbold import distribution
     from rtbold.errors import RtboldError
     from rtbold.owner_only import write_text
 
@@ -208,7 +210,7 @@ def _write_page(
     facts = PageFacts(
         date=now.strftime("%Y-%m-%d %H:%M %Z"),
         machine=f"{platform.node()}, {platform.system()} {platform.release()}",
-        software=f"rtbold {version('rtbold')}, Python {platform.python_version()}",
+        software=f"rtbold {distribution.version()}, Python {platform.python_version()}",
         command=shlex.join(words),
     )
     try:

@@ -14,10 +14,15 @@ TERMINATED = 128 + 15  # as a shell reports SIGTERM
 
 @takes_run_options
 def run(asked: RequestedRun) -> None:
-    """Run a session: EEG over LSL in, one BOLD prediction per TR out.
+    r"""Run a session: EEG over LSL in, one BOLD prediction per TR out.
 
-    Example: rtbold run --subject S01 --stream BrainVision --trigger-stream
-    BrainVision-Markers --trigger R128 --record recordings
+    Look before with `rtbold preflight` and the same options; `rtbold monitor` shows
+    what goes out. Ctrl-C ends the session in order.
+
+    Example:
+
+        rtbold run --subject S01 --stream BrainVision \
+            --trigger-stream BrainVision-Markers --trigger R128 --record recordings
     """
     import time
 

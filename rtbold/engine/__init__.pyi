@@ -10,7 +10,11 @@ from .opening import (
     ran_on as ran_on,
     used as used,
 )
-from .openvino import NOT_OFFERED as NOT_OFFERED, PRECISIONS as PRECISIONS
+from .openvino import (
+    NOT_OFFERED as NOT_OFFERED,
+    PRECISIONS as PRECISIONS,
+    keep_telemetry_out as keep_telemetry_out,
+)
 from .openvino_compile import (
     CompileSettings as CompileSettings,
     Tried as Tried,

@@ -13,6 +13,7 @@ import numpy as np
 from rtbold.arrays import read_npy
 from rtbold.bundle import Bundle, Card, read_check
 from rtbold.disk import open_file
+from rtbold.distribution import pip_install
 from rtbold.engine.check import EXACT, deviation, predictions_of, why_refused
 from rtbold.engine.openvino import Model, OpenVinoEngine, open_core
 from rtbold.engine.protocol import check_windows
@@ -78,7 +79,7 @@ def _checked_by_onnx(data: bytes) -> tuple[str, str]:
         onnx = import_module("onnx")
         checker = import_module("onnx.checker")
     except ImportError:
-        how = "onnx is not installed (pip install 'rtbold[calibration]')"
+        how = f"onnx is not installed ({pip_install('calibration')})"
         return f"not read: {how}", f"not by onnx.checker: {how}"
     try:
         model = onnx.load_from_string(data)

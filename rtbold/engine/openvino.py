@@ -1,11 +1,14 @@
 """The default engine: a bundle's ``model.onnx`` compiled by OpenVINO for the CPU."""
 
+import sys
 from dataclasses import dataclass
+from importlib import import_module
 from typing import Any, Protocol, TypeAlias
 
 import numpy as np
 
 from rtbold.bundle import Bundle, Card
+from rtbold.distribution import pip_install
 from rtbold.engine.check import EXACT
 from rtbold.engine.protocol import check_finite, check_windows
 from rtbold.engine.records import (
@@ -26,6 +29,7 @@ from rtbold.messages import WINDOW_SAMPLES, Float32Array
 Core: TypeAlias = Any  # openvino has no types
 Model: TypeAlias = Any
 Node: TypeAlias = Any
+TELEMETRY = "openvino_telemetry"
 PRECISIONS = ("f32", "bf16", "int8")
 # Not offered, whatever the CPU lists: no answer of `demo` was finite, and the base size
 # was slower than in bfloat16 (docs/reference/engines.md). TensorRT has a float16 of
@@ -45,19 +49,37 @@ def open_core() -> Core:
     EngineError : openvino is not installed.
     """
     try:
-        import openvino  # takes half a second: not at start-up of the command line
+        openvino = import_openvino()
     except ImportError as error:
         raise EngineError(
-            "openvino is not installed, expected it beside rtbold; "
-            "install it (pip install openvino) or pass --engine torch"
+            "openvino is not installed, expected it beside rtbold; install it "
+            f"({pip_install()}) or pass --engine torch"
         ) from error
     return openvino.Core()
 
 
+def import_openvino() -> Any:  # noqa: ANN401 -- openvino has no types
+    """Import OpenVINO, which takes half a second, and leave its telemetry out."""
+    keep_telemetry_out()
+    return import_module("openvino")
+
+
+def keep_telemetry_out() -> bool:
+    """Let OpenVINO and NNCF not find their telemetry; return whether that holds.
+
+    When it is imported, OpenVINO writes an identifier into the home folder and sends
+    an event to its makers' analytics, and NNCF reports each use. Both go on without it
+    where the package ``openvino_telemetry`` cannot be imported. A file of consent would
+    stay behind in the home folder, and pass for a choice of the user's.
+    """
+    if TELEMETRY not in sys.modules:
+        sys.modules[TELEMETRY] = None  # type: ignore[assignment]  # as import has it
+    return sys.modules[TELEMETRY] is None
+
+
 def this_machine(core: Core) -> Machine:
     """Return what a compiled model depends on here."""
-    import openvino
-
+    openvino = import_openvino()
     capabilities = core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
     return Machine(
         openvino=str(openvino.get_version()),

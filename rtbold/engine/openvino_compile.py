@@ -8,7 +8,6 @@ chooses by it.
 import contextlib
 import io
 import logging
-import os
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -19,6 +18,7 @@ from types import ModuleType
 import numpy as np
 
 from rtbold.bundle import Bundle, CheckSet, read_check
+from rtbold.distribution import pip_install
 from rtbold.engine.check import (
     EXACT,
     Deviation,
@@ -40,6 +40,8 @@ from rtbold.engine.openvino import (
     Node,
     OpenVinoEngine,
     check_supported,
+    import_openvino,
+    keep_telemetry_out,
     open_core,
     read_graph,
     supported,
@@ -62,7 +64,6 @@ from rtbold.messages import WINDOW_SAMPLES, Float32Array
 _CARRIERS = frozenset(
     ("Concat", "Reshape", "Split", "VariadicSplit", "Slice", "StridedSlice")
 )
-NO_TELEMETRY = "NNCF_CI"
 
 
 class NothingToQuantise(EngineError):
@@ -125,8 +126,7 @@ def float_products(model: Model) -> set[str]:
 
 def to_files(model: Model) -> dict[str, bytes]:
     """Return the model in OpenVINO's own format, name -> content."""
-    import openvino
-
+    openvino = import_openvino()
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / f"{QUANTISED}.xml"
         openvino.save_model(model, str(path), compress_to_fp16=False)
@@ -147,14 +147,13 @@ def _widest_ranges() -> object:
 
 
 def _nncf() -> ModuleType:
-    # Read when nncf is imported; otherwise it reports each use to its makers.
-    os.environ.setdefault(NO_TELEMETRY, "1")
+    keep_telemetry_out()
     try:
         nncf = import_module("nncf")
     except ImportError as error:
         raise EngineError(
             "precision int8 is made by nncf, which is not installed; "
-            "pip install 'rtbold[calibration]', or use another precision"
+            f"{pip_install('calibration')}, or use another precision"
         ) from error
     # nncf.set_log_level would also change handlers that are not its own.
     logging.getLogger("nncf").setLevel(logging.ERROR)

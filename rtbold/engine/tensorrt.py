@@ -16,6 +16,7 @@ from typing import Protocol
 import numpy as np
 
 from rtbold.bundle import Bundle
+from rtbold.distribution import pip_install
 from rtbold.engine.protocol import check_finite, check_windows
 from rtbold.engine.records import MODEL_FILE, engines_folder
 from rtbold.engine.tensorrt_compile import (
@@ -165,7 +166,7 @@ def why_not(
     in the machine when it opens.
     """
     if not is_installed():
-        return "TensorRT is not installed (pip install 'rtbold[tensorrt]')."
+        return f"TensorRT is not installed ({pip_install('tensorrt')})."
     try:
         gpu = device().gpu
         check_gpu(gpu, require())

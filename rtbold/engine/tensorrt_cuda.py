@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from types import ModuleType
 from typing import Literal, Protocol
 
+from rtbold.distribution import pip_install
 from rtbold.errors import EngineError
 
-INSTALL = "pip install 'rtbold[tensorrt]'"
 DRIVER_CUDA = 13  # what cuda-bindings 13 and tensorrt-rtx's wheels ask of the driver
 
 Place = Literal["host", "device"]  # host: page-locked
@@ -175,7 +175,7 @@ def _bindings() -> ModuleType:
         from cuda.bindings import runtime
     except ImportError as error:
         raise EngineError(
-            f"cuda-bindings is not installed ({error}); {INSTALL}"
+            f"cuda-bindings is not installed ({error}); {pip_install('tensorrt')}"
         ) from error
     bindings: ModuleType = runtime
     return bindings

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from rtbold.distribution import pip_install
 from rtbold.errors import EngineError
 
 if TYPE_CHECKING:
@@ -65,7 +66,7 @@ def _onnx() -> ModuleType:
     except ImportError as error:
         raise EngineError(
             "float16 engines need the package onnx to write float16 into the graph; "
-            "pip install 'rtbold[tensorrt]'"
+            f"{pip_install('tensorrt')}"
         ) from error
     return onnx
 

@@ -14,6 +14,7 @@ from importlib.util import find_spec
 from types import ModuleType
 from typing import Literal, get_args
 
+from rtbold.distribution import pip_install
 from rtbold.errors import ConfigError, EngineError
 
 Flavour = Literal["tensorrt-rtx", "tensorrt"]
@@ -22,7 +23,6 @@ Flavour = Literal["tensorrt-rtx", "tensorrt"]
 TensorRtPrecision = Literal["f32", "tf32", "f16"]
 TENSORRT_PRECISIONS: tuple[str, ...] = get_args(TensorRtPrecision)
 
-INSTALL = "pip install 'rtbold[tensorrt]'"
 _IMPORT_NAMES: dict[Flavour, str] = {
     "tensorrt-rtx": "tensorrt_rtx",
     "tensorrt": "tensorrt",
@@ -73,7 +73,7 @@ def installed() -> TensorRt | None:
         except (ImportError, OSError) as error:
             raise EngineError(
                 f"{flavour} is installed but cannot be loaded: {error}; install it "
-                f"again ({INSTALL}), or use --engine openvino"
+                f"again ({pip_install('tensorrt')}), or use --engine openvino"
             ) from error
         return TensorRt(flavour, str(module.__version__), module)
     return None
@@ -95,7 +95,7 @@ def require() -> TensorRt:
     if package is None:
         raise EngineError(
             "TensorRT is not installed, expected tensorrt-rtx or tensorrt; "
-            f"{INSTALL} (Linux, Windows), or use --engine openvino"
+            f"{pip_install('tensorrt')} (Linux, Windows), or use --engine openvino"
         )
     return package
 

@@ -6,6 +6,7 @@ The other engines are checked against this one. It needs the extra ``calibration
 import numpy as np
 
 from rtbold.bundle import Bundle
+from rtbold.distribution import pip_install
 from rtbold.engine.protocol import check_finite, check_windows
 from rtbold.errors import BundleError, EngineError
 from rtbold.messages import WINDOW_SAMPLES, Float32Array
@@ -17,7 +18,7 @@ try:
 except ImportError as _error:
     raise EngineError(
         "engine 'torch' needs torch and safetensors, which are not installed; "
-        "pip install 'rtbold[calibration]', or use --engine openvino"
+        f"{pip_install('calibration')}, or use --engine openvino"
     ) from _error
 
 from rtbold.models import build

@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from rtbold import distribution
 from rtbold.errors import ConfigError, RtboldError
 from rtbold.files.recording import NAME as SIMULATED_NAME, require
 from rtbold.messages import Channel, ChannelKind, Float32Array
@@ -408,7 +409,7 @@ def _describe(root: Path, added: _Added, texts: BidsTexts) -> None:
 
 def _generated_by(commit: str | None) -> dict[str, str]:
     known = {"Description": f"commit {commit}"} if commit else {}
-    return {"Name": "rtbold", "Version": version("rtbold"), **known}
+    return {"Name": "rtbold", "Version": distribution.version(), **known}
 
 
 def _if_absent(path: Path, text: str) -> None:

@@ -11,6 +11,7 @@ from types import ModuleType
 
 from rtbold.acquire import to_uv_factor
 from rtbold.disk import read_file
+from rtbold.distribution import pip_install
 from rtbold.errors import DataFileError, RtboldError
 from rtbold.messages import (
     Channel,
@@ -101,7 +102,7 @@ def require(module: str, *, extra: str, purpose: str) -> ModuleType:
     except ImportError as error:
         raise RtboldError(
             f"{purpose} needs the package {module!r}, which cannot be imported "
-            f"({error}). Install it: pip install 'rtbold[{extra}]'"
+            f"({error}). Install it: {pip_install(extra)}"
         ) from error
 
 

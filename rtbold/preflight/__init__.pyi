@@ -10,6 +10,18 @@ from .examine import (
 )
 from .go_no_go import Figures as Figures
 from .machine import examine_machine as examine_machine
+from .qt_platform import (
+    NO_DISPLAY as NO_DISPLAY,
+    WAY_OUT as WAY_OUT,
+    Answer as Answer,
+    has_display as has_display,
+    how_to_get as how_to_get,
+    installed as installed,
+    missing_libraries as missing_libraries,
+    named_in as named_in,
+    probe as probe,
+    unseen as unseen,
+)
 from .rehearse import (
     Rehearsal as Rehearsal,
     RehearsalResult as RehearsalResult,

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from rtbold.client import DEAD_AFTER_S
+from rtbold.distribution import pip_install
 from rtbold.messages import TR_TOLERANCE, Check
 from rtbold.preflight.checks import Rule, decided
 
@@ -297,7 +298,7 @@ def _recording(figures: Figures) -> Iterator[Check]:
     recorded, name = figures.recording, "recording"
     if recorded is None:
         found = "NOT REHEARSED: nothing was recorded"
-        yield _warn(name, found, "pip install 'rtbold[record]', and give --record DIR")
+        yield _warn(name, found, f"{pip_install('record')}, and give --record DIR")
         return
     if recorded.problem:
         found = f"{recorded.path}: {recorded.problem}"

@@ -37,6 +37,7 @@ def measure() -> LoopbackFigures:
     answer: LoopbackFigures = {
         "pylsl": pylsl.__version__,
         "liblsl": pylsl.library_version(),
+        "built": pylsl.library_info(),  # tag, compiler
         "resolve_ms": (resolved_s - begin_s) * 1e3 if found else None,
     }
     if found:

@@ -4,6 +4,7 @@ import ipaddress
 import json
 import os
 import platform
+import re
 import socket
 import subprocess
 import sys
@@ -18,13 +19,21 @@ from typing import TYPE_CHECKING
 import numpy as np
 import psutil
 
+from rtbold import distribution
 from rtbold.bundle import SUFFIX, default_root
-from rtbold.engine import CudaDevice, check_gpu, first_device, installed
+from rtbold.engine import (
+    CudaDevice,
+    check_gpu,
+    first_device,
+    installed,
+    keep_telemetry_out,
+)
 from rtbold.errors import EngineError, RtboldError
 from rtbold.messages import Check
 from rtbold.owner_only import open_to_others
 from rtbold.preflight import lsl_loopback
 from rtbold.preflight.checks import decided, refused
+from rtbold.preflight.qt_platform import check_qt
 from rtbold.record import find_left_over
 
 if TYPE_CHECKING:
@@ -72,6 +81,8 @@ def examine_machine(
     yield from check_lsl()
     yield check_interfaces()
     yield check_multicast()
+    yield check_qt()
+    yield check_outside()
     yield check_tensorrt()
     if model is not None:
         yield check_engine(model)
@@ -87,12 +98,18 @@ def check_packages() -> tuple[Check, ...]:
     """Report what rtbold requires, and which of its extras are whole."""
     missing, present = _requirements(extra=None)
     found = _listed("missing: ", missing) or ", ".join(present)
-    mend = "pip install --force-reinstall rtbold"
-    return decided("packages", found, (missing, "fail", mend)), _check_extras()
+    other = distribution.other_lab() or ""
+    core = decided(
+        "packages",
+        f"{found}; {other}" if other else found,
+        (missing, "fail", distribution.pip_install()),
+        (other, "warn", f"make a new environment without {distribution.OTHER}"),
+    )
+    return core, _check_extras()
 
 
 def _check_extras() -> Check:
-    names = metadata.metadata("rtbold").get_all("Provides-Extra") or []
+    names = distribution.extras()
     lacking = {
         name: missing
         for name in names
@@ -103,22 +120,14 @@ def _check_extras() -> Check:
     said = [_listed("installed: ", whole)]
     said += [f"{name} lacks {', '.join(lack)}" for name, lack in lacking.items()]
     found = "; ".join(part for part in said if part)
-    mend = f"pip install 'rtbold[{','.join(wanted)}]'"
-    return decided("extras", found, (wanted, "warn", mend))
+    return decided("extras", found, (wanted, "warn", distribution.pip_install(*wanted)))
 
 
 def _requirements(*, extra: str | None) -> tuple[list[str], list[str]]:
     """Return what is (missing, present) of the core's or an extra's requirements."""
     missing: list[str] = []
     present: list[str] = []
-    for requirement in metadata.requires("rtbold") or []:
-        text, _, marker = requirement.partition(";")
-        of_extra = marker.replace("'", '"').partition('extra == "')[2].rstrip('" ')
-        if of_extra != (extra or ""):
-            continue
-        name = text
-        for mark in "[<>=!~ (":
-            name = name.partition(mark)[0]
+    for name in distribution.requirements(extra):
         try:
             present.append(f"{name} {metadata.version(name)}")
         except metadata.PackageNotFoundError:
@@ -293,6 +302,19 @@ def _listed(head: str, names: Sequence[str]) -> str:
     return head + ", ".join(names) if names else ""
 
 
+def check_outside() -> Check:
+    """Say that nothing is sent to anybody: what a library would send is left out."""
+    is_out = keep_telemetry_out()
+    found = (
+        "that of OpenVINO and NNCF is not loaded, and nothing else has one; LSL asks "
+        "the local network for streams"
+        if is_out
+        else "OpenVINO's was loaded before rtbold, and may send what it likes"
+    )
+    mend = "import rtbold.engine before openvino"
+    return decided("telemetry", found, (not is_out, "warn", mend))
+
+
 def check_tensorrt(device: Callable[[], CudaDevice] = first_device) -> Check:
     """Report package, driver and GPU; a warning only where what is there is broken."""
     try:
@@ -343,8 +365,20 @@ def loopback_checks(answer: dict[str, float | int | str | None]) -> tuple[Check,
     return _judge_samples(answer), clock
 
 
+def _own_version(answer: dict[str, float | int | str | None]) -> str:
+    """Return liblsl's version; the release it was built as, where it says so.
+
+    The wheel of pylsl brings a beta, which the number alone does not tell.
+    """
+    number = int(answer["liblsl"] or 0)  # 118 is 1.18
+    tag = re.search(r"/branch:refs/tags/v?([^/]+)", str(answer.get("built") or ""))
+    if tag is None:
+        return f"{number // 100}.{number % 100:02d}"
+    return f"{tag[1]} (a beta)" if re.search(r"[.\d]b\d", tag[1]) else tag[1]
+
+
 def _judge_samples(answer: dict[str, float | int | str | None]) -> Check:
-    versions = f"pylsl {answer['pylsl']}, liblsl {answer['liblsl']}"
+    versions = f"pylsl {answer['pylsl']}, liblsl {_own_version(answer)}"
     if answer["resolve_ms"] is None:
         found = f"{versions}: a stream of our own was not found"
         mend = "allow Python in the firewall for multicast UDP, leave the VPN"

@@ -3,11 +3,11 @@
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib.metadata import version
 from typing import TypedDict
 
 import numpy as np
 
+from rtbold import distribution
 from rtbold.bundle import Card, check_trained
 from rtbold.condition import BAND_NAMES, MONITOR_BANDS_HZ, SPAN_S, band_powers
 from rtbold.messages import (
@@ -161,7 +161,7 @@ def _widths(prediction: BoldPrediction, card: Card, known: Widths | None) -> Wid
 def hello(card: Card, facts: SessionFacts, *, settings: FeedbackSettings) -> Hello:
     """Return what a subscriber must know once."""
     return Hello(
-        versions={"rtbold": version("rtbold")},
+        versions={"rtbold": distribution.version()},
         schemas=tuple(schema_name(topic) for topic in TOPICS),
         subject=card.origin.subject,
         model_name=card.name,

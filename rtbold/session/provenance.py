@@ -9,11 +9,11 @@ import re
 import subprocess
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, distribution, version
 from pathlib import Path
 from typing import Any
 
-from rtbold.errors import DataFileError
+from rtbold import distribution
+from rtbold.errors import DataFileError, RtboldError
 from rtbold.record import SETTINGS_NAME, SETTINGS_VERSION
 
 _CARD_NAME = "card.json"
@@ -85,7 +85,10 @@ class KeptFacts:
             "Model": model,
             "Engine": plain(settings.get("engine"), label),
             "RecordedWith": {"rtbold": recorded_with},
-            "ExportedWith": {"rtbold": version("rtbold"), "commit": commit() or "n/a"},
+            "ExportedWith": {
+                "rtbold": distribution.version(),
+                "commit": commit() or "n/a",
+            },
         }
 
 
@@ -126,7 +129,7 @@ def commit() -> str | None:
     """Return the commit of this rtbold; None: it is not known."""
     top = Path(__file__).parents[2]
     try:
-        told = distribution("rtbold").read_text("direct_url.json")
+        told = distribution.ours().read_text("direct_url.json")
         known = json.loads(told or "{}").get("vcs_info", {}).get("commit_id")
         if known or not (top / ".git").exists():
             return str(known)[:12] if known else None
@@ -135,7 +138,7 @@ def commit() -> str | None:
             capture_output=True, text=True, timeout=_GIT_S, check=True,
         )  # fmt: skip
     except (
-        PackageNotFoundError, ValueError, AttributeError, OSError,
+        RtboldError, ValueError, AttributeError, OSError,
         subprocess.SubprocessError,
     ):  # fmt: skip
         return None

@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from rtbold import files as simulated_note
+from rtbold.distribution import pip_install
 from rtbold.errors import ConfigError, DataFileError
 from rtbold.messages import Channel, Float32Array, FloatArray
 from rtbold.sim.artefacts import Scene, add_artefacts, ecg_uv, upsampled
@@ -241,7 +242,7 @@ def _write_eeg(recording: TwinRecording, folder: Path) -> None:
     except ModuleNotFoundError as error:
         raise DataFileError(
             "writing BrainVision needs pybv, which is not installed: "
-            "pip install 'rtbold[files]'"
+            f"{pip_install('files')}"
         ) from error
     onsets = np.rint(recording.volume_onsets_s * recording.rate_hz).astype(int)
     pybv.write_brainvision(

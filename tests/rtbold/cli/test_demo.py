@@ -11,7 +11,7 @@ def seen(monkeypatch):
 
     def set_to(trouble, *, offscreen=False):
         monkeypatch.setattr(display, "why_no_window", lambda: trouble)
-        monkeypatch.setattr(display, "unseen", lambda: offscreen)
+        monkeypatch.setattr("rtbold.preflight.unseen", lambda: offscreen)
 
     return set_to
 

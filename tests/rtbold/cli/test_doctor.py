@@ -10,7 +10,7 @@ from rtbold.messages import Check
 from rtbold.preflight.delay import DelayEstimate
 
 OK = Check("python", "ok", "Python 3.11")
-WARN = Check("extras", "warn", "gui lacks [x]", "pip install 'rtbold[gui]'")
+WARN = Check("extras", "warn", "gui lacks [x]", 'pip install "rtbold-eeg[gui]"')
 FAIL = Check("port 5580", "fail", "taken", "end it")
 ESTIMATE = DelayEstimate("cross_correlation", 0.0372, 0.001, 0.002, 14, 15, 0.91)
 
@@ -31,7 +31,7 @@ def found(monkeypatch):
 def test_warnings_do_not_fail(found):
     result = invoke()
     assert result.exit_code == 0
-    assert "rtbold[gui]" in result.output
+    assert "rtbold-eeg[gui]" in result.output
 
 
 def test_a_failed_check_is_exit_code_1(found):
@@ -51,7 +51,7 @@ def test_json_is_one_object_on_standard_output(found):
         "name": "extras",
         "state": "warn",
         "found": "gui lacks [x]",
-        "advice": "pip install 'rtbold[gui]'",
+        "advice": 'pip install "rtbold-eeg[gui]"',
     }
 
 

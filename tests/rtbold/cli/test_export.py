@@ -11,12 +11,13 @@ import pytest
 from bids_validator import MISSING, WHY_NOT, errors_of
 
 from rtbold.cli import main
+from rtbold.distribution import pip_install
 from rtbold.files import load_streams, to_uv
 from rtbold.messages import EegChunk
 from rtbold.record import session_events
 
 mne_bids = pytest.importorskip(
-    "mne_bids", reason="pip install 'rtbold[bids]' brings what writes BIDS"
+    "mne_bids", reason="the extra bids brings what writes BIDS"
 )
 KEPT = Path(__file__).parents[2] / "data" / "session_2026-11.zip"
 NAME = "sub-anon_ses-01_task-nf_run-01"
@@ -141,5 +142,5 @@ def test_without_mne_bids_it_says_what_to_install(
 
     monkeypatch.setitem(sys.modules, "mne_bids", None)
     assert main(["export", str(session), "--bids", str(tmp_path / "b")]) == 1
-    assert "pip install 'rtbold[bids]'" in capsys.readouterr().err
+    assert pip_install("bids") in capsys.readouterr().err
     assert not (tmp_path / "b").exists()

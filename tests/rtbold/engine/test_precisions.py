@@ -16,6 +16,7 @@ from cpus import PLAIN, WITH_BF16, WITH_F16, in_no_number, simulated_cpu
 
 from rtbold.bundle import store as bundle_files
 from rtbold.bundle.check_windows import pack
+from rtbold.distribution import pip_install
 from rtbold.engine import openvino_compile
 from rtbold.engine.opening import fastest_first, open_engine, used
 from rtbold.engine.openvino import (
@@ -278,7 +279,7 @@ def test_int8_without_nncf(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "nncf", None)
     one = compiled(write_checked(tmp_path), "int8")["int8"]
     assert one.record is None
-    assert "pip install 'rtbold[calibration]'" in one.note
+    assert pip_install("calibration") in one.note
 
 
 def test_a_precision_that_errs_too_much_is_kept_as_refused(tmp_path):

@@ -8,6 +8,7 @@ import pytest
 from checked import layered_answer, write_checked
 from cuda_double import CudaDouble, ProgramDouble, failing_program
 
+from rtbold.distribution import pip_install
 from rtbold.engine import tensorrt
 from rtbold.engine.opening import open_engine, used
 from rtbold.engine.tensorrt import TensorRtEngine, why_not
@@ -186,7 +187,7 @@ def test_why_not(tiny_bundle, monkeypatch):
         raise CudaError("there is no NVIDIA driver")
 
     monkeypatch.setattr(tensorrt, "is_installed", lambda: False)
-    assert "pip install 'rtbold[tensorrt]'" in why_not(tiny_bundle)
+    assert pip_install("tensorrt") in why_not(tiny_bundle)
     monkeypatch.setattr(tensorrt, "is_installed", lambda: True)
     assert "no NVIDIA driver" in why_not(tiny_bundle, device=no_driver)
 

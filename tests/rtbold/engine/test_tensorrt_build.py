@@ -2,6 +2,7 @@
 
 import dataclasses
 import logging
+import re
 
 import numpy as np
 import onnx
@@ -10,6 +11,7 @@ from bundles import tiny_onnx
 from onnx import TensorProto, helper
 
 from rtbold.bundle import store as bundle
+from rtbold.distribution import pip_install
 from rtbold.engine import (
     tensorrt,
     tensorrt_compile,
@@ -154,7 +156,7 @@ def test_compile_for_the_gpu_in_the_machine(tiny_bundle, monkeypatch):
 
 def test_without_tensorrt(tiny_bundle, monkeypatch):
     monkeypatch.setattr(tensorrt_package, "find_spec", lambda _: None)
-    with pytest.raises(EngineError, match=r"pip install 'rtbold\[tensorrt\]'"):
+    with pytest.raises(EngineError, match=re.escape(pip_install("tensorrt"))):
         compile_for(tiny_bundle, gpus=["sm_86"])
 
 

@@ -1,7 +1,10 @@
 """What is said to CUDA and how its answers are read; no GPU is needed or used."""
 
+import re
+
 import pytest
 
+from rtbold.distribution import pip_install
 from rtbold.engine import tensorrt_cuda
 from rtbold.engine.tensorrt_cuda import CudaDevice, CudaError, CudaRuntime, first_device
 from rtbold.errors import EngineError
@@ -71,7 +74,7 @@ def test_no_device(library, answer, words):
 
 def test_without_the_package(monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "cuda.bindings", None)
-    with pytest.raises(EngineError, match=r"pip install 'rtbold\[tensorrt\]'"):
+    with pytest.raises(EngineError, match=re.escape(pip_install("tensorrt"))):
         CudaRuntime()
 
 

@@ -9,7 +9,7 @@ from rtbold.files.bids import unique
 from rtbold.messages import Channel
 
 mne_bids = pytest.importorskip(
-    "mne_bids", reason="pip install 'rtbold[bids]' brings what writes BIDS"
+    "mne_bids", reason="the extra bids brings what writes BIDS"
 )
 TEXTS = BidsTexts("readme\n", "derived\n")
 EVENTS = BidsTable({"onset": [0.5], "duration": [0.0]}, {})

@@ -1,3 +1,4 @@
+import re
 import warnings
 
 import h5py
@@ -15,6 +16,7 @@ from recordings import (
     write_vhdr,
 )
 
+from rtbold.distribution import pip_install
 from rtbold.errors import DataFileError, RtboldError
 from rtbold.files import recording as extras
 from rtbold.files.read import read_recording
@@ -231,5 +233,5 @@ def test_a_missing_package_says_what_to_install(monkeypatch, tmp_path):
     monkeypatch.setattr(extras, "import_module", missing)
     path = tmp_path / "rest_raw.fif"
     write_fif(path)
-    with pytest.raises(RtboldError, match=r"pip install 'rtbold\[files\]'"):
+    with pytest.raises(RtboldError, match=re.escape(pip_install("files"))):
         read_recording(path)

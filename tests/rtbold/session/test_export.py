@@ -35,7 +35,7 @@ from rtbold.messages import (
 from rtbold.session import ExportOptions, export_session
 
 mne_bids = pytest.importorskip(
-    "mne_bids", reason="pip install 'rtbold[bids]' brings what writes BIDS"
+    "mne_bids", reason="the extra bids brings what writes BIDS"
 )
 DATA = samples(2500)
 TRIGGERS = [(f"R128 {HOST}" if n == 4 else "R128", 101.0 + 2 * n) for n in range(5)]
