@@ -90,14 +90,10 @@ def _split(text: str) -> tuple[Path, str | None]:
 
 def _read(path: Path, part: str | None, atlas: Path | None) -> RawTable:
     # Late imports: a table of text needs neither HDF5 nor nilearn.
-    from rtbold.calibration.inputs.bold_formats import (
-        read_image,
-        read_mat,
-        read_npy,
-        read_stream,
-        read_text,
-    )
+    from rtbold.calibration.inputs.bold_formats import read_mat, read_npy, read_stream
+    from rtbold.calibration.inputs.bold_images import read_image
     from rtbold.calibration.inputs.bold_pickle import read_pickle
+    from rtbold.calibration.inputs.bold_text import read_text
 
     name = path.name.lower()
     if name.endswith(_TEXT):
