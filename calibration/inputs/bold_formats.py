@@ -68,12 +68,13 @@ def read_mat(path: Path, variable: str | None = None) -> RawTable:
         hdf5 = _HDF5_MAGIC in (behind, file.read(4))
     found, others = _read_hdf5(path) if hdf5 else _read_mat5(path)
     names = sorted(found)
-    if not names or (variable is not None and variable in others):
+    if not names:
         raise DataFileError(_no_table(path.name, others, variable))
     if variable is not None and variable not in found:
+        what = f", but a {others[variable]}" if variable in others else ""
         raise DataFileError(
-            f"{path.name} has no 2-D variable {variable!r}; it has {names}. Name one "
-            "of these."
+            f"{path.name} has no 2-D variable {variable!r} of numbers{what}; it has "
+            f"{names}. Name one of these."
         )
     if variable is None and len(found) != 1:
         raise DataFileError(
@@ -86,17 +87,16 @@ def read_mat(path: Path, variable: str | None = None) -> RawTable:
 
 def _no_table(name: str, others: dict[str, str], variable: str | None) -> str:
     """Say what a MAT without a matrix holds, and how to save one."""
-    asked = variable if variable is not None else next(iter(others), "")
+    asked = variable if variable in others else next(iter(others), "")
     held = ", ".join(f"{key} ({what})" for key, what in others.items()) or "nothing"
     inside = "bold"
     if "cell" in others.get(asked, ""):
         inside = f"cell2mat({asked})"
     elif "struct" in others.get(asked, ""):
         inside = f"{asked}.FIELD"
-    wanted = "a 2-D variable of numbers" if variable is None else f"{variable!r} as one"
     return (
-        f"{name} holds {held}, expected {wanted}: (volumes, ROIs). Save it as a matrix "
-        f"of its own in MATLAB: roi = {inside}; save('bold.mat', 'roi')"
+        f"{name} holds {held}, expected a 2-D variable of numbers (volumes, ROIs). "
+        f"Save one in MATLAB: roi = {inside}; save('bold.mat', 'roi')"
     )
 
 
@@ -150,10 +150,10 @@ def _matlab_class(item: Item) -> str:
     """Return what MATLAB called a variable; empty where it does not say."""
     if "MATLAB_sparse" in item.attrs:
         return "sparse matrix"
+    if not hasattr(item, "shape"):
+        return f"struct of {', '.join(item)}"
     said = item.attrs.get("MATLAB_class", b"")
-    text = said.decode("ascii", "replace") if isinstance(said, bytes) else str(said)
-    group = not text and not hasattr(item, "shape")
-    return "struct" if group else text
+    return said.decode("ascii", "replace") if isinstance(said, bytes) else str(said)
 
 
 def _sized(shape: tuple[int, ...], kind: str) -> str:

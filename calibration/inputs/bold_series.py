@@ -176,7 +176,12 @@ def _sorted_columns(
         if name not in wanted and kinds[name] in ("roi", "counter")
     }
     # A table whose every column rises by the same step says nothing by its numbers
-    telling = any(steps.get(n) is None for n in names if kinds[n] == "roi")
+    unknown = [name for name in names if kinds[name] == "roi" and name in steps]
+    telling = any(steps[name] is None for name in unknown)
+    if not telling:  # but a count begins with 0 or 1, unlike a signal
+        begin = [name for name in unknown if columns[name][0] in (0, 1)]
+        for name in set(unknown) - set(begin) or unknown:
+            steps[name] = None
     told = []
     for name, step in steps.items():
         counter = kinds[name] == "counter"
@@ -184,7 +189,7 @@ def _sorted_columns(
         if counter and np.ptp(columns[name]) == 0:
             kinds[name] = "left out"
             told.append(f"the column {name!r} is the same in each row: left out")
-        elif step is not None and (counter or (telling and not confounds)):
+        elif step is not None and (counter or not confounds):
             kinds[name] = _counting(columns[name], step, kinds)
             told.append(
                 f"the column {name!r} rises by {step:g} from row to row: it is no ROI"

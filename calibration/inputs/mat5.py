@@ -69,7 +69,7 @@ def main(source: str, out: str) -> None:
         and kinds.get(name, ((), "char"))[1] not in ("logical", "char")
     }
     others = [
-        (name, f"{'x'.join(map(str, shape))} {kind}")
+        (name, f"{'x'.join(map(str, shape))} {kind}{_fields(held.get(name))}")
         for name, (shape, kind) in kinds.items()
         if name not in arrays
     ]
@@ -77,6 +77,11 @@ def main(source: str, out: str) -> None:
         out, *arrays.values(), names=np.array(list(arrays), dtype=str),
         others=np.array(others, dtype=str),
     )  # fmt: skip
+
+
+def _fields(item: object) -> str:
+    names = getattr(getattr(item, "dtype", None), "names", None)
+    return f" of {', '.join(names)}" if names else ""
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from rtbold.acquire import same_label
+from rtbold.calibration.inputs.choices import MarkerChoice
 from rtbold.calibration.inputs.eeg import TimedMarker
 from rtbold.errors import AmbiguousStream, ConfigError, DataFileError
 from rtbold.messages import TR_TOLERANCE, FloatArray, Tick
@@ -17,15 +18,6 @@ REGULAR_SHARE = 0.8  # of the intervals: markers may be missing or doubled
 MIN_MARKERS = 4  # fewer show no rhythm
 MIN_MARKERS_WITHOUT_TR = 10
 _MOST_SLICES = 200
-
-
-@dataclass(frozen=True, slots=True)
-class MarkerChoice:
-    """What the user said of the volume marker."""
-
-    label: str | None = None
-    stream: str | None = None
-    every: int = 1  # markers a volume: slice triggers
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TextIO
 
@@ -133,7 +133,7 @@ Roi = Annotated[
     list[str] | None, typer.Option(help="ROI to predict; once for each [all].")
 ]
 Target = Annotated[
-    str | None, typer.Option(help="ROI that will be fed back [the first].")
+    str | None, typer.Option(help="ROI that will be fed back; needed if there are several.")
 ]
 Contrast = Annotated[
     list[str] | None,
@@ -249,6 +249,9 @@ def calibrate(
     Example: rtbold calibrate --subject S01 --eeg S01.xdf --bold S01.tsv --cleaning
     online:RecView --target Putamen
     """
+    calibrate_live.check_inputs(eeg, bold, live=live)
+    if not live:
+        _check_paths(eeg, bold, atlas=atlas, others=(confounds, *(other_eeg or ())))
     n_threads = settle(os.environ, threads)
 
     from rtbold.bundle import default_root, parse_cleaning
@@ -258,11 +261,11 @@ def calibrate(
         Pairing,
         ScanFiles,
         WindowSettings,
+        check_quick_target,
         parse_contrast,
         parse_horizon,
     )
 
-    calibrate_live.check_inputs(eeg, bold, live=live)
     subject_root = root or default_root()
     pairing = Pairing(
         tr_s=tr, marker=MarkerChoice(marker, trigger_stream, trigger_every), run=run,
@@ -292,7 +295,24 @@ def calibrate(
             phases=phases, record=record, wait_s=wait,
         )  # fmt: skip
         settings = calibrate_live.recorded(settings, live_options)
+    else:
+        check_quick_target(settings)
     fit_and_save(settings, as_json=as_json)
+
+
+def _check_paths(
+    eeg: Path | None,
+    bold: str | None,
+    *,
+    atlas: Path | None,
+    others: Sequence[Path | None],
+) -> None:
+    """Refuse files that are not there, before anything slow is imported."""
+    from rtbold.calibration import check_paths
+
+    assert eeg is not None and bold is not None  # `check_inputs` has looked
+    there = [other for other in others if other is not None]
+    check_paths(eeg, bold, atlas=atlas, others=there)
 
 
 def _base(base: str, continue_: str | None, subject: str, root: Path) -> str:
