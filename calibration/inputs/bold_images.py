@@ -49,7 +49,8 @@ def read_image(path: Path, atlas: Path | None) -> RawTable:
     names, told = names_beside(atlas, parts.labels, maps=parts.are_maps)
     _refuse_negative(atlas, parts.labels, names)
     same = regions.shape[:3] == image.shape[:3]
-    if not same or not np.allclose(regions.affine, image.affine, atol=1e-4):
+    same = same and np.allclose(regions.affine, image.affine, atol=1e-4)
+    if not same:
         parts = _resampled(atlas, parts, regions, image)
     found = _by_maps(series, parts) if parts.are_maps else _by_labels(series, parts)
     kept = [k for k, n in enumerate(found.n_voxels) if n]

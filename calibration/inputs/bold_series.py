@@ -349,12 +349,15 @@ def _counted(
 
 
 _TR_S = (0.1, 20.0)  # what a TR can be
+_NO_GAP = 1.6  # of a step: no row is missing where none is longer
 
 
 def _tr_of(name: str, column: FloatArray) -> tuple[float | None, list[str]]:
     """Return the TR of a column of times; its unit by its name, else by its size."""
-    straight = steady_step(column)
-    step = float(np.median(np.diff(column))) if straight is None else straight
+    steps = np.diff(column)
+    step = float(np.median(steps))
+    if steps.max() < _NO_GAP * step:  # the mean step of times that were rounded
+        step = float((column[-1] - column[0]) / len(steps))
     said = unit_s(name)
     for unit in (said, 1.0, 1e-3, 60.0):
         if unit is not None and _TR_S[0] <= step * unit <= _TR_S[1]:

@@ -125,7 +125,8 @@ def refuse_amplitude(eeg: EegRecording) -> None:
         for at in np.unique(chosen)
     ]
     median_uv = float(np.nanmedian(rms_uv))
-    if _ABSURD[0] <= median_uv <= _ABSURD[1] or not np.isfinite(median_uv):
+    flat = median_uv == 0 or not np.isfinite(median_uv)  # the windows tell that
+    if flat or _ABSURD[0] <= median_uv <= _ABSURD[1]:
         return
     raise DataFileError(
         f"the EEG of {eeg.name} has a median amplitude of {_amplitude(median_uv)} RMS, "

@@ -18,6 +18,7 @@ REGULAR_SHARE = 0.8  # of the intervals: markers may be missing or doubled
 MIN_MARKERS = 4  # fewer show no rhythm
 MIN_MARKERS_WITHOUT_TR = 10
 _MOST_SLICES = 200
+_SHORTEST_TR_S = 0.3  # that is proposed; what comes sooner are rather slices
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -140,7 +141,7 @@ def _hint(groups: Sequence[VolumeMarker], tr_s: float | None) -> str:
         whole = abs(slices * group.interval_s / tr_s - 1) <= TR_TOLERANCE
         if 2 <= slices <= _MOST_SLICES and whole:
             return f" {group.text} may be slice triggers: --trigger-every {slices}."
-        if slices < 2:
+        if group.interval_s >= _SHORTEST_TR_S:
             return f" If {group.text} marks volumes: --tr {group.interval_s:.4g}."
     return ""
 
