@@ -21,7 +21,7 @@ _CONFOUND = re.compile(
 _PUBLISHED = {"global_signal_clean": "global_signal"}
 _APOSTROPHES = dict.fromkeys(map(ord, "\u2018\u2019\u02bc\u0060\u00b4"), "'")
 _CONSTANT = 1e-9  # sd over the largest magnitude; float32 files reach 1e-7
-_GAP = 0.5  # of the median: zeros among values that are all above it were not measured
+_GAP = 0.7  # of the median: zeros among values that are all above it were not measured
 _FEWEST = 5  # such values
 
 

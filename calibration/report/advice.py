@@ -136,7 +136,8 @@ def _run(content: ReportContent) -> Iterator[tuple[str, str]]:
     yield "Check the streams before the session.", shlex.join(
         ["rtbold", "preflight", *words[2:]]
     )
-    yield f"Run a session that feeds back {gate.target}.", shlex.join(words)
+    on = " on simulated EEG" if content.simulated else ""
+    yield f"Run a session that feeds back {gate.target}{on}.", shlex.join(words)
 
 
 def _longer(gate: Gate, scan_min: float) -> str:
