@@ -85,7 +85,9 @@ def check_paths(
         )
 
 
-def check_target(settings: "CalibrationSettings", name: str, rois: Sequence[str]) -> None:
+def check_target(
+    settings: "CalibrationSettings", name: str, rois: Sequence[str]
+) -> None:
     """Refuse a target or contrast of ROIs that the BOLD has not, and a missing one.
 
     Parameters

@@ -10,6 +10,7 @@ from rtbold.errors import DataFileError
 from rtbold.files import damage_told, says_simulated
 from rtbold.messages import FloatArray
 
+
 def read_bold(
     path: str | Path,
     *,

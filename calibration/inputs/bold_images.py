@@ -190,9 +190,9 @@ def _parts(atlas: Path, regions: Image) -> _Parts:
         )
     if (odd := _odd(data)) is not None:
         raise DataFileError(
-            f"{atlas.name} holds {odd:g} at {int((data == odd).sum())} voxels, expected "
-            "a whole number for each region. Was it interpolated? Resample it with "
-            "nearest neighbour."
+            f"{atlas.name} holds {odd:g} at {int((data == odd).sum())} voxels, "
+            "expected a whole number for each region. Was it interpolated? "
+            "Resample it with nearest neighbour."
         )
     whole = np.round(data).astype(np.int64)
     labels = tuple(int(label) for label in np.unique(whole) if label)
@@ -213,9 +213,7 @@ def _odd(data: np.ndarray) -> float | None:
     return float(odd[0]) if odd.size else None
 
 
-def _refuse_negative(
-    atlas: Path, labels: Sequence[int], names: Sequence[str]
-) -> None:
+def _refuse_negative(atlas: Path, labels: Sequence[int], names: Sequence[str]) -> None:
     """Refuse numbers below 0, which are no region unless the table names them."""
     unnamed = [
         label
@@ -271,7 +269,9 @@ def _measured(voxels: np.ndarray) -> np.ndarray:
     One that is zero all the time lies outside of the image's mask; one that is zero now
     and then, far below its other values, was outside of the field of view.
     """
-    return np.isfinite(voxels).all(axis=1) & voxels.any(axis=1) & ~gaps(voxels).any(axis=1)
+    return (
+        np.isfinite(voxels).all(axis=1) & voxels.any(axis=1) & ~gaps(voxels).any(axis=1)
+    )
 
 
 def _by_labels(series: _Series, parts: _Parts) -> _Found:

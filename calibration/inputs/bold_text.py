@@ -1,5 +1,6 @@
 """Measured BOLD in a table of text: a header of names, one row a volume."""
 
+import itertools
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -22,7 +23,8 @@ from rtbold.calibration.inputs.bold_series import RawTable
 from rtbold.errors import DataFileError
 
 _VOLUME: Final = re.compile(
-    r"(v|vol|volume|t|tr|scan|frame|dyn|image|time_?point)?[\W_]*0*(?P<number>\d+)", re.I
+    r"(v|vol|volume|t|tr|scan|frame|dyn|image|time_?point)?[\W_]*0*(?P<number>\d+)",
+    re.I,
 )
 _ON_ITS_SIDE: Final = (
     "expected one row per volume and one column per ROI. It lies on its side: "
@@ -75,12 +77,10 @@ def _cut(lines: Sequence[str]) -> list[list[str]]:
 
 
 def _refuse_on_its_side(what: str, rows: Sequence[Sequence[str]]) -> None:
-    """Refuse ROIs in rows: names stand in the first column, or volumes in the header."""
+    """Refuse ROIs in rows: names in the first column, or volumes in the header."""
     head, body = rows[0], rows[1:]
     words = all(row and cell_value(row[0]) is None for row in body)
-    numbers = all(
-        cell_value(cell) is not None for row in body for cell in row[1:]
-    )
+    numbers = all(cell_value(cell) is not None for row in body for cell in row[1:])
     if min(map(len, rows)) < 3:
         return
     named = words and numbers and len({row[0] for row in body}) == len(body)
@@ -98,7 +98,7 @@ def _counts_volumes(names: Sequence[str]) -> bool:
     """Return whether names are numbers of volumes, such as vol0, vol1, vol2."""
     found = [_VOLUME.fullmatch(name.strip()) for name in names]
     numbers = [int(match["number"]) for match in found if match]
-    rising = all(b - a == 1 for a, b in zip(numbers, numbers[1:], strict=False))
+    rising = all(b - a == 1 for a, b in itertools.pairwise(numbers))
     return len(numbers) == len(names) > 2 and rising
 
 

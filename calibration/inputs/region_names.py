@@ -3,7 +3,7 @@
 BIDS (``index``, ``name``), FreeSurfer and FSLeyes (number, name, colours, blanks
 between), AAL (short, long, number), Schaefer, FSL's XML, and a plain list. A region is
 found by its number wherever the column of numbers stands; names are counted only where
-there are no numbers at all, and as many as the atlas has regions. Pure but for one read.
+there are no numbers at all, and as many as the atlas has regions.
 """
 
 import csv
@@ -51,7 +51,9 @@ def names_beside(
     """
     stem = atlas.name.removesuffix(".gz").removesuffix(".nii")
     anywhere = re.sub(r"_res-[^_]+", "", stem)  # BIDS: one table for all resolutions
-    for name in dict.fromkeys(s + suffix for s in (stem, anywhere) for suffix in SUFFIXES):
+    for name in dict.fromkeys(
+        s + suffix for s in (stem, anywhere) for suffix in SUFFIXES
+    ):
         table = atlas.with_name(name)
         if table.is_file():
             found = region_names(table, labels, maps=maps)
@@ -216,7 +218,7 @@ def _columns(rows: list[list[str]]) -> list[_Column]:
 
 
 def _has_header(rows: list[list[str]]) -> bool:
-    """Return whether the first line is a header: known words, or words above numbers."""
+    """Return whether the first line is one: known words, or words above numbers."""
     if len(rows) < 2:
         return False
     if any(_whole(cell) is not None for cell in rows[0]):
@@ -261,13 +263,13 @@ def _index_column(
 
 def _covers(column: _Column, labels: Sequence[int], *, maps: bool) -> bool:
     held = column.numbers or ()
-    all_there = set(labels) <= set(held) or (maps and set(held) == set(range(len(labels))))
+    all_there = set(labels) <= set(held) or (
+        maps and set(held) == set(range(len(labels)))
+    )
     return all_there and len(set(held)) == len(held)
 
 
-def _name_column(
-    table: Path, columns: Sequence[_Column], index: _Column
-) -> _Column:
+def _name_column(table: Path, columns: Sequence[_Column], index: _Column) -> _Column:
     others = [column for column in columns if column.at != index.at]
     known = [c for c in others if c.head in _NAMES and (c.wordy or c.head == "name")]
     if known:
@@ -294,9 +296,7 @@ def _listed(rows: list[list[str]]) -> list[str]:
     return list(best.cells)
 
 
-def _counted(
-    table: Path, names: list[str], labels: Sequence[int]
-) -> tuple[str, ...]:
+def _counted(table: Path, names: list[str], labels: Sequence[int]) -> tuple[str, ...]:
     """Return the names in the order of the numbers, where both are as many."""
     if names and names[0].casefold() in _BACKGROUND:
         names = names[1:]

@@ -1,4 +1,4 @@
-"""What a reader of a report asks next: what to do now, and what the words mean. Pure."""
+"""What a reader of a report asks next: what to do now, and what words mean. Pure."""
 
 import math
 import shlex
@@ -32,15 +32,15 @@ HEADINGS: Final[Mapping[str, str]] = {
 TERMS: Final[Mapping[str, str]] = {
     "R": "Pearson correlation of predicted and measured BOLD over the volumes of the "
     "scan; 1 is perfect, 0 is none.",
-    "95 %": "Interval of R: in 95 of 100 scans like this one, so made an interval holds "
-    "the true R.",
+    "95 %": "Interval of R: in 95 of 100 scans like this one, an interval so made "
+    "holds the true R.",
     "p": "How often chance alone gives so high an R; below the level of the verdict it "
     "counts.",
     "p over ROIs": "The same, for the highest R of all ROIs: for choosing among them.",
     "n": "Independent volumes: successive volumes are alike, so these are fewer than "
     "were scanned.",
-    "R with drift": "R with the slow drift of both series left in; the verdict takes it "
-    "out.",
+    "R with drift": "R with the slow drift of both series left in; the verdict takes "
+    "it out.",
     "BOLD": "The signal of functional MRI, which follows the blood's oxygen.",
     "ROI": "Region of interest: a part of the brain with one BOLD value per volume.",
     "TR": "Time from one volume of the scanner to the next.",
@@ -49,18 +49,18 @@ TERMS: Final[Mapping[str, str]] = {
     "out of fold": "Predicted by a model that was trained on the other parts of the "
     "scan, never on this one.",
     "fold": "One of the parts into which the scan is cut for that.",
-    "chance": "Predictions with random phases, or from the EEG of other subjects: what R "
-    "is without a true relation.",
+    "chance": "Predictions with random phases, or from the EEG of other subjects: what "
+    "R is without a true relation.",
     "specific": "R is mostly left once artefacts, global signal and arousal are taken "
     "out.",
-    "global signal": "What the whole brain shares; breath, motion and arousal drive it.",
+    "global signal": "What the whole brain shares: breath, motion, arousal drive it.",
     "vigilance": "How awake the subject is. It changes EEG and BOLD everywhere.",
-    "ridge regression": "A linear model with small weights, from the power of EEG bands.",
+    "ridge regression": "A linear model of the power of EEG bands.",
     "network": "The neural network that predicts BOLD from the last 16 s of EEG.",
     "base": "The model that a calibration starts from, trained on other subjects.",
     "lag": "By how many seconds BOLD follows the EEG; about 5 s.",
     "jitter": "How far triggers are from a regular beat.",
-    "ppm": "Parts per million: two clocks that differ by 100 ppm drift by 6 ms a minute.",
+    "ppm": "Parts per million: two clocks 100 ppm apart drift by 6 ms a minute.",
     "model units": "BOLD without its mean and slow drift, divided by its spread.",
 }
 
@@ -104,14 +104,14 @@ def next_steps(content: ReportContent) -> Iterator[tuple[str, str]]:
         )
     elif gate.label == "explained by artefact":
         yield (
-            "Look at the cleaning of the EEG, at motion and at the cap; then scan again. "
-            "Record what can explain it away and give it to the calibration.",
+            "Look at the cleaning of the EEG, at motion and at the cap; then scan "
+            "again. Record what can explain it away and give it to the calibration.",
             _calibrate(subject, "--confounds", "TABLE.tsv"),
         )
     elif gate.label == "no signal":
         yield (
-            f"{gate.target} cannot be predicted from this EEG. Another scan will hardly "
-            "change that: look at the channels below, or choose another target.",
+            f"{gate.target} cannot be predicted from this EEG. Another scan will "
+            "hardly change that: look at the channels below, or choose another target.",
             "",
         )
     if not verdict.fit_for_feedback:
@@ -133,8 +133,9 @@ def _run(content: ReportContent) -> Iterator[tuple[str, str]]:
     gate = content.verdict.gate
     if len(content.verdict.rois) > 1 and list(gate.weights) == [gate.target]:
         words += ["--target", gate.target]
-    yield "Check the streams before the session.", shlex.join(
-        ["rtbold", "preflight", *words[2:]]
+    yield (
+        "Check the streams before the session.",
+        shlex.join(["rtbold", "preflight", *words[2:]]),
     )
     on = " on simulated EEG" if content.simulated else ""
     yield f"Run a session that feeds back {gate.target}{on}.", shlex.join(words)
@@ -145,15 +146,16 @@ def _longer(gate: Gate, scan_min: float) -> str:
     if gate.r < _LEAST_R:
         return (
             f"R of {gate.target} is below {_LEAST_R:g} in this scan: a longer one will "
-            "hardly help. Look at channels and alignment below, or choose another target."
+            "hardly help. Look at channels and alignment below, or choose another "
+            "target."
         )
     needed_n = 3 + (_Z / math.atanh(min(gate.r, 0.99))) ** 2
     whole_min = scan_min * needed_n / max(gate.n_eff, 1.0)
     more_min = max(whole_min - scan_min, _FEW_MIN)
     if whole_min > _MOST_MIN:
         return (
-            f"At this R it would take over {_MOST_MIN:g} minutes to tell it from chance: "
-            "choose another target."
+            f"At this R it would take over {_MOST_MIN:g} minutes to tell it from "
+            "chance: choose another target."
         )
     return (
         f"Scan longer: if R of {gate.target} stays as it is, about {more_min:.0f} "
@@ -176,8 +178,8 @@ def _other_targets(content: ReportContent) -> Iterator[tuple[str, str]]:
         return
     named = ", ".join(f"{roi.roi} (R {roi.r:.2f})" for roi in passed[:_NAMED])
     yield (
-        f"Other regions passed in this scan, over all ROIs: {named}. Calibrate with one "
-        "of them as the target; better on another scan, as it was chosen by this one.",
+        f"Other regions passed in this scan, over all ROIs: {named}. Calibrate with "
+        "one of them as the target; better on another scan, as this one chose it.",
         _calibrate(content.subject, "--target", passed[0].roi),
     )
 

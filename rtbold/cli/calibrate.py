@@ -133,7 +133,8 @@ Roi = Annotated[
     list[str] | None, typer.Option(help="ROI to predict; once for each [all].")
 ]
 Target = Annotated[
-    str | None, typer.Option(help="ROI that will be fed back; needed if there are several.")
+    str | None,
+    typer.Option(help="ROI that will be fed back; needed if there are several."),
 ]
 Contrast = Annotated[
     list[str] | None,
@@ -310,7 +311,8 @@ def _check_paths(
     """Refuse files that are not there, before anything slow is imported."""
     from rtbold.calibration import check_paths
 
-    assert eeg is not None and bold is not None  # `check_inputs` has looked
+    assert eeg is not None
+    assert bold is not None
     there = [other for other in others if other is not None]
     check_paths(eeg, bold, atlas=atlas, others=there)
 

@@ -27,14 +27,15 @@ def imported(*words):
 @pytest.fixture
 def files(tmp_path):
     (tmp_path / "s.vhdr").write_text("x", encoding="utf-8")
-    rows = "\n".join(f"{k % 3 - 1}\t{k % 5 - 2}" for k in range(9))
+    rows = "\n".join(f"{k % 3 - 1}\t{k * k % 5 - 2}" for k in range(9))
     (tmp_path / "s.tsv").write_text(f"Putamen\tCuneus\n{rows}\n", encoding="utf-8")
     return tmp_path
 
 
 def calibrate(folder, *more, eeg="s.vhdr", bold="s.tsv"):
     return imported(
-        "calibrate", "--subject", "S01", "--cleaning", "none", "--root", folder / "root",
+        "calibrate", "--subject", "S01", "--cleaning", "none",
+        "--root", folder / "root",
         "--eeg", folder / eeg, "--bold", folder / bold, *more,
     )  # fmt: skip
 
@@ -94,10 +95,12 @@ def test_paths_are_looked_at_in_the_order_of_reading(tmp_path):
     eeg, bold = tmp_path / "e.xdf", str(tmp_path / "b.nii.gz")
     with pytest.raises(ConfigError, match="--atlas FILE"):
         check_paths(eeg, bold)
-    with pytest.raises(DataFileError, match="no file .*gone.nii.*NIfTI"):
+    with pytest.raises(DataFileError, match=r"no file .*gone.nii.*NIfTI"):
         check_paths(eeg, bold, atlas=tmp_path / "gone.nii")
     check_paths(eeg, bold, atlas=tmp_path / "a.nii.gz", others=[eeg])
-    with pytest.raises(DataFileError, match="no file .*other.edf"):
-        check_paths(eeg, bold, atlas=tmp_path / "a.nii.gz", others=[tmp_path / "other.edf"])
-    with pytest.raises(DataFileError, match="ends in '.docx'"):
+    with pytest.raises(DataFileError, match=r"no file .*other.edf"):
+        check_paths(
+            eeg, bold, atlas=tmp_path / "a.nii.gz", others=[tmp_path / "other.edf"]
+        )
+    with pytest.raises(DataFileError, match=r"ends in '.docx'"):
         check_bold_path(tmp_path / "b.docx")

@@ -3,8 +3,10 @@
 import numpy as np
 import pytest
 
-nibabel = pytest.importorskip("nibabel")
-maskers = pytest.importorskip("nilearn.maskers")
+pytest.importorskip("nilearn")
+
+import nibabel
+from nilearn import maskers
 
 from rtbold.calibration.inputs.bold import read_bold
 from rtbold.errors import DataFileError
@@ -23,7 +25,9 @@ def labels_on(shape=SHAPE):
 
 
 def signal():
-    return 100.0 * np.arange(1, 4)[:, None] + np.random.default_rng(4).normal(0, 2, (3, N))
+    return 100.0 * np.arange(1, 4)[:, None] + np.random.default_rng(4).normal(
+        0, 2, (3, N)
+    )
 
 
 def bold_data():
@@ -84,7 +88,9 @@ def test_a_region_outside_of_the_slab_is_left_out_and_told(scan):
     data[3:5] = 0
     series = scan(data)
     assert series.rois == ("Putamen", "Cuneus")
-    assert any("without a measured voxel are left out: Heschl" in n for n in series.notes)
+    assert any(
+        "without a measured voxel are left out: Heschl" in n for n in series.notes
+    )
 
 
 def test_demeaned_voxels_may_be_zero_now_and_then(scan):
@@ -97,12 +103,14 @@ def test_demeaned_voxels_may_be_zero_now_and_then(scan):
 def test_an_empty_volume_is_refused(scan):
     data = bold_data()
     data[..., 6] = 0
-    with pytest.raises(DataFileError, match="zero at every voxel of 1 volumes.*volume 6"):
+    with pytest.raises(
+        DataFileError, match=r"zero at every voxel of 1 volumes.*volume 6"
+    ):
         scan(data)
 
 
 def test_an_image_and_an_atlas_that_have_nothing_in_common(scan):
-    with pytest.raises(DataFileError, match="no region of a.nii.gz .*in one space"):
+    with pytest.raises(DataFileError, match=r"no region of a.nii.gz .*in one space"):
         scan(np.zeros((*SHAPE, N), np.float32))
 
 
@@ -214,7 +222,9 @@ def test_an_axis_of_one_too_many_is_left_out_and_told(scan, at):
 
 
 def test_shapes_that_are_no_series_say_what_to_do(scan):
-    with pytest.raises(DataFileError, match=r"\(8, 7, 6, 2, 14\).*several series: split"):
+    with pytest.raises(
+        DataFileError, match=r"\(8, 7, 6, 2, 14\).*several series: split"
+    ):
         scan(np.stack([bold_data()] * 2, axis=3))
     with pytest.raises(DataFileError, match=r"\(8, 7, 6\).*one volume: merge"):
         scan(bold_data()[..., 0])

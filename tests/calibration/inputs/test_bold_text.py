@@ -13,7 +13,9 @@ VALUES = np.round(100 + RNG.standard_normal((N, 3)), 4)
 
 
 def written(folder, names, columns, *, by="\t", end="", name="b.tsv", encoding="utf-8"):
-    lines = [by.join(map(str, line)) + end for line in (names, *zip(*columns, strict=True))]
+    lines = [
+        by.join(map(str, line)) + end for line in (names, *zip(*columns, strict=True))
+    ]
     path = folder / name
     path.write_bytes(("\n".join(lines) + "\n").encode(encoding))
     return path
@@ -25,8 +27,8 @@ def with_first(folder, head, column):
 
 @pytest.mark.parametrize(
     "head",
-    ["TR", "scan", "Frame", "dyn", "timepoint", "time point", "vol_idx", "Volume Number",
-     "n_vol", "volume", "", "Unnamed: 0", "repetition", "whatever"],
+    ["TR", "scan", "Frame", "dyn", "timepoint", "time point", "vol_idx",
+     "Volume Number",     "n_vol", "volume", "", "Unnamed: 0", "repetition", "whatever"],
 )  # fmt: skip
 @pytest.mark.parametrize("first", [0, 1, 5])
 def test_a_counter_is_no_roi_under_any_name(tmp_path, head, first):
@@ -79,7 +81,10 @@ def test_a_table_that_rises_everywhere_loses_only_what_counts(tmp_path):
     rising = 100.0 + np.arange(N)
     path = written(tmp_path, ("x", *ROIS), (range(N), rising, rising + 1, rising + 2))
     assert read_bold(path).rois == ROIS
-    assert read_bold(written(tmp_path, ROIS, (rising, rising + 1, rising + 2))).rois == ROIS
+    assert (
+        read_bold(written(tmp_path, ROIS, (rising, rising + 1, rising + 2))).rois
+        == ROIS
+    )
 
 
 def test_a_run_number_and_a_constant_tr_are_left_out(tmp_path):
@@ -185,7 +190,9 @@ def test_blanks_between_columns(tmp_path, head):
     if head:
         lines.insert(0, " ".join(head))
     (tmp_path / "b.txt").write_text("\n".join(lines), encoding="utf-8")
-    with pytest.raises(DataFileError, match=r"separated by blanks, expected tabs") as told:
+    with pytest.raises(
+        DataFileError, match=r"separated by blanks, expected tabs"
+    ) as told:
         read_bold(tmp_path / "b.txt")
     assert "Remove that column" not in str(told.value)
 
@@ -193,7 +200,9 @@ def test_blanks_between_columns(tmp_path, head):
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "latin-1", "cp1252"])
 def test_another_encoding(tmp_path, encoding):
     path = written(tmp_path, ("Gyrus pr\u00e4", *ROIS[1:]), VALUES.T, encoding=encoding)
-    with pytest.raises(DataFileError, match=r"b.tsv is no text in UTF-8 .*Save it as UTF-8"):
+    with pytest.raises(
+        DataFileError, match=r"b.tsv is no text in UTF-8 .*Save it as UTF-8"
+    ):
         read_bold(path)
 
 
@@ -242,7 +251,9 @@ def test_numbers_alone_lie_on_their_side_or_lack_a_header(tmp_path):
 
 def test_a_column_of_words_is_named(tmp_path):
     path = written(tmp_path, ("task", *ROIS), (["rest", "go"] * 15, *VALUES.T))
-    with pytest.raises(DataFileError, match="gives 'task' as 'rest'.*Remove that column"):
+    with pytest.raises(
+        DataFileError, match=r"gives 'task' as 'rest'.*Remove that column"
+    ):
         read_bold(path)
 
 
@@ -274,5 +285,7 @@ def test_confounds_with_missing_values_say_what_to_do(tmp_path):
     assert read_confounds(path, N)["pulse"][0] == 0
     motion[3] = "n/a"
     path = written(tmp_path, ("pulse", "trans_x"), (motion, VALUES[:, 1]))
-    with pytest.raises(DataFileError, match="confound 'pulse' at 2 volumes.*Remove that"):
+    with pytest.raises(
+        DataFileError, match=r"confound 'pulse' at 2 volumes.*Remove that"
+    ):
         read_confounds(path, N)

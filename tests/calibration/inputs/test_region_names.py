@@ -134,7 +134,9 @@ def test_fsl_counts_from_zero_and_its_images_of_labels_from_one(tmp_path, kind, 
 
 
 def test_maps_may_be_counted_from_zero(tmp_path):
-    zero = table(tmp_path, rows(("index", "name"), *((k, n) for k, n in enumerate(RIGHT))))
+    zero = table(
+        tmp_path, rows(("index", "name"), *((k, n) for k, n in enumerate(RIGHT)))
+    )
     assert region_names(zero, LABELS, maps=True) == RIGHT
     with pytest.raises(DataFileError, match=r"no name for the regions \[3\]"):
         region_names(zero, LABELS)
@@ -164,7 +166,9 @@ def test_a_table_that_does_not_fit_is_refused(tmp_path, text, said):
 
 
 def test_a_plain_list_for_numbers_with_holes_is_refused(tmp_path):
-    with pytest.raises(DataFileError, match=r"regions 1, 3, 7, expected.*index and name"):
+    with pytest.raises(
+        DataFileError, match=r"regions 1, 3, 7, expected.*index and name"
+    ):
         region_names(table(tmp_path, "\n".join(RIGHT)), (1, 3, 7))
 
 
@@ -188,7 +192,9 @@ def test_the_table_beside_an_atlas_is_found(tmp_path):
         f"no table of names beside {atlas.name}: regions are called by their numbers",
     )
     table(tmp_path, rows(*BIDS), "tpl-X_atlas-Y_dseg.tsv")
-    assert names_beside(atlas, LABELS)[0] == RIGHT  # one for all resolutions, as in BIDS
+    assert (
+        names_beside(atlas, LABELS)[0] == RIGHT
+    )  # one for all resolutions, as in BIDS
     table(tmp_path, rows(*BIDS[:3], (3, "V1")), "tpl-X_res-02_atlas-Y_dseg.txt")
     names, told = names_beside(atlas, LABELS)
     assert names[2] == "V1"

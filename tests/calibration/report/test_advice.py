@@ -29,7 +29,9 @@ def judged(whole, label, **gate):
 
 
 def words(content):
-    return " | ".join(f"{said} {command}".strip() for said, command in next_steps(content))
+    return " | ".join(
+        f"{said} {command}".strip() for said, command in next_steps(content)
+    )
 
 
 def test_a_fit_target_leads_to_the_session(whole):
@@ -71,7 +73,9 @@ def test_other_targets_are_named_by_r_if_they_pass_over_all_rois(whole):
     ]
     verdict = msgspec.structs.replace(found.verdict, rois=tuple(rois))
     said = words(replace(found, verdict=verdict))
-    assert f"{rois[1].roi} (R 0.31)" in said  # the first is the target, the third failed
+    assert (
+        f"{rois[1].roi} (R 0.31)" in said
+    )  # the first is the target, the third failed
     assert rois[2].roi not in said
     assert f"--target {rois[1].roi}" in said
 
@@ -86,7 +90,12 @@ def test_lost_eeg_is_a_step(whole):
 def test_what_has_nothing_to_show_is_named(whole):
     assert empty_sections(whole, {"learning": ""}) == set()
     bare = replace(
-        whole, intervals=None, horizons={}, attributions=(), published=None, provenance={}
+        whole,
+        intervals=None,
+        horizons={},
+        attributions=(),
+        published=None,
+        provenance={},
     )
     assert empty_sections(bare, {}) == {
         "uses", "horizons", "intervals", "learning", "published", "provenance",
@@ -94,5 +103,5 @@ def test_what_has_nothing_to_show_is_named(whole):
 
 
 def test_headings_and_terms_are_plain():
-    assert list(HEADINGS)[0] == "verdict"
+    assert next(iter(HEADINGS)) == "verdict"
     assert all(text.endswith(".") for text in TERMS.values())

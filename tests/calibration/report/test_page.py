@@ -97,7 +97,7 @@ def test_the_contents_lead_to_each_section(page):
 
 def test_what_to_do_next_follows_the_verdict(page):
     told = page.text
-    said = "Run a session that feeds back Putamen on simulated EEG. rtbold run --subject S01"
+    said = "feeds back Putamen on simulated EEG. rtbold run --subject S01"
     assert said in told
     assert told.index(said) < told.index("scored. Each part between dashed")
 

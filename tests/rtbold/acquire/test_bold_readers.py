@@ -322,7 +322,7 @@ def test_blanks_between_columns_are_told_at_each_row():
 @pytest.mark.parametrize("encoding", ["utf-16", "latin-1"])
 def test_another_encoding_is_told(encoding):
     rows = TableRows()
-    with pytest.raises(DataFileError, match="no text in UTF-8.*Save it as UTF-8"):
+    with pytest.raises(DataFileError, match=r"no text in UTF-8.*Save it as UTF-8"):
         rows.feed("Gyrus pr\u00e4\tB\n".encode(encoding), NOW_S)
 
 

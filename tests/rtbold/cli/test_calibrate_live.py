@@ -83,5 +83,5 @@ def test_triggers_must_be_named(tmp_path):
 
 
 def test_a_target_is_declared_before_the_scan(tmp_path):
-    with pytest.raises(ConfigError, match="no target was given.*before the scan"):
+    with pytest.raises(ConfigError, match=r"no target was given.*before the scan"):
         recorded(settings(tmp_path), options(rois=("Putamen", "Cuneus")))
