@@ -88,7 +88,7 @@ def _load(path: Path) -> Image:
 def _numbers(path: Path, image: Image) -> np.ndarray:
     check_declared_size(path, 4 * int(np.prod(image.shape, dtype=object)))
     try:
-        data = np.asanyarray(image.dataobj)
+        data: np.ndarray = np.asanyarray(image.dataobj)
     except Exception as error:
         raise DataFileError(
             f"{path.name} breaks off or is damaged ({type(error).__name__}: {error}), "
@@ -269,9 +269,9 @@ def _measured(voxels: np.ndarray) -> np.ndarray:
     One that is zero all the time lies outside of the image's mask; one that is zero now
     and then, far below its other values, was outside of the field of view.
     """
-    return (
-        np.isfinite(voxels).all(axis=1) & voxels.any(axis=1) & ~gaps(voxels).any(axis=1)
-    )
+    inside: np.ndarray = np.isfinite(voxels).all(axis=1) & voxels.any(axis=1)
+    inside &= ~gaps(voxels).any(axis=1)
+    return inside
 
 
 def _by_labels(series: _Series, parts: _Parts) -> _Found:

@@ -273,8 +273,8 @@ def gaps(values: np.ndarray) -> np.ndarray:
     They are where all other values are far from zero, on one side.
     """
     zero = values == 0
-    if not zero.any():
-        return zero
+    if not np.any(zero):
+        return np.asarray(zero)
     with np.errstate(invalid="ignore"):
         held = np.where(zero, np.nan, np.abs(values))
         one_sided = np.all(values >= 0, axis=-1) | np.all(values <= 0, axis=-1)

@@ -27,8 +27,8 @@ def with_first(folder, head, column):
 
 @pytest.mark.parametrize(
     "head",
-    ["TR", "scan", "Frame", "dyn", "timepoint", "time point", "vol_idx",
-     "Volume Number",     "n_vol", "volume", "", "Unnamed: 0", "repetition", "whatever"],
+    ["TR", "scan", "Frame", "dyn", "timepoint", "time point", "vol_idx", "n_vol",
+     "Volume Number", "volume", "", "Unnamed: 0", "repetition", "whatever"],
 )  # fmt: skip
 @pytest.mark.parametrize("first", [0, 1, 5])
 def test_a_counter_is_no_roi_under_any_name(tmp_path, head, first):
