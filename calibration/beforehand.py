@@ -75,14 +75,19 @@ def check_paths(
     if not path.name.lower().endswith(IMAGE):
         return
     if atlas is None:
-        raise ConfigError(
-            f"{path.name} is an image, expected an atlas with it that says where the "
-            "ROIs are. Give one: --atlas FILE.nii.gz"
-        )
+        raise lacks_atlas(path)
     if not atlas.is_file():
         raise DataFileError(
             f"there is no file {str(atlas)!r}, expected a NIfTI image. Check the path."
         )
+
+
+def lacks_atlas(path: Path) -> ConfigError:
+    """Return what is said of an image without an atlas."""
+    return ConfigError(
+        f"{path.name} is an image, expected an atlas with it that says where the ROIs "
+        "are. Give one: --atlas FILE.nii.gz"
+    )
 
 
 def check_target(

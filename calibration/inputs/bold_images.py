@@ -7,9 +7,10 @@ from typing import Any, Final
 
 import numpy as np
 
+from rtbold.calibration.beforehand import lacks_atlas
 from rtbold.calibration.inputs.bold_series import RawTable, gaps
 from rtbold.calibration.inputs.region_names import names_beside
-from rtbold.errors import ConfigError, DataFileError
+from rtbold.errors import DataFileError
 from rtbold.files import check_declared_size, require
 from rtbold.messages import FloatArray
 
@@ -22,36 +23,30 @@ _TOLD: Final = 6  # ROIs in a note
 def read_image(path: Path, atlas: Path | None) -> RawTable:
     """Read a 4D image and average it over the regions of an atlas.
 
-    Neither filtered nor scaled. A voxel that is missing at some volume (no number, or
-    zero as outside of a mask) is left out of its region, and told. An atlas on another
-    grid is resampled to the image's; that both are in one space (MNI, or the subject's)
-    only the user can know.
+    Neither filtered nor scaled. A voxel that is missing at some volume is left out of
+    its region, and told. An atlas on another grid is resampled to the image's; that
+    both are in one space (MNI, or the subject's) only the user can know.
 
     Parameters
     ----------
-    atlas : 3D image of labels, or 4D image of maps. A table of the same name beside it
-        gives the regions' names; see `region_names`.
+    atlas : labels (3D) or maps (4D); names beside it: see `names_beside`.
 
     Raises
     ------
     ConfigError : no atlas was given.
-    DataFileError : an image cannot be read or has another shape, labels are no whole
-        numbers, or names do not fit them.
+    DataFileError : an image is none, labels are no whole numbers, or names do not fit.
     """
     if atlas is None:
-        raise ConfigError(
-            f"{path.name} is an image, expected an atlas with it that says where the "
-            "ROIs are. Give one: --atlas FILE.nii.gz"
-        )
+        raise lacks_atlas(path)
     image, regions = _load(path), _load(atlas)
     series = _series(path, image)
     parts = _parts(atlas, regions)
     names, told = names_beside(atlas, parts.labels, maps=parts.are_maps)
     _refuse_negative(atlas, parts.labels, names)
-    same = regions.shape[:3] == image.shape[:3]
-    same = same and np.allclose(regions.affine, image.affine, atol=1e-4)
-    if not same:
+    notes = [f"regions of {atlas.name}", told, *series.notes]
+    if not _same_grid(image, regions):
         parts = _resampled(atlas, parts, regions, image)
+        notes.append(f"{atlas.name} was resampled to the grid of {path.name}")
     found = _by_maps(series, parts) if parts.are_maps else _by_labels(series, parts)
     kept = [k for k, n in enumerate(found.n_voxels) if n]
     if not kept:
@@ -59,15 +54,17 @@ def read_image(path: Path, atlas: Path | None) -> RawTable:
             f"no region of {atlas.name} has a voxel that was measured in {path.name}, "
             "expected both in one space. Was the atlas made for another one?"
         )
-    notes = [f"regions of {atlas.name}", told, *series.notes]
-    if not same:
-        notes.append(f"{atlas.name} was resampled to the grid of {path.name}")
     return RawTable(
         values=found.values[:, kept],
         names=tuple(names[k] for k in kept),
         tr_s=series.tr_s,
         notes=(*notes, *_losses(atlas, names, found)),
     )
+
+
+def _same_grid(image: Image, regions: Image) -> bool:
+    same_shape = regions.shape[:3] == image.shape[:3]
+    return same_shape and bool(np.allclose(regions.affine, image.affine, atol=1e-4))
 
 
 def _load(path: Path) -> Image:

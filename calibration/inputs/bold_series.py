@@ -19,6 +19,7 @@ _CONFOUND = re.compile(
     r"non_steady_state_outlier_?\d+|aroma_motion_\d+|heart_rate|respiration"
 )
 _PUBLISHED = {"global_signal_clean": "global_signal"}
+_TIME = ("time", "time_s", "t", "t_s", "onset", "onset_s")  # and nothing else
 _APOSTROPHES = dict.fromkeys(map(ord, "\u2018\u2019\u02bc\u0060\u00b4"), "'")
 _CONSTANT = 1e-9  # sd over the largest magnitude; float32 files reach 1e-7
 _GAP = 0.7  # of the median: zeros among values that are all above it were not measured
@@ -85,15 +86,14 @@ def series_of(
 
     Raises
     ------
-    DataFileError : names are doubled or unknown, the table lies on its side, an ROI
-        is constant or not finite, or volumes are counted oddly.
+    DataFileError : names, shape, values or numbers of volumes are not what they must.
     """
-    names, extra = _names(what, raw, columns)
-    extra += _check_shape(what, raw, names)
+    names, unnamed = _names(what, raw, columns)
+    shape = _check_shape(what, raw, names)
     wanted = frozenset(map(plain_name, columns or ()))
     kinds, told = _sorted_columns(raw, names, wanted=wanted, confounds=not roi_needed)
     rois = _chosen(what, names, kinds, columns, needed=roi_needed)
-    values = np.ascontiguousarray(raw.values[:, [names.index(roi) for roi in rois]])
+    values = np.ascontiguousarray(raw.values[:, [*map(names.index, rois)]])
     _check_values(what, rois, values)
     confounds, filled = _confounds(what, raw, names, kinds)
     tr_s, index, timed = _counted(what, raw, names, kinds)
@@ -106,7 +106,7 @@ def series_of(
         volume_index=index,
         onsets_s=raw.onsets_s,
         simulated=raw.simulated,
-        notes=(*raw.notes, *extra, *told, *filled, *timed),
+        notes=(*raw.notes, *unnamed, *shape, *told, *filled, *timed),
     )
 
 
@@ -165,27 +165,15 @@ def _sorted_columns(
     wanted : columns that were asked for: these are ROIs, whatever they hold.
     confounds : all that is not known is a confound.
     """
-    kinds: dict[str, str] = {}
-    for name in names:
-        kinds[name] = "roi" if name in wanted else _kind(name)
     columns = dict(zip(names, raw.values.T, strict=True))
-    rest = "confound" if confounds else "roi"
-    steps = {
-        name: steady_step(columns[name]) if raw.counts else None
-        for name in names
-        if name not in wanted and kinds[name] in ("roi", "counter")
-    }
-    # A table whose every column rises by the same step says nothing by its numbers
-    unknown = [name for name in names if kinds[name] == "roi" and name in steps]
-    telling = any(steps[name] is None for name in unknown)
-    if not telling:  # but a count begins with 0 or 1, unlike a signal
-        begin = [name for name in unknown if columns[name][0] in (0, 1)]
-        for name in set(unknown) - set(begin) or unknown:
-            steps[name] = None
+    kinds = {n: "roi" if n in wanted else _kind(n, columns[n]) for n in names}
+    asked = [n for n in names if n not in wanted and kinds[n] in ("roi", "counter")]
+    unknown = [name for name in asked if kinds[name] == "roi"]
+    steps = _steps(columns, asked, unknown) if raw.counts else {}
     told = []
-    for name, step in steps.items():
-        counter = kinds[name] == "counter"
-        kinds[name] = rest
+    for name in asked:
+        step, counter = steps.get(name), kinds[name] == "counter"
+        kinds[name] = "confound" if confounds else "roi"
         if counter and np.ptp(columns[name]) == 0:
             kinds[name] = "left out"
             told.append(f"the column {name!r} is the same in each row: left out")
@@ -197,12 +185,31 @@ def _sorted_columns(
     return kinds, tuple(told)
 
 
-def _kind(name: str) -> str:
-    """Return what a column is by its name."""
+def _kind(name: str, column: FloatArray) -> str:
+    """Return what a column is by its name; an ROI may be called as a time is."""
     if _CONFOUND.fullmatch(_key(name)):
         return "confound"
     kind = column_kind(name)
+    rises = bool((np.diff(column) > 0).all())
+    if kind == "time" and not rises and _key(name) not in _TIME:
+        return "roi"
     return "index" if kind == "number" else kind
+
+
+def _steps(
+    columns: Mapping[str, FloatArray], asked: Sequence[str], unknown: Sequence[str]
+) -> dict[str, float | None]:
+    """Return by which step each column counts; None: it does not.
+
+    A table whose every unknown column rises by the same step says nothing by that: then
+    a count begins with 0 or 1, and a signal does not.
+    """
+    steps = {name: steady_step(columns[name]) for name in asked}
+    if all(steps[name] is not None for name in unknown):
+        begin = [name for name in unknown if columns[name][0] in (0, 1)]
+        for name in set(unknown) - set(begin) or unknown:
+            steps[name] = None
+    return steps
 
 
 def _counting(column: FloatArray, step: float, kinds: Mapping[str, str]) -> str:

@@ -150,7 +150,7 @@ _UNITS: Final = {
 _TIME: Final = re.compile(
     r"(acq(uisition)?_|scan_)?(time|times|timestamps?|t|onsets?|zeit)"
     rf"(_in)?(_?(?P<unit>{'|'.join(sorted(_UNITS, key=len, reverse=True))}))?"
-    r"|(?P<alone>s|secs?|seconds?|ms|msecs?|milliseconds?|mins?|minutes?)"
+    r"|(?P<alone>secs?|seconds|msecs?|milliseconds|minutes)"
 )
 
 

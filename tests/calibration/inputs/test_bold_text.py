@@ -115,6 +115,13 @@ def test_the_unit_of_a_time_is_found(tmp_path, head, step, told):
     assert told in "".join(series.notes)
 
 
+@pytest.mark.parametrize("head", ["S", "MS", "Min", "Acq time", "EPI", "Row"])
+def test_a_signal_may_be_called_as_a_time_or_a_counter(tmp_path, head):
+    series = read_bold(with_first(tmp_path, head, VALUES[::-1, 0]))
+    assert series.rois == (head, *ROIS)
+    np.testing.assert_array_equal(series.values[:, 0], VALUES[::-1, 0])
+
+
 def test_times_in_whole_seconds_give_the_mean_step(tmp_path):
     series = read_bold(with_first(tmp_path, "time", np.floor(2.1 * np.arange(N))))
     assert series.tr_s == pytest.approx(2.1, rel=0.02)
