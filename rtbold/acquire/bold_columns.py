@@ -53,11 +53,19 @@ def decoded(data: bytes, what: str) -> str:
 def lines_of(text: str) -> list[str]:
     """Return the lines of a table: no empty ones, no comments before its header."""
     lines = [line for line in re.split(r"\r\n|\n|\r", text) if line.strip()]
-    while len(lines) > 2 and lines[0][0] in "#%" and not is_numeric(lines[1]):
+    while len(lines) > 2 and is_comment(lines[0], lines[1]):
         del lines[0]
-    if lines and lines[0][0] in "#%":  # a header as numpy.savetxt writes it
-        lines[0] = lines[0].lstrip("#% ")
-    return lines
+    return [header_of(lines[0]), *lines[1:]] if lines else []
+
+
+def is_comment(line: str, after: str) -> bool:
+    """Return whether a line before a table is none of it: no numbers come after it."""
+    return line[:1] in ("#", "%") and not is_numeric(after)
+
+
+def header_of(line: str) -> str:
+    """Return a header without the sign that numpy.savetxt writes before it."""
+    return line.lstrip("#% ") if line[:1] in ("#", "%") else line
 
 
 def delimiter_of(lines: Sequence[str]) -> str:

@@ -22,6 +22,8 @@ from rtbold.acquire.bold_columns import (
     decoded,
     delimiter_of,
     fitted,
+    header_of,
+    is_comment,
     is_numeric,
     trimmed,
 )
@@ -87,7 +89,9 @@ class TableRows:
         for line in self._lines.feed(data):
             try:
                 text = decoded(line, "the table").strip("\r ")
-                if self._header:
+                if self._columns is None and is_comment(self._header, text):
+                    self._header = text
+                elif self._header:
                     volumes.append(self._row(text, now_s))
                 else:
                     self._header = text
@@ -101,7 +105,7 @@ class TableRows:
     def _row(self, line: str, now_s: float) -> MeasuredVolume:
         self._n_rows += 1  # a bad row was a volume too
         if self._columns is None:
-            self._columns = _Columns.of(self._header, line)
+            self._columns = _Columns.of(header_of(self._header), line)
         return self._columns.volume(line, self._n_rows, now_s)
 
 

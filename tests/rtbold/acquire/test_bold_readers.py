@@ -312,6 +312,11 @@ def test_times_of_any_unit_are_left_out(head):
     assert fed(f"{head}\tA\n2.1\t5\n") == [(0, ("A",), (5.0,))]
 
 
+def test_comments_before_a_growing_table():
+    assert fed("# by fslmeants\nA\tB\n1\t2\n") == [(0, ("A", "B"), (1.0, 2.0))]
+    assert fed("# A\tB\n1\t2\n") == [(0, ("A", "B"), (1.0, 2.0))]
+
+
 def test_blanks_between_columns_are_told_at_each_row():
     rows = TableRows()
     for line in ("A B\n1 2\n", "3 4\n"):
