@@ -1,3 +1,7 @@
+from .beforehand import (
+    check_paths as check_paths,
+    check_quick_target as check_quick_target,
+)
 from .explain.attribution import (
     MIN_WINDOWS as MIN_WINDOWS,
     Attribution as Attribution,
@@ -22,9 +26,11 @@ from .explain.windows import (
     windows_of as windows_of,
 )
 from .fit.protocol import Hooks as Hooks, Progress as Progress
-from .inputs.alignment import Pairing as Pairing
-from .inputs.triggers import MarkerChoice as MarkerChoice
-from .inputs.windows import WindowSettings as WindowSettings
+from .inputs.choices import (
+    MarkerChoice as MarkerChoice,
+    Pairing as Pairing,
+    WindowSettings as WindowSettings,
+)
 from .live.protocol import parse_phases as parse_phases
 from .live.scan import (
     LiveSettings as LiveSettings,

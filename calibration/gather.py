@@ -9,8 +9,9 @@ from typing import cast
 import numpy as np
 
 from rtbold import bundle as bundles
-from rtbold.acquire import same_label
+from rtbold.acquire import same_label, steady_step
 from rtbold.bundle import Bundle, Card, Origin
+from rtbold.calibration.beforehand import check_target
 from rtbold.calibration.fit.protocol import Hooks
 from rtbold.calibration.fit.split import StrictSettings, strict_folds
 from rtbold.calibration.inputs.alignment import Alignment, align
@@ -21,6 +22,7 @@ from rtbold.calibration.inputs.eeg import (
     EegRecording,
     channel_facts,
     read_eeg,
+    refuse_amplitude,
 )
 from rtbold.calibration.inputs.lag import LagScan, lag_scan
 from rtbold.calibration.inputs.triggers import trigger_runs
@@ -69,7 +71,8 @@ def read_scan_files(settings: CalibrationSettings, hooks: Hooks) -> ScanRecordin
     files = settings.scan
     hooks.say(f"reading {files.eeg.name} and the BOLD")
     bold, regressed = _bold(files)
-    _check_target(settings, bold.rois)
+    check_target(settings, bold.name, bold.rois)
+    _refuse_counting(settings, bold)
     return ScanRecording(settings, base, _eeg(files, files.eeg), bold, regressed)
 
 
@@ -136,21 +139,22 @@ def align_scan(recording: ScanRecording, hooks: Hooks) -> AlignedScan:
     return aligned
 
 
-def _check_target(settings: CalibrationSettings, rois: Sequence[str]) -> None:
-    """Refuse a target or contrast of ROIs that the BOLD has not.
+def _refuse_counting(settings: CalibrationSettings, bold: BoldSeries) -> None:
+    """Refuse a target that only counts, such as a time that was named with --roi.
 
     Raises
     ------
-    ConfigError : says which there are.
+    ConfigError : it rises by the same step from row to row.
     """
-    wanted = list(settings.contrast) or [settings.target or rois[0]]
-    missing = [roi for roi in wanted if plain_name(roi) not in rois]
-    if missing:
-        raise ConfigError(
-            f"the target needs {', '.join(missing)}, but the BOLD has "
-            f"{', '.join(rois[:12])}{', ...' if len(rois) > 12 else ''}. Correct "
-            "--target or --contrast (and --roi)."
-        )
+    wanted = list(settings.contrast) or [settings.target or bold.rois[0]]
+    for roi in map(plain_name, wanted):
+        step = steady_step(bold.values[:, bold.rois.index(roi)])
+        if step is not None:
+            raise ConfigError(
+                f"{roi!r} of {bold.name} rises by {step:g} from row to row, expected a "
+                "measured signal: it counts volumes or tells the time. Choose another "
+                "--target."
+            )
 
 
 def _bold(files: ScanFiles) -> tuple[BoldSeries, tuple[str, ...]]:
@@ -163,12 +167,14 @@ def _bold(files: ScanFiles) -> tuple[BoldSeries, tuple[str, ...]]:
 
 
 def _eeg(files: ScanFiles, path: Path) -> EegRecording:
-    return read_eeg(
+    eeg = read_eeg(
         str(path),
         stream=files.stream,
         unit=files.unit,
         trigger_channel=files.trigger_channel,
     )
+    refuse_amplitude(eeg)
+    return eeg
 
 
 def _draft(recording: ScanRecording, alignment: Alignment) -> Card:

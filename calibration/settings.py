@@ -6,8 +6,7 @@ from pathlib import Path
 from typing import Final, Literal, get_args
 
 from rtbold.bundle import Cleaning
-from rtbold.calibration.inputs.alignment import Pairing
-from rtbold.calibration.inputs.windows import WindowSettings
+from rtbold.calibration.inputs.choices import Pairing, WindowSettings
 from rtbold.config import SCANNERS, check_label, check_range
 from rtbold.errors import ConfigError
 

@@ -71,7 +71,7 @@ class RunSettings:
 
     def __post_init__(self) -> None:
         """Refuse what is wrong by itself or contradicts something else."""
-        check_range("--tr", self.tr_s, 0.1, LONGEST_TR_S, hint=_tr_hint(self.tr_s))
+        check_tr("--tr", self.tr_s)
         check_range("--duration", self.duration_s, 0, 7 * 86400)
         check_range("--wait", self.wait_s, 0, 3600)
         check_range("--upstream-delay-ms", self.upstream_delay_ms, 0, 60_000)
@@ -180,10 +180,12 @@ def check_range(
     raise ConfigError(f"{option} is {value!r}, expected {low:g} to {high:g}.{hint}")
 
 
-def _tr_hint(tr_s: float | None) -> str:
+def check_tr(option: str, tr_s: float | None) -> None:
+    """Raise ConfigError unless `tr_s` is None or can be a TR in seconds."""
+    hint = ""
     if tr_s is not None and tr_s > LONGEST_TR_S:
-        return f" {tr_s:g} looks like milliseconds: give seconds, {tr_s / 1000:g}."
-    return ""
+        hint = f" {tr_s:g} looks like milliseconds: give seconds, {tr_s / 1000:g}."
+    check_range(option, tr_s, 0.1, LONGEST_TR_S, hint=hint)
 
 
 def _read_toml(path: Path) -> dict[str, object]:

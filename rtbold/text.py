@@ -6,7 +6,8 @@ its own because every layer needs it.)
 """
 
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from difflib import get_close_matches
 
 LONGEST_TEXT = 200  # characters; a name that is read, not a document
 _MORE = "..."
@@ -41,3 +42,16 @@ def _shown(character: str) -> str:
     if unicodedata.category(character) == "Zs":
         return " "
     return character.encode("unicode_escape").decode("ascii")
+
+
+def did_you_mean(words: Iterable[str], choices: Iterable[str]) -> str:
+    """Return a sentence with the choices that come nearest to misspelt words.
+
+    It begins with a blank, to stand behind another; empty where none comes near.
+    """
+    spelt = {choice.casefold(): choice for choice in choices}
+    found: list[str] = []
+    for word in words:
+        found += get_close_matches(word.casefold(), spelt, n=2)
+    near = " or ".join(repr(spelt[word]) for word in dict.fromkeys(found))
+    return f" Did you mean {near}?" if near else ""

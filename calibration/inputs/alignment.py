@@ -6,49 +6,27 @@ refused with what could be the reason; nothing is shifted to make it fit.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 
 from rtbold.calibration.inputs.bold_series import BoldSeries
+from rtbold.calibration.inputs.choices import Pairing
 from rtbold.calibration.inputs.eeg import EegRecording
 from rtbold.calibration.inputs.triggers import (
-    MarkerChoice,
     TriggerRun,
     VolumeMarker,
     find_volume_marker,
     select_run,
     trigger_runs,
 )
-from rtbold.errors import ConfigError, DataFileError
+from rtbold.errors import DataFileError
 from rtbold.messages import TR_TOLERANCE, FloatArray
 
 # Which row of BOLD belongs to which volume of a run of triggers.
 
 SAME_TIME = 0.1  # of a TR: a stamp this near to a trigger is the volume's
 _NO_ROW = -1
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Pairing:
-    """What the user says of EEG and BOLD; the defaults: both hold the same volumes."""
-
-    tr_s: float | None = None  # None: the BOLD's header, else the triggers' interval
-    marker: MarkerChoice = field(default_factory=MarkerChoice)
-    run: int | None = None  # from 1; of several trains of triggers in one EEG file
-    dummy_volumes: int = 0  # first triggers of the run: no row belongs to them
-    spare_triggers: int = 0  # last triggers of the run: no row belongs to them
-    drop_volumes: int = 0  # first rows of BOLD: left out
-    drop_last_volumes: int = 0  # last rows of BOLD: left out
-
-    def __post_init__(self) -> None:
-        """Refuse counts below zero."""
-        for option in ("dummy_volumes", "spare_triggers", "drop_volumes",
-                       "drop_last_volumes"):  # fmt: skip
-            if (n := getattr(self, option)) < 0:
-                raise ConfigError(
-                    f"--{option.replace('_', '-')} is {n}, expected 0 or more."
-                )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -217,7 +195,7 @@ def align(
     AmbiguousStream : more than one marker, or more than one run, could be meant.
     """
     pairing = pairing or Pairing()
-    known_tr_s = _known_tr(bold, pairing)
+    known_tr_s = pairing.tr_s or bold.tr_s  # the user's word goes over a header's
     every = pairing.marker.every
     marker = find_volume_marker(
         eeg.markers,
@@ -276,7 +254,10 @@ def _alignment(
         jitter_sd_ms=sd_ms,
         jitter_max_ms=float(np.abs(off_ms).max()),
         drift_ppm=drift_ppm,
-        warnings=tuple(_warnings(scan.run, pairs, sd_ms, drift_ppm)),
+        warnings=(
+            *_tr_warnings(bold, pairing, scan.marker),
+            *_warnings(scan.run, pairs, sd_ms, drift_ppm),
+        ),
         notes=(*eeg.recording.notes, *bold.notes, *pairs.notes),
     )
 
@@ -295,15 +276,18 @@ def alignment_lines(alignment: Alignment) -> list[str]:
     return [*lines, *(f"warning: {w}" for w in a.warnings), *a.notes]
 
 
-def _known_tr(bold: BoldSeries, pairing: Pairing) -> float | None:
+def _tr_warnings(
+    bold: BoldSeries, pairing: Pairing, marker: VolumeMarker
+) -> Sequence[str]:
+    """Return what is said where --tr, which the triggers keep, is not the file's."""
     given, told = pairing.tr_s, bold.tr_s
-    if given and told and abs(given / told - 1) > TR_TOLERANCE:
-        raise DataFileError(
-            f"--tr is {given:g} s, but {bold.name} says {told:.4g} s; expected the "
-            f"same TR within {100 * TR_TOLERANCE:g} %. Leave --tr out, or take the "
-            "BOLD of this run."
-        )
-    return given or told
+    if given is None or told is None or abs(given / told - 1) <= TR_TOLERANCE:
+        return ()
+    every_s = marker.interval_s * pairing.marker.every
+    return (
+        f"--tr is {given:g} s and {bold.name} says {told:.4g} s: the triggers come "
+        f"every {every_s:.4g} s, so --tr is taken. Is it the BOLD of this run?",
+    )
 
 
 def _tr_from(bold: BoldSeries, pairing: Pairing) -> str:
@@ -322,7 +306,8 @@ def _check_tr(marker: VolumeMarker, found_s: float, known_s: float | None) -> No
         raise DataFileError(
             f"the triggers {marker.text} come every {found_s:.4g} s, expected the TR "
             f"of {known_s:.4g} s within {100 * TR_TOLERANCE:g} %. Is it the BOLD of "
-            "this run, is --tr right, or are these slice triggers (--trigger-every)?"
+            "this run, or are these slice triggers (--trigger-every)? If the triggers "
+            f"are right: --tr {found_s:.4g}."
         )
 
 

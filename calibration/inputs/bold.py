@@ -4,16 +4,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from rtbold.calibration.beforehand import IMAGE, PICKLE, TEXT, check_bold_path
 from rtbold.calibration.inputs.bold_series import BoldSeries, RawTable, series_of
 from rtbold.errors import DataFileError
 from rtbold.files import damage_told, says_simulated
 from rtbold.messages import FloatArray
-
-_TEXT = (".tsv", ".csv", ".txt")
-_PICKLE = (".pkl", ".pickle")
-_IMAGE = (".nii", ".nii.gz")
-_WITHIN = (".mat", ".xdf")  # FILE.mat:NAME and FILE.xdf:NAME name a part of the file
-FORMATS = (*_TEXT, ".npy", ".mat", *_PICKLE, *_IMAGE, ".xdf")
 
 
 def read_bold(
@@ -42,15 +37,7 @@ def read_bold(
 
 
 def _raw(given: str | Path, atlas: str | Path | None = None) -> tuple[Path, RawTable]:
-    path, part = _split(str(given))
-    if not path.is_file():
-        raise DataFileError(
-            f"there is no file {str(path)!r}, expected measured BOLD. Check the path."
-        )
-    if path.stat().st_size == 0:
-        raise DataFileError(
-            f"{path.name} is empty (0 bytes), expected measured BOLD. Copy it again."
-        )
+    path, part = check_bold_path(given)
     with damage_told(path, "measured BOLD"):
         raw = _read(path, part, Path(atlas) if atlas is not None else None)
     return path, replace(raw, simulated=raw.simulated or says_simulated(path))
@@ -78,41 +65,22 @@ def read_confounds(path: str | Path, n_rows: int) -> Mapping[str, FloatArray]:
     return {**series.confounds, **others}
 
 
-def _split(text: str) -> tuple[Path, str | None]:
-    """Cut ``FILE.mat:NAME`` in two; a drive letter's colon is not behind a suffix."""
-    for suffix in _WITHIN:
-        at = text.lower().rfind(f"{suffix}:")
-        if at >= 0:
-            end = at + len(suffix)
-            return Path(text[:end]), text[end + 1 :]
-    return Path(text), None
-
-
 def _read(path: Path, part: str | None, atlas: Path | None) -> RawTable:
     # Late imports: a table of text needs neither HDF5 nor nilearn.
-    from rtbold.calibration.inputs.bold_formats import (
-        read_image,
-        read_mat,
-        read_npy,
-        read_stream,
-        read_text,
-    )
+    from rtbold.calibration.inputs.bold_formats import read_mat, read_npy, read_stream
+    from rtbold.calibration.inputs.bold_images import read_image
     from rtbold.calibration.inputs.bold_pickle import read_pickle
+    from rtbold.calibration.inputs.bold_text import read_text
 
     name = path.name.lower()
-    if name.endswith(_TEXT):
+    if name.endswith(TEXT):
         return read_text(path)
-    if name.endswith(_PICKLE):
+    if name.endswith(PICKLE):
         return read_pickle(path)
-    if name.endswith(_IMAGE):
+    if name.endswith(IMAGE):
         return read_image(path, atlas)
     if name.endswith(".npy"):
         return read_npy(path)
     if name.endswith(".mat"):
         return read_mat(path, part)
-    if name.endswith(".xdf"):
-        return read_stream(path, part)
-    raise DataFileError(
-        f"{path.name} ends in {path.suffix or 'nothing'!r}, expected one of "
-        f"{', '.join(FORMATS)}. Export the series as TSV."
-    )
+    return read_stream(path, part)

@@ -1,15 +1,15 @@
-"""Formats of measured BOLD: NIfTI with an atlas, NPY and MAT, XDF, tables of text."""
+"""Formats of measured BOLD that hold arrays: NPY, MAT, and a stream of an XDF."""
 
-import csv
-import warnings
+import os
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from rtbold.arrays import read_npy as npy_array
 from rtbold.calibration.inputs.bold_series import RawTable
 from rtbold.calibration.inputs.mat5 import in_child
-from rtbold.errors import ConfigError, DataFileError
+from rtbold.errors import DataFileError
 from rtbold.files import (
     XdfStream,
     check_declared_size,
@@ -19,142 +19,11 @@ from rtbold.files import (
 )
 from rtbold.messages import FloatArray
 
-Image = Any  # nibabel's; it carries no types
-_PER_SECOND = {"sec": 1.0, "msec": 1e3, "usec": 1e6}
-_TABLES = (".tsv", ".csv", ".txt")
-_NAME_COLUMNS = ("name", "label", "region", "difumo_names")
-
-
-def read_image(path: Path, atlas: Path | None) -> RawTable:
-    """Read a 4D image and average it over the regions of an atlas.
-
-    Neither filtered nor scaled. An atlas on another grid is resampled to the image's;
-    that both are in one space (MNI, or the subject's) only the user can know.
-
-    Parameters
-    ----------
-    atlas : 3D image of labels, or 4D image of maps. A table of the same name beside it
-        gives the regions' names (columns index and name, as in BIDS; or names alone).
-
-    Raises
-    ------
-    ConfigError : no atlas was given.
-    DataFileError : an image cannot be read or has another shape.
-    """
-    if atlas is None:
-        raise ConfigError(
-            f"{path.name} is an image, expected an atlas with it that says where the "
-            "ROIs are. Give one: --atlas FILE.nii.gz"
-        )
-    image, regions = _load(path), _load(atlas)
-    if len(image.shape) != 4 or image.shape[3] < 2:
-        raise DataFileError(
-            f"{path.name} has shape {image.shape}, expected a series of volumes (4D)."
-        )
-    values, labels, warned = _averaged(path, image, regions)
-    names, note = _names(atlas, labels)
-    tr_s = _tr_s(image)
-    notes = [f"regions of {atlas.name} by nilearn", note, *warned]
-    if regions.shape[:3] != image.shape[:3]:
-        notes.append(f"{atlas.name} was resampled to the grid of {path.name}")
-    return RawTable(
-        values=values, names=names, tr_s=tr_s, notes=tuple(n for n in notes if n)
-    )
-
-
-def _load(path: Path) -> Image:
-    nibabel = require("nibabel", extra="calibration", purpose="reading NIfTI")
-    if not path.is_file():
-        raise DataFileError(
-            f"there is no file {str(path)!r}, expected a NIfTI image. Check the path."
-        )
-    try:
-        return nibabel.load(path)
-    except Exception as error:  # nibabel raises what the damage leads to
-        raise DataFileError(
-            f"{path.name} cannot be read as NIfTI ({type(error).__name__}: {error}), "
-            "expected .nii or .nii.gz. Copy it again."
-        ) from error
-
-
-def _averaged(
-    path: Path, image: Image, regions: Image
-) -> tuple[np.ndarray, list[int], list[str]]:
-    """Return (volumes, regions), the atlas's own numbers of them, and notes."""
-    maskers = require(
-        "nilearn.maskers", extra="calibration", purpose="averaging over an atlas"
-    )
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        try:
-            if len(regions.shape) == 4:
-                masker = maskers.NiftiMapsMasker(regions, standardize=None)
-                values = masker.fit_transform(image)
-                labels = list(range(1, regions.shape[3] + 1))
-            else:
-                masker = maskers.NiftiLabelsMasker(
-                    regions, standardize=None, keep_masked_labels=False
-                )
-                values = masker.fit_transform(image)
-                held = masker.region_ids_
-                labels = [int(held[k]) for k in held if k != "background"]
-        except Exception as error:
-            raise DataFileError(
-                f"nilearn cannot average {path.name} over the atlas "
-                f"({type(error).__name__}: {error}). Are both images whole, and in one "
-                "space?"
-            ) from error
-    quiet = DeprecationWarning | FutureWarning
-    texts = [
-        str(w.message).strip() for w in caught if not issubclass(w.category, quiet)
-    ]
-    return np.asarray(values, np.float64), labels, list(dict.fromkeys(texts))
-
-
-def _names(atlas: Path, labels: list[int]) -> tuple[tuple[str, ...], str]:
-    """Return names for the atlas's numbers, if a table beside it has them."""
-    stem = atlas.name.removesuffix(".gz").removesuffix(".nii")
-    for suffix in _TABLES:
-        table = atlas.with_name(stem + suffix)
-        if table.is_file():
-            return _from_table(table, labels), f"region names from {table.name}"
-    return tuple(f"roi-{label}" for label in labels), (
-        f"no table of names beside {atlas.name}: regions are called by their numbers"
-    )
-
-
-def _from_table(table: Path, labels: list[int]) -> tuple[str, ...]:
-    text = table.read_text(encoding="utf-8-sig")
-    first = text.partition("\n")[0]
-    delimiter = next((d for d in "\t,;" if d in first), "\n")
-    rows = [row for row in csv.reader(text.splitlines(), delimiter=delimiter) if row]
-    header = [cell.strip().casefold() for cell in rows[0]]
-    column = next((header.index(n) for n in _NAME_COLUMNS if n in header), None)
-    if column is None:  # names alone, one a line
-        names = dict(enumerate((row[-1].strip() for row in rows), start=1))
-    elif header[0] == "index" or header[0] == "component":
-        names = {int(float(row[0])): row[column].strip() for row in rows[1:]}
-    else:
-        names = dict(enumerate((row[column].strip() for row in rows[1:]), start=1))
-    missing = [label for label in labels if label not in names]
-    if missing:
-        raise DataFileError(
-            f"{table.name} has no name for the regions {missing[:5]} of its atlas, "
-            "expected one for each. Mend it, or move it away."
-        )
-    return tuple(names[label] for label in labels)
-
-
-def _tr_s(image: Image) -> float | None:
-    """Return the header's TR; None where it says nothing believable."""
-    step = float(image.header.get_zooms()[3])
-    tr_s = step / _PER_SECOND.get(image.header.get_xyzt_units()[1], 1.0)
-    return tr_s if 0.1 <= tr_s <= 20 else None
-
-
 # Arrays of BOLD: NPY, and MATLAB's MAT in both of its formats.
 
+Item = Any  # of h5py; it carries no types
 _HDF5_MAGIC = b"\x89HDF"
+_ZIP_MAGIC = b"PK\x03\x04"
 
 
 def read_npy(path: Path) -> RawTable:
@@ -165,18 +34,20 @@ def read_npy(path: Path) -> RawTable:
     DataFileError : it is no NPY, holds objects, or has another shape.
     """
     try:
-        array = np.load(path, allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
+        with path.open("rb") as file:
+            if file.read(4) == _ZIP_MAGIC:
+                raise DataFileError(
+                    f"{path.name} is an archive of several arrays, expected one. Save "
+                    "the one of (volumes, ROIs) as .npy."
+                )
+            file.seek(0)
+            array = npy_array(file, n_bytes=os.fstat(file.fileno()).st_size)
+    except (OSError, ValueError) as error:
         raise DataFileError(
             f"{path.name} cannot be read as NPY ({error}), expected an array of "
             "numbers. Save it with numpy.save, without pickled objects."
         ) from error
-    if not isinstance(array, np.ndarray):
-        raise DataFileError(
-            f"{path.name} is an archive of several arrays, expected one. Save the one "
-            "of (volumes, ROIs) as .npy."
-        )
-    return RawTable(values=_checked_table(path.name, array), names=None)
+    return RawTable(values=_checked_table(path.name, array), names=None, counts=True)
 
 
 def read_mat(path: Path, variable: str | None = None) -> RawTable:
@@ -195,12 +66,15 @@ def read_mat(path: Path, variable: str | None = None) -> RawTable:
         behind = file.read(4)
         file.seek(0)
         hdf5 = _HDF5_MAGIC in (behind, file.read(4))
-    found = _read_hdf5(path) if hdf5 else _read_mat5(path)
+    found, others = _read_hdf5(path) if hdf5 else _read_mat5(path)
     names = sorted(found)
+    if not names:
+        raise DataFileError(_no_table(path.name, others, variable))
     if variable is not None and variable not in found:
+        what = f", but a {others[variable]}" if variable in others else ""
         raise DataFileError(
-            f"{path.name} has no 2-D variable {variable!r}; it has {names}. Name one "
-            "of these."
+            f"{path.name} has no 2-D variable {variable!r} of numbers{what}; it has "
+            f"{names}. Name one of these."
         )
     if variable is None and len(found) != 1:
         raise DataFileError(
@@ -208,31 +82,83 @@ def read_mat(path: Path, variable: str | None = None) -> RawTable:
             "expected one. Say which is the BOLD, as in FILE.mat:NAME."
         )
     values = _checked_table(path.name, found[variable or names[0]])
-    return RawTable(values=values, names=None)
+    return RawTable(values=values, names=None, counts=True)
 
 
-def _read_mat5(path: Path) -> dict[str, np.ndarray]:
-    held = in_child(path)
-    return {name: array for name, array in held.items() if _is_table(array)}
+def _no_table(name: str, others: dict[str, str], variable: str | None) -> str:
+    """Say what a MAT without a matrix holds, and how to save one."""
+    asked = variable if variable in others else next(iter(others), "")
+    held = ", ".join(f"{key} ({what})" for key, what in others.items()) or "nothing"
+    inside = "bold"
+    if "cell" in others.get(asked, ""):
+        inside = f"cell2mat({asked})"
+    elif "struct" in others.get(asked, ""):
+        inside = f"{asked}.FIELD"
+    return (
+        f"{name} holds {held}, expected a 2-D variable of numbers (volumes, ROIs). "
+        f"Save one in MATLAB: roi = {inside}; save('bold.mat', 'roi')"
+    )
 
 
-def _read_hdf5(path: Path) -> dict[str, np.ndarray]:
+def _read_mat5(path: Path) -> tuple[dict[str, np.ndarray], dict[str, str]]:
+    held, others = in_child(path)
+    tables = {name: array for name, array in held.items() if _is_table(array)}
+    for name, array in held.items():
+        if name not in tables:
+            others[name] = _sized(array.shape, str(array.dtype))
+    return tables, others
+
+
+def _read_hdf5(path: Path) -> tuple[dict[str, np.ndarray], dict[str, str]]:
     h5py = require("h5py", extra="files", purpose="reading MAT of version 7.3")
     try:
         with h5py.File(path, "r") as file:
+            items = {name: item for name, item in file.items() if name[0] != "#"}
+            kinds = {name: _matlab_class(item) for name, item in items.items()}
             tables = {
                 name: item
-                for name, item in file.items()
-                if isinstance(item, h5py.Dataset) and _is_table(item)
+                for name, item in items.items()
+                if kinds[name] in _NUMBERS
+                and "MATLAB_empty" not in item.attrs
+                and isinstance(item, h5py.Dataset)
+                and _is_table(item)
+            }
+            others = {
+                name: _sized(getattr(item, "shape", ())[::-1], kinds[name])
+                for name, item in items.items()
+                if name not in tables
             }
             check_declared_size(path, sum(item.nbytes for item in tables.values()))
             # MATLAB stores columns first, so that HDF5 sees the transpose.
-            return {name: item[()].T for name, item in tables.items()}
+            return {name: item[()].T for name, item in tables.items()}, others
     except OSError as error:
         raise DataFileError(
             f"{path.name} cannot be read as MAT 7.3 ({error}), expected a whole file. "
             "Copy or save it again."
         ) from error
+
+
+# What MATLAB calls a class of numbers; letters and truth values are none. A file that
+# another program wrote says no class at all.
+_NUMBERS = (
+    "", "double", "single", "int8", "int16", "int32", "int64",
+    "uint8", "uint16", "uint32", "uint64",
+)  # fmt: skip
+
+
+def _matlab_class(item: Item) -> str:
+    """Return what MATLAB called a variable; empty where it does not say."""
+    if "MATLAB_sparse" in item.attrs:
+        return "sparse matrix"
+    if not hasattr(item, "shape"):
+        return f"struct of {', '.join(item)}"
+    said = item.attrs.get("MATLAB_class", b"")
+    return said.decode("ascii", "replace") if isinstance(said, bytes) else str(said)
+
+
+def _sized(shape: tuple[int, ...], kind: str) -> str:
+    """Return the size of a variable and what it is, as MATLAB lists it."""
+    return f"{'x'.join(map(str, shape))} {kind}".strip()
 
 
 def _is_table(item: object) -> bool:
@@ -302,85 +228,3 @@ def _stream_table(path: Path, stream: XdfStream, notes: list[str]) -> RawTable:
         simulated=stream.description.simulated,
         notes=(f"BOLD from the stream {stream.description.name!r}", *notes),
     )
-
-
-# Tables of text: a header of names, one row a volume, the delimiter found out.
-
-_DELIMITERS = "\t,;"
-_NOTHING = ("n/a", "na", "nan", "")  # as BIDS and pandas write what is not there
-
-
-def read_text(path: Path) -> RawTable:
-    """Read TSV or CSV; numbers have a decimal point.
-
-    Raises
-    ------
-    DataFileError : it is no text, has no header, is ragged, or holds no numbers.
-    """
-    lines = _lines(path)
-    delimiter = _delimiter(lines)
-    rows = [row for row in csv.reader(lines, delimiter=delimiter) if row]
-    names = rows[0]
-    if any(_number(name) is not None and name.strip() for name in names):
-        raise DataFileError(
-            f"the first line of {path.name} is {names[:6]}, expected the names of the "
-            "columns. Add a header."
-        )
-    values = np.empty((len(rows) - 1, len(names)))
-    for k, row in enumerate(rows[1:]):
-        values[k] = _numbers(path, k + 2, row, names)
-    return RawTable(values=values, names=tuple(names))
-
-
-def _lines(path: Path) -> list[str]:
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise DataFileError(
-            f"{path.name} is no text ({error}), expected a table with a header and one "
-            "row per volume. Export it as TSV or CSV."
-        ) from error
-    lines = [line for line in text.splitlines() if line.strip()]
-    if len(lines) < 2:
-        raise DataFileError(
-            f"{path.name} holds {len(lines)} lines, expected a header of names and one "
-            "row per volume. Export it again."
-        )
-    return lines
-
-
-def _delimiter(lines: list[str]) -> str:
-    """Return what cuts header and first row into equally many cells, the most."""
-    counts = {
-        d: [len(row) for row in csv.reader(lines[:2], delimiter=d)] for d in _DELIMITERS
-    }
-    even = {d: n[0] for d, n in counts.items() if n[0] == n[1]}
-    if not even or max(even.values()) == 1:
-        return max(counts, key=lambda d: counts[d][0])
-    return max(even, key=even.__getitem__)
-
-
-def _numbers(path: Path, line: int, row: list[str], names: list[str]) -> list[float]:
-    if len(row) != len(names):
-        raise DataFileError(
-            f"line {line} of {path.name} has {len(row)} cells, expected {len(names)} "
-            "as in the header. Is the file truncated, or are there decimal commas?"
-        )
-    values = [_number(cell) for cell in row]
-    for name, cell, value in zip(names, row, values, strict=True):
-        if value is None:
-            comma = " Write decimal points, not commas." if "," in cell else ""
-            raise DataFileError(
-                f"line {line} of {path.name} gives {name!r} as {cell!r}, expected a "
-                f"number.{comma} Remove that column, or export it again."
-            )
-    return [value for value in values if value is not None]
-
-
-def _number(cell: str) -> float | None:
-    if cell.strip().casefold() in _NOTHING:
-        return float("nan")
-    try:
-        return float(cell)
-    except ValueError:
-        return None

@@ -7,8 +7,10 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from rtbold.acquire import column_kind, steady_step, unit_s
 from rtbold.errors import DataFileError
 from rtbold.messages import FloatArray
+from rtbold.text import did_you_mean
 
 # Names under which tables carry what is no ROI (fMRIPrep's, and the published set's).
 _CONFOUND = re.compile(
@@ -17,10 +19,11 @@ _CONFOUND = re.compile(
     r"non_steady_state_outlier_?\d+|aroma_motion_\d+|heart_rate|respiration"
 )
 _PUBLISHED = {"global_signal_clean": "global_signal"}
-_INDEX = ("", "volume", "volume_index", "index", "vol")
-_TIME = ("time", "time_s", "t", "t_s", "onset", "onset_s")
+_TIME = ("time", "time_s", "t", "t_s", "onset", "onset_s")  # and nothing else
 _APOSTROPHES = dict.fromkeys(map(ord, "\u2018\u2019\u02bc\u0060\u00b4"), "'")
 _CONSTANT = 1e-9  # sd over the largest magnitude; float32 files reach 1e-7
+_GAP = 0.7  # of the median: zeros among values that are all above it were not measured
+_FEWEST = 5  # such values
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -33,6 +36,7 @@ class RawTable:
     onsets_s: FloatArray | None = None  # (rows,), an LSL recorder's clock
     simulated: bool = False
     notes: tuple[str, ...] = ()
+    counts: bool = False  # a column may count volumes or tell the time: tables, arrays
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -82,17 +86,17 @@ def series_of(
 
     Raises
     ------
-    DataFileError : names are doubled or unknown, the table lies on its side, an ROI
-        is constant or not finite, or volumes are counted oddly.
+    DataFileError : names, shape, values or numbers of volumes are not what they must.
     """
-    names, extra = _names(what, raw, columns)
-    extra += _check_shape(what, raw, names)
-    kinds = _sorted_columns(names, wanted=frozenset(map(plain_name, columns or ())))
+    names, unnamed = _names(what, raw, columns)
+    shape = _check_shape(what, raw, names)
+    wanted = frozenset(map(plain_name, columns or ()))
+    kinds, told = _sorted_columns(raw, names, wanted=wanted, confounds=not roi_needed)
     rois = _chosen(what, names, kinds, columns, needed=roi_needed)
-    values = np.ascontiguousarray(raw.values[:, [names.index(roi) for roi in rois]])
+    values = np.ascontiguousarray(raw.values[:, [*map(names.index, rois)]])
     _check_values(what, rois, values)
     confounds, filled = _confounds(what, raw, names, kinds)
-    tr_s, index = _counted(what, raw, names, kinds)
+    tr_s, index, timed = _counted(what, raw, names, kinds)
     return BoldSeries(
         name=what,
         rois=rois,
@@ -102,7 +106,7 @@ def series_of(
         volume_index=index,
         onsets_s=raw.onsets_s,
         simulated=raw.simulated,
-        notes=(*raw.notes, *extra, *filled),
+        notes=(*raw.notes, *unnamed, *shape, *told, *filled, *timed),
     )
 
 
@@ -146,21 +150,73 @@ def _check_shape(what: str, raw: RawTable, names: tuple[str, ...]) -> tuple[str,
 
 
 def _sorted_columns(
-    names: tuple[str, ...], *, wanted: frozenset[str]
-) -> dict[str, str]:
-    """Return what each column is: roi, confound, index or time."""
-    kinds = {}
-    for name in names:
-        key = _key(name)
-        if name in wanted:
-            kinds[name] = "roi"
-        elif key in _INDEX or name == "Unnamed: 0":
-            kinds[name] = "index"
-        elif key in _TIME:
-            kinds[name] = "time"
-        else:
-            kinds[name] = "confound" if _CONFOUND.fullmatch(key) else "roi"
-    return kinds
+    raw: RawTable,
+    names: tuple[str, ...],
+    *,
+    wanted: frozenset[str],
+    confounds: bool,
+) -> tuple[dict[str, str], tuple[str, ...]]:
+    """Return what each column is, and what is to be told of those that only count.
+
+    A column is a roi, a confound, an index, a time, or left out.
+
+    Parameters
+    ----------
+    wanted : columns that were asked for: these are ROIs, whatever they hold.
+    confounds : all that is not known is a confound.
+    """
+    columns = dict(zip(names, raw.values.T, strict=True))
+    kinds = {n: "roi" if n in wanted else _kind(n, columns[n]) for n in names}
+    asked = [n for n in names if n not in wanted and kinds[n] in ("roi", "counter")]
+    unknown = [name for name in asked if kinds[name] == "roi"]
+    steps = _steps(columns, asked, unknown) if raw.counts else {}
+    told = []
+    for name in asked:
+        step, counter = steps.get(name), kinds[name] == "counter"
+        kinds[name] = "confound" if confounds else "roi"
+        if counter and np.ptp(columns[name]) == 0:
+            kinds[name] = "left out"
+            told.append(f"the column {name!r} is the same in each row: left out")
+        elif step is not None and (counter or not confounds):
+            kinds[name] = _counting(columns[name], step, kinds)
+            told.append(
+                f"the column {name!r} rises by {step:g} from row to row: it is no ROI"
+            )
+    return kinds, tuple(told)
+
+
+def _kind(name: str, column: FloatArray) -> str:
+    """Return what a column is by its name; an ROI may be called as a time is."""
+    if _CONFOUND.fullmatch(_key(name)):
+        return "confound"
+    kind = column_kind(name)
+    rises = bool((np.diff(column) > 0).all())
+    if kind == "time" and not rises and _key(name) not in _TIME:
+        return "roi"
+    return "index" if kind == "number" else kind
+
+
+def _steps(
+    columns: Mapping[str, FloatArray], asked: Sequence[str], unknown: Sequence[str]
+) -> dict[str, float | None]:
+    """Return by which step each column counts; None: it does not.
+
+    A table whose every unknown column rises by the same step says nothing by that: then
+    a count begins with 0 or 1, and a signal does not.
+    """
+    steps = {name: steady_step(columns[name]) for name in asked}
+    if all(steps[name] is not None for name in unknown):
+        begin = [name for name in unknown if columns[name][0] in (0, 1)]
+        for name in set(unknown) - set(begin) or unknown:
+            steps[name] = None
+    return steps
+
+
+def _counting(column: FloatArray, step: float, kinds: Mapping[str, str]) -> str:
+    """Return whether a counter numbers the volumes, so that its gaps are gaps."""
+    whole = bool((column == np.round(column)).all() and (np.diff(column) > 0).all())
+    first = "index" not in kinds.values()
+    return "index" if whole and step == 1 and first else "left out"
 
 
 def _key(name: str) -> str:
@@ -180,9 +236,10 @@ def _chosen(
         chosen = tuple(plain_name(name) for name in columns)
         unknown = [name for name in chosen if name not in names]
         if unknown or len(set(chosen)) < len(chosen):
+            hint = did_you_mean(unknown, names)
             raise DataFileError(
                 f"{what} was asked for {unknown or list(chosen)}, expected different "
-                f"ones of its columns {list(names)}. Correct --roi."
+                f"ones of its columns {list(names)}.{hint} Correct --roi."
             )
         return chosen
     if not rois and needed:
@@ -208,13 +265,42 @@ def _check_values(what: str, rois: tuple[str, ...], values: FloatArray) -> None:
                 "expected a signal. Is it outside the scanned slab? Leave it out with "
                 "--roi."
             )
+        if (n := int(gaps(column).sum())) and 2 * n < len(column):
+            raise DataFileError(
+                f"{roi!r} of {what} is 0 at {n} volumes and near "
+                f"{np.median(column):.4g} at the others, expected a measured value at "
+                "each. Are they missing? Leave that ROI out with --roi, or export it "
+                "again."
+            )
+
+
+def gaps(values: np.ndarray) -> np.ndarray:
+    """Return where values (over the last axis) are zero because nothing was measured.
+
+    They are where all other values are far from zero, on one side.
+    """
+    zero = values == 0
+    if not np.any(zero):
+        return np.asarray(zero)
+    with np.errstate(invalid="ignore"):
+        held = np.where(zero, np.nan, np.abs(values))
+        one_sided = np.all(values >= 0, axis=-1) | np.all(values <= 0, axis=-1)
+    n_held = (~zero).sum(axis=-1)
+    found = one_sided & (n_held >= _FEWEST)
+    rows = np.reshape(held, (-1, held.shape[-1]))[np.ravel(found)]
+    if len(rows):
+        clear = np.nanmin(rows, axis=-1) > _GAP * np.nanmedian(rows, axis=-1)
+        found = np.array(found)
+        found[found] = clear
+    result: np.ndarray = zero & np.expand_dims(found, -1)
+    return result
 
 
 def _confounds(
     what: str, raw: RawTable, names: tuple[str, ...], kinds: Mapping[str, str]
 ) -> tuple[dict[str, FloatArray], tuple[str, ...]]:
     found: dict[str, FloatArray] = {}
-    filled = []
+    filled, constant = [], []
     for k, name in enumerate(names):
         if kinds[name] != "confound":
             continue
@@ -223,22 +309,29 @@ def _confounds(
         if np.isnan(column[0]) and np.isfinite(column[1:]).all():
             column[0] = 0.0
             filled.append(name)
-        if not np.isfinite(column).all():
+        if missing := np.flatnonzero(~np.isfinite(column)).tolist():
             raise DataFileError(
-                f"{what} has no finite number for the confound {name!r} at some "
-                "volumes, expected one at each. Remove that column, or mend it."
+                f"{what} has no finite number for the confound {name!r} at "
+                f"{len(missing)} volumes (the first is volume {missing[0]}, counted "
+                "from 0), expected one at each. Remove that column, or mend it."
             )
+        if np.ptp(column) == 0:
+            constant.append(name)
+            continue
         key = _key(name)
-        found[_PUBLISHED.get(key, key)] = column
-    notes = (f"n/a at the first volume is taken as 0: {filled}",) if filled else ()
-    return found, notes
+        known = _CONFOUND.fullmatch(key)
+        found[_PUBLISHED.get(key, key) if known else name] = column
+    notes = [f"n/a at the first volume is taken as 0: {filled}"] if filled else []
+    if constant:
+        notes.append(f"confounds that are the same at each volume: {constant}")
+    return found, tuple(notes)
 
 
 def _counted(
     what: str, raw: RawTable, names: tuple[str, ...], kinds: Mapping[str, str]
-) -> tuple[float | None, np.ndarray | None]:
+) -> tuple[float | None, np.ndarray | None, tuple[str, ...]]:
     """Return TR and volume numbers, where columns of time and count say so."""
-    tr_s, index = None, None
+    tr_s, index, notes = None, None, list[str]()
     for k, name in enumerate(names):
         column = raw.values[:, k]
         if kinds[name] not in ("index", "time"):
@@ -250,12 +343,36 @@ def _counted(
                 "or remove it."
             )
         if kinds[name] == "time":
-            tr_s = float(np.median(np.diff(column)))
+            tr_s, told = _tr_of(name, column)
+            notes += told
         elif (column != np.round(column)).any():
             raise DataFileError(
                 f"the column {name!r} of {what} holds fractions, expected the number "
                 "of each volume. Name the ROIs with --roi, or remove it."
             )
-        else:
+        elif index is None:
             index = column.astype(np.int64)
-    return tr_s, index
+    return tr_s, index, tuple(notes)
+
+
+_TR_S = (0.1, 20.0)  # what a TR can be
+_NO_GAP = 1.6  # of a step: no row is missing where none is longer
+
+
+def _tr_of(name: str, column: FloatArray) -> tuple[float | None, list[str]]:
+    """Return the TR of a column of times; its unit by its name, else by its size."""
+    steps = np.diff(column)
+    step = float(np.median(steps))
+    if steps.max() < _NO_GAP * step:  # the mean step of times that were rounded
+        step = float((column[-1] - column[0]) / len(steps))
+    said = unit_s(name)
+    for unit in (said, 1.0, 1e-3, 60.0):
+        if unit is not None and _TR_S[0] <= step * unit <= _TR_S[1]:
+            if unit in (said, 1.0):
+                return step * unit, []
+            word = "milliseconds" if unit == 1e-3 else "minutes"
+            return step * unit, [
+                f"the column {name!r} rises by {step:g}, which looks like {word}: a TR "
+                f"of {step * unit:.4g} s"
+            ]
+    return None, [f"the column {name!r} rises by {step:g}: no TR in any unit"]

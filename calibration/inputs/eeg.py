@@ -10,6 +10,7 @@ import numpy as np
 from rtbold.acquire import RisingEdges, find_channel
 from rtbold.condition import ChannelMonitor
 from rtbold.electrodes import match
+from rtbold.errors import DataFileError
 from rtbold.files import Recording, marker_time_s, read_recording, stamps
 from rtbold.record import EVENTS_NAME
 
@@ -96,6 +97,50 @@ def channel_markers(recording: Recording, channel: str) -> list[TimedMarker]:
     times_s = np.asarray(stamps(recording), dtype=np.float64)
     edges = RisingEdges()(recording.data_uv[row], times_s)
     return [TimedMarker(label, t_s, f"[{channel}]") for label, t_s in edges]
+
+
+# Whether the unit can be right.
+
+_PLAUSIBLE_UV = (0.5, 150.0)  # RMS, as the live monitor takes an EEG's median
+_ABSURD = (0.2, 2000.0)  # a scanner's artefact that is left in reaches some 1 mV
+_MOST_BLOCKS = 120
+
+
+def refuse_amplitude(eeg: EegRecording) -> None:
+    """Refuse EEG whose amplitude shows that the unit is wrong.
+
+    Raises
+    ------
+    DataFileError : says the median amplitude and what to do.
+    """
+    recording = eeg.recording
+    rows = [k for k, channel in enumerate(recording.channels) if channel.kind == "eeg"]
+    n, second = recording.data_uv.shape[1], max(round(recording.rate_hz), 2)
+    first = np.arange(0, n - second + 1, second)
+    if not rows or not len(first):
+        return
+    chosen = first[np.linspace(0, len(first) - 1, _MOST_BLOCKS).astype(int)]
+    rms_uv = [
+        np.nanstd(recording.data_uv[rows, at : at + second], axis=1)
+        for at in np.unique(chosen)
+    ]
+    median_uv = float(np.nanmedian(rms_uv))
+    flat = median_uv == 0 or not np.isfinite(median_uv)  # the windows tell that
+    if flat or _ABSURD[0] <= median_uv <= _ABSURD[1]:
+        return
+    raise DataFileError(
+        f"the EEG of {eeg.name} has a median amplitude of {_amplitude(median_uv)} RMS, "
+        f"expected {_PLAUSIBLE_UV[0]:g} to {_PLAUSIBLE_UV[1]:g} uV. Its unit is wrong: "
+        "give --unit where the file says none, or correct the unit in the file. (Or no "
+        "electrode was connected, or the scanner's artefact is still in.)"
+    )
+
+
+def _amplitude(median_uv: float) -> str:
+    for unit, factor in (("V", 1e6), ("mV", 1e3)):
+        if median_uv >= factor:
+            return f"{median_uv / factor:.3g} {unit}"
+    return f"{median_uv:.3g} uV"
 
 
 # How good each channel was over a recording, by the live monitor.

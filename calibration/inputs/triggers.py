@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from rtbold.acquire import prefix_hint, same_label, spelling
+from rtbold.calibration.inputs.choices import MarkerChoice
 from rtbold.calibration.inputs.eeg import TimedMarker
 from rtbold.errors import AmbiguousStream, ConfigError, DataFileError
 from rtbold.messages import TR_TOLERANCE, FloatArray, Tick
@@ -18,15 +19,7 @@ REGULAR_SHARE = 0.8  # of the intervals: markers may be missing or doubled
 MIN_MARKERS = 4  # fewer show no rhythm
 MIN_MARKERS_WITHOUT_TR = 10
 _MOST_SLICES = 200
-
-
-@dataclass(frozen=True, slots=True)
-class MarkerChoice:
-    """What the user said of the volume marker."""
-
-    label: str | None = None
-    stream: str | None = None
-    every: int = 1  # markers a volume: slice triggers
+_SHORTEST_TR_S = 0.3  # that is proposed; what comes sooner are rather slices
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -174,7 +167,7 @@ def _hint(groups: Sequence[VolumeMarker], tr_s: float | None) -> str:
         whole = abs(slices * group.interval_s / tr_s - 1) <= TR_TOLERANCE
         if 2 <= slices <= _MOST_SLICES and whole:
             return f" {group.text} may be slice triggers: --trigger-every {slices}."
-        if slices < 2:
+        if group.interval_s >= _SHORTEST_TR_S:
             return f" If {group.text} marks volumes: --tr {group.interval_s:.4g}."
     return ""
 

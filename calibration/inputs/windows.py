@@ -17,6 +17,7 @@ import numpy as np
 from rtbold.acquire import same_label
 from rtbold.bundle import Card
 from rtbold.calibration.inputs.alignment import Alignment
+from rtbold.calibration.inputs.choices import WindowSettings
 from rtbold.calibration.inputs.eeg import EegRecording
 from rtbold.condition import IntakeSettings
 from rtbold.errors import DataFileError
@@ -37,16 +38,6 @@ from rtbold.window import ScheduleSettings
 
 SAME_TIME = 0.1  # of a TR: a tick this near to a volume's onset is that volume
 ShareCallback = Callable[[float], None]  # is told the share that is done, 0 to 1
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WindowSettings:
-    """What may be done to the EEG on the way to windows; as in a session."""
-
-    reference: str | None = None  # overrides what the file says
-    interpolate_missing: bool = False
-    upstream_delay_s: float = 0.0  # of the cleaning software
-    store: Path | None = None  # .npy that holds the windows; None: memory
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ from rtbold.acquire import (
     OpenFeed,
     open_bold,
 )
-from rtbold.calibration.inputs.alignment import Pairing
+from rtbold.calibration.inputs.choices import Pairing
 from rtbold.calibration.inputs.eeg import read_eeg
 from rtbold.calibration.inputs.triggers import (
     find_volume_marker,

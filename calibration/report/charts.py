@@ -330,7 +330,9 @@ def learning_chart(curves: Sequence[LearningCurve]) -> Figure:
 
 def own_other_matrix(rois: Sequence[str], cross_r: FloatArray) -> Figure:
     """Return R of each prediction (rows) with each measured ROI (columns)."""
-    side_in = min(2.2 + 0.35 * len(rois), 5.4)
+    many = len(rois) > NAMED_UP_TO
+    side_in = 2.2 + (0.13 if many else 0.35) * len(rois)
+    side_in = min(side_in, 11.0 if many else 5.4)
     figure = sheet(side_in + 1.6, side_in, square=True)
     axes = figure.add_subplot()
     most = max(float(np.abs(cross_r).max()), 0.1)
@@ -338,13 +340,14 @@ def own_other_matrix(rois: Sequence[str], cross_r: FloatArray) -> Figure:
         cross_r, cmap=SIGNED, vmin=-most, vmax=most, interpolation="nearest"
     )
     places = np.arange(len(rois))
-    if len(rois) <= NAMED_UP_TO:
-        short = [roi if len(roi) <= 28 else f"{roi[:26]}..." for roi in rois]
+    short = [roi if len(roi) <= 28 else f"{roi[:26]}..." for roi in rois]
+    if many:  # each row has its name, and columns the rows' numbers
+        numbered = [f"{roi}  {k}" for k, roi in enumerate(short, start=1)]
+        axes.set_yticks(places, numbered, fontsize=6)
+        axes.set_xticks(places[::4], [str(k + 1) for k in places[::4]], fontsize=6)
+    else:
         axes.set_yticks(places, short)
         axes.set_xticks(places, short, rotation=40, ha="right")
-    else:
-        axes.yaxis.set_major_locator(MaxNLocator(8, integer=True))
-        axes.xaxis.set_major_locator(MaxNLocator(8, integer=True))
     axes.set_xlabel("measured ROI")
     axes.set_ylabel("predicted ROI")
     bar = figure.colorbar(image, ax=axes, shrink=0.6)

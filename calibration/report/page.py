@@ -9,6 +9,12 @@ from markupsafe import Markup
 from rtbold.bundle import RoiVerdict
 from rtbold.calibration.evaluate.confounds import ARTEFACT, EVERYTHING, GLOBAL
 from rtbold.calibration.explain.figure import shares_summary
+from rtbold.calibration.report.advice import (
+    HEADINGS,
+    TERMS,
+    empty_sections,
+    next_steps,
+)
 from rtbold.calibration.report.content import RIDGE, ReportContent
 from rtbold.calibration.report.derived import (
     TargetSeries,
@@ -55,6 +61,10 @@ def filled_in(
         gate=gate,
         target=target,
         pictures=pictures,
+        headings=HEADINGS,
+        terms=TERMS,
+        empty=empty_sections(content, pictures),
+        steps=list(next_steps(content)),
         warnings=list(warnings_of(content)),
         levels=level_facts(content),
         scan_min=length_s(content.alignment) / 60,

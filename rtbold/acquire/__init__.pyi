@@ -8,6 +8,21 @@ from .bold import (
     check_source as check_source,
     open_bold as open_bold,
 )
+from .bold_columns import (
+    BLANKS as BLANKS,
+    DELIMITERS as DELIMITERS,
+    blank_separated as blank_separated,
+    cell_value as cell_value,
+    cells_of as cells_of,
+    column_kind as column_kind,
+    decoded as decoded,
+    delimiter_of as delimiter_of,
+    fitted as fitted,
+    lines_of as lines_of,
+    steady_step as steady_step,
+    trimmed as trimmed,
+    unit_s as unit_s,
+)
 from .bold_readers import BoldSource as BoldSource, parse_source as parse_source
 from .describe import (
     describe_info as describe_info,

@@ -4,7 +4,6 @@
 ``tbv:HOST:PORT`` for Turbo-BrainVoyager. A reader is polled by a thread of its own.
 """
 
-import csv
 import json
 import math
 import os
@@ -14,6 +13,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Literal, Protocol, get_args
 
+from rtbold.acquire.bold_columns import (
+    BLANKS,
+    blank_separated,
+    cell_value,
+    cells_of,
+    column_kind,
+    decoded,
+    delimiter_of,
+    fitted,
+    header_of,
+    is_comment,
+    is_numeric,
+    trimmed,
+)
 from rtbold.errors import ConfigError, DataFileError
 from rtbold.messages import MeasuredVolume
 
@@ -22,10 +35,6 @@ from rtbold.messages import MeasuredVolume
 # Pure: bytes in, volumes out. A last line without its line break waits for the rest.
 
 LONGEST_LINE = 1 << 20  # bytes; whatever is longer is no line of a table
-NO_ROI = ("volume", "volume_index", "vol", "index", "")
-_TIMES = ("time", "time_s", "onset", "onset_s", "t")
-_DELIMITERS = "\t,;"
-_NOTHING = ("n/a", "na", "nan", "")
 
 
 class Rows(Protocol):
@@ -47,7 +56,7 @@ class _Lines:
     def __init__(self) -> None:
         self._rest = b""
 
-    def feed(self, data: bytes) -> list[str]:
+    def feed(self, data: bytes) -> list[bytes]:
         *whole, self._rest = (self._rest + data).split(b"\n")
         if len(self._rest) > LONGEST_LINE:
             self._rest = b""
@@ -55,22 +64,23 @@ class _Lines:
                 f"{LONGEST_LINE} bytes came without a line break, expected one line "
                 "per volume. Is this the right file or port?"
             )
-        decoded = [line.decode("utf-8-sig", errors="replace") for line in whole]
-        return [line.strip("\r ") for line in decoded if line.strip()]
+        return [line for line in whole if line.strip()]
 
 
 class TableRows:
     """A table: a header of ROI names, then one row a volume as it is measured.
 
     A column called volume (or volume_index, index) says which volume a row is; without
-    one, rows are counted from 0. Tabs, commas or semicolons, as the header has them;
-    decimal points. A column of times is left out.
+    one, rows are counted from 0. A counter of another name (TR, scan, frame) tells only
+    which rows are missing. What separates the columns is what cuts the header and the
+    first row into equally many cells, as in the file of a scan. Decimal points. A
+    column of times is left out.
     """
 
     def __init__(self) -> None:
         self._lines = _Lines()
-        self._names: list[str] = []
-        self._delimiter = "\t"
+        self._header = ""
+        self._columns: _Columns | None = None
         self._n_rows = 0
 
     def feed(self, data: bytes, now_s: float) -> list[MeasuredVolume]:
@@ -78,51 +88,93 @@ class TableRows:
         volumes, problem = [], None
         for line in self._lines.feed(data):
             try:
-                if not self._names:
-                    self._read_header(line)
+                text = decoded(line, "the table").strip("\r ")
+                if self._columns is None and is_comment(self._header, text):
+                    self._header = text
+                elif self._header:
+                    volumes.append(self._row(text, now_s))
                 else:
-                    volumes.append(self._row(line, now_s))
+                    self._header = text
+                    _refuse_numbers(text)
             except DataFileError as error:
                 problem = error
         if problem is not None and not volumes:
             raise problem
         return volumes
 
-    def _read_header(self, line: str) -> None:
-        counts = {d: line.count(d) for d in _DELIMITERS}
-        self._delimiter = max(counts, key=counts.__getitem__)
-        names = [name.strip() for name in self._cells(line)]
-        if any(_is_number(name) for name in names):
-            raise DataFileError(
-                f"the first line is {names[:4]}, expected a header of ROI names. Begin "
-                "the table with one."
-            )
-        self._names = names
-
     def _row(self, line: str, now_s: float) -> MeasuredVolume:
         self._n_rows += 1  # a bad row was a volume too
-        cells = self._cells(line)
+        if self._columns is None:
+            self._columns = _Columns.of(header_of(self._header), line)
+        return self._columns.volume(line, self._n_rows, now_s)
+
+
+def _refuse_numbers(header: str) -> None:
+    if is_numeric(header):
+        raise DataFileError(
+            f"the first line is {header[:40]!r}, expected a header of ROI names. Begin "
+            "the table with one."
+        )
+
+
+class _Columns:
+    """What the columns of a growing table are, by its header and its first row."""
+
+    @classmethod
+    def of(cls, header: str, row: str) -> "_Columns":
+        """Read the header; which separator it has, the first row tells."""
+        if blank_separated((header, row)):
+            raise DataFileError(f"the table cannot be read: {BLANKS}.")
+        delimiter = delimiter_of((header, row))
+        names = [name.strip() for name in cells_of(header, delimiter)]
+        cells = cells_of(row, delimiter)
+        if len(names) > len(trimmed(cells)):  # lines that end in separators
+            names = trimmed(names)
+        for name in names:
+            if name:
+                _refuse_numbers(name)
+        return cls(delimiter, names)
+
+    def __init__(self, delimiter: str, names: list[str]) -> None:
+        self._delimiter = delimiter
+        self._names = names
+        self._kinds = [column_kind(name) for name in names]
+        self._counted: int | None = None  # of the row before
+        self._first = 0  # what a counter says at volume 0
+
+    def volume(self, line: str, row: int, now_s: float) -> MeasuredVolume:
+        """Return one row; `row` counts from 1."""
+        cells = fitted(cells_of(line, self._delimiter), len(self._names))
         if len(cells) != len(self._names):
             raise DataFileError(
-                f"row {self._n_rows} has {len(cells)} cells, expected "
-                f"{len(self._names)} as in the header. It is left out."
+                f"row {row} has {len(cells)} cells, expected {len(self._names)} as in "
+                "the header. It is left out."
             )
-        index, rois, values = self._n_rows - 1, [], []
-        for name, cell in zip(self._names, cells, strict=True):
-            if name.casefold() in NO_ROI:
+        index, rois, values = row - 1, [], []
+        numbered = "number" in self._kinds
+        for name, kind, cell in zip(self._names, self._kinds, cells, strict=True):
+            if kind == "number":
                 index = _whole(_value(name, cell))
-            elif name.casefold() not in _TIMES:
+            elif kind == "counter" and not numbered:
+                index = self._by_counter(_value(name, cell), row)
+                numbered = True
+            elif kind == "roi":
                 rois.append(name)
                 values.append(_value(name, cell))
         return MeasuredVolume(index, tuple(rois), tuple(values), now_s)
 
-    def _cells(self, line: str) -> list[str]:
-        try:
-            return next(csv.reader([line], delimiter=self._delimiter))
-        except csv.Error as error:  # a break or a NUL within, or no end to a cell
+    def _by_counter(self, value: float | None, row: int) -> int:
+        """Return the volume by a counter whose first row is that row's volume."""
+        number = _whole(value)
+        if self._counted is None:
+            self._first = number - (row - 1)
+        elif number <= self._counted:
             raise DataFileError(
-                f"the line {line[:80]!r} is no row of a table: {error}. It is left out."
-            ) from error
+                f"row {row} counts {number} after {self._counted}, expected a number "
+                "that rises from row to row. It is left out."
+            )
+        self._counted = number
+        return number - self._first
 
 
 class JsonRows:
@@ -155,7 +207,8 @@ class JsonRows:
             raise problem
         return volumes
 
-    def _line(self, line: str, now_s: float) -> MeasuredVolume | None:
+    def _line(self, data: bytes, now_s: float) -> MeasuredVolume | None:
+        line = data.decode("utf-8-sig", errors="replace").strip("\r ")
         try:
             fields = json.loads(line, parse_constant=lambda _: None)
         except (ValueError, RecursionError) as error:
@@ -209,15 +262,12 @@ def _no_volume(line: str) -> DataFileError:
 
 
 def _value(name: str, cell: str) -> float | None:
-    if cell.strip().casefold() in _NOTHING:
-        return None
-    try:
-        number = float(cell)
-    except ValueError as error:
+    number = cell_value(cell)
+    if number is None:
         raise DataFileError(
             f"{name!r} is {cell!r}, expected a number with a decimal point or n/a. "
             "The row is left out."
-        ) from error
+        )
     return number if math.isfinite(number) else None
 
 
@@ -227,14 +277,6 @@ def _whole(number: float | None) -> int:
             f"the volume is {number}, expected a whole number. It is left out."
         )
     return int(number)
-
-
-def _is_number(cell: str) -> bool:
-    try:
-        float(cell)
-    except ValueError:
-        return False
-    return True
 
 
 SourceKind = Literal["lsl", "file", "tcp", "tbv"]

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pylsl
 
-from rtbold.acquire.bold_readers import NO_ROI
+from rtbold.acquire.bold_columns import VOLUME_NUMBER
 from rtbold.acquire.describe import require_markers
 from rtbold.acquire.follow import (
     FrameWriter,
@@ -246,7 +246,7 @@ def require_bold(stream: StreamDescription, sample_format: str) -> None:
     StreamMismatch : it is text, has no ROI, or its first channel is no volume number.
     """
     labels = [channel.label for channel in stream.channels]
-    numbered = bool(labels) and labels[0].strip().casefold() in NO_ROI
+    numbered = bool(labels) and labels[0].strip().casefold() in VOLUME_NUMBER
     if sample_format != "string" and numbered and len(labels) > 1:
         return
     raise StreamMismatch(

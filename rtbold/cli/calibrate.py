@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TextIO
 
@@ -137,7 +137,8 @@ Roi = Annotated[
     list[str] | None, typer.Option(help="ROI to predict; once for each [all].")
 ]
 Target = Annotated[
-    str | None, typer.Option(help="ROI that will be fed back [the first].")
+    str | None,
+    typer.Option(help="ROI that will be fed back; needed if there are several."),
 ]
 Contrast = Annotated[
     list[str] | None,
@@ -256,6 +257,9 @@ def calibrate(
             --cleaning online:RecView --target Putamen
     """
     need(*PACKAGES, extra="calibration", purpose="rtbold calibrate")
+    calibrate_live.check_inputs(eeg, bold, live=live)
+    if not live:
+        _check_paths(eeg, bold, atlas=atlas, others=(confounds, *(other_eeg or ())))
     n_threads = settle(os.environ, threads)
 
     from rtbold.bundle import default_root, parse_cleaning
@@ -265,11 +269,11 @@ def calibrate(
         Pairing,
         ScanFiles,
         WindowSettings,
+        check_quick_target,
         parse_contrast,
         parse_horizon,
     )
 
-    calibrate_live.check_inputs(eeg, bold, live=live)
     subject_root = root or default_root()
     pairing = Pairing(
         tr_s=tr, marker=MarkerChoice(marker, trigger_stream, trigger_every), run=run,
@@ -299,7 +303,25 @@ def calibrate(
             phases=phases, record=record, wait_s=wait,
         )  # fmt: skip
         settings = calibrate_live.recorded(settings, live_options)
+    else:
+        check_quick_target(settings)
     fit_and_save(settings, as_json=as_json)
+
+
+def _check_paths(
+    eeg: Path | None,
+    bold: str | None,
+    *,
+    atlas: Path | None,
+    others: Sequence[Path | None],
+) -> None:
+    """Refuse files that are not there, before anything slow is imported."""
+    from rtbold.calibration import check_paths
+
+    assert eeg is not None
+    assert bold is not None
+    there = [other for other in others if other is not None]
+    check_paths(eeg, bold, atlas=atlas, others=there)
 
 
 def _base(base: str, continue_: str | None, subject: str, root: Path) -> str:

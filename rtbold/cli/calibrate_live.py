@@ -92,6 +92,7 @@ def recorded(
     from rtbold.bundle import check_room
     from rtbold.calibration import NOTHING, live_pairing, record_scan
 
+    _require_target(settings, options)
     check_room(settings.root)
     if settings.base != NOTHING:
         bundle.load(settings.base)  # a wrong name costs no scan
@@ -114,6 +115,21 @@ def recorded(
         settings,
         scan=replace(files, eeg=scan.eeg, bold=str(scan.bold), pairing=pairing),
     )
+
+
+def _require_target(settings: "CalibrationSettings", options: LiveOptions) -> None:
+    """Refuse a scan of which nobody has said what will be fed back.
+
+    Raises
+    ------
+    ConfigError : there is no target, and more than one ROI may be measured.
+    """
+    one = len(settings.scan.rois or options.rois) == 1
+    if settings.target is None and not settings.contrast and not one:
+        raise ConfigError(
+            "no target was given, expected --target ROI (or --contrast) before the "
+            "scan is recorded: say what will be fed back."
+        )
 
 
 def live_settings(

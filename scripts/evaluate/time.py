@@ -40,6 +40,7 @@ def work(item: Sequence, cache: Path) -> dict:
     words = ["--subject", "T01", "--cleaning", "none", "--threads", str(THREADS)]
     words += ["--eeg", str(scan / "eeg.vhdr"), "--bold", str(scan / "bold.tsv")]
     words += [*BASES[base], "--root", str(cache / "subjects"), "--json"]
+    words += ["--target", SEVEN[0]]
     for roi in SEVEN if n_rois == len(SEVEN) else ():
         words += ["--roi", roi]
     begun_s = time.monotonic()

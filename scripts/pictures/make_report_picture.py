@@ -36,6 +36,7 @@ def calibrated(folder: Path) -> Path:
     words = ["calibrate", "--subject", "S01", "--cleaning", "none", "--base", "demo"]
     words += ["--eeg", str(scan / "eeg.vhdr"), "--bold", str(scan / "bold.tsv")]
     words += ["--root", str(folder / "subjects")]
+    words += ["--target", ROIS[0]]
     for roi in ROIS:
         words += ["--roi", roi]
     for command in ([*simulated, "--save", str(scan)], words):

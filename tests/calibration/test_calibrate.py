@@ -53,7 +53,7 @@ def twin():
 def files(folder, twin):
     xdf, tsv = write_scan(folder, twin)
     rois = [word for roi in ROIS for word in ("--roi", roi)]
-    return ["--subject", "S01", "--eeg", xdf, "--bold", tsv, *rois]
+    return ["--subject", "S01", "--eeg", xdf, "--bold", tsv, *rois, "--target", ROIS[0]]
 
 
 @pytest.fixture(scope="module")

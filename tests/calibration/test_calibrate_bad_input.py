@@ -27,12 +27,14 @@ def files(tmp_path_factory, twin):
 
 
 @pytest.fixture
-def refused(tmp_path, capsys, files):
+def refused(tmp_path, capsys, files, twin):
     """Calibrate with some options changed; check all that holds for every refusal."""
     xdf, tsv = files
 
     def check(code, message, *more, **changed):
         options = {"subject": "S01", "eeg": xdf, "bold": tsv, "cleaning": "none"}
+        if not {"--target", "--contrast", "--roi"} & set(more):
+            options["target"] = twin.roi_names[0]
         root = tmp_path / "root"
         words = ["calibrate", "--root", root]
         for name, value in {**options, **changed}.items():
@@ -95,6 +97,34 @@ def test_no_such_roi_or_target(refused):
     refused(1, r"asked for \['Amygdalla'\].*Correct --roi", "--roi", "Amygdalla")
     refused(2, r"target needs Amygdalla.*the BOLD has", "--target", "Amygdalla")
     refused(2, r"target needs X.*the BOLD has", "--contrast", "X=1")
+    refused(2, r"needs Putaman.*Did you mean 'Putamen'\?", "--target", "Putaman")
+    refused(1, r"asked for \['fusiform gyrus'\].*Did you mean 'Fusiform gyrus'",
+            "--roi", "fusiform gyrus")  # fmt: skip
+    refused(2, r"no target was given, and .* has 2 ROIs: Putamen, Fusiform gyrus\. Say "
+            r"which one will be fed back, such as --target 'Putamen'",
+            "--roi", "Putamen", "--roi", "Fusiform gyrus")  # fmt: skip
+
+
+def test_a_target_that_only_counts(refused, tmp_path, twin):
+    table = np.column_stack([2.1 * np.arange(len(twin.bold)), twin.bold[:, :2]])
+    write_bold(tmp_path / "t.tsv", ("zeit", *twin.roi_names[:2]), table)
+    bold = tmp_path / "t.tsv"
+    refused(2, r"needs zeit, but the BOLD has Superior", "--target", "zeit", bold=bold)
+    refused(2, r"'zeit' of t\.tsv rises by 2\.1 from row to row", "--roi", "zeit",
+            "--target", "zeit", bold=bold)  # fmt: skip
+
+
+def test_eeg_of_another_unit(refused, tmp_path, twin):
+    for factor, said in ((1000.0, "mV RMS"), (1e-3, "uV RMS")):
+        xdf, tsv = write_scan(
+            tmp_path / f"{factor:g}", twin, eeg_uv=twin.eeg_uv * factor
+        )
+        refused(1, rf"median amplitude of [\d.]+ {said}, expected 0\.5 to 150 uV.*unit",
+                eeg=xdf, bold=tsv)  # fmt: skip
+
+
+def test_a_tr_in_milliseconds(refused):
+    refused(2, r"2100 looks like milliseconds: give seconds, 2\.1", "--tr", "2100")
     refused(
         2, r"'Putamen', which is the name of an ROI", "--target", "Putamen",
         "--contrast", "Putamen=1",

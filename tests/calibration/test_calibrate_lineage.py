@@ -53,6 +53,7 @@ def files(folder, twin):
 @pytest.fixture(scope="module")
 def command(files):
     words = ["--eeg", files[0], "--bold", files[1], "--cleaning", "none"]
+    words += ["--target", ROIS[0]]
     return [*words, *(word for roi in ROIS for word in ("--roi", roi))]
 
 
@@ -97,7 +98,8 @@ def test_either_of_both_is_enough(noise, folder, files, seen):
     xdf, tsv = write_scan(folder / seen, fresh)
     eeg, bold = (files[0], tsv) if seen == "EEG" else (xdf, files[1])
     ran = Ran(noise.root, "--subject", "S01", "--eeg", eeg, "--bold", bold,
-              "--cleaning", "none", "--continue", "latest")  # fmt: skip
+              "--cleaning", "none", "--continue", "latest",
+              "--target", ROIS[0])  # fmt: skip
     assert ran.code == 2
     assert f"has learned from the {seen} of this scan" in ran.err
 
@@ -111,7 +113,7 @@ def test_a_live_scan_is_compared_too(noise, files, monkeypatch):
 
     monkeypatch.setattr(calibrate_live, "recorded", recorded)
     ran = Ran(noise.root, "--subject", "S01", "--live", "--cleaning", "none",
-              "--continue", "latest")  # fmt: skip
+              "--continue", "latest", "--target", ROIS[0])  # fmt: skip
     assert ran.code == 2
     assert "has learned from the EEG and BOLD of this scan" in ran.err
 

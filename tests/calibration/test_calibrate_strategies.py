@@ -38,6 +38,7 @@ def test_a_network_is_trained_judged_and_saved(files, tmp_path, monkeypatch, str
     monkeypatch.setattr(calibrate_fit, "_compiled", lambda _: "")
     ran = Ran(
         tmp_path, *files, "--roi", "Cuneus", "--roi", "Putamen", "--json",
+        "--target", "Cuneus",
         "--strategy", strategy,
     )  # fmt: skip
     assert ran.code == 0, ran.err

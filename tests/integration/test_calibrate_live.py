@@ -44,7 +44,7 @@ def live_scan(root):
             "--stream", f"{name}-eeg", "--trigger-stream", f"{name}-markers",
             "--trigger", "R128", "--bold-source", f"lsl:{name}-bold",
             "--record", root / "rec", "--root", root / "subjects",
-            "--wait", PATIENCE_S, "--phases", "eyes open:1000",
+            "--target", "Putamen", "--wait", PATIENCE_S, "--phases", "eyes open:1000",
         ) as running,
     ):  # fmt: skip
         end_s = time.monotonic() + 2 * PATIENCE_S

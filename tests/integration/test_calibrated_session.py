@@ -39,7 +39,7 @@ def root(tmp_path_factory):
         command(
             "calibrate", "--subject", "S01", "--eeg", xdf, "--bold", tsv,
             "--channels", ",".join(CHANNELS), "--cleaning", "offline:none",
-            "--roi", "Cuneus", "--roi", "Putamen",
+            "--roi", "Cuneus", "--roi", "Putamen", "--target", "Cuneus",
             "--root", folder / "root", "--json",
         ),
         capture_output=True, text=True, env=environment(), timeout=300,

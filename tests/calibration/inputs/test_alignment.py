@@ -63,8 +63,30 @@ def test_the_tr_is_the_given_one_the_files_or_the_triggers():
     assert align(eeg(triggers()), bold()).tr_from == "triggers"
     assert align(eeg(triggers()), bold()).drift_ppm is None
     assert align(eeg(triggers()), bold(tr_s=TR_S)).tr_from == "BOLD file"
-    with pytest.raises(DataFileError, match=r"--tr is 2 s, but b.tsv says 2.1 s"):
+    with pytest.raises(DataFileError, match=r"no marker is one every 2 s"):
         align(eeg(triggers()), bold(tr_s=TR_S), Pairing(tr_s=2.0))
+
+
+@pytest.mark.parametrize("told_s", [1.0, 2.0, 3.5])
+def test_a_given_tr_goes_over_the_files_where_the_triggers_agree(told_s):
+    told = bold(tr_s=told_s)
+    found = align(eeg(triggers()), told, Pairing(tr_s=TR_S))
+    assert (found.tr_s, found.tr_from) == (TR_S, "given")
+    np.testing.assert_array_equal(found.bold[:, 0], np.arange(N))
+    assert len(found.warnings) == 1
+    assert f"--tr is 2.1 s and b.tsv says {told_s:g} s" in found.warnings[0]
+    assert "the triggers come every 2.1 s, so --tr is taken" in found.warnings[0]
+    for label in (None, "R128"):  # without --tr it is refused, and told how to go on
+        with pytest.raises(DataFileError, match=r"--tr 2\.1\."):
+            align(eeg(triggers()), told, Pairing(marker=MarkerChoice(label)))
+
+
+def test_a_tr_in_milliseconds_or_of_nothing_is_refused():
+    with pytest.raises(ConfigError, match=r"2100 looks like milliseconds: .* 2\.1"):
+        Pairing(tr_s=2100)
+    for tr_s in (0.0, -2.1):
+        with pytest.raises(ConfigError, match="--tr is"):
+            Pairing(tr_s=tr_s)
 
 
 def test_isolated_missing_triggers_are_filled_and_long_holes_are_not():

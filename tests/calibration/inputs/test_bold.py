@@ -177,6 +177,68 @@ def test_several_variables_of_a_mat_are_asked_about(tmp_path):
         read_bold(tmp_path / "n.mat")
 
 
+def test_letters_and_truth_values_of_a_mat_are_no_numbers(tmp_path):
+    from scipy.io import savemat
+
+    h5py = pytest.importorskip("h5py")
+    with h5py.File(tmp_path / "h.mat", "w", userblock_size=512) as file:
+        for name, kind, array in (
+            ("bold", "double", VALUES.T),
+            ("subject", "char", np.array([[83], [48], [49]], "u2")),
+            ("keep", "logical", np.ones((12, 1), "u1")),
+            ("tr", "double", np.array([[2.1]])),
+        ):
+            file[name] = array
+            file[name].attrs["MATLAB_class"] = np.bytes_(kind)
+    np.testing.assert_array_equal(read_bold(tmp_path / "h.mat").values, VALUES)
+    with pytest.raises(DataFileError, match=r"'subject' of numbers, but a 1x3 char"):
+        read_bold(f"{tmp_path / 'h.mat'}:subject")
+    savemat(tmp_path / "a.mat", {"bold": VALUES, "keep": np.ones((12, 1), bool)})
+    np.testing.assert_array_equal(read_bold(tmp_path / "a.mat").values, VALUES)
+
+
+def test_a_mat_without_a_matrix_says_what_it_holds_and_how_to_save_one(tmp_path):
+    from scipy.io import savemat
+
+    h5py = pytest.importorskip("h5py")
+    cells = np.empty((1, 3), object)
+    cells[0] = list(VALUES.T[:, :, None])
+    names = np.array([["a", "b", "c"]], object)
+    savemat(tmp_path / "c.mat", {"data": cells, "names": names, "TR": 2.1})
+    with pytest.raises(
+        DataFileError,
+        match=r"data \(1x3 cell\), names \(1x3 cell\), TR .*roi = cell2mat\(data\)",
+    ):
+        read_bold(tmp_path / "c.mat")
+    savemat(tmp_path / "s.mat", {"roi": {"bold": VALUES, "names": names}})
+    said = r"roi \(1x1 struct of bold, names\).*roi = roi\.FIELD"
+    with pytest.raises(DataFileError, match=said):
+        read_bold(tmp_path / "s.mat")
+    with h5py.File(tmp_path / "h.mat", "w", userblock_size=512) as file:
+        file["roi/bold"] = VALUES.T
+        file.create_group("#refs#")
+    with pytest.raises(DataFileError, match=r"roi \(.*struct of bold\).*roi\.FIELD"):
+        read_bold(tmp_path / "h.mat")
+
+
+def test_an_archive_and_a_header_that_lies_are_no_npy(tmp_path):
+    np.savez(tmp_path / "b.npz", a=VALUES, b=VALUES)
+    (tmp_path / "b.npz").rename(tmp_path / "b.npy")
+    with pytest.raises(DataFileError, match="an archive of several arrays"):
+        read_bold(tmp_path / "b.npy")
+    np.save(tmp_path / "l.npy", VALUES)
+    data = (tmp_path / "l.npy").read_bytes().replace(b"(12, 3)", b"(9999, 9)")
+    (tmp_path / "l.npy").write_bytes(data)
+    with pytest.raises(DataFileError, match="more than the file holds"):
+        read_bold(tmp_path / "l.npy")
+
+
+def test_a_misspelt_roi_is_guessed(tmp_path):
+    path = table(tmp_path / "b.tsv", NAMES, VALUES)
+    with pytest.raises(DataFileError, match=r"Did you mean \"Heschl's gyrus\"\?"):
+        read_bold(path, columns=["heschls gyrus"])
+
+
 def test_confounds_have_as_many_rows_as_the_bold(tmp_path):
     path = table(tmp_path / "c.tsv", ["trans_x", "pulse"], VALUES[:, :2])
     found = read_confounds(path, 12)

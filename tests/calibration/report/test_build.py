@@ -42,6 +42,7 @@ def result(tmp_path_factory):
         scan=ScanFiles(eeg=xdf, bold=str(tsv), rois=ROIS),
         cleaning=Cleaning(software="RecView", mode="online"),
         root=folder,
+        target=ROIS[0],
     )
     return calibrate(settings)
 

@@ -13,11 +13,11 @@ from rtbold.calibration.report.page import filled_in, report_html
 from rtbold.calibration.report.pictures import pictures_of
 
 SECTIONS = (
-    "verdict", "traces", "rois", "chance", "specificity", "uses", "horizons",
+    "verdict", "next", "traces", "rois", "chance", "specificity", "uses", "horizons",
     "intervals", "alignment", "eeg", "learning", "published", "provenance",
-    "all-traces",
+    "all-traces", "glossary",
 )  # fmt: skip
-VOID = {"meta"}
+VOID = {"meta", "br"}
 HOSTILE = '</title><script>alert(1)</script> & "$x_1$" \u8133 \x00'
 
 
@@ -87,6 +87,33 @@ def page(text):
 
 def test_every_section_is_there_once(page):
     assert [name for name in page.ids if name in SECTIONS] == list(SECTIONS)
+
+
+def test_the_contents_lead_to_each_section(page):
+    listed = [link[1:] for link in page.links if link.startswith("#")]
+    assert [name for name in listed if name in SECTIONS] == list(SECTIONS)
+    assert page.tags.index("nav") < page.tags.index("section")
+
+
+def test_what_to_do_next_follows_the_verdict(page):
+    told = page.text
+    said = "feeds back Putamen on simulated EEG. rtbold run --subject S01"
+    assert said in told
+    assert told.index(said) < told.index("scored. Each part between dashed")
+
+
+def test_terms_are_explained_on_hover_and_in_a_glossary(page, text):
+    assert text.count("<abbr title=") >= 8
+    assert '<abbr title="Independent volumes:' in text
+    assert "Independent volumes: successive volumes are alike" in page.text
+
+
+def test_a_section_with_nothing_to_show_is_folded(whole, pictures):
+    bare = replace(whole, horizons={}, published=None)
+    text = filled_in(bare, target_series(bare), pictures)
+    folded = re.findall(r'<section id="([a-z-]+)"><details>', text)
+    assert folded == ["horizons", "published"]
+    assert "<details open" not in text
 
 
 def test_no_id_is_used_twice(page):

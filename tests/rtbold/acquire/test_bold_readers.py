@@ -256,3 +256,90 @@ def test_what_never_ends_its_line_does_not_fill_the_memory():
     with pytest.raises(DataFileError, match="without a line break"):
         rows.feed(b"x" * (LONGEST_LINE + 1), NOW_S)
     assert len(rows.feed(b'{"volume": 1, "values": {"A": 1}}\n', NOW_S)) == 1
+
+
+# The same rule as for the table of a scan (`rtbold.calibration.inputs.bold_text`).
+
+COMMAS = "Sulcus, left, medial\tGyrus, anterior division\tPlanum temporale, whole"
+
+
+def fed(text, rows=None):
+    return told((rows or TableRows()).feed(text.encode(), NOW_S))
+
+
+@pytest.mark.parametrize("row", ["1\t2\t3", "1.5\t-2\tn/a"])
+def test_names_with_commas_between_tabs(row):
+    (found,) = fed(f"{COMMAS}\n{row}\n")
+    assert found[1] == tuple(COMMAS.split("\t"))
+    assert len(found[2]) == 3
+
+
+def test_names_with_commas_in_quotes():
+    ((_, rois, values),) = fed('"A, left";"B, right"\n1;2\n')
+    assert (rois, values) == (("A, left", "B, right"), (1.0, 2.0))
+    ((_, rois, _),) = fed('"A, left","B, right"\n1,2\n')
+    assert rois == ("A, left", "B, right")
+
+
+@pytest.mark.parametrize("by", ["\t", ",", ";"])
+@pytest.mark.parametrize("ends", [("", "x"), ("x", "x"), ("x", "")])
+def test_lines_of_a_growing_table_may_end_in_a_separator(by, ends):
+    head, tail = (end.replace("x", by) for end in ends)
+    text = f"A{by}B{head}\n1{by}2{tail}\n3{by}4{tail}\n"
+    assert fed(text) == [(0, ("A", "B"), (1.0, 2.0)), (1, ("A", "B"), (3.0, 4.0))]
+
+
+@pytest.mark.parametrize("head", ["TR", "scan", "Frame", "dyn", "vol_idx", "timepoint"])
+@pytest.mark.parametrize("first", [0, 1, 7])
+def test_a_counter_of_another_name_tells_only_which_rows_are_missing(head, first):
+    text = f"{head}\tA\n" + "".join(f"{first + k}\t5\n" for k in (0, 1, 4))
+    assert fed(text) == [(k, ("A",), (5.0,)) for k in (0, 1, 4)]
+
+
+def test_a_counter_that_stands_is_told():
+    rows = TableRows()
+    assert len(fed("scan\tA\n2\t1\n", rows)) == 1
+    with pytest.raises(DataFileError, match="counts 2 after 2, expected a number that"):
+        fed("2\t1\n", rows)
+
+
+def test_the_volumes_own_number_goes_over_a_counter():
+    assert fed("scan\tvolume\tA\n1\t12\t5\n") == [(12, ("A",), (5.0,))]
+
+
+@pytest.mark.parametrize("head", ["Time (s)", "time_ms", "t [ms]", "onset", "seconds"])
+def test_times_of_any_unit_are_left_out(head):
+    assert fed(f"{head}\tA\n2.1\t5\n") == [(0, ("A",), (5.0,))]
+
+
+def test_comments_before_a_growing_table():
+    assert fed("# by fslmeants\nA\tB\n1\t2\n") == [(0, ("A", "B"), (1.0, 2.0))]
+    assert fed("# A\tB\n1\t2\n") == [(0, ("A", "B"), (1.0, 2.0))]
+
+
+def test_blanks_between_columns_are_told_at_each_row():
+    rows = TableRows()
+    for line in ("A B\n1 2\n", "3 4\n"):
+        with pytest.raises(DataFileError, match="separated by blanks, expected tabs"):
+            fed(line, rows)
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "latin-1"])
+def test_another_encoding_is_told(encoding):
+    rows = TableRows()
+    with pytest.raises(DataFileError, match=r"no text in UTF-8.*Save it as UTF-8"):
+        rows.feed("Gyrus pr\u00e4\tB\n".encode(encoding), NOW_S)
+
+
+def test_scan_and_growing_table_are_read_alike(tmp_path):
+    from rtbold.calibration.inputs.bold import read_bold
+
+    values = [[1.5, -2.0, 3.0], [0.5, 7.0, -1.0], [2.5, 4.0, 9.0]]
+    for by, names in (("\t", COMMAS.split("\t")), (";", ["A", "B, left", "C"])):
+        lines = [by.join(names), *(by.join(map(str, row)) for row in values)]
+        text = "\n".join(lines) + "\n"
+        (tmp_path / "b.tsv").write_text(text, encoding="utf-8")
+        scan = read_bold(tmp_path / "b.tsv")
+        live = fed(text)
+        assert {rois for _, rois, _ in live} == {scan.rois}
+        assert [list(row) for *_, row in live] == scan.values.tolist() == values

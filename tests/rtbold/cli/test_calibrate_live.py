@@ -8,7 +8,12 @@ from rtbold.bundle.card import Cleaning
 from rtbold.calibration.inputs.alignment import Pairing
 from rtbold.calibration.inputs.triggers import MarkerChoice
 from rtbold.calibration.settings import CalibrationSettings, ScanFiles
-from rtbold.cli.calibrate_live import LiveOptions, check_inputs, live_settings
+from rtbold.cli.calibrate_live import (
+    LiveOptions,
+    check_inputs,
+    live_settings,
+    recorded,
+)
 from rtbold.errors import ConfigError
 
 
@@ -75,3 +80,8 @@ def test_what_cannot_be_recorded_is_refused_before_the_scan(tmp_path, changes, m
 def test_triggers_must_be_named(tmp_path):
     with pytest.raises(ConfigError, match="--trigger-stream NAME"):
         live_settings(settings(tmp_path), options())
+
+
+def test_a_target_is_declared_before_the_scan(tmp_path):
+    with pytest.raises(ConfigError, match=r"no target was given.*before the scan"):
+        recorded(settings(tmp_path), options(rois=("Putamen", "Cuneus")))

@@ -1,0 +1,106 @@
+"""What is refused before anything slow is imported."""
+
+import subprocess
+import sys
+
+import pytest
+
+from rtbold.calibration.beforehand import check_bold_path, check_paths, split_part
+from rtbold.errors import ConfigError, DataFileError
+
+SLOW = {"torch", "scipy", "mne", "numpy", "nilearn", "h5py", "pandas", "matplotlib"}
+
+
+def imported(*words):
+    """Return the slow packages that a refused command imported, and what it said."""
+    code = (
+        "import sys; from rtbold.cli import main; code = main(sys.argv[1:]); "
+        f"print(code, sorted({SLOW!r} & set(sys.modules)))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, *map(str, words)],
+        capture_output=True, text=True, check=True, timeout=120,
+    )  # fmt: skip
+    return done.stdout.strip(), done.stderr
+
+
+@pytest.fixture
+def files(tmp_path):
+    (tmp_path / "s.vhdr").write_text("x", encoding="utf-8")
+    rows = "\n".join(f"{k % 3 - 1}\t{k * k % 5 - 2}" for k in range(9))
+    (tmp_path / "s.tsv").write_text(f"Putamen\tCuneus\n{rows}\n", encoding="utf-8")
+    return tmp_path
+
+
+def calibrate(folder, *more, eeg="s.vhdr", bold="s.tsv"):
+    return imported(
+        "calibrate", "--subject", "S01", "--cleaning", "none",
+        "--root", folder / "root",
+        "--eeg", folder / eeg, "--bold", folder / bold, *more,
+    )  # fmt: skip
+
+
+def test_a_misspelt_option_or_a_missing_file_imports_nothing_slow(files):
+    for more, said in (
+        ({"eeg": "gone.xdf"}, "there is no file"),
+        ({"bold": "gone.tsv"}, "there is no file"),
+    ):
+        answer, told = calibrate(files, **more)
+        assert answer == "1 []"
+        assert said in told
+    answer, told = calibrate(files, "--subjct", "S02")
+    assert answer == "2 []"
+    assert "--subjct" in told
+    answer, told = calibrate(files, "--confounds", files / "gone.tsv")
+    assert answer == "1 []"
+    assert "gone.tsv" in told
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        (("--strategy", "hed"), "--strategy is 'hed'"),
+        (("--tr", "2100"), "2100 looks like milliseconds"),
+        (("--cleaning", "RecView"), "--cleaning is"),
+        (("--horizon", "9"), "--horizon is"),
+        ((), "no target was given, and s.tsv has 2 ROIs: Putamen, Cuneus"),
+        (("--target", "Putaman"), "Did you mean 'Putamen'?"),
+        (("--roi", "cuneu"), "Did you mean 'Cuneus'?"),
+        (("--contrast", "Putamn=1", "--target", "x"), "Did you mean 'Putamen'?"),
+    ],
+)
+def test_wrong_values_need_neither_torch_nor_scipy_nor_mne(files, more, said):
+    answer, told = calibrate(files, *more)
+    assert said in " ".join(told.split())
+    assert answer.split(" ", 1)[1] in ("[]", "['numpy']")
+
+
+def test_one_roi_needs_no_target(files):
+    (files / "s.tsv").write_text(
+        "Putamen\n" + "\n".join(map(str, [1, 3, 2, 5, 4])), encoding="utf-8"
+    )
+    _, told = calibrate(files)
+    assert "target" not in told
+
+
+def test_parts_of_files_are_cut_off():
+    assert split_part("a/b.mat:roi")[1] == "roi"
+    assert split_part("C:\\x\\b.tsv")[1] is None
+    assert split_part("C:\\x\\b.xdf:Bold 1")[1] == "Bold 1"
+
+
+def test_paths_are_looked_at_in_the_order_of_reading(tmp_path):
+    for name in ("e.xdf", "b.nii.gz", "a.nii.gz", "b.docx"):
+        (tmp_path / name).write_text("x", encoding="utf-8")
+    eeg, bold = tmp_path / "e.xdf", str(tmp_path / "b.nii.gz")
+    with pytest.raises(ConfigError, match="--atlas FILE"):
+        check_paths(eeg, bold)
+    with pytest.raises(DataFileError, match=r"no file .*gone.nii.*NIfTI"):
+        check_paths(eeg, bold, atlas=tmp_path / "gone.nii")
+    check_paths(eeg, bold, atlas=tmp_path / "a.nii.gz", others=[eeg])
+    with pytest.raises(DataFileError, match=r"no file .*other.edf"):
+        check_paths(
+            eeg, bold, atlas=tmp_path / "a.nii.gz", others=[tmp_path / "other.edf"]
+        )
+    with pytest.raises(DataFileError, match=r"ends in '.docx'"):
+        check_bold_path(tmp_path / "b.docx")
