@@ -15,6 +15,7 @@ from rtbold.gui.state.headline import (
     ShownValue,
     headline,
     shown_value,
+    value_now,
 )
 from rtbold.gui.state.history import VolumeHistory
 from rtbold.gui.state.latency import LatencyBook
@@ -245,9 +246,18 @@ class DashboardState:
         old = lsl_s - newest.t_lsl > STALLED_AFTER_TRS * self.tr_s
         return None if old else newest
 
+    @property
+    def run_shows(self) -> bool:
+        """Whether the run is known to be one that shows feedback."""
+        return self.phase is not None and self.phase.run_type == "train"
+
     def shown(self, now_s: float) -> ShownValue:
-        """Return what an app may show now."""
+        """Return what an app may show now: nothing, but in a training run."""
         return shown_value(self._feedback_facts(now_s))
+
+    def value_now(self, now_s: float) -> ShownValue:
+        """Return the value as the operator sees it, whether it is shown or not."""
+        return value_now(self._feedback_facts(now_s))
 
     def headline(self, now_s: float) -> Headline:
         """Return the operator's line."""
@@ -283,4 +293,5 @@ class DashboardState:
             tr_s=self.tr_s,
             stalled=bool(self.link and self.link.stalled),
             flips=self._n_flips + self.counts.n_flips,
+            run_shows=self.run_shows,
         )

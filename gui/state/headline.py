@@ -44,6 +44,7 @@ class FeedbackFacts:
     ended : a ``bye`` came.
     newest, usable : the newest feedback value, and the newest that may be shown.
     lsl_now_s : the publisher's clock now; None: not known.
+    run_shows : the session has said that this is a training run.
     """
 
     silent_s: float
@@ -54,6 +55,7 @@ class FeedbackFacts:
     tr_s: float
     stalled: bool = False
     flips: int = 0
+    run_shows: bool = False
 
 
 def age_s(fb: FeedbackValue | None, lsl_now_s: float | None) -> float:
@@ -71,7 +73,14 @@ def is_stalled(facts: FeedbackFacts) -> bool:
 
 
 def shown_value(facts: FeedbackFacts) -> ShownValue:
-    """Return what may be shown."""
+    """Return what a participant may see: nothing, unless the run is a training."""
+    if facts.run_shows:
+        return value_now(facts)
+    return ShownValue("neutral", flips=facts.flips)
+
+
+def value_now(facts: FeedbackFacts) -> ShownValue:
+    """Return the value as the operator sees it, in any run."""
     neutral = ShownValue("neutral", flips=facts.flips)
     usable, newest = facts.usable, facts.newest
     if facts.ended or facts.silent_s > DEAD_AFTER_S or usable is None or newest is None:

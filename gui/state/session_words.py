@@ -11,7 +11,7 @@ from rtbold.gui.state.dashboard import DashboardState
 from rtbold.gui.state.headline import ShownValue
 from rtbold.gui.state.received import FeedbackValue
 from rtbold.gui.state.roi_traces import signed, trigger_step_ms
-from rtbold.publish import Quality
+from rtbold.publish import Phase, Quality
 
 SHARP_MS = 0.5  # below, a trigger is on time
 LAG_TOLD_MS = 100.0  # above, predictions are degraded
@@ -185,7 +185,7 @@ class TargetWords:
 
 def target_words(state: DashboardState, now_s: float) -> TargetWords:
     """Return what to show at `now_s`."""
-    shown, fb = state.shown(now_s), state.fb
+    shown, fb = state.value_now(now_s), state.fb
     name = fb.target if fb else state.hello.target if state.hello else "target"
     if shown.kind == "neutral":
         return TargetWords(
@@ -196,15 +196,38 @@ def target_words(state: DashboardState, now_s: float) -> TargetWords:
     mark = "HELD: the last value" if shown.kind == "hold" else ""
     if shown.kind == "value" and fb is not None and fb.clipped:
         mark = "clipped to its range"
+    unseen = not_shown_words(state)
     return TargetWords(
-        shown.kind,
+        "hold" if unseen else shown.kind,
         name,
-        mark,
+        unseen or mark,
         signed(shown.value),
         signed(shown.z),
         interval_words(shown),
         volume_words(state, fb) if fb is not None and shown.kind == "value" else "",
     )
+
+
+RUN_WORDS: Final = {
+    "train": "training",
+    "transfer": "transfer",
+    "rest": "baseline",
+    "calib": "localiser",
+}
+
+
+def run_type_words(phase: Phase) -> str:
+    """Return the kind of the run; one of a newer publisher is named as it came."""
+    return RUN_WORDS.get(phase.run_type, phase.run_type)
+
+
+def not_shown_words(state: DashboardState) -> str:
+    """Return why the participant sees none of it; empty: the run shows feedback."""
+    if state.run_shows:
+        return ""
+    if state.phase is None:
+        return "NOT SHOWN: the run's kind is not known"
+    return f"NOT SHOWN: {run_type_words(state.phase)} run"
 
 
 def interval_words(shown: ShownValue) -> str:

@@ -337,6 +337,8 @@ def _options(choice: SetupChoice, run: Run, *, folder: str = "") -> list[str]:
         "--trigger": choice.trigger if source != "fixed" else "",
         "--trigger-every": choice.trigger_every if choice.trigger_every != 1 else None,
         "--tr": choice.tr_s,
+        "--kind": run.kind,
+        "--run-number": run.number or None,
         "--dummy-volumes": run.dummy_volumes or None,
         "--cleaning": choice.cleaning,
         "--scanner": choice.scanner,

@@ -6,6 +6,7 @@ from .compose import (
     hello as hello,
     pred_fb as pred_fb,
     pred_roi as pred_roi,
+    run_phase as run_phase,
     target_score as target_score,
     truth_message as truth_message,
     truth_scores as truth_scores,

@@ -272,12 +272,12 @@ class Bands(Message, frozen=True, kw_only=True, tag_field="schema",
 
 class Phase(Message, frozen=True, kw_only=True, tag_field="schema",
             tag="rtbold.phase/1"):  # fmt: skip
-    """Where the protocol is."""
+    """Where the protocol is. Feedback may be shown while `run_type` is train."""
 
     topic = "phase"
     run: int
     run_type: Literal["train", "transfer", "rest", "calib"]
-    block: int
+    block: int  # 0: the run has no blocks
     name: str
     t_on: float
     t_off_planned: float | None

@@ -9,6 +9,7 @@ from typing import Literal
 from rtbold.acquire import Acquisition, EventGate, InletStatus
 from rtbold.bundle import Bundle
 from rtbold.clock import Clock
+from rtbold.config import KindName
 from rtbold.errors import StreamMismatch
 from rtbold.messages import (
     TR_TOLERANCE,
@@ -42,6 +43,7 @@ from rtbold.publish import (
     Trigger,
     pred_fb,
     pred_roi,
+    run_phase,
 )
 from rtbold.record import RecordingRun
 from rtbold.session.discretion import Discretion
@@ -102,6 +104,8 @@ class SessionParts:
     hello: Callable[[float | None], Hello]  # from the clock's uncertainty in ms
     trigger_label: str | None  # of --trigger; None: the only one that comes
     truth: LiveTruth | None  # None: nobody measures BOLD
+    kind: KindName = "training"  # of the run; feedback is shown in training alone
+    run_number: int = 1
 
 
 @dataclass(slots=True)
@@ -149,6 +153,7 @@ logger = logging.getLogger(__name__)
 TIME_PASSES_EVERY_S = 0.05
 EEG_EVERY_S = 0.1
 SLOW_VIEWS_EVERY_S = 1.0
+PHASE_EVERY_S = 5.0  # again: whoever missed it shows no feedback until then
 ODD_TRIGGERS = 20, 20.0  # told at once, and a second: doubles, late ones, dummies
 VOLUMES_THAT_MAY_BE_REFUSED = 10  # a wrong TR this early ends the session
 
@@ -200,7 +205,8 @@ class Session:
         self._other_tr_s: float | None = None  # what the triggers keep, as told
         self._odd_triggers = Allowance(*ODD_TRIGGERS)
         self._interpolated: tuple[str, ...] = ()
-        self._eeg_due_s = self._slow_due_s = clock.now_s()
+        self._eeg_due_s = self._slow_due_s = self._phase_due_s = clock.now_s()
+        self._begun_s, self._planned_s = clock.now_s(), None
         self.intervals = LiveIntervals(parts.bundle.card.intervals)
         self.summary = SessionSummary()
 
@@ -233,7 +239,9 @@ class Session:
         return self.summary
 
     def _loop(self, duration_s: float | None) -> None:
-        begun_s = due_s = self._clock.now_s()
+        begun_s = due_s = self._begun_s = self._clock.now_s()
+        self._planned_s = duration_s
+        self._publish_phase(begun_s)  # before any prediction
         self._push(TimePassed(begun_s))  # so that what has queued up shows its age
         while not self._stopping:
             for event in self._pull(due_s):
@@ -245,6 +253,7 @@ class Session:
                 due_s = max(due_s + TIME_PASSES_EVERY_S, now_s)
             if duration_s is not None and now_s - begun_s >= duration_s:
                 break
+        self._publish_phase(self._clock.now_s(), ended=True)
         for command in self._commands.close():  # whoever sent it was told "ok"
             for event in self._command(command):
                 self._push(event)
@@ -331,6 +340,8 @@ class Session:
             self._eeg_due_s = max(self._eeg_due_s + EEG_EVERY_S, now_s)
             if feed.wants("eeg"):
                 self._publish_view(self._views.eeg)
+        if now_s >= self._phase_due_s:
+            self._publish_phase(now_s)
         if now_s >= self._slow_due_s:
             self._slow_due_s = max(self._slow_due_s + SLOW_VIEWS_EVERY_S, now_s)
             facts = self._stream_facts(now_s)
@@ -338,6 +349,19 @@ class Session:
             if feed.wants("bands"):
                 self._publish_view(self._views.bands)
             self._watch.look()
+
+    def _publish_phase(self, now_s: float, *, ended: bool = False) -> None:
+        """Say which run this is, of which kind, and at the end that it is over."""
+        self._phase_due_s = now_s + PHASE_EVERY_S
+        self._parts.feed.publish(
+            run_phase(
+                self._parts.kind,
+                self._parts.run_number,
+                begun_s=self._begun_s,
+                planned_s=self._planned_s,
+                ended_s=now_s if ended else None,
+            )
+        )
 
     def _publish_truth(self, volume: MeasuredVolume) -> None:
         if (truth := self._parts.truth) is None:

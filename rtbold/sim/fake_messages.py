@@ -313,7 +313,7 @@ class FakeViews:
         on_s = pair * (REST_S + TRAIN_S) + (REST_S if training else 0.0)
         return Phase(
             run=1,
-            run_type="train" if training else "rest",
+            run_type="train",  # the kind of the run; rest is a block of it
             block=block,
             name="regulate" if training else "rest",
             t_on=self._time.at(on_s),

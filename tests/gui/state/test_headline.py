@@ -1,9 +1,9 @@
 import pytest
-from feed_messages import LAG_S, TR_S, Played, received
+from feed_messages import LAG_S, TR_S, Played, message, received
 from msgspec import structs
 
 from rtbold.gui.state.dashboard import DashboardState
-from rtbold.gui.state.received import Link
+from rtbold.gui.state.received import Link, parse
 
 
 @pytest.fixture
@@ -254,3 +254,29 @@ def test_what_cannot_be_read_is_not_called_nothing(state):
     found = state.headline(5.0)
     assert (found.level, found.word) == ("none", "NOT READABLE")
     assert "msgpack" in found.do
+
+
+@pytest.mark.parametrize("run_type", ["transfer", "rest", "calib", "sham"])
+def test_only_a_training_run_shows_feedback(state, played, run_type):
+    played.tick(value=0.3)
+    assert state.shown(played.now_s).value == 0.3
+    played.send("phase", run_type="train", seq=1)
+    said = parse_phase(run_type, played)
+    state.take(said, played.now_s)
+    assert state.shown(played.now_s).kind == "neutral"
+    assert state.value_now(played.now_s).value == 0.3  # the operator sees it
+
+
+def test_a_run_of_unknown_kind_shows_no_feedback(state):
+    session = Played(state)
+    session.run_type = ""
+    session.hello()
+    session.tick()
+    assert state.shown(session.now_s).kind == "neutral"
+    assert state.value_now(session.now_s).kind == "value"
+
+
+def parse_phase(run_type, played):
+    told = message("phase", t_lsl=played.lsl_s)
+    told.body["run_type"] = run_type
+    return parse(told)
