@@ -263,7 +263,12 @@ class DashboardState:
         """Return the operator's line."""
         link_age_s = math.inf if self.link is None else now_s - self.link.t_s
         facts = SessionFacts(
-            self.link, self.hello, self.beat, self.bye, self._feedback_facts(now_s)
+            self.link,
+            self.hello,
+            self.beat,
+            self.bye,
+            self._feedback_facts(now_s),
+            self.quality,
         )
         return headline(facts, link_age_s=link_age_s)
 
