@@ -49,6 +49,7 @@ from .wire import (
     PredFb as PredFb,
     PredRoi as PredRoi,
     Quality as Quality,
+    RecordingPart as RecordingPart,
     SessionState as SessionState,
     StreamState as StreamState,
     Topic as Topic,

@@ -49,7 +49,14 @@ from rtbold.record import RecordingRun
 from rtbold.session.discretion import Discretion
 from rtbold.session.machine import OwnGarbage
 from rtbold.session.truth import LiveTruth
-from rtbold.session.views import StreamFacts, Views, Watch, other_senders
+from rtbold.session.views import (
+    Outages,
+    StreamFacts,
+    Views,
+    Watch,
+    other_senders,
+    recording_part,
+)
 
 # Small parts of a session: what it counts, times and calls things.
 
@@ -182,6 +189,7 @@ class Session:
         self._commands = commands
         self._clock = clock
         self._views = Views(parts.pipeline, parts.bundle.card)
+        self._outages = Outages()
         self._garbage = OwnGarbage()
         self._stopping = False
         self._paused = False
@@ -272,6 +280,7 @@ class Session:
     def _push(self, event: Event) -> None:
         """Take one event through the pipeline and publish what it completes."""
         t_pipeline_s = self._clock.now_s()
+        self._outages.take(event)
         if self._parts.recording is not None:
             self._parts.recording.take(event)
         for prediction in self._parts.pipeline.push(event):
@@ -401,6 +410,8 @@ class Session:
             trigger_age_s=None if heard_s is None else now_s - heard_s,
             n_overflow_samples=self._parts.acquisition.n_overflow,
             other_sender=other_senders(self._parts.acquisition),
+            outages=self._outages.counted(now_s),
+            recording=recording_part(self._parts.recording),
         )
 
     def _newest_s(self) -> float | None:

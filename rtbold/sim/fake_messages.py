@@ -300,6 +300,7 @@ class FakeViews:
             trigger_lag_ms=UNSET if trigger_s is None else TRIGGER_LAG_MS,
             n_triggers_implausible=n["implausible"] or UNSET,
             n_overflow_samples=n["overflow"] or UNSET,
+            recording=None,
         )
 
     def phase(self, t_s: float) -> Phase | None:
