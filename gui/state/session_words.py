@@ -1,8 +1,6 @@
 """The session page in words: times, the TR, origin, the target, losses. Pure."""
 
-import math
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Final, Literal
 
 from msgspec import UNSET
@@ -11,27 +9,11 @@ from rtbold.gui.state.dashboard import DashboardState
 from rtbold.gui.state.headline import ShownValue
 from rtbold.gui.state.received import FeedbackValue
 from rtbold.gui.state.roi_traces import signed, trigger_step_ms
+from rtbold.gui.state.words import run_kind_words, wall_words
 from rtbold.publish import Phase, Quality
 
 SHARP_MS = 0.5  # below, a trigger is on time
 LAG_TOLD_MS = 100.0  # above, predictions are degraded
-
-
-def wall_words(t_unix_ms: float | None) -> str:
-    """Return hours, minutes and seconds at this computer's place; empty for None."""
-    if t_unix_ms is None:
-        return ""
-    try:
-        return f"{datetime.fromtimestamp(t_unix_ms / 1000):%H:%M:%S}"
-    except (ValueError, OverflowError, OSError):
-        return ""
-
-
-def span_words(seconds: float) -> str:
-    """Return minutes and seconds, with hours where there are any."""
-    minutes, rest = divmod(max(0, math.floor(seconds)), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 
 
 def stale_words(state: DashboardState, now_s: float) -> str:
@@ -208,17 +190,9 @@ def target_words(state: DashboardState, now_s: float) -> TargetWords:
     )
 
 
-RUN_WORDS: Final = {
-    "train": "training",
-    "transfer": "transfer",
-    "rest": "baseline",
-    "calib": "localiser",
-}
-
-
 def run_type_words(phase: Phase) -> str:
     """Return the kind of the run; one of a newer publisher is named as it came."""
-    return RUN_WORDS.get(phase.run_type, phase.run_type)
+    return run_kind_words(phase.run_type)
 
 
 def not_shown_words(state: DashboardState) -> str:

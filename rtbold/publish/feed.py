@@ -84,7 +84,7 @@ class LastValueCache:
         """Return the messages to re-send now, marked as replayed."""
         topics = [topic for topic, due_s in self._due_s.items() if due_s <= now_s]
         found = []
-        for topic in sorted(topics, key=RESENT_TOPICS.index):  # the phase before a value
+        for topic in sorted(topics, key=RESENT_TOPICS.index):  # phase before value
             del self._due_s[topic]
             if (message := self.latest(topic, now_s)) is not None:
                 self._resent_s[topic] = now_s

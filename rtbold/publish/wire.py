@@ -317,7 +317,7 @@ class Quality(Message, frozen=True, kw_only=True, tag_field="schema",
     # their own time to their arrival
     stream_lag_usual_ms: float | UnsetType = UNSET  # the same in the stream's beginning
     lost_s: float | UnsetType = UNSET  # of EEG that never came, outages among it
-    recording: RecordingPart | None | UnsetType = UNSET  # null: nothing is recorded
+    recording: RecordingPart | UnsetType | None = UNSET  # null: nothing is recorded
 
 
 class Heartbeat(Message, frozen=True, kw_only=True, tag_field="schema",

@@ -17,7 +17,8 @@ from PyQt6.QtWidgets import (
 
 from rtbold.gui.state.dashboard import DashboardState
 from rtbold.gui.state.preferences import Colours
-from rtbold.gui.state.session_words import run_type_words, span_words
+from rtbold.gui.state.session_words import run_type_words
+from rtbold.gui.state.words import span_words
 from rtbold.gui.views.drawing import Painted, fitted
 from rtbold.publish import Phase
 
