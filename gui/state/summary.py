@@ -257,13 +257,13 @@ MARK_WORDS: Final = {
 
 
 def mark_rows(summary: RunSummary) -> tuple[tuple[str, str], ...]:
-    """Return (time of day, what the operator did) in order."""
+    """Return (time of day, number in the picture and what was done) in order."""
     return tuple(
         (
             wall_words(mark.t_unix_ms),
-            f"{MARK_WORDS[mark.kind]}{': ' if mark.text else ''}{mark.text}",
+            f"{n}  {MARK_WORDS[mark.kind]}{': ' if mark.text else ''}{mark.text}",
         )
-        for mark in summary.marks
+        for n, mark in enumerate(summary.marks, start=1)
     )
 
 
@@ -279,6 +279,8 @@ def when_words(t_unix_ms: float | None) -> str:
 
 def _end(summary: RunSummary) -> str:
     how = summary.ended or "no goodbye came: crashed, killed or cut off"
+    if how.startswith("not yet"):
+        return how
     if summary.ended_unix_ms is None or summary.begun_unix_ms is None:
         return how
     lasted_s = (summary.ended_unix_ms - summary.begun_unix_ms) / 1000

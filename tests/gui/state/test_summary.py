@@ -161,7 +161,7 @@ def test_marks_notes_start_end_target_path_and_reasons_are_listed(played):
     assert found["triggers"].endswith("late 1")
     assert found["reasons"].startswith("1 predictions or triggers come too late; ")
     assert [what for _, what in mark_rows(summary)] == [
-        "mark: eyes <open>", "note: cap is tight", "paused",
+        "1  mark: eyes <open>", "2  note: cap is tight", "3  paused",
     ]  # fmt: skip
     assert "note: cap is tight" in as_text(summary)
     assert "mark: eyes &lt;open&gt;" in as_page(summary)
