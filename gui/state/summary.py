@@ -296,7 +296,7 @@ def _recording(summary: RunSummary) -> str:
 
 def _reasons(by_reason: Mapping[str, int]) -> str:
     """Return how many predictions had each reason, the most frequent first."""
-    parts = (f"{n} {reason_words(reason).short}" for reason, n in by_reason.items())
+    parts = (f"{reason_words(reason).short} ({n})" for reason, n in by_reason.items())
     return "; ".join(parts) or "none"
 
 

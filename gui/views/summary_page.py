@@ -31,6 +31,7 @@ from rtbold.owner_only import write_text
 # Predicted against measured, one dot a volume.
 
 MARGIN = 0.15  # of the smaller side, for the words on the axes
+LEFT_PX = 72.0  # numbers and the word beside them
 EDGE = 0.03  # of a side, free of dots
 STEPS = (2.0, 1.0, 0.5, 0.2)
 FEWEST_TICKS = 3
@@ -77,7 +78,8 @@ class ScatterView(Painted):
 
     def _draw(self, painter: QPainter, pairs: TargetPairs) -> None:
         margin = max(28.0, MARGIN * min(self.width(), self.height()))
-        box = QRectF(self.rect()).adjusted(margin, margin / 2, -margin / 2, -margin)
+        left = max(LEFT_PX, margin)
+        box = QRectF(self.rect()).adjusted(left, margin / 2, -margin / 2, -margin)
         painter.setPen(QPen(QColor(self._colours.grid), 1))
         painter.drawRect(box)
         self._draw_scale(painter, box, pairs)

@@ -159,7 +159,7 @@ def test_marks_notes_start_end_target_path_and_reasons_are_listed(played):
     assert found["start"][:2] == "20"
     assert found["end"].endswith(", after 0:18 (end)")
     assert found["triggers"].endswith("late 1")
-    assert found["reasons"].startswith("1 predictions or triggers come too late; ")
+    assert found["reasons"].startswith("predictions or triggers come too late (1); ")
     assert [what for _, what in mark_rows(summary)] == [
         "1  mark: eyes <open>", "2  note: cap is tight", "3  paused",
     ]  # fmt: skip
