@@ -154,8 +154,9 @@ class _Drawing:
     def _draw_blocks(self) -> None:
         """Draw a band for each block, up to the next one."""
         blocks = self._picture.blocks
-        ends = [block.t_on_s for block in blocks[1:]] + [self._picture.t_to_s]
-        for k, (block, end_s) in enumerate(zip(blocks, ends, strict=True)):
+        for k, block in enumerate(blocks):
+            last = k + 1 == len(blocks)
+            end_s = self._picture.t_to_s if last else blocks[k + 1].t_on_s
             self._draw_block(block, end_s, odd=bool(k % 2))
 
     def _draw_block(self, block: Block, end_s: float, *, odd: bool) -> None:

@@ -1,9 +1,11 @@
 """``python -m rtbold.record.watcher NOTE``: end recorders whose streams are gone.
 
 It waits for the end of its standard input, which is the end of its session however that
-comes. Then it looks at what the note lists. A recorder whose file has not grown for
-three minutes has no stream any more: it is asked to end. While an amplifier goes on
-sending, it goes on recording, until the next session starts or the disk is nearly full.
+comes. Then it looks at what the note lists. A recorder into whose file no samples have
+gone for three minutes has lost its streams: it is asked to end. A trigger box that
+stays on all night writes some bytes, and keeps no recorder alive. While an amplifier
+goes on sending, the recorder goes on, until the next session starts, somebody closes it
+(``rtbold recorders --end``) or the disk is nearly full.
 """
 
 import shutil
