@@ -1,7 +1,7 @@
 from types import SimpleNamespace
 
 import pytest
-from dashboard_window import WindowRig
+from dashboard_window import ScriptedChild, WindowRig
 from feed_messages import link, received
 from PyQt6.QtCore import QObject, pyqtSignal
 from PyQt6.QtWidgets import QPushButton
@@ -169,7 +169,7 @@ def test_after_a_crash_one_click_starts_the_same_again_under_the_next_number(rig
     rig.hear()
     assert again_button(rig).text() == "Start again as run 03, same settings"
     assert not again_button(rig).isHidden()
-    rig.child.code = None
+    rig.child = ScriptedChild()
     rig.setup.choice = "changed meanwhile"
     again_button(rig).click()
     assert rig.started[-1] == ("run", "as chosen", "run 3")
