@@ -35,6 +35,7 @@ class Setup(QObject):
 
     def session_started(self, run):
         self.told.append(("started", run.number))
+        self.show_plan(self.runs.plan.marked(run.number, "running"))
 
     choice = "as chosen"
 
