@@ -214,7 +214,8 @@ class Session:
         self._odd_triggers = Allowance(*ODD_TRIGGERS)
         self._interpolated: tuple[str, ...] = ()
         self._eeg_due_s = self._slow_due_s = self._phase_due_s = clock.now_s()
-        self._begun_s, self._planned_s = clock.now_s(), None
+        self._begun_s = clock.now_s()
+        self._planned_s: float | None = None
         self.intervals = LiveIntervals(parts.bundle.card.intervals)
         self.summary = SessionSummary()
 
