@@ -103,7 +103,9 @@ class LeftOverRecordings:
             self.look()
 
     def _found(self, rows: list[dict[str, object]]) -> None:
-        self._files = tuple(str(row["file"]) for row in rows)
+        before, self._files = self._files, tuple(str(row["file"]) for row in rows)
+        if before and not self._files:
+            self._tell("closed", f"{_recordings(before)} is closed.", "ok")
         if not self._files:
             return
         self._tell(

@@ -259,8 +259,9 @@ class LeftOverView:
         left_over.tell = self.show
 
     def take(self, notice: SessionNotice) -> None:
-        """Look once a session that was started here has died."""
-        if notice.kind == "died":
+        """Look once a session has died, and once the next one has closed it."""
+        closed = notice.kind == "greeting" and self._left_over.files
+        if notice.kind == "died" or closed:
             self._left_over.look()
 
     def show(self, notice: LeftOverNotice) -> None:

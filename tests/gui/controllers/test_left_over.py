@@ -97,3 +97,13 @@ def test_a_session_that_said_goodbye_or_runs_elsewhere_is_not_looked_for(rig):
     rig.session.send("bye")
     rig.tick()
     assert len(rig.jobs.started) == 1
+
+
+def test_what_the_next_session_has_closed_is_not_told_any_more(rig):
+    rig.answer({"pid": 7, "file": FILE, "closed": False})
+    rig.it.look()
+    rig.answer()
+    assert (rig.told[-1].kind, rig.told[-1].level) == ("closed", "ok")
+    rig.it.look()
+    rig.answer()
+    assert len(rig.told) == 2
