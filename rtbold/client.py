@@ -33,6 +33,7 @@ MOST_PER_POLL = 1000  # a backlog must not freeze the frame that drains it
 
 Body = dict[str, Any]
 _USABLE = ("ok", "degraded")
+_SHOWING = ("train",)  # run types that show feedback; any other one is neutral
 _NUMBERS = {
     "hello": ("tr_s",),
     "pred.fb": ("next_due_lsl", "t_trigger", "value", "z", "low", "high"),
@@ -95,7 +96,8 @@ class Subscriber:
     Parameters
     ----------
     address : of the feed.
-    topics : prefixes; "" subscribes to everything. ``hb`` is always added.
+    topics : prefixes; "" subscribes to everything. ``hb`` and ``phase``, which tells
+        whether the run shows feedback, are always added.
     keys : CURVE keys, for a feed on another machine.
     decode : payload to dict; ``msgpack.unpackb`` for a feed in msgpack.
     now_s : a monotonic clock.
@@ -124,7 +126,7 @@ class Subscriber:
         self._usable: Message | None = None
         self._last_seq: dict[str, int] = {}
         self._ended: set[str] = set()
-        self._topics = {*topics, "hb"}
+        self._topics = {*topics, "hb", "phase"}
         self._context = zmq.Context()
         self._socket = _connect(self._context, zmq.SUB, address, keys)
         for topic in self._topics:
@@ -167,9 +169,14 @@ class Subscriber:
         return age_s > STALLED_AFTER_TRS * self.tr_s
 
     def feedback(self) -> Feedback:
-        """Return what to show: the value, the last one held for a TR, or neutral."""
+        """Return what to show: the value, the last one held for a TR, or neutral.
+
+        Neutral too unless the session has said that this is a training run.
+        """
         if not self.alive:
             return Feedback("neutral", None, None, ("no_heartbeat",))
+        if why_not := self._why_not():
+            return Feedback("neutral", None, None, (why_not,))
         newest, usable, stalled = self.latest.get("pred.fb"), self._usable, self.stalled
         if newest is None or usable is None:
             why = (newest.body.get("reasons") or ()) if newest else ("no_prediction",)
@@ -193,6 +200,13 @@ class Subscriber:
 
     def __exit__(self, *error: object) -> None:
         self.close()
+
+    def _why_not(self) -> str:
+        """Return why this run shows no feedback; empty: it does."""
+        phase = self.latest.get("phase")
+        if phase is None:
+            return "no_phase"  # not told yet, or by a publisher that tells no kind
+        return "" if phase.body.get("run_type") in _SHOWING else "no_feedback_run"
 
     def _accept(self, frames: list[bytes]) -> Message | None:
         """Return the message, or None if it is foreign, old or a duplicate."""

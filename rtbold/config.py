@@ -22,7 +22,15 @@ PrecisionName = Literal["auto", "f32", "tf32", "bf16", "f16", "int8"]
 PRECISIONS: tuple[str, ...] = get_args(PrecisionName)
 ScannerName = Literal["inside_running", "inside_idle", "outside"]
 SCANNERS: tuple[str, ...] = get_args(ScannerName)
-CHOICES = {"engine": ENGINES, "precision": PRECISIONS, "scanner": SCANNERS}
+# Feedback is shown in training alone; what each is for: gui/state/setup.py
+KindName = Literal["localiser", "baseline", "training", "transfer"]
+KINDS: tuple[str, ...] = get_args(KindName)
+CHOICES = {
+    "engine": ENGINES,
+    "precision": PRECISIONS,
+    "scanner": SCANNERS,
+    "kind": KINDS,
+}
 LONGEST_TR_S = 10.0
 MAX_SETTINGS_BYTES = 1_000_000  # of a file of settings
 
@@ -51,6 +59,8 @@ class RunSettings:
     scanner: ScannerName | None = None
     tr_s: float | None = None
     target: str | None = None
+    kind: KindName = "training"
+    run_number: int = 1
     engine: EngineName = "auto"
     precision: PrecisionName = "f32"
     bind: str = "127.0.0.1"
@@ -77,6 +87,7 @@ class RunSettings:
         check_range("--upstream-delay-ms", self.upstream_delay_ms, 0, 60_000)
         check_range("--trigger-every", self.trigger_every, 1, 1000)
         check_range("--dummy-volumes", self.dummy_volumes, 0, 1000)
+        check_range("--run-number", self.run_number, 1, 999)
         check_range("--truth-first", self.truth_first, -1000, 100_000)
         for option, port in (
             ("--port", self.port),

@@ -127,6 +127,7 @@ class DashboardController:
             return False
         self._leave()
         self.address, self._keys, self._feed = address, keys, feed
+        self.state.address, self.state.folder = address.feed, ""
         self.commands.connect_to(address.command_address(None), keys=keys)
         feed.start()
         self._tell("joined", f"Joined {address.feed}.")
@@ -147,6 +148,7 @@ class DashboardController:
             return False
         joined = self.join(address_of(arguments))
         self.child, self._buried = child, False
+        self.state.folder = recorded_into(arguments)
         self._tell("started", "The session is starting.")
         return joined
 
@@ -307,6 +309,12 @@ class DashboardController:
     def _tell(self, kind: NoticeKind, text: str, level: Level = "ok") -> None:
         self.trouble = text if kind == "trouble" else ""
         self._notices.append(SessionNotice(kind, text, level))
+
+
+def recorded_into(arguments: Sequence[str]) -> str:
+    """Return the recording folder of a command line; empty: it records nothing."""
+    words = list(arguments)
+    return words[words.index("--record") + 1] if "--record" in words[:-1] else ""
 
 
 def _ending(code: int) -> str:

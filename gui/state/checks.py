@@ -6,8 +6,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from rtbold.gui.state.session_words import wall_words
 from rtbold.gui.state.setup import LONGEST_NOTE, Run
+from rtbold.gui.state.words import wall_words
 from rtbold.messages import Check, CheckState
 
 CHECK_WORDS: dict[CheckState, tuple[str, str]] = {

@@ -15,6 +15,7 @@ from rtbold.gui.state.headline import (
     ShownValue,
     headline,
     shown_value,
+    value_now,
 )
 from rtbold.gui.state.history import VolumeHistory
 from rtbold.gui.state.latency import LatencyBook
@@ -26,6 +27,7 @@ from rtbold.gui.state.received import (
     Received,
 )
 from rtbold.gui.state.signals import ScopeBuffer, Vigilance, VigilanceIndex
+from rtbold.gui.state.story import Story
 from rtbold.gui.state.summary import Counts, RunSummary, summarise
 from rtbold.publish import (
     Bye,
@@ -68,6 +70,8 @@ class DashboardState:
         self.versions: dict[str, int] = dict.fromkeys(KINDS, 0)
         self.link: Link | None = None
         self.session: str | None = None
+        self.address = ""  # of the feed that is read
+        self.folder = ""  # that the next session records into; it is on no wire
         self._told: set[str] = set()
         self._n_flips = 0  # of the sessions before
         self._forget()
@@ -88,6 +92,8 @@ class DashboardState:
         self.latency = LatencyBook()
         self.vigilance = VigilanceIndex()
         self.counts = Counts()
+        self.story = Story()
+        self._n_lost_before = 0  # messages, on connections that were left
         self._usable: FeedbackValue | None = None
         self._tr_s: float | None = None
         self._early: list[PredRoi] = []
@@ -119,11 +125,22 @@ class DashboardState:
             case Quality():
                 self.quality = received
                 self.counts.take_quality(received)
+                self.story.take_quality(received)
             case Log():
                 text, t_unix_ms = received.text, received.t_unix_ms
                 self.log.add(text, now_s, level=received.level, t_unix_ms=t_unix_ms)
-            case Trigger() | Heartbeat() | Phase() | Bye():
-                setattr(self, kind, received)
+                self.story.take_log(received)
+            case Phase():
+                self.phase = received
+                self.story.take_phase(received)
+            case Trigger():
+                self.trigger = received
+                self.story.take_trigger(received)
+            case Bye():
+                self.bye = received
+                self.story.take_bye(received)
+            case Heartbeat():
+                self.beat = received
         self.versions[kind] += 1
 
     def _take_link(self, link: Link, now_s: float) -> None:
@@ -164,6 +181,7 @@ class DashboardState:
             tr_s = fb.next_due_lsl - fb.t_trigger
             self._tr_s = tr_s if tr_s > 0 else self._tr_s
         self.counts.take_feedback(fb)
+        self.story.take_feedback(fb)
         self.latency.take(fb, self.link.offset_s if self.link else math.inf)
         self.history.take_feedback(fb)
 
@@ -190,6 +208,7 @@ class DashboardState:
             self._n_flips += self.counts.n_flips
             self._forget()
         self.session = session
+        self.story.folder = self.folder
         self.versions["session"] += 1
         self.log.add(f"session {session[:8]} is heard", now_s)
 
@@ -201,6 +220,7 @@ class DashboardState:
 
     def disconnect(self) -> None:
         """Take nothing of before as current: another feed is going to be read."""
+        self._n_lost_before = self._n_messages_lost
         self.link = None
         self.versions["link"] += 1
 
@@ -258,15 +278,29 @@ class DashboardState:
         old = lsl_s - newest.t_lsl > STALLED_AFTER_TRS * self.tr_s
         return None if old else newest
 
+    @property
+    def run_shows(self) -> bool:
+        """Whether the run is known to be one that shows feedback."""
+        return self.phase is not None and self.phase.run_type == "train"
+
     def shown(self, now_s: float) -> ShownValue:
-        """Return what an app may show now."""
+        """Return what an app may show now: nothing, but in a training run."""
         return shown_value(self._feedback_facts(now_s))
+
+    def value_now(self, now_s: float) -> ShownValue:
+        """Return the value as the operator sees it, whether it is shown or not."""
+        return value_now(self._feedback_facts(now_s))
 
     def headline(self, now_s: float) -> Headline:
         """Return the operator's line."""
         link_age_s = math.inf if self.link is None else now_s - self.link.t_s
         facts = SessionFacts(
-            self.link, self.hello, self.beat, self.bye, self._feedback_facts(now_s)
+            self.link,
+            self.hello,
+            self.beat,
+            self.bye,
+            self._feedback_facts(now_s),
+            self.quality,
         )
         return headline(facts, link_age_s=link_age_s)
 
@@ -282,9 +316,15 @@ class DashboardState:
             hello=self.hello,
             quality=self.quality,
             truth=self.truth,
-            n_messages_lost=self.link.n_gaps if self.link else 0,
+            story=self.story,
+            n_messages_lost=self._n_messages_lost,
             ended=self.bye.reason if self.bye else "",
         )
+
+    @property
+    def _n_messages_lost(self) -> int:
+        """How many messages were lost on all connections to this session."""
+        return self._n_lost_before + (self.link.n_gaps if self.link else 0)
 
     def _feedback_facts(self, now_s: float) -> FeedbackFacts:
         return FeedbackFacts(
@@ -296,4 +336,5 @@ class DashboardState:
             tr_s=self.tr_s,
             stalled=bool(self.link and self.link.stalled),
             flips=self._n_flips + self.counts.n_flips,
+            run_shows=self.run_shows,
         )

@@ -1,18 +1,19 @@
 """The one line an operator reads in a second: is what the participant gets real? Pure.
 
-Silence beats everything, then predictions that stay away, then a stream that stands
-still, then what the newest prediction says.
+Silence beats everything, then predictions that stay away, then EEG that is dead, then
+what the newest prediction says. A pause that nobody ordered is a fault.
 """
 
 import math
+from collections import Counter
 from dataclasses import dataclass
 from typing import Literal
 
 from rtbold.client import DEAD_AFTER_S, NEUTRAL_AFTER_TRS, STALLED_AFTER_TRS
 from rtbold.gui.state.received import FeedbackValue, Link
-from rtbold.gui.state.words import Level, reason_words, status_words
+from rtbold.gui.state.words import Level, channel_words, reason_words, status_words
 from rtbold.messages import INFORMING
-from rtbold.publish import Bye, Heartbeat, Hello
+from rtbold.publish import Bye, Heartbeat, Hello, Quality
 
 # The rule for apps: a usable value, the last one held for one TR, then neutral.
 #
@@ -44,6 +45,7 @@ class FeedbackFacts:
     ended : a ``bye`` came.
     newest, usable : the newest feedback value, and the newest that may be shown.
     lsl_now_s : the publisher's clock now; None: not known.
+    run_shows : the session has said that this is a training run.
     """
 
     silent_s: float
@@ -54,6 +56,7 @@ class FeedbackFacts:
     tr_s: float
     stalled: bool = False
     flips: int = 0
+    run_shows: bool = False
 
 
 def age_s(fb: FeedbackValue | None, lsl_now_s: float | None) -> float:
@@ -71,7 +74,14 @@ def is_stalled(facts: FeedbackFacts) -> bool:
 
 
 def shown_value(facts: FeedbackFacts) -> ShownValue:
-    """Return what may be shown."""
+    """Return what a participant may see: nothing, unless the run is a training."""
+    if facts.run_shows:
+        return value_now(facts)
+    return ShownValue("neutral", flips=facts.flips)
+
+
+def value_now(facts: FeedbackFacts) -> ShownValue:
+    """Return the value as the operator sees it, in any run."""
     neutral = ShownValue("neutral", flips=facts.flips)
     usable, newest = facts.usable, facts.newest
     if facts.ended or facts.silent_s > DEAD_AFTER_S or usable is None or newest is None:
@@ -123,6 +133,7 @@ class SessionFacts:
     beat: Heartbeat | None
     bye: Bye | None
     feedback: FeedbackFacts
+    quality: Quality | None = None
 
 
 def headline(facts: SessionFacts, *, link_age_s: float) -> Headline:
@@ -137,6 +148,7 @@ def headline(facts: SessionFacts, *, link_age_s: float) -> Headline:
         or _silence(facts, link_age_s)
         or _stalled(facts)
         or _no_eeg(facts)
+        or _dead_eeg(facts)
     )
     return found or _of_prediction(facts)
 
@@ -227,16 +239,62 @@ def _outlived_by_heartbeats(facts: SessionFacts) -> bool:
 def _no_eeg(facts: SessionFacts) -> Headline | None:
     """Say at once that the stream stands still; its volume comes up to a TR later."""
     beat = facts.beat
-    if beat is None or beat.state != "stalled":
-        return None
-    newest = facts.feedback.newest
-    if newest is not None and newest.status == "paused":
+    if beat is None or beat.state != "stalled" or _ordered_pause(facts):
         return None
     do = reason_words("no_data").do
     if beat.stream_age_ms is None:
         return Headline("warmup", "NO EEG YET", "waiting for the EEG stream", do)
     age = f"{beat.stream_age_ms / 1000:.0f} s"
     return Headline("invalid", "NO EEG", f"the newest sample is {age} old", do)
+
+
+def _ordered_pause(facts: SessionFacts) -> bool:
+    """Return whether the operator has paused; then nothing else matters yet."""
+    newest = facts.feedback.newest
+    return (
+        newest is not None
+        and newest.status == "paused"
+        and "operator_pause" in newest.reasons
+    )
+
+
+DEAD_DO = (
+    "Is the amplifier on, the cap plugged in, is there gel on ground and reference? Is "
+    "it the right stream?"
+)
+
+
+def _dead_eeg(facts: SessionFacts) -> Headline | None:
+    """Say that samples come and none of the channels is of any use."""
+    quality = facts.quality
+    channels = quality.channels if quality else ()
+    if quality is None or not channels or quality.stream_state != "running":
+        return None
+    n_by_state = Counter(channel.state for channel in channels)
+    if n_by_state["good"] or _ordered_pause(facts):
+        return None
+    if set(n_by_state) == {"flat"}:
+        why = f"all {len(channels)} channels are flat"
+        return Headline("invalid", "EEG FLAT", why, DEAD_DO)
+    parts = (f"{n} {channel_words(state)}" for state, n in n_by_state.most_common())
+    why = f"none of the {len(channels)} channels is good: {', '.join(parts)}"
+    return Headline("invalid", "EEG DEAD", why, DEAD_DO)
+
+
+# A pause that nobody ordered is a fault, and has the colour of one.
+PAUSE_WORDS = {"triggers_lost": "TRIGGERS LOST", "tr_changed": "OTHER TR"}
+
+
+def _level_and_word(fb: FeedbackValue) -> tuple[Level, str]:
+    """Return how the newest prediction is headlined."""
+    if fb.status != "paused":
+        return fb.status, status_words(fb.status).word
+    if "operator_pause" in fb.reasons:
+        return "paused", status_words("paused").word
+    if "waiting_for_scanner" in fb.reasons:
+        return "paused", "WAITING"
+    words = (PAUSE_WORDS[reason] for reason in fb.reasons if reason in PAUSE_WORDS)
+    return "invalid", next(words, status_words("paused").word)
 
 
 def _of_prediction(facts: SessionFacts) -> Headline:
@@ -253,10 +311,10 @@ def _of_prediction(facts: SessionFacts) -> Headline:
     why, unreal = [word.short for word in words], _origins(facts, fb)
     # where all is well, that it is not real is what matters; else the trouble is
     why = [*unreal, *why] if fb.status == "ok" else [*why, *unreal]
-    waits = fb.status == "paused" and "waiting_for_scanner" in fb.reasons
+    level, word = _level_and_word(fb)
     return Headline(
-        fb.status,
-        "WAITING" if waits else status_words(fb.status).word,
+        level,
+        word,
         "; ".join(why),
         words[0].do if words and not _needless(facts, fb, told[0]) else "",
     )

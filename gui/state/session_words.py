@@ -1,8 +1,6 @@
 """The session page in words: times, the TR, origin, the target, losses. Pure."""
 
-import math
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Final, Literal
 
 from msgspec import UNSET
@@ -11,27 +9,11 @@ from rtbold.gui.state.dashboard import DashboardState
 from rtbold.gui.state.headline import ShownValue
 from rtbold.gui.state.received import FeedbackValue
 from rtbold.gui.state.roi_traces import signed, trigger_step_ms
-from rtbold.publish import Quality
+from rtbold.gui.state.words import run_kind_words, wall_words
+from rtbold.publish import Phase, Quality
 
 SHARP_MS = 0.5  # below, a trigger is on time
 LAG_TOLD_MS = 100.0  # above, predictions are degraded
-
-
-def wall_words(t_unix_ms: float | None) -> str:
-    """Return hours, minutes and seconds at this computer's place; empty for None."""
-    if t_unix_ms is None:
-        return ""
-    try:
-        return f"{datetime.fromtimestamp(t_unix_ms / 1000):%H:%M:%S}"
-    except (ValueError, OverflowError, OSError):
-        return ""
-
-
-def span_words(seconds: float) -> str:
-    """Return minutes and seconds, with hours where there are any."""
-    minutes, rest = divmod(max(0, math.floor(seconds)), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 
 
 def stale_words(state: DashboardState, now_s: float) -> str:
@@ -185,7 +167,7 @@ class TargetWords:
 
 def target_words(state: DashboardState, now_s: float) -> TargetWords:
     """Return what to show at `now_s`."""
-    shown, fb = state.shown(now_s), state.fb
+    shown, fb = state.value_now(now_s), state.fb
     name = fb.target if fb else state.hello.target if state.hello else "target"
     if shown.kind == "neutral":
         return TargetWords(
@@ -196,15 +178,30 @@ def target_words(state: DashboardState, now_s: float) -> TargetWords:
     mark = "HELD: the last value" if shown.kind == "hold" else ""
     if shown.kind == "value" and fb is not None and fb.clipped:
         mark = "clipped to its range"
+    unseen = not_shown_words(state)
     return TargetWords(
-        shown.kind,
+        "hold" if unseen else shown.kind,
         name,
-        mark,
+        unseen or mark,
         signed(shown.value),
         signed(shown.z),
         interval_words(shown),
         volume_words(state, fb) if fb is not None and shown.kind == "value" else "",
     )
+
+
+def run_type_words(phase: Phase) -> str:
+    """Return the kind of the run; one of a newer publisher is named as it came."""
+    return run_kind_words(phase.run_type)
+
+
+def not_shown_words(state: DashboardState) -> str:
+    """Return why the participant sees none of it; empty: the run shows feedback."""
+    if state.run_shows:
+        return ""
+    if state.phase is None:
+        return "NOT SHOWN: the run's kind is not known"
+    return f"NOT SHOWN: {run_type_words(state.phase)} run"
 
 
 def interval_words(shown: ShownValue) -> str:

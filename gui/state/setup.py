@@ -92,6 +92,19 @@ class RunPlan:
         rows = (replace(r, state=state) if r.run.number == number else r for r in self)
         return RunPlan(tuple(rows))
 
+    def repeated(self, number: int) -> tuple["RunPlan", Run | None]:
+        """Return the plan with this run once more right after the started ones.
+
+        And the run that does so; None: there is no such run, or no room.
+        """
+        again = next((row.run for row in self if row.run.number == number), None)
+        if again is None or len(self.rows) >= MOST_RUNS:
+            return self, None
+        place = max((k for k, row in enumerate(self.rows) if row.fixed), default=-1) + 1
+        rows = (*self.rows[:place], PlannedRun(again), *self.rows[place:])
+        plan = RunPlan(_numbered(rows))
+        return plan, plan.rows[place].run
+
     def can_remove(self, place: int) -> bool:
         """Whether the run at `place` was not started, and another is left."""
         there = 0 <= place < len(self.rows)
@@ -337,6 +350,8 @@ def _options(choice: SetupChoice, run: Run, *, folder: str = "") -> list[str]:
         "--trigger": choice.trigger if source != "fixed" else "",
         "--trigger-every": choice.trigger_every if choice.trigger_every != 1 else None,
         "--tr": choice.tr_s,
+        "--kind": run.kind,
+        "--run-number": run.number or None,
         "--dummy-volumes": run.dummy_volumes or None,
         "--cleaning": choice.cleaning,
         "--scanner": choice.scanner,

@@ -2,12 +2,21 @@
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Final, get_args
 
 from rtbold.gui.state.latency import LatencyBook, StageTimes
 from rtbold.gui.state.received import FeedbackValue
-from rtbold.gui.state.words import Level, status_words
+from rtbold.gui.state.story import Mark, Story
+from rtbold.gui.state.words import (
+    Level,
+    reason_words,
+    run_kind_words,
+    span_words,
+    status_words,
+    wall_words,
+)
 from rtbold.messages import Reason
 from rtbold.pages import rendered
 from rtbold.publish import Hello, Quality, Truth, TruthScore
@@ -130,6 +139,15 @@ class RunSummary:
     target_score: TruthScore | None
     scores: tuple[RoiScore, ...]
     ended: str  # reason of the bye; empty: it did not say goodbye
+    run: str = ""  # number and kind; empty: not said
+    lost_s: float | None = None  # of EEG; None: no quality message came
+    n_late_triggers: int = 0
+    by_reason: Mapping[str, int] = field(default_factory=dict)  # predictions
+    marks: tuple[Mark, ...] = ()
+    begun_unix_ms: float | None = None
+    ended_unix_ms: float | None = None  # of the newest message
+    file: str = ""  # of the recording; empty: nothing is recorded, as far as known
+    n_bytes: int = 0
 
 
 def summarise(
@@ -139,10 +157,12 @@ def summarise(
     hello: Hello | None,
     quality: Quality | None,
     truth: Truth | None,
+    story: Story,
     n_messages_lost: int = 0,
     ended: str = "",
 ) -> RunSummary:
     """Return the summary of what came so far."""
+    told = quality is not None
     return RunSummary(
         session=hello.session if hello else "",
         model_name=hello.model_name if hello else "",
@@ -154,11 +174,11 @@ def summarise(
         by_status=dict(counts.by_status),
         n_late=counts.n_late,
         n_lost_volumes=counts.n_lost_volumes,
-        n_triggers=quality.n_triggers if quality else None,
-        n_triggers_missed=quality.n_triggers_missed if quality else None,
-        n_triggers_double=quality.n_triggers_double if quality else None,
-        n_gaps=quality.n_gaps if quality else None,
-        n_missing_samples=quality.n_missing_samples if quality else None,
+        n_triggers=round(story.total("n_triggers")) if told else None,
+        n_triggers_missed=round(story.total("n_triggers_missed")) if told else None,
+        n_triggers_double=round(story.total("n_triggers_double")) if told else None,
+        n_gaps=story.n_gaps if told or story.n_gaps else None,
+        n_missing_samples=round(story.total("n_missing_samples")) if told else None,
         n_messages_lost=n_messages_lost,
         age=latency.times("age"),
         infer=latency.times("infer"),
@@ -167,7 +187,30 @@ def summarise(
         target_score=truth.target_score if truth else None,
         scores=_scores(truth),
         ended=ended,
+        run=_run(story),
+        lost_s=story.total("lost_s") if told else None,
+        n_late_triggers=story.n_late_triggers,
+        by_reason=dict(counts.by_reason.most_common()),
+        marks=story.marks,
+        begun_unix_ms=story.begun_unix_ms,
+        ended_unix_ms=story.ended_unix_ms,
+        file=_path(story),
+        n_bytes=story.n_bytes,
     )
+
+
+def _run(story: Story) -> str:
+    """Return the number and the kind of the newest run; empty: nobody said."""
+    if not story.blocks:
+        return ""
+    newest = story.blocks[-1]
+    return f"{newest.run:02d} {run_kind_words(newest.run_type)}"
+
+
+def _path(story: Story) -> str:
+    """Return where the recording is: its name alone where the folder is not known."""
+    folder = story.folder.rstrip("/\\")
+    return f"{folder}/{story.file}" if folder and story.file else story.file
 
 
 def _scores(truth: Truth | None) -> tuple[RoiScore, ...]:
@@ -184,18 +227,77 @@ def summary_rows(summary: RunSummary) -> tuple[tuple[str, str], ...]:
     return (
         ("model", f"{summary.model_name or 'not said'}{_simulated(summary)}"),
         ("subject", summary.subject or "none"),
-        ("runs, volumes", f"{summary.n_runs}, {summary.n_volumes}"),
+        ("run", summary.run or "not said"),
+        ("target", summary.target or "not said"),
+        ("start", when_words(summary.begun_unix_ms)),
+        ("end", _end(summary)),
+        ("recording", _recording(summary)),
+        ("trains of triggers, volumes", f"{summary.n_runs}, {summary.n_volumes}"),
         ("predictions", _by_status(summary.by_status)),
         ("late predictions", str(summary.n_late)),
         ("predictions that did not arrive here", str(summary.n_lost_volumes)),
+        ("reasons", _reasons(summary.by_reason)),
         ("triggers", _triggers(summary)),
         ("gaps in the EEG", _gaps(summary)),
         ("age when published", _times(summary.age)),
         ("model's own time", _times(summary.infer)),
         ("channels, share of time good (worst five)", channels or "not said"),
         (f"measured against predicted: {summary.target or 'target'}", _target(summary)),
-        ("end", summary.ended or "no goodbye came: crashed, killed or cut off"),
     )
+
+
+MARK_WORDS: Final = {
+    "mark": "mark",
+    "note": "note",
+    "pause": "paused",
+    "resume": "resumed",
+    "start": "started",
+    "stop": "stopped",
+}
+
+
+def mark_rows(summary: RunSummary) -> tuple[tuple[str, str], ...]:
+    """Return (time of day, number in the picture and what was done) in order."""
+    return tuple(
+        (
+            wall_words(mark.t_unix_ms),
+            f"{n}  {MARK_WORDS[mark.kind]}{': ' if mark.text else ''}{mark.text}",
+        )
+        for n, mark in enumerate(summary.marks, start=1)
+    )
+
+
+def when_words(t_unix_ms: float | None) -> str:
+    """Return date and time of day at this computer's place."""
+    if t_unix_ms is None:
+        return "not said"
+    try:
+        return f"{datetime.fromtimestamp(t_unix_ms / 1000):%Y-%m-%d %H:%M:%S}"
+    except (ValueError, OverflowError, OSError):
+        return "not said"
+
+
+def _end(summary: RunSummary) -> str:
+    how = summary.ended or "no goodbye came: crashed, killed or cut off"
+    if how.startswith("not yet"):
+        return how
+    if summary.ended_unix_ms is None or summary.begun_unix_ms is None:
+        return how
+    lasted_s = (summary.ended_unix_ms - summary.begun_unix_ms) / 1000
+    when = when_words(summary.ended_unix_ms)
+    return f"{when}, after {span_words(lasted_s)} ({how})"
+
+
+def _recording(summary: RunSummary) -> str:
+    if not summary.file:
+        return "none that this window knows of"
+    return f"{summary.file}, {summary.n_bytes / 1e6:.1f} MB"
+
+
+def _reasons(by_reason: Mapping[str, int]) -> str:
+    """Return how many predictions had each reason, the most frequent first."""
+    parts = (f"{reason_words(reason).short} ({n})" for reason, n in by_reason.items())
+    return "; ".join(parts) or "none"
 
 
 def as_text(summary: RunSummary) -> str:
@@ -203,6 +305,7 @@ def as_text(summary: RunSummary) -> str:
     rows = summary_rows(summary)
     width = max(len(what) for what, _ in rows)
     lines = [f"{what:<{width}}  {how}" for what, how in rows]
+    lines += ["", *(" ".join(row) for row in mark_rows(summary))]
     if summary.scores:
         lines += ["", R_NOTE, *(f"{row.roi}: {row.words}" for row in summary.scores)]
     return "\n".join(lines)
@@ -213,14 +316,25 @@ def as_html(summary: RunSummary) -> str:
     return _rendered("summary.html.j2", summary)
 
 
-def as_page(summary: RunSummary) -> str:
-    """Return the summary as a page that browsers show and print."""
-    return _rendered("summary_page.html.j2", summary)
+def as_page(summary: RunSummary, picture: str = "") -> str:
+    """Return the summary as a page that browsers show and print.
+
+    Parameters
+    ----------
+    picture : of the run, PNG in base64; empty: there is none.
+    """
+    return _rendered("summary_page.html.j2", summary, picture)
 
 
-def _rendered(template: str, summary: RunSummary) -> str:
+def _rendered(template: str, summary: RunSummary, picture: str = "") -> str:
     return rendered(
-        "rtbold.gui", template, summary=summary, rows=summary_rows(summary), note=R_NOTE
+        "rtbold.gui",
+        template,
+        summary=summary,
+        rows=summary_rows(summary),
+        marks=mark_rows(summary),
+        note=R_NOTE,
+        picture=picture,
     )
 
 
@@ -246,14 +360,21 @@ def _triggers(summary: RunSummary) -> str:
         return "not said"
     return (
         f"{summary.n_triggers}, missed {summary.n_triggers_missed}, double "
-        f"{summary.n_triggers_double}"
+        f"{summary.n_triggers_double}, late {summary.n_late_triggers}"
     )
 
 
 def _gaps(summary: RunSummary) -> str:
     if summary.n_gaps is None:
         return "not said"
-    return f"{summary.n_gaps}, {summary.n_missing_samples} samples missing"
+    if summary.lost_s is None:
+        return f"at least {summary.n_gaps}; the session did not say how much"
+    if summary.n_gaps and not summary.lost_s:
+        return f"{summary.n_gaps}, of unknown length"
+    return (
+        f"{summary.n_gaps}, {summary.lost_s:.3g} s lost "
+        f"({summary.n_missing_samples} samples)"
+    )
 
 
 def _times(times: StageTimes) -> str:

@@ -1,6 +1,8 @@
 """What the feed's closed words mean to an operator, and what to do. Pure."""
 
+import math
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Final, Literal
 
 from rtbold.gui.state.received import Link
@@ -162,6 +164,39 @@ def status_words(status: Status | Level) -> StatusWords:
 def channel_words(state: str) -> str:
     """Return the state of a channel in words."""
     return CHANNEL_WORDS.get(state, state.replace("_", " "))
+
+
+RUN_WORDS: Final = {
+    "train": "training",
+    "transfer": "transfer",
+    "rest": "baseline",
+    "calib": "localiser",
+}
+
+
+def run_kind_words(run_type: str) -> str:
+    """Return the kind of a run; one of a newer publisher is named as it came."""
+    return RUN_WORDS.get(run_type, run_type)
+
+
+# Times.
+
+
+def wall_words(t_unix_ms: float | None) -> str:
+    """Return hours, minutes and seconds at this computer's place; empty for None."""
+    if t_unix_ms is None:
+        return ""
+    try:
+        return f"{datetime.fromtimestamp(t_unix_ms / 1000):%H:%M:%S}"
+    except (ValueError, OverflowError, OSError):
+        return ""
+
+
+def span_words(seconds: float) -> str:
+    """Return minutes and seconds, with hours where there are any."""
+    minutes, rest = divmod(max(0, math.floor(seconds)), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 
 
 NEAR_LIMIT: Final = 0.8

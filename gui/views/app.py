@@ -25,6 +25,7 @@ from rtbold.client import CurveKeys
 from rtbold.gui.controllers.children import SessionChild, Starter, give_way
 from rtbold.gui.controllers.dashboard import DashboardController
 from rtbold.gui.controllers.jobs import ChildJobs
+from rtbold.gui.controllers.left_over import LeftOverRecordings
 from rtbold.gui.controllers.link import FeedLink
 from rtbold.gui.controllers.session import SessionController
 from rtbold.gui.controllers.setup import SetupController
@@ -32,6 +33,7 @@ from rtbold.gui.state.address import Address
 from rtbold.gui.state.preferences import Preferences, as_dict, colours, from_dict
 from rtbold.gui.state.setup import from_choices
 from rtbold.gui.views.main_window import MainWindow, Parts
+from rtbold.gui.views.notices import LeftOverView
 from rtbold.gui.views.rehearsal_page import RehearsalPage
 from rtbold.gui.views.session import page as session_page
 from rtbold.gui.views.session.page import SessionPage
@@ -130,16 +132,18 @@ def build(
         SummaryPage(shown),
     )
     _restore(pages[2], preferences)
+    controller = DashboardController(
+        open_feed=_open_feed,
+        start_session=lambda words: start_session(jobs, words),
+        commands=commands,
+        offer_at=_offer_at(options, preferences),
+    )
+    left_over = LeftOverRecordings(jobs, lambda: controller.state)
     window = MainWindow(
         Parts(
-            controller=DashboardController(
-                open_feed=_open_feed,
-                start_session=lambda words: start_session(jobs, words),
-                commands=commands,
-                offer_at=_offer_at(options, preferences),
-            ),
+            controller=controller,
             pages=pages,
-            workers=(setup,),
+            workers=(setup, left_over),
             remembered=remembered,
             preferences=preferences,
             base_points=_points(app),
@@ -151,6 +155,8 @@ def build(
     RunStarter(
         window, setup=pages[0], rehearsal=pages[1], session=pages[2], now_s=now_s
     )
+    window.left_over = LeftOverView(window.notices, left_over)
+    window.told.connect(window.left_over.take)
     if options.close_quietly:
         window.closing.without_asking()
     return window

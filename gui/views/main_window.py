@@ -29,7 +29,7 @@ from rtbold.gui.views import theme
 from rtbold.gui.views.closing import Closing
 from rtbold.gui.views.dialogs import ConnectDialog, HelpDialog
 from rtbold.gui.views.forms import named_button, wrapped_label
-from rtbold.gui.views.notices import Failures, NoticeBar, NoticeView
+from rtbold.gui.views.notices import Failures, LeftOverView, NoticeBar, NoticeView
 from rtbold.gui.views.participant import ParticipantHost
 from rtbold.gui.views.summary_page import SummaryPage
 from rtbold.gui.views.theme import Remembered
@@ -205,6 +205,7 @@ class MainWindow(QMainWindow):
         self.side = SideBar(shown, SIDE_ACTIONS)
         self.notices = NoticeBar(shown)
         self.notice_view = NoticeView(self.notices, self, now_s=parts.now_s)
+        self.left_over: LeftOverView | None = None
         self.participant = ParticipantHost(self)
         self.closing = Closing(self, self.controller, parts.now_s)
         self.stack = QStackedWidget()

@@ -12,6 +12,7 @@ from PyQt6.QtCore import Qt
 from PyQt6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from rtbold.gui.controllers.dashboard import SessionNotice
+from rtbold.gui.controllers.left_over import LeftOverNotice, LeftOverRecordings
 from rtbold.gui.state.address import Address
 from rtbold.gui.state.dashboard import DashboardState
 from rtbold.gui.state.preferences import Colours
@@ -242,4 +243,32 @@ class NoticeView:
             action = ("Join it", lambda: self._window.join(where))
         self._notices.show_notice(
             notice.kind, notice.text, level=notice.level, action=action
+        )
+
+
+# Recordings that a dead session has left running.
+
+CLOSE_WORDS = "Close the recording"
+
+
+class LeftOverView:
+    """Shows what was left running, with a button that closes it."""
+
+    def __init__(self, notices: NoticeBar, left_over: LeftOverRecordings) -> None:
+        self._notices, self._left_over = notices, left_over
+        left_over.tell = self.show
+
+    def take(self, notice: SessionNotice) -> None:
+        """Look once a session has died, and once the next one has closed it."""
+        closed = notice.kind == "greeting" and self._left_over.files
+        if notice.kind == "died" or closed:
+            self._left_over.look()
+
+    def show(self, notice: LeftOverNotice) -> None:
+        """Show it in the place of the one before."""
+        action = None
+        if self._left_over.files:
+            action = (CLOSE_WORDS, self._left_over.close_recordings)
+        self._notices.show_notice(
+            "left_over", notice.text, level=notice.level, action=action
         )

@@ -21,14 +21,17 @@ from PyQt6.QtWidgets import (
 from rtbold.gui.state.dashboard import DashboardState
 from rtbold.gui.state.history import TargetPairs, target_pairs
 from rtbold.gui.state.preferences import Colours
+from rtbold.gui.state.run_picture import RunPicture, run_picture
 from rtbold.gui.state.summary import RunSummary, as_html, as_page
 from rtbold.gui.views.drawing import Painted
 from rtbold.gui.views.forms import named_button, wrapped_label
+from rtbold.gui.views.run_picture import RunPictureView, as_base64
 from rtbold.owner_only import write_text
 
 # Predicted against measured, one dot a volume.
 
 MARGIN = 0.15  # of the smaller side, for the words on the axes
+LEFT_PX = 72.0  # numbers and the word beside them
 EDGE = 0.03  # of a side, free of dots
 STEPS = (2.0, 1.0, 0.5, 0.2)
 FEWEST_TICKS = 3
@@ -75,7 +78,8 @@ class ScatterView(Painted):
 
     def _draw(self, painter: QPainter, pairs: TargetPairs) -> None:
         margin = max(28.0, MARGIN * min(self.width(), self.height()))
-        box = QRectF(self.rect()).adjusted(margin, margin / 2, -margin / 2, -margin)
+        left = max(LEFT_PX, margin)
+        box = QRectF(self.rect()).adjusted(left, margin / 2, -margin / 2, -margin)
         painter.setPen(QPen(QColor(self._colours.grid), 1))
         painter.drawRect(box)
         self._draw_scale(painter, box, pairs)
@@ -172,6 +176,7 @@ class Kept:
 
     summary: RunSummary
     pairs: TargetPairs | None
+    picture: RunPicture | None = None
 
 
 class SummaryPage(QWidget):
@@ -190,6 +195,7 @@ class SummaryPage(QWidget):
         self.text = QTextBrowser()
         self.text.setObjectName("summary_text")
         self.scatter = ScatterView(colours)
+        self.picture = RunPictureView(colours)
         self.save = named_button(
             "&Save as HTML…", name="summary_save", tip="A page that any browser prints"
         )
@@ -204,10 +210,15 @@ class SummaryPage(QWidget):
         row.addWidget(self.which)
         row.addStretch(1)
         row.addWidget(self.save)
-        split = QSplitter()
-        split.addWidget(self.text)
-        split.addWidget(self.scatter)
-        split.setSizes([600, 400])
+        below = QSplitter()
+        below.addWidget(self.text)
+        below.addWidget(self.scatter)
+        below.setSizes([600, 400])
+        split = QSplitter(Qt.Orientation.Vertical)
+        split.setChildrenCollapsible(False)
+        split.addWidget(self.picture)
+        split.addWidget(below)
+        split.setSizes([320, 330])
         column = QVBoxLayout(self)
         column.addLayout(row)
         column.addWidget(self.said)
@@ -217,6 +228,7 @@ class SummaryPage(QWidget):
     def set_colours(self, colours: Colours) -> None:
         """Take the colours of a theme."""
         self.scatter.set_colours(colours)
+        self.picture.set_colours(colours)
 
     def refresh(self, state: DashboardState, now_s: float) -> None:
         """Show the newest numbers, every two seconds."""
@@ -233,7 +245,11 @@ class SummaryPage(QWidget):
         summary = state.summary()
         if state.bye is None and state.link is not None and state.link.alive:
             summary = replace(summary, ended=RUNNING)
-        newest = Kept(summary, target_pairs(state.history, target))
+        newest = Kept(
+            summary,
+            target_pairs(state.history, target),
+            run_picture(state.history, state.story, target=target, tr_s=state.tr_s),
+        )
         if self._now is not None and self._now.summary.session != state.session:
             self._past.appendleft(_over(self._now))
             self._now = newest
@@ -272,6 +288,8 @@ class SummaryPage(QWidget):
         body = EMPTY if chosen is None else as_html(chosen.summary)
         self.scatter.show_pairs(chosen.pairs if chosen else None)
         self.scatter.setVisible(chosen is not None)
+        self.picture.show_picture(chosen.picture if chosen else None)
+        self.picture.setVisible(chosen is not None)
         if body == self._drawn_html:
             return
         bar = self.text.verticalScrollBar()
@@ -298,7 +316,8 @@ class SummaryPage(QWidget):
         if chosen is None:
             return False
         try:
-            write_text(path, as_page(chosen.summary))
+            picture = as_base64(chosen.picture) if chosen.picture else ""
+            write_text(path, as_page(chosen.summary, picture))
         except OSError as error:
             self._say(f"Not saved: {error}. Choose another folder.")
             return False

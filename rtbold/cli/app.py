@@ -88,6 +88,11 @@ COMMANDS: Final = {
     "streams": Place(
         "streams", "streams", "List the LSL streams that answer on this network."
     ),
+    "recorders": Place(
+        "recorders",
+        "recorders",
+        "List the recordings that sessions which died have left running; close them.",
+    ),
     "doctor": Place(
         "doctor",
         "doctor",

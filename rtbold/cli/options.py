@@ -122,6 +122,16 @@ class RunOptions(TypedDict):
     target: Annotated[
         Text, typer.Option(help="ROI that is fed back [the card's first].")
     ]
+    kind: Annotated[
+        Text,
+        typer.Option(
+            help="localiser, baseline, training or transfer [training]. Feedback is "
+            "shown in training alone."
+        ),
+    ]
+    run_number: Annotated[
+        int | None, typer.Option(help="Number of the run, for those who watch [1].")
+    ]
     engine: EngineChoice
     precision: PrecisionChoice
     bind: Annotated[Text, typer.Option(help="Address to publish on [127.0.0.1].")]

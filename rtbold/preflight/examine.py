@@ -233,6 +233,7 @@ def _recording(run: RunSettings, bundle: Bundle | None) -> Iterator[Check]:
     if run.record is None:
         advice = "give --record DIR unless this is a trial"
         yield Check("recording folder", "warn", NOT_RECORDED, advice)
+        yield check_left_over()  # it records, though nobody asks for it
         return
     of_card = bundle.card.origin.subject if bundle else None
     subject = run.subject or of_card or UNNAMED_SUBJECT

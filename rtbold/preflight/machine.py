@@ -227,7 +227,8 @@ def check_left_over() -> Check:
     if not left:
         return Check("recorders", "ok", "none is left over from a session that died")
     found = "; ".join(str(one) for one in left)
-    return Check("recorders", "warn", found, "the next session's start ends them")
+    advice = "rtbold recorders --end closes them; the start of a session does too"
+    return Check("recorders", "warn", found, advice)
 
 
 def check_timer(

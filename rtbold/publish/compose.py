@@ -3,13 +3,14 @@
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TypedDict
+from typing import Final, Literal, TypedDict
 
 import numpy as np
 
 from rtbold import distribution
 from rtbold.bundle import Card, check_trained
 from rtbold.condition import BAND_NAMES, MONITOR_BANDS_HZ, SPAN_S, band_powers
+from rtbold.config import KindName
 from rtbold.messages import (
     MODEL_RATE_HZ,
     WINDOW_S,
@@ -39,6 +40,7 @@ from rtbold.publish.wire import (
     Encoding,
     Hello,
     LatencyPart,
+    Phase,
     Ports,
     PredFb,
     PredRoi,
@@ -187,6 +189,40 @@ def hello(card: Card, facts: SessionFacts, *, settings: FeedbackSettings) -> Hel
         encoding=facts.encoding,
         heartbeat_s=facts.heartbeat_s,
         ports=facts.ports,
+    )
+
+
+RUN_TYPES: Final[dict[KindName, Literal["train", "transfer", "rest", "calib"]]] = {
+    "localiser": "calib",
+    "baseline": "rest",
+    "training": "train",
+    "transfer": "transfer",
+}
+
+
+def run_phase(
+    kind: KindName,
+    number: int,
+    *,
+    begun_s: float,
+    planned_s: float | None = None,
+    ended_s: float | None = None,
+) -> Phase:
+    """Return the phase of a run without blocks; its kind says who may see feedback.
+
+    Parameters
+    ----------
+    begun_s, ended_s : LSL clock; None: it goes on.
+    planned_s : how long it is to go on; None: until it is stopped.
+    """
+    planned_end_s = None if planned_s is None else begun_s + planned_s
+    return Phase(
+        run=number,
+        run_type=RUN_TYPES[kind],
+        block=0,
+        name=kind if ended_s is None else "end",
+        t_on=begun_s,
+        t_off_planned=planned_end_s if ended_s is None else ended_s,
     )
 
 

@@ -23,7 +23,6 @@ from rtbold.errors import RtboldError
 from rtbold.publish.guests import Places, of_a_topic, read_frame
 from rtbold.publish.sockets import FeedSettings, bind_socket
 from rtbold.publish.wire import (
-    TOPICS,
     Bye,
     Heartbeat,
     Hello,
@@ -85,7 +84,7 @@ class LastValueCache:
         """Return the messages to re-send now, marked as replayed."""
         topics = [topic for topic, due_s in self._due_s.items() if due_s <= now_s]
         found = []
-        for topic in sorted(topics, key=TOPICS.index):  # hello first
+        for topic in sorted(topics, key=RESENT_TOPICS.index):  # phase before value
             del self._due_s[topic]
             if (message := self.latest(topic, now_s)) is not None:
                 self._resent_s[topic] = now_s

@@ -97,6 +97,15 @@ class ChannelPart(_Part, frozen=True, kw_only=True):
     interpolated: bool = False
 
 
+class RecordingPart(_Part, frozen=True, kw_only=True):
+    """How the recording of a session is doing."""
+
+    state: Literal["starting", "recording", "degraded", "failed", "stopped"]
+    file: str  # name of the XDF, without its folder
+    n_bytes: int  # so far, all parts
+    t_begun: float | None  # null: it does not record yet
+
+
 class TruthScore(_Part, frozen=True, kw_only=True):
     """R of prediction and measurement over the newest volumes; null: not enough."""
 
@@ -272,12 +281,12 @@ class Bands(Message, frozen=True, kw_only=True, tag_field="schema",
 
 class Phase(Message, frozen=True, kw_only=True, tag_field="schema",
             tag="rtbold.phase/1"):  # fmt: skip
-    """Where the protocol is."""
+    """Where the protocol is. Feedback may be shown while `run_type` is train."""
 
     topic = "phase"
     run: int
     run_type: Literal["train", "transfer", "rest", "calib"]
-    block: int
+    block: int  # 0: the run has no blocks
     name: str
     t_on: float
     t_off_planned: float | None
@@ -307,6 +316,8 @@ class Quality(Message, frozen=True, kw_only=True, tag_field="schema",
     stream_lag_ms: float | UnsetType = UNSET  # smallest of the newest samples: from
     # their own time to their arrival
     stream_lag_usual_ms: float | UnsetType = UNSET  # the same in the stream's beginning
+    lost_s: float | UnsetType = UNSET  # of EEG that never came, outages among it
+    recording: RecordingPart | UnsetType | None = UNSET  # null: nothing is recorded
 
 
 class Heartbeat(Message, frozen=True, kw_only=True, tag_field="schema",

@@ -97,6 +97,14 @@ class LeftOver:
             f"still records into {file}"
         )
 
+    @property
+    def runs(self) -> bool:
+        """Whether it is still there."""
+        with suppress(psutil.Error):
+            running: bool = self.process.is_running()
+            return running and self.process.status() != psutil.STATUS_ZOMBIE
+        return False
+
     def concerns(self, streams: Sequence[StreamDescription], root: Path | None) -> bool:
         """Whether it records any of these streams, or into a folder below `root`."""
         ids = {s.uid for s in streams} | {s.source_id for s in streams}

@@ -69,6 +69,10 @@ class Part:
         sure = not self.left and not self.silent(now_s)
         return self.works and self.process.running and sure
 
+    def flows(self, now_s: float) -> bool:
+        """Whether samples of one of its streams come to us."""
+        return now_s - self.flowed_at_s < 1.0
+
     def silent(self, now_s: float) -> bool:
         """Whether its file does not grow though it should.
 
@@ -76,8 +80,7 @@ class Part:
         """
         if self.left:
             return False
-        flows = now_s - self.flowed_at_s < 1.0
-        limit_s = _SILENT_FLOWING_S if flows else SILENT_S
+        limit_s = _SILENT_FLOWING_S if self.flows(now_s) else SILENT_S
         return now_s - self.grown_at_s > limit_s
 
     def finish(self, timeout_s: float = 0.0) -> StoppedPart:
@@ -125,8 +128,10 @@ def _verdict(
         return "failed", "a stream that came back is not recorded"
     if silent := [part for part in live if part.silent(now_s)]:
         silent_s = now_s - min(part.grown_at_s for part in silent)
-        text = f"the file has not grown for {silent_s:.0f} s; is the disk full?"
-        return "failed", text
+        text = f"the file has not grown for {silent_s:.0f} s"
+        if any(part.flows(now_s) for part in silent):
+            return "failed", f"{text}; is the disk full?"
+        return "failed", f"{text}: no EEG comes that could be recorded"
     if free_bytes is not None and free_bytes < LOW_BYTES:
         left = f"{free_bytes // 2**20} MB"
         if free_bytes < 2**20:

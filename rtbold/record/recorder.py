@@ -303,7 +303,7 @@ class Recorder:
         if free is None or free < LOW_BYTES:
             return
         for part in self._live():
-            flows = now_s - part.flowed_at_s < 1.0
+            flows = part.flows(now_s)
             silent = now_s - part.grown_at_s > SILENT_S  # a busy machine is no reason
             if not (flows and silent and part.process.running):
                 continue

@@ -12,6 +12,7 @@ from rtbold.messages import EegChunk, Event, StreamChanged, StreamDescription
 from rtbold.record.copy import RecordingCopy
 from rtbold.record.events_log import EventLogWriter, PublishedLog
 from rtbold.record.folder import SessionPaths
+from rtbold.record.parts import RecorderState
 from rtbold.record.recorder import Recorder
 
 # Of the newest chunks the samples are kept: a recorder that dies had not written its
@@ -39,6 +40,8 @@ class RecordingRun:
         copy: Path | None = None,
     ) -> None:
         self.paths = paths
+        self.begun_s: float | None = None  # since when all streams are recorded
+        self._clock = clock
         self._recorder = Recorder(paths, clock)
         self._logs = [EventLogWriter(paths.events, clock, header=header)]
         self._published = [PublishedLog(paths.published, clock)]
@@ -63,6 +66,7 @@ class RecordingRun:
         """
         self._started = True  # so that a start that is interrupted is stopped again
         self._recorder.start(streams)
+        self.begun_s = self._clock.now_s()
 
     def marker_changed(self, description: StreamDescription) -> None:
         """Tell that the markers now come from this stream; returns at once."""
@@ -105,6 +109,11 @@ class RecordingRun:
             chunk = self._kept.popleft()
             for log in self._logs:
                 log.append_samples(chunk)
+
+    @property
+    def state(self) -> RecorderState:
+        """How the first copy is doing."""
+        return self._recorder.state
 
     @property
     def problem(self) -> str:

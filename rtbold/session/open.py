@@ -438,6 +438,8 @@ class _Opener:
             hello=self._hello(stream, settings.schedule.tr_s, ports),
             trigger_label=run.trigger,
             truth=self._truth(settings.schedule.tr_s) if run.truth else None,
+            kind=run.kind,
+            run_number=run.run_number,
         )
 
     def _truth(self, tr_s: float) -> LiveTruth:

@@ -9,6 +9,7 @@ from typing import Literal
 from rtbold.acquire import Acquisition, EventGate, InletStatus
 from rtbold.bundle import Bundle
 from rtbold.clock import Clock
+from rtbold.config import KindName
 from rtbold.errors import StreamMismatch
 from rtbold.messages import (
     TR_TOLERANCE,
@@ -42,12 +43,20 @@ from rtbold.publish import (
     Trigger,
     pred_fb,
     pred_roi,
+    run_phase,
 )
 from rtbold.record import RecordingRun
 from rtbold.session.discretion import Discretion
 from rtbold.session.machine import OwnGarbage
 from rtbold.session.truth import LiveTruth
-from rtbold.session.views import StreamFacts, Views, Watch, other_senders
+from rtbold.session.views import (
+    Outages,
+    StreamFacts,
+    Views,
+    Watch,
+    other_senders,
+    recording_part,
+)
 
 # Small parts of a session: what it counts, times and calls things.
 
@@ -102,6 +111,8 @@ class SessionParts:
     hello: Callable[[float | None], Hello]  # from the clock's uncertainty in ms
     trigger_label: str | None  # of --trigger; None: the only one that comes
     truth: LiveTruth | None  # None: nobody measures BOLD
+    kind: KindName = "training"  # of the run; feedback is shown in training alone
+    run_number: int = 1
 
 
 @dataclass(slots=True)
@@ -149,6 +160,7 @@ logger = logging.getLogger(__name__)
 TIME_PASSES_EVERY_S = 0.05
 EEG_EVERY_S = 0.1
 SLOW_VIEWS_EVERY_S = 1.0
+PHASE_EVERY_S = 5.0  # again: whoever missed it shows no feedback until then
 ODD_TRIGGERS = 20, 20.0  # told at once, and a second: doubles, late ones, dummies
 VOLUMES_THAT_MAY_BE_REFUSED = 10  # a wrong TR this early ends the session
 
@@ -177,6 +189,7 @@ class Session:
         self._commands = commands
         self._clock = clock
         self._views = Views(parts.pipeline, parts.bundle.card)
+        self._outages = Outages()
         self._garbage = OwnGarbage()
         self._stopping = False
         self._paused = False
@@ -200,7 +213,9 @@ class Session:
         self._other_tr_s: float | None = None  # what the triggers keep, as told
         self._odd_triggers = Allowance(*ODD_TRIGGERS)
         self._interpolated: tuple[str, ...] = ()
-        self._eeg_due_s = self._slow_due_s = clock.now_s()
+        self._eeg_due_s = self._slow_due_s = self._phase_due_s = clock.now_s()
+        self._begun_s = clock.now_s()
+        self._planned_s: float | None = None
         self.intervals = LiveIntervals(parts.bundle.card.intervals)
         self.summary = SessionSummary()
 
@@ -233,7 +248,9 @@ class Session:
         return self.summary
 
     def _loop(self, duration_s: float | None) -> None:
-        begun_s = due_s = self._clock.now_s()
+        begun_s = due_s = self._begun_s = self._clock.now_s()
+        self._planned_s = duration_s
+        self._publish_phase(begun_s)  # before any prediction
         self._push(TimePassed(begun_s))  # so that what has queued up shows its age
         while not self._stopping:
             for event in self._pull(due_s):
@@ -245,6 +262,7 @@ class Session:
                 due_s = max(due_s + TIME_PASSES_EVERY_S, now_s)
             if duration_s is not None and now_s - begun_s >= duration_s:
                 break
+        self._publish_phase(self._clock.now_s(), ended=True)
         for command in self._commands.close():  # whoever sent it was told "ok"
             for event in self._command(command):
                 self._push(event)
@@ -263,6 +281,7 @@ class Session:
     def _push(self, event: Event) -> None:
         """Take one event through the pipeline and publish what it completes."""
         t_pipeline_s = self._clock.now_s()
+        self._outages.take(event)
         if self._parts.recording is not None:
             self._parts.recording.take(event)
         for prediction in self._parts.pipeline.push(event):
@@ -332,6 +351,8 @@ class Session:
             self._eeg_due_s = max(self._eeg_due_s + EEG_EVERY_S, now_s)
             if feed.wants("eeg"):
                 self._publish_view(self._views.eeg)
+        if now_s >= self._phase_due_s:
+            self._publish_phase(now_s)
         if now_s >= self._slow_due_s:
             self._slow_due_s = max(self._slow_due_s + SLOW_VIEWS_EVERY_S, now_s)
             facts = self._stream_facts(now_s)
@@ -339,6 +360,19 @@ class Session:
             if feed.wants("bands"):
                 self._publish_view(self._views.bands)
             self._watch.look()
+
+    def _publish_phase(self, now_s: float, *, ended: bool = False) -> None:
+        """Say which run this is, of which kind, and at the end that it is over."""
+        self._phase_due_s = now_s + PHASE_EVERY_S
+        self._parts.feed.publish(
+            run_phase(
+                self._parts.kind,
+                self._parts.run_number,
+                begun_s=self._begun_s,
+                planned_s=self._planned_s,
+                ended_s=now_s if ended else None,
+            )
+        )
 
     def _publish_truth(self, volume: MeasuredVolume) -> None:
         if (truth := self._parts.truth) is None:
@@ -378,6 +412,8 @@ class Session:
             trigger_age_s=None if heard_s is None else now_s - heard_s,
             n_overflow_samples=self._parts.acquisition.n_overflow,
             other_sender=other_senders(self._parts.acquisition),
+            outages=self._outages.counted(now_s),
+            recording=recording_part(self._parts.recording),
         )
 
     def _newest_s(self) -> float | None:

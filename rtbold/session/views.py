@@ -19,10 +19,12 @@ from rtbold.condition import (
 from rtbold.electrodes import canonical
 from rtbold.messages import (
     MODEL_RATE_HZ,
+    Discontinuity,
     EegChunk,
     Event,
     Float32Array,
     Marker,
+    StreamChanged,
     StreamDescription,
 )
 from rtbold.predict import Pipeline
@@ -33,6 +35,7 @@ from rtbold.publish import (
     Eeg,
     Feed,
     Quality,
+    RecordingPart,
     StreamState,
     bands_message,
     eeg_message,
@@ -53,6 +56,51 @@ class StreamFacts:
     trigger_age_s: float | None
     n_overflow_samples: int  # dropped, because the session took none for too long
     other_sender: str = ""  # `other_senders`
+    outages: tuple[int, float] = (0, 0.0)  # `Outages.counted`
+    recording: RecordingPart | None = None  # None: nothing is recorded
+
+
+def recording_part(run: RecordingRun | None) -> RecordingPart | None:
+    """Return how the recording is doing, for those who watch; it names no folder."""
+    if run is None:
+        return None
+    state = run.state
+    return RecordingPart(
+        state=state.status,
+        file=run.paths.xdf().name,
+        n_bytes=state.n_bytes,
+        t_begun=run.begun_s,
+    )
+
+
+class Outages:
+    """Times without the EEG's stream, over all its connections.
+
+    What is lost while a stream is connected is known by its stamps (`IntakeCounters`).
+    What is lost between two connections is known by arrivals alone. Pure.
+    """
+
+    def __init__(self) -> None:
+        self._n, self._lost_s = 0, 0.0
+        self._arrived_s: float | None = None  # of the newest samples
+        self._open = False
+
+    def take(self, event: Event) -> None:
+        """See one event."""
+        match event:
+            case EegChunk(t_arrived_s=t_arrived_s):
+                if self._open and self._arrived_s is not None:
+                    self._n += 1
+                    self._lost_s += max(t_arrived_s - self._arrived_s, 0.0)
+                self._arrived_s, self._open = t_arrived_s, False
+            case Discontinuity(kind="lost") | StreamChanged():
+                self._open = self._arrived_s is not None
+
+    def counted(self, now_s: float) -> tuple[int, float]:
+        """Return how many, and how many seconds; the one that lasts among them."""
+        if not self._open or self._arrived_s is None:
+            return self._n, self._lost_s
+        return self._n + 1, self._lost_s + max(now_s - self._arrived_s, 0.0)
 
 
 class Views:
@@ -63,6 +111,7 @@ class Views:
         self._card = card
         self._shown: tuple[Window | None, int] = (None, 0)
         self._index = 0  # of the next sample, over the whole session
+        self._rate_hz = MODEL_RATE_HZ  # nominal, of the newest stream
 
     def eeg(self) -> Eeg | None:
         """Return the conditioned samples since the last call."""
@@ -95,8 +144,12 @@ class Views:
         return bands_message(data_uv, t_end_s)
 
     def quality(self, stream: StreamFacts) -> Quality:
-        """Return the state of stream and channels."""
+        """Return the state of stream and channels, and the counts of the session."""
         intake, counters = self._pipeline.intake, self._pipeline.counters
+        if intake is not None:
+            self._rate_hz = intake.description.rate_hz
+        n_outages, outages_s = stream.outages
+        lost_s = outages_s + counters.n_missing / self._rate_hz
         schedule = self._pipeline.schedule
         counts, lag_s = schedule.counts, schedule.trigger_lag_s
         return Quality(
@@ -105,8 +158,8 @@ class Views:
             rate_hz_nominal=intake.description.rate_hz if intake else None,
             rate_hz_effective=_finite(intake.effective_rate_hz) if intake else None,
             channels=self._channels(intake),
-            n_gaps=counters.n_gaps,
-            n_missing_samples=counters.n_missing,
+            n_gaps=counters.n_gaps + n_outages,
+            n_missing_samples=counters.n_missing + round(outages_s * self._rate_hz),
             n_stamp_steps=counters.n_stamp_steps,
             n_triggers=counts.n_triggers,
             n_triggers_missed=counts.n_missed,
@@ -118,6 +171,8 @@ class Views:
             other_sender=stream.other_sender or UNSET,
             stream_lag_ms=_told_ms(intake.lags.lag_s if intake else None),
             stream_lag_usual_ms=_told_ms(intake.lags.usual_s if intake else None),
+            lost_s=round(lost_s, 3) or UNSET,
+            recording=stream.recording,
         )
 
     def _channels(self, intake: Intake | None) -> tuple[ChannelPart, ...]:

@@ -212,6 +212,8 @@ class FakeSession:
         Ends with the script, after `duration_s` of the clock, or by STOP.
         """
         self._say("info", f"model {self._plan.card.name!r} runs on a script")
+        if (phase := self._views.phase(0.0)) is not None:  # before any prediction
+            self._outlet.publish(phase)
         longest_s = float("inf") if duration_s is None else duration_s
         some = itertools.takewhile(
             lambda row: row.t_s / self._plan.speed < longest_s, rows

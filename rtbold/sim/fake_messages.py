@@ -300,6 +300,7 @@ class FakeViews:
             trigger_lag_ms=UNSET if trigger_s is None else TRIGGER_LAG_MS,
             n_triggers_implausible=n["implausible"] or UNSET,
             n_overflow_samples=n["overflow"] or UNSET,
+            recording=None,
         )
 
     def phase(self, t_s: float) -> Phase | None:
@@ -313,7 +314,7 @@ class FakeViews:
         on_s = pair * (REST_S + TRAIN_S) + (REST_S if training else 0.0)
         return Phase(
             run=1,
-            run_type="train" if training else "rest",
+            run_type="train",  # the kind of the run; rest is a block of it
             block=block,
             name="regulate" if training else "rest",
             t_on=self._time.at(on_s),

@@ -32,9 +32,15 @@ class Publisher:
     def raw(self, topic, text):
         return self.feed._accept([topic.encode(), text.encode()])
 
-    def beat(self, seconds=0.0):
-        """Let time pass with a heartbeat each 0.5 s."""
+    def phase(self, run_type="train", **changes):
+        return self.send("phase", run_type=run_type, **changes)
+
+    def beat(self, seconds=0.0, *, run_type="train"):
+        """Let time pass with a heartbeat each 0.5 s, in a run of this type."""
         self.send("hb")
+        known = self.feed.latest.get("phase")
+        if run_type and known is None:
+            self.phase(run_type)
         for _ in range(round(seconds / 0.5)):
             self.clock.advance(0.5)
             self.send("hb")
@@ -319,3 +325,44 @@ def test_the_file_needs_nothing_of_rtbold():
     source = Path(Subscriber.__init__.__code__.co_filename).read_text()
     imports = [x for x in source.splitlines() if x.startswith(("import", "from"))]
     assert not [x for x in imports if "rtbold" in x or "numpy" in x or "msgspec" in x]
+
+
+@pytest.mark.parametrize(
+    "run_type", ["transfer", "rest", "calib", "sham", "TRAIN", "", None, 1]
+)
+def test_only_a_training_run_shows_feedback(feed, publisher, run_type):
+    publisher.beat(run_type="train")
+    publisher.send("pred.fb")
+    assert feed.feedback().show == "value"
+    publisher.phase(run_type)
+    shown = feed.feedback()
+    assert (shown.show, shown.value, shown.z) == ("neutral", None, None)
+    assert shown.reasons == ("no_feedback_run",)
+    publisher.phase("train")
+    assert feed.feedback().show == "value"
+
+
+def test_a_run_whose_kind_nobody_told_shows_nothing(feed, publisher):
+    publisher.beat(run_type=None)
+    publisher.send("pred.fb")
+    shown = feed.feedback()
+    assert (shown.show, shown.reasons) == ("neutral", ("no_phase",))
+    assert "phase" in feed._topics
+
+
+def test_the_kind_of_the_session_before_says_nothing(feed, publisher, clock):
+    publisher.beat()
+    publisher.send("pred.fb")
+    after = Publisher(feed, clock, session="s2")
+    after.beat(run_type=None)
+    after.send("pred.fb")
+    assert feed.feedback().reasons == ("no_phase",)
+
+
+def test_a_held_value_ends_with_the_training(feed, publisher):
+    publisher.beat()
+    publisher.send("pred.fb")
+    bad(publisher)
+    assert feed.feedback().show == "hold"
+    publisher.phase("transfer")
+    assert feed.feedback().show == "neutral"

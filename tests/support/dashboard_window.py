@@ -63,14 +63,14 @@ class WindowRig:
     """Everything around one window."""
 
     def __init__(self, folder, preferences=None, *, offer_at=None, keep=None):
-        self.now_s, self.feeds, self.asked = 5.0, [], []
+        self.now_s, self.feeds, self.asked, self.started = 5.0, [], [], []
         self.child = ScriptedChild()
         self.commands = SessionController(
             "tcp://127.0.0.1:5581", request=lambda op, **_: self.answer(op)
         )
         self.controller = DashboardController(
             open_feed=self.open_feed,
-            start_session=lambda arguments: self.child,
+            start_session=self.start_session,
             commands=self.commands,
             offer_at=offer_at,
         )
@@ -97,6 +97,10 @@ class WindowRig:
     def answer(self, op):
         self.asked.append(op)
         return {"ok": True}
+
+    def start_session(self, arguments):
+        self.started.append(tuple(arguments))
+        return self.child
 
     def open_feed(self, address, topics, keys):
         self.feeds.append(ScriptedFeed(address))

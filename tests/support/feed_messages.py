@@ -313,6 +313,7 @@ class Played:
         self.rois, self.channels = rois, channels
         self.volume = -1
         self.n_eeg = 0
+        self.run_type = "train"  # told with the hello; empty: it is not told
 
     @property
     def lsl_s(self):
@@ -329,7 +330,9 @@ class Played:
 
     def hello(self, **changes):
         self.link()
-        return self.send("hello", rois=self.rois, channels=self.channels, **changes)
+        got = self.send("hello", rois=self.rois, channels=self.channels, **changes)
+        self._tell_run(changes)
+        return got
 
     def wait(self, seconds, **changes):
         """Let time pass with heartbeats."""
@@ -343,10 +346,17 @@ class Played:
         self.volume += 1
         both = {"volume": self.volume, "status": status, "reasons": reasons, **changes}
         self.send("trigger", volume=self.volume)
+        self._tell_run(changes)
         fb = self.send("pred.fb", value=value, **both)
         self.send("pred.roi", values=(value,) * len(self.rois), **self._hash(), **both)
         self.send("quality", volume=self.volume, channels=self._parts())
         return fb
+
+    def _tell_run(self, changes):
+        """Say once in a session of which kind its run is."""
+        if self.run_type and self.state.phase is None:
+            whose = {k: v for k, v in changes.items() if k == "session"}
+            self.send("phase", run_type=self.run_type, block=0, **whose)
 
     def eeg(self, data_uv):
         """Send a block of (channels, samples) microvolt."""

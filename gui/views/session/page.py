@@ -23,6 +23,7 @@ from rtbold.gui.views.session.parts import (
     row_of,
     split,
 )
+from rtbold.gui.views.session.record_bar import RecordBar
 from rtbold.gui.views.session.roi_plot import RoiPlot
 from rtbold.gui.views.session.status import (
     OriginBanner,
@@ -78,6 +79,7 @@ class SessionPage(QWidget):
         self._colours, self._controller = colours, controller
         self.alpha: AlphaDialog | None = None
         self.banner, self.phase = OriginBanner(colours), PhaseStrip(colours)
+        self.recording = RecordBar(colours)
         self.status, self.clock = StatusPanel(colours), TrClock(colours)
         self.target = TargetPanel(colours, clock_s=clock_s)
         self.commands = CommandBar(colours, controller)
@@ -166,6 +168,7 @@ class SessionPage(QWidget):
         column = QVBoxLayout(self)
         column.setContentsMargins(6, 6, 6, 6)
         column.setSpacing(4)
+        column.addWidget(self.recording)
         column.addWidget(self.banner)
         column.addWidget(self.phase)
         column.addLayout(top)
@@ -195,8 +198,8 @@ class SessionPage(QWidget):
 
     def _always(self) -> tuple[Panel, ...]:
         return (
-            self.banner, self.phase, self.status, self.target, self.clock,
-            self.commands, self.plot, self.timing, self.gauges, self.log,
+            self.recording, self.banner, self.phase, self.status, self.target,
+            self.clock, self.commands, self.plot, self.timing, self.gauges, self.log,
         )  # fmt: skip
 
     def _parts_of_tabs(self) -> tuple[Panel, ...]:

@@ -17,7 +17,8 @@ from PyQt6.QtWidgets import (
 
 from rtbold.gui.state.dashboard import DashboardState
 from rtbold.gui.state.preferences import Colours
-from rtbold.gui.state.session_words import span_words
+from rtbold.gui.state.session_words import run_type_words
+from rtbold.gui.state.words import span_words
 from rtbold.gui.views.drawing import Painted, fitted
 from rtbold.publish import Phase
 
@@ -85,14 +86,9 @@ def from_bytes(splitters: Sequence[QSplitter], blob: bytes) -> dict[str, object]
     return choices
 
 
-# The protocol's phase with its time left; hidden while no protocol speaks.
+# The protocol's phase with its time left; hidden while no protocol speaks: a run
+# without blocks has its place in the bar of the recording.
 
-RUN_WORDS = {
-    "train": "training",
-    "transfer": "transfer",
-    "rest": "rest",
-    "calib": "calibration",
-}
 PARTS = 1000  # of the bar
 
 
@@ -131,14 +127,22 @@ class PhaseStrip(QWidget):
         phase, lsl_s = state.phase, state.lsl_now_s(now_s)
         if state.headline(now_s).stale:
             lsl_s = None  # what nobody confirms does not run on
-        if self.isHidden() is (phase is not None):
-            self.setVisible(phase is not None)
-        if phase is None:
+        spoken = phase is not None and phase.block > 0
+        if self.isHidden() is spoken:
+            self.setVisible(spoken)
+        if phase is None or not spoken:
             return
-        kind = RUN_WORDS.get(phase.run_type, phase.run_type)
-        _set(self.name, f"Run {phase.run} ({kind}), block {phase.block}: {phase.name}")
+        _set(self.name, phase_words(phase))
         _set(self.left, time_left_words(phase, lsl_s))
         self._bar.setValue(round(PARTS * _share(phase, lsl_s)))
+
+
+def phase_words(phase: Phase) -> str:
+    """Return which run and block it is, and whether feedback is shown in it."""
+    run = f"Run {phase.run} ({run_type_words(phase)})"
+    block = f", block {phase.block}: {phase.name}" if phase.block else ""
+    shows = "" if phase.run_type == "train" else ": no feedback is shown"
+    return run + block + shows
 
 
 def time_left_words(phase: Phase, lsl_now_s: float | None) -> str:

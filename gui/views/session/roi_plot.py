@@ -31,7 +31,7 @@ from rtbold.gui.state.roi_traces import (
     stretches,
     target_trace,
 )
-from rtbold.gui.state.session_words import span_words, wall_words
+from rtbold.gui.state.words import span_words, wall_words
 from rtbold.gui.views.session.roi_choice import RoiChoice, RoiHead, legend
 from rtbold.messages import FloatArray
 

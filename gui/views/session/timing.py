@@ -19,7 +19,8 @@ from rtbold.gui.state.dashboard import DashboardState
 from rtbold.gui.state.event_log import MOST_LINES, LogEntry
 from rtbold.gui.state.latency import BudgetRow, trigger_row
 from rtbold.gui.state.preferences import Colours
-from rtbold.gui.state.session_words import loss_words, wall_words
+from rtbold.gui.state.session_words import loss_words
+from rtbold.gui.state.words import wall_words
 from rtbold.gui.views.drawing import Drawn, draw_ground, draw_line, scaled
 from rtbold.publish import LogLevel
 

@@ -197,6 +197,10 @@ class SetupPage(QWidget):
             run, self.notes.notes(), self._controller.checks.overrides
         )
 
+    def arguments_again(self, choice: SetupChoice, run: Run) -> tuple[str, ...]:
+        """Return the words that start a run with the settings of one before."""
+        return self._controller.start_arguments(choice, run)
+
     def session_started(self, run: Run) -> None:
         """Show that this run is under way."""
         self._say_failure("")

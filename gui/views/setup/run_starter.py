@@ -32,6 +32,7 @@ class RunStarter(QObject):
         self._rehearsal = rehearsal
         self._now_s = now_s
         self._run: Run | None = None  # the one that was started and has not ended
+        self._choice: SetupChoice | None = None  # what it was started with
         self._notes: tuple[str, ...] = ()
         setup.startRequested.connect(self.start)
         setup.rehearseRequested.connect(self.rehearse)
@@ -43,7 +44,7 @@ class RunStarter(QObject):
     def start(self, arguments: tuple[str, ...], run: Run) -> None:
         """Start a run, and watch it."""
         if self._window.start_session(arguments):
-            self._run = run
+            self._run, self._choice = run, self._setup.choice
             self._notes = self._setup.notes_for_session(run)
             self._setup.session_started(run)
             self.name_next()
@@ -84,8 +85,34 @@ class RunStarter(QObject):
             return
         self._setup.session_ended(aborted=notice.level == "invalid", words=notice.text)
         self.name_next()
+        if notice.level == "invalid" and self._choice is not None:
+            self._offer_again(notice, run, self._choice)
         if notice.kind == "died" and self._window.stack.currentIndex() == SESSION:
             self._window.go_to(SETUP)
+
+    def _offer_again(
+        self, notice: SessionNotice, run: Run, choice: SetupChoice
+    ) -> None:
+        """Say what happened with a button that starts the same once more."""
+        _, again = self._setup.runs.plan.repeated(run.number)
+        if again is None:
+            return
+        words = f"Start again as run {again.number:02d}, same settings"
+        self._window.notices.show_notice(
+            notice.kind,
+            notice.text,
+            level=notice.level,
+            action=(words, lambda: self._start_again(run, choice)),
+        )
+
+    def _start_again(self, run: Run, choice: SetupChoice) -> None:
+        """Start a run that has died once more, under the next number."""
+        plan, again = self._setup.runs.plan.repeated(run.number)
+        if again is None:
+            return
+        self._setup.runs.show_plan(plan)
+        self.start(self._setup.arguments_again(choice, again), again)
+        self._choice = choice  # whatever has been chosen meanwhile
 
     def _log(self, text: str) -> None:
         self._window.state.log.add(text, self._now_s(), level="warning")

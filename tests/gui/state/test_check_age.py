@@ -3,7 +3,7 @@ from dataclasses import replace
 import pytest
 
 from rtbold.gui.state.checks import OLD_S, Checks, age_of, ago_words
-from rtbold.gui.state.session_words import wall_words
+from rtbold.gui.state.words import wall_words
 from rtbold.messages import Check
 
 NOW_S = 1.8e9

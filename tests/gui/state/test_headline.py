@@ -1,9 +1,10 @@
 import pytest
-from feed_messages import LAG_S, TR_S, Played, received
+from feed_messages import CHANNELS, LAG_S, TR_S, Played, message, received
 from msgspec import structs
 
 from rtbold.gui.state.dashboard import DashboardState
-from rtbold.gui.state.received import Link
+from rtbold.gui.state.received import Link, parse
+from rtbold.publish.wire import ChannelPart
 
 
 @pytest.fixture
@@ -254,3 +255,126 @@ def test_what_cannot_be_read_is_not_called_nothing(state):
     found = state.headline(5.0)
     assert (found.level, found.word) == ("none", "NOT READABLE")
     assert "msgpack" in found.do
+
+
+@pytest.mark.parametrize("run_type", ["transfer", "rest", "calib", "sham"])
+def test_only_a_training_run_shows_feedback(state, played, run_type):
+    played.tick(value=0.3)
+    assert state.shown(played.now_s).value == 0.3
+    played.send("phase", run_type="train", seq=1)
+    said = parse_phase(run_type, played)
+    state.take(said, played.now_s)
+    assert state.shown(played.now_s).kind == "neutral"
+    assert state.value_now(played.now_s).value == 0.3  # the operator sees it
+
+
+def test_a_run_of_unknown_kind_shows_no_feedback(state):
+    session = Played(state)
+    session.run_type = ""
+    session.hello()
+    session.tick()
+    assert state.shown(session.now_s).kind == "neutral"
+    assert state.value_now(session.now_s).kind == "value"
+
+
+def parse_phase(run_type, played):
+    told = message("phase", t_lsl=played.lsl_s)
+    told.body["run_type"] = run_type
+    return parse(told)
+
+
+# EEG that is dead, and a pause that nobody ordered
+
+
+def test_a_dead_stream_is_headlined_before_lost_triggers(state, played):
+    played.tick("paused", ("triggers_lost",))
+    played.send("hb", state="stalled", stream_age_ms=7400.0)
+    found = state.headline(played.now_s)
+    assert (found.word, found.level) == ("NO EEG", "invalid")
+
+
+def test_no_eeg_is_told_while_the_scanner_is_waited_for(state, played):
+    played.tick("paused", ("waiting_for_scanner",))
+    played.send("hb", state="stalled", stream_age_ms=7400.0)
+    assert state.headline(played.now_s).word == "NO EEG"
+
+
+def channels(*states):
+    return tuple(
+        ChannelPart(label=name, state=state)
+        for name, state in zip(CHANNELS, states, strict=True)
+    )
+
+
+@pytest.mark.parametrize(
+    ("states", "word", "why"),
+    [
+        (("flat",) * 4, "EEG FLAT", "all 4 channels are flat"),
+        (("railed",) * 4, "EEG DEAD", "none of the 4 channels is good: 4 at its limit"),
+        (
+            ("flat", "flat", "flat", "line_noise"),
+            "EEG DEAD",
+            "none of the 4 channels is good: 3 flat, 1 mains hum",
+        ),
+        (
+            ("missing",) * 4,
+            "EEG DEAD",
+            "none of the 4 channels is good: 4 not in the stream",
+        ),
+    ],
+)
+@pytest.mark.parametrize(
+    ("status", "reasons"),
+    [
+        ("paused", ("triggers_lost",)),
+        ("invalid", ("channel_flat",)),
+        ("warmup", ("warmup",)),
+        ("paused", ("waiting_for_scanner",)),
+        ("degraded", ("interpolated",)),
+    ],
+)
+def test_dead_channels_are_the_headline(
+    state, played, *, states, word, why, status, reasons
+):
+    played.tick(status, reasons)
+    played.send("quality", channels=channels(*states))
+    found = state.headline(played.now_s)
+    assert (found.level, found.word) == ("invalid", word)
+    assert found.why.startswith(why)
+    assert found.do
+
+
+def test_one_good_channel_is_no_dead_eeg(state, played):
+    played.tick("paused", ("triggers_lost",))
+    played.send("quality", channels=channels("flat", "flat", "flat", "good"))
+    assert state.headline(played.now_s).word == "TRIGGERS LOST"
+
+
+def test_channels_of_a_stream_that_never_came_are_not_dead(state, played):
+    played.tick("warmup", ("no_data",))
+    parts = channels(*["missing"] * 4)
+    played.send("quality", channels=parts, stream_state="searching")
+    played.send("hb", state="stalled", stream_age_ms=None)
+    assert state.headline(played.now_s).word == "NO EEG YET"
+
+
+@pytest.mark.parametrize(
+    ("reasons", "word", "level"),
+    [
+        (("triggers_lost",), "TRIGGERS LOST", "invalid"),
+        (("tr_changed",), "OTHER TR", "invalid"),
+        (("no_data", "triggers_lost"), "TRIGGERS LOST", "invalid"),
+        ((), "PAUSED", "invalid"),
+        (("of_a_later_version",), "PAUSED", "invalid"),
+        (("operator_pause",), "PAUSED", "paused"),
+        (("waiting_for_scanner",), "WAITING", "paused"),
+        (("triggers_lost", "operator_pause"), "PAUSED", "paused"),
+    ],
+)
+def test_a_pause_that_nobody_ordered_looks_like_a_fault(
+    state, played, *, reasons, word, level
+):
+    played.tick("paused")
+    state.fb = structs.replace(state.fb, reasons=reasons)
+    found = state.headline(played.now_s)
+    assert (found.word, found.level) == (word, level)

@@ -3,6 +3,7 @@ from hypothesis import given, strategies as st
 
 from rtbold.gui.state.setup import (
     MOST_RUNS,
+    PlannedRun,
     Run,
     RunPlan,
     duration_of,
@@ -101,3 +102,18 @@ def test_a_wrong_duration_says_what_is_expected(text):
 def test_durations_for_people():
     assert duration_words(510) == "8:30 min"
     assert duration_words(None) == ""
+
+
+def test_a_run_that_failed_is_repeated_before_those_that_are_planned():
+    plan = RunPlan((PlannedRun(Run(1, "baseline")), PlannedRun(Run(2, "transfer"))))
+    plan = plan.marked(1, "aborted")
+    longer, again = plan.repeated(1)
+    assert again == Run(2, "baseline")
+    assert kinds(longer) == [(1, "baseline"), (2, "baseline"), (3, "transfer")]
+    assert longer.rows[0].state == "aborted"
+    assert plan.repeated(7) == (plan, None)
+
+
+def test_a_full_plan_repeats_nothing():
+    plan = RunPlan(tuple(PlannedRun(Run(k + 1)) for k in range(MOST_RUNS)))
+    assert plan.repeated(1) == (plan, None)

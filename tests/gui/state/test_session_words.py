@@ -4,7 +4,8 @@ import pytest
 from feed_messages import TR_S, Played
 
 from rtbold.gui.state.dashboard import DashboardState
-from rtbold.gui.state.session_words import span_words, stale_words, tr_facts, wall_words
+from rtbold.gui.state.session_words import stale_words, tr_facts
+from rtbold.gui.state.words import span_words, wall_words
 
 
 @pytest.fixture

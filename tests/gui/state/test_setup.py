@@ -61,6 +61,8 @@ def test_a_run_gets_all_that_was_chosen():
         "--trigger-stream": ["Markers"],
         "--trigger-host": ["stim-pc"],
         "--trigger": ["R128"],
+        "--kind": ["training"],
+        "--run-number": ["2"],
         "--dummy-volumes": ["4"],
         "--cleaning": ["online:RecView"],
         "--interpolate": [],

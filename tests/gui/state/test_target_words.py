@@ -72,3 +72,15 @@ def test_no_z_and_no_interval_are_said(session):
     assert found.z == "\u2013"
     assert found.interval.startswith("no interval")
     assert found.mark == "clipped to its range"
+
+
+@pytest.mark.parametrize(
+    ("run_type", "said"),
+    [("transfer", "transfer run"), ("rest", "baseline run"), ("sham", "sham run")],
+)
+def test_the_operator_sees_the_value_and_that_nobody_else_does(session, run_type, said):
+    session.tick(value=0.42)
+    session.state.phase = structs.replace(session.state.phase, run_type=run_type)
+    found = words(session)
+    assert (found.kind, found.value) == ("hold", "+0.42")
+    assert found.mark == f"NOT SHOWN: {said}"

@@ -198,7 +198,11 @@ def test_the_participants_window_opens_is_fed_and_closes_with_the_operators(qtbo
     rig.controller.join(Address())
     rig.hear(link(rig.now_s), received("hello"), received("pred.fb", z=1.5))
     rig.hear(link(rig.now_s))
+    assert rig.window.participant.window.view.level is None  # which run is it?
+    rig.hear(received("phase", run_type="train"), link(rig.now_s))
     assert rig.window.participant.window.view.level == pytest.approx(0.75)
+    rig.hear(received("phase", run_type="transfer"), link(rig.now_s))
+    assert rig.window.participant.window.view.level is None
     rig.window.participant.dialog.form.setCurrentText("circle")
     assert rig.remembered.preferences().participant == "circle"
     rig.window.close()

@@ -1,7 +1,15 @@
-from PyQt6.QtWidgets import QPushButton
+import json
+from types import SimpleNamespace
 
+import pytest
+from PyQt6.QtWidgets import QPushButton
+from scripted_jobs import ScriptedJobs
+
+from rtbold.gui.controllers.dashboard import SessionNotice
+from rtbold.gui.controllers.left_over import LeftOverRecordings
+from rtbold.gui.state.dashboard import DashboardState
 from rtbold.gui.state.preferences import DARK, LIGHT
-from rtbold.gui.views.notices import MOST_NOTICES, NoticeBar
+from rtbold.gui.views.notices import MOST_NOTICES, LeftOverView, NoticeBar
 
 
 def bar_of(qtbot):
@@ -54,3 +62,43 @@ def test_words_from_elsewhere_are_no_markup(qtbot):
     bar = bar_of(qtbot)
     bar.show_notice("died", "<img src=x> <b>bold</b>")
     assert "<b>bold</b>" in bar.texts()["died"]
+
+
+# Recordings that a dead session has left running
+
+
+@pytest.fixture
+def left_over(qtbot):
+    bar, jobs = NoticeBar(DARK), ScriptedJobs()
+    qtbot.addWidget(bar)
+    controller = LeftOverRecordings(jobs, DashboardState)
+    return SimpleNamespace(
+        bar=bar, jobs=jobs, it=controller, view=LeftOverView(bar, controller)
+    )
+
+
+def finds(rig, *files):
+    rows = [{"pid": 7, "file": file, "closed": False} for file in files]
+    rig.jobs.last.say(json.dumps(rows)).end()
+    rig.it.tick(1.0)
+
+
+def test_a_recording_that_goes_on_has_a_button_that_closes_it(left_over):
+    left_over.view.take(SessionNotice("died", "it died", "invalid"))
+    finds(left_over, "/data/x_eeg.xdf")
+    notice = left_over.bar._notices["left_over"]
+    assert "x_eeg.xdf" in notice.label.text()
+    assert notice.action.text() == "Close the recording"
+    notice.action.click()
+    assert left_over.jobs.last.arguments == ("recorders", "--end", "--json")
+
+
+def test_it_looks_again_once_another_session_is_heard(left_over):
+    left_over.view.take(SessionNotice("greeting", "a session is heard"))
+    assert left_over.jobs.started == []  # nothing was left
+    left_over.view.take(SessionNotice("died", "it died", "invalid"))
+    finds(left_over, "/data/x_eeg.xdf")
+    left_over.view.take(SessionNotice("greeting", "a session is heard"))
+    finds(left_over)
+    assert "is closed" in left_over.bar.texts()["left_over"]
+    assert left_over.bar._notices["left_over"].action.isHidden()

@@ -15,6 +15,7 @@ from rtbold.publish.compose import (
     pred_fb,
     pred_roi,
     roi_hash,
+    run_phase,
 )
 from rtbold.publish.feedback import FeedbackSettings
 from rtbold.publish.wire import Ports, encode
@@ -132,3 +133,16 @@ def test_whatever_comes_the_wire_is_valid_and_invalid_means_null(values, status)
     assert (roi.values is None) == (roi.status not in ("ok", "degraded"))
     if fb.value is not None:
         assert fb.value == pytest.approx(values[0])
+
+
+@pytest.mark.parametrize(
+    ("kind", "run_type"),
+    [("training", "train"), ("transfer", "transfer"), ("baseline", "rest"),
+     ("localiser", "calib")],
+)  # fmt: skip
+def test_the_kind_of_a_run_goes_out_as_its_phase(kind, run_type):
+    begun = run_phase(kind, 2, begun_s=100.0, planned_s=60.0)
+    assert (begun.run, begun.run_type, begun.block) == (2, run_type, 0)
+    assert (begun.name, begun.t_on, begun.t_off_planned) == (kind, 100.0, 160.0)
+    ended = run_phase(kind, 2, begun_s=100.0, ended_s=130.0)
+    assert (ended.run_type, ended.name, ended.t_off_planned) == (run_type, "end", 130)

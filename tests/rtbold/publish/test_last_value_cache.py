@@ -29,9 +29,9 @@ def topics(messages):
 @pytest.mark.parametrize(
     ("prefix", "expected"),
     [
-        ("", ["hello", "pred.fb", "phase"]),
+        ("", ["hello", "phase", "pred.fb"]),
         ("pred.", ["pred.fb"]),
-        ("p", ["pred.fb", "phase"]),
+        ("p", ["phase", "pred.fb"]),
         ("hello", ["hello"]),
         ("hello.", []),
         ("pred.roi", []),

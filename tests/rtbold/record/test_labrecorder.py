@@ -157,9 +157,14 @@ def test_no_recorder_left_is_a_failure(watched):
 
 
 def test_a_file_that_does_not_grow_is_a_failure(watched):
-    _made, (process,), tick = watched
+    made, (process,), tick = watched
     assert tick(1.0).status == "recording"
     state = tick(20.0)
+    assert state.status == "failed"
+    assert "no EEG comes" in state.message
+    assert "disk" not in state.message  # which may have nothing to do with it
+    made.samples_came("u1", made._clock.now_s() + 1.0)
+    state = tick(1.0)
     assert state.status == "failed"
     assert "disk full" in state.message
     grow(process)

@@ -160,7 +160,7 @@ def test_a_recorder_goes_on_while_its_file_grows(watched, xdf):
 
     def happens(t_s):
         if t_s < 600:
-            xdf.write_bytes(xdf.read_bytes() + b"x")
+            xdf.write_bytes(xdf.read_bytes() + 2000 * b"x")
         assert t_s < 600 + watcher.GONE_S or ended == [note]
         runs[0] = t_s < 2000
 
@@ -168,6 +168,19 @@ def test_a_recorder_goes_on_while_its_file_grows(watched, xdf):
     watcher.watch(note, clock, runs=lambda _: runs[0])
     assert ended == [note]
     assert 600 + watcher.GONE_S - 20 <= clock.now_s() - 100 <= 600 + watcher.GONE_S + 20
+
+
+def test_a_trigger_box_alone_keeps_no_recorder_alive(watched, xdf):
+    """Its clock offsets and markers are a few bytes; the amplifier is off."""
+    note, ended = watched
+
+    def happens(t_s):
+        xdf.write_bytes(xdf.read_bytes() + 300 * b"x")  # in 5 s
+        assert t_s < 2 * watcher.GONE_S or ended
+
+    clock = Cranked(happens)
+    watcher.watch(note, clock, runs=lambda _: True)
+    assert ended == [note]
 
 
 def test_a_watcher_ends_when_the_next_session_has_ended_the_recorder(watched):

@@ -12,7 +12,7 @@ from rtbold.errors import StreamMismatch
 from rtbold.messages import Marker, StreamChanged, TimePassed
 from rtbold.publish.control import CommandQueue
 from rtbold.publish.feedback import FeedbackSettings
-from rtbold.publish.wire import Log, PredRoi, Trigger
+from rtbold.publish.wire import Log, Phase, PredRoi, Trigger
 from rtbold.session.discretion import Discretion
 from rtbold.session.session import Session, SessionParts, TimedModel
 
@@ -24,6 +24,12 @@ class Feed:
         self.sent = []
         self.publish = self.sent.append
 
+    def set_state(self, state, t_stream_s, *, n_refused=0):
+        pass
+
+    def wants(self, topic):
+        return False
+
     def of(self, kind):
         return [message for message in self.sent if isinstance(message, kind)]
 
@@ -31,7 +37,7 @@ class Feed:
 class Rig:
     """A session that is pushed one event after the other."""
 
-    def __init__(self):
+    def __init__(self, **of_run):
         self.feed, card = Feed(), rig.card()
         clock = HandCrankedClock(rig.T0_S)
         parts = SessionParts(
@@ -49,6 +55,7 @@ class Rig:
             hello=lambda ms: None,
             trigger_label="R128",
             truth=None,
+            **of_run,
         )
         self.session = Session(parts, CommandQueue(), clock, discretion=Discretion())
         self.clock = clock
@@ -109,3 +116,21 @@ def test_a_stray_trigger_is_told_and_has_no_number():
     told = [(m.kind, m.volume_index) for m in it.feed.of(Trigger)]
     assert told == [("volume", 0), ("volume", 1), ("volume", 2), ("double", None),
                     ("volume", 3), ("volume", 4), ("volume", 5)]  # fmt: skip
+
+
+def test_the_kind_of_the_run_is_told_first_again_and_at_its_end():
+    it = Rig(kind="transfer", run_number=3)
+    it.feed.sent.clear()
+    it.session._watch = SimpleNamespace(look=lambda: None, take=lambda _: None)
+
+    def events(timeout_s, *, gather):
+        it.clock.advance(timeout_s)
+        return ()
+
+    it.session._parts.acquisition.events = events
+    it.session.run(12.0)
+    told = it.feed.of(Phase)
+    assert next(m for m in it.feed.sent if not isinstance(m, Log)) is told[0]
+    assert {(m.run, m.run_type, m.t_on) for m in told} == {(3, "transfer", rig.T0_S)}
+    assert [m.name for m in told] == ["transfer"] * 3 + ["end"]
+    assert told[0].t_off_planned == rig.T0_S + 12

@@ -1,14 +1,18 @@
 import json
 from dataclasses import replace
+from types import SimpleNamespace
 
+import msgspec
 import numpy as np
 import pipeline_rig as rig
 import pytest
 
-from rtbold.messages import Marker, StreamChanged
+from rtbold.messages import Discontinuity, EegChunk, Marker, StreamChanged
 from rtbold.preflight.stream_checks import channel_lines
 from rtbold.publish.wire import encode, unpack_samples
-from rtbold.session.views import StreamFacts, Views
+from rtbold.record.folder import SessionPaths
+from rtbold.record.parts import RecorderState
+from rtbold.session.views import Outages, StreamFacts, Views, recording_part
 
 RATE_HZ = 250.0
 FACTS = StreamFacts(
@@ -120,3 +124,52 @@ def test_quality_tells_when_the_eeg_arrives(pipe):
     told = views.quality(FACTS)
     assert told.stream_lag_ms == pytest.approx(40.0, abs=0.1)
     assert told.stream_lag_usual_ms == pytest.approx(40.0, abs=0.1)
+
+
+def chunk_at(t_s, n=10):
+    stamps_s = t_s - np.arange(n)[::-1] / RATE_HZ
+    return EegChunk(np.zeros((1, n), np.float32), stamps_s, t_s, 0)
+
+
+def test_what_is_lost_between_two_connections_is_a_gap():
+    outages = Outages()
+    for event in (StreamChanged(rig.stream(RATE_HZ)), chunk_at(100.0)):
+        outages.take(event)
+    assert outages.counted(100.5) == (0, 0.0)
+    outages.take(Discontinuity("lost"))
+    assert outages.counted(107.0) == (1, 7.0)  # it lasts
+    outages.take(StreamChanged(rig.stream(RATE_HZ)))
+    outages.take(Discontinuity("resumed"))
+    outages.take(chunk_at(112.0))
+    assert outages.counted(115.0) == (1, 12.0)
+    outages.take(chunk_at(112.1))
+    outages.take(Discontinuity("lost"))
+    outages.take(chunk_at(113.1))
+    n, lost_s = outages.counted(115.0)
+    assert (n, lost_s) == (2, pytest.approx(13.0))
+
+
+def test_quality_counts_outages_among_the_gaps(pipe):
+    views = Views(pipe, rig.card())
+    assert "lost_s" not in json.loads(encode(views.quality(FACTS)))
+    told = views.quality(replace(FACTS, outages=(2, 13.0)))
+    assert (told.n_gaps, told.n_missing_samples, told.lost_s) == (2, 3250, 13.0)
+    pipe.intake.counters.n_missing = 50
+    pipe.intake.counters.n_gaps = 1
+    told = views.quality(replace(FACTS, outages=(2, 13.0)))
+    assert (told.n_gaps, told.n_missing_samples, told.lost_s) == (3, 3300, 13.2)
+
+
+def test_quality_tells_of_the_recording_and_names_no_folder(pipe, tmp_path):
+    views = Views(pipe, rig.card())
+    assert recording_part(None) is None
+    assert json.loads(encode(views.quality(FACTS)))["recording"] is None
+    state = RecorderState("recording", 1, 12_300_000, None)
+    paths = SessionPaths(tmp_path, "sub-S01_ses-01_task-nf_run-02")
+    run = SimpleNamespace(state=state, paths=paths, begun_s=99.5)
+    told = views.quality(replace(FACTS, recording=recording_part(run)))
+    assert msgspec.to_builtins(told.recording) == {
+        "state": "recording", "n_bytes": 12_300_000, "t_begun": 99.5,
+        "file": "sub-S01_ses-01_task-nf_run-02_eeg.xdf",
+    }  # fmt: skip
+    assert str(tmp_path).encode() not in encode(told)

@@ -200,7 +200,8 @@ def test_channels_are_bad_where_the_status_says_so():
 
 def test_phases_alternate():
     phases = Rig().play(take(60)).of("phase")
-    assert [m.run_type for m in phases] == ["rest", "train", "rest", "train", "rest"]
+    assert [m.name for m in phases] == ["rest", "regulate"] * 2 + ["rest"]
+    assert {m.run_type for m in phases} == {"train"}  # of the run, not of the block
     assert [m.t_on - 100 for m in phases] == pytest.approx([0, 20, 60, 80, 120])
     for before, after in itertools.pairwise(phases):
         assert before.t_off_planned == pytest.approx(after.t_on)

@@ -50,6 +50,7 @@ def test_everything_fits_a_small_screen_without_scrolling(page, scene, qapp):
     assert page.width() == PAGE[0]
     assert page.minimumSizeHint().width() <= PAGE[0]
     assert page.minimumSizeHint().height() <= PAGE[1]
+    assert page.recording.isVisible()
     parts = (
         page.status, page.target, page.clock, page.commands, page.plot, page.tabs,
         page.timing, page.gauges, page.log,

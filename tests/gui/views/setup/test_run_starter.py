@@ -1,11 +1,13 @@
+from types import SimpleNamespace
+
 import pytest
-from dashboard_window import WindowRig
+from dashboard_window import ScriptedChild, WindowRig
 from feed_messages import link, received
 from PyQt6.QtCore import QObject, pyqtSignal
 from PyQt6.QtWidgets import QPushButton
 
 from rtbold.gui.state.address import Address
-from rtbold.gui.state.setup import Run
+from rtbold.gui.state.setup import PlannedRun, Run, RunPlan
 from rtbold.gui.views.main_window import REHEARSE, SESSION, SETUP
 from rtbold.gui.views.setup.run_starter import RunStarter
 
@@ -22,6 +24,9 @@ class Setup(QObject):
     def __init__(self):
         super().__init__()
         self.run, self.told, self.refreshed = Run(3, "transfer"), [], 0
+        rows = (PlannedRun(Run(1), "done"), PlannedRun(RUN, "aborted"))
+        plan = RunPlan((*rows, PlannedRun(Run(3, "transfer"))))
+        self.runs = SimpleNamespace(plan=plan, show_plan=self.show_plan)
         self.start = QPushButton()
         self.start.clicked.connect(lambda: self.startRequested.emit(("run",), self.run))
 
@@ -30,6 +35,15 @@ class Setup(QObject):
 
     def session_started(self, run):
         self.told.append(("started", run.number))
+        self.show_plan(self.runs.plan.marked(run.number, "running"))
+
+    choice = "as chosen"
+
+    def show_plan(self, plan):
+        self.runs.plan = plan
+
+    def arguments_again(self, choice, run):
+        return ("run", choice, f"run {run.number}")
 
     def session_ended(self, *, aborted=False, words=""):
         self.told.append(("aborted" if aborted else "done", words))
@@ -143,3 +157,34 @@ def test_the_participants_window_opens_from_the_session_page(rig):
     assert rig.window.participant.window is not None
     rig.session.participant_requested.emit()
     assert rig.window.participant.window is None
+
+
+def again_button(rig):
+    notice = rig.window.notices._notices.get("died")
+    return notice and notice.action
+
+
+def test_after_a_crash_one_click_starts_the_same_again_under_the_next_number(rig):
+    rig.setup.startRequested.emit(("run",), RUN)
+    rig.child.code = -9
+    rig.hear()
+    assert again_button(rig).text() == "Start again as run 03, same settings"
+    assert not again_button(rig).isHidden()
+    rig.child = ScriptedChild()
+    rig.setup.choice = "changed meanwhile"
+    again_button(rig).click()
+    assert rig.started[-1] == ("run", "as chosen", "run 3")
+    assert rig.setup.told[-1] == ("started", 3)
+    kinds = [(row.run.number, row.run.kind) for row in rig.setup.runs.plan]
+    assert kinds == [(1, "training"), (2, "training"), (3, "training"), (4, "transfer")]
+    assert rig.window.stack.currentIndex() == SESSION
+    assert again_button(rig) is None  # it is done
+    rig.child.code = -9
+    rig.hear()
+    assert again_button(rig).text() == "Start again as run 04, same settings"
+
+
+def test_a_run_that_ended_in_order_is_not_offered_again(rig):
+    rig.setup.startRequested.emit(("run",), RUN)
+    rig.hear(link(rig.now_s), received("hello"), received("bye"))
+    assert again_button(rig) is None
