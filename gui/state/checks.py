@@ -363,6 +363,7 @@ def hindrance(
     *,
     wanted: object,
     missing: Sequence[str] = (),
+    wrong: Sequence[str] = (),
     running: Run | None = None,
     heard: bool = False,
     rehearsing: bool = False,
@@ -374,6 +375,7 @@ def hindrance(
     run : the one that is marked; None: it was started before, or none is.
     wanted : settings of now; `checks` must have been made for them.
     missing : what was not chosen yet.
+    wrong : what was chosen and cannot be, a sentence each.
     running : the run of this plan that is under way.
     heard : a session lives on the feed that this window shows, whoever started it.
     rehearsing : a rehearsal has the streams and the ports.
@@ -384,6 +386,8 @@ def hindrance(
         return "A rehearsal is running. Wait for its end, or stop it there."
     if heard:
         return "A session runs already on the feed that this window shows."
+    if wrong:
+        return " ".join(wrong)
     if missing:
         return f"Still missing: {', '.join(missing)}."
     if run is None:

@@ -8,6 +8,7 @@ from PyQt6.QtGui import QDoubleValidator, QWheelEvent
 from PyQt6.QtWidgets import (
     QCheckBox,
     QComboBox,
+    QCompleter,
     QFrame,
     QGroupBox,
     QLabel,
@@ -202,6 +203,15 @@ class ListField(QComboBox):
         if view is None or not view.isVisible():  # not under somebody's mouse
             self._fill()
 
+    def set_wrong(self, wrong: bool) -> None:
+        """Draw it as something that cannot be, or as usual."""
+        if self.property("wrong") == wrong:
+            return
+        self.setProperty("wrong", wrong)
+        if (style := self.style()) is not None:  # the sheet asks for the property
+            style.unpolish(self)
+            style.polish(self)
+
     def wheelEvent(self, event: QWheelEvent | None) -> None:  # noqa: N802 - Qt's name
         """Leave the wheel to the page: nobody chooses by scrolling past."""
         if event is not None:
@@ -228,6 +238,34 @@ class ListField(QComboBox):
         self._chosen = str(self.itemData(index) or "")
         self._fill()
         self.edited.emit()
+
+
+class SearchField(ListField):
+    """A list that is searched by typing a part of an entry."""
+
+    def __init__(self, name: str, tip: str, *, nothing: str | None = None) -> None:
+        super().__init__(name, tip, nothing=nothing)
+        self.setEditable(True)
+        self.setInsertPolicy(QComboBox.InsertPolicy.NoInsert)
+        finder = QCompleter(self.model(), self)
+        finder.setFilterMode(Qt.MatchFlag.MatchContains)
+        finder.setCaseSensitivity(Qt.CaseSensitivity.CaseInsensitive)
+        finder.setCompletionMode(QCompleter.CompletionMode.PopupCompletion)
+        self.setCompleter(finder)
+        line = self.lineEdit()
+        assert line is not None  # it is editable
+        line.editingFinished.connect(self._settle)
+
+    def _settle(self) -> None:
+        """Choose what was typed if that is one entry; else show the choice again."""
+        words = " ".join(self.currentText().casefold().split())
+        texts = [self.itemText(index).casefold() for index in range(self.count())]
+        found = [k for k, text in enumerate(texts) if words and words in text]
+        same = [k for k, text in enumerate(texts) if text == words]
+        only = (same or found) if len(same or found) == 1 else []
+        if only and self.itemData(only[0]) != self._chosen:
+            self._choose(only[0])
+        self.setEditText(self.itemText(self.findData(self._chosen)))
 
 
 # Frames around parts of a page.

@@ -253,9 +253,8 @@ class SetupPage(QWidget):
         self.why_not.setStyleSheet(f"color: {colours.muted}")
 
     def _check(self) -> None:
-        missing = self._missing()
-        if missing:
-            self._say_failure(f"Nothing to check yet. Missing: {', '.join(missing)}.")
+        if why := self._incomplete():
+            self._say_failure(f"Nothing to check yet. {why}")
             return
         self._say_failure("")
         self._controller.check(self.choice, self.run or Run(1))
@@ -282,22 +281,25 @@ class SetupPage(QWidget):
         if self._heard:  # a rehearsal would take the time of the session
             self._say_failure("A session is running. Rehearse after it.")
             return
-        missing = self._missing()
-        if missing:
-            self._say_failure(f"Nothing to rehearse. Missing: {', '.join(missing)}.")
+        if why := self._incomplete():
+            self._say_failure(f"Nothing to rehearse. {why}")
             return
         self._say_failure("")
         self.rehearseRequested.emit(self.choice, self.run or Run(1))
 
-    def _missing(self) -> tuple[str, ...]:
-        return (*lacking(self.choice), *self.form.problems)
+    def _incomplete(self) -> str:
+        """Return what is wrong with the choice, or missing; empty: it is whole."""
+        missing = lacking(self.choice)
+        said = f"Missing: {', '.join(missing)}." if missing else ""
+        return " ".join((*self.form.problems, said)).strip()
 
     def _hindrance(self) -> str:
         return hindrance(
             self.run,
             self._controller.checks,
             wanted=wanted(self.choice),
-            missing=self._missing(),
+            missing=lacking(self.choice),
+            wrong=self.form.problems,
             running=self.runs.plan.running,
             heard=self._heard,
             rehearsing=self._controller.rehearsal.running,
@@ -372,5 +374,6 @@ class SetupPage(QWidget):
             shortcut.activated.connect(action)
 
     def _look_again(self) -> None:
+        self.form.table.look_again()
         self._controller.find_streams()
         self._controller.find_bundles(self.choice.root)

@@ -325,3 +325,24 @@ def test_nothing_is_rehearsed_beside_a_session(rig, qtbot):
     rig.page._rehearse()
     assert asked == []
     assert "after it" in rig.page.failure.text()
+
+
+def test_a_trigger_stream_that_is_none_closes_check_and_start(rig):
+    rig.check(GREEN, ready=True)
+    assert rig.page.start.isEnabled()
+    bold = {"name": "m", "type": "BOLD", "n_channels": 65, "rate_hz": 0.0}
+    rig.jobs.named("streams").say(json.dumps([STREAMS[0], bold])).end()
+    rig.step()
+    rig.step()
+    assert not rig.page.start.isEnabled()
+    assert rig.page.why_not.text().startswith("✕ m is measured BOLD, not markers.")
+    n = len(rig.jobs.started)
+    rig.page.checks.check.click()
+    assert len(rig.jobs.started) == n
+    assert "m is measured BOLD" in rig.page.failure.text()
+
+
+def test_a_source_of_bold_without_a_place_is_missing(rig):
+    rig.page.form.set_choice(replace(CHOICE, truth="lsl:"))
+    rig.step()
+    assert "the stream of measured BOLD" in rig.page.why_not.text()
