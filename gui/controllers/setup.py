@@ -13,6 +13,7 @@ from platformdirs import user_data_path
 from rtbold.gui.controllers.jobs import ChildJob, ChildJobs
 from rtbold.gui.state.checks import CheckAge, Checks, age_of, overridden
 from rtbold.gui.state.found import (
+    ON_AIR,
     Bundles,
     DryRun,
     Streams,
@@ -287,7 +288,9 @@ class SetupController:
         """Begin a rehearsal of this run."""
         if self._rehearsal_job is not None:
             return
-        self.rehearsal = Rehearsal(made_for=wanted(choice), running=True)
+        self.rehearsal = Rehearsal(
+            made_for=wanted(choice), running=True, simulated=self._simulated(choice)
+        )
         words = rehearse_arguments(
             replace(choice, flags=self._flags_for(choice)),
             run,
@@ -303,9 +306,21 @@ class SetupController:
         )
 
     def stop_rehearsal(self) -> None:
-        """Ask the rehearsal to end; it says NO-GO then."""
+        """Ask the rehearsal to end; one without a verdict is stopped, and no NO-GO."""
         if self._rehearsal_job is not None:
             self._rehearsal_job.stop()
+            if self.rehearsal.verdict is None:
+                self.rehearsal = replace(self.rehearsal, stopped=True)
+
+    def _simulated(self, choice: SetupChoice) -> bool:
+        """Return whether something of this choice is not real, as far as is known."""
+        stream = self.streams.named(choice.stream, choice.host)
+        model = self.bundles.chosen(choice.subject, choice.model)
+        return (
+            choice.simulated
+            or bool(stream is not None and stream.simulated)
+            or bool(model is not None and model.simulated)
+        )
 
     def start_dry_run(self, seed: int = DRY_RUN_SEED) -> DryRun:
         """Let the twin play; returns under which names."""
@@ -354,10 +369,15 @@ class SetupController:
             return
         self._rehearsal_job = None
         problem = ""
-        if self.rehearsal.verdict is None:
+        if self.rehearsal.verdict is None and not self.rehearsal.stopped:
             words = job.problem or job.last_words
             problem = words or "The rehearsal ended without a verdict."
-        self.rehearsal = replace(self.rehearsal, running=False, problem=problem)
+        self.rehearsal = replace(
+            self.rehearsal,
+            running=False,
+            problem=problem,
+            done_unix_s=self._now_unix_s(),
+        )
 
     def _tick_twin(self) -> None:
         if self._twin is None:
@@ -368,7 +388,14 @@ class SetupController:
             )
             self._twin = None
             return
-        self.dry_run = self.dry_run.seen_in(self.streams)
+        if self.dry_run.state != "starting":
+            return
+        words = self._twin.last_words
+        if ON_AIR in words:  # not at the next search, which may be 5 s away
+            self._streams.begin()
+        said = self.dry_run.saying(words).seen_in(self.streams)
+        if said != self.dry_run:  # another object means that something changed
+            self.dry_run = said
 
     def _take_check(self, line: str) -> None:
         self.checks = self.checks.with_line(line)

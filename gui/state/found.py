@@ -1,6 +1,7 @@
 """What child processes found: streams, subjects, models; the twin's dry run. Pure."""
 
 import json
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, TypeVar
@@ -259,6 +260,8 @@ DryRunState = Literal["off", "starting", "playing", "ended"]
 TWIN_TRIGGER = "R128"
 TWIN_SECONDS = 1800
 DEMO_MODEL = "demo"
+ON_AIR = "simulated EEG on LSL"
+MADE = re.compile(r"making the session: (\d+) %")  # as ``rtbold simulate`` says it
 
 
 @dataclass(frozen=True, slots=True)
@@ -268,6 +271,14 @@ class DryRun:
     name: str = ""
     state: DryRunState = "off"
     problem: str = ""
+    percent: int | None = None  # how much of it is made; None: not said yet
+
+    def saying(self, words: str) -> "DryRun":
+        """Return it with how far it is, by what the child said last."""
+        made = MADE.findall(words)
+        if self.state != "starting" or not made:
+            return self
+        return replace(self, percent=int(made[-1]))
 
     @property
     def active(self) -> bool:
@@ -288,7 +299,8 @@ class DryRun:
     def words(self) -> str:
         """Return the banner; empty where there is nothing to say."""
         if self.state == "starting":
-            return "SIMULATED: the twin is being made, some seconds. Nothing is real."
+            made = "" if self.percent is None else f": {self.percent} % done"
+            return f"SIMULATED: the twin is being made{made}. Nothing is real."
         if self.state == "playing":
             return (
                 "SIMULATED: dry run on the twin. EEG, triggers and BOLD are made up; "

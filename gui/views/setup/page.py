@@ -11,6 +11,7 @@ from rtbold.gui.state.checks import EYES, LIGHT, SessionNotes, hindrance, notes_
 from rtbold.gui.state.dashboard import DashboardState
 from rtbold.gui.state.found import on_the_twin
 from rtbold.gui.state.preferences import Colours
+from rtbold.gui.state.rehearsal import rehearsed_words
 from rtbold.gui.state.setup import (
     Run,
     RunState,
@@ -170,6 +171,7 @@ class SetupPage(QWidget):
         self.runs, self.notes = RunList(), NotesBox()
         self.twin = DryRunBar(controller, self.form)
         self.why_not = wrapped_label(name="why_not_start")
+        self.rehearsed = wrapped_label(name="rehearsed")
         self.failure = wrapped_label(name="start_failure")
         self._make_buttons()
         self._lay_out()
@@ -250,7 +252,8 @@ class SetupPage(QWidget):
             f"background: {colours.accent}; color: {colours.on_fill}; }}"
         )
         self.failure.setStyleSheet(f"color: {colours.invalid}; font-weight: bold")
-        self.why_not.setStyleSheet(f"color: {colours.muted}")
+        for label in (self.why_not, self.rehearsed):
+            label.setStyleSheet(f"color: {colours.muted}")
 
     def _check(self) -> None:
         if why := self._incomplete():
@@ -315,6 +318,9 @@ class SetupPage(QWidget):
             self.why_not.setText(why)
             self.start.setToolTip(why or "Start this run (Ctrl+Return)")
         self.start.setEnabled(not why)
+        self.rehearsed.setText(
+            rehearsed_words(self._controller.rehearsal, wanted(self.choice))
+        )
         self.rehearse.setEnabled(not self._heard)
 
     def _say_failure(self, words: str) -> None:
@@ -345,6 +351,7 @@ class SetupPage(QWidget):
         buttons.addWidget(self.twin.button)
         buttons.addWidget(self.rehearse)
         right.addLayout(buttons)
+        right.addWidget(self.rehearsed)
         right.addWidget(self.start)
         columns = QHBoxLayout()
         columns.setSpacing(GAP)

@@ -2,6 +2,7 @@
 
 import os
 from collections import Counter
+
 from PyQt6.QtCore import Qt, pyqtSignal
 from PyQt6.QtWidgets import (
     QAbstractItemView,
@@ -19,8 +20,8 @@ from rtbold.gui.state.found import (
     ROLE_WORDS,
     Bundles,
     BundleSeen,
-    Streams,
     StreamRole,
+    Streams,
     StreamSeen,
 )
 from rtbold.gui.state.preferences import Colours

@@ -346,3 +346,18 @@ def test_a_source_of_bold_without_a_place_is_missing(rig):
     rig.page.form.set_choice(replace(CHOICE, truth="lsl:"))
     rig.step()
     assert "the stream of measured BOLD" in rig.page.why_not.text()
+
+
+def test_it_says_how_far_the_twin_is(rig):
+    rig.page.twin.button.click()
+    rig.jobs.named("simulate").last_words = "making the session: 45 %"
+    rig.step()
+    assert "45 % done" in rig.page.twin.banner.text()
+
+
+def test_it_says_what_was_rehearsed(rig):
+    assert rig.page.rehearsed.text() == "Not rehearsed yet."
+    rig.controller.rehearse(CHOICE, Run(1), duration_s=60.0)
+    rig.jobs.named("rehearse").say('{"verdict": "go", "why": []}').end()
+    rig.step()
+    assert rig.page.rehearsed.text().startswith("● rehearsed GO ")
