@@ -33,6 +33,24 @@ def flags_of(check: Check) -> tuple[str, ...]:
     return tuple(dict.fromkeys(_FLAG.findall(check.override)))
 
 
+EFFECTS: dict[str, str] = {  # of an override, as the session's messages tell it
+    "--allow-unvalidated": "says in every message that the model is not validated",
+    "--allow-domain-shift": "says in every message that cleaning or place differ",
+    "--allow-simulated-model": "keeps every value invalid: the model is simulated",
+    "--interpolate": "fills the missing channels from their neighbours: degraded",
+}
+LET_GO = "this check is let go"
+
+
+def effect_words(line: Check) -> str:
+    """Return what overriding a check comes to."""
+    flags = flags_of(line)
+    if not flags:
+        return "→ Nothing lets a session start with this: expect it to refuse, or end."
+    effects = " and ".join(EFFECTS.get(flag, LET_GO) for flag in flags)
+    return f"→ The session starts, and {effects}."
+
+
 @dataclass(frozen=True, slots=True)
 class ChannelFound:
     """One channel that the model wants, as the stream has it."""

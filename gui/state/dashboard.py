@@ -27,6 +27,7 @@ from rtbold.gui.state.received import (
 )
 from rtbold.gui.state.signals import ScopeBuffer, Vigilance, VigilanceIndex
 from rtbold.gui.state.summary import Counts, RunSummary, summarise
+from rtbold.gui.state.words import status_line_words, window_words
 from rtbold.publish import (
     Bye,
     Heartbeat,
@@ -68,6 +69,7 @@ class DashboardState:
         self.link: Link | None = None
         self.session: str | None = None
         self._told: set[str] = set()
+        self._standing: set[str] = set()  # reasons that hold all session long, as said
         self._n_flips = 0  # of the sessions before
         self._forget()
 
@@ -91,6 +93,7 @@ class DashboardState:
         self._tr_s: float | None = None
         self._early: list[PredRoi] = []
         self._told.clear()
+        self._standing.clear()
 
     # What came
 
@@ -119,7 +122,8 @@ class DashboardState:
                 self.quality = received
                 self.counts.take_quality(received)
             case Log():
-                text, t_unix_ms = received.text, received.t_unix_ms
+                text = window_words(status_line_words(received.text, self._standing))
+                t_unix_ms = received.t_unix_ms
                 self.log.add(text, now_s, level=received.level, t_unix_ms=t_unix_ms)
             case Trigger() | Heartbeat() | Phase() | Bye():
                 setattr(self, kind, received)

@@ -165,7 +165,7 @@ def _no_session(facts: SessionFacts) -> Headline | None:
             "none",
             "NOT READABLE",
             f"{link.n_bad} messages came from this address, none that can be read",
-            "Start the session without --encoding msgpack, or join another address.",
+            "Let the session publish JSON, no msgpack, or join another address.",
         )
     if not heard:
         return Headline(

@@ -14,6 +14,7 @@ from rtbold.gui.state.checks import (
 )
 from rtbold.gui.state.session_words import wall_words
 from rtbold.gui.state.setup import duration_words
+from rtbold.gui.state.words import window_words
 from rtbold.messages import Check
 from rtbold.pages import rendered
 
@@ -293,11 +294,12 @@ def why_words(rehearsal: Rehearsal) -> str:
     if rehearsal.stopped:
         return "It is being stopped …" if rehearsal.running else STOPPED_BY_HAND
     if rehearsal.problem:
-        return f"It ended without a verdict, so it is no GO: {rehearsal.problem}"
+        problem = window_words(rehearsal.problem)
+        return f"It ended without a verdict, so it is no GO: {problem}"
     if rehearsal.verdict == "go" and not rehearsal.why:
         return _go_words(rehearsal)
     if rehearsal.verdict:
-        return "\n".join(f"• {each}" for each in rehearsal.why)
+        return "\n".join(f"• {window_words(each)}" for each in rehearsal.why)
     return "" if rehearsal.running else NOTHING_YET
 
 

@@ -15,7 +15,7 @@ from rtbold.gui.controllers.dashboard import SessionNotice
 from rtbold.gui.state.address import Address
 from rtbold.gui.state.dashboard import DashboardState
 from rtbold.gui.state.preferences import Colours
-from rtbold.gui.state.words import Level
+from rtbold.gui.state.words import Level, window_words
 from rtbold.gui.views.forms import named_button, wrapped_label
 from rtbold.publish import LogLevel
 
@@ -49,6 +49,7 @@ class Notice(QWidget):
 
     def say(self, text: str) -> None:
         """Show the first lines of `text`, with the symbol of its level."""
+        text = window_words(text)
         lines = text.splitlines()
         shown = "\n".join(lines[:MOST_LINES])
         more = " … (all of it: Events, on the Session page)" * (len(lines) > MOST_LINES)

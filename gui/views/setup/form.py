@@ -111,7 +111,8 @@ def _fields() -> dict[str, tuple[str, Field]]:
     )
     delay = NumberField(
         "upstream_delay_ms",
-        "Measured delay of the cleaning software (rtbold doctor --measure-delay)",
+        "Measured delay of the cleaning software; see the how-to “Measure the cleaning "
+        "delay”",
         within=(0, 60_000),
         hint="unknown",
     )

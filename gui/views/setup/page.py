@@ -20,6 +20,7 @@ from rtbold.gui.state.setup import (
     from_choices,
     lacking,
 )
+from rtbold.gui.state.words import window_words
 from rtbold.gui.views.forms import (
     GAP,
     TextField,
@@ -324,7 +325,7 @@ class SetupPage(QWidget):
         self.rehearse.setEnabled(not self._heard)
 
     def _say_failure(self, words: str) -> None:
-        self.failure.setText(f"✕ {words}" if words else "")
+        self.failure.setText(f"✕ {window_words(words)}" if words else "")
         self.failure.setVisible(bool(words))
 
     def _make_buttons(self) -> None:

@@ -298,8 +298,9 @@ def test_the_override_dialog_takes_reason_and_word_and_no_accident(qtbot):
     qtbot.addWidget(dialog)
     dialog.show()
     text = dialog.findChild(QWidget, "override_names").text()
-    assert "--allow-unvalidated" in text
-    assert "No option" in text
+    assert "says in every message that the model is not validated" in text
+    assert "Nothing lets a session start with this" in text
+    assert "--" not in text
     assert not dialog.go.isEnabled()
     dialog.reason.setText("pilot session")
     dialog.word.setText("override")
