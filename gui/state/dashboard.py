@@ -9,6 +9,7 @@ import math
 from rtbold.client import STALLED_AFTER_TRS
 from rtbold.gui.state.event_log import EventLog
 from rtbold.gui.state.headline import (
+    STARTING,
     FeedbackFacts,
     Headline,
     SessionFacts,
@@ -70,6 +71,7 @@ class DashboardState:
         self.session: str | None = None
         self._told: set[str] = set()
         self._standing: set[str] = set()  # reasons that hold all session long, as said
+        self.starting = False  # a session was started from here and is not heard yet
         self._n_flips = 0  # of the sessions before
         self._forget()
 
@@ -255,6 +257,8 @@ class DashboardState:
 
     def headline(self, now_s: float) -> Headline:
         """Return the operator's line."""
+        if self.starting:
+            return STARTING
         link_age_s = math.inf if self.link is None else now_s - self.link.t_s
         facts = SessionFacts(
             self.link, self.hello, self.beat, self.bye, self._feedback_facts(now_s)

@@ -114,6 +114,15 @@ class Headline:
         return self.level in ("silent", "none")
 
 
+# From the click on Start until the first heartbeat: its programs load.
+STARTING = Headline(
+    "warmup",
+    "STARTING",
+    "the session is being started; nothing has come from it yet",
+    "Wait. It takes some seconds, and minutes where an engine is built.",
+)
+
+
 @dataclass(frozen=True, slots=True)
 class SessionFacts:
     """What the headline is made of; None where nothing of the kind has come."""

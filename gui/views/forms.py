@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Protocol
 
-from PyQt6.QtCore import QLocale, Qt, pyqtBoundSignal, pyqtSignal
+from PyQt6.QtCore import QEvent, QLocale, Qt, pyqtBoundSignal, pyqtSignal
 from PyQt6.QtGui import QDoubleValidator, QWheelEvent
 from PyQt6.QtWidgets import (
     QCheckBox,
@@ -313,6 +313,40 @@ def wrapped_label(text: str = "", *, name: str = "") -> QLabel:
     label.setTextFormat(Qt.TextFormat.PlainText)
     label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
     return label
+
+
+class HeldLabel(QLabel):
+    """Words that come and go, in a place that is always there: nothing else moves.
+
+    Parameters
+    ----------
+    lines : that there is room for; more of them make it larger.
+    margin_px : above and below together.
+    """
+
+    def __init__(self, name: str, *, lines: int = 1, margin_px: int = 2) -> None:
+        super().__init__()
+        self.setObjectName(name)
+        self.setWordWrap(True)
+        self.setTextFormat(Qt.TextFormat.PlainText)
+        self.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self.setAlignment(Qt.AlignmentFlag.AlignTop)
+        kept = self.sizePolicy()
+        kept.setRetainSizeWhenHidden(True)
+        self.setSizePolicy(kept)
+        self._lines, self._margin_px = lines, margin_px
+        self._hold()
+
+    def changeEvent(self, event: QEvent | None) -> None:  # noqa: N802 - Qt's name
+        """Keep as much room in another text size."""
+        super().changeEvent(event)
+        if event is not None and event.type() == QEvent.Type.FontChange:
+            self._hold()
+
+    def _hold(self) -> None:
+        room = self._lines * self.fontMetrics().lineSpacing() + self._margin_px
+        if self.minimumHeight() != room:
+            self.setMinimumHeight(room)
 
 
 def named_button(words: str, *, name: str, tip: str = "") -> QPushButton:

@@ -35,6 +35,7 @@ from rtbold.gui.state.rehearsal import (
 from rtbold.gui.state.setup import Run, SetupChoice
 from rtbold.gui.views.forms import (
     GAP,
+    HeldLabel,
     TickField,
     WholeField,
     boxed,
@@ -78,18 +79,23 @@ class RehearsalPage(QWidget):
         self._wanted: tuple[SetupChoice, Run] | None = None
         self._begun_at = ""
         self._heard = False  # a session lives, whose time a rehearsal would take
-        self.banner = wrapped_label(SIMULATED, name="rehearsal_banner")
+        self.banner = HeldLabel("rehearsal_banner", margin_px=12)
+        self.banner.setText(SIMULATED)
         self.banner.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self.banner.hide()
         self.verdict = QLabel()
         self.verdict.setObjectName("rehearsal_verdict")
         self.verdict.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self.verdict.setToolTip("Whether a session with these settings would work")
-        self.why = wrapped_label(NOTHING_YET, name="rehearsal_why")
+        self.why = HeldLabel("rehearsal_why", lines=2)
+        self.why.setText(NOTHING_YET)
         self.progress = QProgressBar()
         self.progress.setObjectName("rehearsal_progress")
         self.progress.setToolTip("How much of the rehearsal is done")
         self.progress.setRange(0, 1000)
+        kept = self.progress.sizePolicy()
+        kept.setRetainSizeWhenHidden(True)  # nothing moves when it comes
+        self.progress.setSizePolicy(kept)
         self.said = QTextBrowser()
         self.said.setObjectName("rehearsal_said")
         self.said.setToolTip("What the rehearsal says as it goes")
@@ -136,7 +142,7 @@ class RehearsalPage(QWidget):
         self._colours = colours
         self.banner.setStyleSheet(
             f"background: {colours.degraded}; color: {colours.on_fill};"
-            "font-weight: bold; padding: 5px;"
+            "font-weight: bold; padding: 0px 5px;"
         )
         self.checks.set_colours(colours)
         self._show(self._controller.rehearsal, wanted(self._chosen()))

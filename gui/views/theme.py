@@ -87,9 +87,13 @@ def apply(
     """
     font = QFont(app.font())
     font.setPointSizeF(base_points * text_scale)
-    app.setFont(font)
-    app.setPalette(palette(colours))
-    app.setStyleSheet(sheet(colours))
+    wanted = palette(colours)
+    # only what has changed: each call asks every widget that there is
+    if app.palette() != wanted:
+        app.setPalette(wanted)
+    if (app.font(), app.styleSheet()) != (font, sheet(colours)):
+        app.setFont(font)
+        app.setStyleSheet(sheet(colours))  # gives the font to what has a style, too
 
 
 # Where the dashboard keeps its preferences: an ini file of the operator.

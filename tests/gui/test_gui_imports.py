@@ -74,7 +74,9 @@ def test_the_state_loads_nothing_that_makes_or_sends_messages():
     assert not {"pylsl", "PyQt6", "scipy", "rtbold.bundle", "rtbold.predict"} & found
 
 
-COMMANDS = re.compile(r"(?<![\w-])--[a-z]|\brtbold (?!is\b|are\b|runs\b|version\b)[a-z]+")
+COMMANDS = re.compile(
+    r"(?<![\w-])--[a-z]|\brtbold (?!is\b|are\b|runs\b|version\b)[a-z]+"
+)
 MAKE_COMMANDS = {  # words for a child process, or a table from them to the window's
     "state/setup.py", "state/found.py", "state/checks.py", "state/words.py",
     "state/address.py", "controllers/children.py", "controllers/setup.py",

@@ -30,7 +30,7 @@ from rtbold.gui.state.checks import (
 )
 from rtbold.gui.state.preferences import Colours
 from rtbold.gui.state.words import window_words
-from rtbold.gui.views.forms import named_button, named_line, wrapped_label
+from rtbold.gui.views.forms import HeldLabel, named_button, named_line, wrapped_label
 from rtbold.gui.views.widgets.heads import HeadMap
 from rtbold.messages import Check
 
@@ -179,7 +179,7 @@ class CheckPanel(QWidget):
             "&Check",
             name="check",
             tip="Open all that a session needs, listen for some seconds, and say what "
-            "is wrong; nothing is published or written (F6)",
+            "is wrong; nothing is published or written (F4)",
         )
         self.override = named_button(
             "&Override…",
@@ -188,7 +188,7 @@ class CheckPanel(QWidget):
             "logged",
         )
         self.words = wrapped_label(name="check_words")
-        self.age = wrapped_label(name="check_age")
+        self.age = HeldLabel("check_age", lines=2)
         self.list = CheckList(colours)
         self.head = HeadMap(colours)
         self.channels = wrapped_label(name="channel_words")

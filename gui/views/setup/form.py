@@ -19,6 +19,7 @@ from rtbold.gui.state.preferences import Colours
 from rtbold.gui.state.setup import SetupChoice, TriggerSource
 from rtbold.gui.views.forms import (
     Field,
+    HeldLabel,
     ListField,
     NumberField,
     TextField,
@@ -26,7 +27,6 @@ from rtbold.gui.views.forms import (
     WholeField,
     label_of,
     named_button,
-    wrapped_label,
 )
 from rtbold.gui.views.setup.streams import BundleField, StreamField, StreamTable
 from rtbold.gui.views.setup.truth import TruthField
@@ -293,7 +293,7 @@ class SetupForm(QWidget):
         self.stream = StreamField(
             "stream", "The EEG that is predicted from", role="eeg"
         )
-        self.gone = wrapped_label(name="stream_gone")
+        self.gone = HeldLabel("stream_gone", lines=2)
         self.triggers, self.bundle = TriggerField(), BundleField(colours)
         self.advanced = AdvancedFields()
         self.cleaning = TextField(

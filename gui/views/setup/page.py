@@ -23,11 +23,11 @@ from rtbold.gui.state.setup import (
 from rtbold.gui.state.words import window_words
 from rtbold.gui.views.forms import (
     GAP,
+    HeldLabel,
     TextField,
     boxed,
     named_button,
     scrolled,
-    wrapped_label,
 )
 from rtbold.gui.views.setup.checks import CheckPanel, OverrideDialog
 from rtbold.gui.views.setup.form import SetupForm
@@ -43,7 +43,7 @@ class DryRunBar(QObject):
         super().__init__()
         self._controller, self._form = controller, form
         self._real: SetupChoice | None = None
-        self.banner = wrapped_label(name="dry_run_banner")
+        self.banner = HeldLabel("dry_run_banner", margin_px=12)
         self.banner.hide()
         self.button = named_button(
             "&Dry run",
@@ -74,7 +74,7 @@ class DryRunBar(QObject):
         """Take the colours of a theme."""
         self.banner.setStyleSheet(
             f"background: {colours.degraded}; color: {colours.on_fill};"
-            "font-weight: bold; padding: 5px;"
+            "font-weight: bold; padding: 0px 5px;"
         )
 
     def _toggle(self) -> None:
@@ -136,9 +136,9 @@ def _list(name: str, tip: str, usual: tuple[str, ...]) -> QComboBox:
 
 
 KEYS: tuple[tuple[str, str], ...] = (
-    ("F5", "set-up: look for streams again"),
-    ("F6", "set-up: check"),
-    ("Ctrl+Return", "set-up: start the run that is marked"),
+    ("F3", "set-up: look for streams again"),
+    ("F4", "set-up: check"),
+    ("Ctrl+Return", "set-up: start the next run, as F5 does"),
     ("Ctrl+R", "set-up: rehearse"),
 )
 
@@ -171,9 +171,9 @@ class SetupPage(QWidget):
         self.form, self.checks = SetupForm(colours), CheckPanel(colours)
         self.runs, self.notes = RunList(), NotesBox()
         self.twin = DryRunBar(controller, self.form)
-        self.why_not = wrapped_label(name="why_not_start")
-        self.rehearsed = wrapped_label(name="rehearsed")
-        self.failure = wrapped_label(name="start_failure")
+        self.why_not = HeldLabel("why_not_start", lines=2)
+        self.rehearsed = HeldLabel("rehearsed")
+        self.failure = HeldLabel("start_failure", lines=2)
         self._make_buttons()
         self._lay_out()
         self._connect()
@@ -317,7 +317,7 @@ class SetupPage(QWidget):
             self.start.setText(words)
         if why != self.why_not.text():
             self.why_not.setText(why)
-            self.start.setToolTip(why or "Start this run (Ctrl+Return)")
+            self.start.setToolTip(why or "Start this run (F5)")
         self.start.setEnabled(not why)
         self.rehearsed.setText(
             rehearsed_words(self._controller.rehearsal, wanted(self.choice))
@@ -372,8 +372,9 @@ class SetupPage(QWidget):
         self.start.clicked.connect(self._start)
         self.rehearse.clicked.connect(self._rehearse)
         for keys, action in (
-            ("F5", self._look_again),
-            ("F6", self._check),
+            ("F3", self._look_again),
+            ("F4", self._check),
+            ("F5", self._start),  # as on the session page
             ("Ctrl+Return", self._start),
             ("Ctrl+R", self._rehearse),
         ):

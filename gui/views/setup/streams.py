@@ -27,6 +27,7 @@ from rtbold.gui.state.found import (
 from rtbold.gui.state.preferences import Colours
 from rtbold.gui.views.forms import (
     GONE,
+    HeldLabel,
     ListField,
     SearchField,
     label_of,
@@ -163,7 +164,7 @@ class StreamTable(QWidget):
         self.button = named_button(
             "&Look again",
             name="streams_refresh",
-            tip="Search the network for LSL streams now (F5); every 5 s by itself",
+            tip="Search the network for LSL streams now (F3); every 5 s by itself",
         )
         foot = QHBoxLayout()
         foot.addWidget(self.words, stretch=1)
@@ -309,8 +310,8 @@ class BundleField(QWidget):
             "What the participant gets: a ROI, or a contrast of ROIs. Type a part of "
             "its name to find it; R is what the calibration found",
         )
-        self.facts = wrapped_label(name="bundle_facts")
-        self.refusal = wrapped_label(name="bundle_refusal")
+        self.facts = HeldLabel("bundle_facts", lines=2)
+        self.refusal = HeldLabel("bundle_refusal", lines=2)
         self.browse = named_button(
             "…", name="bundle_browse", tip="Choose a bundle's folder (NAME.rtbold)"
         )

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 from feed_messages import link, received
 from PyQt6.QtCore import Qt
-from PyQt6.QtWidgets import QPushButton, QWidget
+from PyQt6.QtWidgets import QComboBox, QLineEdit, QPushButton, QWidget
 from scripted_jobs import ScriptedJobs
 
 from rtbold.gui.controllers.setup import SetupController
@@ -238,13 +238,15 @@ def test_everything_works_by_keyboard(rig, qtbot):
         rig.page.activateWindow()
     control = Qt.KeyboardModifier.ControlModifier
     rig.page.form.record.setFocus()
-    qtbot.keyClick(rig.page.form.record, Qt.Key.Key_F6)
+    qtbot.keyClick(rig.page.form.record, Qt.Key.Key_F4)
     rig.jobs.named("preflight").say(
         json.dumps({"check": GREEN}), '{"ready": true}'
     ).end()
     rig.step()
     with qtbot.waitSignal(rig.page.startRequested):
         qtbot.keyClick(rig.page.form.record, Qt.Key.Key_Return, control)
+    with qtbot.waitSignal(rig.page.startRequested):
+        qtbot.keyClick(rig.page.form.record, Qt.Key.Key_F5)
     with qtbot.waitSignal(rig.page.rehearseRequested):
         qtbot.keyClick(rig.page.form.record, Qt.Key.Key_R, control)
 
@@ -362,3 +364,33 @@ def test_it_says_what_was_rehearsed(rig):
     rig.jobs.named("rehearse").say('{"verdict": "go", "why": []}').end()
     rig.step()
     assert rig.page.rehearsed.text().startswith("● rehearsed GO ")
+
+
+def places(page):
+    """Return where each button and field is."""
+    kinds = (QPushButton, QLineEdit, QComboBox)
+    found = [w for kind in kinds for w in page.findChildren(kind) if w.isVisible()]
+    found = [w for w in found if not isinstance(w.parent(), QComboBox)]
+    named = [w for w in found if not w.objectName().startswith("qt_")]
+    return {w.objectName(): w.mapTo(page, w.rect().topLeft()) for w in named}
+
+
+def test_nothing_moves_under_the_pointer(rig, qtbot):
+    rig.page.show()
+    rig.step()
+    before = places(rig.page)
+    assert len(before) > 25
+    rig.jobs.named("streams").say(json.dumps(STREAMS[:1])).end()
+    for kind in ("subjects", "models"):
+        rig.jobs.named(kind).say("[]").end()
+    rig.step()
+    rig.step()
+    assert "Not on the network now: m" in rig.page.form.gone.text()
+    assert places(rig.page) == before
+    rig.page.start_failed(Run(1), "cannot start: no such file")
+    rig.check(GREEN, ready=True)
+    rig.page.twin.button.click()
+    rig.step()
+    assert rig.page.twin.banner.isVisible()
+    after = places(rig.page)
+    assert {k: v for k, v in after.items() if k in before} == before
