@@ -19,6 +19,7 @@ from rtbold.gui.state.headline import (
 )
 from rtbold.gui.state.history import VolumeHistory
 from rtbold.gui.state.latency import LatencyBook
+from rtbold.gui.state.moments import Moments
 from rtbold.gui.state.received import (
     BandPowers,
     EegBlock,
@@ -91,6 +92,7 @@ class DashboardState:
         self.latency = LatencyBook()
         self.vigilance = VigilanceIndex()
         self.counts = Counts()
+        self.moments = Moments()
         self._usable: FeedbackValue | None = None
         self._tr_s: float | None = None
         self._early: list[PredRoi] = []
@@ -127,7 +129,11 @@ class DashboardState:
                 text = window_words(status_line_words(received.text, self._standing))
                 t_unix_ms = received.t_unix_ms
                 self.log.add(text, now_s, level=received.level, t_unix_ms=t_unix_ms)
-            case Trigger() | Heartbeat() | Phase() | Bye():
+                self.moments.take_log(received)
+            case Phase():
+                self.phase = received
+                self.moments.take_phase(received)
+            case Trigger() | Heartbeat() | Bye():
                 setattr(self, kind, received)
         self.versions[kind] += 1
 

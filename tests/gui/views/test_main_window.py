@@ -234,3 +234,12 @@ def test_a_notice_moves_no_page(rig):
     rig.window.tick()
     after = rig.window.stack.mapTo(rig.window, QPoint(0, 0)), rig.window.stack.size()
     assert after == before
+
+
+def test_keys_work_on_the_participants_window(qtbot, rig):
+    qtbot.keyClick(rig.window, Qt.Key.Key_P, Qt.KeyboardModifier.ControlModifier)
+    shown = rig.window.participant.window
+    qtbot.keyClick(shown, Qt.Key.Key_4, Qt.KeyboardModifier.ControlModifier)
+    assert rig.window.stack.currentIndex() == SUMMARY
+    qtbot.keyClick(shown, Qt.Key.Key_P, Qt.KeyboardModifier.ControlModifier)
+    assert rig.window.participant.window is None
