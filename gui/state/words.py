@@ -194,7 +194,7 @@ def status_line_words(text: str, said: set[str]) -> str:
         if code in STANDING and code not in said:
             said.add(code)
             told.append(f"{reason_words(code).short} ({LASTS})")
-    if not told and codes:
+    if not told and codes and status != "ok":
         told = ["as was said before"]
     return f"{words.symbol} {words.word}" + (f": {'; '.join(told)}" if told else "")
 

@@ -310,7 +310,7 @@ class BundleField(QWidget):
             "What the participant gets: a ROI, or a contrast of ROIs. Type a part of "
             "its name to find it; R is what the calibration found",
         )
-        self.facts = HeldLabel("bundle_facts", lines=2)
+        self.facts = HeldLabel("bundle_facts", lines=3)
         self.refusal = HeldLabel("bundle_refusal", lines=2)
         self.browse = named_button(
             "…", name="bundle_browse", tip="Choose a bundle's folder (NAME.rtbold)"

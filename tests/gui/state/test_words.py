@@ -75,6 +75,7 @@ def test_what_holds_all_session_long_is_said_once():
             "status degraded: gap, upstream_delay_unknown, unvalidated",
             "status degraded: upstream_delay_unknown, unvalidated",
             "status degraded: late, upstream_delay_unknown, unvalidated",
+            "status ok: upstream_delay_unknown",
         )
     ]
     assert lines == [
@@ -83,6 +84,7 @@ def test_what_holds_all_session_long_is_said_once():
         "predict this subject (for the whole session)",
         "▲ DEGRADED: as was said before",
         "▲ DEGRADED: predictions or triggers come too late",
+        "● OK",
     ]
 
 
