@@ -3,10 +3,11 @@
     python scripts/pictures/drive_window.py                  # all screens, 8 minutes
     python scripts/pictures/drive_window.py 1366x768         # one
 
-Set-up, dry run, check, start, session, stop, summary. Each screen is an Xvfb of its own,
-in which nothing is drawn but this window; mouse and keys come from xdotool, so they go
-the way of a person's (apt install xvfb xdotool). Whatever does not come to pass within
-its time, is off the screen, or moves under the pointer ends the script with an error.
+Set-up, dry run, check, start, session, stop, summary. Each screen is an Xvfb of its
+own, in which nothing is drawn but this window; mouse and keys come from xdotool, so
+they go the way of a person's (apt install xvfb xdotool libxcb-cursor0). Whatever does
+not come to pass within its time, is off the screen, or moves under the pointer ends the
+script with an error.
 """
 
 import argparse
@@ -75,9 +76,7 @@ class Operator:
         )
         self.window: MainWindow = build(stage.app, options)
         self.window.begin()
-        # no window manager gives it the keys
-        self._tool("windowfocus", str(int(self.window.winId())))
-        self.wait(SHORT_S)
+        self._focus()
 
     @property
     def setup(self) -> SetupPage:
@@ -89,7 +88,7 @@ class Operator:
     def wait(
         self, seconds: float, until: Callable[[], bool] = lambda: False, what: str = ""
     ) -> None:
-        """Let the window live; it must come to `what` within the time, if that is said."""
+        """Let the window live; where `what` is said, it must come to pass in time."""
         end_s = time.monotonic() + seconds
         while time.monotonic() < end_s and not until():
             self._stage.app.processEvents()
@@ -120,6 +119,8 @@ class Operator:
 
     def press(self, keys: str) -> None:
         """Press a key, such as ``shift+F5``."""
+        if self._stage.app.activeWindow() is None:
+            self._focus()
         self._tool("key", keys)
         self.wait(SHORT_S)
 
@@ -137,6 +138,11 @@ class Operator:
     def headline(self) -> str:
         """Return the word that an operator reads."""
         return self.window.state.headline(time.monotonic()).word
+
+    def _focus(self) -> None:
+        """Give the window the keys; here is no window manager that does."""
+        self._tool("windowfocus", str(int(self.window.winId())))
+        self.wait(SHORT_S)
 
     def _tool(self, *words: str) -> None:
         subprocess.run(("xdotool", *words), check=True, timeout=SOON_S)
