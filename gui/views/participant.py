@@ -152,7 +152,7 @@ class ParticipantDialog(QDialog):
         goal = QHBoxLayout()
         goal.addWidget(self.goal)
         goal.addWidget(self.goal_z, stretch=1)
-        form.addRow("&Goal", goal)
+        form.addRow("Goal", goal)
         form.addRow("While it &rests", self.cross)
         form.addRow("Ends of the scale, &z", self.limit)
         form.addRow("&Smoothing", self.smooth)
