@@ -117,6 +117,13 @@ class Operator:
             name = widget.objectName()
             raise SystemExit(f"{self._screen.slug}: {name} moved under the pointer")
 
+    def fill_the_screen(self) -> None:
+        """Make the window as large as the screen, as a desktop would."""
+        window, screen = str(int(self.window.winId())), self._screen
+        self._tool("windowmove", window, "0", "0")
+        self._tool("windowsize", window, str(screen.width), str(screen.height))
+        self.wait(SHORT_S)
+
     def press(self, keys: str) -> None:
         """Press a key, such as ``shift+F5``."""
         if self._stage.app.activeWindow() is None:
@@ -159,7 +166,8 @@ def drive(operator: Operator) -> None:
     operator.wait(
         PATIENCE_S, lambda: controller.bundles.searched, "the list of the models"
     )
-    operator.shoot("setup")
+    operator.shoot("setup")  # as it opens
+    operator.fill_the_screen()
     operator.click(setup.twin.button)
     operator.wait(
         PATIENCE_S, lambda: controller.dry_run.state == "playing", "the dry run"
