@@ -149,6 +149,7 @@ class DashboardController:
         joined = self.join(address_of(arguments))
         self.child, self._buried = child, False
         self.state.folder = recorded_into(arguments)
+        self.state.starting = True  # from the click on
         self._tell("started", "The session is starting.")
         return joined
 
@@ -162,6 +163,7 @@ class DashboardController:
         """Take what has come; call it once per frame."""
         self._hear_offer()
         fault = self._take(now_s)
+        self._hear_the_start()
         self._aim()
         self._greet()
         self._watch_child(now_s)
@@ -179,6 +181,13 @@ class DashboardController:
         """End the readers and the thread of commands; the session goes on."""
         self._leave()
         self.commands.close()
+
+    def _hear_the_start(self) -> None:
+        """Say STARTING no longer once the session speaks, or has died."""
+        link = self.state.link
+        heard = link is not None and link.alive
+        if self.state.starting and (heard or not self.child_runs):
+            self.state.starting = False
 
     def _take(self, now_s: float) -> Exception | None:
         """Take all that has come; return the last fault in that, for the caller."""
@@ -219,6 +228,7 @@ class DashboardController:
         if self.child is not None:
             self.child.let_go()
         self.child, self._buried = None, True
+        self.state.starting = False
         self._bye_before, self._hello_before = self.state.bye, self.state.hello
         self.state.disconnect()
         self._died_s = self._joined_s = math.inf

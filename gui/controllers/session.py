@@ -158,7 +158,7 @@ class SessionController:
         if self._closed:
             return "Not sent: the dashboard is closing."
         if self._address is None:
-            return "Not sent: this session has no control socket (see --control-port)."
+            return "Not sent: this session has no control socket ."
         if self._n_pending >= MOST_WAITING:
             return f"Not sent: {self._n_pending} commands still wait for an answer."
         if command in ("mark", "note") and not text.strip():

@@ -8,9 +8,12 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+from platformdirs import user_data_path
+
 from rtbold.gui.controllers.jobs import ChildJob, ChildJobs
 from rtbold.gui.state.checks import CheckAge, Checks, age_of, overridden
 from rtbold.gui.state.found import (
+    ON_AIR,
     Bundles,
     DryRun,
     Streams,
@@ -34,6 +37,8 @@ LISTEN_S = 1.5
 STREAMS_LIMIT_S = 20.0
 BUNDLES_LIMIT_S = 60.0
 SEARCH_EVERY_S = 5.0
+LOOK_EVERY_S = 2.0  # at the folder of subjects, whose times of change tell enough
+FolderMarks = tuple[tuple[str, int], ...]  # folder's name, when it was changed
 WATCHED_WITHIN_S = 1.0
 
 
@@ -81,13 +86,43 @@ class StreamSearch:
         self.streams = Streams(found, searched_s=now_s)
 
 
-class BundleSearch:
-    """Lists subjects and models, when asked to."""
+def default_root() -> str:
+    """Return where `rtbold` itself looks for subjects."""
+    return str(user_data_path("rtbold") / "subjects")
 
-    def __init__(self, jobs: ChildJobs) -> None:
+
+def folder_marks(root: str) -> FolderMarks:
+    """Return what changes when a subject or a calibration comes or goes."""
+    try:
+        with os.scandir(root or default_root()) as found:
+            folders = [entry for entry in found if entry.is_dir()]
+        marks = [(entry.name, entry.stat().st_mtime_ns) for entry in folders]
+    except OSError:
+        return ()
+    return tuple(sorted(marks))
+
+
+class BundleSearch:
+    """Lists subjects and models when asked to, and when their folder changes.
+
+    Parameters
+    ----------
+    marks : of a folder of subjects; other marks mean that it has changed.
+    """
+
+    def __init__(
+        self, jobs: ChildJobs, marks: Callable[[str], FolderMarks] = folder_marks
+    ) -> None:
         self.bundles = Bundles()
-        self._jobs = jobs
+        self._jobs, self._marks_of = jobs, marks
         self._running: dict[str, ChildJob] = {}
+        self._root = ""
+        self._marks: FolderMarks | None = None  # as they were listed; None: not yet
+        self._watched_s = self._looked_s = float("-inf")
+
+    def watch(self, now_s: float) -> None:
+        """Say that the list is being looked at now."""
+        self._watched_s = now_s
 
     def begin(self, root: str = "") -> None:
         """List again; does nothing while that goes on.
@@ -98,6 +133,7 @@ class BundleSearch:
         """
         if self._running:
             return
+        self._root, self._marks = root, self._marks_of(root)
         where = ("--root", root) if root else ()
         asked = {
             "subjects": ("subjects", "list", "--json", *where),
@@ -109,14 +145,24 @@ class BundleSearch:
         }
         self.bundles = replace(self.bundles, searching=True, problem="")
 
-    def tick(self) -> None:
-        """Take what was found."""
+    def tick(self, now_s: float) -> None:
+        """Take what was found; list again where the folder has changed."""
+        self._look(now_s)
         for kind, job in list(self._running.items()):
             if job.poll() is not None:
                 del self._running[kind]
                 self._take(kind, job)
         if self.bundles.searching and not self._running:
             self.bundles = replace(self.bundles, searching=False, searched=True)
+
+    def _look(self, now_s: float) -> None:
+        watched = now_s - self._watched_s <= WATCHED_WITHIN_S
+        if self._marks is None or not watched or self._running:
+            return
+        if now_s - self._looked_s >= LOOK_EVERY_S:
+            self._looked_s = now_s
+            if self._marks_of(self._root) != self._marks:
+                self.begin(self._root)
 
     def _take(self, kind: str, job: ChildJob) -> None:
         rows = read_bundles("\n".join(job.lines))
@@ -185,8 +231,9 @@ class SetupController:
         return self._check_job is not None
 
     def watch(self, now_s: float) -> None:
-        """Say that the streams are being looked at; they are searched again."""
+        """Say that streams and subjects are looked at; they are searched again."""
         self._streams.watch(now_s)
+        self._bundles.watch(now_s)
 
     def find_streams(self) -> None:
         """Search for streams now."""
@@ -241,7 +288,9 @@ class SetupController:
         """Begin a rehearsal of this run."""
         if self._rehearsal_job is not None:
             return
-        self.rehearsal = Rehearsal(made_for=wanted(choice), running=True)
+        self.rehearsal = Rehearsal(
+            made_for=wanted(choice), running=True, simulated=self._simulated(choice)
+        )
         words = rehearse_arguments(
             replace(choice, flags=self._flags_for(choice)),
             run,
@@ -257,9 +306,21 @@ class SetupController:
         )
 
     def stop_rehearsal(self) -> None:
-        """Ask the rehearsal to end; it says NO-GO then."""
+        """Ask the rehearsal to end; one without a verdict is stopped, and no NO-GO."""
         if self._rehearsal_job is not None:
             self._rehearsal_job.stop()
+            if self.rehearsal.verdict is None:
+                self.rehearsal = replace(self.rehearsal, stopped=True)
+
+    def _simulated(self, choice: SetupChoice) -> bool:
+        """Return whether something of this choice is not real, as far as is known."""
+        stream = self.streams.named(choice.stream, choice.host)
+        model = self.bundles.chosen(choice.subject, choice.model)
+        return (
+            choice.simulated
+            or bool(stream is not None and stream.simulated)
+            or bool(model is not None and model.simulated)
+        )
 
     def start_dry_run(self, seed: int = DRY_RUN_SEED) -> DryRun:
         """Let the twin play; returns under which names."""
@@ -279,7 +340,7 @@ class SetupController:
     def tick(self, now_s: float) -> None:
         """Take what the children have said."""
         self._streams.tick(now_s)
-        self._bundles.tick()
+        self._bundles.tick(now_s)
         self._tick_check()
         self._tick_rehearsal()
         self._tick_twin()
@@ -308,10 +369,15 @@ class SetupController:
             return
         self._rehearsal_job = None
         problem = ""
-        if self.rehearsal.verdict is None:
+        if self.rehearsal.verdict is None and not self.rehearsal.stopped:
             words = job.problem or job.last_words
             problem = words or "The rehearsal ended without a verdict."
-        self.rehearsal = replace(self.rehearsal, running=False, problem=problem)
+        self.rehearsal = replace(
+            self.rehearsal,
+            running=False,
+            problem=problem,
+            done_unix_s=self._now_unix_s(),
+        )
 
     def _tick_twin(self) -> None:
         if self._twin is None:
@@ -322,7 +388,14 @@ class SetupController:
             )
             self._twin = None
             return
-        self.dry_run = self.dry_run.seen_in(self.streams)
+        if self.dry_run.state != "starting":
+            return
+        words = self._twin.last_words
+        if ON_AIR in words:  # not at the next search, which may be 5 s away
+            self._streams.begin()
+        said = self.dry_run.saying(words).seen_in(self.streams)
+        if said != self.dry_run:  # another object means that something changed
+            self.dry_run = said
 
     def _take_check(self, line: str) -> None:
         self.checks = self.checks.with_line(line)

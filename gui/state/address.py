@@ -86,7 +86,7 @@ def _url(text: str, port: int, what: str) -> str:
     if match is None or not 0 < number < 65536:
         raise ValueError(
             f"{text!r} is no {what}, expected tcp://HOST:PORT such as "
-            f"tcp://192.168.0.5:{port}. rtbold run prints it when it starts."
+            f"tcp://192.168.0.5:{port}. The session says it when it starts."
         )
     return f"tcp://{match[1]}:{number}"
 

@@ -33,6 +33,24 @@ def flags_of(check: Check) -> tuple[str, ...]:
     return tuple(dict.fromkeys(_FLAG.findall(check.override)))
 
 
+EFFECTS: dict[str, str] = {  # of an override, as the session's messages tell it
+    "--allow-unvalidated": "says in every message that the model is not validated",
+    "--allow-domain-shift": "says in every message that cleaning or place differ",
+    "--allow-simulated-model": "keeps every value invalid: the model is simulated",
+    "--interpolate": "fills the missing channels from their neighbours: degraded",
+}
+LET_GO = "this check is let go"
+
+
+def effect_words(line: Check) -> str:
+    """Return what overriding a check comes to."""
+    flags = flags_of(line)
+    if not flags:
+        return "→ Nothing lets a session start with this: expect it to refuse, or end."
+    effects = " and ".join(EFFECTS.get(flag, LET_GO) for flag in flags)
+    return f"→ The session starts, and {effects}."
+
+
 @dataclass(frozen=True, slots=True)
 class ChannelFound:
     """One channel that the model wants, as the stream has it."""
@@ -363,6 +381,7 @@ def hindrance(
     *,
     wanted: object,
     missing: Sequence[str] = (),
+    wrong: Sequence[str] = (),
     running: Run | None = None,
     heard: bool = False,
     rehearsing: bool = False,
@@ -374,6 +393,7 @@ def hindrance(
     run : the one that is marked; None: it was started before, or none is.
     wanted : settings of now; `checks` must have been made for them.
     missing : what was not chosen yet.
+    wrong : what was chosen and cannot be, a sentence each.
     running : the run of this plan that is under way.
     heard : a session lives on the feed that this window shows, whoever started it.
     rehearsing : a rehearsal has the streams and the ports.
@@ -384,6 +404,8 @@ def hindrance(
         return "A rehearsal is running. Wait for its end, or stop it there."
     if heard:
         return "A session runs already on the feed that this window shows."
+    if wrong:
+        return " ".join(wrong)
     if missing:
         return f"Still missing: {', '.join(missing)}."
     if run is None:

@@ -9,6 +9,7 @@ import math
 from rtbold.client import STALLED_AFTER_TRS
 from rtbold.gui.state.event_log import EventLog
 from rtbold.gui.state.headline import (
+    STARTING,
     FeedbackFacts,
     Headline,
     SessionFacts,
@@ -19,6 +20,7 @@ from rtbold.gui.state.headline import (
 )
 from rtbold.gui.state.history import VolumeHistory
 from rtbold.gui.state.latency import LatencyBook
+from rtbold.gui.state.moments import Moments
 from rtbold.gui.state.received import (
     BandPowers,
     EegBlock,
@@ -29,6 +31,7 @@ from rtbold.gui.state.received import (
 from rtbold.gui.state.signals import ScopeBuffer, Vigilance, VigilanceIndex
 from rtbold.gui.state.story import Story
 from rtbold.gui.state.summary import Counts, RunSummary, summarise
+from rtbold.gui.state.words import status_line_words, window_words
 from rtbold.publish import (
     Bye,
     Heartbeat,
@@ -73,6 +76,8 @@ class DashboardState:
         self.address = ""  # of the feed that is read
         self.folder = ""  # that the next session records into; it is on no wire
         self._told: set[str] = set()
+        self._standing: set[str] = set()  # reasons that hold all session long, as said
+        self.starting = False  # a session was started from here and is not heard yet
         self._n_flips = 0  # of the sessions before
         self._forget()
 
@@ -93,11 +98,13 @@ class DashboardState:
         self.vigilance = VigilanceIndex()
         self.counts = Counts()
         self.story = Story()
+        self.moments = Moments()
         self._n_lost_before = 0  # messages, on connections that were left
         self._usable: FeedbackValue | None = None
         self._tr_s: float | None = None
         self._early: list[PredRoi] = []
         self._told.clear()
+        self._standing.clear()
 
     # What came
 
@@ -127,12 +134,15 @@ class DashboardState:
                 self.counts.take_quality(received)
                 self.story.take_quality(received)
             case Log():
-                text, t_unix_ms = received.text, received.t_unix_ms
+                text = window_words(status_line_words(received.text, self._standing))
+                t_unix_ms = received.t_unix_ms
                 self.log.add(text, now_s, level=received.level, t_unix_ms=t_unix_ms)
                 self.story.take_log(received)
+                self.moments.take_log(received)
             case Phase():
                 self.phase = received
                 self.story.take_phase(received)
+                self.moments.take_phase(received)
             case Trigger():
                 self.trigger = received
                 self.story.take_trigger(received)
@@ -293,6 +303,8 @@ class DashboardState:
 
     def headline(self, now_s: float) -> Headline:
         """Return the operator's line."""
+        if self.starting:
+            return STARTING
         link_age_s = math.inf if self.link is None else now_s - self.link.t_s
         facts = SessionFacts(
             self.link,

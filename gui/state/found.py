@@ -1,6 +1,7 @@
 """What child processes found: streams, subjects, models; the twin's dry run. Pure."""
 
 import json
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, TypeVar
@@ -9,8 +10,24 @@ import msgspec
 
 from rtbold.gui.state.setup import SetupChoice
 
-EEG_TYPE, MARKER_TYPES = "eeg", ("markers", "marker", "stim", "trigger")
+# What a stream can serve for follows from its type; where that says nothing, from its
+# rate and format. A stream serves for one thing only.
+
+StreamRole = Literal["eeg", "markers", "bold", "own", "other"]
+MARKER_TYPES = (
+    "marker", "markers", "event", "events", "stim", "trigger", "triggers",
+)  # fmt: skip
+BOLD_TYPES = ("bold", "fmri", "mri")
 OWN_TYPES = ("prediction",)  # of rtbold itself
+OWN_NAMES = ("rtbold-pred", "rtbold-events")
+TEXT = "string"
+ROLE_WORDS: dict[StreamRole, str] = {
+    "eeg": "EEG",
+    "markers": "markers",
+    "bold": "measured BOLD",
+    "own": "what rtbold itself sends",
+    "other": "neither EEG, markers nor BOLD",
+}
 _Seen = TypeVar("_Seen", "StreamSeen", "BundleSeen")
 
 
@@ -32,14 +49,35 @@ class StreamSeen:
         return f"{self.rate_hz:g} Hz" if self.rate_hz else "irregular"
 
     @property
+    def role(self) -> StreamRole:
+        """What it can serve for."""
+        kind = self.type.casefold()
+        if kind in OWN_TYPES or self.name.casefold() in OWN_NAMES:
+            return "own"
+        if kind in BOLD_TYPES:
+            return "bold"
+        if self.rate_hz > 0:
+            return "other" if kind in MARKER_TYPES or self.format == TEXT else "eeg"
+        if self.format == TEXT:
+            return "markers" if self.n_channels <= 1 else "other"
+        if kind in MARKER_TYPES or self.n_channels <= 1:
+            return "markers"
+        return "bold"  # numbers, several at once, now and then
+
+    @property
     def may_be_eeg(self) -> bool:
         """Whether it could be an amplifier's."""
-        return self.rate_hz > 0 and self.type.casefold() not in OWN_TYPES
+        return self.role == "eeg"
 
     @property
     def may_be_markers(self) -> bool:
         """Whether it could carry triggers."""
-        return self.rate_hz == 0 or self.type.casefold() in MARKER_TYPES
+        return self.role == "markers"
+
+    @property
+    def may_be_bold(self) -> bool:
+        """Whether it could carry measured BOLD."""
+        return self.role == "bold"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +94,7 @@ class BundleSeen:
     targets: tuple[str, ...] = ()
     target: str = ""
     unfit: Mapping[str, str] = field(default_factory=dict)
+    r_of: Mapping[str, float] = field(default_factory=dict)  # what calibration found
     gate: Mapping[str, Any] = field(default_factory=dict)
     calibrated: str = ""
     tr_s: float = 2.1
@@ -92,6 +131,21 @@ class BundleSeen:
         return words + (
             f", calibrated {self.calibrated[:10]}" if self.calibrated else ""
         )
+
+    def targets_in_order(self) -> tuple[str, ...]:
+        """Return what can be fed back: the fit ones first, the largest R first."""
+
+        def rank(target: str) -> tuple[bool, bool, float]:
+            r = self.r_of.get(target)
+            return target in self.unfit, r is None, -(r or 0.0)
+
+        return tuple(sorted(self.targets, key=rank))
+
+    def target_words(self, target: str) -> str:
+        """Return a target with its R, and a mark where it is not fit for feedback."""
+        r = self.r_of.get(target)
+        said = target if r is None else f"{target}, R {r:.2f}"
+        return f"✕ {said} (not fit)" if target in self.unfit else said
 
     def refusal(self, target: str = "") -> str:
         """Return why a session would refuse it, and what to do; empty: it would not."""
@@ -206,6 +260,8 @@ DryRunState = Literal["off", "starting", "playing", "ended"]
 TWIN_TRIGGER = "R128"
 TWIN_SECONDS = 1800
 DEMO_MODEL = "demo"
+ON_AIR = "simulated EEG on LSL"
+MADE = re.compile(r"making the session: (\d+) %")  # as ``rtbold simulate`` says it
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,6 +271,14 @@ class DryRun:
     name: str = ""
     state: DryRunState = "off"
     problem: str = ""
+    percent: int | None = None  # how much of it is made; None: not said yet
+
+    def saying(self, words: str) -> "DryRun":
+        """Return it with how far it is, by what the child said last."""
+        made = MADE.findall(words)
+        if self.state != "starting" or not made:
+            return self
+        return replace(self, percent=int(made[-1]))
 
     @property
     def active(self) -> bool:
@@ -235,7 +299,8 @@ class DryRun:
     def words(self) -> str:
         """Return the banner; empty where there is nothing to say."""
         if self.state == "starting":
-            return "SIMULATED: the twin is being made, some seconds. Nothing is real."
+            made = "" if self.percent is None else f": {self.percent} % done"
+            return f"SIMULATED: the twin is being made{made}. Nothing is real."
         if self.state == "playing":
             return (
                 "SIMULATED: dry run on the twin. EEG, triggers and BOLD are made up; "

@@ -124,6 +124,15 @@ class Headline:
         return self.level in ("silent", "none")
 
 
+# From the click on Start until the first heartbeat: its programs load.
+STARTING = Headline(
+    "warmup",
+    "STARTING",
+    "the session is being started; nothing has come from it yet",
+    "Wait. It takes some seconds, and minutes where an engine is built.",
+)
+
+
 @dataclass(frozen=True, slots=True)
 class SessionFacts:
     """What the headline is made of; None where nothing of the kind has come."""
@@ -177,7 +186,7 @@ def _no_session(facts: SessionFacts) -> Headline | None:
             "none",
             "NOT READABLE",
             f"{link.n_bad} messages came from this address, none that can be read",
-            "Start the session without --encoding msgpack, or join another address.",
+            "Let the session publish JSON, no msgpack, or join another address.",
         )
     if not heard:
         return Headline(

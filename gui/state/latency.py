@@ -147,8 +147,8 @@ _BUDGET: Final[tuple[tuple[Stage | None, str, tuple[str, str]], ...]] = (
         "upstream",
         "cleaning software",
         (
-            "as measured and given with --upstream-delay-ms",
-            "unknown: measure it with rtbold doctor --measure-delay",
+            "as measured and given on the Set-up page",
+            "unknown: the how-to “Measure the cleaning delay” says how to measure it",
         ),
     ),
     (

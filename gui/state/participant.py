@@ -5,11 +5,22 @@ from collections import deque
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
+from rtbold.publish import Phase
+
 GLIDE_S = 0.25  # time constant of the optional smoothing: most of a step within 0.6 s
 TRACE_S = 60.0  # on the plain trace
 TRACE_STEP_S = 0.1
 HOLE_S = 1.0  # without a frame
 TRACE_POINTS = 1000  # more than 60 s of them
+
+
+def rests(phase: Phase | None, lsl_now_s: float | None) -> bool:
+    """Return whether the protocol rests now."""
+    if phase is None or lsl_now_s is None:
+        return False
+    if not phase.t_on <= lsl_now_s < (phase.t_off_planned or math.inf):
+        return False
+    return phase.run_type == "rest" or phase.name.casefold() == "rest"
 
 
 class Shown(Protocol):
@@ -34,6 +45,7 @@ class ParticipantView:
 
     level: float | None  # 0 (lowest) to 1; None: neutral
     lit: bool  # the photodiode's square
+    rest: bool = False  # the protocol rests: no value, a cross where one is wanted
 
 
 class ParticipantLevel:
@@ -43,21 +55,30 @@ class ParticipantLevel:
     ----------
     limit_z : z at the upper end of the scale; minus it at the lower.
     smooth : glide to a new value; neutral comes at once all the same.
+    down : a higher value is drawn lower.
     """
 
-    def __init__(self, limit_z: float = 3.0, *, smooth: bool = False) -> None:
-        self.limit_z, self.smooth = limit_z, smooth
+    def __init__(
+        self, limit_z: float = 3.0, *, smooth: bool = False, down: bool = False
+    ) -> None:
+        self.limit_z, self.smooth, self.down = limit_z, smooth, down
         self._flips, self._lit = 0, False
         self._level: float | None = None
         self._last_s = -math.inf
         self._trace: deque[tuple[float, float | None]] = deque(maxlen=TRACE_POINTS)
 
-    def set_scale(self, limit_z: float, *, smooth: bool) -> None:
+    def set_scale(self, limit_z: float, *, smooth: bool, down: bool = False) -> None:
         """Take another range; what was drawn on the old one is forgotten."""
-        if limit_z != self.limit_z:
+        if (limit_z, down) != (self.limit_z, self.down):
             self._level = None
             self._trace.clear()
-        self.limit_z, self.smooth = limit_z, smooth
+        self.limit_z, self.smooth, self.down = limit_z, smooth, down
+
+    def level_of(self, z: float) -> float:
+        """Return where a value stands, 0 (lowest) to 1, by range and direction."""
+        clipped = min(self.limit_z, max(-self.limit_z, z))
+        level = 0.5 + 0.5 * clipped / self.limit_z
+        return 1 - level if self.down else level
 
     def neutral(self) -> ParticipantView:
         """Return what to draw where nothing is known; the past is forgotten."""
@@ -65,7 +86,9 @@ class ParticipantLevel:
         self._trace.clear()
         return ParticipantView(None, self._lit)
 
-    def take(self, shown: Shown, now_s: float) -> ParticipantView:
+    def take(
+        self, shown: Shown, now_s: float, *, rest: bool = False
+    ) -> ParticipantView:
         """Return what to draw at `now_s`; call it once per frame.
 
         The square flips once for each frame in which an update is shown for the first
@@ -73,13 +96,13 @@ class ParticipantLevel:
         """
         if shown.kind != "neutral" and shown.flips != self._flips:
             self._flips, self._lit = shown.flips, not self._lit
-        self._level = self._next(self._wanted(shown), now_s)
+        self._level = self._next(None if rest else self._wanted(shown), now_s)
         self._last_s = now_s
         if not self._trace or now_s - self._trace[-1][0] >= TRACE_STEP_S:
             self._trace.append((now_s, self._level))
         while self._trace and now_s - self._trace[0][0] > TRACE_S:
             self._trace.popleft()
-        return ParticipantView(self._level, self._lit)
+        return ParticipantView(self._level, self._lit, rest)
 
     def trace(self, now_s: float) -> list[tuple[float, float | None]]:
         """Return (seconds ago, level) of the last minute, oldest first."""
@@ -95,8 +118,7 @@ class ParticipantLevel:
     def _wanted(self, shown: Shown) -> float | None:
         if shown.kind == "neutral" or shown.z is None or not math.isfinite(shown.z):
             return None
-        clipped = min(self.limit_z, max(-self.limit_z, shown.z))
-        return 0.5 + 0.5 * clipped / self.limit_z
+        return self.level_of(shown.z)
 
     def _next(self, wanted: float | None, now_s: float) -> float | None:
         if wanted is None or self._level is None or not self.smooth:

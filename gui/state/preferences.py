@@ -38,6 +38,7 @@ class Colours:
     measured: str
     band80: str  # opaque, as it looks on `panel`
     band95: str
+    band_edge: str  # around both
     grid: str
 
     def of_level(self, level: Level) -> str:
@@ -52,14 +53,14 @@ DARK = Colours(
     name="dark",
     background="#14171c",
     panel="#1d2229",
-    border="#3a434f",
+    border="#6f7b89",
     text="#e8ecf1",
     muted="#9aa5b1",
     accent="#56b4e9",
     on_fill="#101317",
     ok="#1fc08f",
-    degraded="#e69f00",
-    invalid="#f4803c",
+    degraded="#ffc13d",
+    invalid="#f0603a",
     warmup="#56b4e9",
     paused="#d893b7",
     silent="#ffffff",
@@ -67,20 +68,21 @@ DARK = Colours(
     measured="#e8ecf1",
     band80="#2c4d62",
     band95="#243846",
+    band_edge="#5f8ba8",
     grid="#353d48",
 )
 LIGHT = Colours(
     name="light",
     background="#f2f4f6",
     panel="#ffffff",
-    border="#c3cad2",
+    border="#7f8a95",
     text="#15181c",
     muted="#5a6570",
     accent="#0067a3",
     on_fill="#ffffff",
     ok="#007a58",
     degraded="#8f6100",
-    invalid="#b84c00",
+    invalid="#7d1a00",
     warmup="#0067a3",
     paused="#9c3f73",
     silent="#000000",
@@ -88,6 +90,7 @@ LIGHT = Colours(
     measured="#22272d",
     band80="#a9cfe6",
     band95="#d6e8f3",
+    band_edge="#5f93b3",
     grid="#dde2e7",
 )
 
@@ -98,6 +101,8 @@ def colours(name: ThemeName) -> Colours:
 
 
 ParticipantForm = Literal["thermometer", "circle", "trace"]
+ParticipantLook = Literal["blue on black", "white on black", "black on white"]
+PARTICIPANT_LOOKS: tuple[ParticipantLook, ...] = get_args(ParticipantLook)
 ScopeFilter = Literal["as sent", "1-40 Hz"]
 PARTICIPANT_FORMS: tuple[ParticipantForm, ...] = get_args(ParticipantForm)
 SMALLEST_TEXT, LARGEST_TEXT = 0.7, 2.0
@@ -114,6 +119,11 @@ class Preferences:
     text_scale : factor on the system's point size, 0.7 to 2.
     participant_limit_z : z at the ends of the participant's scale, 0.5 to 10.
     participant_smooth : glide to a new value instead of jumping.
+    participant_down : a higher value is drawn lower: for learning to regulate down.
+    participant_look : colours of the drawing and of what is behind it.
+    participant_cross : a cross to look at while the protocol rests.
+    participant_goal_z : where the line of the goal is; None: there is none.
+    participant_screen : name of the screen; empty: one that the operator has not.
     photodiode_px : side of the square that flips, 0 (none) to 400.
     scope_uv, scope_seconds, scope_filter : of the EEG scope.
     choices : last choices of the set-up page, by name.
@@ -125,6 +135,11 @@ class Preferences:
     participant: ParticipantForm = "thermometer"
     participant_limit_z: float = 3.0
     participant_smooth: bool = False
+    participant_down: bool = False
+    participant_look: ParticipantLook = "blue on black"
+    participant_cross: bool = True
+    participant_goal_z: float | None = None
+    participant_screen: str = ""
     photodiode_px: int = 40
     scope_uv: float = 100.0
     scope_seconds: float = 10.0
@@ -185,6 +200,11 @@ _FITS: dict[str, Fits] = {
     "participant": PARTICIPANT_FORMS.__contains__,
     "participant_limit_z": _within(0.5, 10),
     "participant_smooth": lambda value: isinstance(value, bool),
+    "participant_down": lambda value: isinstance(value, bool),
+    "participant_look": PARTICIPANT_LOOKS.__contains__,
+    "participant_cross": lambda value: isinstance(value, bool),
+    "participant_goal_z": lambda value: value is None or _within(-10, 10)(value),
+    "participant_screen": lambda value: isinstance(value, str) and len(value) < 200,
     "photodiode_px": _within(0, 400, whole=True),
     "scope_uv": _within(1, 10_000),
     "scope_seconds": _within(1, 60),

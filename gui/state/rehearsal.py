@@ -12,11 +12,18 @@ from rtbold.gui.state.checks import (
     read_object,
     texts,
 )
+from rtbold.gui.state.session_words import wall_words
 from rtbold.gui.state.setup import duration_words
+from rtbold.gui.state.words import window_words
 from rtbold.messages import Check
 from rtbold.pages import rendered
 
 GoNoGo = Literal["go", "no-go"]
+STOPPED = ("□", "STOPPED")
+SIMULATED = (
+    "SIMULATED: EEG or model of this rehearsal are not real. It says that the programs "
+    "work together, and nothing of a session with a person."
+)
 VERDICT_WORDS: dict[GoNoGo, tuple[str, str]] = {
     "go": ("●", "GO"),
     "no-go": ("■", "NO-GO"),
@@ -31,6 +38,9 @@ class Rehearsal:
     ----------
     made_for : the settings that are rehearsed; compared by value.
     problem : why it ended without a verdict.
+    stopped : the operator ended it before it had one; what it says then is none.
+    simulated : stream or model are not real.
+    done_unix_s : when it ended, by the clock on the wall.
     page : file of its report, once there is one.
     """
 
@@ -46,6 +56,16 @@ class Rehearsal:
     figures: Mapping[str, object] = field(default_factory=dict)
     page: str = ""
     problem: str = ""
+    stopped: bool = False
+    simulated: bool = False
+    done_unix_s: float | None = None
+
+    @property
+    def ended(self) -> bool:
+        """Whether it has said what it came to, or will say nothing any more."""
+        if self.stopped:
+            return not self.running
+        return self.verdict is not None or bool(self.problem)
 
     def with_line(self, text: str) -> "Rehearsal":
         """Return this with one line of ``rehearse --json`` read; others: unchanged."""
@@ -89,6 +109,7 @@ def _ended(rehearsal: Rehearsal, said: Mapping[str, Any]) -> Rehearsal:
     return replace(
         rehearsal,
         verdict=said["verdict"],
+        stopped=rehearsal.stopped and said["verdict"] != "go",  # else it came too late
         why=texts(said.get("why")),
         figures=figures if isinstance(figures, dict) else {},
         page=str(said.get("page") or ""),
@@ -210,8 +231,31 @@ def as_html(rehearsal: Rehearsal, *, title: str) -> str:
 
 
 def verdict_words(rehearsal: Rehearsal) -> tuple[str, str]:
-    """Return symbol and word; one without a verdict is no GO."""
+    """Return symbol and word; one without a verdict is no GO, unless it was stopped."""
+    if rehearsal.stopped:
+        return STOPPED
     return VERDICT_WORDS[rehearsal.verdict or "no-go"]
+
+
+def rehearsed_words(rehearsal: Rehearsal, wanted: object) -> str:
+    """Return what the set-up page says of it, such as "rehearsed GO 21:28".
+
+    Parameters
+    ----------
+    wanted : settings of now.
+    """
+    if rehearsal.running:
+        return "◌ A rehearsal is running."
+    if not rehearsal.ended or rehearsal.done_unix_s is None:
+        return "Not rehearsed yet."
+    symbol, word = verdict_words(rehearsal)
+    at = wall_words(1000 * rehearsal.done_unix_s)[:5]
+    said = f"{symbol} rehearsed {word} {at}"
+    if rehearsal.simulated:
+        said += ", SIMULATED"
+    if rehearsal.stale(wanted):
+        said += f"; you changed {changed_words(rehearsal.made_for, wanted)} since"
+    return said
 
 
 # What the rehearsal page says beside its verdict.
@@ -220,6 +264,22 @@ NOTHING_YET = (
     "A rehearsal runs the real path for some minutes: streams, triggers, model, "
     "recording, feed. Choose everything on the Set-up page and press Rehearse there."
 )
+STOPPED_BY_HAND = (
+    "You stopped it before its end, so it is neither GO nor NO-GO. Rehearse again to "
+    "know."
+)
+
+
+def ready_words(rehearsal: Rehearsal, *, what: str) -> str:
+    """Return that it can begin now, where nothing runs and nothing was rehearsed.
+
+    Parameters
+    ----------
+    what : subject or model, and the run.
+    """
+    if rehearsal.running or rehearsal.ended or not what:
+        return ""
+    return f"Ready to rehearse {what}. Choose how long, then press Begin."
 
 
 def left_words(rehearsal: Rehearsal) -> str:
@@ -231,12 +291,15 @@ def left_words(rehearsal: Rehearsal) -> str:
 
 def why_words(rehearsal: Rehearsal) -> str:
     """Return what is behind the verdict."""
+    if rehearsal.stopped:
+        return "It is being stopped …" if rehearsal.running else STOPPED_BY_HAND
     if rehearsal.problem:
-        return f"It ended without a verdict, so it is no GO: {rehearsal.problem}"
+        problem = window_words(rehearsal.problem)
+        return f"It ended without a verdict, so it is no GO: {problem}"
     if rehearsal.verdict == "go" and not rehearsal.why:
         return _go_words(rehearsal)
     if rehearsal.verdict:
-        return "\n".join(f"• {each}" for each in rehearsal.why)
+        return "\n".join(f"• {window_words(each)}" for each in rehearsal.why)
     return "" if rehearsal.running else NOTHING_YET
 
 

@@ -245,12 +245,41 @@ class SetupChoice:
         return f"tcp://127.0.0.1:{self.control_port}"
 
 
+# Where measured BOLD comes from, as a person chooses it.
+
+TruthSource = Literal["", "lsl", "file", "tcp", "tbv"]
+TRUTH_SOURCES: tuple[tuple[TruthSource, str], ...] = (
+    ("", "none"),
+    ("lsl", "LSL stream"),
+    ("file", "table that grows"),
+    ("tcp", "network address"),
+    ("tbv", "Turbo-BrainVoyager"),
+)
+_TRUTH_WANTED: dict[TruthSource, str] = {
+    "lsl": "the stream of measured BOLD",
+    "file": "the table of measured BOLD",
+    "tcp": "the address that measured BOLD comes from",
+    "tbv": "the address of Turbo-BrainVoyager",
+}
+
+
+def truth_parts(truth: str) -> tuple[TruthSource, str]:
+    """Return a source of measured BOLD, and where it is; no source: there is none."""
+    kind, _, where = truth.partition(":")
+    for source, _ in TRUTH_SOURCES:
+        if source and source == kind:
+            return source, where
+    return ("file", truth) if truth else ("", "")
+
+
 def lacking(choice: SetupChoice) -> tuple[str, ...]:
     """Return what must be chosen before anything can be checked, in words."""
+    source, where = truth_parts(choice.truth)
     wanted = (
         (choice.stream, "an EEG stream"),
         (choice.subject or choice.model, "a subject or a model"),
         (_has_triggers(choice), _TRIGGERS_WANTED[choice.trigger_source]),
+        (where or not source, _TRUTH_WANTED.get(source, "")),
         (choice.port != choice.control_port, "two different ports"),
     )
     return tuple(words for there, words in wanted if not there)

@@ -89,8 +89,8 @@ SHOWN_STATUSES: Final[tuple[Level, ...]] = (
 )  # fmt: skip
 R_NOTE: Final = (
     "R is causal, so far: both series after the same causal low-pass, over the newest "
-    "150 volumes. The score with the zero-phase target stands in the last lines of "
-    "rtbold run."
+    "150 volumes. The score with the zero-phase target stands in the session's last "
+    "lines."
 )
 
 

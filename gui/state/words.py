@@ -1,6 +1,7 @@
 """What the feed's closed words mean to an operator, and what to do. Pure."""
 
 import math
+import re
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, Literal
@@ -102,7 +103,8 @@ REASON_WORDS: Final[dict[Reason, Words]] = {
     ),
     "tr_changed": Words(
         "the scanner's TR is not the one that the model needs",
-        "Start the right sequence; give --tr if the model was made for this one.",
+        "Start the right sequence; give this TR on the Set-up page if the model was "
+        "made for it.",
     ),
     "triggers_lost": Words(
         "no volume triggers any more",
@@ -133,7 +135,8 @@ REASON_WORDS: Final[dict[Reason, Words]] = {
     ),
     "upstream_delay_unknown": Words(
         "the delay of the cleaning software is not known",
-        "Measure it with rtbold doctor --measure-delay; give --upstream-delay-ms.",
+        "Measure it once (the how-to “Measure the cleaning delay”) and give it on the "
+        "Set-up page, under Advanced.",
     ),
     "operator_pause": Words("paused by the operator", "Resume when all is ready."),
 }
@@ -199,6 +202,93 @@ def span_words(seconds: float) -> str:
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 
 
+# Reasons that cannot end before the session does: said once, then left out.
+
+STANDING: Final[frozenset[str]] = frozenset(
+    {"upstream_delay_unknown", "simulated_model", "unvalidated", "domain_shift"}
+)
+LASTS: Final = "for the whole session"
+
+
+def status_line_words(text: str, said: set[str]) -> str:
+    """Return a line of the session's log with a status' reasons in words.
+
+    Parameters
+    ----------
+    text : such as ``status degraded: channel_flat, unvalidated``; another line comes
+        back as it is.
+    said : standing reasons that were said before; gets those of this line.
+    """
+    status, colon, named = text.removeprefix("status ").partition(": ")
+    words = next((w for level, w in STATUS_WORDS.items() if level == status), None)
+    if not text.startswith("status ") or not colon or words is None:
+        return text
+    codes = [] if named == "well" else named.split(", ")
+    told = [reason_words(c).short for c in codes if c not in STANDING]
+    for code in codes:
+        if code in STANDING and code not in said:
+            said.add(code)
+            told.append(f"{reason_words(code).short} ({LASTS})")
+    if not told and codes and status != "ok":
+        told = ["as was said before"]
+    return f"{words.symbol} {words.word}" + (f": {'; '.join(told)}" if told else "")
+
+
+# What the command line calls by an option, the window calls by the field's name.
+
+FIELD_WORDS: Final[dict[str, str]] = {
+    "--stream": "“EEG stream”",
+    "--host": "“EEG stream”",
+    "--subject": "“Subject or model”",
+    "--model": "“Subject or model”",
+    "--root": "“Subjects in”",
+    "--target": "“Target”",
+    "--trigger-stream": "“TR from”",
+    "--trigger-host": "“TR from”",
+    "--trigger-channel": "“TR from”",
+    "--trigger": "“label”",
+    "--trigger-every": "“Triggers per volume”",
+    "--tr": "“TR (s)”",
+    "--dummy-volumes": "“dum.”",
+    "--record": "“Record into”",
+    "--record-copy": "“Second copy”",
+    "--cleaning": "“Cleaned by”",
+    "--scanner": "“Scanner”",
+    "--truth": "“Measured BOLD”",
+    "--truth-roi": "“ROIs of measured BOLD”",
+    "--truth-first": "“Its first volume”",
+    "--truth-by-onset": "“Number measured volumes by their onsets”",
+    "--unit": "“Unit”",
+    "--reference": "“Reference”",
+    "--interpolate": "“Fill missing channels from neighbours”",
+    "--upstream-delay-ms": "“Delay before us (ms)”",
+    "--engine": "“Engine”",
+    "--precision": "“Precision”",
+    "--port": "“Port of the feed”",
+    "--control-port": "“Port of commands”",
+    "--without-scanner": "“Without the scanner”",
+    "--allow-unvalidated": "“Override…”",
+    "--allow-domain-shift": "“Override…”",
+    "--allow-simulated-model": "“Override…”",
+}
+COMMAND_WORDS: Final[tuple[tuple[str, str], ...]] = (
+    (r"rtbold gui --connect (\S+?)(?=[;,. ]*(?:\s|$))", r"“Join…” with \1"),
+    (r"rtbold preflight", "“Check”"),
+    (r"rtbold rehearse", "“Rehearse…”"),
+    (r"rtbold streams", "the list of streams"),
+    (r"rtbold calibrate(?: --subject \S+)?", "a calibration"),
+    (r"rtbold subjects list(?: \S+)?", "the list of subjects"),
+)
+_OPTION: Final = re.compile(r"(?<![\w-])(--[a-z][a-z-]*[a-z])(?: (?:[A-Z]{1,4}|N)\b)?")
+
+
+def window_words(text: str) -> str:
+    """Return what a command said, with the window's words for its options."""
+    for pattern, words in COMMAND_WORDS:
+        text = re.sub(pattern, words, text)
+    return _OPTION.sub(lambda m: FIELD_WORDS.get(m[1], m[0]), text)
+
+
 NEAR_LIMIT: Final = 0.8
 
 
@@ -252,11 +342,11 @@ def stale_reason(link: Link | None, feed: str) -> str:
     if link is not None and link.n_bad:
         return (
             f"What comes from {feed} cannot be read ({link.n_bad} messages). A session "
-            "that is to be seen here publishes JSON: start it without --encoding "
-            "msgpack. Or another program uses that port."
+            "that is to be seen here publishes JSON, as is usual, and no msgpack. "
+            "Or another program uses that port."
         )
     return (
         f"Nothing is heard from {feed}. Is a session running there, is that its feed's "
-        "port, and does it publish beyond its own machine (--bind, with keys)? This "
+        "port, and does it publish beyond its own machine, with keys? This "
         "window goes on listening; Ctrl+J joins another address."
     )

@@ -32,6 +32,7 @@ from rtbold.gui.controllers.setup import SetupController
 from rtbold.gui.state.address import Address
 from rtbold.gui.state.preferences import Preferences, as_dict, colours, from_dict
 from rtbold.gui.state.setup import from_choices
+from rtbold.gui.views import theme
 from rtbold.gui.views.main_window import MainWindow, Parts
 from rtbold.gui.views.notices import LeftOverView
 from rtbold.gui.views.rehearsal_page import RehearsalPage
@@ -46,6 +47,7 @@ from rtbold.owner_only import create, make_folder
 
 LOG = logging.getLogger("rtbold.gui")
 LOG_BYTES = 500_000
+SYSTEM_POINTS = "system_points"
 USUAL_POINTS = 10.0  # where the system's font has a size in pixels only
 
 
@@ -121,6 +123,13 @@ def build(
     """Make the window, its pages and its controllers; nothing is shown yet."""
     remembered = Remembered(options.settings_file)
     preferences = overridden(remembered.preferences(), options)
+    base_points = _points(app)
+    theme.apply(  # before any widget: one that is there keeps its size until it is seen
+        app,
+        colours(preferences.theme),
+        text_scale=preferences.text_scale,
+        base_points=base_points,
+    )
     jobs = jobs or ChildJobs()
     commands, setup = SessionController(None), SetupController(jobs)
     shown = colours(preferences.theme)
@@ -146,7 +155,7 @@ def build(
             workers=(setup, left_over),
             remembered=remembered,
             preferences=preferences,
-            base_points=_points(app),
+            base_points=base_points,
             now_s=now_s,
             keys=(*setup_page.KEYS, *session_page.KEY_LINES),
             gathered=lambda kept: gathered(kept, pages[0], pages[2]),
@@ -218,8 +227,14 @@ def _restore(page: SessionPage, preferences: Preferences) -> None:
 
 
 def _points(app: QApplication) -> float:
+    """Return the size of the system's text, also where a window has scaled it since."""
+    kept = app.property(SYSTEM_POINTS)
+    if isinstance(kept, float):
+        return kept
     found = app.font().pointSizeF()
-    return found if found > 0 else USUAL_POINTS
+    points = found if found > 0 else USUAL_POINTS
+    app.setProperty(SYSTEM_POINTS, points)
+    return points
 
 
 def _close_on_signals(window: MainWindow) -> None:

@@ -40,7 +40,7 @@ class ConnectDialog(QDialog):
         self.feed = named_line(
             address.feed,
             name="connect_feed",
-            tip="tcp://HOST:PORT of the feed, as rtbold run prints it",
+            tip="tcp://HOST:PORT of the feed, as the session says it when it starts",
         )
         self.control = named_line(
             address.control,

@@ -3,11 +3,12 @@
 from collections.abc import Sequence
 from typing import Protocol
 
-from PyQt6.QtCore import QLocale, Qt, pyqtBoundSignal, pyqtSignal
+from PyQt6.QtCore import QEvent, QLocale, Qt, pyqtBoundSignal, pyqtSignal
 from PyQt6.QtGui import QDoubleValidator, QWheelEvent
 from PyQt6.QtWidgets import (
     QCheckBox,
     QComboBox,
+    QCompleter,
     QFrame,
     QGroupBox,
     QLabel,
@@ -202,6 +203,15 @@ class ListField(QComboBox):
         if view is None or not view.isVisible():  # not under somebody's mouse
             self._fill()
 
+    def set_wrong(self, wrong: bool) -> None:
+        """Draw it as something that cannot be, or as usual."""
+        if self.property("wrong") == wrong:
+            return
+        self.setProperty("wrong", wrong)
+        if (style := self.style()) is not None:  # the sheet asks for the property
+            style.unpolish(self)
+            style.polish(self)
+
     def wheelEvent(self, event: QWheelEvent | None) -> None:  # noqa: N802 - Qt's name
         """Leave the wheel to the page: nobody chooses by scrolling past."""
         if event is not None:
@@ -228,6 +238,34 @@ class ListField(QComboBox):
         self._chosen = str(self.itemData(index) or "")
         self._fill()
         self.edited.emit()
+
+
+class SearchField(ListField):
+    """A list that is searched by typing a part of an entry."""
+
+    def __init__(self, name: str, tip: str, *, nothing: str | None = None) -> None:
+        super().__init__(name, tip, nothing=nothing)
+        self.setEditable(True)
+        self.setInsertPolicy(QComboBox.InsertPolicy.NoInsert)
+        finder = QCompleter(self.model(), self)
+        finder.setFilterMode(Qt.MatchFlag.MatchContains)
+        finder.setCaseSensitivity(Qt.CaseSensitivity.CaseInsensitive)
+        finder.setCompletionMode(QCompleter.CompletionMode.PopupCompletion)
+        self.setCompleter(finder)
+        line = self.lineEdit()
+        assert line is not None  # it is editable
+        line.editingFinished.connect(self._settle)
+
+    def _settle(self) -> None:
+        """Choose what was typed if that is one entry; else show the choice again."""
+        words = " ".join(self.currentText().casefold().split())
+        texts = [self.itemText(index).casefold() for index in range(self.count())]
+        found = [k for k, text in enumerate(texts) if words and words in text]
+        same = [k for k, text in enumerate(texts) if text == words]
+        only = (same or found) if len(same or found) == 1 else []
+        if only and self.itemData(only[0]) != self._chosen:
+            self._choose(only[0])
+        self.setEditText(self.itemText(self.findData(self._chosen)))
 
 
 # Frames around parts of a page.
@@ -275,6 +313,40 @@ def wrapped_label(text: str = "", *, name: str = "") -> QLabel:
     label.setTextFormat(Qt.TextFormat.PlainText)
     label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
     return label
+
+
+class HeldLabel(QLabel):
+    """Words that come and go, in a place that is always there: nothing else moves.
+
+    Parameters
+    ----------
+    lines : that there is room for; more of them make it larger.
+    margin_px : above and below together.
+    """
+
+    def __init__(self, name: str, *, lines: int = 1, margin_px: int = 2) -> None:
+        super().__init__()
+        self.setObjectName(name)
+        self.setWordWrap(True)
+        self.setTextFormat(Qt.TextFormat.PlainText)
+        self.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self.setAlignment(Qt.AlignmentFlag.AlignTop)
+        kept = self.sizePolicy()
+        kept.setRetainSizeWhenHidden(True)
+        self.setSizePolicy(kept)
+        self._lines, self._margin_px = lines, margin_px
+        self._hold()
+
+    def changeEvent(self, event: QEvent | None) -> None:  # noqa: N802 - Qt's name
+        """Keep as much room in another text size."""
+        super().changeEvent(event)
+        if event is not None and event.type() == QEvent.Type.FontChange:
+            self._hold()
+
+    def _hold(self) -> None:
+        room = self._lines * self.fontMetrics().lineSpacing() + self._margin_px
+        if self.minimumHeight() != room:
+            self.setMinimumHeight(room)
 
 
 def named_button(words: str, *, name: str, tip: str = "") -> QPushButton:

@@ -5,14 +5,16 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Protocol
 
-from PyQt6.QtCore import Qt, QTimer, pyqtSignal
+from PyQt6.QtCore import QSize, Qt, QTimer, pyqtSignal
 from PyQt6.QtGui import QCloseEvent, QKeySequence, QShortcut
 from PyQt6.QtWidgets import (
     QApplication,
     QButtonGroup,
+    QFrame,
     QHBoxLayout,
     QMainWindow,
     QPushButton,
+    QScrollArea,
     QSizePolicy,
     QStackedWidget,
     QVBoxLayout,
@@ -185,6 +187,8 @@ class Parts:
 
 FRAME_MS = 33
 MOST_LEFT_OUT = 2  # frames in a row, while a prediction is made
+FIRST_SIZE = QSize(1366, 728)  # with the desktop's bar: a 1366 x 768 screen
+FRAME = QSize(0, 28)  # of a title bar
 TEXT_STEP = 1.1
 SUMMARY_EVERY_S = 5.0
 
@@ -232,7 +236,7 @@ class MainWindow(QMainWindow):
         """Restore place and size, show the window, start the timer."""
         geometry = self._parts.remembered.geometry()
         if geometry is None or not self.restoreGeometry(geometry):
-            self.resize(1366, 728)  # with the desktop's bar: a 1366 x 768 screen
+            self._fit_the_screen()
         self.show()
         self.stack.setFocus()  # no button is one press of Space away
         self._timer.start(FRAME_MS)
@@ -246,6 +250,12 @@ class MainWindow(QMainWindow):
             return
         self._n_left_out = 0
         self.tick()
+
+    def _fit_the_screen(self) -> None:
+        """Take a usual size, or what the screen has: at 150 % that is less."""
+        screen = self.screen()
+        room = screen.availableSize() if screen is not None else FIRST_SIZE
+        self.resize(FIRST_SIZE.boundedTo(room - FRAME))
 
     def tick(self) -> None:
         """Take what has come and draw; a fault in one part stops no other."""
@@ -354,7 +364,7 @@ class MainWindow(QMainWindow):
         right = QVBoxLayout()
         right.setSpacing(0)
         right.addWidget(self.notices)
-        right.addWidget(self.stack, stretch=1)
+        right.addWidget(self._roomy(), stretch=1)
         whole = QWidget()
         row = QHBoxLayout(whole)
         row.setContentsMargins(0, 0, 0, 0)
@@ -363,6 +373,16 @@ class MainWindow(QMainWindow):
         row.addLayout(right, stretch=1)
         self.setCentralWidget(whole)
         self.go_to(SETUP)
+
+    def _roomy(self) -> QScrollArea:
+        """Return the pages so that a screen that is too small scrolls over them."""
+        area = QScrollArea()
+        area.setObjectName("pages")
+        area.setWidgetResizable(True)
+        area.setFrameShape(QFrame.Shape.NoFrame)
+        area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        area.setWidget(self.stack)
+        return area
 
     def _connect(self) -> None:
         self.side.chosen.connect(self.go_to)

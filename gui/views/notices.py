@@ -8,20 +8,21 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Protocol
 
-from PyQt6.QtCore import Qt
-from PyQt6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
+from PyQt6.QtCore import QEvent, Qt
+from PyQt6.QtWidgets import QHBoxLayout, QSizePolicy, QStackedWidget, QWidget
 
 from rtbold.gui.controllers.dashboard import SessionNotice
 from rtbold.gui.controllers.left_over import LeftOverNotice, LeftOverRecordings
 from rtbold.gui.state.address import Address
 from rtbold.gui.state.dashboard import DashboardState
 from rtbold.gui.state.preferences import Colours
-from rtbold.gui.state.words import Level
+from rtbold.gui.state.words import Level, window_words
 from rtbold.gui.views.forms import named_button, wrapped_label
 from rtbold.publish import LogLevel
 
 MOST_NOTICES = 3
-MOST_LINES = 3  # of one notice
+MOST_LINES = 2  # of one notice
+ROOM_LINES = 2
 SYMBOLS: dict[Level, str] = {"ok": "●", "degraded": "▲", "invalid": "■", "silent": "✕"}
 
 
@@ -42,7 +43,7 @@ class Notice(QWidget):
             tip="Put this line away; it comes back if it happens again",
         )
         row = QHBoxLayout(self)
-        row.setContentsMargins(10, 4, 6, 4)
+        row.setContentsMargins(10, 1, 6, 1)
         row.addWidget(self.label, stretch=1)
         row.addWidget(self.action)
         row.addWidget(self.dismiss)
@@ -50,6 +51,7 @@ class Notice(QWidget):
 
     def say(self, text: str) -> None:
         """Show the first lines of `text`, with the symbol of its level."""
+        text = window_words(text)
         lines = text.splitlines()
         shown = "\n".join(lines[:MOST_LINES])
         more = " … (all of it: Events, on the Session page)" * (len(lines) > MOST_LINES)
@@ -65,17 +67,32 @@ class Notice(QWidget):
 
 
 class NoticeBar(QWidget):
-    """At most three notices, the newest at the top; one for each key."""
+    """A place that is always there, so that no page moves; one notice at a time.
+
+    At most three are kept, one for each key. The newest is shown; a button leads to
+    the others.
+    """
 
     def __init__(self, colours: Colours) -> None:
         super().__init__()
         self.setObjectName("notice_bar")
+        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
         self._colours = colours
         self._notices: dict[str, Notice] = {}
-        self._column = QVBoxLayout(self)
-        self._column.setContentsMargins(0, 0, 0, 0)
-        self._column.setSpacing(1)
-        self.hide()
+        self._shown = ""  # key
+        self.more = named_button(
+            "", name="notice_more", tip="Show the next of the notices"
+        )
+        self.more.clicked.connect(self._turn)
+        self._places = QStackedWidget()
+        self._places.addWidget(QWidget())  # nothing to say
+        row = QHBoxLayout(self)
+        row.setContentsMargins(0, 0, 4, 0)
+        row.setSpacing(1)
+        row.addWidget(self._places, stretch=1)
+        row.addWidget(self.more)
+        self._hold()
+        self._show("")
 
     def show_notice(
         self,
@@ -91,7 +108,7 @@ class NoticeBar(QWidget):
         ----------
         action : words of a button, and what it does; the notice goes with it.
         """
-        self.take_away(key)
+        self._remove(key)
         notice = Notice(key, level=level, colours=self._colours)
         notice.say(text)
         if action is not None:
@@ -102,23 +119,23 @@ class NoticeBar(QWidget):
             notice.action.show()
         notice.dismiss.clicked.connect(lambda: self.take_away(key))
         self._notices[key] = notice
-        self._column.insertWidget(0, notice)
+        self._places.addWidget(notice)
         for old in list(self._notices)[:-MOST_NOTICES]:
-            self.take_away(old)
-        self.show()
+            self._remove(old)
+        self._show(key)
 
     def take_away(self, key: str) -> None:
         """Remove the notice `key`; nothing if there is none."""
-        notice = self._notices.pop(key, None)
-        if notice is None:
-            return
-        self._column.removeWidget(notice)
-        notice.hide()
-        notice.deleteLater()
-        self.setVisible(bool(self._notices))
+        self._remove(key)
+        self._show(self._shown if self._shown in self._notices else self._newest())
+
+    @property
+    def shown(self) -> str:
+        """The key of the notice that is seen; empty: there is none."""
+        return self._shown
 
     def texts(self) -> dict[str, str]:
-        """Return what is shown, by key."""
+        """Return what there is to say, by key, the newest last."""
         return {key: notice.label.text() for key, notice in self._notices.items()}
 
     def set_colours(self, colours: Colours) -> None:
@@ -126,6 +143,38 @@ class NoticeBar(QWidget):
         self._colours = colours
         for notice in self._notices.values():
             notice.set_colours(colours)
+
+    def changeEvent(self, event: QEvent | None) -> None:  # noqa: N802 - Qt's name
+        """Keep as much room in another text size."""
+        super().changeEvent(event)
+        if event is not None and event.type() == QEvent.Type.FontChange:
+            self._hold()
+
+    def _hold(self) -> None:
+        self.setFixedHeight(ROOM_LINES * self.fontMetrics().lineSpacing() + 8)
+
+    def _newest(self) -> str:
+        return next(reversed(self._notices), "")
+
+    def _turn(self) -> None:
+        keys = list(self._notices)
+        if keys:
+            self._show(keys[keys.index(self._shown) - 1])
+
+    def _show(self, key: str) -> None:
+        self._shown = key
+        notice = self._notices.get(key)
+        self._places.setCurrentWidget(notice or self._places.widget(0))
+        n_others = len(self._notices) - 1
+        self.more.setText(f"{n_others} more ▸")
+        self.more.setVisible(n_others > 0)
+
+    def _remove(self, key: str) -> None:
+        notice = self._notices.pop(key, None)
+        if notice is not None:
+            self._places.removeWidget(notice)
+            notice.hide()
+            notice.deleteLater()
 
 
 # Faults of the dashboard itself: caught in one place, said in words, logged.

@@ -1,7 +1,7 @@
 """The participant's window: one drawing, no words, its own screen."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from PyQt6.QtCore import QPointF, QRectF, Qt, pyqtSignal
@@ -10,11 +10,13 @@ from PyQt6.QtGui import (
     QColor,
     QGuiApplication,
     QKeyEvent,
+    QKeySequence,
     QPainter,
     QPainterPath,
     QPaintEvent,
     QPen,
     QScreen,
+    QShortcut,
 )
 from PyQt6.QtWidgets import (
     QAbstractSpinBox,
@@ -24,6 +26,7 @@ from PyQt6.QtWidgets import (
     QDialogButtonBox,
     QDoubleSpinBox,
     QFormLayout,
+    QHBoxLayout,
     QSpinBox,
     QVBoxLayout,
     QWidget,
@@ -35,15 +38,23 @@ from rtbold.gui.state.participant import (
     TRACE_STEP_S,
     ParticipantLevel,
     ParticipantView,
+    rests,
 )
-from rtbold.gui.state.preferences import PARTICIPANT_FORMS, ParticipantForm, Preferences
+from rtbold.gui.state.preferences import (
+    PARTICIPANT_FORMS,
+    PARTICIPANT_LOOKS,
+    ParticipantForm,
+    ParticipantLook,
+    Preferences,
+)
 from rtbold.gui.views.forms import wrapped_label
 
 # What the participant's window shows, chosen by the operator.
 
 WORDS = (
     "The participant sees one shape and no words. It is neutral whenever the value may "
-    "not be shown. F11 on that window fills its screen, Esc gives the window back."
+    "not be shown. F11 on that window fills its screen, Esc gives the window back; all "
+    "other keys work there as they do here."
 )
 
 
@@ -63,6 +74,11 @@ class ParticipantDialog(QDialog):
         self.limit.valueChanged.connect(self._tell)
         self.smooth.toggled.connect(self._tell)
         self.square.valueChanged.connect(self._tell)
+        for box in (self.direction, self.look, self.screen_choice):
+            box.currentIndexChanged.connect(self._tell)
+        self.cross.toggled.connect(self._tell)
+        self.goal.toggled.connect(self._tell)
+        self.goal_z.valueChanged.connect(self._tell)
 
     def _make_fields(self, preferences: Preferences) -> None:
         self.form = QComboBox()
@@ -86,12 +102,58 @@ class ParticipantDialog(QDialog):
         self.square.setValue(preferences.photodiode_px)
         self.square.setToolTip("A square that flips with each update, lower left")
 
-        for box in (self.limit, self.square):  # the style's arrows are not drawn well
+        self._make_more_fields(preferences)
+        for box in (
+            self.limit,
+            self.square,
+            self.goal_z,
+        ):  # the style's arrows are not drawn well
             box.setButtonSymbols(QAbstractSpinBox.ButtonSymbols.PlusMinus)
+
+    def _make_more_fields(self, preferences: Preferences) -> None:
+        self.screen_choice = _choice(
+            "participant_screen", "Where the window opens and fills the screen"
+        )
+        self.screen_choice.addItem("the one that is not yours", "")
+        for screen in QGuiApplication.screens():
+            size = screen.size()
+            words = f"{screen.name()}, {size.width()} x {size.height()}"
+            self.screen_choice.addItem(words, screen.name())
+        place = self.screen_choice.findData(preferences.participant_screen)
+        self.screen_choice.setCurrentIndex(max(0, place))
+        self.direction = _choice("participant_direction", "Which way a higher value is")
+        self.direction.addItem("a higher value is higher, or larger", False)
+        self.direction.addItem("a higher value is lower, or smaller", True)
+        self.direction.setCurrentIndex(int(preferences.participant_down))
+        self.look = _choice("participant_look", "Colours of this window alone")
+        self.look.addItems(PARTICIPANT_LOOKS)
+        self.look.setCurrentText(preferences.participant_look)
+        self.cross = QCheckBox("a cross to look at")
+        self.cross.setObjectName("participant_cross")
+        self.cross.setChecked(preferences.participant_cross)
+        goal_z = preferences.participant_goal_z
+        self.goal = QCheckBox("a line at z")
+        self.goal.setObjectName("participant_goal")
+        self.goal.setChecked(goal_z is not None)
+        self.goal_z = QDoubleSpinBox()
+        self.goal_z.setObjectName("participant_goal_z")
+        self.goal_z.setRange(-10, 10)
+        self.goal_z.setSingleStep(0.5)
+        self.goal_z.setValue(1.0 if goal_z is None else goal_z)
+        self.goal_z.setEnabled(goal_z is not None)
+        self.goal.toggled.connect(self.goal_z.setEnabled)
 
     def _lay_out(self) -> None:
         form = QFormLayout()
+        form.addRow("S&creen", self.screen_choice)
         form.addRow("&Drawing", self.form)
+        form.addRow("D&irection", self.direction)
+        form.addRow("C&olours", self.look)
+        goal = QHBoxLayout()
+        goal.addWidget(self.goal)
+        goal.addWidget(self.goal_z, stretch=1)
+        form.addRow("Goal", goal)
+        form.addRow("While it &rests", self.cross)
         form.addRow("Ends of the scale, &z", self.limit)
         form.addRow("&Smoothing", self.smooth)
         form.addRow("S&quare for a photodiode", self.square)
@@ -104,14 +166,27 @@ class ParticipantDialog(QDialog):
 
     def _tell(self) -> None:
         form = next(f for f in PARTICIPANT_FORMS if f == self.form.currentText())
+        look = next(n for n in PARTICIPANT_LOOKS if n == self.look.currentText())
         self._preferences = replace(
             self._preferences,
             participant=form,
             participant_limit_z=self.limit.value(),
             participant_smooth=self.smooth.isChecked(),
             photodiode_px=self.square.value(),
+            participant_down=bool(self.direction.currentData()),
+            participant_look=look,
+            participant_cross=self.cross.isChecked(),
+            participant_goal_z=self.goal_z.value() if self.goal.isChecked() else None,
+            participant_screen=str(self.screen_choice.currentData() or ""),
         )
         self.changed.emit(self._preferences)
+
+
+def _choice(name: str, tip: str) -> QComboBox:
+    box = QComboBox()
+    box.setObjectName(name)
+    box.setToolTip(tip)
+    return box
 
 
 # The three drawings for the participant: thermometer, circle and trace.
@@ -119,73 +194,117 @@ class ParticipantDialog(QDialog):
 # No text on any of them, and colours of their own: what the participant sees does not
 # change with the operator's theme. One hue, so that up is not "good" by its colour.
 
-BACKGROUND = QColor("#101214")
-OUTLINE = QColor("#6b7580")
-NEUTRAL = QColor("#4a525b")
-CALM = QColor("#2c3238")
-FILL = QColor("#56b4e9")
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """Colours of one drawing."""
+
+    background: QColor
+    outline: QColor
+    neutral: QColor
+    calm: QColor  # inside of a neutral shape
+    fill: QColor
+    goal: QColor
+
+
+LOOKS: dict[ParticipantLook, Look] = {
+    "blue on black": Look(
+        *map(QColor, ("#101214", "#6b7580", "#4a525b", "#2c3238", "#56b4e9", "#ffffff"))
+    ),
+    "white on black": Look(
+        *map(QColor, ("#000000", "#7a7a7a", "#4d4d4d", "#2b2b2b", "#ffffff", "#b0b0b0"))
+    ),
+    "black on white": Look(
+        *map(QColor, ("#ffffff", "#6f6f6f", "#9c9c9c", "#d9d9d9", "#101010", "#5a5a5a"))
+    ),
+}
+BACKGROUND = LOOKS["blue on black"].background
+FILL = LOOKS["blue on black"].fill
 LEAST = 0.04  # of the tube: the lowest level is not an empty one
 LIT, UNLIT = QColor("#ffffff"), QColor("#000000")
 Trace = Sequence[tuple[float, float | None]]
-Drawing = Callable[[QPainter, QRectF, float | None, Trace], None]
 
 
-def draw_thermometer(
-    painter: QPainter, area: QRectF, level: float | None, trace: Trace
-) -> None:
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """What is drawn now."""
+
+    level: float | None  # 0 to 1; None: neutral
+    goal: float | None  # 0 to 1; None: there is none
+    trace: Trace
+    look: Look
+
+
+Drawing = Callable[[QPainter, QRectF, Picture], None]
+
+
+def draw_thermometer(painter: QPainter, area: QRectF, picture: Picture) -> None:
     """Draw a tube that fills from below; neutral: the whole tube grey."""
+    level, look = picture.level, picture.look
     width = 0.16 * min(area.width(), area.height())
     tube = _centred(area, width, 0.8 * area.height())
     outline = QPainterPath()
     outline.addRoundedRect(tube, width / 2, width / 2)
-    painter.fillPath(outline, CALM if level is None else BACKGROUND)
+    painter.fillPath(outline, look.calm if level is None else look.background)
     if level is not None:
         painter.save()
         painter.setClipPath(outline)
         filled = QRectF(tube)
-        filled.setTop(tube.bottom() - (LEAST + (1 - LEAST) * level) * tube.height())
-        painter.fillRect(filled, FILL)
+        filled.setTop(_tube_y(level, tube))
+        painter.fillRect(filled, look.fill)
         painter.restore()
-    _pen(painter, NEUTRAL if level is None else OUTLINE, 0.006 * area.height())
+    _pen(painter, look.neutral if level is None else look.outline, area)
     painter.drawRoundedRect(tube, width / 2, width / 2)
-    _middle_marks(painter, tube, level)
+    _beside(painter, tube, tube.center().y())  # the baseline
+    if picture.goal is not None and level is not None:
+        _pen(painter, look.goal, area, share=0.01)
+        _beside(painter, tube, _tube_y(picture.goal, tube), reach=4.0)
 
 
-def draw_circle(
-    painter: QPainter, area: QRectF, level: float | None, trace: Trace
-) -> None:
+def draw_circle(painter: QPainter, area: QRectF, picture: Picture) -> None:
     """Draw a disc that grows; neutral: a grey one of middle size."""
+    level, look = picture.level, picture.look
     largest = 0.8 * min(area.width(), area.height())
-    side = largest * (0.08 + 0.92 * (0.5 if level is None else level))
+    side = _disc(0.5 if level is None else level, largest)
     painter.setPen(Qt.PenStyle.NoPen)
-    painter.setBrush(CALM if level is None else FILL)
+    painter.setBrush(look.calm if level is None else look.fill)
     painter.drawEllipse(_centred(area, side, side))
-    middle = largest * 0.54  # what level 0.5 is drawn at
-    _pen(painter, NEUTRAL if level is None else OUTLINE, 0.006 * area.height())
+    middle = _disc(0.5, largest)
+    _pen(painter, look.neutral if level is None else look.outline, area)
     painter.drawEllipse(_centred(area, middle, middle))
+    if picture.goal is not None and level is not None:
+        goal = _disc(picture.goal, largest)
+        _pen(painter, look.goal, area, share=0.01)
+        painter.drawEllipse(_centred(area, goal, goal))
 
 
-def draw_trace(
-    painter: QPainter, area: QRectF, level: float | None, trace: Trace
-) -> None:
+def draw_trace(painter: QPainter, area: QRectF, picture: Picture) -> None:
     """Draw the last minute from left to right; neutral times stay empty.
 
     While nothing may be shown the past is grey, and moves on out of sight.
     """
+    level, look = picture.level, picture.look
     box = _centred(area, 0.86 * area.width(), 0.7 * area.height())
-    _pen(painter, NEUTRAL, 0.004 * area.height())
-    painter.drawLine(
-        QPointF(box.left(), box.center().y()), QPointF(box.right(), box.center().y())
-    )
-    _pen(painter, NEUTRAL if level is None else FILL, 0.008 * area.height())
-    painter.drawPath(_path(trace, box))
+    _pen(painter, look.neutral, area, share=0.004)
+    _across(painter, box, box.center().y())
+    if picture.goal is not None and level is not None:
+        _pen(painter, look.goal, area, share=0.01)
+        _across(painter, box, _y(picture.goal, box))
+    _pen(painter, look.neutral if level is None else look.fill, area, share=0.008)
+    painter.drawPath(_path(picture.trace, box))
     if level is not None:
-        painter.setBrush(FILL)
-        painter.drawEllipse(
-            QPointF(box.right(), _y(level, box)),
-            0.012 * area.height(),
-            0.012 * area.height(),
-        )
+        painter.setBrush(look.fill)
+        size = 0.012 * area.height()
+        painter.drawEllipse(QPointF(box.right(), _y(level, box)), size, size)
+
+
+def draw_cross(painter: QPainter, area: QRectF, look: Look) -> None:
+    """Draw a cross to look at, for rest."""
+    arm = 0.05 * min(area.width(), area.height())
+    _pen(painter, look.outline, area, share=0.012)
+    x, y = area.center().x(), area.center().y()
+    painter.drawLine(QPointF(x - arm, y), QPointF(x + arm, y))
+    painter.drawLine(QPointF(x, y - arm), QPointF(x, y + arm))
 
 
 DRAWINGS: dict[ParticipantForm, Drawing] = {
@@ -208,14 +327,26 @@ def _path(trace: Trace, box: QRectF) -> QPainterPath:
     return path
 
 
-def _middle_marks(painter: QPainter, tube: QRectF, level: float | None) -> None:
-    """Mark the baseline beside the tube."""
-    y, gap = tube.center().y(), 0.25 * tube.width()
+def _beside(painter: QPainter, tube: QRectF, y: float, *, reach: float = 2.0) -> None:
+    """Draw two short lines beside the tube."""
+    gap = 0.25 * tube.width()
     for x0, x1 in (
-        (tube.left() - 2 * gap, tube.left() - gap),
-        (tube.right() + gap, tube.right() + 2 * gap),
+        (tube.left() - reach * gap, tube.left() - gap),
+        (tube.right() + gap, tube.right() + reach * gap),
     ):
         painter.drawLine(QPointF(x0, y), QPointF(x1, y))
+
+
+def _across(painter: QPainter, box: QRectF, y: float) -> None:
+    painter.drawLine(QPointF(box.left(), y), QPointF(box.right(), y))
+
+
+def _tube_y(level: float, tube: QRectF) -> float:
+    return tube.bottom() - (LEAST + (1 - LEAST) * level) * tube.height()
+
+
+def _disc(level: float, largest: float) -> float:
+    return largest * (0.08 + 0.92 * level)
 
 
 def _y(level: float, box: QRectF) -> float:
@@ -227,15 +358,20 @@ def _centred(area: QRectF, width: float, height: float) -> QRectF:
     return QRectF(centre.x() - width / 2, centre.y() - height / 2, width, height)
 
 
-def _pen(painter: QPainter, colour: QColor, width: float) -> None:
+def _pen(
+    painter: QPainter, colour: QColor, area: QRectF, *, share: float = 0.006
+) -> None:
     painter.setBrush(Qt.BrushStyle.NoBrush)
-    pen = QPen(colour, max(1.5, width))
+    pen = QPen(colour, max(1.5, share * area.height()))
     pen.setJoinStyle(Qt.PenJoinStyle.RoundJoin)
     painter.setPen(pen)
 
 
 NOTHING = ParticipantView(level=None, lit=False)
 Key = Qt.Key
+MODIFIERS = (
+    Key.Key_Shift, Key.Key_Control, Key.Key_Alt, Key.Key_AltGr, Key.Key_Meta,
+)  # fmt: skip
 
 
 class ParticipantWindow(QWidget):
@@ -247,6 +383,7 @@ class ParticipantWindow(QWidget):
     """
 
     closed = pyqtSignal()
+    key_pressed = pyqtSignal(QKeySequence)  # one that is not its own
 
     def __init__(self, preferences: Preferences) -> None:
         super().__init__(None)
@@ -263,13 +400,16 @@ class ParticipantWindow(QWidget):
         """Take another form, range or square."""
         self.preferences = preferences
         self._level.set_scale(
-            preferences.participant_limit_z, smooth=preferences.participant_smooth
+            preferences.participant_limit_z,
+            smooth=preferences.participant_smooth,
+            down=preferences.participant_down,
         )
         self.update()
 
     def refresh(self, state: DashboardState, now_s: float) -> None:
         """Draw what the rule for apps allows at `now_s`."""
-        self._show(self._level.take(state.shown(now_s), now_s), now_s)
+        rest = rests(state.phase, state.lsl_now_s(now_s))
+        self._show(self._level.take(state.shown(now_s), now_s, rest=rest), now_s)
 
     def neutral(self) -> None:
         """Show nothing; for when the dashboard itself has a fault."""
@@ -287,16 +427,22 @@ class ParticipantWindow(QWidget):
             self._view, self._now_s = view, now_s
             self.update()
 
-    def go_to_second_screen(self) -> bool:
-        """Fill the second screen if there is one; else stay a window."""
-        second = _other_screen(self.screen())
-        if second is None:
+    def go_to_screen(self, operators: QScreen | None) -> bool:
+        """Fill the screen that was chosen; without a second one stay a window.
+
+        Parameters
+        ----------
+        operators : the screen of the operator's window.
+        """
+        screens = QGuiApplication.screens()
+        wanted = chosen_screen(self.preferences.participant_screen, screens, operators)
+        if wanted is None:
             self.show()
             return False
-        self.setGeometry(second.geometry())
-        self.show()
+        self.showNormal()  # a full screen does not move to another one
+        self.setGeometry(wanted.geometry())
         if (handle := self.windowHandle()) is not None:
-            handle.setScreen(second)
+            handle.setScreen(wanted)
         self.showFullScreen()
         return True
 
@@ -304,26 +450,43 @@ class ParticipantWindow(QWidget):
         """Draw the newest view."""
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        painter.fillRect(self.rect(), BACKGROUND)
-        form = self.preferences.participant
-        trace = self._level.trace(self._now_s) if form == "trace" else ()
-        DRAWINGS[form](painter, QRectF(self.rect()), self._view.level, trace)
+        chosen, area = self.preferences, QRectF(self.rect())
+        look = LOOKS[chosen.participant_look]
+        painter.fillRect(self.rect(), look.background)
+        if self._view.rest and chosen.participant_cross:
+            draw_cross(painter, area, look)
+        else:
+            DRAWINGS[chosen.participant](painter, area, self._picture(look))
         side = self.preferences.photodiode_px
         if side:
             corner = QRectF(0, self.height() - side, side, side)
             painter.fillRect(corner, LIT if self._view.lit else UNLIT)
         painter.end()
 
+    def _picture(self, look: Look) -> Picture:
+        chosen = self.preferences
+        goal_z = chosen.participant_goal_z
+        return Picture(
+            self._view.level,
+            None if goal_z is None else self._level.level_of(goal_z),
+            self._level.trace(self._now_s) if chosen.participant == "trace" else (),
+            look,
+        )
+
     def keyPressEvent(self, event: QKeyEvent | None) -> None:  # noqa: N802 - Qt's name
-        """Enter and leave full screen."""
+        """Enter and leave full screen; hand on what is the operator's."""
         actions: dict[int, Callable[[], None]] = {
             Key.Key_F11: self.showNormal
             if self.isFullScreen()
             else self.showFullScreen,
             Key.Key_Escape: self.showNormal,
         }
-        if event is not None and event.key() in actions:
+        if event is None:
+            return
+        if event.key() in actions:
             actions[event.key()]()
+        elif event.key() not in MODIFIERS:  # one alone is no key yet
+            self.key_pressed.emit(QKeySequence(event.keyCombination()))
 
     def closeEvent(self, event: QCloseEvent | None) -> None:  # noqa: N802 - Qt's name
         """Tell the dashboard."""
@@ -331,9 +494,32 @@ class ParticipantWindow(QWidget):
         super().closeEvent(event)
 
 
-def _other_screen(current: QScreen | None) -> QScreen | None:
-    others = [s for s in QGuiApplication.screens() if s is not current]
-    return others[0] if others else None
+def chosen_screen(
+    name: str, screens: Sequence[QScreen], operators: QScreen | None
+) -> QScreen | None:
+    """Return the screen of that name; else one that is not the operator's, if any.
+
+    The operator's own is taken only where it was chosen and there is another one.
+    """
+    others = [screen for screen in screens if screen is not operators]
+    named = [screen for screen in screens if screen.name() == name]
+    if not others:
+        return None
+    return named[0] if named else others[0]
+
+
+def press(window: QWidget, keys: QKeySequence) -> bool:
+    """Do in `window` what a key does there; return whether it does anything.
+
+    Qt gives a key to the shortcuts of the window that has it, and to no other.
+    """
+    for shortcut in window.findChildren(QShortcut):
+        of = shortcut.parent()
+        seen = isinstance(of, QWidget) and of.isVisible()
+        if seen and shortcut.isEnabled() and shortcut.key() == keys:
+            shortcut.activated.emit()
+            return True
+    return False
 
 
 # Opens, feeds and closes the participant's window for the operator's.
@@ -368,10 +554,20 @@ class ParticipantHost:
         self.dialog.show()
 
     def open(self) -> None:
-        """Open the window, on the second screen if there is one."""
+        """Open the window, on the screen that was chosen if there are two."""
         self.window = ParticipantWindow(self._owner.preferences)
         self.window.closed.connect(self._forget)
-        self.window.go_to_second_screen()
+        self.window.key_pressed.connect(self._press)
+        self.window.go_to_screen(self._screen())
+
+    def _screen(self) -> QScreen | None:
+        """Return the operator's own screen."""
+        owner = self._owner
+        return owner.screen() if isinstance(owner, QWidget) else None
+
+    def _press(self, keys: QKeySequence) -> None:
+        if isinstance(self._owner, QWidget):
+            press(self._owner, keys)
 
     def close(self) -> None:
         """Close the window and the dialog; nothing if there is none."""
@@ -389,9 +585,14 @@ class ParticipantHost:
             self.window.neutral()
 
     def set_preferences(self, preferences: Preferences) -> None:
-        """Take another drawing, range or square."""
-        if self.window is not None and self.window.preferences != preferences:
-            self.window.set_preferences(preferences)
+        """Take another drawing, range, square or screen."""
+        window = self.window
+        if window is None or window.preferences == preferences:
+            return
+        moves = window.preferences.participant_screen != preferences.participant_screen
+        window.set_preferences(preferences)
+        if moves:
+            window.go_to_screen(self._screen())
 
     def _forget(self) -> None:
         window, self.window = self.window, None

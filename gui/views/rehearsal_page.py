@@ -4,7 +4,7 @@ from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 
-from PyQt6.QtCore import Qt
+from PyQt6.QtCore import Qt, pyqtSignal
 from PyQt6.QtGui import QPainter, QTextDocument
 from PyQt6.QtPrintSupport import QPrintDialog, QPrinter
 from PyQt6.QtWidgets import (
@@ -22,10 +22,12 @@ from rtbold.gui.state.dashboard import DashboardState
 from rtbold.gui.state.preferences import Colours
 from rtbold.gui.state.rehearsal import (
     NOTHING_YET,
+    SIMULATED,
     Rehearsal,
     as_html,
     figure_rows,
     left_words,
+    ready_words,
     stale_words,
     verdict_words,
     why_words,
@@ -33,6 +35,7 @@ from rtbold.gui.state.rehearsal import (
 from rtbold.gui.state.setup import Run, SetupChoice
 from rtbold.gui.views.forms import (
     GAP,
+    HeldLabel,
     TickField,
     WholeField,
     boxed,
@@ -59,6 +62,8 @@ class RehearsalPage(QWidget):
     chosen : asked for the settings of now; a verdict on others is no verdict.
     """
 
+    begun = pyqtSignal()
+
     def __init__(
         self,
         colours: Colours,
@@ -73,15 +78,24 @@ class RehearsalPage(QWidget):
         self._shown: object = None
         self._wanted: tuple[SetupChoice, Run] | None = None
         self._begun_at = ""
+        self._heard = False  # a session lives, whose time a rehearsal would take
+        self.banner = HeldLabel("rehearsal_banner", margin_px=12)
+        self.banner.setText(SIMULATED)
+        self.banner.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        self.banner.hide()
         self.verdict = QLabel()
         self.verdict.setObjectName("rehearsal_verdict")
         self.verdict.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self.verdict.setToolTip("Whether a session with these settings would work")
-        self.why = wrapped_label(NOTHING_YET, name="rehearsal_why")
+        self.why = HeldLabel("rehearsal_why", lines=2)
+        self.why.setText(NOTHING_YET)
         self.progress = QProgressBar()
         self.progress.setObjectName("rehearsal_progress")
         self.progress.setToolTip("How much of the rehearsal is done")
         self.progress.setRange(0, 1000)
+        kept = self.progress.sizePolicy()
+        kept.setRetainSizeWhenHidden(True)  # nothing moves when it comes
+        self.progress.setSizePolicy(kept)
         self.said = QTextBrowser()
         self.said.setObjectName("rehearsal_said")
         self.said.setToolTip("What the rehearsal says as it goes")
@@ -93,10 +107,17 @@ class RehearsalPage(QWidget):
         self._lay_out()
         self.set_colours(colours)
 
+    def prepare(self, choice: SetupChoice, run: Run) -> None:
+        """Show that this run can be rehearsed; a click on Begin begins."""
+        if not self._controller.rehearsal.running:
+            self._wanted = (choice, run)
+            self._show(self._controller.rehearsal, wanted(self._chosen()))
+
     def rehearse(self, choice: SetupChoice, run: Run) -> None:
         """Begin a rehearsal of this run, unless one is under way."""
         self._wanted = (choice, run)
         if not self._controller.rehearsal.running:
+            self.begun.emit()
             self._begun_at = datetime.now().strftime("%Y-%m-%d %H:%M")
             seconds = 60.0 * self.minutes.value()
             self._controller.rehearse(
@@ -108,15 +129,21 @@ class RehearsalPage(QWidget):
 
     def refresh(self, state: DashboardState, now_s: float) -> None:
         """Show the newest; called 30 times a second while the page is seen."""
+        link = state.link
+        heard = link is not None and link.alive and state.bye is None
         newest = (self._controller.rehearsal, wanted(self._chosen()))
-        if newest == self._shown:
+        if (*newest, heard) == self._shown:
             return
-        self._shown = newest
+        self._shown, self._heard = (*newest, heard), heard
         self._show(*newest)
 
     def set_colours(self, colours: Colours) -> None:
         """Take the colours of a theme."""
         self._colours = colours
+        self.banner.setStyleSheet(
+            f"background: {colours.degraded}; color: {colours.on_fill};"
+            "font-weight: bold; padding: 0px 5px;"
+        )
         self.checks.set_colours(colours)
         self._show(self._controller.rehearsal, wanted(self._chosen()))
 
@@ -131,7 +158,7 @@ class RehearsalPage(QWidget):
     def html(self) -> str:
         """Return the page that is printed: the rehearsal's own, if it wrote one."""
         rehearsal = self._controller.rehearsal
-        if rehearsal.page:
+        if rehearsal.page and not rehearsal.stopped:  # its own page says NO-GO then
             try:
                 return Path(rehearsal.page).read_text(encoding="utf-8")
             except OSError:
@@ -140,26 +167,26 @@ class RehearsalPage(QWidget):
 
     def _show(self, rehearsal: Rehearsal, now: tuple[str, ...]) -> None:
         stale = rehearsal.stale(now)
-        ended = bool(rehearsal.verdict or rehearsal.problem) and not stale
-        rested = not rehearsal.running and self._wanted is not None
-        self.again.setEnabled(rested and not stale)
-        self.stop.setEnabled(rehearsal.running)
+        ended = rehearsal.ended and not stale
+        self._show_buttons(rehearsal, now)
+        self.banner.setVisible(self._is_simulated(rehearsal))
         for button in (self.print, self.save):
             button.setEnabled(ended)
         self.progress.setVisible(rehearsal.running)
         self.progress.setValue(round(1000 * rehearsal.share))
         self.progress.setFormat(left_words(rehearsal))
         self._show_verdict(rehearsal, ended=ended, stale=stale)
+        ready = ready_words(rehearsal, what=self._what())
         self.why.setText(
             stale_words(rehearsal, now, begun_at=self._begun_at)
             if stale
-            else why_words(rehearsal)
+            else ready or why_words(rehearsal)
         )
         self.said.setPlainText("\n".join(rehearsal.said))
         end = self.said.verticalScrollBar()
         assert end is not None
         end.setValue(end.maximum())
-        over = bool(rehearsal.verdict or rehearsal.problem)
+        over = rehearsal.ended or rehearsal.verdict is not None
         self.checks.show_lines(rehearsal.checks, done=over, stale=stale)
         pale = f"color: {self._colours.muted}" if stale and over else ""
         for part in (self.said, self.figures):
@@ -170,9 +197,10 @@ class RehearsalPage(QWidget):
         colour, text = self._colours.muted, "◌"
         if ended:
             symbol, word = verdict_words(rehearsal)
-            text = f"{symbol} {word}"
-            go = rehearsal.verdict == "go"
-            colour = self._colours.ok if go else self._colours.invalid
+            text = f"{symbol} {word}" + " (SIMULATED)" * rehearsal.simulated
+            if not rehearsal.stopped:
+                go = rehearsal.verdict == "go"
+                colour = self._colours.ok if go else self._colours.invalid
         elif rehearsal.running:
             text = "◌ rehearsing"
         elif stale:
@@ -182,6 +210,29 @@ class RehearsalPage(QWidget):
             f"color: {colour}; font-size: {points:.0f}pt; font-weight: bold"
         )
         self.verdict.setText(text)
+
+    def _show_buttons(self, rehearsal: Rehearsal, now: tuple[str, ...]) -> None:
+        ready = self._wanted is not None and wanted(self._wanted[0]) == now
+        self.again.setText("&Rehearse again" if rehearsal.ended else "&Begin")
+        self.again.setEnabled(ready and not rehearsal.running and not self._heard)
+        self.again.setToolTip(
+            "A session is running. Rehearse after it."
+            if self._heard
+            else "Rehearse what is chosen on the Set-up page"
+        )
+        self.stop.setEnabled(rehearsal.running and not rehearsal.stopped)
+
+    def _is_simulated(self, rehearsal: Rehearsal) -> bool:
+        if rehearsal.running or rehearsal.ended:
+            return rehearsal.simulated
+        return self._wanted is not None and self._wanted[0].simulated
+
+    def _what(self) -> str:
+        """Return what would be rehearsed, in words."""
+        if self._wanted is None:
+            return ""
+        choice, run = self._wanted
+        return f"{choice.subject or choice.model}, run {run.number:02d}, {run.kind}"
 
     def _again(self) -> None:
         if self._wanted is not None:
@@ -235,10 +286,10 @@ class RehearsalPage(QWidget):
             "Judge all but the triggers; the page says that they were not rehearsed",
         )
         self.again = named_button(
-            "&Rehearse again", name="rehearse_again", tip="With the same settings"
+            "&Begin", name="rehearse_again", tip="Rehearse what is chosen"
         )
         self.stop = named_button(
-            "S&top", name="rehearsal_stop", tip="End it in order; it is NO-GO then"
+            "S&top", name="rehearsal_stop", tip="End it in order, without a verdict"
         )
         self.print = named_button(
             "&Print…", name="rehearsal_print", tip="On one page, or into a PDF"
@@ -268,6 +319,7 @@ class RehearsalPage(QWidget):
         columns.addLayout(right, stretch=2)
         whole = QVBoxLayout(self)
         whole.setContentsMargins(GAP, GAP // 2, GAP, GAP)
+        whole.addWidget(self.banner)
         whole.addWidget(self.verdict)
         whole.addWidget(self.why)
         whole.addWidget(self.progress)

@@ -69,8 +69,8 @@ class ScatterView(Painted):
             painter.drawText(
                 self.rect(),
                 Align.AlignCenter | Qt.TextFlag.TextWordWrap,
-                "Nothing measured to compare with.\nGive a source of measured BOLD "
-                "(--truth) at set-up.",
+                "Nothing measured to compare with.\nChoose measured BOLD on the Set-up "
+                "page.",
             )
         else:
             self._draw(painter, pairs)

@@ -25,6 +25,7 @@ QDoubleSpinBox, QTableView, QTreeView, QListView {{ background: {panel};
   selection-background-color: {accent}; selection-color: {on_fill}; }}
 QLineEdit:focus, QComboBox:focus, QSpinBox:focus, QDoubleSpinBox:focus,
 QTableView:focus, QListView:focus {{ border: 2px solid {accent}; }}
+QComboBox[wrong="true"] {{ border: 2px solid {invalid}; color: {invalid}; }}
 QCheckBox::indicator {{ width: 12px; height: 12px; border: 1px solid {muted};
   border-radius: 2px; background: {panel}; }}
 QCheckBox::indicator:checked {{ background: {accent}; border-color: {accent}; }}
@@ -43,7 +44,10 @@ QProgressBar::chunk {{ background: {accent}; }}
 
 def sheet(colours: Colours) -> str:
     """Return the style sheet of a theme."""
-    names = ("text", "background", "panel", "border", "accent", "on_fill", "muted")
+    names = (
+        "text", "background", "panel", "border", "accent", "on_fill", "muted",
+        "invalid",
+    )  # fmt: skip
     return SHEET.format(**{name: getattr(colours, name) for name in names})
 
 
@@ -83,9 +87,13 @@ def apply(
     """
     font = QFont(app.font())
     font.setPointSizeF(base_points * text_scale)
-    app.setFont(font)
-    app.setPalette(palette(colours))
-    app.setStyleSheet(sheet(colours))
+    wanted = palette(colours)
+    # only what has changed: each call asks every widget that there is
+    if app.palette() != wanted:
+        app.setPalette(wanted)
+    if (app.font(), app.styleSheet()) != (font, sheet(colours)):
+        app.setFont(font)
+        app.setStyleSheet(sheet(colours))  # gives the font to what has a style, too
 
 
 # Where the dashboard keeps its preferences: an ini file of the operator.

@@ -40,6 +40,7 @@ def _facts(bundle: "Bundle") -> dict[str, Any]:
         "targets": targets,
         "target": card.target or card.rois[0],
         "unfit": _unfit(card, targets),
+        "r_of": _r_of(card),
         "gate": _gate(card),
         "calibrated": card.created if card.verdict else "",
         "tr_s": card.tr_s,
@@ -57,6 +58,15 @@ def _unfit(card: "Card", targets: list[str]) -> dict[str, str]:
 
     why = {target: unfit_because(card, target) for target in targets}
     return {target: said for target, said in why.items() if said}
+
+
+def _r_of(card: "Card") -> dict[str, float]:
+    """Return the out-of-fold R of each target that was scored; nan is left out."""
+    if card.verdict is None:
+        return {}
+    found = {roi.roi: roi.r for roi in card.verdict.rois}
+    found[card.verdict.gate.target] = card.verdict.gate.r
+    return {target: r for target, r in found.items() if r == r}
 
 
 def _gate(card: "Card") -> dict[str, Any] | None:

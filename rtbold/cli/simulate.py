@@ -81,8 +81,12 @@ def _play(settings: "TwinSettings", *, name: str, wait_s: float) -> None:
     from rtbold.acquire import LslClock
     from rtbold.sim import BroadcastSettings, broadcast, simulate_base
 
-    typer.echo("making the session ...", err=True)
-    recording = simulate_base(settings)  # before the handlers: a signal ends it at once
+    def tell(share: float) -> None:
+        typer.echo(f"making the session: {100 * share:.0f} %", err=True)
+
+    tell(0.0)
+    # before the handlers: a signal ends it at once
+    recording = simulate_base(settings, tell=tell)
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())

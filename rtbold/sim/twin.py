@@ -7,7 +7,7 @@ session of a seed is another session of the same subject, not a continuation.
 import json
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -31,6 +31,8 @@ from rtbold.sim.brain import (
 from rtbold.sim.head import LeadField, oriented, read_leadfield, read_rois
 from rtbold.sim.settings import BASE_RATE_HZ, ECG, TwinSettings, generator
 
+Tell = Callable[[float], object]  # how much is made, 0 to 1
+DRAWN, SUMMED, SOILED = 0.05, 0.75, 0.95  # shares of the whole, as it takes time
 AMPLIFIER_UV = 0.3  # white noise of each electrode
 SAMPLE_INDEX = "SAMPLE_INDEX"
 
@@ -86,10 +88,18 @@ def stream_blocks(base: TwinRecording) -> Iterator[Float32Array]:
         yield np.concatenate([block, index[None]])
 
 
-def simulate_base(settings: TwinSettings) -> TwinRecording:
+def _nobody(share: float) -> None:
+    """Take what nobody asked for."""
+
+
+def simulate_base(settings: TwinSettings, *, tell: Tell = _nobody) -> TwinRecording:
     """Return the session with EEG at 200 Hz and no index channel.
 
     For a player that brings it to its rate block by block (`stream_blocks`).
+
+    Parameters
+    ----------
+    tell : called as it goes; an hour of EEG takes many seconds.
     """
     rois = read_rois()
     cause = draw_brain(settings, rois, "brain")
@@ -99,9 +109,10 @@ def simulate_base(settings: TwinSettings) -> TwinRecording:
     )
     body = draw_body(settings, heard.arousal)
     bold = simulate_bold(settings, cause.drive, body)
+    tell(DRAWN)
     return TwinRecording(
         settings=settings,
-        eeg_uv=_eeg_uv(settings, heard, body),
+        eeg_uv=_eeg_uv(settings, heard, body, tell=tell),
         rate_hz=BASE_RATE_HZ,
         channels=channels_of(settings, with_index=False),
         volume_onsets_s=volume_onsets_s(settings),
@@ -127,14 +138,17 @@ def channels_of(settings: TwinSettings, *, with_index: bool) -> tuple[Channel, .
     return tuple(channels)
 
 
-def _eeg_uv(settings: TwinSettings, brain: Brain, body: Body) -> Float32Array:
+def _eeg_uv(
+    settings: TwinSettings, brain: Brain, body: Body, *, tell: Tell = _nobody
+) -> Float32Array:
     """Return all channels in the settings' order."""
     field = read_leadfield()
     rows = field.rows(_electrodes(settings))
-    eeg_uv = _neural_uv(settings, brain, field=field, rows=rows)
+    eeg_uv = _neural_uv(settings, brain, field=field, rows=rows, tell=tell)
     scene = Scene(settings, field.positions_m[rows], body, brain.arousal)
     if settings.parameters.artefacts > 0:
         add_artefacts(eeg_uv, scene)
+    tell(SOILED)
     eeg_uv = _referenced(eeg_uv, settings)
     noise = scene.rng("amplifier").standard_normal(eeg_uv.shape, dtype=np.float32)
     eeg_uv += np.float32(AMPLIFIER_UV) * noise
@@ -176,7 +190,12 @@ def _referenced(eeg_uv: Float32Array, settings: TwinSettings) -> Float32Array:
 
 
 def _neural_uv(
-    settings: TwinSettings, brain: Brain, *, field: LeadField, rows: list[int]
+    settings: TwinSettings,
+    brain: Brain,
+    *,
+    field: LeadField,
+    rows: list[int],
+    tell: Tell = _nobody,
 ) -> Float32Array:
     """Return (electrodes, samples), scaled so that the referenced RMS is 10-15 uV."""
     rng = generator(settings.seed, "head")
@@ -188,6 +207,7 @@ def _neural_uv(
     for sources in SourceActivity(settings, brain, read_rois()).groups():
         eeg += gain[:, first : first + len(sources)] @ sources
         first += len(sources)
+        tell(DRAWN + (SUMMED - DRAWN) * first / gain.shape[1])
     rms = float(np.sqrt(np.mean(np.square(_referenced(eeg, settings)))))
     eeg *= np.float32(rng.uniform(10.0, 15.0) / rms)
     return eeg

@@ -249,7 +249,8 @@ def rehearsal(stage: Stage, history_s: float) -> None:
     # the twin's scan runs already, so its BOLD would be of other volumes
     page.form.set_choice(replace(choice, truth=""))
     task = page._controller.rehearsal  # noqa: SLF001 - how far it is
-    page.rehearse.click()
+    page.rehearse.click()  # opens its page
+    results.again.click()
     stage.live(window, 35)
     stage.live(window, PATIENCE_S, until=lambda: not task.running)
     stage.live(window, 1)

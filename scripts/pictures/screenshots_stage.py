@@ -37,16 +37,17 @@ class Stage:
     Parameters
     ----------
     out : folder of the pictures.
+    platform : of Qt; ``xcb`` draws on the screen of an X server.
     """
 
-    def __init__(self, out: Path) -> None:
+    def __init__(self, out: Path, *, platform: str = "offscreen") -> None:
         self.out = out
         self.folder = Path(tempfile.mkdtemp(prefix="rtbold-screenshots-"))
         os.chdir(self.folder)  # recordings go there, and no private path is shown
         file = self.folder / "lsl_api.cfg"  # no streams but its own are seen
         session = f"SessionID = screenshots-{os.getpid()}"
         file.write_text(f"[lab]\n{session}\n[log]\nlevel = -3\n", encoding="utf-8")
-        os.environ |= {"LSLAPICFG": str(file), "QT_QPA_PLATFORM": "offscreen"}
+        os.environ |= {"LSLAPICFG": str(file), "QT_QPA_PLATFORM": platform}
         self.app = application()
         self._children: list[subprocess.Popen[str]] = []
         self._windows: list[MainWindow] = []

@@ -1,12 +1,16 @@
 """The dashboard may use of rtbold what any subscriber can, and nothing else."""
 
 import ast
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from rtbold.gui.state.latency import BOLD_NOTE
+from rtbold.gui.state.summary import R_NOTE
+from rtbold.gui.state.words import REASON_WORDS, stale_reason
 from rtbold.publish import wire
 
 GUI = Path(__file__).resolve().parents[2] / "gui"
@@ -68,3 +72,41 @@ def test_the_state_loads_nothing_that_makes_or_sends_messages():
     ours = {name for name in found if name.startswith("rtbold.publish.")}
     assert ours == {"rtbold.publish.wire"}
     assert not {"pylsl", "PyQt6", "scipy", "rtbold.bundle", "rtbold.predict"} & found
+
+
+COMMANDS = re.compile(
+    r"(?<![\w-])--[a-z]|\brtbold (?!is\b|are\b|runs\b|version\b)[a-z]+"
+)
+MAKE_COMMANDS = {  # words for a child process, or a table from them to the window's
+    "state/setup.py", "state/found.py", "state/checks.py", "state/words.py",
+    "state/address.py", "controllers/children.py", "controllers/setup.py",
+    "views/app.py",
+}  # fmt: skip
+SHOWN = [f for f in FILES if str(f.relative_to(GUI)) not in MAKE_COMMANDS]
+
+
+def spoken(file):
+    """Yield the texts of a module that are no docstrings."""
+    tree = ast.parse(file.read_text(encoding="utf-8"))
+    docs = {
+        id(node.body[0].value)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef)
+        and node.body
+        and isinstance(node.body[0], ast.Expr)
+    }
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            if id(node) not in docs:
+                yield node.value
+
+
+@pytest.mark.parametrize("file", SHOWN, ids=lambda f: str(f.relative_to(GUI)))
+def test_the_window_has_no_words_of_the_command_line(file):
+    assert [text for text in spoken(file) if COMMANDS.search(text)] == []
+
+
+def test_reasons_and_notices_have_no_words_of_the_command_line():
+    said = [each for words in REASON_WORDS.values() for each in (words.short, words.do)]
+    said += [stale_reason(None, "tcp://127.0.0.1:5580"), R_NOTE, BOLD_NOTE]
+    assert [text for text in said if COMMANDS.search(text)] == []

@@ -227,16 +227,20 @@ def legend(colours: Colours) -> str:
     parts = (
         (colours.prediction, "●━ predicted"),
         (colours.degraded, "○ degraded"),
-        (colours.band80, "█"),
-        (colours.text, "80 %"),
-        (colours.band95, "█"),
-        (colours.text, "95 %"),
         (colours.measured, "━ measured (scaled)"),
+        (colours.accent, "┆ mark"),
+        (colours.border, "▭ block"),
         (colours.muted, "holes: not valid; model units"),
     )
-    return " &nbsp;".join(
-        f"<span style='color:{colour}'>{words}</span>" for colour, words in parts
-    )
+    lines = [f"<span style='color:{colour}'>{words}</span>" for colour, words in parts]
+    bands = [
+        f"<span style='color:{colours.band_edge}'>▐</span>"
+        f"<span style='background-color:{fill}; color:{colours.text}'>"
+        f"&nbsp;{words}&nbsp;</span>"
+        f"<span style='color:{colours.band_edge}'>▌</span>"
+        for fill, words in ((colours.band80, "80 %"), (colours.band95, "95 %"))
+    ]
+    return " &nbsp;".join((*lines[:2], *bands, *lines[2:]))
 
 
 def _choice(name: str, words: tuple[str, ...] | list[str]) -> QComboBox:

@@ -49,6 +49,10 @@ DOTS_MOST = 90  # more volumes on the screen would run into one another
 BAND_MOST = 400  # corners of each edge of an interval; with more they are too slow
 
 
+BLOCK_ALPHA = 40
+BlockSpan = tuple[float, float, str]
+
+
 class TimeAxis(pg.AxisItem):  # type: ignore[misc] # pyqtgraph has no types
     """Minutes since the first volume, or the time on the wall."""
 
@@ -92,6 +96,8 @@ class RoiLane:
         self._colours = colours
         self._range: tuple[float, float] | None = None
         self._title = ""
+        self._moments: list[pg.GraphicsObject] = []
+        self._moments_shown: tuple[object, object] = ((), ())
         self._bands = [self._band(colours.band95), self._band(colours.band80)]
         self._value, self._measured = self._curve(), self._curve()
         self._dots = pg.ScatterPlotItem(
@@ -158,9 +164,49 @@ class RoiLane:
                 f"<b>{html.escape(called)}</b> &nbsp; {html.escape(score)}</span>"
             )
 
+    def show_moments(
+        self, marks: Sequence[tuple[float, str]], blocks: Sequence[BlockSpan]
+    ) -> None:
+        """Draw marks as lines and blocks as bands; x as in `show`.
+
+        Parameters
+        ----------
+        marks : (x, what it says).
+        blocks : (begin, end, name).
+        """
+        if (marks, blocks) == self._moments_shown:
+            return
+        self._moments_shown = (marks, blocks)
+        for item in self._moments:
+            self.plot.removeItem(item)
+        self._moments = [self._block(*block) for block in blocks]
+        self._moments += [self._mark(*mark) for mark in marks]
+        for item in self._moments:
+            self.plot.addItem(item, ignoreBounds=True)
+
+    def _mark(self, x_s: float, words: str) -> pg.InfiniteLine:
+        dashed = pg.mkPen(self._colours.accent, width=1.5, style=Qt.PenStyle.DashLine)
+        line = pg.InfiniteLine(x_s, pen=dashed)
+        line.setToolTip(words)
+        line.setZValue(50)
+        return line
+
+    def _block(self, begin_s: float, end_s: float, words: str) -> pg.LinearRegionItem:
+        tint = QColor(self._colours.muted)
+        tint.setAlpha(BLOCK_ALPHA)
+        band = pg.LinearRegionItem(
+            (begin_s, end_s),
+            brush=tint,
+            pen=pg.mkPen(self._colours.border, width=1),
+            movable=False,
+        )
+        band.setToolTip(words)
+        band.setZValue(-50)  # behind the intervals
+        return band
+
     def _band(self, colour: str) -> QGraphicsPathItem:
         item = QGraphicsPathItem()
-        item.setPen(pg.mkPen(None))
+        item.setPen(pg.mkPen(self._colours.band_edge, width=1))
         item.setBrush(QColor(colour))
         self.plot.addItem(item)
         return item
@@ -193,7 +239,7 @@ class RoiLane:
         plot.addLine(y=0, pen=pg.mkPen(colours.grid, width=1))
         for side in ("left", "bottom"):
             axis = plot.getAxis(side)
-            axis.setPen(colours.grid)
+            axis.setPen(colours.border)
             axis.setTextPen(colours.muted)
         left = plot.getAxis("left")
         left.setWidth(AXIS_WIDTH)
@@ -248,6 +294,22 @@ def lonely(valid: BoolArray) -> BoolArray:
 def _held(edge: FloatArray) -> FloatArray:
     """Return `edge` with its first and last value once more."""
     return np.concatenate((edge[:1], edge, edge[-1:]))
+
+
+def _moments(
+    state: DashboardState, origin_s: float, newest_s: float
+) -> tuple[tuple[tuple[float, str], ...], tuple[BlockSpan, ...]]:
+    """Return marks and blocks in seconds since `origin_s`, with their words."""
+    found = state.moments
+    marks = tuple(
+        (mark.t_s - origin_s, f"{mark.kind}: {mark.text}".removesuffix(": "))
+        for mark in found.marks
+    )
+    blocks = tuple(
+        (begin_s - origin_s, end_s - origin_s, f"{block.name} ({block.run_type})")
+        for begin_s, end_s, block in found.spans(newest_s)
+    )
+    return marks, blocks
 
 
 SHORTEST_S = 180.0  # is shown from the beginning; then it grows to what was chosen
@@ -381,7 +443,12 @@ class RoiPlot(QWidget):
 
     def _due(self, state: DashboardState) -> list[RoiLane]:
         """Return the lanes to draw now; the others keep their place in the queue."""
-        drawn = (state.session, state.history.version, state.versions["truth"])
+        drawn = (
+            state.session,
+            state.history.version,
+            state.versions["truth"],
+            state.moments.version,
+        )
         at_once = self._moved
         if drawn != self._drawn or self._moved:
             self._drawn, self._moved = drawn, False
@@ -435,6 +502,8 @@ class RoiPlot(QWidget):
                 state, view, lane, (first_s + origin_s, last_s + origin_s)
             )
             lane.show(trace, origin_s, tr_s=state.tr_s)
+            if not math.isnan(self._origin_s):
+                lane.show_moments(*_moments(state, origin_s, newest_s))
             lane.say(score_words(state.truth, lane.name))
         # else items move while they are painted, and all is painted a second time
         self.graphics.scene().prepareForPaint()

@@ -137,6 +137,9 @@ class OriginBanner(QLabel):
         self.setTextFormat(Qt.TextFormat.PlainText)
         self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         self.setToolTip("From the session's own words about its stream and its model.")
+        kept = self.sizePolicy()
+        kept.setRetainSizeWhenHidden(True)  # the page does not move when it comes
+        self.setSizePolicy(kept)
         self.set_colours(colours)
         self.hide()
 
@@ -146,6 +149,7 @@ class OriginBanner(QLabel):
             f"background: {colours.text}; color: {colours.background};"
             "font-weight: bold; padding: 2px;"
         )
+        self.setFixedHeight(self.fontMetrics().lineSpacing() + 4)
 
     def refresh(self, state: DashboardState, now_s: float) -> None:
         """Show what is not real, or nothing."""

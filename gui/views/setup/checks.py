@@ -24,12 +24,13 @@ from rtbold.gui.state.checks import (
     ChannelFound,
     CheckAge,
     Checks,
-    flags_of,
+    effect_words,
     summary_words,
     word_of,
 )
 from rtbold.gui.state.preferences import Colours
-from rtbold.gui.views.forms import named_button, named_line, wrapped_label
+from rtbold.gui.state.words import window_words
+from rtbold.gui.views.forms import HeldLabel, named_button, named_line, wrapped_label
 from rtbold.gui.views.widgets.heads import HeadMap
 from rtbold.messages import Check
 
@@ -116,9 +117,11 @@ class CheckList(QScrollArea):
             f"{word}</span>"
         )
         if line.found:
-            text += f'<br><span style="color:{ink}">{_lines(line.found)}</span>'
+            found = _lines(window_words(line.found))
+            text += f'<br><span style="color:{ink}">{found}</span>'
         if line.advice and line.state != "ok":
-            text += f'<br><span style="color:{ink}">→ {_lines(line.advice)}</span>'
+            advice = _lines(window_words(line.advice))
+            text += f'<br><span style="color:{ink}">→ {advice}</span>'
         return text
 
     def _colour(self, line: Check) -> str:
@@ -176,7 +179,7 @@ class CheckPanel(QWidget):
             "&Check",
             name="check",
             tip="Open all that a session needs, listen for some seconds, and say what "
-            "is wrong; nothing is published or written (F6)",
+            "is wrong; nothing is published or written (F4)",
         )
         self.override = named_button(
             "&Override…",
@@ -185,7 +188,7 @@ class CheckPanel(QWidget):
             "logged",
         )
         self.words = wrapped_label(name="check_words")
-        self.age = wrapped_label(name="check_age")
+        self.age = HeldLabel("check_age", lines=2)
         self.list = CheckList(colours)
         self.head = HeadMap(colours)
         self.channels = wrapped_label(name="channel_words")
@@ -331,15 +334,12 @@ def _label(words: str, field: QWidget) -> QLabel:
 
 def _words(lines: Sequence[Check]) -> str:
     said = ["These checks are red, and each of them must be green for a run:\n"]
-    said += [f"✕ {line.name}: {line.found}\n{_effect(line)}\n" for line in lines]
+    said += [
+        f"✕ {line.name}: {window_words(line.found)}\n{effect_words(line)}\n"
+        for line in lines
+    ]
     said.append(
         "What is overridden is logged by name with your reason, here and in the "
         "session's recording."
     )
     return "\n".join(said)
-
-
-def _effect(line: Check) -> str:
-    if flags := " ".join(flags_of(line)):
-        return f"→ The session starts with {flags} and says so in every message."
-    return "→ No option lets a session start with this: expect it to refuse, or to end."

@@ -14,11 +14,12 @@ from PyQt6.QtWidgets import (
     QWidget,
 )
 
-from rtbold.gui.state.found import Bundles, Streams, StreamSeen
+from rtbold.gui.state.found import ROLE_WORDS, Bundles, Streams, StreamSeen
 from rtbold.gui.state.preferences import Colours
 from rtbold.gui.state.setup import SetupChoice, TriggerSource
 from rtbold.gui.views.forms import (
     Field,
+    HeldLabel,
     ListField,
     NumberField,
     TextField,
@@ -26,9 +27,9 @@ from rtbold.gui.views.forms import (
     WholeField,
     label_of,
     named_button,
-    wrapped_label,
 )
 from rtbold.gui.views.setup.streams import BundleField, StreamField, StreamTable
+from rtbold.gui.views.setup.truth import TruthField
 
 # What most sessions leave alone, folded away.
 
@@ -110,7 +111,8 @@ def _fields() -> dict[str, tuple[str, Field]]:
     )
     delay = NumberField(
         "upstream_delay_ms",
-        "Measured delay of the cleaning software (rtbold doctor --measure-delay)",
+        "Measured delay of the cleaning software; see the how-to “Measure the cleaning "
+        "delay”",
         within=(0, 60_000),
         hint="unknown",
     )
@@ -181,7 +183,7 @@ class TriggerField(QWidget):
         self.stream = StreamField(
             "trigger_stream",
             "The stream with the scanner's markers",
-            fits=lambda stream: stream.may_be_markers,
+            role="markers",
         )
         self.channel = TextField(
             "trigger_channel", "Label of the channel with the triggers", hint="TRIGGER"
@@ -289,9 +291,9 @@ class SetupForm(QWidget):
         self.table = StreamTable()
         self.table.setMaximumHeight(170)
         self.stream = StreamField(
-            "stream", "The EEG that is predicted from", fits=lambda s: s.may_be_eeg
+            "stream", "The EEG that is predicted from", role="eeg"
         )
-        self.gone = wrapped_label(name="stream_gone")
+        self.gone = HeldLabel("stream_gone", lines=2)
         self.triggers, self.bundle = TriggerField(), BundleField(colours)
         self.advanced = AdvancedFields()
         self.cleaning = TextField(
@@ -301,12 +303,7 @@ class SetupForm(QWidget):
         )
         self.scanner = ListField("scanner", "Where the EEG is taken", nothing="from TR")
         self.scanner.offer(SCANNERS)
-        self.truth = TextField(
-            "truth",
-            "Measured BOLD to compare with: lsl:NAME, file:PATH, tcp:HOST:PORT, "
-            "tbv:HOST:PORT",
-            hint="none",
-        )
+        self.truth = TruthField()
         self.record = TextField(
             "record",
             "Folder of this session; each run gets one in it",
@@ -332,11 +329,12 @@ class SetupForm(QWidget):
     @property
     def problems(self) -> tuple[str, ...]:
         """What was typed and cannot be."""
-        return tuple(
-            f"{field.toolTip()}: {field.text()!r}, expected {field.expected}"
+        numbers = tuple(
+            f"{field.toolTip()}: {field.text()!r}, expected {field.expected}."
             for field in self._numbers
             if field.wrong
         )
+        return (*(f.problem for f in self._stream_fields() if f.problem), *numbers)
 
     def set_choice(self, choice: SetupChoice) -> None:
         """Show another choice."""
@@ -361,12 +359,14 @@ class SetupForm(QWidget):
         self.table.show_streams(streams)
         self.stream.show_streams(streams)
         self.triggers.show_streams(streams)
+        self.truth.show_streams(streams)
         self._show_gone()
 
     def await_streams(self, prefix: str) -> None:
         """Streams whose names begin so are on their way; empty: none are."""
         self.stream.await_streams(prefix)
         self.triggers.stream.await_streams(prefix)
+        self.truth.stream.await_streams(prefix)
         self._show_gone()
 
     def show_bundles(self, bundles: Bundles) -> None:
@@ -380,29 +380,39 @@ class SetupForm(QWidget):
         self.gone.setStyleSheet(f"color: {colours.invalid}; font-weight: bold")
 
     def _show_gone(self) -> None:
-        """Say which chosen stream is not there; the choice stays."""
-        fields = (self.stream, self.triggers.stream)
+        """Say which chosen stream is not there, or cannot serve; the choice stays."""
+        fields = self._stream_fields()
         searched = self._streams.searched_s is not None
-        locked = self.triggers.source.value() == "stream"
-        names = [
-            field.stream
-            for field, counts in zip(fields, (True, locked), strict=True)
-            if searched and counts and field.lost
-        ]
-        words = (
-            f"✕ Not on the network now: {', '.join(names)}. The choice stays: "
-            "start its sender again, or choose another."
+        names = [field.stream for field in fields if searched and field.lost]
+        said = [field.problem for field in fields if field.problem]
+        if names:
+            said.append(
+                f"✕ Not on the network now: {', '.join(names)}. The choice stays: "
+                "start its sender again, or choose another."
+            )
+        self.gone.setText("\n".join(said))
+        self.gone.setVisible(bool(said))
+
+    def _stream_fields(self) -> tuple[StreamField, ...]:
+        """Return the fields whose stream counts now."""
+        markers = self.triggers.source.value() == "stream"
+        return (
+            self.stream,
+            *((self.triggers.stream,) if markers else ()),
+            *((self.truth.stream,) if self.truth.streamed else ()),
         )
-        self.gone.setText(words if names else "")
-        self.gone.setVisible(bool(names))
 
     def _take(self, stream: StreamSeen) -> None:
-        """Choose a stream of the table for what it can serve."""
+        """Choose a stream of the table for what it can serve, or say that it cannot."""
         if stream.may_be_eeg:
             self.stream.take(stream)
             self._tell()
         elif stream.may_be_markers:
             self.triggers.take(stream)
+        elif stream.may_be_bold:
+            self.truth.take(stream)
+        else:
+            self.table.say(f"{stream.name} is {ROLE_WORDS[stream.role]}: not chosen.")
 
     def _tell(self) -> None:
         changes: dict[str, Any] = {

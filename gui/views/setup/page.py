@@ -11,6 +11,7 @@ from rtbold.gui.state.checks import EYES, LIGHT, SessionNotes, hindrance, notes_
 from rtbold.gui.state.dashboard import DashboardState
 from rtbold.gui.state.found import on_the_twin
 from rtbold.gui.state.preferences import Colours
+from rtbold.gui.state.rehearsal import rehearsed_words
 from rtbold.gui.state.setup import (
     Run,
     RunState,
@@ -19,13 +20,14 @@ from rtbold.gui.state.setup import (
     from_choices,
     lacking,
 )
+from rtbold.gui.state.words import window_words
 from rtbold.gui.views.forms import (
     GAP,
+    HeldLabel,
     TextField,
     boxed,
     named_button,
     scrolled,
-    wrapped_label,
 )
 from rtbold.gui.views.setup.checks import CheckPanel, OverrideDialog
 from rtbold.gui.views.setup.form import SetupForm
@@ -41,7 +43,7 @@ class DryRunBar(QObject):
         super().__init__()
         self._controller, self._form = controller, form
         self._real: SetupChoice | None = None
-        self.banner = wrapped_label(name="dry_run_banner")
+        self.banner = HeldLabel("dry_run_banner", margin_px=12)
         self.banner.hide()
         self.button = named_button(
             "&Dry run",
@@ -72,7 +74,7 @@ class DryRunBar(QObject):
         """Take the colours of a theme."""
         self.banner.setStyleSheet(
             f"background: {colours.degraded}; color: {colours.on_fill};"
-            "font-weight: bold; padding: 5px;"
+            "font-weight: bold; padding: 0px 5px;"
         )
 
     def _toggle(self) -> None:
@@ -134,9 +136,9 @@ def _list(name: str, tip: str, usual: tuple[str, ...]) -> QComboBox:
 
 
 KEYS: tuple[tuple[str, str], ...] = (
-    ("F5", "set-up: look for streams again"),
-    ("F6", "set-up: check"),
-    ("Ctrl+Return", "set-up: start the run that is marked"),
+    ("F3", "set-up: look for streams again"),
+    ("F4", "set-up: check"),
+    ("Ctrl+Return", "set-up: start the next run, as F5 does"),
     ("Ctrl+R", "set-up: rehearse"),
 )
 
@@ -169,8 +171,9 @@ class SetupPage(QWidget):
         self.form, self.checks = SetupForm(colours), CheckPanel(colours)
         self.runs, self.notes = RunList(), NotesBox()
         self.twin = DryRunBar(controller, self.form)
-        self.why_not = wrapped_label(name="why_not_start")
-        self.failure = wrapped_label(name="start_failure")
+        self.why_not = HeldLabel("why_not_start", lines=2)
+        self.rehearsed = HeldLabel("rehearsed")
+        self.failure = HeldLabel("start_failure", lines=2)
         self._make_buttons()
         self._lay_out()
         self._connect()
@@ -254,12 +257,12 @@ class SetupPage(QWidget):
             f"background: {colours.accent}; color: {colours.on_fill}; }}"
         )
         self.failure.setStyleSheet(f"color: {colours.invalid}; font-weight: bold")
-        self.why_not.setStyleSheet(f"color: {colours.muted}")
+        for label in (self.why_not, self.rehearsed):
+            label.setStyleSheet(f"color: {colours.muted}")
 
     def _check(self) -> None:
-        missing = self._missing()
-        if missing:
-            self._say_failure(f"Nothing to check yet. Missing: {', '.join(missing)}.")
+        if why := self._incomplete():
+            self._say_failure(f"Nothing to check yet. {why}")
             return
         self._say_failure("")
         self._controller.check(self.choice, self.run or Run(1))
@@ -286,22 +289,25 @@ class SetupPage(QWidget):
         if self._heard:  # a rehearsal would take the time of the session
             self._say_failure("A session is running. Rehearse after it.")
             return
-        missing = self._missing()
-        if missing:
-            self._say_failure(f"Nothing to rehearse. Missing: {', '.join(missing)}.")
+        if why := self._incomplete():
+            self._say_failure(f"Nothing to rehearse. {why}")
             return
         self._say_failure("")
         self.rehearseRequested.emit(self.choice, self.run or Run(1))
 
-    def _missing(self) -> tuple[str, ...]:
-        return (*lacking(self.choice), *self.form.problems)
+    def _incomplete(self) -> str:
+        """Return what is wrong with the choice, or missing; empty: it is whole."""
+        missing = lacking(self.choice)
+        said = f"Missing: {', '.join(missing)}." if missing else ""
+        return " ".join((*self.form.problems, said)).strip()
 
     def _hindrance(self) -> str:
         return hindrance(
             self.run,
             self._controller.checks,
             wanted=wanted(self.choice),
-            missing=self._missing(),
+            missing=lacking(self.choice),
+            wrong=self.form.problems,
             running=self.runs.plan.running,
             heard=self._heard,
             rehearsing=self._controller.rehearsal.running,
@@ -315,12 +321,15 @@ class SetupPage(QWidget):
             self.start.setText(words)
         if why != self.why_not.text():
             self.why_not.setText(why)
-            self.start.setToolTip(why or "Start this run (Ctrl+Return)")
+            self.start.setToolTip(why or "Start this run (F5)")
         self.start.setEnabled(not why)
+        self.rehearsed.setText(
+            rehearsed_words(self._controller.rehearsal, wanted(self.choice))
+        )
         self.rehearse.setEnabled(not self._heard)
 
     def _say_failure(self, words: str) -> None:
-        self.failure.setText(f"✕ {words}" if words else "")
+        self.failure.setText(f"✕ {window_words(words)}" if words else "")
         self.failure.setVisible(bool(words))
 
     def _make_buttons(self) -> None:
@@ -347,6 +356,7 @@ class SetupPage(QWidget):
         buttons.addWidget(self.twin.button)
         buttons.addWidget(self.rehearse)
         right.addLayout(buttons)
+        right.addWidget(self.rehearsed)
         right.addWidget(self.start)
         columns = QHBoxLayout()
         columns.setSpacing(GAP)
@@ -366,8 +376,9 @@ class SetupPage(QWidget):
         self.start.clicked.connect(self._start)
         self.rehearse.clicked.connect(self._rehearse)
         for keys, action in (
-            ("F5", self._look_again),
-            ("F6", self._check),
+            ("F3", self._look_again),
+            ("F4", self._check),
+            ("F5", self._start),  # as on the session page
             ("Ctrl+Return", self._start),
             ("Ctrl+R", self._rehearse),
         ):
@@ -376,5 +387,6 @@ class SetupPage(QWidget):
             shortcut.activated.connect(action)
 
     def _look_again(self) -> None:
+        self.form.table.look_again()
         self._controller.find_streams()
         self._controller.find_bundles(self.choice.root)

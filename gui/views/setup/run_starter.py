@@ -37,6 +37,8 @@ class RunStarter(QObject):
         setup.startRequested.connect(self.start)
         setup.rehearseRequested.connect(self.rehearse)
         setup.logged.connect(self._log)
+        # the session of a rehearsal is not one to join
+        rehearsal.begun.connect(window.controller.offer_nothing)
         session.start_requested.connect(self.start_next)
         session.participant_requested.connect(window.participant.toggle)
         window.told.connect(self._take)
@@ -58,9 +60,8 @@ class RunStarter(QObject):
         self._setup.start.click()
 
     def rehearse(self, choice: SetupChoice, run: Run) -> None:
-        """Rehearse a run, and show how it goes."""
-        self._window.controller.offer_nothing()  # its session is not one to join
-        self._rehearsal.rehearse(choice, run)
+        """Open the page where this run can be rehearsed."""
+        self._rehearsal.prepare(choice, run)
         self._window.go_to(REHEARSE)
 
     def name_next(self) -> None:

@@ -2,7 +2,6 @@
 
 import os
 from collections import Counter
-from collections.abc import Callable
 
 from PyQt6.QtCore import Qt, pyqtSignal
 from PyQt6.QtWidgets import (
@@ -17,11 +16,20 @@ from PyQt6.QtWidgets import (
     QWidget,
 )
 
-from rtbold.gui.state.found import Bundles, BundleSeen, Streams, StreamSeen
+from rtbold.gui.state.found import (
+    ROLE_WORDS,
+    Bundles,
+    BundleSeen,
+    StreamRole,
+    Streams,
+    StreamSeen,
+)
 from rtbold.gui.state.preferences import Colours
 from rtbold.gui.views.forms import (
     GONE,
+    HeldLabel,
     ListField,
+    SearchField,
     label_of,
     named_button,
     wrapped_label,
@@ -29,19 +37,24 @@ from rtbold.gui.views.forms import (
 
 HEADS = ("name", "type", "channels", "computer")
 COMING = "… {} (coming)"
+UNFIT = "✕ {} ({})"
 MOST_PX = 210  # of a column; a longer name is cut in its middle, and in its tip
 SPLIT = "\t"  # between name and computer in a choice; no stream's name holds it
 NONE_YET = "No stream answered. Is the sender running, on this network?"
 
 
 class StreamField(ListField):
-    """One of the streams that may serve; says what it is beside its name."""
+    """One of the streams that may serve; says what it is beside its name.
 
-    def __init__(
-        self, name: str, tip: str, *, fits: Callable[[StreamSeen], bool]
-    ) -> None:
-        self._fits, self._coming = fits, ""
+    Parameters
+    ----------
+    role : what it is to serve for; no other stream is offered.
+    """
+
+    def __init__(self, name: str, tip: str, *, role: StreamRole) -> None:
+        self._role, self._coming = role, ""
         self._found: tuple[StreamSeen, ...] = ()
+        self._others: tuple[StreamSeen, ...] = ()  # that serve for something else
         super().__init__(name, tip, nothing="choose…")
 
     @property
@@ -57,7 +70,23 @@ class StreamField(ListField):
     @property
     def lost(self) -> bool:
         """Whether what is chosen is neither there nor about to come."""
-        return self.gone and not self._is_coming()
+        return self.gone and not self._is_coming() and self._unfit() is None
+
+    @property
+    def problem(self) -> str:
+        """Why what is chosen cannot serve at all; empty: it can, or is not there."""
+        unfit = self._unfit()
+        if unfit is None:
+            return ""
+        is_, not_ = ROLE_WORDS[unfit.role], ROLE_WORDS[self._role]
+        return f"✕ {unfit.name} is {is_}, not {not_}. Choose another stream."
+
+    def _unfit(self) -> StreamSeen | None:
+        """Return the chosen stream where it is there, but for something else."""
+        if not self.gone:
+            return None
+        fits = (s for s in self._others if s.name == self.stream)
+        return next((s for s in fits if self.host in ("", s.host)), None)
 
     def await_streams(self, prefix: str) -> None:
         """Streams whose names begin so are on their way; empty: none are."""
@@ -79,12 +108,21 @@ class StreamField(ListField):
 
     def show_streams(self, streams: Streams) -> None:
         """Offer what is there now."""
-        self._found = tuple(s for s in streams.found if self._fits(s))
+        found = streams.found
+        self._found = tuple(s for s in found if s.role == self._role)
+        self._others = tuple(s for s in found if s.role != self._role)
         self.offer(entries(self._found, chosen=self.value()))
+        self.set_wrong(bool(self.problem))
 
     def words_when_gone(self) -> str:
         """Return how a stream is shown that is not there any more."""
+        if (unfit := self._unfit()) is not None:
+            return UNFIT.format(self.stream, ROLE_WORDS[unfit.role])
         return (COMING if self._is_coming() else GONE).format(self.stream)
+
+    def _fill(self) -> None:
+        super()._fill()
+        self.set_wrong(bool(self.problem))
 
 
 def entries(
@@ -119,13 +157,14 @@ class StreamTable(QWidget):
     def __init__(self) -> None:
         super().__init__()
         self._shown: object = None
-        self._found: tuple[StreamSeen, ...] = ()
+        self._found: tuple[StreamSeen, ...] = ()  # a row each
+        self._tidy = False
         self.table = _empty_table()
         self.words = wrapped_label(name="streams_words")
         self.button = named_button(
             "&Look again",
             name="streams_refresh",
-            tip="Search the network for LSL streams now (F5); every 5 s by itself",
+            tip="Search the network for LSL streams now (F3); every 5 s by itself",
         )
         foot = QHBoxLayout()
         foot.addWidget(self.words, stretch=1)
@@ -134,25 +173,72 @@ class StreamTable(QWidget):
         column.setContentsMargins(0, 0, 0, 0)
         column.addWidget(self.table)
         column.addLayout(foot)
+        self.button.clicked.connect(self.look_again)
         self.button.clicked.connect(self.refreshed)
         self.table.itemActivated.connect(self._take)
 
     def show_streams(self, streams: Streams) -> None:
-        """Show them; the table is only touched when they changed."""
+        """Show them; the table is only touched when they changed.
+
+        No row moves under the pointer: new ones come last, and what is gone keeps its
+        row until somebody looks again.
+        """
         self.words.setText(_words(streams))
         if streams.found == self._shown:
             return
-        self._shown, self._found = streams.found, streams.found
-        self.table.setRowCount(len(streams.found))
-        for row, stream in enumerate(streams.found):
-            for column, text in enumerate(_cells(stream)):
-                item = QTableWidgetItem(text)
-                item.setToolTip(f"{stream.name}: double click, or Enter, chooses it")
-                self.table.setItem(row, column, item)
+        self._shown = streams.found
+        kept = () if self._tidy else self._found
+        self._tidy = False
+        self._found = in_their_rows(kept, streams.found)
+        self.table.setRowCount(len(self._found))
+        for row, stream in enumerate(self._found):
+            self._fill(row, stream, there=stream in streams.found)
+
+    def look_again(self) -> None:
+        """Let what is gone lose its row with the next search."""
+        self._tidy, self._shown = True, None
+
+    def _fill(self, row: int, stream: StreamSeen, *, there: bool) -> None:
+        for column, text in enumerate(_cells(stream)):
+            item = QTableWidgetItem(text if there or column else GONE.format(text))
+            item.setToolTip(_tip(stream) if there else "It does not answer any more")
+            if not there:
+                item.setFlags(Qt.ItemFlag.NoItemFlags)
+            self.table.setItem(row, column, item)
+
+    def say(self, words: str) -> None:
+        """Say something below the table, until the next search."""
+        self.words.setText(words)
 
     def _take(self, item: QTableWidgetItem) -> None:
-        if 0 <= item.row() < len(self._found):
+        there = bool(item.flags() & Qt.ItemFlag.ItemIsEnabled)
+        if there and 0 <= item.row() < len(self._found):
             self.taken.emit(self._found[item.row()])
+
+
+def in_their_rows(
+    shown: tuple[StreamSeen, ...], found: tuple[StreamSeen, ...]
+) -> tuple[StreamSeen, ...]:
+    """Return what was shown, in its order and as it is now, then what is new."""
+    new = list(found)
+    rows = []
+    for stream in shown:
+        same = next((s for s in new if _key(s) == _key(stream)), None)
+        rows.append(same or stream)
+        if same is not None:
+            new.remove(same)
+    return (*rows, *new)
+
+
+def _key(stream: StreamSeen) -> tuple[str, str, str]:
+    return stream.name, stream.type, stream.host
+
+
+def _tip(stream: StreamSeen) -> str:
+    if stream.role in ("eeg", "markers", "bold"):
+        as_what = ROLE_WORDS[stream.role]
+        return f"{stream.name}: double click, or Enter, chooses it as {as_what}"
+    return f"{stream.name}: {ROLE_WORDS[stream.role]}; it cannot be chosen"
 
 
 def _cells(stream: StreamSeen) -> tuple[str, ...]:
@@ -219,11 +305,13 @@ class BundleField(QWidget):
             "A subject's newest calibration, or a model that is nobody's",
             nothing="choose…",
         )
-        self.target = ListField(
-            "target", "What the participant gets: a ROI, or a contrast of ROIs"
+        self.target = SearchField(
+            "target",
+            "What the participant gets: a ROI, or a contrast of ROIs. Type a part of "
+            "its name to find it; R is what the calibration found",
         )
-        self.facts = wrapped_label(name="bundle_facts")
-        self.refusal = wrapped_label(name="bundle_refusal")
+        self.facts = HeldLabel("bundle_facts", lines=3)
+        self.refusal = HeldLabel("bundle_refusal", lines=2)
         self.browse = named_button(
             "…", name="bundle_browse", tip="Choose a bundle's folder (NAME.rtbold)"
         )
@@ -285,11 +373,14 @@ class BundleField(QWidget):
 
     def _show(self) -> None:
         found = self.chosen
-        targets = found.targets if found else ()
         own = found.target if found else ""
-        offered = [(t, f"✕ {t} (not fit)" if found and t in found.unfit else t)
-                   for t in targets]  # fmt: skip
-        named = [("", f"{own} (the model's own)" if own else "the model's own")]
+        offered = (
+            [(t, found.target_words(t)) for t in found.targets_in_order()]
+            if found
+            else []
+        )
+        words = found.target_words(own) if found and own else ""
+        named = [("", f"{words} (the model's own)" if words else "the model's own")]
         self.target.offer([*named, *offered])
         target = self.target.value()
         why = found.refusal(target) if found else ""

@@ -7,7 +7,15 @@ from pathlib import Path
 import pytest
 from scripted_jobs import ScriptedJobs
 
-from rtbold.gui.controllers.setup import SEARCH_EVERY_S, SetupController, wanted
+from rtbold import bundle
+from rtbold.gui.controllers.setup import (
+    SEARCH_EVERY_S,
+    BundleSearch,
+    SetupController,
+    default_root,
+    folder_marks,
+    wanted,
+)
 from rtbold.gui.state.checks import may_start
 from rtbold.gui.state.found import on_the_twin
 from rtbold.gui.state.setup import Run, SetupChoice
@@ -224,3 +232,35 @@ def test_an_override_may_be_any_option(setup, jobs):
     setup.override("one is broken")
     assert may_start(setup.checks, wanted(CHOICE)) == ""
     assert setup.start_arguments(CHOICE, RUN)[-1] == "--interpolate"
+
+
+def test_a_new_subject_is_listed_without_being_asked_for(jobs):
+    marks = [("S01", 1)]
+    search = BundleSearch(jobs, marks=lambda root: tuple(marks))
+    search.begin("/subjects")
+    for job in jobs.started:
+        job.say("[]").end()
+    search.watch(0.0)
+    search.tick(0.0)
+    assert len(jobs.started) == 2
+    for now_s in (1.0, 2.5, 5.0):  # nothing has changed
+        search.watch(now_s)
+        search.tick(now_s)
+    assert len(jobs.started) == 2
+    marks.append(("S02", 2))
+    search.tick(9.0)  # nobody looks
+    assert len(jobs.started) == 2
+    search.watch(9.0)
+    search.tick(9.0)
+    assert [job.arguments[:2] for job in jobs.started[2:]] == [
+        ("subjects", "list"), ("models", "list"),
+    ]  # fmt: skip
+    assert jobs.started[2].arguments[-1] == "/subjects"
+
+
+def test_the_folder_that_is_watched_is_the_one_that_is_listed(tmp_path):
+    assert default_root() == str(bundle.default_root())
+    before = folder_marks(str(tmp_path))
+    (tmp_path / "S01").mkdir()
+    assert folder_marks(str(tmp_path)) != before
+    assert folder_marks(str(tmp_path / "none")) == ()

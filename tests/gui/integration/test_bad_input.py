@@ -93,7 +93,7 @@ def test_a_stream_that_vanishes_after_it_was_chosen(dashboards):
         window.choose("bundle", "demo-ridge")
         window.wait(lambda: "Still missing" not in window.text("why_not_start"))
         assert window.text("stream_gone") == ""
-    window.key(Qt.Key.Key_F5)
+    window.key(Qt.Key.Key_F3)
     window.wait(lambda: f"{name}-eeg" in window.text("stream_gone"))
     assert f"{name}-markers" in window.text("stream_gone")
     assert window.window.stack.widget(SETUP).choice.stream == f"{name}-eeg"

@@ -2,7 +2,8 @@ import json
 
 import pytest
 
-from rtbold.gui.state.found import read_bundles, read_streams
+from rtbold.gui.state.found import OWN_NAMES, StreamSeen, read_bundles, read_streams
+from rtbold.publish import EVENTS_NAME, PREDICTIONS_NAME
 
 EEG = {
     "name": "cap", "type": "EEG", "host": "amp", "n_channels": 32, "rate_hz": 500.0,
@@ -70,3 +71,33 @@ def test_each_kind_of_bundle_says_what_it_is():
     broken = one(error="model.onnx was changed")
     assert "model.onnx was changed" in broken.facts()
     assert "Copy the bundle again" in broken.refusal()
+
+
+@pytest.mark.parametrize(
+    ("stream", "role"),
+    [
+        (StreamSeen("cap", "EEG", "amp", 32, 500.0), "eeg"),
+        (StreamSeen("LiveAmp", "ExG", "amp", 32, 500.0, "float32"), "eeg"),
+        (StreamSeen("a", "", "amp", 32, 500.0, "float32"), "eeg"),
+        (StreamSeen("m", "Markers", "amp", 1, 0.0, "string"), "markers"),
+        (StreamSeen("m", "Stim", "amp", 1, 0.0, "int32"), "markers"),
+        (StreamSeen("m", "", "amp", 1, 0.0, "string"), "markers"),
+        (StreamSeen("m", "Markers", "amp", 3, 0.0, "int32"), "markers"),
+        (StreamSeen("m", "Markers", "amp", 3, 0.0, "string"), "other"),
+        (StreamSeen("m", "Stim", "amp", 1, 500.0, "int32"), "other"),
+        (StreamSeen("x", "Text", "pc", 1, 10.0, "string"), "other"),
+        (StreamSeen("scan-bold", "BOLD", "pc", 65, 0.0, "float32"), "bold"),
+        (StreamSeen("rois", "fMRI", "pc", 3, 0.5, "double64"), "bold"),
+        (StreamSeen("rois", "", "pc", 65, 0.0, "float32"), "bold"),
+        (StreamSeen("rtbold-events", "Markers", "pc", 1, 0.0, "string"), "own"),
+        (StreamSeen("rtbold-pred", "Prediction", "pc", 67, 0.47, "float32"), "own"),
+    ],
+)
+def test_a_stream_serves_for_one_thing_only(stream, role):
+    assert stream.role == role
+    roles = (stream.may_be_eeg, stream.may_be_markers, stream.may_be_bold)
+    assert sum(roles) == (role in ("eeg", "markers", "bold"))
+
+
+def test_the_names_of_what_a_session_sends_are_those_of_the_mirror():
+    assert set(OWN_NAMES) == {PREDICTIONS_NAME.casefold(), EVENTS_NAME.casefold()}

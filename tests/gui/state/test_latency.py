@@ -19,7 +19,7 @@ def fb(volume=0, *, publish_to_us_s=0.001, t_lsl=1005.0, **changes):
 def test_an_empty_book_knows_nothing_and_says_so():
     rows = {row.stage: row for row in LatencyBook().budget()}
     assert all(row.ms is None for row in rows.values())
-    assert "--measure-delay" in rows["cleaning software"].note
+    assert "Measure the cleaning delay" in rows["cleaning software"].note
     assert "photodiode" in rows["screen"].note
 
 

@@ -1,5 +1,6 @@
 import json
-from dataclasses import fields
+from dataclasses import fields, replace
+from datetime import datetime
 
 import pytest
 
@@ -10,6 +11,7 @@ from rtbold.gui.state.rehearsal import (
     as_html,
     figure_rows,
     figure_words,
+    rehearsed_words,
 )
 from rtbold.preflight.go_no_go import Figures
 
@@ -109,3 +111,22 @@ def test_the_page_escapes_what_came_from_outside():
     assert page.count("&lt;script&gt;1&lt;/script&gt;") == 5
     assert "a<br>b" in page
     assert "→ &lt;script" in page
+
+
+def test_the_set_up_page_says_what_was_rehearsed_and_when():
+    made_for = ("run", "--stream", "cap")
+    assert rehearsed_words(Rehearsal(), made_for) == "Not rehearsed yet."
+    running = Rehearsal(made_for=made_for, running=True)
+    assert rehearsed_words(running, made_for) == "◌ A rehearsal is running."
+    at = datetime(2026, 11, 23, 21, 28, 40).timestamp()
+    done = Rehearsal(made_for=made_for, verdict="go", done_unix_s=at)
+    assert rehearsed_words(done, made_for) == "● rehearsed GO 21:28"
+    assert rehearsed_words(replace(done, simulated=True), made_for) == (
+        "● rehearsed GO 21:28, SIMULATED"
+    )
+    other = ("run", "--stream", "other")
+    assert rehearsed_words(done, other) == (
+        "● rehearsed GO 21:28; you changed the EEG stream since"
+    )
+    stopped = replace(done, verdict=None, stopped=True)
+    assert rehearsed_words(stopped, made_for) == "□ rehearsed STOPPED 21:28"

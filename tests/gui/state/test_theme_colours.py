@@ -4,6 +4,7 @@ from dataclasses import fields
 import pytest
 
 from rtbold.gui.state.preferences import DARK, LIGHT, Colours, colours
+from rtbold.gui.views.session.roi_choice import legend
 
 TEXT = ("text", "muted", "accent")
 STATUS = ("ok", "degraded", "invalid", "warmup", "paused", "silent")
@@ -49,3 +50,23 @@ def test_each_colour_is_plain_rgb_and_a_level_has_its_own():
         assert theme.of_level("invalid") == theme.invalid
         assert theme.of_level("none") == theme.muted
     assert (colours("dark"), colours("light")) == (DARK, LIGHT)
+
+
+@pytest.mark.parametrize("theme", [DARK, LIGHT], ids=lambda c: c.name)
+def test_borders_and_all_of_the_legend_stand_out(theme: Colours):
+    """WCAG 2.2, 1.4.11: what one must see to know what is what."""
+    for name in ("border", "band_edge"):
+        for ground in (theme.background, theme.panel):
+            assert contrast(getattr(theme, name), ground) >= 3, name
+    shown = re.findall(r"[^-]color:(#[0-9a-f]{6})", legend(theme))
+    assert len(shown) >= 8
+    for colour in shown:
+        assert contrast(colour, theme.panel) >= 3, colour
+        assert contrast(colour, theme.background) >= 3, colour
+    for band in (theme.band80, theme.band95):
+        assert contrast(theme.text, band) >= 4.5
+
+
+@pytest.mark.parametrize("theme", [DARK, LIGHT], ids=lambda c: c.name)
+def test_degraded_and_invalid_differ_in_lightness_and_not_in_hue_alone(theme: Colours):
+    assert contrast(theme.degraded, theme.invalid) >= 1.7

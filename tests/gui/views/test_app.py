@@ -3,14 +3,18 @@ import threading
 
 import pytest
 from dashboard_window import ScriptedFeed
-from PyQt6.QtWidgets import QApplication
+from PyQt6.QtCore import QSize
+from PyQt6.QtGui import QShortcut
+from PyQt6.QtWidgets import QApplication, QWidget
 from scripted_jobs import ScriptedJobs
 
 from rtbold.gui.state.address import Address
 from rtbold.gui.state.preferences import Preferences
-from rtbold.gui.views import app as dashboard
+from rtbold.gui.views import app as dashboard, main_window
 from rtbold.gui.views.app import AppOptions, build, log_file, overridden
-from rtbold.gui.views.main_window import SESSION
+from rtbold.gui.views.main_window import PAGES, SESSION
+from rtbold.gui.views.session import page as session_page
+from rtbold.gui.views.setup import page as setup_page
 from rtbold.gui.views.theme import Remembered
 
 
@@ -48,8 +52,9 @@ def test_at_1366_by_768_no_page_wants_more_room(qtbot, window):
         window.tick()
         assert window.width() <= 1366, page
         assert window.height() <= 768, page
-        wanted = window.minimumSizeHint()
-        assert (wanted.width() <= 1366, wanted.height() <= 768) == (True, True), page
+        room, wanted = window.stack.size(), window.stack.minimumSizeHint()
+        assert wanted.width() <= room.width(), page
+        assert wanted.height() <= room.height(), page
 
 
 def test_what_the_command_line_says_goes_over_what_is_remembered(file):
@@ -136,3 +141,84 @@ def test_a_quiet_window_asks_nothing_when_it_is_closed(qtbot, qapp, file):
 
 def test_qt_is_styled_once_and_the_one_application_is_used(qapp):
     assert dashboard.application() is qapp
+
+
+def sizes(window):
+    """Return the text size of each widget, and what was drawn of each page."""
+    window.resize(1366, 728)
+    window.show()
+    pictures = []
+    for page in range(4):
+        window.go_to(page)
+        window.tick()
+        pictures.append(window.grab().toImage())
+    return [w.font().pointSizeF() for w in window.findChildren(QWidget)], pictures
+
+
+def test_text_is_the_same_by_the_command_line_and_by_keys(qtbot, qapp, file, tmp_path):
+    """Text that was asked for at the start came in the usual size."""
+    by_word = AppOptions(settings_file=file, offer=False, text_scale=1.21)
+    first = build(qapp, by_word, jobs=ScriptedJobs())
+    qtbot.addWidget(first)
+    at_start, drawn_at_start = sizes(first)
+    first.close()
+    usual = AppOptions(
+        settings_file=str(tmp_path / "x.ini"), offer=False, text_scale=1.0
+    )
+    second = build(qapp, usual, jobs=ScriptedJobs())
+    qtbot.addWidget(second)
+    second.show()
+    second._scale_text(1.1)
+    second._scale_text(1.1)
+    by_keys, drawn_by_keys = sizes(second)
+    points = qapp.property("system_points")
+    assert at_start[0] == pytest.approx(1.21 * points, rel=0.01)
+    assert [
+        pair for pair in zip(at_start, by_keys, strict=True) if len(set(pair)) > 1
+    ] == []
+    same = [a == b for a, b in zip(drawn_at_start, drawn_by_keys, strict=True)]
+    assert same == [True] * 4
+    second.close()
+
+
+@pytest.mark.parametrize(
+    ("screen", "fits"),
+    [
+        ((1920, 1080), (1366, 728)),
+        ((1366, 740), (1366, 712)),
+        ((1280, 720), (1280, 692)),  # 1920 x 1080 at 150 %
+        ((911, 512), (911, 484)),  # 1366 x 768 at 150 %
+    ],
+)
+def test_the_first_window_fits_its_screen(window, monkeypatch, screen, fits):
+    class Screen:
+        def availableSize(self):  # noqa: N802
+            return QSize(*screen)
+
+    monkeypatch.setattr(window, "screen", Screen)
+    window._fit_the_screen()
+    assert (window.width(), window.height()) == fits
+
+
+def shortcuts(window):
+    """Yield (keys, page) of every shortcut, which is empty for the window's own."""
+    pages = {id(window.stack.widget(n)): PAGES[n] for n in range(4)}
+    for shortcut in window.findChildren(QShortcut):
+        of, page = shortcut.parent(), ""
+        while of is not None:
+            page = pages.get(id(of), page)
+            of = of.parent()
+        yield shortcut.key().toString(), page
+
+
+def test_one_key_has_one_meaning_on_all_pages(window):
+    """F5 searched on one page and started a run on another."""
+    of_key = {}
+    for keys, page in shortcuts(window):
+        of_key.setdefault(keys, set()).add(page)
+    several = {keys for keys, pages in of_key.items() if len(pages) > 1}
+    assert several == {"F5"}  # which starts the next run, on both
+    said = {}
+    for keys, what in (*main_window.KEYS, *setup_page.KEYS, *session_page.KEY_LINES):
+        said.setdefault(keys, []).append(what)
+    assert {keys: what for keys, what in said.items() if len(what) > 1} == {}

@@ -1,5 +1,5 @@
 import pytest
-from dashboard_window import WindowRig
+from dashboard_window import ScriptedChild, WindowRig
 from feed_messages import link, received
 from PyQt6.QtCore import QPoint, Qt
 from PyQt6.QtWidgets import QPushButton
@@ -215,3 +215,51 @@ def test_what_was_remembered_comes_back(qtbot, tmp_path):
     assert all(page.colours is LIGHT for page in rig.pages)
     rig.window.close()
     assert rig.remembered.preferences() == Preferences(theme="light", text_scale=1.2)
+
+
+def test_it_says_starting_from_the_click_on(rig):
+    rig.window.start_session(("run",))
+    assert rig.window.state.headline(rig.now_s).word == "STARTING"
+    rig.hear()
+    assert "STARTING" in rig.window.side.status.text()
+    rig.hear(link(rig.now_s, heard=False, alive=False), after_s=4.0)
+    assert "STARTING" in rig.window.side.status.text()
+    rig.hear(link(rig.now_s), received("hello"))
+    assert not rig.window.state.starting
+
+
+def test_a_second_start_says_starting_and_not_that_the_first_has_ended(rig):
+    rig.window.start_session(("run",))
+    rig.hear(link(rig.now_s), received("hello"), received("bye"))
+    assert "ENDED" in rig.window.side.status.text()
+    rig.child.code = 0
+    rig.hear()
+    rig.child = ScriptedChild()
+    rig.window.start_session(("run",))
+    rig.hear()
+    assert "STARTING" in rig.window.side.status.text()
+
+
+def test_a_start_that_dies_is_starting_no_longer(rig):
+    rig.window.start_session(("run",))
+    rig.child.code, rig.child.words = 2, "no stream"
+    rig.hear()
+    assert "STARTING" not in rig.window.side.status.text()
+
+
+def test_a_notice_moves_no_page(rig):
+    rig.window.tick()
+    before = rig.window.stack.mapTo(rig.window, QPoint(0, 0)), rig.window.stack.size()
+    rig.window.notices.show_notice("died", "It ended.", level="invalid")
+    rig.window.tick()
+    after = rig.window.stack.mapTo(rig.window, QPoint(0, 0)), rig.window.stack.size()
+    assert after == before
+
+
+def test_keys_work_on_the_participants_window(qtbot, rig):
+    qtbot.keyClick(rig.window, Qt.Key.Key_P, Qt.KeyboardModifier.ControlModifier)
+    shown = rig.window.participant.window
+    qtbot.keyClick(shown, Qt.Key.Key_4, Qt.KeyboardModifier.ControlModifier)
+    assert rig.window.stack.currentIndex() == SUMMARY
+    qtbot.keyClick(shown, Qt.Key.Key_P, Qt.KeyboardModifier.ControlModifier)
+    assert rig.window.participant.window is None

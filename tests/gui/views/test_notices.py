@@ -18,14 +18,39 @@ def bar_of(qtbot):
     return bar
 
 
-def test_it_is_there_only_while_there_is_something_to_say(qtbot):
+def test_its_place_is_always_there_so_that_no_page_moves(qtbot):
     bar = bar_of(qtbot)
-    assert bar.isHidden()
-    bar.show_notice("died", "It ended.", level="invalid")
-    assert not bar.isHidden()
+    bar.show()
+    height = bar.height()
+    assert height > 0
+    bar.show_notice("died", "It ended.\nin two\nor three lines", level="invalid")
+    bar.show_notice("offer", "Another runs.", action=("Join it", print))
     assert "It ended." in bar.texts()["died"]
-    bar.findChild(QPushButton, "notice_died_hide").click()
-    assert bar.isHidden()
+    assert bar.height() == height
+    for key in ("died", "offer"):
+        bar.findChild(QPushButton, f"notice_{key}_hide").click()
+    assert not bar.isHidden()
+    assert bar.height() == height
+    assert bar.texts() == {}
+
+
+def test_the_newest_is_shown_and_a_button_leads_to_the_others(qtbot):
+    bar = bar_of(qtbot)
+    assert bar.shown == ""
+    for key in ("a", "b", "c"):
+        bar.show_notice(key, key)
+    assert bar.shown == "c"
+    assert bar.more.text() == "2 more ▸"
+    seen = []
+    for _ in range(3):
+        bar.more.click()
+        seen.append(bar.shown)
+    assert seen == ["b", "a", "c"]
+    bar.take_away("c")
+    assert bar.shown == "b"
+    bar.take_away("a")
+    assert bar.shown == "b"
+    assert bar.more.isHidden()
 
 
 def test_a_notice_of_the_same_key_replaces_and_the_oldest_goes(qtbot):
@@ -53,8 +78,8 @@ def test_a_long_story_is_cut_and_whole_in_the_tooltip(qtbot):
     bar = bar_of(qtbot)
     story = "\n".join(f"line {n}" for n in range(9))
     bar.show_notice("died", story)
-    assert "line 2 …" in bar.texts()["died"]
-    assert "line 3" not in bar.texts()["died"]
+    assert "line 1 …" in bar.texts()["died"]
+    assert "line 2" not in bar.texts()["died"]
     assert bar._notices["died"].label.toolTip() == story
 
 

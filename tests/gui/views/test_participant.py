@@ -1,12 +1,21 @@
 import pytest
 from feed_messages import Played
 from PyQt6.QtCore import Qt
-from PyQt6.QtGui import QColor
+from PyQt6.QtGui import QColor, QKeySequence
 
 from rtbold.gui.state.dashboard import DashboardState
 from rtbold.gui.state.participant import ParticipantView
 from rtbold.gui.state.preferences import PARTICIPANT_FORMS, Preferences
-from rtbold.gui.views.participant import BACKGROUND, FILL, LIT, UNLIT, ParticipantWindow
+from rtbold.gui.views.participant import (
+    BACKGROUND,
+    FILL,
+    LIT,
+    LOOKS,
+    UNLIT,
+    ParticipantDialog,
+    ParticipantWindow,
+    chosen_screen,
+)
 
 
 @pytest.fixture
@@ -112,7 +121,7 @@ def test_f11_fills_the_screen_and_esc_gives_the_window_back(qtbot, window):
 
 
 def test_with_one_screen_it_stays_a_window(qtbot, window):
-    assert not window.go_to_second_screen()
+    assert not window.go_to_screen(window.screen())
     assert not window.isFullScreen()
     assert window.isVisible()
 
@@ -154,3 +163,126 @@ def test_another_theme_changes_nothing_that_is_seen(window):
     window.set_preferences(Preferences(participant="trace", theme="light"))
     window.refresh(state, played.now_s + 1.5)
     assert window.grab().toImage() == before
+
+
+class Screen:
+    def __init__(self, name):
+        self._name = name
+
+    def name(self):
+        return self._name
+
+
+def test_it_opens_on_the_chosen_screen_and_else_not_on_the_operators():
+    laptop, beamer, third = Screen("laptop"), Screen("beamer"), Screen("third")
+    assert chosen_screen("", [laptop], laptop) is None
+    assert chosen_screen("laptop", [laptop], laptop) is None
+    both = [laptop, beamer]
+    assert chosen_screen("", both, laptop) is beamer
+    assert chosen_screen("", both, beamer) is laptop  # wherever the operator sits
+    assert chosen_screen("third", [*both, third], laptop) is third
+    assert chosen_screen("unplugged", [*both, third], laptop) is beamer
+
+
+def highest(window, colour):
+    """Return the topmost row with this colour, as a share of the height."""
+    image, wanted = window.grab().toImage(), QColor(colour).rgb()
+    for y in range(image.height()):
+        if any(image.pixel(x, y) == wanted for x in range(image.width())):
+            return y / image.height()
+    return None
+
+
+def played(window, value):
+    state = DashboardState()
+    session = Played(state)
+    session.hello()
+    session.tick(value=value)
+    window.refresh(state, session.now_s)
+    return state, session
+
+
+def test_a_higher_value_can_be_drawn_lower(window):
+    played(window, 1.5)
+    assert window.view.level == pytest.approx(0.75)
+    window.set_preferences(Preferences(participant_down=True))
+    played(window, 1.5)
+    assert window.view.level == pytest.approx(0.25)
+
+
+@pytest.mark.parametrize("look", LOOKS)
+def test_its_colours_are_chosen(window, look):
+    window.set_preferences(Preferences(participant_look=look))
+    played(window, 1.5)
+    assert count(window, LOOKS[look].background) > count(window, LOOKS[look].fill) > 0
+
+
+@pytest.mark.parametrize("form", PARTICIPANT_FORMS)
+def test_the_goal_is_a_line_where_its_z_is(window, form):
+    goal = LOOKS["blue on black"].goal
+    window.set_preferences(Preferences(participant=form, photodiode_px=0))
+    played(window, 0.0)
+    assert count(window, goal) == 0
+    at = []
+    for goal_z in (2.0, 1.0):
+        window.set_preferences(
+            Preferences(participant=form, participant_goal_z=goal_z, photodiode_px=0)
+        )
+        played(window, 0.0)
+        at.append(highest(window, goal))
+    assert at[0] < at[1] < 0.5  # a higher goal is drawn higher, or larger
+
+
+def test_no_goal_is_drawn_while_nothing_may_be_shown(window):
+    window.set_preferences(Preferences(participant_goal_z=2.0, photodiode_px=0))
+    window.refresh(DashboardState(), 1.0)
+    assert count(window, LOOKS["blue on black"].goal) == 0
+
+
+def test_a_cross_at_rest_and_no_value(window):
+    state, session = played(window, 1.5)
+    assert count(window, FILL) > 0
+    session.send("phase", run_type="rest", name="rest", t_on=session.lsl_s)
+    window.refresh(state, session.now_s)
+    assert window.view.rest
+    assert window.view.level is None
+    image = window.grab().toImage()
+    cross = LOOKS["blue on black"].outline
+    assert image.pixelColor(200, 150) == cross
+    assert image.pixelColor(100, 150) == BACKGROUND
+    window.set_preferences(Preferences(participant_cross=False))
+    window.refresh(state, session.now_s)
+    assert window.grab().toImage().pixelColor(200, 150) != cross
+    session.wait(30.1)  # the block is over
+    window.refresh(state, session.now_s)
+    assert not window.view.rest
+
+
+def test_keys_that_are_not_its_own_are_the_operators(qtbot, window):
+    keys = []
+    window.key_pressed.connect(lambda pressed: keys.append(pressed.toString()))
+    qtbot.keyClick(window, Qt.Key.Key_F7)
+    qtbot.keyClick(window, Qt.Key.Key_F5, Qt.KeyboardModifier.ShiftModifier)
+    qtbot.keyClick(window, Qt.Key.Key_F11)
+    qtbot.keyClick(window, Qt.Key.Key_Escape)
+    assert keys == ["F7", "Shift+F5"]
+    assert QKeySequence("Shift+F5").toString() == "Shift+F5"
+
+
+def test_the_dialog_tells_every_choice(qtbot):
+    dialog = ParticipantDialog(Preferences())
+    qtbot.addWidget(dialog)
+    told = []
+    dialog.changed.connect(told.append)
+    dialog.direction.setCurrentIndex(1)
+    dialog.look.setCurrentText("black on white")
+    dialog.cross.setChecked(False)
+    dialog.goal.setChecked(True)
+    dialog.goal_z.setValue(1.5)
+    chosen = told[-1]
+    assert chosen.participant_down
+    assert chosen.participant_look == "black on white"
+    assert not chosen.participant_cross
+    assert chosen.participant_goal_z == 1.5
+    assert chosen.participant_screen == ""
+    assert dialog.screen_choice.itemData(0) == ""

@@ -2,6 +2,7 @@ import json
 from dataclasses import replace
 
 import pytest
+from feed_messages import link
 from PyQt6.QtPrintSupport import QPrinter
 from scripted_jobs import ScriptedJobs
 
@@ -171,3 +172,80 @@ def test_a_go_does_not_claim_what_was_not_rehearsed(rig):
     assert "Not rehearsed" in words
     assert "volume triggers" in words
     assert "Everything" not in words
+
+
+def test_it_opens_idle_and_begins_by_its_own_button(rig):
+    rig.page.prepare(CHOICE, Run(2, "training"))
+    assert rig.jobs.started == []
+    assert rig.page.why.text() == (
+        "Ready to rehearse demo, run 02, training. Choose how long, then press Begin."
+    )
+    assert rig.page.again.text() == "&Begin"
+    rig.page.minutes.setValue(1)
+    begun = []
+    rig.page.begun.connect(lambda: begun.append(1))
+    rig.page.again.click()
+    assert "60" in rig.jobs.last.arguments
+    assert begun == [1]
+
+
+def test_what_is_stopped_by_hand_is_stopped_and_no_no_go(rig):
+    rig.page.rehearse(CHOICE, Run(1))
+    rig.step({"stage": "session", "elapsed_s": 30, "remaining_s": 90})
+    rig.page.stop.click()
+    rig.step()
+    assert not rig.page.stop.isEnabled()
+    assert "being stopped" in rig.page.why.text()
+    rig.step(
+        {"verdict": "no-go", "why": ["interrupted before its end"], "page": "/p"},
+        code=1,
+    )
+    assert rig.page.verdict.text() == "□ STOPPED"
+    assert DARK.invalid not in rig.page.verdict.styleSheet()
+    assert "neither GO nor NO-GO" in rig.page.why.text()
+    assert "STOPPED" in rig.page.html()
+    assert "NO-GO" not in rig.page.html().split("<ul>")[0]
+    assert rig.page.again.isEnabled()
+
+
+def test_a_go_that_came_before_the_stop_is_a_go(rig):
+    rig.page.rehearse(CHOICE, Run(1))
+    rig.page.stop.click()
+    rig.step(go(), code=0)
+    assert rig.page.verdict.text() == "● GO"
+
+
+def test_a_simulated_go_is_under_a_banner(rig):
+    rig.choice = replace(CHOICE, simulated=True)
+    rig.page.rehearse(rig.choice, Run(1))
+    rig.step(go(), code=0)
+    assert rig.page.verdict.text() == "● GO (SIMULATED)"
+    assert not rig.page.banner.isHidden()
+    assert rig.page.banner.text().startswith("SIMULATED")
+
+
+def test_a_real_go_has_no_banner(rig):
+    rig.page.rehearse(CHOICE, Run(1))
+    rig.step(go(), code=0)
+    assert rig.page.banner.isHidden()
+    assert "SIMULATED" not in rig.page.verdict.text()
+
+
+def test_a_twin_that_was_chosen_by_hand_is_simulated_too(rig):
+    rig.controller.find_streams()
+    rig.controller.tick(0.0)
+    twin = {"name": "cap", "type": "EEG", "rate_hz": 200.0, "simulated": True}
+    rig.jobs.named("streams").say(json.dumps([twin])).end()
+    rig.controller.tick(0.0)
+    rig.page.rehearse(CHOICE, Run(1))
+    rig.step(go(), code=0)
+    assert rig.page.verdict.text() == "● GO (SIMULATED)"
+
+
+def test_nothing_begins_while_a_session_runs(rig):
+    rig.page.prepare(CHOICE, Run(1))
+    state = DashboardState()
+    state.take(link(1.0), 1.0)
+    rig.page.refresh(state, 1.0)
+    assert not rig.page.again.isEnabled()
+    assert "Rehearse after it" in rig.page.again.toolTip()

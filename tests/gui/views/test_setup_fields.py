@@ -16,6 +16,9 @@ CAP = StreamSeen("cap", "EEG", "amp", 32, 500.0)
 TWIN = StreamSeen("twin", "EEG", "lab", 27, 200.0, simulated=True)
 MARKS = StreamSeen("marks", "Markers", "amp", 1, 0.0)
 ALL = Streams((CAP, TWIN, MARKS), searched_s=1.0)
+BOLD = StreamSeen("scan-bold", "BOLD", "lab", 65, 0.0, "float32")
+EVENTS = StreamSeen("rtbold-events", "Markers", "here", 1, 0.0, "string")
+PREDICTED = StreamSeen("rtbold-pred", "Prediction", "here", 67, 0.476, "float32")
 OWN = BundleSeen(
     "2026", code="S01", origin="subject", targets=("Putamen", "Cuneus"),
     target="Putamen", unfit={"Putamen": "weak"},
@@ -191,7 +194,7 @@ def test_a_bundle_that_fails_its_gate_says_why_and_what_to_do(qtbot):
     choose(field.bundle, "subject:S01")
     assert field.subject == "S01"
     assert "Putamen is not fit for feedback: weak" in field.refusal.text()
-    assert field.target.itemText(1) == "✕ Putamen (not fit)"
+    assert field.target.itemText(2) == "✕ Putamen (not fit)"
     choose(field.target, "Cuneus")
     assert field.refusal.isHidden()
     choose(field.bundle, "model:demo")
@@ -280,3 +283,144 @@ def test_a_bundle_is_looked_for_where_an_account_has_no_home(qtbot, monkeypatch)
     field.browse.click()
     assert asked == ["~"]
     assert field.model == "/data/x.rtbold"
+
+
+def double_click(form, name):
+    """Activate the row of a stream, as a double click does."""
+    table = form.table.table
+    row = next(r for r in range(table.rowCount()) if table.item(r, 0).text() == name)
+    table.itemActivated.emit(table.item(row, 0))
+
+
+def test_a_double_click_puts_each_stream_where_its_type_belongs(form):
+    form.show_streams(Streams((CAP, MARKS, BOLD, EVENTS, PREDICTED), searched_s=1.0))
+    for name in ("cap", "marks", "scan-bold"):
+        double_click(form, name)
+    chosen = (form.choice.stream, form.choice.trigger_stream, form.choice.truth)
+    assert chosen == ("cap", "marks", "lsl:scan-bold")
+    for name in ("rtbold-events", "rtbold-pred"):
+        double_click(form, name)
+        assert f"{name} is what rtbold itself sends" in form.table.words.text()
+    assert form.choice.trigger_stream == "marks"
+    assert form.choice.stream == "cap"
+
+
+def test_only_marker_streams_are_offered_for_the_triggers(form):
+    form.show_streams(Streams((CAP, MARKS, BOLD, EVENTS, PREDICTED), searched_s=1.0))
+    field = form.triggers.stream
+    assert [field.itemData(i) for i in range(field.count())] == ["", "marks"]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "is_"),
+    [
+        (BOLD, "measured BOLD"),
+        (EVENTS, "what rtbold itself sends"),
+        (CAP, "EEG"),
+        (PREDICTED, "what rtbold itself sends"),
+    ],
+    ids=lambda value: getattr(value, "name", ""),
+)
+def test_a_trigger_stream_that_cannot_give_the_tr_is_red(form, wrong, is_):
+    form.set_choice(SetupChoice(stream="cap", trigger_stream=wrong.name))
+    form.show_streams(Streams((CAP, MARKS, BOLD, EVENTS, PREDICTED), searched_s=1.0))
+    said = f"✕ {wrong.name} is {is_}, not markers. Choose another stream."
+    assert form.problems == (said,)
+    assert form.gone.text() == said
+    assert DARK.invalid in form.gone.styleSheet() or form.set_colours(DARK) is None
+    assert form.triggers.stream.property("wrong") is True
+    assert form.triggers.stream.currentText() == f"✕ {wrong.name} ({is_})"
+    choose(form.triggers.stream, "marks")
+    assert form.problems == ()
+    assert form.triggers.stream.property("wrong") is False
+
+
+def test_measured_bold_is_chosen_from_the_list_without_words_of_a_command(form):
+    form.show_streams(Streams((CAP, MARKS, BOLD), searched_s=1.0))
+    truth = form.truth
+    choose(truth.source, "lsl")
+    choose(truth.stream, "scan-bold")
+    assert form.choice.truth == "lsl:scan-bold"
+    choose(truth.source, "tbv")
+    truth.where.setText("scanner-pc")
+    truth.where.textEdited.emit("scanner-pc")
+    assert form.choice.truth == "tbv:scanner-pc"
+    assert truth.stream.isHidden()
+    choose(truth.source, "")
+    assert form.choice.truth == ""
+
+
+def test_a_table_with_measured_bold_is_browsed_for(form, monkeypatch):
+    from rtbold.gui.views.setup import truth as truth_module
+
+    monkeypatch.setattr(
+        truth_module.QFileDialog, "getOpenFileName", lambda *_: ("/d/b.tsv", "")
+    )
+    choose(form.truth.source, "file")
+    form.truth.browse.click()
+    assert form.choice.truth == "file:/d/b.tsv"
+
+
+def test_new_streams_come_last_and_no_row_moves(qtbot):
+    table = StreamTable()
+    qtbot.addWidget(table)
+
+    def names():
+        cells = table.table
+        return [cells.item(row, 0).text() for row in range(cells.rowCount())]
+
+    table.show_streams(Streams((CAP, MARKS), searched_s=1.0))
+    table.show_streams(Streams((BOLD, CAP, TWIN, MARKS), searched_s=2.0))
+    assert names() == ["cap", "marks", "scan-bold", "twin"]
+    table.show_streams(Streams((TWIN, MARKS), searched_s=3.0))
+    assert names() == ["✕ cap (gone)", "marks", "✕ scan-bold (gone)", "twin"]
+    taken = []
+    table.taken.connect(taken.append)
+    table.table.itemActivated.emit(table.table.item(0, 0))
+    assert taken == []
+    table.button.click()
+    table.show_streams(Streams((TWIN, MARKS), searched_s=4.0))
+    assert names() == ["twin", "marks"]
+
+
+MANY = BundleSeen(
+    "2027", code="S02", origin="subject", target="V1",
+    targets=("V1", "Putamen", "Cuneus", "Precuneus", "Insula"),
+    unfit={"V1": "weak", "Insula": "weak"},
+    r_of={"V1": 0.31, "Putamen": 0.12, "Cuneus": 0.28, "Insula": 0.02},
+)  # fmt: skip
+
+
+def test_targets_that_are_fit_come_first_with_their_r(qtbot):
+    field = BundleField(DARK)
+    qtbot.addWidget(field)
+    field.show_bundles(Bundles((MANY,), (), searched=True))
+    choose(field.bundle, "subject:S02")
+    shown = [field.target.itemText(i) for i in range(field.target.count())]
+    assert shown == [
+        "✕ V1, R 0.31 (not fit) (the model's own)",
+        "Cuneus, R 0.28",
+        "Putamen, R 0.12",
+        "Precuneus",
+        "✕ V1, R 0.31 (not fit)",
+        "✕ Insula, R 0.02 (not fit)",
+    ]
+
+
+def test_a_target_is_found_by_a_part_of_its_name(qtbot):
+    field = BundleField(DARK)
+    qtbot.addWidget(field)
+    field.show_bundles(Bundles((MANY,), (), searched=True))
+    choose(field.bundle, "subject:S02")
+    told = []
+    field.edited.connect(lambda: told.append(field.target.value()))
+    line = field.target.lineEdit()
+    line.setText("putam")
+    line.editingFinished.emit()
+    assert field.target.value() == "Putamen"
+    assert told == ["Putamen"]
+    assert field.target.currentText() == "Putamen, R 0.12"
+    line.setText("cuneus")  # two hold it, none is it alone
+    line.editingFinished.emit()
+    assert field.target.value() == "Putamen"
+    assert field.target.currentText() == "Putamen, R 0.12"

@@ -56,6 +56,8 @@ def test_a_subject_says_what_its_calibration_found(run, root):
     assert first["gate"]["passed"] is False
     assert set(first["unfit"]) == {"Heschl's gyrus", "Putamen"}
     assert "undecided" in first["unfit"]["Putamen"]
+    assert set(first["r_of"]) == {"Putamen", "Cuneus"}
+    assert first["r_of"]["Putamen"] == first["gate"]["r"]
     assert first["calibrated"] == "2026-11-23"
     assert first["cleaning"] == "online:RecView"
     assert first["scanner"] == "inside_running"

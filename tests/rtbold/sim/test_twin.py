@@ -21,7 +21,7 @@ from rtbold.sim.settings import (
     VALIDATION_SEEDS,
     TwinSettings,
 )
-from rtbold.sim.twin import simulate, steady_eeg_uv
+from rtbold.sim.twin import simulate, simulate_base, steady_eeg_uv
 
 
 @cache
@@ -290,3 +290,12 @@ def test_eeg_of_a_brain_that_stands_still_can_be_looped_and_follows_arousal():
     alpha, theta = slice(8 * 60, 13 * 60), slice(4 * 60, 8 * 60)
     for band, more, less in ((alpha, "awake", "asleep"), (theta, "asleep", "awake")):
         assert spectrum[more][:, band].sum() > 1.5 * spectrum[less][:, band].sum()
+
+
+def test_it_tells_how_much_is_made():
+    shares = []
+    simulate_base(TwinSettings(seed=1, duration_s=20.0), tell=shares.append)
+    assert shares == sorted(shares)
+    assert len(shares) > 5
+    assert 0 < shares[0] < 0.2
+    assert 0.9 < shares[-1] <= 1

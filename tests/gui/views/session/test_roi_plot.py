@@ -1,6 +1,7 @@
 import numpy as np
+import pyqtgraph as pg
 import pytest
-from feed_messages import Played
+from feed_messages import Played, received
 from session_scene import ROIS, Scene
 
 from rtbold.gui.state.dashboard import DashboardState
@@ -293,3 +294,24 @@ def test_a_long_interval_has_fewer_corners_and_leaves_nothing_out():
     assert (around[1][place] <= low).all()
     assert (around[2][place] >= low + 2).all()
     assert outline(x[:9], low[:9], low[:9], most=9)[1].tolist() == low[:9].tolist()
+
+
+def test_marks_are_lines_and_blocks_are_bands_in_every_lane(plot, scene):
+    begun_s = scene.state.fb.t_lsl
+    block = received("phase", name="up", t_on=begun_s - 4, t_off_planned=begun_s + 20)
+    mark = received("log", text="operator: mark eyes shut", t_lsl=begun_s)
+    for got in (block, mark):
+        scene.state.take(got, scene.now_s)
+    refresh(plot, scene)
+    [lane] = plot.lanes
+    lines = [i for i in lane.plot.items if isinstance(i, pg.InfiniteLine)]
+    marked = [line for line in lines if "mark: eyes shut" in line.toolTip()]
+    bands = [i for i in lane.plot.items if isinstance(i, pg.LinearRegionItem)]
+    assert len(marked) == len(bands) == 1
+    begin, end = bands[0].getRegion()
+    assert end - begin == pytest.approx(24)
+    assert begin + 4 == pytest.approx(marked[0].value())
+    assert "up (train)" in bands[0].toolTip()
+    scene.volumes(1)
+    refresh(plot, scene)
+    assert sum(isinstance(i, pg.LinearRegionItem) for i in lane.plot.items) == 1

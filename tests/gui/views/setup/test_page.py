@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 from feed_messages import link, received
 from PyQt6.QtCore import Qt
-from PyQt6.QtWidgets import QPushButton, QWidget
+from PyQt6.QtWidgets import QComboBox, QLineEdit, QPushButton, QWidget
 from scripted_jobs import ScriptedJobs
 
 from rtbold.gui.controllers.setup import SetupController
@@ -238,13 +238,15 @@ def test_everything_works_by_keyboard(rig, qtbot):
         rig.page.activateWindow()
     control = Qt.KeyboardModifier.ControlModifier
     rig.page.form.record.setFocus()
-    qtbot.keyClick(rig.page.form.record, Qt.Key.Key_F6)
+    qtbot.keyClick(rig.page.form.record, Qt.Key.Key_F4)
     rig.jobs.named("preflight").say(
         json.dumps({"check": GREEN}), '{"ready": true}'
     ).end()
     rig.step()
     with qtbot.waitSignal(rig.page.startRequested):
         qtbot.keyClick(rig.page.form.record, Qt.Key.Key_Return, control)
+    with qtbot.waitSignal(rig.page.startRequested):
+        qtbot.keyClick(rig.page.form.record, Qt.Key.Key_F5)
     with qtbot.waitSignal(rig.page.rehearseRequested):
         qtbot.keyClick(rig.page.form.record, Qt.Key.Key_R, control)
 
@@ -298,8 +300,9 @@ def test_the_override_dialog_takes_reason_and_word_and_no_accident(qtbot):
     qtbot.addWidget(dialog)
     dialog.show()
     text = dialog.findChild(QWidget, "override_names").text()
-    assert "--allow-unvalidated" in text
-    assert "No option" in text
+    assert "says in every message that the model is not validated" in text
+    assert "Nothing lets a session start with this" in text
+    assert "--" not in text
     assert not dialog.go.isEnabled()
     dialog.reason.setText("pilot session")
     dialog.word.setText("override")
@@ -325,3 +328,69 @@ def test_nothing_is_rehearsed_beside_a_session(rig, qtbot):
     rig.page._rehearse()
     assert asked == []
     assert "after it" in rig.page.failure.text()
+
+
+def test_a_trigger_stream_that_is_none_closes_check_and_start(rig):
+    rig.check(GREEN, ready=True)
+    assert rig.page.start.isEnabled()
+    bold = {"name": "m", "type": "BOLD", "n_channels": 65, "rate_hz": 0.0}
+    rig.jobs.named("streams").say(json.dumps([STREAMS[0], bold])).end()
+    rig.step()
+    rig.step()
+    assert not rig.page.start.isEnabled()
+    assert rig.page.why_not.text().startswith("✕ m is measured BOLD, not markers.")
+    n = len(rig.jobs.started)
+    rig.page.checks.check.click()
+    assert len(rig.jobs.started) == n
+    assert "m is measured BOLD" in rig.page.failure.text()
+
+
+def test_a_source_of_bold_without_a_place_is_missing(rig):
+    rig.page.form.set_choice(replace(CHOICE, truth="lsl:"))
+    rig.step()
+    assert "the stream of measured BOLD" in rig.page.why_not.text()
+
+
+def test_it_says_how_far_the_twin_is(rig):
+    rig.page.twin.button.click()
+    rig.jobs.named("simulate").last_words = "making the session: 45 %"
+    rig.step()
+    assert "45 % done" in rig.page.twin.banner.text()
+
+
+def test_it_says_what_was_rehearsed(rig):
+    assert rig.page.rehearsed.text() == "Not rehearsed yet."
+    rig.controller.rehearse(CHOICE, Run(1), duration_s=60.0)
+    rig.jobs.named("rehearse").say('{"verdict": "go", "why": []}').end()
+    rig.step()
+    assert rig.page.rehearsed.text().startswith("● rehearsed GO ")
+
+
+def places(page):
+    """Return where each button and field is."""
+    kinds = (QPushButton, QLineEdit, QComboBox)
+    found = [w for kind in kinds for w in page.findChildren(kind) if w.isVisible()]
+    found = [w for w in found if not isinstance(w.parent(), QComboBox)]
+    named = [w for w in found if not w.objectName().startswith("qt_")]
+    return {w.objectName(): w.mapTo(page, w.rect().topLeft()) for w in named}
+
+
+def test_nothing_moves_under_the_pointer(rig, qtbot):
+    rig.page.show()
+    rig.step()
+    before = places(rig.page)
+    assert len(before) > 25
+    rig.jobs.named("streams").say(json.dumps(STREAMS[:1])).end()
+    for kind in ("subjects", "models"):
+        rig.jobs.named(kind).say("[]").end()
+    rig.step()
+    rig.step()
+    assert "Not on the network now: m" in rig.page.form.gone.text()
+    assert places(rig.page) == before
+    rig.page.start_failed(Run(1), "cannot start: no such file")
+    rig.check(GREEN, ready=True)
+    rig.page.twin.button.click()
+    rig.step()
+    assert rig.page.twin.banner.isVisible()
+    after = places(rig.page)
+    assert {k: v for k, v in after.items() if k in before} == before

@@ -55,6 +55,19 @@ class Setup(QObject):
         self.refreshed += 1
 
 
+class Rehearsal(QObject):
+    """The part of the rehearsal page that the set-up page opens."""
+
+    begun = pyqtSignal()
+
+    def __init__(self):
+        super().__init__()
+        self.prepared = []
+
+    def prepare(self, choice, run):
+        self.prepared.append((choice, run))
+
+
 class Session(QObject):
     """The part of the session page that asks for runs."""
 
@@ -73,12 +86,11 @@ class Session(QObject):
 def rig(qtbot, tmp_path):
     made = WindowRig(tmp_path)
     qtbot.addWidget(made.window)
-    made.setup, made.session, made.rehearsed = Setup(), Session(), []
-    made.rehearse = lambda choice, run: made.rehearsed.append((choice, run))
+    made.setup, made.session, made.rehearsal = Setup(), Session(), Rehearsal()
     RunStarter(
         made.window,
         setup=made.setup,
-        rehearsal=made,
+        rehearsal=made.rehearsal,
         session=made.session,
         now_s=lambda: made.now_s,
     )
@@ -135,10 +147,25 @@ def test_start_on_the_session_page_starts_the_next_run(rig):
     assert rig.setup.told == [("started", 3)]
 
 
-def test_a_rehearsal_begins_and_its_session_is_not_offered(rig):
+def test_rehearse_opens_its_page_and_begins_nothing(rig):
     rig.setup.rehearseRequested.emit("choice", RUN)
-    assert rig.rehearsed == [("choice", RUN)]
+    assert rig.rehearsal.prepared == [("choice", RUN)]
     assert rig.window.stack.currentIndex() == REHEARSE
+
+
+def test_the_session_of_a_rehearsal_is_not_offered(qtbot, tmp_path):
+    made = WindowRig(tmp_path, offer_at=Address("tcp://127.0.0.1:6100"))
+    qtbot.addWidget(made.window)
+    rehearsal = Rehearsal()
+    RunStarter(
+        made.window,
+        setup=Setup(),
+        rehearsal=rehearsal,
+        session=Session(),
+        now_s=lambda: made.now_s,
+    )
+    rehearsal.begun.emit()
+    assert made.feeds[-1].closed
 
 
 def test_what_was_overridden_is_in_the_log(rig):
