@@ -239,6 +239,7 @@ def calibrate(
     bold_first: calibrate_live.BoldFirst = 0,
     phases: calibrate_live.Phases = calibrate_live.DEFAULT_PHASES,
     record: calibrate_live.Record = calibrate_live.DEFAULT_RECORD,
+    session: calibrate_live.Session = calibrate_live.DEFAULT_SESSION,
     wait: calibrate_live.Wait = 30.0,
 ) -> None:
     """Make a model for one subject from one scan, and say whether it is good enough.
@@ -289,7 +290,7 @@ def calibrate(
     if live:
         live_options = calibrate_live.LiveOptions(
             source=bold_source, rois=tuple(bold_roi or ()), first=bold_first,
-            phases=phases, record=record, wait_s=wait,
+            phases=phases, record=record, wait_s=wait, session=session,
         )  # fmt: skip
         settings = calibrate_live.recorded(settings, live_options)
     fit_and_save(settings, as_json=as_json)
