@@ -122,7 +122,7 @@ def build(
     jobs = jobs or ChildJobs()
     commands, setup = SessionController(None), SetupController(jobs)
     shown = colours(preferences.theme)
-    first = SetupPage(shown, setup, preferences.choices)
+    first = SetupPage(shown, setup, preferences.choices, plan=preferences.plan)
     pages = (
         first,
         RehearsalPage(shown, setup, lambda: first.choice),
@@ -151,6 +151,7 @@ def build(
     RunStarter(
         window, setup=pages[0], rehearsal=pages[1], session=pages[2], now_s=now_s
     )
+    first.edited.connect(window.keep_preferences)
     if options.close_quietly:
         window.closing.without_asking()
     return window
@@ -172,7 +173,8 @@ def gathered(
 ) -> Preferences:
     """Return the preferences with the pages' last choices and sizes."""
     layout = {"session": session.save_layout().hex()}
-    return replace(preferences, choices=setup.choices(), layout=layout)
+    choices, plan = setup.choices(), setup.plan()
+    return replace(preferences, choices=choices, plan=plan, layout=layout)
 
 
 def start_session(jobs: ChildJobs, arguments: Sequence[str]) -> SessionChild:
