@@ -1,4 +1,6 @@
+import importlib.util
 import json
+import sys
 from pathlib import Path
 
 import pytest
@@ -319,3 +321,29 @@ def test_the_file_needs_nothing_of_rtbold():
     source = Path(Subscriber.__init__.__code__.co_filename).read_text()
     imports = [x for x in source.splitlines() if x.startswith(("import", "from"))]
     assert not [x for x in imports if "rtbold" in x or "numpy" in x or "msgspec" in x]
+
+
+# Clients and publishers of schemas 1.0 and 1.1, which has the topic in the body.
+
+BEFORE = GOLDEN / "1.0"
+TOPICS = sorted(path.name.removesuffix(".1.json") for path in GOLDEN.glob("*.1.json"))
+
+
+def client_of_before():
+    spec = importlib.util.spec_from_file_location("old", BEFORE / "client.py")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules["old"] = module  # dataclasses look for it there
+    spec.loader.exec_module(module)
+    return module.Subscriber
+
+
+@pytest.mark.parametrize("topic", TOPICS)
+@pytest.mark.parametrize(
+    ("client", "folder"), [(client_of_before, GOLDEN), (lambda: Subscriber, BEFORE)]
+)
+def test_client_and_publisher_may_be_of_two_minor_versions(topic, client, folder):
+    payload = (folder / f"{topic}.1.json").read_bytes()
+    with client()("inproc://nobody") as feed:
+        message = feed._accept([topic.encode(), payload])
+        assert message.topic == topic
+        assert (feed.n_bad, feed.foreign_schema) == (0, None)
