@@ -83,7 +83,7 @@ class RunPlan:
 
     def numbered(self, taken: frozenset[int]) -> "RunPlan":
         """Return the plan where recordings have these numbers."""
-        return self if taken == self.taken else replace(self, taken=taken)._made()
+        return self if taken == self.taken else _plan(self.rows, taken)
 
     def anew(self) -> "RunPlan":
         """Return the same runs for another subject or session: none was started."""
@@ -91,25 +91,20 @@ class RunPlan:
             PlannedRun(replace(row.run, note="" if row.fixed else row.run.note))
             for row in self.rows
         )
-        return RunPlan(tuple(rows))._made()
-
-    def _made(self, rows: tuple[PlannedRun, ...] | None = None) -> "RunPlan":
-        """Return it with other rows, or the same, that are numbered."""
-        wanted = self.rows if rows is None else rows
-        return replace(self, rows=_numbered(wanted, self.taken))
+        return _plan(tuple(rows))
 
     def added(self, kind: RunKind, *, like: Run | None = None) -> "RunPlan":
         """Return the plan with one more run at its end, with the settings of `like`."""
         if len(self.rows) >= MOST_RUNS:
             return self
         run = replace(like, kind=kind) if like else Run(0, kind)
-        return self._made((*self.rows, PlannedRun(run)))
+        return _plan((*self.rows, PlannedRun(run)), self.taken)
 
     def removed(self, place: int) -> "RunPlan":
         """Return the plan without the run at `place`; one that was started stays."""
         if not self.can_remove(place):
             return self
-        return self._made(self.rows[:place] + self.rows[place + 1 :])
+        return _plan(self.rows[:place] + self.rows[place + 1 :], self.taken)
 
     def moved(self, place: int, by: Literal[-1, 1]) -> "RunPlan":
         """Return the plan with the run at `place` one earlier or later."""
@@ -117,7 +112,7 @@ class RunPlan:
             return self
         rows = list(self.rows)
         rows[place], rows[place + by] = rows[place + by], rows[place]
-        return self._made(tuple(rows))
+        return _plan(tuple(rows), self.taken)
 
     def edited(self, place: int, run: Run) -> "RunPlan":
         """Return the plan with other settings of the run at `place`."""
@@ -154,7 +149,7 @@ class RunPlan:
         return iter(self.rows)
 
     def _with(self, place: int, row: PlannedRun) -> "RunPlan":
-        return self._made((*self.rows[:place], row, *self.rows[place + 1 :]))
+        return _plan((*self.rows[:place], row, *self.rows[place + 1 :]), self.taken)
 
 
 def plan_text(plan: RunPlan) -> str:
@@ -175,7 +170,7 @@ def read_plan(text: str) -> RunPlan:
         rows = tuple(_read_row(said) for said in json.loads(text))
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
         return RunPlan()
-    return RunPlan(rows)._made() if 1 <= len(rows) <= MOST_RUNS else RunPlan()
+    return _plan(rows) if 1 <= len(rows) <= MOST_RUNS else RunPlan()
 
 
 def _read_row(said: Mapping[str, Any]) -> PlannedRun:
@@ -227,6 +222,10 @@ def duration_words(duration_s: float | None) -> str:
         return ""
     minutes, seconds = divmod(round(duration_s), 60)
     return f"{minutes}:{seconds:02d} min"
+
+
+def _plan(rows: tuple[PlannedRun, ...], taken: frozenset[int] = frozenset()) -> RunPlan:
+    return RunPlan(_numbered(rows, taken), taken)
 
 
 def _numbered(

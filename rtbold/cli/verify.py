@@ -42,7 +42,7 @@ def verify(
     the recording. Exit code 0: they are those published, to the last bit. 1: they are
     not; the first difference is shown. 2: it cannot be verified, and why.
 
-    Example: rtbold verify recordings/sub-S01/ses-01/sub-S01_ses-01_task-nf_run-01
+    Example: rtbold verify recordings/sub-S01/ses-01/eeg/sub-S01_ses-01_task-nf_run-01
     """
     from rtbold.errors import RtboldError
     from rtbold.session import Verification

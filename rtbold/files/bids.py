@@ -195,8 +195,8 @@ def _write_recording(
 ) -> None:
     name = recording.name
     target = mne_bids.BIDSPath(
-        subject=name.subject, session=name.session, task=name.task, run=f"{name.run:02d}",
-        acquisition=name.acquisition, datatype="eeg", root=stage,
+        subject=name.subject, session=name.session, task=name.task,
+        run=f"{name.run:02d}", acquisition=name.acquisition, datatype="eeg", root=stage,
     )  # fmt: skip
     with tempfile.TemporaryDirectory(dir=stage, prefix=".source-") as folder:
         with warnings.catch_warnings():
@@ -214,7 +214,9 @@ def _write_recording(
     _write_table(Path(f"{beside}_events"), recording.events)
     if recording.simulated:
         note = as_json({"simulated": True})
-        (stage / name.datatype_folder / SIMULATED_NAME).write_text(note, encoding="utf-8")
+        (stage / name.datatype_folder / SIMULATED_NAME).write_text(
+            note, encoding="utf-8"
+        )
     derived = stage / "derivatives" / PIPELINE / name.datatype_folder
     derived.mkdir(parents=True, exist_ok=True)
     for label, table in recording.derived.items():

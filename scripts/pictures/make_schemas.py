@@ -26,8 +26,9 @@ SAMPLES = ROOT / "docs" / "reference" / "messages.md"
 WIDTH = 118
 HEAD = """# A sample of each message
 
-The second frame of each topic as it goes out, in fewer lines. What the topics are for: [The feed](feed.md). Values are
-made up; long lists are cut to three ROIs or channels. Optional keys that have nothing to say are not there.
+The second frame of each topic as it goes out, in fewer lines. What the topics are for:
+[The feed](feed.md). Values are made up; a session has more ROIs and channels. Optional
+keys that have nothing to say are not there.
 """
 WIRE_VERSION = f"{SCHEMA_VERSION}.{SCHEMA_MINOR}"
 DIALECT = "https://json-schema.org/draft/2020-12/schema"

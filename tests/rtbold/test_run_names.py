@@ -59,7 +59,7 @@ def test_a_root_that_is_not_there_takes_no_number(tmp_path):
 
 def test_the_last_number_is_said(tmp_path):
     GROUP.run(999).folder(tmp_path).mkdir(parents=True)
-    with pytest.raises(ConfigError, match="run 999 already.*another session or task"):
+    with pytest.raises(ConfigError, match=r"run 999 already.*another session or task"):
         next_run([tmp_path], GROUP)
 
 

@@ -278,7 +278,12 @@ SCANNERS = (
 # Subject, session and task in the names of the recording.
 
 NAMED_BY = (
-    ("record_as", "subject", "of the subject; empty: the code chosen above", "as above"),
+    (
+        "record_as",
+        "subject",
+        "of the subject; empty: the code chosen above",
+        "as above",
+    ),
     ("session", "session", "of this visit", "01"),
     ("task", "task", "of what the participant does", "nf"),
 )

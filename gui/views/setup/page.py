@@ -136,7 +136,6 @@ class NotesBox(QWidget):
             free=self.free.value(),
         )
 
-
     def set_notes(self, notes: SessionNotes) -> None:
         """Show what was written down before."""
         self.impedance.set_value(notes.impedance)

@@ -25,8 +25,8 @@ def recording(run="01", seed=0, **changes):
     data = np.random.default_rng(seed).normal(0, 40, (7, 600)).astype(np.float32)
     data[3] = np.round(data[3])
     told = {
-        "name": RunName("S01", "01", "nf", int(run)), "data_uv": data, "rate_hz": 1000.0,
-        "channels": CHANNELS, "events": EVENTS, "sidecar": {},
+        "name": RunName("S01", "01", "nf", int(run)), "data_uv": data,
+        "rate_hz": 1000.0, "channels": CHANNELS, "events": EVENTS, "sidecar": {},
     }  # fmt: skip
     return BidsRecording(**{**told, **changes})
 

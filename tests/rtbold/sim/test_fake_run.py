@@ -122,7 +122,9 @@ def test_the_outlets_of_a_session_say_what_the_feed_says():
         port = running.feed.rpartition(":")[2]
         inlets = {}
         for name, kind in (("rtbold-pred", "Prediction"), ("rtbold-events", "Markers")):
-            wanted = f"name='{name}' and type='{kind}' and contains(source_id,':{port}-')"
+            wanted = (
+                f"name='{name}' and type='{kind}' and contains(source_id,':{port}-')"
+            )
             (info,) = pylsl.resolve_bypred(wanted, timeout=PATIENCE_S)
             inlets[name] = pylsl.StreamInlet(info)
             inlets[name].open_stream(timeout=PATIENCE_S)
