@@ -133,9 +133,9 @@ def parse(name: str) -> RunName | None:
     found = _STEM.match(name)
     if found is None:
         return None
-    *labels, run = found.groups()
+    subject, session, task, run = found.groups()
     try:
-        return RunName(*labels, int(run))
+        return RunName(subject, session, task, int(run))
     except ConfigError:
         return None
 

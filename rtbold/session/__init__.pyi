@@ -4,7 +4,7 @@ from .export import (
     ExportOptions as ExportOptions,
     export_session as export_session,
 )
-from .machine import raise_priority as raise_priority
+from .machine import raised_priority as raised_priority
 from .open import (
     acquisition_settings as acquisition_settings,
     check_clocks as check_clocks,
