@@ -207,7 +207,8 @@ def run_folders(root: Path) -> Iterator[Path]:
     """Yield what lies where runs are recorded, in this layout and the earlier one."""
     for path in root.glob("sub-*/ses-*/*"):
         if path.name == "eeg":
-            yield from path.iterdir()
+            with suppress(OSError):  # somebody else's
+                yield from [run for run in path.iterdir() if run.is_dir()]
         elif path.is_dir():
             yield path
 

@@ -69,4 +69,7 @@ def test_folders_of_both_layouts_are_found(tmp_path):
     for folder in (new, old):
         folder.mkdir(parents=True)
     (tmp_path / "sub-S01/ses-01/sub-S01_ses-01_scans.tsv").touch()
+    (tmp_path / "sub-S01/ses-01/eeg/note.txt").touch()
+    (tmp_path / "sub-S01/ses-02").mkdir()
+    (tmp_path / "sub-S01/ses-02/eeg").touch()
     assert set(run_folders(tmp_path)) == {new, old}
