@@ -158,7 +158,7 @@ def plan_text(plan: RunPlan) -> str:
         {"state": row.state, **{f.name: getattr(row.run, f.name) for f in fields(Run)}}
         for row in plan
     ]
-    return json.dumps(rows)
+    return json.dumps(rows, ensure_ascii=False)  # the preferences bound its length
 
 
 def read_plan(text: str) -> RunPlan:

@@ -1,6 +1,7 @@
 import pytest
 from hypothesis import given, strategies as st
 
+from rtbold.gui.state.preferences import from_dict
 from rtbold.gui.state.setup import (
     MOST_RUNS,
     Run,
@@ -77,6 +78,16 @@ def test_a_plan_comes_back_after_a_restart_of_the_window():
     plan = three().edited(2, Run(0, "transfer", 5, 510.0, "left hand"))
     plan = plan.marked(1, "done").marked(2, "aborted")
     assert read_plan(plan_text(plan)) == plan
+
+
+def test_the_longest_plan_is_short_enough_to_be_remembered():
+    plan = RunPlan()
+    for _ in range(MOST_RUNS):
+        plan = plan.added("training")
+    for place in range(MOST_RUNS):
+        plan = plan.edited(place, Run(0, "training", note="ü" * 200))
+    kept = from_dict({"plan": {"runs": plan_text(plan)}}).plan
+    assert read_plan(kept["runs"]) == plan
 
 
 def test_of_a_run_that_was_under_way_nobody_saw_the_end():
