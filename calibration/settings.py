@@ -7,8 +7,9 @@ from typing import Final, Literal, get_args
 
 from rtbold.bundle import Cleaning
 from rtbold.calibration.inputs.choices import Pairing, WindowSettings
-from rtbold.config import SCANNERS, check_label, check_range
+from rtbold.config import SCANNERS, check_range
 from rtbold.errors import ConfigError
+from rtbold.run_names import check_label
 
 NOTHING: Final = "nothing"
 AUTO: Final = "auto"

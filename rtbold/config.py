@@ -3,7 +3,6 @@
 The command line and an optional TOML file meet here; inside, the types are trusted.
 """
 
-import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
@@ -14,6 +13,7 @@ import msgspec
 
 from rtbold.disk import read_file
 from rtbold.errors import ConfigError
+from rtbold.run_names import DEFAULT_SESSION, DEFAULT_TASK, check_label, check_run
 
 EngineName = Literal["auto", "openvino", "tensorrt", "torch"]
 ENGINES: tuple[str, ...] = get_args(EngineName)
@@ -70,6 +70,10 @@ class RunSettings:
     encoding: Literal["json", "msgpack"] = "json"
     record: Path | None = None
     record_copy: Path | None = None  # a second copy, on another disk
+    record_as: str | None = None  # subject in its names; None: that of the model
+    session: str = DEFAULT_SESSION
+    task: str = DEFAULT_TASK
+    run: int | None = None  # number of the recording; None: the next one
     truth: str | None = None  # lsl:NAME, file:PATH, tcp:HOST:PORT, tbv:HOST:PORT
     truth_roi: tuple[str, ...] = ()
     truth_first: int = 0
@@ -100,6 +104,14 @@ class RunSettings:
                 "control socket need a port each."
             )
         _check_choices({name: getattr(self, name) for name in CHOICES})
+        check_run(self.run)
+        for what, label in (
+            ("subject", self.record_as),
+            ("session", self.session),
+            ("task", self.task),
+        ):
+            if label is not None:
+                check_label(what, label)
         self._check_beside()
 
     @property
@@ -120,6 +132,12 @@ class RunSettings:
             raise ConfigError(
                 f"--record-copy {self.record_copy} was given, but nothing is recorded "
                 "that could be copied. Expected --record DIR beside it."
+            )
+        named = (self.session, self.task) != (DEFAULT_SESSION, DEFAULT_TASK)
+        if self.record is None and (named or self.run or self.record_as):
+            raise ConfigError(
+                "--session, --task, --run and --record-as name a recording, but "
+                "nothing is recorded. Expected --record DIR beside them."
             )
         if self.truth is None and self.truth_roi:
             raise ConfigError(
@@ -225,15 +243,3 @@ def _to_path(wanted: type, value: object) -> object:
     if wanted is Path and isinstance(value, str | Path):
         return Path(value)
     raise NotImplementedError(f"{wanted} from {value!r}")
-
-
-_LABEL = re.compile(r"[A-Za-z0-9]{1,32}")
-
-
-def check_label(what: str, label: str) -> None:
-    """Refuse what could be more than one part of a file name."""
-    if not _LABEL.fullmatch(label):
-        raise ConfigError(
-            f"the {what} is {label!r}, expected a code of 1 to 32 letters and digits "
-            "such as S01, because it becomes part of file names. Choose another."
-        )

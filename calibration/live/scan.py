@@ -32,6 +32,7 @@ from rtbold.errors import RtboldError
 from rtbold.files import BoldWriter
 from rtbold.messages import EegChunk, Event, Marker, MeasuredVolume, SenderChanged
 from rtbold.record import RecordingRun, SessionPaths, open_session_folder
+from rtbold.run_names import DEFAULT_SESSION
 from rtbold.truth import Misnumbered, misnumbered
 
 # Whether a recorded scan's measured volumes are those of its triggers. Pure.
@@ -125,6 +126,7 @@ class LiveSettings:
 
     subject: str
     folder: Path  # of all recordings
+    session: str = DEFAULT_SESSION
     acquire: AcquisitionSettings
     source: BoldSource
     source_rois: tuple[str, ...] = ()  # of a source that sends numbers alone
@@ -161,7 +163,9 @@ def record_scan(
         acquisition.start()
         source = open_bold(settings.source, settings.source_rois, clock)
         stack.callback(source.close)
-        paths = open_session_folder(settings.folder, settings.subject, task=TASK)
+        paths = open_session_folder(
+            settings.folder, settings.subject, session=settings.session, task=TASK
+        )
         recording = _recording(settings, paths, acquisition, clock)
         stack.callback(recording.close)
         table = paths.folder / f"{paths.stem}_bold.tsv"

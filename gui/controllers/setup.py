@@ -230,6 +230,10 @@ class SetupController:
         """Whether a pre-flight runs."""
         return self._check_job is not None
 
+    def now_unix_s(self) -> float:
+        """Return the time of day."""
+        return self._now_unix_s()
+
     def watch(self, now_s: float) -> None:
         """Say that streams and subjects are looked at; they are searched again."""
         self._streams.watch(now_s)

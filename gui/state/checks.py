@@ -1,10 +1,11 @@
 """What keeps a run from starting: checks, their age, overrides, notes. Pure."""
 
 import json
+import math
 import re
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
-from typing import Any, Literal
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+from typing import Any, Literal, Self
 
 from rtbold.gui.state.setup import LONGEST_NOTE, Run
 from rtbold.gui.state.words import wall_words
@@ -237,6 +238,9 @@ NAMES = {
     "--dummy-volumes": "the dummy volumes",
     "--record": "the recording folder",
     "--record-copy": "the second copy",
+    "--record-as": "the subject or model",
+    "--session": "the names of the recording",
+    "--task": "the names of the recording",
     "--cleaning": "what cleaned the EEG",
     "--scanner": "the scanner's state",
     "--truth": "measured BOLD",
@@ -341,16 +345,37 @@ def ago_words(age_s: float) -> str:
 
 EYES = ("open", "closed", "open and closed")
 LIGHT = ("on", "dimmed", "off")
+NOTES_HOLD_S = 12 * 3600.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SessionNotes:
-    """Quick fields and free text; they hold for this session only."""
+    """Quick fields and free text; they hold for this session only.
+
+    Remembered for `NOTES_HOLD_S`: an impedance of yesterday is none of today.
+    """
 
     impedance: str = ""
     light: str = ""
     eyes: str = ""
     free: str = ""
+
+    def remembered(self, now_unix_s: float) -> dict[str, str]:
+        """Return what to keep for a restart of the window; nothing if all is empty."""
+        kept = {f.name: getattr(self, f.name) for f in fields(self)}
+        said = {name: text for name, text in kept.items() if text}
+        return {**said, "at": f"{now_unix_s:.0f}"} if said else {}
+
+    @classmethod
+    def from_remembered(cls, kept: Mapping[str, str], now_unix_s: float) -> Self:
+        """Return what was kept; none where it is old, or cannot be read."""
+        try:
+            age_s = now_unix_s - float(kept.get("at", "nan"))
+        except ValueError:
+            age_s = math.nan
+        if not 0 <= age_s < NOTES_HOLD_S:
+            return cls()
+        return cls(**{f.name: kept.get(f.name, "") for f in fields(cls)})
 
     def lines(self) -> tuple[str, ...]:
         """Return a note for each thing that was written down."""

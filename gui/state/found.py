@@ -329,6 +329,7 @@ def on_the_twin(choice: SetupChoice, name: str) -> SetupChoice:
         host="",
         model=DEMO_MODEL,
         subject="",
+        record_as="",
         target="",
         trigger_source="stream",
         trigger_stream=f"{name}-markers",

@@ -127,6 +127,7 @@ class Preferences:
     photodiode_px : side of the square that flips, 0 (none) to 400.
     scope_uv, scope_seconds, scope_filter : of the EEG scope.
     choices : last choices of the set-up page, by name.
+    plan : the runs of the set-up page and what its notes say, each a text.
     layout : sizes of splitters by page, each a blob in hexadecimal.
     """
 
@@ -145,6 +146,7 @@ class Preferences:
     scope_seconds: float = 10.0
     scope_filter: ScopeFilter = "as sent"
     choices: Mapping[str, str] = field(default_factory=dict)
+    plan: Mapping[str, str] = field(default_factory=dict)
     layout: Mapping[str, str] = field(default_factory=dict)
 
     def with_text_scale(self, factor: float) -> "Preferences":
@@ -210,5 +212,6 @@ _FITS: dict[str, Fits] = {
     "scope_seconds": _within(1, 60),
     "scope_filter": get_args(ScopeFilter).__contains__,
     "choices": _texts,
+    "plan": _texts,
     "layout": _texts,
 }

@@ -1,15 +1,30 @@
 """Runs and settings that the operator chose; the command lines they make. Pure."""
 
+import itertools
+import json
 import math
 import os.path
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields, replace
-from typing import Literal, get_args
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+from rtbold.errors import ConfigError
+from rtbold.run_names import (
+    DEFAULT_SESSION,
+    DEFAULT_TASK,
+    MOST_RUNS as HIGHEST_NUMBER,
+    UNNAMED_SUBJECT,
+    RunGroup,
+    check_label,
+    taken,
+)
 
 # The runs of one session: planned, running, done.
 
 RunKind = Literal["localiser", "baseline", "training", "transfer"]
-RunState = Literal["planned", "running", "done", "aborted"]
+RunState = Literal["planned", "running", "done", "aborted", "left"]
+STATES: tuple[RunState, ...] = get_args(RunState)
 KINDS: tuple[RunKind, ...] = get_args(RunKind)
 MOST_RUNS = 60
 MOST_DUMMIES = 1000
@@ -27,7 +42,7 @@ class Run:
 
     Parameters
     ----------
-    number : in the session, from 1.
+    number : in the session, from 1; that of its recording.
     duration_s : planned; nothing ends by it.
     """
 
@@ -55,23 +70,41 @@ class PlannedRun:
 class RunPlan:
     """The runs in order; every change makes another plan.
 
-    A run that was started keeps its number and its place.
+    A run that was started keeps its number and its place. Others get the next numbers
+    that were never used.
+
+    Parameters
+    ----------
+    taken : numbers that recordings have, those of earlier days too.
     """
 
     rows: tuple[PlannedRun, ...] = (PlannedRun(Run(1)),)
+    taken: frozenset[int] = frozenset()
+
+    def numbered(self, taken: frozenset[int]) -> "RunPlan":
+        """Return the plan where recordings have these numbers."""
+        return self if taken == self.taken else _plan(self.rows, taken)
+
+    def anew(self) -> "RunPlan":
+        """Return the same runs for another subject or session: none was started."""
+        rows = (
+            PlannedRun(replace(row.run, note="" if row.fixed else row.run.note))
+            for row in self.rows
+        )
+        return _plan(tuple(rows))
 
     def added(self, kind: RunKind, *, like: Run | None = None) -> "RunPlan":
         """Return the plan with one more run at its end, with the settings of `like`."""
         if len(self.rows) >= MOST_RUNS:
             return self
         run = replace(like, kind=kind) if like else Run(0, kind)
-        return RunPlan(_numbered((*self.rows, PlannedRun(run))))
+        return _plan((*self.rows, PlannedRun(run)), self.taken)
 
     def removed(self, place: int) -> "RunPlan":
         """Return the plan without the run at `place`; one that was started stays."""
         if not self.can_remove(place):
             return self
-        return RunPlan(_numbered(self.rows[:place] + self.rows[place + 1 :]))
+        return _plan(self.rows[:place] + self.rows[place + 1 :], self.taken)
 
     def moved(self, place: int, by: Literal[-1, 1]) -> "RunPlan":
         """Return the plan with the run at `place` one earlier or later."""
@@ -79,7 +112,7 @@ class RunPlan:
             return self
         rows = list(self.rows)
         rows[place], rows[place + by] = rows[place + by], rows[place]
-        return RunPlan(_numbered(tuple(rows)))
+        return _plan(tuple(rows), self.taken)
 
     def edited(self, place: int, run: Run) -> "RunPlan":
         """Return the plan with other settings of the run at `place`."""
@@ -90,7 +123,7 @@ class RunPlan:
     def marked(self, number: int, state: RunState) -> "RunPlan":
         """Return the plan with the run of this number in another state."""
         rows = (replace(r, state=state) if r.run.number == number else r for r in self)
-        return RunPlan(tuple(rows))
+        return replace(self, rows=tuple(rows))
 
     def repeated(self, number: int) -> tuple["RunPlan", Run | None]:
         """Return the plan with this run once more right after the started ones.
@@ -129,13 +162,49 @@ class RunPlan:
         return iter(self.rows)
 
     def _with(self, place: int, row: PlannedRun) -> "RunPlan":
-        rows = (*self.rows[:place], row, *self.rows[place + 1 :])
-        return RunPlan(_numbered(rows))
+        return _plan((*self.rows[:place], row, *self.rows[place + 1 :]), self.taken)
 
 
-def folder_name(run: Run) -> str:
-    """Return the name of the run's own recording folder, such as run-02_training."""
-    return f"run-{run.number:02d}_{run.kind}"
+def plan_text(plan: RunPlan) -> str:
+    """Return a plan as it is remembered between two starts of the window."""
+    rows = [
+        {"state": row.state, **{f.name: getattr(row.run, f.name) for f in fields(Run)}}
+        for row in plan
+    ]
+    return json.dumps(rows, ensure_ascii=False)  # the preferences bound its length
+
+
+def read_plan(text: str) -> RunPlan:
+    """Return a remembered plan; what cannot be read is a new one.
+
+    A run that was under way is `left`: nobody saw how it ended.
+    """
+    try:
+        rows = tuple(_read_row(said) for said in json.loads(text))
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+        return RunPlan()
+    return _plan(rows) if 1 <= len(rows) <= MOST_RUNS else RunPlan()
+
+
+def _read_row(said: Mapping[str, Any]) -> PlannedRun:
+    """Return one row.
+
+    Raises
+    ------
+    ValueError, TypeError, KeyError : it is none.
+    """
+    duration_s, note, state = said["duration_s"], said["note"], said["state"]
+    good = said["kind"] in KINDS and state in STATES and isinstance(note, str)
+    if not good or not 0 <= said["number"] <= HIGHEST_NUMBER:
+        raise ValueError
+    run = Run(
+        int(said["number"]),
+        said["kind"],
+        min(MOST_DUMMIES, max(0, int(said["dummy_volumes"]))),
+        None if duration_s is None else duration_of(duration_words(duration_s)),
+        note[:LONGEST_NOTE],
+    )
+    return PlannedRun(run, "left" if state == "running" else state)
 
 
 def duration_of(text: str) -> float | None:
@@ -168,12 +237,20 @@ def duration_words(duration_s: float | None) -> str:
     return f"{minutes}:{seconds:02d} min"
 
 
-def _numbered(rows: tuple[PlannedRun, ...]) -> tuple[PlannedRun, ...]:
-    """Give planned runs the numbers after those before them."""
+def _plan(rows: tuple[PlannedRun, ...], taken: frozenset[int] = frozenset()) -> RunPlan:
+    return RunPlan(_numbered(rows, taken), taken)
+
+
+def _numbered(
+    rows: tuple[PlannedRun, ...], taken: frozenset[int]
+) -> tuple[PlannedRun, ...]:
+    """Give planned runs numbers after those before them that were never used."""
     numbered: list[PlannedRun] = []
+    used = taken | {row.run.number for row in rows if row.fixed}
     last = 0
     for row in rows:
-        last = row.run.number if row.fixed else last + 1
+        free = (n for n in itertools.count(last + 1) if n not in used)
+        last = row.run.number if row.fixed else next(free)
         numbered.append(replace(row, run=replace(row.run, number=last)))
     return tuple(numbered)
 
@@ -194,7 +271,9 @@ class SetupChoice:
     target : ROI or contrast that is fed back; empty: the bundle's own.
     trigger_source : a marker stream, a channel of the EEG stream, or a fixed TR
         without the scanner's clock.
-    record : folder of the whole session; each run gets one of its own in it.
+    record : folder of all recordings; each run gets one of its own in it.
+    record_as : subject in their names; empty: `subject`.
+    session, task : labels in their names; empty: the usual ones.
     record_copy : the same on another disk, for a second copy; empty: there is none.
     cleaning : ``online:NAME``, ``offline:NAME``, ``none``; empty: not said.
     truth : source of measured BOLD, as ``rtbold run --truth`` takes it.
@@ -217,6 +296,9 @@ class SetupChoice:
     tr_s: float | None = None
     record: str = ""
     record_copy: str = ""
+    record_as: str = ""
+    session: str = DEFAULT_SESSION
+    task: str = DEFAULT_TASK
     cleaning: str = ""
     scanner: str = ""
     truth: str = ""
@@ -272,6 +354,50 @@ def truth_parts(truth: str) -> tuple[TruthSource, str]:
     return ("file", truth) if truth else ("", "")
 
 
+def group_of(choice: SetupChoice) -> RunGroup | None:
+    """Return the runs that are numbered together; None: nothing is recorded.
+
+    Raises
+    ------
+    ConfigError : a label is none.
+    """
+    if not choice.record:
+        return None
+    return RunGroup(
+        subject=choice.record_as or choice.subject or UNNAMED_SUBJECT,
+        session=choice.session or DEFAULT_SESSION,
+        task=choice.task or DEFAULT_TASK,
+    )
+
+
+def planned_for(choice: SetupChoice) -> tuple[str, ...]:
+    """Return what a plan is of: another one of these is another plan."""
+    subject = choice.record_as or choice.subject
+    return _at_home(choice.record), subject, choice.session, choice.task
+
+
+def numbers_taken(choice: SetupChoice) -> frozenset[int]:
+    """Return the numbers that recordings of these names have; reads the folders."""
+    try:
+        group = group_of(choice)
+    except ConfigError:
+        return frozenset()  # the form says what is wrong
+    if group is None:
+        return frozenset()
+    roots = filter(None, (choice.record, choice.record_copy))
+    return frozenset(taken([Path(_at_home(root)) for root in roots], group))
+
+
+def label_problem(what: str, label: str) -> str:
+    """Return what is wrong with a label of a recording's name; empty: nothing."""
+    try:
+        if label:
+            check_label(what, label)
+    except ConfigError as error:
+        return str(error)
+    return ""
+
+
 def lacking(choice: SetupChoice) -> tuple[str, ...]:
     """Return what must be chosen before anything can be checked, in words."""
     source, where = truth_parts(choice.truth)
@@ -316,7 +442,10 @@ def rehearse_arguments(
     """
     timed = ["--duration", f"{duration_s:g}", "--page", page, "--json"]
     timed += ["--without-scanner"] if without_scanner else []
-    return ("rehearse", *_options(choice, run, folder="rehearsal"), *timed)
+    # in a folder of its own, which is not worth a second copy
+    record = f"{choice.record.rstrip('/')}/rehearsal" if choice.record else ""
+    choice = replace(choice, record=record, record_copy="")
+    return ("rehearse", *_options(choice, replace(run, number=0)), *timed)
 
 
 def as_choices(choice: SetupChoice) -> dict[str, str]:
@@ -361,11 +490,9 @@ def _has_triggers(choice: SetupChoice) -> bool:
     }[choice.trigger_source]
 
 
-def _options(choice: SetupChoice, run: Run, *, folder: str = "") -> list[str]:
+def _options(choice: SetupChoice, run: Run) -> list[str]:
     source = choice.trigger_source
     markers = choice.trigger_stream if source == "stream" else ""
-    # a rehearsal, which has a folder of its own, is not worth a second copy
-    copy = choice.record_copy if choice.record and not folder else ""
     given: dict[str, Value] = {
         "--stream": choice.stream,
         "--host": choice.host,
@@ -392,12 +519,29 @@ def _options(choice: SetupChoice, run: Run, *, folder: str = "") -> list[str]:
         "--precision": choice.precision,
         "--port": choice.port,
         "--control-port": choice.control_port,
-        "--record": _in_it(choice.record, folder or folder_name(run)),
-        "--record-copy": _in_it(copy, folder_name(run)),
+        **_recording(choice, run),
         **_truth(choice),
     }
     words = [word for name, value in given.items() for word in _words(name, value)]
     return words + list(choice.flags)
+
+
+def _recording(choice: SetupChoice, run: Run) -> dict[str, Value]:
+    if not choice.record:
+        return {}
+    unnamed = "" if choice.subject else UNNAMED_SUBJECT
+    return {
+        "--record": _at_home(choice.record),
+        "--record-copy": _at_home(choice.record_copy),
+        "--record-as": choice.record_as or unnamed,
+        "--session": _unusual(choice.session, DEFAULT_SESSION),
+        "--task": _unusual(choice.task, DEFAULT_TASK),
+        "--run": run.number or None,
+    }
+
+
+def _unusual(label: str, usual: str) -> str:
+    return "" if label == usual else label
 
 
 def _truth(choice: SetupChoice) -> dict[str, Value]:
@@ -410,11 +554,6 @@ def _truth(choice: SetupChoice) -> dict[str, Value]:
         "--truth-first": choice.truth_first or None,
         "--truth-by-onset": choice.truth_by_onset,
     }
-
-
-def _in_it(root: str, folder: str) -> str:
-    """Return the run's own folder; `/` is understood on every system."""
-    return f"{_at_home(root).rstrip('/')}/{folder}" if root else ""
 
 
 def _at_home(folder: str) -> str:

@@ -133,7 +133,7 @@ def build(
     jobs = jobs or ChildJobs()
     commands, setup = SessionController(None), SetupController(jobs)
     shown = colours(preferences.theme)
-    first = SetupPage(shown, setup, preferences.choices)
+    first = SetupPage(shown, setup, preferences.choices, plan=preferences.plan)
     pages = (
         first,
         RehearsalPage(shown, setup, lambda: first.choice),
@@ -166,6 +166,7 @@ def build(
     )
     window.left_over = LeftOverView(window.notices, left_over)
     window.told.connect(window.left_over.take)
+    first.edited.connect(window.keep_preferences)
     if options.close_quietly:
         window.closing.without_asking()
     return window
@@ -187,7 +188,8 @@ def gathered(
 ) -> Preferences:
     """Return the preferences with the pages' last choices and sizes."""
     layout = {"session": session.save_layout().hex()}
-    return replace(preferences, choices=setup.choices(), layout=layout)
+    choices, plan = setup.choices(), setup.plan()
+    return replace(preferences, choices=choices, plan=plan, layout=layout)
 
 
 def start_session(jobs: ChildJobs, arguments: Sequence[str]) -> SessionChild:

@@ -169,7 +169,7 @@ class Parts:
     pages : of set-up, rehearsal, session and summary, in this order.
     workers : further controllers, ended with the window.
     keys : lines for F1 beside the window's own.
-    gathered : adds what the pages want to be remembered; called at the end.
+    gathered : adds what the pages want to be remembered.
     base_points : text size of the system, before any scaling.
     now_s : a monotonic clock.
     """
@@ -341,7 +341,7 @@ class MainWindow(QMainWindow):
             return
         self._timer.stop()
         self.participant.close()
-        self._keep_preferences()
+        self.keep_preferences()
         self._parts.remembered.keep_geometry(self.saveGeometry())
         self._parts.remembered.flush()
         self.hide()  # children may take seconds to end in order
@@ -350,7 +350,7 @@ class MainWindow(QMainWindow):
         self.failures.guard("the link's end", self.controller.close)
         event.accept()
 
-    def _keep_preferences(self) -> None:
+    def keep_preferences(self) -> None:
         """Keep them with what the pages add; without that if a page has a fault."""
         kept = self._parts.remembered.keep
         self.failures.guard(

@@ -17,9 +17,9 @@ from pathlib import Path
 from platformdirs import user_data_path
 
 from rtbold.bundle.store import SUFFIX, is_bundle
-from rtbold.config import check_label
 from rtbold.errors import BundleError, RtboldError
 from rtbold.owner_only import make_folder
+from rtbold.run_names import check_label
 
 _NAME = re.compile(r"(\d{8}-\d{6})(?:-(\d+))?")
 _MOST_PER_SECOND = 1000

@@ -244,6 +244,7 @@ def calibrate(
     bold_first: calibrate_live.BoldFirst = 0,
     phases: calibrate_live.Phases = calibrate_live.DEFAULT_PHASES,
     record: calibrate_live.Record = calibrate_live.DEFAULT_RECORD,
+    session: calibrate_live.Session = calibrate_live.DEFAULT_SESSION,
     wait: calibrate_live.Wait = 30.0,
 ) -> None:
     r"""Make a model for one subject from one scan, and say whether it is good enough.
@@ -300,7 +301,7 @@ def calibrate(
     if live:
         live_options = calibrate_live.LiveOptions(
             source=bold_source, rois=tuple(bold_roi or ()), first=bold_first,
-            phases=phases, record=record, wait_s=wait,
+            phases=phases, record=record, wait_s=wait, session=session,
         )  # fmt: skip
         settings = calibrate_live.recorded(settings, live_options)
     else:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from rtbold.errors import ConfigError
+from rtbold.run_names import DEFAULT_SESSION, check_label
 
 if TYPE_CHECKING:
     from rtbold.calibration import CalibrationSettings, LiveSettings
@@ -38,6 +39,9 @@ Record = Annotated[
 Wait = Annotated[
     float, typer.Option(help="With --live: seconds to wait for the streams.")
 ]
+Session = Annotated[
+    str, typer.Option(help="With --live: session in the recording's names.")
+]
 DEFAULT_PHASES = "eyes open:480,eyes closed:480"
 DEFAULT_RECORD = Path("recordings")
 
@@ -53,6 +57,11 @@ class LiveOptions:
     record: Path
     wait_s: float
     type: str = "EEG"
+    session: str = DEFAULT_SESSION
+
+    def __post_init__(self) -> None:
+        """Refuse what is no session."""
+        check_label("session", self.session)
 
 
 def check_inputs(eeg: Path | None, bold: str | None, *, live: bool) -> None:
@@ -175,6 +184,7 @@ def live_settings(
     return LiveSettings(
         subject=settings.subject,
         folder=options.record,
+        session=options.session,
         acquire=acquisition_settings(run),
         source=parse_source(options.source, option="--bold-source"),
         source_rois=options.rois,

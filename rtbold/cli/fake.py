@@ -40,6 +40,9 @@ def fake(
         float | None, typer.Option(help="Seconds until the end; default: the script's.")
     ] = None,
     loop: Annotated[bool, typer.Option("--loop", help="Repeat the script.")] = False,
+    lsl: Annotated[
+        bool, typer.Option("--lsl", help="Send the LSL streams of a session too.")
+    ] = False,
 ) -> None:
     """Publish scripted predictions, so that an app can be written without EEG.
 
@@ -47,7 +50,7 @@ def fake(
     """
     import time
 
-    from rtbold.clock import MonotonicClock
+    from rtbold.clock import Clock, MonotonicClock
     from rtbold.config import check_range
     from rtbold.sim import FakeSettings, run_fake
 
@@ -73,10 +76,16 @@ def fake(
         speed=speed,
         duration_s=duration,
         loop=loop,
+        lsl=lsl,
     )
+    clock: Clock = MonotonicClock()
+    if lsl:
+        from rtbold.acquire import LslClock
+
+        clock = LslClock()  # its streams are stamped by it
     played = run_fake(
         settings,
-        MonotonicClock(),
+        clock,
         now_unix_s=time.time,
         say=lambda text: typer.echo(text, err=True),
     )

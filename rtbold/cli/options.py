@@ -149,6 +149,16 @@ class RunOptions(TypedDict):
     record_copy: Annotated[
         Path | None, typer.Option(help="Folder on another disk for a second copy.")
     ]
+    record_as: Annotated[
+        Text, typer.Option(help="Subject in the recording's names [--subject].")
+    ]
+    session: Annotated[
+        Text, typer.Option(help="Session in the recording's names [01].")
+    ]
+    task: Annotated[Text, typer.Option(help="Task in the recording's names [nf].")]
+    run: Annotated[
+        int | None, typer.Option(help="Number of the recorded run [the next one].")
+    ]
     truth: Annotated[
         Text,
         typer.Option(

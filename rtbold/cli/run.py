@@ -29,15 +29,15 @@ def run(asked: RequestedRun) -> None:
     from rtbold.acquire import LslClock
     from rtbold.bundle import default_root, newest
     from rtbold.cli.process import SessionLog
-    from rtbold.session import open_session, raise_priority
+    from rtbold.session import open_session, raised_priority
 
     settings = asked.settings
     subject_root = asked.root or default_root()
     if settings.subject and not settings.model:
         typer.echo(f"model: {newest(subject_root, settings.subject)}", err=True)
     _end_in_order_on_signals()
-    priority = raise_priority()  # before the inlets start: they inherit it
     with (
+        raised_priority() as priority,  # before the inlets start: they inherit it
         SessionLog() as log,
         open_session(
             settings,

@@ -44,7 +44,7 @@ def verify(
 
     Example:
 
-        rtbold verify recordings/sub-S01/ses-01/sub-S01_ses-01_task-nf_run-01
+        rtbold verify recordings/sub-S01/ses-01/eeg/sub-S01_ses-01_task-nf_run-01
     """
     from rtbold.errors import RtboldError
     from rtbold.session import Verification

@@ -1,5 +1,4 @@
 from .bids import (
-    BidsName as BidsName,
     BidsRecording as BidsRecording,
     BidsTable as BidsTable,
     BidsTexts as BidsTexts,

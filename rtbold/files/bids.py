@@ -20,6 +20,7 @@ from rtbold import distribution
 from rtbold.errors import ConfigError, RtboldError
 from rtbold.files.recording import NAME as SIMULATED_NAME, require
 from rtbold.messages import Channel, ChannelKind, Float32Array
+from rtbold.run_names import RunName
 
 BIDS_VERSION = "1.10.0"
 PIPELINE = "rtbold"  # folder of the derivatives
@@ -32,29 +33,6 @@ _MNE_TYPE: dict[ChannelKind, str] = {
 }  # fmt: skip
 _SAID_OF: dict[ChannelKind, str] = {"cwl": "carbon wire loop", "motion": "motion"}
 Column = Mapping[str, object]  # what BIDS says of one column
-
-
-@dataclass(frozen=True, slots=True)
-class BidsName:
-    """The entities of one recording; all are codes of letters and digits."""
-
-    subject: str
-    session: str
-    task: str
-    run: str
-    acquisition: str | None = None  # where one run is several files
-
-    @property
-    def stem(self) -> str:
-        """The beginning of every file name of the recording."""
-        parts = [f"sub-{self.subject}", f"ses-{self.session}", f"task-{self.task}"]
-        parts += [f"acq-{self.acquisition}"] if self.acquisition else []
-        return "_".join([*parts, f"run-{self.run}"])
-
-    @property
-    def folder(self) -> Path:
-        """Where its files go, below the data set."""
-        return Path(f"sub-{self.subject}", f"ses-{self.session}", "eeg")
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +58,7 @@ class BidsTable:
 class BidsRecording:
     """One continuous recording, and what belongs to it."""
 
-    name: BidsName
+    name: RunName
     data_uv: Float32Array  # (channels, samples); microvolt where the unit is "uV"
     rate_hz: float
     channels: tuple[Channel, ...]  # labels without control characters
@@ -183,7 +161,7 @@ def check_target(root: Path) -> None:
         )
 
 
-def check_free(root: Path, name: BidsName) -> None:
+def check_free(root: Path, name: RunName) -> None:
     """Refuse a recording of which some file is there.
 
     Raises
@@ -191,7 +169,7 @@ def check_free(root: Path, name: BidsName) -> None:
     ConfigError : one is.
     """
     for top in (root, root / "derivatives" / PIPELINE):
-        folder = top / name.folder
+        folder = top / name.datatype_folder
         there = sorted(folder.glob(f"{name.stem}_*")) if folder.is_dir() else []
         if there:
             raise ConfigError(
@@ -203,7 +181,7 @@ def check_free(root: Path, name: BidsName) -> None:
 
 def _check_kind(root: Path, recording: BidsRecording) -> None:
     """Refuse to mix simulated and real EEG in one folder, which has one note."""
-    folder = root / recording.name.folder
+    folder = root / recording.name.datatype_folder
     noted = (folder / SIMULATED_NAME).is_file()
     if noted != recording.simulated and folder.is_dir() and any(folder.iterdir()):
         old, new = ("simulated", "real") if noted else ("real", "simulated")
@@ -218,8 +196,8 @@ def _write_recording(
 ) -> None:
     name = recording.name
     target = mne_bids.BIDSPath(
-        subject=name.subject, session=name.session, task=name.task, run=name.run,
-        acquisition=name.acquisition, datatype="eeg", root=stage,
+        subject=name.subject, session=name.session, task=name.task,
+        run=f"{name.run:02d}", acquisition=name.acquisition, datatype="eeg", root=stage,
     )  # fmt: skip
     with tempfile.TemporaryDirectory(dir=stage, prefix=".source-") as folder:
         with warnings.catch_warnings():
@@ -230,15 +208,17 @@ def _write_recording(
                 raw, target, readme=False, overwrite=False, verbose="ERROR"
             )
             raw.close()  # or Windows keeps the folder
-    beside = stage / name.folder / name.stem
+    beside = stage / name.datatype_folder / name.stem
     _over(Path(f"{beside}_eeg.json"), recording.sidecar)
     channels = Path(f"{beside}_channels.tsv")
     channels.write_text(_channels(recording), encoding="utf-8", newline="\n")
     _write_table(Path(f"{beside}_events"), recording.events)
     if recording.simulated:
         note = as_json({"simulated": True})
-        (stage / name.folder / SIMULATED_NAME).write_text(note, encoding="utf-8")
-    derived = stage / "derivatives" / PIPELINE / name.folder
+        (stage / name.datatype_folder / SIMULATED_NAME).write_text(
+            note, encoding="utf-8"
+        )
+    derived = stage / "derivatives" / PIPELINE / name.datatype_folder
     derived.mkdir(parents=True, exist_ok=True)
     for label, table in recording.derived.items():
         _write_table(derived / f"{name.stem}_desc-{label}_events", table)

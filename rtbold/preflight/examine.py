@@ -12,7 +12,7 @@ import psutil
 from rtbold.bundle import Bundle, check_domain, domain_reasons
 from rtbold.client import request
 from rtbold.clock import Clock
-from rtbold.config import RunSettings, check_label
+from rtbold.config import RunSettings
 from rtbold.engine import open_engine
 from rtbold.errors import RtboldError
 from rtbold.messages import Check, Reason, StreamDescription
@@ -32,7 +32,8 @@ from rtbold.preflight.stream_checks import ChannelReport
 from rtbold.preflight.streams import Streams
 from rtbold.publish import FeedbackSettings, ServerKeys, check_bind
 from rtbold.record import find_labrecorder
-from rtbold.session import UNNAMED_SUBJECT, load_bundle, session_domain
+from rtbold.run_names import RunGroup, check_unused, next_run
+from rtbold.session import load_bundle, recorded_subject, session_domain
 
 ASK_S = 1.0  # for whoever holds the control port
 BYTES_PER_VALUE = 4  # as LabRecorder writes float32; double is twice as much
@@ -235,9 +236,8 @@ def _recording(run: RunSettings, bundle: Bundle | None) -> Iterator[Check]:
         yield Check("recording folder", "warn", NOT_RECORDED, advice)
         yield check_left_over()  # it records, though nobody asks for it
         return
-    of_card = bundle.card.origin.subject if bundle else None
-    subject = run.subject or of_card or UNNAMED_SUBJECT
-    yield check_recording_folder(run.record, subject)
+    subject = recorded_subject(run, bundle.card if bundle else None)
+    yield check_recording_folder(run, subject)
     if run.record_copy is not None:
         yield check_copy_folder(run.record_copy, run.record)
     yield check_privacy(run.record)
@@ -250,24 +250,29 @@ def check_recorder() -> Check:
     return tried("recorder", lambda: f"LabRecorder: {find_labrecorder().name}")
 
 
-def check_recording_folder(folder: Path, subject: str) -> Check:
+def check_recording_folder(run: RunSettings, subject: str) -> Check:
     """Say whether a session could make its folder there; nothing is left."""
-    name, folder = "recording folder", folder.absolute()
+    assert run.record is not None  # the caller looked
+    name, folder = "recording folder", run.record.absolute()
+    roots = [folder, *([run.record_copy] if run.record_copy else [])]
     existing = next(p for p in (folder, *folder.parents) if p.exists())
     try:
-        check_label("subject", subject)
+        group = RunGroup(subject=subject, session=run.session, task=run.task)
         if not existing.is_dir():
             found = f"{existing} is a file, expected a folder"
             return Check(name, "fail", found, ANOTHER_FOLDER, must=True)
         with tempfile.TemporaryDirectory(dir=existing, prefix=".rtbold-"):
             pass
+        if run.run is not None:
+            check_unused(run.run, roots, group)
+        planned = group.run(run.run or next_run(roots, group))
     except RtboldError as error:
         return refused(name, error)
     except OSError as error:
         found = f"cannot write in {existing}: {error.strerror}"
         return Check(name, "fail", found, ANOTHER_FOLDER, must=True)
     made = "" if existing == folder else " (will be made)"
-    return Check(name, "ok", f"{folder}{made}, as sub-{subject}", must=True)
+    return Check(name, "ok", f"{folder}{made}, as {planned.stem}", must=True)
 
 
 def check_copy_folder(copy: Path, record: Path) -> Check:

@@ -35,6 +35,7 @@ from rtbold.preflight import lsl_loopback
 from rtbold.preflight.checks import decided, refused
 from rtbold.preflight.qt_platform import check_qt
 from rtbold.record import find_left_over
+from rtbold.run_names import run_folders
 
 if TYPE_CHECKING:
     from rtbold.bundle import Card
@@ -203,7 +204,7 @@ def check_privacy(record: Path, subjects: Path | None = None) -> Check:
         found = "files take the access list of their folder; rtbold sets none"
         return Check("privacy", "ok", found)
     root = default_root() if subjects is None else subjects
-    folders = [*record.glob("sub-*/ses-*/*"), *root.glob(f"*/*{SUFFIX}")]
+    folders = [*run_folders(record), *root.glob(f"*/*{SUFFIX}")]
     seen = sorted(path for path in folders if path.is_dir())[:MOST_FOLDERS]
     opened = [path for path in open_to_others(seen) if _reached(path)]
     if not opened:

@@ -35,6 +35,7 @@ from rtbold.session import load_bundle
 
 LISTEN_S = 5.0
 TELL_EVERY_S = 1.0
+REHEARSAL_TASK = "rehearsal"  # in the names of its recording
 BEFORE_S, STARTING_S, AFTER_S = 14.0, 8.0, 12.0  # about; for the time that is left
 
 
@@ -223,9 +224,12 @@ def rehearsed_run(settings: RehearsalSettings) -> RunSettings:
 
     Without a scanner it runs free at the model's TR, so that engine, feed and
     recording are rehearsed all the same. It is still the session inside the scanner
-    that is meant.
+    that is meant. Its recording is one of task `REHEARSAL_TASK`: it takes no number
+    of the runs that it rehearses.
     """
-    run = replace(settings.run, duration_s=settings.duration_s)
+    run = replace(settings.run, duration_s=settings.duration_s, run=None)
+    if run.record is not None:
+        run = replace(run, task=REHEARSAL_TASK)
     ports = [port or _free_port() for port in (run.port, run.control_port)]
     run = replace(run, port=ports[0], control_port=ports[1])
     if not settings.without_scanner:

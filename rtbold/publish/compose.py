@@ -34,6 +34,8 @@ from rtbold.publish.intervals import (
     valid_widths,
 )
 from rtbold.publish.wire import (
+    SCHEMA_MINOR,
+    SCHEMA_VERSION,
     TOPICS,
     Bands,
     Eeg,
@@ -163,7 +165,10 @@ def _widths(prediction: BoldPrediction, card: Card, known: Widths | None) -> Wid
 def hello(card: Card, facts: SessionFacts, *, settings: FeedbackSettings) -> Hello:
     """Return what a subscriber must know once."""
     return Hello(
-        versions={"rtbold": distribution.version()},
+        versions={
+            "rtbold": distribution.version(),
+            "schemas": f"{SCHEMA_VERSION}.{SCHEMA_MINOR}",
+        },
         schemas=tuple(schema_name(topic) for topic in TOPICS),
         subject=card.origin.subject,
         model_name=card.name,

@@ -3,18 +3,20 @@
 One frozen struct per topic; its name on the wire is ``schema``, for example
 ``rtbold.pred.fb/1``. A publisher fills the body; the feed stamps the envelope
 (``session``, ``seq``, ``t_lsl``, ``t_unix_ms``). Readers ignore keys they do not know,
-so a field may be added within a version; a change of meaning is a new version. A field
-that may be ``UNSET`` is left out while there is nothing to say.
+so a field may be added within a version, which is a new minor one; a change of meaning
+is a new version. A field that may be ``UNSET`` is left out while there is nothing to
+say.
 """
 
 import base64
 import math
 from collections.abc import Iterable
-from typing import ClassVar, Literal, get_args
+from typing import Literal, get_args
 
 import msgspec
 import numpy as np
 from msgspec import UNSET, UnsetType
+from msgspec.structs import fields
 
 from rtbold.messages import (
     ChannelState,
@@ -117,6 +119,7 @@ class TruthScore(_Part, frozen=True, kw_only=True):
 
 
 SCHEMA_VERSION = 1
+SCHEMA_MINOR = 1  # fields were added: 1.1 has `topic` in every message
 Topic = Literal[
     "hello", "pred.roi", "pred.fb", "truth", "trigger", "eeg", "bands", "phase",
     "quality", "hb", "log", "bye",
@@ -132,7 +135,7 @@ TOPICS: tuple[Topic, ...] = get_args(Topic)
 class Message(msgspec.Struct, frozen=True, kw_only=True):
     """The envelope of every message; the feed fills it in."""
 
-    topic: ClassVar[Topic]
+    topic: Topic  # the first frame again, for readers that keep the body alone
     session: str = ""  # uuid4; a new one means a restart
     seq: int = 0  # +1 per topic and session
     t_lsl: float = 0.0  # the publisher's local_clock, seconds
@@ -160,7 +163,7 @@ class PredRoi(_Prediction, frozen=True, kw_only=True, tag_field="schema",
               tag="rtbold.pred.roi/1"):  # fmt: skip
     """BOLD of every ROI for one volume, in the order of ``hello.rois``."""
 
-    topic = "pred.roi"
+    topic: Literal["pred.roi"] = "pred.roi"
     values: tuple[float | None, ...] | None  # (rois,), model units
     values_z: tuple[float | None, ...] | None  # (rois,), against the card's baseline
     low: tuple[float | None, ...] | None = None  # (rois,), 95 % interval, model units
@@ -174,7 +177,7 @@ class PredFb(_Prediction, frozen=True, kw_only=True, tag_field="schema",
              tag="rtbold.pred.fb/1"):  # fmt: skip
     """The one value that feedback is made of. Use it if status is ok or degraded."""
 
-    topic = "pred.fb"
+    topic: Literal["pred.fb"] = "pred.fb"
     target: str
     value: float | None  # model units
     z: float | None
@@ -190,7 +193,7 @@ class Hello(Message, frozen=True, kw_only=True, tag_field="schema",
             tag="rtbold.hello/1"):  # fmt: skip
     """What a subscriber must know once."""
 
-    topic = "hello"
+    topic: Literal["hello"] = "hello"
     versions: dict[str, str]  # software -> version
     schemas: tuple[str, ...]
     subject: str | None
@@ -227,7 +230,7 @@ class Truth(Message, frozen=True, kw_only=True, tag_field="schema",
     independent volumes. The score with the zero-phase target comes after the run.
     """
 
-    topic = "truth"
+    topic: Literal["truth"] = "truth"
     volume_index: int
     t_volume: float | None  # onset of the volume, LSL clock
     values: tuple[float | None, ...]  # in the order of `rois`, the scanner's unit
@@ -245,7 +248,7 @@ class Trigger(Message, frozen=True, kw_only=True, tag_field="schema",
               tag="rtbold.trigger/1"):  # fmt: skip
     """One volume trigger, as the schedule took it."""
 
-    topic = "trigger"
+    topic: Literal["trigger"] = "trigger"
     kind: TriggerKind
     volume_index: int | None
     t_trigger: float
@@ -256,7 +259,7 @@ class Eeg(Message, frozen=True, kw_only=True, tag_field="schema",
           tag="rtbold.eeg/1"):  # fmt: skip
     """Conditioned EEG: float32, little endian, (channels, samples) row by row."""
 
-    topic = "eeg"
+    topic: Literal["eeg"] = "eeg"
     sample_index: int  # of the first sample, on the conditioned grid
     t_first: float
     rate_hz: float
@@ -271,7 +274,7 @@ class Bands(Message, frozen=True, kw_only=True, tag_field="schema",
             tag="rtbold.bands/1"):  # fmt: skip
     """Band power per channel over the last seconds."""
 
-    topic = "bands"
+    topic: Literal["bands"] = "bands"
     t_start: float
     t_end: float
     bands: tuple[str, ...]
@@ -283,7 +286,7 @@ class Phase(Message, frozen=True, kw_only=True, tag_field="schema",
             tag="rtbold.phase/1"):  # fmt: skip
     """Where the protocol is. Feedback may be shown while `run_type` is train."""
 
-    topic = "phase"
+    topic: Literal["phase"] = "phase"
     run: int
     run_type: Literal["train", "transfer", "rest", "calib"]
     block: int  # 0: the run has no blocks
@@ -296,7 +299,7 @@ class Quality(Message, frozen=True, kw_only=True, tag_field="schema",
               tag="rtbold.quality/1"):  # fmt: skip
     """The state of the stream and of each channel."""
 
-    topic = "quality"
+    topic: Literal["quality"] = "quality"
     stream_state: StreamState
     stream_age_ms: float | None
     rate_hz_nominal: float | None
@@ -324,7 +327,7 @@ class Heartbeat(Message, frozen=True, kw_only=True, tag_field="schema",
                 tag="rtbold.hb/1"):  # fmt: skip
     """Each 0.5 s from the thread that owns the socket."""
 
-    topic = "hb"
+    topic: Literal["hb"] = "hb"
     state: SessionState
     last_pred_seq: int | None
     stream_age_ms: float | None
@@ -338,7 +341,7 @@ class Log(Message, frozen=True, kw_only=True, tag_field="schema",
           tag="rtbold.log/1"):  # fmt: skip
     """One line of the session's log."""
 
-    topic = "log"
+    topic: Literal["log"] = "log"
     level: LogLevel
     text: str
 
@@ -347,12 +350,18 @@ class Bye(Message, frozen=True, kw_only=True, tag_field="schema",
           tag="rtbold.bye/1"):  # fmt: skip
     """The last message of a session that ends in an orderly way."""
 
-    topic = "bye"
+    topic: Literal["bye"] = "bye"
     reason: str = "end"
 
 
+def topic_of(kind: type[Message]) -> Topic:
+    """Return the topic of a type of message."""
+    default: Topic = next(f for f in fields(kind) if f.name == "topic").default
+    return default
+
+
 MESSAGE_TYPES: dict[Topic, type[Message]] = {
-    kind.topic: kind
+    topic_of(kind): kind
     for kind in (
         Hello, PredRoi, PredFb, Truth, Trigger, Eeg, Bands, Phase, Quality, Heartbeat,
         Log, Bye,

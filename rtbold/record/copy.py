@@ -15,14 +15,16 @@ from typing import Any
 
 from rtbold.clock import Clock
 from rtbold.errors import RtboldError
-from rtbold.owner_only import claim_folder, create, make_folder
+from rtbold.owner_only import create
 from rtbold.record.events_log import EventLogWriter, PublishedLog
 from rtbold.record.folder import (
     EVENTS_NAME,
     NOTE_NAME,
     PUBLISHED_NAME,
     SessionPaths,
+    claim_run,
 )
+from rtbold.run_names import parse
 
 _EVERY_S = 0.25
 _SYNC_EVERY = 4  # steps; a crash of the computer loses at most this
@@ -183,13 +185,12 @@ def _claimed(root: Path, run: Path) -> Path:
     ------
     OSError : it cannot be made.
     """
-    parent = root.joinpath(*run.parts[-3:-1])
-    make_folder(parent)
+    name = parse(run.name)
+    if name is None:
+        raise OSError(None, f"{run.name} is no name of a run")
     for n in range(1, _MOST_COPIES + 1):
-        folder = parent / (run.name if n == 1 else f"{run.name}_copy-{n:02d}")
         try:
-            claim_folder(folder)
+            return claim_run(root, name, suffix="" if n == 1 else f"_copy-{n:02d}")
         except FileExistsError:
             continue
-        return folder
-    raise OSError(None, f"{parent} holds {_MOST_COPIES} copies of {run.name}")
+    raise OSError(None, f"{root} holds {_MOST_COPIES} copies of {run.name}")

@@ -1,5 +1,6 @@
 """The folder of one recorded run: names in the manner of BIDS, never overwritten."""
 
+import errno
 import json
 import re
 from collections.abc import Iterator, Mapping
@@ -7,16 +8,24 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from rtbold.config import check_label
 from rtbold.errors import RtboldError
 from rtbold.owner_only import claim_folder, make_folder, write_bytes, write_text
+from rtbold.run_names import (
+    DEFAULT_SESSION,
+    DEFAULT_TASK,
+    RunGroup,
+    RunName,
+    check_unused,
+    next_run,
+    note_run,
+)
 
 EVENTS_NAME = "events.jsonl"
 PUBLISHED_NAME = "published.jsonl"
 CARD_NAME = "card.json"
 NOTE_NAME = "recorder.json"
 _PART = re.compile(r"_part-(\d+)$")
-_MOST_RUNS = 999
+_MOST_TRIES = 100  # sessions that start at the same moment
 SETTINGS_NAME = "settings.json"
 SETTINGS_VERSION = 1  # of its layout; the field names of the settings are part of it
 
@@ -101,34 +110,41 @@ def _refused(path: Path) -> Iterator[None]:
 
 
 def open_session_folder(
-    root: Path, subject: str, *, session: str = "01", task: str = "nf"
+    root: Path,
+    subject: str,
+    *,
+    session: str = DEFAULT_SESSION,
+    task: str = DEFAULT_TASK,
+    run: int | None = None,
+    copy: Path | None = None,
 ) -> SessionPaths:
-    """Make the folder of the next run; earlier runs are never touched.
+    """Make the folder of a run; earlier runs are never touched.
 
     Parameters
     ----------
     root : of all recordings; made if it is not there.
-    subject, session, task : codes of letters and digits. No names of persons.
+    subject, session, task : labels of BIDS. No names of persons.
+    run : its number, never used before; None: the next one.
+    copy : root of the copies, where numbers are taken too.
 
     Raises
     ------
     ConfigError
-        A code is none (it holds a path, a space, a dot, ...).
+        A label is none (it holds a path, a space, a dot, ...), or the number is taken.
     RtboldError
         The folder cannot be made.
     """
-    for what, label in (("subject", subject), ("session", session), ("task", task)):
-        check_label(what, label)
-    parent = root / f"sub-{subject}" / f"ses-{session}"
-    stem = f"sub-{subject}_ses-{session}_task-{task}"
+    group = RunGroup(subject=subject, session=session, task=task)
+    roots = (root,) if copy is None else (root, copy)
     try:
-        make_folder(parent)
-        for run in range(1, _MOST_RUNS + 1):
-            folder = parent / f"{stem}_run-{run:02d}"
+        for _ in range(_MOST_TRIES):
+            if run is not None:
+                check_unused(run, roots, group)
+            name = group.run(next_run(roots, group) if run is None else run)
             try:
-                claim_folder(folder)  # also claims the number, against a second session
+                folder = claim_run(root, name)
             except FileExistsError:
-                continue
+                continue  # a second session took the number
             return SessionPaths(folder, folder.name)
     except OSError as error:
         raise RtboldError(
@@ -136,9 +152,29 @@ def open_session_folder(
             "folder that can be written; choose another with --record."
         ) from error
     raise RtboldError(
-        f"{parent} holds {_MOST_RUNS} runs of task {task!r}, expected a free number. "
-        "Use another session or task."
+        f"{group.session_folder(root)} gives no free number of task {task!r}, expected "
+        "that its runs can be listed. Use another session or task."
     )
+
+
+def claim_run(root: Path, name: RunName, *, suffix: str = "") -> Path:
+    """Make the folder of a run and list it; also claims it, against a second session.
+
+    Raises
+    ------
+    FileExistsError : it is there.
+    OSError : it cannot be made.
+    """
+    folder = name.folder(root)
+    folder = folder.with_name(folder.name + suffix)
+    try:
+        make_folder(folder.parent)
+    except FileExistsError as error:  # which here would mean that the run is there
+        what = "a file is in the place of a folder"
+        raise NotADirectoryError(errno.ENOTDIR, what, error.filename) from error
+    claim_folder(folder)
+    note_run(root, name)
+    return folder
 
 
 def xdf_parts(xdf: Path) -> tuple[Path, ...]:

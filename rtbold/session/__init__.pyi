@@ -4,14 +4,14 @@ from .export import (
     ExportOptions as ExportOptions,
     export_session as export_session,
 )
-from .machine import raise_priority as raise_priority
+from .machine import raised_priority as raised_priority
 from .open import (
-    UNNAMED_SUBJECT as UNNAMED_SUBJECT,
     acquisition_settings as acquisition_settings,
     check_clocks as check_clocks,
     check_counted as check_counted,
     load_bundle as load_bundle,
     open_session as open_session,
+    recorded_subject as recorded_subject,
     session_domain as session_domain,
     stream_pipeline_settings as stream_pipeline_settings,
 )

@@ -7,15 +7,13 @@ no date, host, user, path or serial number is among what is chosen.
 
 import getpass
 import platform
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
-from rtbold.config import check_label
 from rtbold.errors import ConfigError, DataFileError, RtboldError
 from rtbold.files import (
-    BidsName,
     BidsRecording,
     BidsTable,
     BidsTexts,
@@ -41,8 +39,10 @@ from rtbold.record import (
     NOTE_NAME,
     Loss,
     session_events,
+    session_parts,
     xdf_parts,
 )
+from rtbold.run_names import RunName, check_label, check_run, parse
 from rtbold.session.nameless import Nameless, home_names
 from rtbold.session.provenance import commit, kept_facts
 from rtbold.session.published_tables import (
@@ -53,10 +53,6 @@ from rtbold.session.published_tables import (
 )
 from rtbold.session.timeline import Stretch, Timeline, stretch_of
 
-_STEM = re.compile(
-    r"sub-([A-Za-z0-9]+)_ses-([A-Za-z0-9]+)_task-([A-Za-z0-9]+)_run-(\d+)"
-)
-_MOST_RUNS = 999
 _MARK_NEAR_S = 0.5  # between a mark in the event log and in the XDF
 
 
@@ -76,8 +72,7 @@ class ExportOptions:
         for what in ("subject", "session", "task"):
             if (label := getattr(self, what)) is not None:
                 check_label(what, label)
-        if self.run is not None and not 1 <= self.run <= _MOST_RUNS:
-            raise ConfigError(f"--run is {self.run}, expected 1 to {_MOST_RUNS}.")
+        check_run(self.run)
         if self.line_hz is not None and not 10 <= self.line_hz <= 100:
             raise ConfigError(
                 f"--line-frequency is {self.line_hz:g}, expected that of the mains in "
@@ -140,7 +135,7 @@ class _Exporting:
         self.n_words = 0
 
     def recordings(
-        self, folders: Sequence[Path], names: Sequence[BidsName]
+        self, folders: Sequence[Path], names: Sequence[RunName]
     ) -> Iterator[BidsRecording]:
         """Yield the recordings of these sessions."""
         for folder, name in zip(folders, names, strict=True):
@@ -176,7 +171,7 @@ def recorded_folders(path: Path) -> list[Path]:
     return found
 
 
-def entities(folder: Path, options: ExportOptions) -> BidsName:
+def entities(folder: Path, options: ExportOptions) -> RunName:
     """Return what a recording is called: by the options, else by its own name.
 
     Raises
@@ -184,29 +179,23 @@ def entities(folder: Path, options: ExportOptions) -> BidsName:
     ConfigError : neither says it.
     """
     places = [folder.name, *sorted(file.name for file in folder.glob("*.xdf"))]
-    found = next((hit for place in places if (hit := _STEM.match(place))), None)
-    own = dict(
-        zip(("subject", "session", "task", "run"), found.groups(), strict=True)
-        if found
-        else ()
-    )
-    given = {
-        "subject": options.subject, "session": options.session, "task": options.task,
-        "run": None if options.run is None else str(options.run),
-    }  # fmt: skip
-    names = {**own, **{key: value for key, value in given.items() if value is not None}}
-    if missing := [f"--{key}" for key in given if key not in names]:
+    found = next((hit for place in places if (hit := parse(place))), None)
+    names: dict[str, Any] = {
+        key: getattr(options, key) or getattr(found, key, None)
+        for key in ("subject", "session", "task", "run")
+    }
+    if missing := [f"--{key}" for key, value in names.items() if value is None]:
         raise ConfigError(
             f"{folder.name!r} does not say what the recording is called, expected a "
             f"name such as sub-S01_ses-01_task-nf_run-01. Give {', '.join(missing)}."
         )
-    return BidsName(**{**names, "run": f"{int(names['run']):02d}"})
+    return RunName(**names)
 
 
 class _Session:
     """Reads one recorded session and says what of it may be shared."""
 
-    def __init__(self, folder: Path, name: BidsName, options: ExportOptions) -> None:
+    def __init__(self, folder: Path, name: RunName, options: ExportOptions) -> None:
         self._folder = folder
         self._name = name
         self._options = options
@@ -294,8 +283,9 @@ class _Session:
             host.partition(".")[0] for host in hosts if host[:1].isalpha()
         }
         names |= home_names(texts) | {_user()}
-        found = _STEM.match(self._folder.name)
-        codes = {self._kept.run.get("subject"), found.group(1) if found else None}
+        found = parse(self._folder.name)
+        codes = {self._kept.run.get("subject"), found.subject if found else None}
+        codes.add(self._kept.run.get("record_as"))
         codes.add(self._kept.origin.get("subject"))
         return names | {str(c) for c in codes if c and c != self._name.subject}
 
@@ -519,8 +509,7 @@ def _other_markers(stream: XdfStream) -> Iterator[tuple[str, float, float]]:
 
 def _xdf(folder: Path) -> Path:
     """Return the first part of the recording; it need not be there."""
-    found = sorted(folder.glob("*.xdf"), key=lambda f: ("_part-" in f.stem, f.name))
-    return found[0] if found else folder / "none.xdf"
+    return next(iter(session_parts(folder)), folder / "none.xdf")
 
 
 def _texts() -> BidsTexts:

@@ -3,8 +3,9 @@
 import gc
 import os
 import sys
-from types import TracebackType
-from typing import Final, Self
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import Final
 
 import psutil
 
@@ -15,13 +16,25 @@ _ADVICE: Final = (
 )
 
 
-def raise_priority() -> str:
-    """Ask that this process and its children come first; return what came of it.
+@contextmanager
+def raised_priority() -> Iterator[str]:
+    """Let this process and its children come first; yield what came of it.
 
-    Never raises: a session runs without it.
+    Never raises: a session runs without it. Afterwards the process is as it was: what
+    comes next in it is no session.
     """
     process = psutil.Process()
     before = process.nice()
+    said = _raise(process, before)
+    try:
+        yield said
+    finally:
+        with suppress(OSError, psutil.Error):
+            if process.nice() != before:
+                process.nice(before)
+
+
+def _raise(process: psutil.Process, before: int) -> str:
     try:
         if sys.platform == "win32":  # not run here
             process.nice(psutil.HIGH_PRIORITY_CLASS)
@@ -29,7 +42,7 @@ def raise_priority() -> str:
         wanted = max(NICENESS, _lowest_allowed())
         if wanted >= before:
             return f"priority not raised, the system does not allow it: {_ADVICE}"
-        os.setpriority(os.PRIO_PROCESS, 0, wanted)
+        process.nice(wanted)
     except (OSError, psutil.Error) as error:
         return f"priority not raised ({error}): {_ADVICE}"
     return f"priority raised from niceness {before} to {wanted}"
@@ -45,30 +58,22 @@ def _lowest_allowed() -> int:
     return NICENESS if soft == resource.RLIM_INFINITY else 20 - soft
 
 
-class OwnGarbage:
-    """Collects garbage when it is told to, and at no other time.
+@contextmanager
+def garbage_on_demand() -> Iterator[None]:
+    """Let garbage be collected by ``gc.collect`` alone; afterwards all is as it was.
 
     Python looks for garbage when enough objects have been made, which may be just when
-    a prediction is due. What was there when a session began stays: it is not looked
-    through again.
+    a prediction is due. What was there when a session began is not looked through
+    again.
     """
-
-    def __enter__(self) -> Self:
-        self._was_enabled = gc.isenabled()
-        gc.collect()
-        gc.freeze()
-        gc.disable()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        if self._was_enabled:
+    was_enabled, was_frozen = gc.isenabled(), gc.get_freeze_count() > 0
+    gc.collect()
+    gc.freeze()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if not was_frozen:
+            gc.unfreeze()
+        if was_enabled:
             gc.enable()
-
-    def collect(self) -> None:
-        """Collect now: nothing is due."""
-        gc.collect()

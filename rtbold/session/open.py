@@ -60,6 +60,7 @@ from rtbold.record import (
     open_session_folder,
     wait_for_end,
 )
+from rtbold.run_names import UNNAMED_SUBJECT
 from rtbold.session.discretion import Discretion, of_this_machine
 from rtbold.session.session import Session, SessionParts, TimedModel
 from rtbold.session.truth import LiveTruth, SessionTruth
@@ -260,7 +261,6 @@ def mirror_streams(settings: MirrorSettings) -> tuple[StreamDescription, ...]:
 
 
 LOG = logging.getLogger(__name__)
-UNNAMED_SUBJECT = "anon"
 
 
 @contextmanager
@@ -336,6 +336,12 @@ def load_bundle(run: RunSettings, subject_root: Path | None) -> Bundle:
     if run.subject is not None:
         return bundles.load(newest(subject_root or default_root(), run.subject))
     return bundles.load(name, subject_root=subject_root)
+
+
+def recorded_subject(run: RunSettings, card: Card | None) -> str:
+    """Return the code that a recording goes under; None: the card is not known."""
+    of_card = card.origin.subject if card else None
+    return run.record_as or run.subject or of_card or UNNAMED_SUBJECT
 
 
 class _Opener:
@@ -462,7 +468,14 @@ class _Opener:
     ) -> RecordingRun:
         run = self._run
         assert run.record is not None  # the caller looked
-        paths = open_session_folder(run.record, self._subject())
+        paths = open_session_folder(
+            run.record,
+            recorded_subject(run, self._bundle.card),
+            session=run.session,
+            task=run.task,
+            run=run.run,
+            copy=run.record_copy,
+        )
         paths.copy_card(self._bundle.path)
         paths.write_settings(
             {
@@ -485,11 +498,6 @@ class _Opener:
         self._stack.callback(recording.close)
         recording.start(streams)
         return recording
-
-    def _subject(self) -> str:
-        """Return the code that a recording goes under."""
-        known = self._run.subject or self._bundle.card.origin.subject
-        return known or UNNAMED_SUBJECT
 
     def _hello(
         self, stream: StreamDescription, tr_s: float, ports: Ports

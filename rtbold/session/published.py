@@ -63,24 +63,48 @@ def compared_keys(published: Fields) -> tuple[str, ...]:
     return tuple(key for key in published if key not in _OF_THE_MOMENT)
 
 
-def _of_log(path: Path) -> Published:
-    messages: dict[Topic, list[Fields]] = {topic: [] for topic in TOPICS}
+@dataclass(frozen=True, slots=True)
+class KeptMessages:
+    """What ``published.jsonl`` holds, in its order."""
+
+    messages: tuple[Fields, ...]
+    notes: tuple[str, ...]  # lines that are damaged, messages that were lost
+
+
+def read_log(path: Path) -> KeptMessages:
+    """Return the messages of ``published.jsonl``.
+
+    A last line that a crash has cut off is no message, and nothing to be said.
+    """
+    messages: list[Fields] = []
     notes: list[str] = []
     for number, line in enumerate(path.read_bytes().splitlines(keepends=True), 1):
-        if not line.endswith(b"\n"):
-            break  # cut off by a crash
-        try:
-            fields = json.loads(line) if line.strip() else {}
-            topic = fields.get("topic")
-        except (ValueError, RecursionError, AttributeError):
-            notes.append(f"line {number} of {path.name} is damaged")
-            continue
-        if fields.get("type") == "lost":
+        fields = _object(line)
+        if fields is None:
+            if line.strip() and line.endswith(b"\n"):
+                notes.append(f"line {number} of {path.name} is damaged")
+        elif fields.get("type") == "lost":
             notes.append(f"{path.name} has lost {fields.get('n')} messages")
-        elif topic in messages:
-            messages[topic].append(fields)
-    found = {topic: tuple(those) for topic, those in messages.items()}
-    return Published(found, whole=not notes, where=path.name, notes=tuple(notes))
+        else:
+            messages.append(fields)
+    return KeptMessages(tuple(messages), tuple(notes))
+
+
+def _object(line: bytes) -> dict[str, Any] | None:
+    try:
+        fields = json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+    return fields if isinstance(fields, dict) else None
+
+
+def _of_log(path: Path) -> Published:
+    log = read_log(path)
+    found = {
+        topic: tuple(m for m in log.messages if m.get("topic") == topic)
+        for topic in TOPICS
+    }
+    return Published(found, whole=not log.notes, where=path.name, notes=log.notes)
 
 
 def _of_xdf(folder: Path) -> Published:

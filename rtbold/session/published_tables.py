@@ -5,7 +5,6 @@ mirror sent: every ROI, the feedback value and the status of each tick, and the 
 where they changed. Nothing is computed anew.
 """
 
-import json
 import math
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -17,11 +16,11 @@ import numpy as np
 from rtbold.files import BidsTable, XdfStream, unique
 from rtbold.messages import STATUS_RANK, MeasuredVolume, Reason
 from rtbold.publish import EVENTS_NAME, PREDICTIONS_NAME
+from rtbold.record import PUBLISHED_NAME
+from rtbold.session.published import Fields, read_log
 
-PUBLISHED_NAME = "published.jsonl"
 _STATUS = {rank: status for status, rank in STATUS_RANK.items()}
 _TARGET = "target:"
-Fields = Mapping[str, Any]
 # Of each ROI: the field of the message, the label of its table, what it says.
 QUANTITIES = (
     ("values", "predictions", "predicted BOLD, as it was published"),
@@ -129,30 +128,16 @@ def _take_log(found: _Found, path: Path) -> None:
     """Take the messages of ``published.jsonl``; they say more than the mirror."""
     if not path.is_file():
         return
-    n = 0
-    for number, line in enumerate(path.read_bytes().splitlines(keepends=True), 1):
-        message = _message(line)
-        if message is None:
-            if line.strip() and line.endswith(b"\n"):
-                found.notes.append(f"line {number} of {path.name} cannot be read")
-            continue
-        if message.get("type") == "lost":
-            found.notes.append(f"{path.name} has lost {message.get('n')} messages")
-        kept = {"pred.roi": found.predictions, "pred.fb": found.feedback}
+    log, n = read_log(path), 0
+    found.notes += log.notes
+    kept = {"pred.roi": found.predictions, "pred.fb": found.feedback}
+    for message in log.messages:
         into = kept.get(str(message.get("topic")))
         if into is not None and _has_tick(message):
             into[_tick(message)] = message
             n += 1
     if n:
         found.sources.append(f"{path.name} ({n} messages)")
-
-
-def _message(line: bytes) -> dict[str, Any] | None:
-    try:
-        message = json.loads(line)
-    except (ValueError, RecursionError):
-        return None
-    return message if isinstance(message, dict) else None
 
 
 def _has_tick(message: Fields) -> bool:

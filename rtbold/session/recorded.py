@@ -90,7 +90,7 @@ def session_folder(path: Path) -> Path:
     what = f"{len(found)} sessions are in it ({listed})" if found else "it holds none"
     raise DataFileError(
         f"{path} is no recorded session: {what}, expected the folder of one, with "
-        f"{EVENTS_NAME}. Name it, as in rtbold verify DIR/sub-S01/ses-01/..._run-01"
+        f"{EVENTS_NAME}. Name it, as in rtbold verify DIR/sub-S01/ses-01/eeg/..._run-01"
     )
 
 

@@ -1,5 +1,6 @@
 """One session: pull, push through the pipeline, publish. The story of every TR."""
 
+import gc
 import logging
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -47,7 +48,7 @@ from rtbold.publish import (
 )
 from rtbold.record import RecordingRun
 from rtbold.session.discretion import Discretion
-from rtbold.session.machine import OwnGarbage
+from rtbold.session.machine import garbage_on_demand
 from rtbold.session.truth import LiveTruth
 from rtbold.session.views import (
     Outages,
@@ -190,7 +191,6 @@ class Session:
         self._clock = clock
         self._views = Views(parts.pipeline, parts.bundle.card)
         self._outages = Outages()
-        self._garbage = OwnGarbage()
         self._stopping = False
         self._paused = False
         self._last_status: tuple[Status, tuple[Reason, ...]] | None = None
@@ -235,13 +235,13 @@ class Session:
 
         Parameters
         ----------
-        priority : what came of asking for a higher one (`raise_priority`).
+        priority : what came of asking for a higher one (`raised_priority`).
         """
         name, runs_on = self._parts.bundle.card.name, self._parts.model.runs_on
         self._say("info", f"model {name!r} runs on {runs_on}")
         if priority:
             self._say("info", priority)
-        with self._garbage:
+        with garbage_on_demand():
             self._loop(duration_s)
         if self._parts.truth is not None:
             self.summary.truth = self._parts.truth.pairs.after_run()
@@ -318,7 +318,7 @@ class Session:
         if self._parts.truth is not None:
             self._parts.truth.pairs.predicted(prediction)
         self._note(prediction, fb.age_ms)
-        self._garbage.collect()  # the next one is a TR away
+        gc.collect()  # the next one is a TR away
 
     def _note(self, prediction: BoldPrediction, age_ms: float) -> None:
         """Count, and say when the status has changed."""

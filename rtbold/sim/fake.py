@@ -19,6 +19,8 @@ from rtbold.clock import Clock
 from rtbold.errors import ConfigError
 from rtbold.messages import BoldPrediction, ChannelState, MeasuredVolume, Reason, Status
 from rtbold.publish import (
+    EVENTS_NAME,
+    PREDICTIONS_NAME,
     CommandQueue,
     Control,
     ControlCommand,
@@ -28,8 +30,12 @@ from rtbold.publish import (
     FeedSettings,
     Log,
     LogLevel,
+    LslMirror,
     Message,
+    MirrorSettings,
     Ports,
+    PredFb,
+    PredRoi,
     Replies,
     SessionState,
     Topic,
@@ -39,6 +45,7 @@ from rtbold.publish import (
 )
 from rtbold.sim.fake_messages import (
     MOST_ROIS,
+    NO_MODEL,
     FakeEeg,
     FakeTick,
     FakeViews,
@@ -165,11 +172,24 @@ class Played:
         return f"{said}; left out {self.n_eeg_left_out} eeg messages to keep up"
 
 
+class Mirror(Protocol):
+    """What a fake session needs of the LSL mirror."""
+
+    def push(self, roi: PredRoi, fb: PredFb) -> None:
+        """Send the two messages of one tick."""
+        ...
+
+    def push_event(self, text: str, t_lsl_s: float) -> None:
+        """Send one text marker."""
+        ...
+
+
 class FakeSession:
     """Plays a script onto a feed.
 
     Parameters
     ----------
+    mirror : the same on LSL; None: there is none.
     clock : LSL's clock, or any; it paces by absolute deadline.
     hang : makes the feed stand still, heartbeats too, for the scene "silent".
     """
@@ -180,9 +200,11 @@ class FakeSession:
         outlet: Outlet,
         clock: Clock,
         *,
+        mirror: Mirror | None = None,
         hang: Callable[[], None] = lambda: None,
     ) -> None:
         card = plan.card
+        self._mirror = mirror
         self._plan = plan
         self._outlet = outlet
         self._clock = clock
@@ -246,6 +268,9 @@ class FakeSession:
                 self._stopped = True
             elif command.op in ("pause", "start", "resume"):
                 self._paused = command.op == "pause"
+            elif self._mirror is not None and not self._hung:
+                text = f"{command.op}: {command.text}"
+                self._mirror.push_event(text, self._clock.now_s())
 
     def _do(self, due: Due) -> None:
         due_s = self._time.at(due.t_s)
@@ -290,8 +315,11 @@ class FakeSession:
         prediction = fake_prediction(row, at, values)
         moments = fake_moments(at, self._clock.now_s())
         fb = pred_fb(prediction, plan.card, moments, settings=plan.target)
+        roi = pred_roi(prediction, plan.card, moments)
         self._outlet.publish(fb)
-        self._outlet.publish(pred_roi(prediction, plan.card, moments))
+        self._outlet.publish(roi)
+        if self._mirror is not None:
+            self._mirror.push(roi, fb)
         self.played.n_predictions += 1
         self._note(prediction)
         if plan.truth and row.around.trigger != "waiting":
@@ -375,6 +403,7 @@ class FakeSettings:
     speed: float = 1.0
     duration_s: float | None = None
     loop: bool = False
+    lsl: bool = False  # the outlets of a session too
 
     def __post_init__(self) -> None:
         """Refuse what contradicts itself."""
@@ -440,7 +469,7 @@ def run_fake(
 
     Parameters
     ----------
-    clock : LSL's clock, or any; it paces by absolute deadline.
+    clock : LSL's clock, or any without `lsl`; it paces by absolute deadline.
     now_unix_s : Unix time, for the stamps of messages.
     """
     rows, tr_s = _rows(settings)
@@ -452,7 +481,10 @@ def run_fake(
     with ExitStack() as stack:
         feed = stack.enter_context(Feed(at, session=str(uuid.uuid4()), **now))
         # what is made once takes its time, and the script's clock starts after it
-        session = FakeSession(plan, feed, clock, hang=stoppable.stop)
+        mirror = LslMirror(_mirrored(plan, feed.port)) if settings.lsl else None
+        if mirror is not None:
+            stack.callback(mirror.close)
+        session = FakeSession(plan, feed, clock, mirror=mirror, hang=stoppable.stop)
         answers = Replies(
             on_command=session.on_command,
             latest=feed.latest,
@@ -466,6 +498,8 @@ def run_fake(
         feed.publish(fake_hello(plan.card, ports, plan.target, encoding=encoding))
         feed.set_state("running", None)
         say(f"feed on {feed.address}, control on port {control.port}")
+        if settings.lsl:
+            say(f"LSL streams {PREDICTIONS_NAME} and {EVENTS_NAME}")
         session.play(rows, settings.duration_s)
     return session.played
 
@@ -488,6 +522,17 @@ def _plan(settings: FakeSettings, tr_s: float) -> FakePlan:
         speed=settings.speed,
         seed=settings.seed,
         truth=settings.truth,
+    )
+
+
+def _mirrored(plan: FakePlan, port: int) -> MirrorSettings:
+    return MirrorSettings(
+        rois=plan.card.rois,
+        target=plan.target.target,
+        tr_s=plan.card.tr_s,
+        model_sha256=NO_MODEL,
+        simulated=True,
+        port=port,
     )
 
 

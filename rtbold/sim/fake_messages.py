@@ -49,6 +49,7 @@ from rtbold.sim.twin import steady_eeg_uv
 # The card of a bundle that does not exist, and the hello that goes with it.
 
 UPSTREAM_MS: Final = 25.0
+NO_MODEL: Final = "0" * 64  # its hash
 BASELINE_SD: Final = 0.5
 HALF_WIDTHS: Final = (0.45, 0.8)  # at 80 % and 95 %, model units
 MOST_ROIS: Final = 64
@@ -112,7 +113,7 @@ def fake_hello(
 ) -> Hello:
     """Return the hello of a fake session."""
     facts = SessionFacts(
-        model_sha256="0" * 64,
+        model_sha256=NO_MODEL,
         simulated_stream=True,
         ports=ports,
         tr_s=card.tr_s,

@@ -16,10 +16,12 @@ from rtbold.publish import wire
 GUI = Path(__file__).resolve().parents[2] / "gui"
 ALLOWED = (
     "rtbold.client",
+    "rtbold.errors",
     "rtbold.gui",
     "rtbold.messages",
     "rtbold.owner_only",
     "rtbold.pages",
+    "rtbold.run_names",  # so that the plan has the number of the recording
 )
 WIRE = tuple(
     f"rtbold.publish.{name}"

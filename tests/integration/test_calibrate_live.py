@@ -56,7 +56,7 @@ def live_scan(root):
         running.process.send_signal(signal.SIGINT)
         exit_code = running.wait(2 * PATIENCE_S)
         said = running.said()
-    (folder,) = (root / "rec" / "sub-L01" / "ses-01").iterdir()
+    (folder,) = (root / "rec" / "sub-L01" / "ses-01" / "eeg").iterdir()
     return Live(exit_code, said, folder)
 
 

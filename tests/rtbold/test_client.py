@@ -1,4 +1,6 @@
+import importlib.util
 import json
+import sys
 from pathlib import Path
 
 import pytest
@@ -366,3 +368,29 @@ def test_a_held_value_ends_with_the_training(feed, publisher):
     assert feed.feedback().show == "hold"
     publisher.phase("transfer")
     assert feed.feedback().show == "neutral"
+
+
+# Clients and publishers of schemas 1.0 and 1.1, which has the topic in the body.
+
+BEFORE = GOLDEN / "1.0"
+TOPICS = sorted(path.name.removesuffix(".1.json") for path in GOLDEN.glob("*.1.json"))
+
+
+def client_of_before():
+    spec = importlib.util.spec_from_file_location("old", BEFORE / "client.py")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules["old"] = module  # dataclasses look for it there
+    spec.loader.exec_module(module)
+    return module.Subscriber
+
+
+@pytest.mark.parametrize("topic", TOPICS)
+@pytest.mark.parametrize(
+    ("client", "folder"), [(client_of_before, GOLDEN), (lambda: Subscriber, BEFORE)]
+)
+def test_client_and_publisher_may_be_of_two_minor_versions(topic, client, folder):
+    payload = (folder / f"{topic}.1.json").read_bytes()
+    with client()("inproc://nobody") as feed:
+        message = feed._accept([topic.encode(), payload])
+        assert message.topic == topic
+        assert (feed.n_bad, feed.foreign_schema) == (0, None)

@@ -89,3 +89,20 @@ def test_measured_bold_is_named_with_its_source():
     with pytest.raises(ConfigError, match="were both given"):
         RunSettings(truth="lsl:b", truth_first=1, truth_by_onset=True)
     assert RunSettings.build({"truth": "tbv:h", "truth_roi": ("A",)}).truth_first == 0
+
+
+@pytest.mark.parametrize(
+    ("given", "match"),
+    [
+        ({"session": "02"}, "nothing is recorded. Expected --record"),
+        ({"run": 3}, "nothing is recorded. Expected --record"),
+        ({"record_as": "S01"}, "nothing is recorded. Expected --record"),
+        ({"record": "rec", "session": "day 1"}, "the session is 'day 1'"),
+        ({"record": "rec", "task": "a_b"}, "the task is 'a_b'"),
+        ({"record": "rec", "record_as": "../x"}, r"the subject is '../x'"),
+        ({"record": "rec", "run": 0}, "--run is 0, expected 1 to 999"),
+    ],
+)
+def test_what_is_no_name_of_a_recording_is_refused(given, match):
+    with pytest.raises(ConfigError, match=match):
+        RunSettings.build(given)

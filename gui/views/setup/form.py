@@ -16,7 +16,7 @@ from PyQt6.QtWidgets import (
 
 from rtbold.gui.state.found import ROLE_WORDS, Bundles, Streams, StreamSeen
 from rtbold.gui.state.preferences import Colours
-from rtbold.gui.state.setup import SetupChoice, TriggerSource
+from rtbold.gui.state.setup import SetupChoice, TriggerSource, label_problem
 from rtbold.gui.views.forms import (
     Field,
     HeldLabel,
@@ -277,6 +277,61 @@ SCANNERS = (
 )
 
 
+# Subject, session and task in the names of the recording.
+
+NAMED_BY = (
+    (
+        "record_as",
+        "subject",
+        "of the subject; empty: the code chosen above",
+        "as above",
+    ),
+    ("session", "session", "of this visit", "01"),
+    ("task", "task", "of what the participant does", "nf"),
+)
+
+
+class RecordNames(QWidget):
+    """Three labels of BIDS, in a row."""
+
+    edited = pyqtSignal()
+
+    def __init__(self) -> None:
+        super().__init__()
+        row = QHBoxLayout(self)
+        row.setContentsMargins(0, 0, 0, 0)
+        self._fields: dict[str, TextField] = {}
+        for name, _, what, hint in NAMED_BY:
+            tip = f"Label {what}, letters and digits; it stands in the recording's name"
+            field = self._fields[name] = TextField(name, tip, hint=hint)
+            field.edited.connect(self.edited)
+            row.addWidget(field)
+
+    def choice(self) -> dict[str, str]:
+        """Return the entries of a choice that are made here."""
+        usual = SetupChoice()
+        return {
+            name: field.value() or getattr(usual, name)
+            for name, field in self._fields.items()
+        }
+
+    def set_choice(self, choice: SetupChoice) -> None:
+        """Show a choice."""
+        usual = SetupChoice()
+        for name, field in self._fields.items():
+            value = getattr(choice, name)
+            field.set_value("" if value == getattr(usual, name) else value)
+
+    @property
+    def problems(self) -> tuple[str, ...]:
+        """What was typed and is no label."""
+        found = [
+            label_problem(what, self._fields[name].value())
+            for name, what, *_ in NAMED_BY
+        ]
+        return tuple(text.rstrip(".") for text in found if text)
+
+
 class SetupForm(QWidget):
     """Holds a `SetupChoice`; `edited` when a person changed it."""
 
@@ -306,7 +361,7 @@ class SetupForm(QWidget):
         self.truth = TruthField()
         self.record = TextField(
             "record",
-            "Folder of this session; each run gets one in it",
+            "Folder of all recordings; each run gets one in it",
             hint="not recorded",
         )
         self.record_copy = TextField(
@@ -314,6 +369,7 @@ class SetupForm(QWidget):
             "Folder on another disk for a second copy; nothing there is ever deleted",
             hint="no second copy",
         )
+        self.names = RecordNames()
         self.browse = named_button("…", name="record_browse", tip="Choose the folder")
         self.browse.setMaximumWidth(34)
         self._lay_out()
@@ -334,7 +390,8 @@ class SetupForm(QWidget):
             for field in self._numbers
             if field.wrong
         )
-        return (*(f.problem for f in self._stream_fields() if f.problem), *numbers)
+        streams = (f.problem for f in self._stream_fields() if f.problem)
+        return (*streams, *numbers, *self.names.problems)
 
     def set_choice(self, choice: SetupChoice) -> None:
         """Show another choice."""
@@ -346,6 +403,7 @@ class SetupForm(QWidget):
         )
         for name in ("cleaning", "scanner", "truth", "record", "record_copy"):
             getattr(self, name).set_value(getattr(choice, name))
+        self.names.set_choice(choice)
         self.advanced.set_choice(choice)
         # a remembered number beyond its range: what is shown is what is meant
         self._choice = replace(choice, **self.advanced.choice())  # type: ignore[arg-type]
@@ -426,6 +484,7 @@ class SetupForm(QWidget):
             "truth": self.truth.value(),
             "record": self.record.value(),
             "record_copy": self.record_copy.value(),
+            **self.names.choice(),
             **self.triggers.choice(self._choice),
             **self.advanced.choice(),
         }
@@ -435,7 +494,7 @@ class SetupForm(QWidget):
 
     def _browse(self) -> None:
         found = QFileDialog.getExistingDirectory(
-            self, "Folder of this session's recordings", self.record.value()
+            self, "Folder of the recordings", self.record.value()
         )
         if found:
             self.record.set_value(found)
@@ -454,6 +513,7 @@ class SetupForm(QWidget):
         ):
             form.addRow(label_of(words, field), field)
         form.addRow(label_of("Record &into", self.record), record)
+        form.addRow("Subject, session, task", self.names)
         form.addRow(label_of("Second copy", self.record_copy), self.record_copy)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
@@ -469,7 +529,7 @@ class SetupForm(QWidget):
     def _connect(self) -> None:
         for field in (
             self.stream, self.triggers, self.bundle, self.cleaning, self.scanner,
-            self.truth, self.record, self.record_copy, self.advanced,
+            self.truth, self.record, self.names, self.record_copy, self.advanced,
         ):  # fmt: skip
             field.edited.connect(self._tell)
         self.table.taken.connect(self._take)

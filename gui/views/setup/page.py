@@ -14,11 +14,16 @@ from rtbold.gui.state.preferences import Colours
 from rtbold.gui.state.rehearsal import rehearsed_words
 from rtbold.gui.state.setup import (
     Run,
+    RunPlan,
     RunState,
     SetupChoice,
     as_choices,
     from_choices,
     lacking,
+    numbers_taken,
+    plan_text,
+    planned_for,
+    read_plan,
 )
 from rtbold.gui.state.words import window_words
 from rtbold.gui.views.forms import (
@@ -85,12 +90,14 @@ class DryRunBar(QObject):
         twin = self._controller.start_dry_run()
         self._real = self._form.choice
         self._form.set_choice(on_the_twin(self._form.choice, twin.name))
+        self._form.edited.emit()
         self._controller.find_streams()
 
     def _put_back(self) -> None:
         if self._real is not None:
-            self._form.set_choice(self._real)
-            self._real = None
+            real, self._real = self._real, None
+            self._form.set_choice(real)
+            self._form.edited.emit()
 
 
 # Impedance, light, eyes and a remark, before a run.
@@ -98,6 +105,8 @@ class DryRunBar(QObject):
 
 class NotesBox(QWidget):
     """Quick fields; what stands in them is noted in each run at its start."""
+
+    edited = pyqtSignal()
 
     def __init__(self) -> None:
         super().__init__()
@@ -115,6 +124,10 @@ class NotesBox(QWidget):
         form.addRow("Light", self.light)
         form.addRow("Eyes", self.eyes)
         form.addRow("&Note", self.free)
+        for field in (self.impedance, self.free):
+            field.edited.connect(self.edited)
+        for box in (self.light, self.eyes):
+            box.currentTextChanged.connect(lambda _: self.edited.emit())
 
     def notes(self) -> SessionNotes:
         """Return what was written down."""
@@ -124,6 +137,13 @@ class NotesBox(QWidget):
             eyes=self.eyes.currentText().strip(),
             free=self.free.value(),
         )
+
+    def set_notes(self, notes: SessionNotes) -> None:
+        """Show what was written down before."""
+        self.impedance.set_value(notes.impedance)
+        self.free.set_value(notes.free)
+        self.light.setCurrentText(notes.light)
+        self.eyes.setCurrentText(notes.eyes)
 
 
 def _list(name: str, tip: str, usual: tuple[str, ...]) -> QComboBox:
@@ -149,11 +169,13 @@ class SetupPage(QWidget):
     Parameters
     ----------
     choices : texts of the last time, as `choices` returned them.
+    plan : runs and notes of the last time, as `plan` returned them.
     """
 
     startRequested = pyqtSignal(tuple, object)  # noqa: N815 - words after rtbold, Run
     rehearseRequested = pyqtSignal(object, object)  # noqa: N815 - SetupChoice, Run
     logged = pyqtSignal(str)  # what belongs into the dashboard's log
+    edited = pyqtSignal()  # the plan or a note; worth keeping at once
 
     def __init__(
         self,
@@ -161,6 +183,8 @@ class SetupPage(QWidget):
         controller: SetupController,
         choices: Mapping[str, str] | None = None,
         parent: QWidget | None = None,
+        *,
+        plan: Mapping[str, str] | None = None,
     ) -> None:
         super().__init__(parent)
         self.setObjectName("setup_page")
@@ -176,8 +200,11 @@ class SetupPage(QWidget):
         self.failure = HeldLabel("start_failure", lines=2)
         self._make_buttons()
         self._lay_out()
-        self._connect()
         self.form.set_choice(from_choices(choices or {}))
+        self._plans: dict[tuple[str, ...], RunPlan] = {}  # of other subjects, sessions
+        self._planned_for = planned_for(self.choice)
+        self._restore(plan or {})
+        self._connect()
         self.set_colours(colours)
 
     @property
@@ -194,6 +221,15 @@ class SetupPage(QWidget):
         """Return what to remember for the next time; nothing of a dry run."""
         return as_choices(self.twin.real_choice)
 
+    def plan(self) -> dict[str, str]:
+        """Return runs and notes for the next time; no runs of a dry run."""
+        real = planned_for(self.twin.real_choice)
+        plan = self._plans.get(real, RunPlan())
+        if real == self._planned_for:
+            plan = self.runs.plan
+        notes = self.notes.notes().remembered(self._controller.now_unix_s())
+        return {"runs": plan_text(plan), **notes}
+
     def notes_for_session(self, run: Run) -> tuple[str, ...]:
         """Return what the session is to be told once it is heard, a NOTE each."""
         return notes_of_start(
@@ -208,6 +244,7 @@ class SetupPage(QWidget):
         """Show that this run is under way."""
         self._say_failure("")
         self.runs.show_plan(self.runs.plan.marked(run.number, "running"))
+        self.edited.emit()
 
     def session_ended(self, *, aborted: bool = False, words: str = "") -> None:
         """Show that the run that was under way is over.
@@ -221,12 +258,15 @@ class SetupPage(QWidget):
         if run is not None:
             state: RunState = "aborted" if aborted else "done"
             self.runs.show_plan(self.runs.plan.marked(run.number, state))
+            self._number()
         self._say_failure(words if aborted else "")
+        self.edited.emit()
 
     def start_failed(self, run: Run, words: str) -> None:
         """Show why a run could not be started; it may be started again."""
         self.runs.show_plan(self.runs.plan.marked(run.number, "planned"))
         self._say_failure(words)
+        self.edited.emit()
 
     def refresh(self, state: DashboardState, now_s: float) -> None:
         """Show the newest; called 30 times a second while the page is seen."""
@@ -278,6 +318,7 @@ class SetupPage(QWidget):
         dialog.deleteLater()
 
     def _start(self) -> None:
+        self._number()  # somebody else may have recorded meanwhile
         run = self.run
         if run is None or self._hindrance():
             return
@@ -300,6 +341,29 @@ class SetupPage(QWidget):
         missing = lacking(self.choice)
         said = f"Missing: {', '.join(missing)}." if missing else ""
         return " ".join((*self.form.problems, said)).strip()
+
+    def _restore(self, kept: Mapping[str, str]) -> None:
+        """Show the runs and notes of the last time."""
+        self.runs.show_plan(read_plan(kept.get("runs", "")))
+        self._number()
+        now_s = self._controller.now_unix_s()
+        self.notes.set_notes(SessionNotes.from_remembered(kept, now_s))
+
+    def _take_choice(self) -> None:
+        """Show the plan of the subject and session that are chosen now."""
+        before, self._planned_for = self._planned_for, planned_for(self.choice)
+        if before == self._planned_for or self.runs.plan.running is not None:
+            return
+        self._plans[before] = self.runs.plan
+        plan = self._plans.get(self._planned_for, self.runs.plan.anew())
+        self.runs.show_plan(plan.numbered(numbers_taken(self.choice)))
+
+    def _number(self) -> None:
+        """Give the runs to come numbers that no recording has."""
+        plan = self.runs.plan.numbered(numbers_taken(self.choice))
+        if plan is not self.runs.plan:
+            place = self.runs.table.currentRow()
+            self.runs.show_plan(plan, place if place >= 0 else None)
 
     def _hindrance(self) -> str:
         return hindrance(
@@ -370,6 +434,10 @@ class SetupPage(QWidget):
         self.failure.hide()
 
     def _connect(self) -> None:
+        self.form.edited.connect(self._take_choice)
+        self.form.edited.connect(self.edited)
+        self.runs.changed.connect(self.edited)
+        self.notes.edited.connect(self.edited)
         self.form.refresh_asked.connect(self._look_again)
         self.checks.check.clicked.connect(self._check)
         self.checks.override.clicked.connect(self._override)

@@ -34,7 +34,7 @@ from rtbold.gui.views.forms import named_button, wrapped_label
 HEADS = ("run", "what", "dum.", "plan", "note")
 NUMBER, KIND, DUMMIES, PLANNED, NOTE = range(len(HEADS))
 HEAD_TIPS = (
-    "Its number, which names the folder of its recording, and what became of it",
+    "Its number, which is that of its recording, and what became of it",
     "Localiser, baseline, training or transfer",
     "Volumes at the start of the scanner that are ignored",
     "Minutes, for your plan; a run goes on until you stop it",
@@ -45,6 +45,7 @@ STATE_WORDS: dict[RunState, str] = {
     "running": "▶ running",
     "done": "✓ done",
     "aborted": "✕ aborted",
+    "left": "? started",  # the window was closed meanwhile
 }
 LONGEST_NOTE = 200
 

@@ -123,7 +123,8 @@ def test_a_check_is_good_for_every_run_of_the_session(setup, jobs):
     setup.tick(0.0)
     assert may_start(setup.checks, wanted(CHOICE)) == ""
     words = setup.start_arguments(CHOICE, Run(2, "transfer", dummy_volumes=3))
-    assert words[words.index("--record") + 1] == "/data/run-02_transfer"
+    assert words[words.index("--record") + 1] == "/data"
+    assert words[words.index("--run") + 1] == "2"
 
 
 def test_overrides_go_into_the_start_but_not_into_the_next_check(setup, jobs):

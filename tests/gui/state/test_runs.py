@@ -1,6 +1,7 @@
 import pytest
 from hypothesis import given, strategies as st
 
+from rtbold.gui.state.preferences import from_dict
 from rtbold.gui.state.setup import (
     MOST_RUNS,
     PlannedRun,
@@ -8,7 +9,8 @@ from rtbold.gui.state.setup import (
     RunPlan,
     duration_of,
     duration_words,
-    folder_name,
+    plan_text,
+    read_plan,
 )
 
 
@@ -62,8 +64,58 @@ def test_a_plan_is_bounded():
     assert len(plan.rows) == MOST_RUNS
 
 
-def test_each_run_has_a_folder_of_its_own():
-    assert folder_name(Run(2, "training")) == "run-02_training"
+def test_numbers_that_recordings_have_are_passed_over():
+    plan = three().numbered(frozenset({1, 2, 4}))
+    assert kinds(plan) == [(3, "training"), (5, "localiser"), (6, "transfer")]
+    assert kinds(plan.removed(0)) == [(3, "localiser"), (5, "transfer")]
+
+
+def test_a_run_that_was_started_has_its_number_among_those_taken():
+    plan = three().marked(2, "done").numbered(frozenset({2}))
+    assert kinds(plan) == [(1, "training"), (2, "localiser"), (3, "transfer")]
+
+
+def test_a_plan_comes_back_after_a_restart_of_the_window():
+    plan = three().edited(2, Run(0, "transfer", 5, 510.0, "left hand"))
+    plan = plan.marked(1, "done").marked(2, "aborted")
+    assert read_plan(plan_text(plan)) == plan
+
+
+def test_the_longest_plan_is_short_enough_to_be_remembered():
+    plan = RunPlan()
+    for _ in range(MOST_RUNS):
+        plan = plan.added("training")
+    for place in range(MOST_RUNS):
+        plan = plan.edited(place, Run(0, "training", note="ü" * 200))
+    kept = from_dict({"plan": {"runs": plan_text(plan)}}).plan
+    assert read_plan(kept["runs"]) == plan
+
+
+def test_of_a_run_that_was_under_way_nobody_saw_the_end():
+    plan = read_plan(plan_text(three().marked(1, "running")))
+    assert plan.rows[0].state == "left"
+    assert plan.running is None
+    assert plan.next_place() == 1
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "[]", "{}", "null", "[1]", '[{"kind": "training"}]', "[" * 9999,
+     plan_text(RunPlan()).replace('"training"', '"war"'),
+     plan_text(RunPlan()).replace('"number": 1', '"number": "x"'),
+     plan_text(RunPlan()).replace('"duration_s": null', '"duration_s": -5')],
+)  # fmt: skip
+def test_a_plan_that_cannot_be_read_is_a_new_one(text):
+    assert read_plan(text) == RunPlan()
+
+
+def test_another_subject_begins_with_the_same_runs():
+    plan = three().edited(0, Run(0, "training", 5, 480.0, "asleep"))
+    plan = plan.edited(2, Run(0, "transfer", note="left hand")).marked(1, "done")
+    anew = plan.numbered(frozenset({1})).anew()
+    assert kinds(anew) == kinds(plan)
+    assert {row.state for row in anew} == {"planned"}
+    assert [row.run.note for row in anew] == ["", "", "left hand"]
 
 
 STEPS = st.one_of(

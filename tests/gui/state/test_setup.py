@@ -13,10 +13,12 @@ from rtbold.gui.state.setup import (
     as_choices,
     from_choices,
     lacking,
+    numbers_taken,
     preflight_arguments,
     rehearse_arguments,
     run_arguments,
 )
+from rtbold.run_names import RunGroup
 
 LOCKED = SetupChoice(
     stream="BrainVision",
@@ -69,7 +71,8 @@ def test_a_run_gets_all_that_was_chosen():
         "--upstream-delay-ms": ["42.5"],
         "--port": ["5580"],
         "--control-port": ["5581"],
-        "--record": ["/data/today/run-02_training"],
+        "--record": ["/data/today/"],
+        "--run": ["2"],
         "--truth": ["tbv:10.0.0.2:55555"],
         "--truth-roi": ["Putamen", "Heschl's gyrus"],
         "--allow-unvalidated": [],
@@ -96,10 +99,39 @@ def test_triggers_in_the_eeg_stream():
     assert "--trigger" not in given
 
 
+def test_subject_session_and_task_name_the_recording():
+    choice = replace(LOCKED, record_as="S07", session="02", task="nfb")
+    given = options(run_arguments(choice, RUN)[1:])
+    asked = [given[name] for name in ("--record-as", "--session", "--task", "--run")]
+    assert asked == [["S07"], ["02"], ["nfb"], ["2"]]
+    nameless = options(run_arguments(replace(FREE, record="/data"), RUN)[1:])
+    assert nameless["--record-as"] == ["anon"]
+
+
+def test_names_of_a_recording_are_none_where_nothing_is_recorded():
+    choice = replace(LOCKED, record="", record_as="S07", session="02", task="nfb")
+    given = options(run_arguments(choice, RUN)[1:])
+    assert not {"--record-as", "--session", "--task", "--run"} & set(given)
+
+
+def test_numbers_of_recordings_are_seen_in_both_folders(tmp_path):
+    for place, number in (("first", 2), ("copy", 5)):
+        group = RunGroup(subject="S01", session="02")
+        group.run(number).folder(tmp_path / place).mkdir(parents=True)
+    choice = replace(
+        LOCKED, session="02", record=str(tmp_path / "first"),
+        record_copy=str(tmp_path / "copy"),
+    )  # fmt: skip
+    assert numbers_taken(choice) == {2, 5}
+    assert numbers_taken(replace(choice, record_as="S07")) == set()
+    assert numbers_taken(replace(choice, session="no code")) == set()
+    assert numbers_taken(replace(choice, record="")) == set()
+
+
 def test_a_second_copy_goes_with_a_recording_and_not_with_a_rehearsal():
     choice = replace(LOCKED, record_copy="/mnt/second/")
     words = run_arguments(choice, RUN)
-    assert words[words.index("--record-copy") + 1] == "/mnt/second/run-02_training"
+    assert words[words.index("--record-copy") + 1] == "/mnt/second/"
     assert "--record-copy" not in run_arguments(replace(choice, record=""), RUN)
     assert "--record-copy" not in rehearse_arguments(
         choice, RUN, duration_s=60, page=""
@@ -111,6 +143,7 @@ def test_a_rehearsal_records_beside_the_runs_on_the_same_disk():
     given = options(words[1:])
     assert words[0] == "rehearse"
     assert given["--record"] == ["/data/today/rehearsal"]
+    assert "--run" not in given  # its number is none of the runs'
     assert given["--duration"] == ["300"]
     assert given["--page"] == ["/tmp/p.html"]
     assert given["--json"] == []
@@ -204,5 +237,5 @@ def test_the_home_folder_is_the_operators(monkeypatch):
     monkeypatch.setenv("HOME", "/home/op")
     monkeypatch.setenv("USERPROFILE", "/home/op")
     words = run_arguments(SetupChoice(record="~/my data", root="~/subjects"), Run(1))
-    assert words[words.index("--record") + 1] == "/home/op/my data/run-01_training"
+    assert words[words.index("--record") + 1] == "/home/op/my data"
     assert words[words.index("--root") + 1] == "/home/op/subjects"

@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 
 from rtbold.errors import ConfigError, RtboldError
-from rtbold.files import BidsName, BidsRecording, BidsTable, BidsTexts, write_bids
+from rtbold.files import BidsRecording, BidsTable, BidsTexts, write_bids
 from rtbold.files.bids import unique
 from rtbold.messages import Channel
+from rtbold.run_names import RunName
 
 mne_bids = pytest.importorskip(
     "mne_bids", reason="the extra bids brings what writes BIDS"
@@ -24,8 +25,8 @@ def recording(run="01", seed=0, **changes):
     data = np.random.default_rng(seed).normal(0, 40, (7, 600)).astype(np.float32)
     data[3] = np.round(data[3])
     told = {
-        "name": BidsName("S01", "01", "nf", run), "data_uv": data, "rate_hz": 1000.0,
-        "channels": CHANNELS, "events": EVENTS, "sidecar": {},
+        "name": RunName("S01", "01", "nf", int(run)), "data_uv": data,
+        "rate_hz": 1000.0, "channels": CHANNELS, "events": EVENTS, "sidecar": {},
     }  # fmt: skip
     return BidsRecording(**{**told, **changes})
 
@@ -117,7 +118,7 @@ def test_a_derivative_alone_is_in_the_way_too(tmp_path):
 def test_a_run_is_not_taken_for_another(tmp_path):
     write_bids(tmp_path, [recording("01")], TEXTS)
     write_bids(tmp_path, [recording("011")], TEXTS)  # begins alike
-    other = recording(name=BidsName("S01", "01", "nfb", "01"))
+    other = recording(name=RunName("S01", "01", "nfb", 1))
     write_bids(tmp_path, [other], TEXTS)
     assert len([name for name in names(tmp_path) if name.endswith(".vhdr")]) == 3
 

@@ -6,6 +6,7 @@ from rtbold.config import RunSettings
 from rtbold.errors import RtboldError
 from rtbold.messages import Check
 from rtbold.preflight import examine as preflight
+from rtbold.record.folder import open_session_folder
 
 
 @pytest.fixture
@@ -51,20 +52,39 @@ def test_an_address_without_keys_is_refused():
     assert "--curve-keys" in finding.found
 
 
+def into(folder, **more):
+    return RunSettings(record=folder, **more)
+
+
 def test_a_recording_folder_is_tried_and_left_as_it_was(tmp_path):
-    finding = preflight.check_recording_folder(tmp_path / "a" / "b", "S01")
+    finding = preflight.check_recording_folder(into(tmp_path / "a" / "b"), "S01")
     assert finding.state == "ok"
     assert "sub-S01" in finding.found
     assert list(tmp_path.iterdir()) == []
 
 
+def test_the_check_says_what_the_recording_will_be_called(tmp_path):
+    open_session_folder(tmp_path, "S01", session="02")
+    run = into(tmp_path, session="02", record_as="S01")
+    assert "sub-S01_ses-02_task-nf_run-02" in (
+        preflight.check_recording_folder(run, "S01").found
+    )
+
+
+def test_a_run_that_was_recorded_before_blocks_before_the_start(tmp_path):
+    open_session_folder(tmp_path, "S01")
+    finding = preflight.check_recording_folder(into(tmp_path, run=1), "S01")
+    assert (finding.state, finding.must) == ("fail", True)
+    assert "--run 2" in finding.found
+
+
 def test_a_folder_that_cannot_be_is_refused(tmp_path):
     file = tmp_path / "file"
     file.touch()
-    finding = preflight.check_recording_folder(file / "rec", "S01")
+    finding = preflight.check_recording_folder(into(file / "rec"), "S01")
     assert (finding.state, finding.must) == ("fail", True)
     assert "is a file" in finding.found
-    bad = preflight.check_recording_folder(tmp_path, "../S01")
+    bad = preflight.check_recording_folder(into(tmp_path), "../S01")
     assert "letters and digits" in bad.found
 
 
@@ -73,7 +93,7 @@ def test_a_folder_that_cannot_be_written_is_refused(tmp_path, monkeypatch):
         raise PermissionError(13, "Permission denied")
 
     monkeypatch.setattr(preflight.tempfile, "TemporaryDirectory", refuse)
-    finding = preflight.check_recording_folder(tmp_path, "S01")
+    finding = preflight.check_recording_folder(into(tmp_path), "S01")
     assert "Permission denied" in finding.found
 
 

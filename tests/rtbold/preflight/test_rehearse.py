@@ -275,6 +275,12 @@ def test_ports_are_known_before_the_session_has_them():
     assert run.trigger_stream == "M"
 
 
+def test_a_rehearsal_takes_no_number_of_the_runs():
+    run = replace(RUN, record=Path("rec"), run=3)
+    rehearsed = rehearsed_run(RehearsalSettings(run=run, arguments=list))
+    assert (rehearsed.run, rehearsed.task) == (None, "rehearsal")
+
+
 def test_without_a_scanner_the_session_runs_free_at_the_models_tr(tmp_path):
     bundle = write_tiny(tmp_path, tr_s=1.5)
     asked = RunSettings(
@@ -285,7 +291,7 @@ def test_without_a_scanner_the_session_runs_free_at_the_models_tr(tmp_path):
     run = rehearsed_run(settings)
     assert run == RunSettings(
         model=str(bundle.path), record=Path("rec"), tr_s=1.5, duration_s=300.0,
-        scanner="inside_running",
+        scanner="inside_running", task="rehearsal",
     )  # fmt: skip
     markers = replace(RUN, trigger_host="stim-pc")
     assert rehearsed_run(replace(settings, run=markers)).trigger_host is None

@@ -190,3 +190,40 @@ def test_what_float32_cannot_hold_is_null(value):
 def test_each_value_of_an_array():
     values = np.array([0.1, np.nan, -3.5], np.float32)
     assert shortest_all(values) == (0.1, None, -3.5)
+
+
+def before(topic):
+    """The message of `topic` as schemas 1.0 had it, without the topic in its body."""
+    return (ROOT / "tests" / "golden" / "1.0" / f"{topic}.1.json").read_bytes()
+
+
+@pytest.mark.parametrize("topic", TOPICS)
+def test_the_body_names_its_topic(topic):
+    assert json.loads(encode(decode(topic, golden(topic))))["topic"] == topic
+    with pytest.raises(msgspec.ValidationError, match="topic"):
+        decode(topic, golden(topic).replace(b'"topic": "', b'"topic": "x'))
+
+
+@pytest.mark.parametrize("topic", TOPICS)
+def test_a_message_from_before_the_topic_stood_in_it_is_read(topic):
+    assert "topic" not in json.loads(before(topic))
+    old, new = decode(topic, before(topic)), decode(topic, golden(topic))
+    if topic == "hello":
+        assert new.versions == old.versions | {"schemas": "1.1"}
+        old = msgspec.structs.replace(old, versions=new.versions)
+    assert old == new
+
+
+def test_samples_of_the_reference_are_current():
+    maker = make_schemas()
+    wanted = maker.samples_page()
+    assert maker.SAMPLES.read_text("utf-8") == wanted, (
+        "run: python scripts/pictures/make_schemas.py"
+    )
+
+
+@pytest.mark.parametrize("topic", TOPICS)
+def test_a_sample_is_json_that_can_be_copied(topic):
+    page = make_schemas().SAMPLES.read_text("utf-8")
+    sample = page.partition(f"## `{topic}`\n```json\n")[2].partition("```")[0]
+    assert json.loads(sample) == json.loads(golden(topic))

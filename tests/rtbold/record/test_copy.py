@@ -110,7 +110,9 @@ def test_a_copy_has_events_of_its_own_and_what_others_wrote(tmp_path):
     append(paths.xdf(), "XDF:")
     append(paths.folder / "settings.json", "{}")
     assert made.close() == ""
-    assert made.folder.parent.parent.parent == tmp_path / "second"
+    assert made.folder.relative_to(tmp_path / "second") == (
+        paths.folder.relative_to(tmp_path / "first")
+    )
     assert made.folder.name == paths.folder.name
     assert '"now_lsl_s":1.0' in (made.folder / "events.jsonl").read_text()
     names = {"events.jsonl", "published.jsonl", "settings.json", paths.xdf().name}
@@ -124,6 +126,7 @@ def test_a_second_copy_of_that_name_gets_a_folder_of_its_own(tmp_path):
         for _ in range(2)
     )
     assert second.folder.name == f"{first.folder.name}_copy-02"
+    assert open_session_folder(tmp_path / "second", "S01").stem.endswith("run-02")
     assert first.close() == second.close() == ""
 
 

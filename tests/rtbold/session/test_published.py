@@ -8,6 +8,7 @@ import pytest
 from xdf_writer import write_xdf
 
 from rtbold.errors import DataFileError
+from rtbold.session import published_tables
 from rtbold.session.published import read_published
 from rtbold.session.recorded import machine_difference
 
@@ -90,3 +91,18 @@ def test_machines_are_told_apart_in_words():
         "the session ran on cpu A, here B"
     )
     assert "did not keep" in machine_difference({}, kept)
+
+
+def test_verify_and_export_read_the_same_lines(tmp_path):
+    tick = {"window": {"t_end": 5.0}, "volume_index": 1, "values": [0.5]}
+    lines = [{"topic": ["no", "topic"]}, {"topic": "pred.roi", **tick}]
+    whole = "".join(f"{json.dumps(line)}\n" for line in lines)
+    last = json.dumps(
+        {"topic": "pred.fb", **tick, "value": 0.5}
+    )  # its line end is lost
+    (tmp_path / "published.jsonl").write_text(f"{whole}[1]\n{last}")
+    verified = read_published(tmp_path)
+    exported = published_tables.read_published(tmp_path, [], ["V1"])
+    assert verified.messages["pred.roi"] == exported.predictions
+    assert verified.messages["pred.fb"] == exported.feedback != ()
+    assert verified.notes == exported.notes == ("line 3 of published.jsonl is damaged",)

@@ -28,17 +28,20 @@ def test_whoever_asks_a_stopped_clock_waits():
 class Running:
     """`run_fake` in a thread, on free ports."""
 
-    def __init__(self, **settings):
+    def __init__(self, clock=None, **settings):
         self.said, self.played = threading.Event(), None
+        self._clock = clock or MonotonicClock()
         self._settings = FakeSettings(port=0, control_port=0, **settings)
         self._thread = threading.Thread(target=self._run)
 
     def _run(self):
         self.played = run_fake(
-            self._settings, MonotonicClock(), now_unix_s=time.time, say=self._say
+            self._settings, self._clock, now_unix_s=time.time, say=self._say
         )
 
     def _say(self, text):
+        if text.startswith("LSL"):
+            return
         feed, _, control = text.partition(", control on port ")
         self.feed = feed.removeprefix("feed on ")
         self.control = f"tcp://127.0.0.1:{control}"
@@ -107,3 +110,42 @@ def test_encoding_is_that_of_hello():
         poll_until(feed, lambda: {"hello", "pred.fb", "eeg"} <= set(feed.latest))
         assert feed.latest["hello"].body["encoding"] == "msgpack"
         assert feed.n_bad == 0
+
+
+@pytest.mark.integration
+def test_the_outlets_of_a_session_say_what_the_feed_says():
+    import pylsl
+
+    from rtbold.acquire import LslClock
+
+    with Running(LslClock(), lsl=True, speed=4, n_rois=3) as running:
+        port = running.feed.rpartition(":")[2]
+        inlets = {}
+        for name, kind in (("rtbold-pred", "Prediction"), ("rtbold-events", "Markers")):
+            wanted = (
+                f"name='{name}' and type='{kind}' and contains(source_id,':{port}-')"
+            )
+            (info,) = pylsl.resolve_bypred(wanted, timeout=PATIENCE_S)
+            inlets[name] = pylsl.StreamInlet(info)
+            inlets[name].open_stream(timeout=PATIENCE_S)
+        with Subscriber(running.feed, ("pred.fb",)) as feed:
+            request("MARK", address=running.control, text="eyes open")
+            told = []
+            while "mark: eyes open" not in told:
+                text, _ = inlets["rtbold-events"].pull_sample(timeout=PATIENCE_S)
+                assert text is not None
+                told += text
+            poll_until(feed, lambda: feed.feedback().show == "value")
+            body, row = feed.latest["pred.fb"].body, None
+            end_s = body["window"]["t_end"]
+            while row is None:
+                sample, t_s = inlets["rtbold-pred"].pull_sample(timeout=PATIENCE_S)
+                assert sample is not None
+                row = sample if t_s == pytest.approx(end_s, abs=1e-6) else None
+        about = inlets["rtbold-pred"].info(timeout=PATIENCE_S)
+        for inlet in inlets.values():
+            inlet.close_stream()
+    assert row[3] == pytest.approx(body["value"], abs=1e-6)
+    assert row[5] == body["volume_index"]
+    assert about.desc().child("rtbold").child_value("simulated") == "true"
+    assert len(about.get_channel_labels()) == 3 + 3

@@ -16,6 +16,7 @@ from rtbold.gui.state.setup import Run, SetupChoice, as_choices
 from rtbold.gui.views.setup.checks import OverrideDialog, channel_words
 from rtbold.gui.views.setup.page import SetupPage
 from rtbold.messages import Check
+from rtbold.run_names import RunGroup
 
 CHOICE = SetupChoice(stream="cap", model="demo", trigger_stream="m", record="/data")
 STREAMS = [
@@ -30,12 +31,12 @@ RED = {"name": "verdict", "state": "fail", "found": "undecided", "must": True,
 class Rig:
     """A page, its controller and a clock."""
 
-    def __init__(self, qtbot, choice=CHOICE):
+    def __init__(self, qtbot, choice=CHOICE, plan=None):
         self.jobs, self.state, self.now_s = ScriptedJobs(), DashboardState(), 0.0
         self.controller = SetupController(
             self.jobs, pid=7, now_unix_s=lambda: 1.8e9 + self.now_s
         )
-        self.page = SetupPage(DARK, self.controller, as_choices(choice))
+        self.page = SetupPage(DARK, self.controller, as_choices(choice), plan=plan)
         qtbot.addWidget(self.page)
         self.page.resize(1254, 728)
         self.step()
@@ -92,8 +93,83 @@ def test_a_green_check_lets_start_emit_words_and_run(rig, qtbot):
         rig.page.start.click()
     words, run = told.args
     assert words[0] == "run"
-    assert "/data/run-01_training" in words
+    assert words[words.index("--run") + 1] == "1"
     assert run == Run(1, "training")
+
+
+def recorded(folder, number, subject="anon"):
+    RunGroup(subject=subject).run(number).folder(folder).mkdir(parents=True)
+
+
+def test_the_plan_has_the_numbers_that_the_recordings_will_have(qtbot, tmp_path):
+    recorded(tmp_path, 3)
+    rig = Rig(qtbot, replace(CHOICE, record=str(tmp_path)))
+    assert rig.page.run == Run(1, "training")
+    rig.page.runs.add.click()
+    rig.page.runs.add.click()
+    assert [row.run.number for row in rig.page.runs.plan] == [1, 2, 4]
+    rig.controller.close()
+
+
+def test_a_number_that_was_taken_meanwhile_is_not_started(qtbot, tmp_path):
+    rig = Rig(qtbot, replace(CHOICE, record=str(tmp_path)))
+    rig.check(GREEN, ready=True)
+    recorded(tmp_path, 1)
+    with qtbot.waitSignal(rig.page.startRequested) as told:
+        rig.page.start.click()
+    words, run = told.args
+    assert run.number == 2
+    assert words[words.index("--run") + 1] == "2"
+    rig.controller.close()
+
+
+def test_plan_and_notes_survive_a_restart_of_the_window(rig, qtbot):
+    rig.page.runs.add.click()
+    rig.page.notes.impedance.set_value("all below 10")
+    rig.page.session_started(Run(1, "training"))
+    rig.page.session_ended()
+    kept = json.loads(json.dumps(rig.page.plan()))
+    again = Rig(qtbot, plan=kept)
+    assert again.page.runs.plan == rig.page.runs.plan
+    assert again.page.runs.plan.rows[0].state == "done"
+    assert again.page.run == Run(2, "training")
+    assert again.page.notes.notes().impedance == "all below 10"
+    again.controller.close()
+
+
+def test_notes_of_yesterday_are_none_of_today(rig, qtbot):
+    rig.page.notes.impedance.set_value("all below 10")
+    kept = rig.page.plan() | {"at": f"{1.8e9 - 86_400:.0f}"}
+    again = Rig(qtbot, plan=kept)
+    assert again.page.notes.notes().impedance == ""
+    again.controller.close()
+
+
+def test_an_edit_of_plan_or_notes_is_worth_keeping_at_once(rig, qtbot):
+    with qtbot.waitSignal(rig.page.edited):
+        rig.page.runs.add.click()
+    with qtbot.waitSignal(rig.page.edited):
+        qtbot.keyClicks(rig.page.notes.free, "x")
+    with qtbot.waitSignal(rig.page.edited):
+        rig.page.session_started(Run(1, "training"))
+
+
+def test_each_subject_has_a_plan_of_its_own(rig, qtbot):
+    rig.page.session_started(Run(1, "training"))
+    rig.page.session_ended()
+    qtbot.keyClicks(rig.page.form.names.findChild(QLineEdit, "record_as"), "S2")
+    assert rig.page.run == Run(1, "training")
+    rig.page.form.names.findChild(QLineEdit, "record_as").clear()
+    rig.page.form.names.edited.emit()
+    assert rig.page.runs.plan.rows[0].state == "done"
+
+
+def test_a_label_that_is_none_is_said_and_nothing_starts(rig, qtbot):
+    rig.check(GREEN, ready=True)
+    qtbot.keyClicks(rig.page.form.names.findChild(QLineEdit, "session"), "day 1")
+    rig.step()
+    assert not rig.page.start.isEnabled()
+    assert "the session is 'day 1', expected a code" in rig.page.why_not.text()
 
 
 def test_red_blocks_until_it_is_overridden_with_a_reason(rig, qtbot, monkeypatch):
