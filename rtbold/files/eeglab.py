@@ -1,5 +1,7 @@
 """EEGLAB: ``.set``, with its samples inside or in a ``.fdt`` beside it."""
 
+import subprocess
+import sys
 from collections.abc import Mapping
 from pathlib import Path, PureWindowsPath
 from typing import Any
@@ -213,17 +215,46 @@ def _structure(path: Path) -> Fields:
     return eeg
 
 
+_LIMIT_S = 300.0
+_MEMORY_BYTES = 8 << 30
+# SciPy's reader can crash on damaged files, so another process tries it first.
+_TRIAL = f"""
+import sys
+try:
+    import resource
+    resource.setrlimit(resource.RLIMIT_AS, ({_MEMORY_BYTES}, {_MEMORY_BYTES}))
+except ImportError:
+    pass  # Windows has no such limit
+from scipy.io import loadmat
+try:
+    loadmat(sys.argv[1], simplify_cells=True, verify_compressed_data_integrity=True)
+except Exception as error:
+    sys.exit(f"{{type(error).__name__}}: {{error}}")
+"""
+
+
 def _from_mat(path: Path) -> Fields:
     from scipy.io import loadmat
 
+    command = [sys.executable, "-c", _TRIAL, str(path.resolve())]
     try:
-        found: dict[str, Any] = loadmat(path, simplify_cells=True)
-    except Exception as error:  # foreign bytes: SciPy raises anything
-        raise DataFileError(
-            f"{path.name} cannot be read as EEGLAB: {type(error).__name__}: {error}. "
-            "Is it whole? Copy it again, or save it from EEGLAB once more."
-        ) from error
+        tried = subprocess.run(
+            command, capture_output=True, text=True, timeout=_LIMIT_S, check=False
+        )
+    except subprocess.TimeoutExpired as error:
+        raise _unreadable(path, f"it took over {_LIMIT_S:g} s") from error
+    if tried.returncode:
+        said = tried.stderr.strip().splitlines()
+        raise _unreadable(path, said[-1] if said else "its reader crashed")
+    found: dict[str, Any] = loadmat(path, simplify_cells=True)
     return {key: value for key, value in found.items() if not key.startswith("__")}
+
+
+def _unreadable(path: Path, why: str) -> DataFileError:
+    return DataFileError(
+        f"{path.name} cannot be read as EEGLAB: {why}. Is it whole? Copy it again, or "
+        "save it from EEGLAB once more."
+    )
 
 
 def _from_hdf5(path: Path) -> Fields:

@@ -107,15 +107,15 @@ def write_edf(path, signals, *, lists=None, bdf=False, reserved=""):
     n_list = 40 if lists else 0  # samples of the annotations in a record
     n_records = len(signals[0].values) // signals[0].rate_hz if signals else len(lists)
     head = _edf_header(signals, n_records, n_list, bdf=bdf, reserved=reserved)
-    body = b""
+    body = []
     for record in range(n_records):
         for signal in signals:
             n = signal.rate_hz
             part = signal.values[record * n : (record + 1) * n]
-            body += _digital(part, signal.limits, n_bytes)
+            body.append(_digital(part, signal.limits, n_bytes))
         if lists:
-            body += lists[record].ljust(n_list * n_bytes, b"\0")
-    path.write_bytes(head + body)
+            body.append(lists[record].ljust(n_list * n_bytes, b"\0"))
+    path.write_bytes(b"".join([head, *body]))
     return path
 
 

@@ -7,6 +7,7 @@ import pytest
 from odd_recordings import LABELS, RATE_HZ, SINE_UV, N, structs, write_set
 
 from rtbold.errors import DataFileError
+from rtbold.files import eeglab
 from rtbold.files.read import read_recording
 
 EMPTY = np.array([])
@@ -191,3 +192,11 @@ def test_a_set_of_matlab_7_3(tmp_path):
     assert [c.label for c in recording.channels] == list(LABELS)
     marks = [(m.label, m.t_s) for m in recording.markers]
     assert marks == [("R128", 1.0), ("R128", 3.1)]
+
+
+def test_a_reader_that_crashes_takes_nothing_along(tmp_path, monkeypatch):
+    """SciPy 1.17 crashed on sets of which single bytes were changed."""
+    path = write_set(tmp_path / "rest.set")
+    monkeypatch.setattr(eeglab, "_TRIAL", "import os; os.abort()")
+    with pytest.raises(DataFileError, match=r"its reader crashed.*Copy it again"):
+        read_recording(path)
