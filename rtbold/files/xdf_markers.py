@@ -81,6 +81,11 @@ def stream_markers(stream: "XdfStream", name: str = "") -> Iterator[XdfMarker]:
             yield XdfMarker(label, float(stamp_s), float(t_s), named)
 
 
+def is_markers(stream: "XdfStream") -> bool:
+    """Return whether a stream is read as markers."""
+    return why_no_markers(stream) is None
+
+
 def why_no_markers(stream: "XdfStream") -> str | None:
     """Return why a stream is not read as markers; None: it is; empty: it is none."""
     described = stream.description

@@ -247,3 +247,27 @@ def test_many_labels_are_not_all_named(read):
                    stamps=1000.0 + np.linspace(0, 11, 300))  # fmt: skip
     with pytest.raises(DataFileError, match=r"'x4y' \(1\) and 295 more"):
         find_volume_label(read(eeg(), many), TR_S)
+
+
+def test_calibration_finds_trigger_codes(tmp_path):
+    from rtbold.calibration.inputs.eeg import read_eeg
+    from rtbold.calibration.inputs.triggers import MarkerChoice, find_volume_marker
+
+    box = markers(name="TriggerBox", type="Trigger", values=np.full((5, 1), 1, "i4"))
+    write_xdf(tmp_path / "a.xdf", [eeg(), box])
+    choice = MarkerChoice(stream="TriggerBox")
+    found = find_volume_marker(
+        read_eeg(tmp_path / "a.xdf").markers, tr_s=TR_S, choice=choice
+    )
+    np.testing.assert_allclose(found.times_s, T_VOLUMES)
+
+
+def test_the_export_keeps_codes_of_other_boxes(tmp_path):
+    from rtbold.files.xdf import load_streams
+    from rtbold.session.export import _other_markers
+
+    box = markers(type="Trigger", values=np.full((5, 1), 7, "i4"))
+    write_xdf(tmp_path / "a.xdf", [eeg(), box])
+    brain, codes = load_streams(tmp_path / "a.xdf")[0]
+    assert list(_other_markers(brain)) == []
+    assert [row[0] for row in _other_markers(codes)] == ["7"] * 5
