@@ -290,7 +290,8 @@ def spatial_matrix(
     """
     if n := unnamed(description.channels):
         raise StreamMismatch(
-            f"stream {description.name!r}: its {n} channels have no names, expected "
+            f"stream {description.name!r}: its {n} channels have no names (or more or "
+            "fewer names than channels), expected "
             f"those of the model ({first_few(card.channels)}). Let its sender write "
             "each channel's label into the description (channels/channel/label)."
         )

@@ -38,3 +38,4 @@ from .xdf import (
     to_uv as to_uv,
     walk as walk,
 )
+from .xdf_markers import is_markers as is_markers, stream_markers as stream_markers

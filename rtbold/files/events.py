@@ -209,7 +209,8 @@ def _refuse_two_streams(trains: Trains, label: str) -> None:
     by_stream: dict[str, list[float]] = defaultdict(list)
     for (_, stream), times_s in trains.items():
         by_stream[stream] += times_s
-    longest_s = np.array(sorted(max(by_stream.values(), key=len)))
+    longest: list[float] = max(by_stream.values(), key=len)
+    longest_s = np.array(sorted(longest))
     if all(_are_among(times_s, longest_s) for times_s in by_stream.values()):
         return
     told = ", ".join(f"{name!r} ({len(t_s)})" for name, t_s in by_stream.items())

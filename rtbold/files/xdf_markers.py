@@ -4,12 +4,13 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from rtbold.acquire import marker_labels, stamped_rate
-from rtbold.files.xdf_times import corrected
+from rtbold.files.xdf_times import corrected, stretches
 from rtbold.text import FEW
 
 if TYPE_CHECKING:
@@ -40,6 +41,7 @@ def read_markers(streams: Sequence["XdfStream"]) -> tuple[list[XdfMarker], list[
             names[name] += 1
             number = f" ({names[name]})" if names[name] > 1 else ""
             markers += stream_markers(stream, f"{name}{number}")
+            notes += _unplaced_note(stream)
         elif why_not:
             notes.append(
                 f"stream {stream.description.name!r} ({len(stream.stamps_s)} samples, "
@@ -74,11 +76,37 @@ def _shared(markers: Sequence[XdfMarker]) -> list[str]:
 def stream_markers(stream: "XdfStream", name: str = "") -> Iterator[XdfMarker]:
     """Yield the markers of one stream, by the rule of a live session."""
     times_s = corrected(stream.stamps_s, stream.offset_times_s, stream.offsets_s)
+    n_placed = len(times_s) - _n_unplaced(stream)
     rows = zip(stream.values, stream.stamps_s, times_s, strict=True)
     named = name or stream.description.name
-    for row, stamp_s, t_s in rows:
+    for row, stamp_s, t_s in islice(rows, n_placed):
         for label in marker_labels(row, stream.description):
             yield XdfMarker(label, float(stamp_s), float(t_s), named)
+
+
+def _n_unplaced(stream: "XdfStream") -> int:
+    """Return how many of the last markers are on a clock that nobody knows.
+
+    Stamps without any offset are on the recorder's own clock, until they begin anew.
+    """
+    found = stretches(stream.stamps_s, stream.offset_times_s, stream.offsets_s)
+    known = next((k for k, one in enumerate(found) if k and one.offsets is None), None)
+    return 0 if known is None else len(stream.stamps_s) - found[known].first
+
+
+def _unplaced_note(stream: "XdfStream") -> list[str]:
+    n, name = _n_unplaced(stream), stream.description.name
+    if n == 0:
+        return []
+    return [
+        f"the clock of {name!r} begins anew, and no clock offset was measured since: "
+        f"its last {n} markers cannot be placed and were left out"
+    ]
+
+
+def is_markers(stream: "XdfStream") -> bool:
+    """Return whether a stream is read as markers."""
+    return why_no_markers(stream) is None
 
 
 def why_no_markers(stream: "XdfStream") -> str | None:

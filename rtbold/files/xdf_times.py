@@ -12,7 +12,9 @@ import numpy as np
 from rtbold.messages import FloatArray
 
 RESET_S = 1.0  # stamps that go back by more, or offsets that jump by more: a new clock
-MOST_COMPARED = 100_000  # stretches with clocks
+MOST_COMPARED = 10_000  # stretches with clocks
+SAME_CLOCK_S = 30.0  # what it costs to take stamps that went back for the same clock's
+UNKNOWN_S = 60.0  # and for those of a clock without offsets, wherever they lie
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -29,7 +31,8 @@ class Offsets:
     def far_s(self, stamps_s: FloatArray) -> float:
         """Return how far stamps lie from the time in which these were measured."""
         first_s, last_s = float(np.min(stamps_s)), float(np.max(stamps_s))
-        return max(0.0, self.times_s[0] - last_s, first_s - self.times_s[-1])
+        known_from_s, known_to_s = float(self.times_s[0]), float(self.times_s[-1])
+        return max(0.0, known_from_s - last_s, first_s - known_to_s)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -112,24 +115,35 @@ def _pieces(stamps_s: FloatArray) -> list[tuple[int, int, bool]]:
 def _placed(
     stamps_s: FloatArray, pieces: list[tuple[int, int, bool]], known: list[Offsets]
 ) -> list[int]:
-    """Return which offsets each piece belongs to, in order of both.
+    """Return which clock each piece belongs to, in order: its offsets' number.
 
-    The nearest in time, where a clock never comes back once another one has begun. A
-    piece after stamps that went back is of a later clock, even if none is known.
+    The nearest in time, where a clock never comes back once another one has begun.
+    Stamps that went back are of a later clock, if its offsets fit or no others do;
+    numbers from ``len(known)`` on are clocks without offsets.
     """
-    n_clocks = len(known) + sum(anew for *_, anew in pieces) + 1
-    cost_s = np.full(n_clocks, np.inf)
-    cost_s[0 if not known else slice(0, len(known))] = 0.0
+    n_clocks = max(len(known), 1) + sum(anew for *_, anew in pieces)
+    costs_s = [0.0 if k < max(len(known), 1) else np.inf for k in range(n_clocks)]
     back: list[list[int]] = []
     for number, (first, end, anew) in enumerate(pieces):
-        here_s = np.array([
-            known[k].far_s(stamps_s[first:end]) if k < len(known) else _UNKNOWN_S
-            for k in range(n_clocks)
-        ])  # fmt: skip
-        before = [_best(cost_s, k - anew, number) for k in range(n_clocks)]
-        cost_s = here_s + [cost_s[k] if k >= 0 else np.inf for k in before]
+        back_s = float(stamps_s[first - 1] - stamps_s[first]) if anew else 0.0
+        before, after_s = [], []
+        for k in range(n_clocks):
+            if k < len(known):
+                here_s, stay_s = known[k].far_s(stamps_s[first:end]), SAME_CLOCK_S
+            else:
+                here_s, stay_s = UNKNOWN_S * (k > 0), SAME_CLOCK_S + back_s
+            from_s = [
+                costs_s[j] + (stay_s if anew and j == k else 0.0)
+                if _may_follow(j, k, anew=anew, n_known=len(known), first=number == 0)
+                else np.inf
+                for j in range(k + 1)
+            ]
+            at = k - int(np.argmin(from_s[::-1]))  # the newest of equals
+            before.append(at)
+            after_s.append(from_s[at] + here_s)
+        costs_s = after_s
         back.append(before)
-    at = int(np.argmin(cost_s)) if pieces else 0
+    at = int(np.argmin(costs_s))
     placed = []
     for before in reversed(back):
         placed.append(at)
@@ -137,14 +151,8 @@ def _placed(
     return placed[::-1]
 
 
-_UNKNOWN_S = 1e6  # far from any offset: taken only where there is none
-
-
-def _best(cost_s: FloatArray, last: int, number: int) -> int:
-    """Return the clock up to `last` that costs the piece before least; -1: none."""
-    if last < 0:
-        return -1
-    if number == 0:
-        return last if np.isfinite(cost_s[last]) else -1
-    found = int(last - np.argmin(cost_s[: last + 1][::-1]))  # the newest of equals
-    return found if np.isfinite(cost_s[found]) else -1
+def _may_follow(j: int, k: int, *, anew: bool, n_known: int, first: bool) -> bool:
+    """Return whether clock `k` may come after clock `j`."""
+    if first or j == k:
+        return j == k
+    return k < n_known or (anew and k == max(j + 1, n_known, 1))

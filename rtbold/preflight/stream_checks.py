@@ -375,9 +375,8 @@ def check_triggers(
     if n == 0:
         return Check("triggers", "warn", f"{source}: none came in {seconds}", NORMAL)
     found = f"{source}: {n} in {seconds}, labelled {wanted or others}"
-    if (lag := _lag(heard.lag_s)) is not None:
-        state, text, advice = lag
-        return Check("triggers", state, f"{found}, {text}", advice, must=True)
+    if (wrong := _times(found, heard.lag_s)) is not None:
+        return wrong
     if n == 1:
         return Check("triggers", "warn", f"{found}; one says nothing of the TR")
     steps_s = [b - a for a, b in pairwise(heard.stamps_s)]
@@ -387,20 +386,22 @@ def check_triggers(
     return _spacing(found, steps_s, every_s)
 
 
-def _lag(lag_s: float | None) -> tuple[Literal["warn", "fail"], str, str] | None:
-    """Return what is wrong with the times of triggers by their arrival, if anything."""
+def _times(found: str, lag_s: float | None) -> Check | None:
+    """Say what is wrong with the times of triggers by their arrival, if anything."""
     limits = QualitySettings()
     if lag_s is None or not math.isfinite(lag_s):
         return None
     if lag_s < -limits.stream_lead_tolerance_s:
-        text = f"stamped {-lag_s:.3f} s ahead of their arrival, which cannot be"
-        return "warn", text, "windows lie too late by as much: correct the stamps"
+        found += f", stamped {-lag_s:.3f} s ahead of their arrival, which cannot be"
+        advice = "windows lie too late by as much: correct the stamps"
+        return Check("triggers", "warn", found, advice)
     if lag_s > limits.max_trigger_age_s:
-        text = (
-            f"they arrive {lag_s:.1f} s after their stamps, expected below "
+        found += (
+            f", they arrive {lag_s:.1f} s after their stamps, expected below "
             f"{limits.max_trigger_age_s:g} s"
         )
-        return "fail", text, "their sender stamps wrongly, or holds them back: mend it"
+        advice = "their sender stamps wrongly, or holds them back: mend it"
+        return Check("triggers", "fail", found, advice, must=True)
     return None
 
 

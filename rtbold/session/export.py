@@ -20,9 +20,10 @@ from rtbold.files import (
     XdfStream,
     check_free,
     check_target,
-    corrected_stamps,
     in_microvolt,
+    is_markers,
     load_streams,
+    stream_markers,
     write_bids,
 )
 from rtbold.messages import (
@@ -497,11 +498,9 @@ def _other_markers(stream: XdfStream) -> Iterator[tuple[str, float, float]]:
     """Yield text, stamp and time of the markers that are not rtbold's own."""
     if stream.description.name in (STATUS_STREAM, PREDICTIONS_NAME):
         return
-    if not stream.is_text or len(stream.description.channels) != 1:
-        return
-    times = corrected_stamps(stream)
-    for row, stamp_s, t_s in zip(stream.values, stream.stamps_s, times, strict=True):
-        yield str(row[0]), float(stamp_s), float(t_s)
+    if is_markers(stream):
+        for marker in stream_markers(stream):
+            yield marker.label, marker.stamp_s, marker.t_s
 
 
 # Reading, and what is said once.

@@ -156,7 +156,7 @@ class Views:
             stream_state=stream.state,
             stream_age_ms=_ms(stream.age_s),
             rate_hz_nominal=intake.description.rate_hz if intake else None,
-            rate_hz_effective=_finite(intake.effective_rate_hz) if intake else None,
+            rate_hz_effective=_effective_hz(intake) if intake else None,
             channels=self._channels(intake),
             n_gaps=counters.n_gaps + n_outages,
             n_missing_samples=counters.n_missing + round(outages_s * self._rate_hz),
@@ -222,6 +222,10 @@ def _told_ms(seconds: float | None) -> float | UnsetType:
 
 def _finite(value: float) -> float | None:
     return round(value, 4) if math.isfinite(value) else None
+
+
+def _effective_hz(intake: Intake) -> float | None:
+    return _finite(intake.rates.rate_hz or intake.effective_rate_hz)
 
 
 # What a session tells its operator beside the predictions: what has changed.

@@ -149,6 +149,60 @@ def test_a_clock_without_an_offset_cannot_place_markers(read):
     assert "begins anew" in read(reset(offsets=[])).notes[0]
 
 
+@pytest.mark.parametrize("offsets", [[], [(1000.0, 0.0), (1004.0, 0.0)]])
+def test_markers_on_a_clock_that_nobody_knows_are_left_out(read, offsets):
+    again = markers(values=["a", "b", "c"], stamps=np.array([1004.0, 50.0, 52.0]),
+                    offsets=offsets)  # fmt: skip
+    recording = read(eeg(), again)
+    assert [m.label for m in recording.markers] == ["a"]
+    (note,) = recording.notes
+    assert "its last 2 markers cannot be placed" in note
+
+
+@pytest.mark.parametrize("offsets", [[], [(1000.0, 0.5), (1005.0, 0.5)]])
+def test_stamps_that_step_back_a_little_are_the_same_clock_s(read, offsets):
+    """The pipeline follows such a step; late markers are where their stamps say."""
+    stamps_s = np.where(np.arange(N) < 1500, STAMPS, STAMPS - 3.0)
+    late = markers(values=["a", "b", "c"], stamps=np.array([1004.0, 1001.0, 1005.0]),
+                   offsets=offsets)  # fmt: skip
+    recording = read(eeg(stamps=stamps_s, offsets=offsets), late)
+    np.testing.assert_array_equal(recording.stamps_s, stamps_s)
+    assert [m.label for m in recording.markers] == ["b", "a", "c"]
+    assert not any("anew" in note for note in recording.notes)
+
+
+def test_a_recording_that_outlasts_its_offsets_is_one_clock_s(read):
+    stamps_s = np.where(np.arange(N) < 1500, STAMPS, STAMPS + 4000.0)
+    recording = read(eeg(stamps=stamps_s, offsets=[(1000.0, 0.5)]), markers())
+    np.testing.assert_array_equal(recording.stamps_s, stamps_s)
+    assert not any("anew" in note for note in recording.notes)
+
+
+def test_clocks_whose_times_overlap_are_told_by_their_order(read):
+    stamps_s = np.concatenate([STAMPS[:1500], STAMPS[:1500] + 1.0])
+    offsets = [(1000.0, 0.0), (1005.0, 0.0), (1001.0, 6.0), (1006.0, 6.0)]
+    on_recorder = markers(values=["a", "b"], stamps=np.array([1004.0, 1009.0]))
+    recording = read(eeg(stamps=stamps_s, offsets=offsets), on_recorder)
+    np.testing.assert_allclose([m.t_s for m in recording.markers], [4.0, 8.0])
+
+
+def test_three_clocks_one_after_the_other(read):
+    stamps_s = np.concatenate([
+        STAMPS[:1000], 50.0 + STAMPS[:1000] - 1000, 20.0 + STAMPS[:1000] - 1000
+    ])  # fmt: skip
+    offsets = [(1000.0, 0.0), (51.0, 955.0), (21.0, 990.0)]
+    on_recorder = markers(values=["a", "b", "c"],
+                          stamps=np.array([1001.0, 1006.0, 1011.0]))  # fmt: skip
+    recording = read(eeg(stamps=stamps_s, offsets=offsets), on_recorder)
+    np.testing.assert_allclose([m.t_s for m in recording.markers], [1.0, 5.0, 9.0])
+
+
+def test_stamps_of_chance_end_in_time(read):
+    with pytest.raises(DataFileError):
+        read(eeg(rate=0, stamps=RNG.uniform(0, 1e6, N), offsets=[(0.0, 0.0)]))
+    read(eeg(stamps=RNG.uniform(0, 1e6, N), offsets=[(0.0, 0.0)]), markers())
+
+
 def test_a_pause_of_the_recording_is_no_other_clock(read):
     stamps_s = np.where(np.arange(N) < 1500, STAMPS, STAMPS + 60.0)
     offsets = [(t, 0.5) for t in (1000.0, 1005.0, 1066.0, 1071.0)]
@@ -247,3 +301,27 @@ def test_many_labels_are_not_all_named(read):
                    stamps=1000.0 + np.linspace(0, 11, 300))  # fmt: skip
     with pytest.raises(DataFileError, match=r"'x4y' \(1\) and 295 more"):
         find_volume_label(read(eeg(), many), TR_S)
+
+
+def test_calibration_finds_trigger_codes(tmp_path):
+    from rtbold.calibration.inputs.eeg import read_eeg
+    from rtbold.calibration.inputs.triggers import MarkerChoice, find_volume_marker
+
+    box = markers(name="TriggerBox", type="Trigger", values=np.full((5, 1), 1, "i4"))
+    write_xdf(tmp_path / "a.xdf", [eeg(), box])
+    choice = MarkerChoice(stream="TriggerBox")
+    found = find_volume_marker(
+        read_eeg(tmp_path / "a.xdf").markers, tr_s=TR_S, choice=choice
+    )
+    np.testing.assert_allclose(found.times_s, T_VOLUMES)
+
+
+def test_the_export_keeps_codes_of_other_boxes(tmp_path):
+    from rtbold.files.xdf import load_streams
+    from rtbold.session.export import _other_markers
+
+    box = markers(type="Trigger", values=np.full((5, 1), 7, "i4"))
+    write_xdf(tmp_path / "a.xdf", [eeg(), box])
+    brain, codes = load_streams(tmp_path / "a.xdf")[0]
+    assert list(_other_markers(brain)) == []
+    assert [row[0] for row in _other_markers(codes)] == ["7"] * 5
