@@ -45,7 +45,7 @@ def test_any_text_comes_out_as_one_line_that_can_be_written(raw, longest):
 def test_the_nearest_choices_are_asked_for():
     rois = ("Putamen", "Heschl's gyrus", "Cuneus", "Precuneus")
     assert did_you_mean(["putaman"], rois) == " Did you mean 'Putamen'?"
-    assert did_you_mean(["heschls gyrus"], rois) == " Did you mean \"Heschl's gyrus\"?"
+    assert did_you_mean(["heschls gyrus"], rois) == ' Did you mean "Heschl\'s gyrus"?'
     both = did_you_mean(["Cunneus", "putamen"], rois)
     assert "'Cuneus'" in both
     assert "'Putamen'" in both
