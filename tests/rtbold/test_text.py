@@ -1,7 +1,7 @@
 import pytest
 from hypothesis import given, strategies as st
 
-from rtbold.text import LONGEST_TEXT, printable
+from rtbold.text import LONGEST_TEXT, did_you_mean, printable
 
 
 @pytest.mark.parametrize(
@@ -40,3 +40,14 @@ def test_any_text_comes_out_as_one_line_that_can_be_written(raw, longest):
     assert len(shown) <= longest
     shown.encode("utf-8")
     assert printable(shown, longest) == shown
+
+
+def test_the_nearest_choices_are_asked_for():
+    rois = ("Putamen", "Heschl's gyrus", "Cuneus", "Precuneus")
+    assert did_you_mean(["putaman"], rois) == " Did you mean 'Putamen'?"
+    assert did_you_mean(["heschls gyrus"], rois) == ' Did you mean "Heschl\'s gyrus"?'
+    both = did_you_mean(["Cunneus", "putamen"], rois)
+    assert "'Cuneus'" in both
+    assert "'Putamen'" in both
+    assert did_you_mean(["xyz"], rois) == ""
+    assert did_you_mean([], rois) == did_you_mean(["Cuneus"], ()) == ""

@@ -1,6 +1,7 @@
 """Names of an atlas's regions, whatever program wrote the table beside it."""
 
 import pytest
+from hypothesis import given, strategies as st
 
 from rtbold.calibration.inputs.region_names import names_beside, region_names
 from rtbold.errors import DataFileError
@@ -199,3 +200,23 @@ def test_the_table_beside_an_atlas_is_found(tmp_path):
     names, told = names_beside(atlas, LABELS)
     assert names[2] == "V1"
     assert told == "region names from tpl-X_res-02_atlas-Y_dseg.txt"
+
+
+CELL = st.one_of(
+    st.integers(-2, 9).map(str), st.sampled_from(["index", "name", "A", "B, left", ""])
+)
+SHAPE = st.sampled_from(["\t", ",", ";", " ", "  "])
+
+
+@given(st.lists(st.lists(CELL, min_size=1, max_size=4), max_size=6), SHAPE)
+def test_any_table_gives_each_number_one_name_or_is_refused(
+    tmp_path_factory, cells, by
+):
+    path = tmp_path_factory.getbasetemp() / "any.tsv"
+    path.write_text(rows(*cells, by=by), encoding="utf-8")
+    try:
+        names = region_names(path, (1, 2))
+    except DataFileError:
+        return
+    assert len(names) == 2
+    assert all(names)
