@@ -68,13 +68,14 @@ def stalled(*reasons, words="NO EEG"):
 
 UNHARMED = Expected()
 WARMS_UP = Expected(
-    frozenset({"warmup"}), frozenset({"ok", "warmup"}), "WARM-UP", NEXT_VOLUME_S
+    frozenset({"warmup"}), frozenset({"ok", "degraded", "warmup"}), "WARM-UP", NEXT_VOLUME_S
 )
 UNLIKE = Expected(
     frozenset({"unlike_calibration"}),
     None,
     "not like the calibration's",
     NEXT_VOLUME_S,
+    WINDOW_S + 2 * TR_S + SPARE_S,  # held for a volume
     ok_sd=0.15,  # its first moment is in a window that still looks like before
 )
 
