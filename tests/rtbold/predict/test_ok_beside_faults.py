@@ -90,7 +90,9 @@ def test_no_window_with_lost_samples_is_ok_and_off(every):
     first = next(since_s for since_s, p, _ in found if "rate" in p.reasons)
     assert first < 2.0
     # and as long as they are in the window, not only in the newest ten seconds
-    lost_s = {since_s for since_s, p, _ in found if 12.0 < since_s < 20.0 if p.status == "ok"}
+    lost_s = {
+        since_s for since_s, p, _ in found if 12.0 < since_s < 20.0 if p.status == "ok"
+    }
     assert not lost_s
     assert found[-1][1].status == "ok"
 
