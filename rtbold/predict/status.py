@@ -31,7 +31,7 @@ class QualitySettings:
 
     max_interpolated_share: float = 0.25  # of the model's channels
     max_bridged_share: float = 0.02  # of the window's samples
-    filters_begin_s: float = 0.2  # what filters make of their start moves a value
+    filters_begin_s: float = 0.75  # what filters make of their start moves a value
     max_drift_s: float = 0.1  # time lost sample by sample inside the window
     max_rate_error: float = 0.002  # of the nominal rate; above: degraded
     max_wander_s: float = 0.02  # of stamps against count in a window; above: degraded
