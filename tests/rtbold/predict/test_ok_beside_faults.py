@@ -19,6 +19,7 @@ from rtbold.messages import EegChunk, Marker, StreamChanged, TimePassed
 from rtbold.predict.lines import LineSettings
 from rtbold.predict.ood import OodSettings
 from rtbold.predict.pipeline import Pipeline, PipelineSettings
+from rtbold.predict.status import QualitySettings
 from rtbold.window.schedule import ScheduleSettings
 
 T0_S = 1000.0
@@ -50,6 +51,7 @@ def answers(injector, *, lasts_s, seconds, tr_s=0.35, trigger_late_s=None, **car
     """Return (end of the window since the fault began, prediction, error in sd)."""
     settings = PipelineSettings(
         schedule=ScheduleSettings(tr_s=tr_s, mode="trigger"),
+        quality=QualitySettings(filters_begin_s=0.75),
         likeness=OodSettings(lines=LineSettings(), held_s=2.0),
     )
     pipe = Pipeline(tiny_card(**card), known_model, settings)
