@@ -52,7 +52,8 @@ class QualitySettings:
                 raise ConfigError(f"{name} is {share!r}, expected a share in [0, 1)")
         if not 0 <= self.filters_begin_s < WINDOW_S:
             raise ConfigError(
-                f"filters_begin_s is {self.filters_begin_s!r}, expected seconds from 0 up"
+                f"filters_begin_s is {self.filters_begin_s!r}, expected 0 s to "
+                "less than a window"
             )
         for name in (
             "max_drift_s",
