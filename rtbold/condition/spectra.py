@@ -146,7 +146,7 @@ HUM_TIMES: Final = 3.0  # as large as the channel's bend before
 def hum_at_end(window_uv: Float32Array) -> BoolArray:
     """Return which channels hum at the end of a window, (channels,).
 
-    A twentieth of a second of strong hum moves the power of 16 s, and is too short for a
+    A twentieth of a second of strong hum moves the power of 16 s and is too short for a
     spectrum. But it has a known frequency, and it dwarfs how much the EEG bends (the
     second difference) elsewhere in the window. A blink hardly bends, a muscle's burst
     or a pop of an electrode is no sine of the mains: `HUM_TAILS` says how many of the

@@ -62,6 +62,7 @@ from rtbold.window import (
 )
 
 OUTLETS_KNOWN = 16  # whose usual lag is kept, should they come back
+FILTERS_BEGIN_S = 0.75  # a window that begins later is at most 0.01 sd off
 UNLIKE_HELD_S = 2.0  # of something else in a window may still look like before
 SAME_S = 1e-6  # two times that are this near are one
 Model = Callable[[Float32Array], Float32Array]  # (1, channels, 3200) -> (1, rois)
@@ -147,6 +148,7 @@ def stream_settings(
     return PipelineSettings(
         schedule=replace(schedule, wait_s=wait_s),
         intake=intake,
+        quality=QualitySettings(filters_begin_s=FILTERS_BEGIN_S),
         likeness=OodSettings(lines=LineSettings(), held_s=UNLIKE_HELD_S),
         standing=standing,
     )

@@ -16,7 +16,7 @@ import numpy as np
 from rtbold.acquire import OTHER_RATE
 from rtbold.condition import LAG_TOLERANCE_S, Amplitude, ChannelFlag
 from rtbold.errors import ConfigError
-from rtbold.messages import INFORMING, BoldPrediction, Reason, Status, worst
+from rtbold.messages import INFORMING, WINDOW_S, BoldPrediction, Reason, Status, worst
 
 _ORDER: dict[Reason, int] = {reason: i for i, reason in enumerate(get_args(Reason))}
 Misfit = Literal["channels", "rate"]  # why the model cannot use the stream
@@ -32,7 +32,9 @@ class QualitySettings:
 
     max_interpolated_share: float = 0.25  # of the model's channels
     max_bridged_share: float = 0.02  # of the window's samples
-    filters_begin_s: float = 0.2  # what filters make of their start moves a value
+    # What filters make of their start moves a value so long; 0: as in sessions that
+    # were recorded before this was looked at.
+    filters_begin_s: float = 0.0
     max_drift_s: float = 0.1  # time lost sample by sample inside the window
     max_rate_error: float = 0.002  # of the nominal rate; above: degraded
     max_wander_s: float = 0.02  # of stamps against count in a window; above: degraded
@@ -49,8 +51,12 @@ class QualitySettings:
         for name in ("max_interpolated_share", "max_bridged_share", "max_rate_error"):
             if not 0 <= (share := getattr(self, name)) < 1:
                 raise ConfigError(f"{name} is {share!r}, expected a share in [0, 1)")
+        if not 0 <= self.filters_begin_s < WINDOW_S:
+            raise ConfigError(
+                f"filters_begin_s is {self.filters_begin_s!r}, expected 0 s to "
+                "less than a window"
+            )
         for name in (
-            "filters_begin_s",
             "max_drift_s",
             "max_wander_s",
             "max_newest_off_s",

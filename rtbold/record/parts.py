@@ -36,7 +36,7 @@ class Part:
     n_bytes: int = 0
     grown_at_s: float = 0.0
     flowed_at_s: float = -1e9  # when samples of one of its streams last came to us
-    left: bool = False  # by its regular streams: what is left fills no buffer soon
+    left: bool = False  # by its fastest stream: what is left fills no buffer soon
     ended: bool = False
     gone_at_s: float | None = None  # since when all its streams have another part
     retired_at_s: float | None = None  # asked to end for that

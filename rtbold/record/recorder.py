@@ -351,8 +351,8 @@ class Recorder:
         for part in self._live():
             if any(stream.uid == uid for stream in part.process.streams):
                 part.flowed_at_s = flowed_s
-            regular = {s.uid for s in part.process.streams if s.rate_hz > 0}
-            part.left = bool(regular) and regular <= self._gone
+            fastest = max(part.process.streams, key=lambda stream: stream.rate_hz)
+            part.left = fastest.uid in self._gone
             part.measure(now_s)
         sure = [part for part in self._parts if part.records(now_s)]
         recorded = [stream for part in sure for stream in part.process.streams]

@@ -123,6 +123,23 @@ def test_a_lost_outlet_that_is_still_announced_is_taken_only_later(network):
     assert writer.now_s >= lost_s + FORGET_S
 
 
+@pytest.mark.parametrize(("gone_s", "settle_s"), [(4.0, 0.6), (0.0, 2.0)])
+def test_another_sender_waits_for_the_known_one_and_no_longer(
+    network, gone_s, settle_s
+):
+    finder, writer = opened(network)
+    network.clear()
+    finder.lose(CAP)
+    back_s = writer.now_s + gone_s
+    returned = replace(CAP, uid="u2", source_id="s2")
+    if gone_s:
+        writer.plot[back_s] = lambda: network.append(returned)
+    else:
+        network.append(returned)
+    assert finder.wait(None).uid() == "u2"
+    assert settle_s - 0.01 <= writer.now_s - back_s <= settle_s + 0.3
+
+
 def test_of_two_in_its_place_none_is_taken_and_that_is_told_once(network):
     finder, writer = opened(network)
     finder.lose(CAP)

@@ -1,4 +1,4 @@
-"""No value is ok whose window holds samples of a fault that is not seen yet, or no more.
+"""No value is ok while its window holds samples of a fault that nobody sees.
 
 A hand-cranked sender of known EEG: each value is held against that of its true window,
 at a volume every 0.35 s, so that one falls into each moment of a fault.
@@ -11,7 +11,7 @@ import pytest
 from bundles import CHANNELS, tiny_card
 from fault_sender import CHUNK_S, RATE_HZ, Block, added, channel, lost, one_lost_in
 from known_eeg import FLOOR_UV2, WEIGHTS, error_sd, samples_uv, windows_uv
-from pipeline_rig import stream
+from pipeline_rig import in_order, stream
 
 from rtbold.calibration.evaluate.ood import lines_of, ood_reference, statistics_of
 from rtbold.condition.spectra import hum_at_end
@@ -19,6 +19,7 @@ from rtbold.messages import EegChunk, Marker, StreamChanged, TimePassed
 from rtbold.predict.lines import LineSettings
 from rtbold.predict.ood import OodSettings
 from rtbold.predict.pipeline import Pipeline, PipelineSettings
+from rtbold.predict.status import QualitySettings
 from rtbold.window.schedule import ScheduleSettings
 
 T0_S = 1000.0
@@ -50,18 +51,18 @@ def answers(injector, *, lasts_s, seconds, tr_s=0.35, trigger_late_s=None, **car
     """Return (end of the window since the fault began, prediction, error in sd)."""
     settings = PipelineSettings(
         schedule=ScheduleSettings(tr_s=tr_s, mode="trigger"),
+        quality=QualitySettings(filters_begin_s=0.75),
         likeness=OodSettings(lines=LineSettings(), held_s=2.0),
     )
     pipe = Pipeline(tiny_card(**card), known_model, settings)
     late_s = trigger_late_s or (lambda _: 0.01)
     onsets = [T0_S + 1.0025 + k * tr_s for k in range(int((seconds - 1.2) / tr_s))]
-    events = [
-        *((e.t_arrived_s, e) for e in chunks(injector, lasts_s=lasts_s, seconds=seconds)),
-        *((t + late_s(t - T0_S), Marker("R128", t, t + late_s(t - T0_S))) for t in onsets),
-        *((t, TimePassed(t)) for t in T0_S + np.arange(0, seconds, 0.05)),
-    ]  # fmt: skip
+    triggers = [Marker("R128", t, t + late_s(t - T0_S)) for t in onsets]
+    samples = chunks(injector, lasts_s=lasts_s, seconds=seconds)
+    passing = [TimePassed(t) for t in T0_S + np.arange(0, seconds, 0.05)]
+    events = in_order(samples, triggers, passing)
     pipe.push(StreamChanged(stream(RATE_HZ, CHANNELS)))
-    made = [p for _, e in sorted(events, key=lambda row: row[0]) for p in pipe.push(e)]
+    made = [p for e in events for p in pipe.push(e)]
     return [
         (p.t_end_s - T0_S - BEGUN_S, p, _error_sd(p))
         for p in made

@@ -19,6 +19,7 @@ from rtbold.messages import (
 from rtbold.predict.lines import LineSettings
 from rtbold.predict.ood import OodSettings
 from rtbold.predict.pipeline import Pipeline, PipelineSettings, stream_settings
+from rtbold.predict.status import QualitySettings
 from rtbold.window.schedule import ScheduleSettings
 
 USABLE = ("ok", "degraded")
@@ -560,7 +561,8 @@ def test_the_wait_for_a_trigger_is_the_filter_delay_if_that_is_longer():
         assert found == PipelineSettings(
             schedule=ScheduleSettings(tr_s=rig.TR_S, wait_s=wait_s),
             intake=intake,
-            likeness=OodSettings(lines=LineSettings()),
+            quality=QualitySettings(filters_begin_s=0.75),
+            likeness=OodSettings(lines=LineSettings(), held_s=2.0),
         )
 
 

@@ -77,8 +77,6 @@ START = {"warmed_up": False, "had_usable": False}
         ({"full": False, "gap": True}, "invalid", ("gap",)),
         ({"settled": False, "gap": True}, "invalid", ("gap",)),
         ({"gap": True}, "invalid", ("gap",)),
-        ({"begins_s": 0.1}, "degraded", ("warmup",)),
-        ({"begins_s": 0.1, "restarted": True}, "degraded", ("gap",)),
         # time
         ({"bridged_share": 0.01}, "degraded", ("bridged",)),
         ({"bridged_share": 0.021}, "invalid", ("gap", "bridged")),
@@ -205,6 +203,15 @@ def test_bounds_can_be_set():
 def test_settings_that_make_no_sense_are_refused(changed, text):
     with pytest.raises(ConfigError, match=text):
         QualitySettings(**changed)
+
+
+def test_what_filters_make_of_their_start_is_told():
+    settings = QualitySettings(filters_begin_s=0.75)
+    for restarted, reason in ((False, "warmup"), (True, "gap")):
+        early = replace(GOOD, begins_s=0.5, restarted=restarted)
+        assert status_of(early, settings) == ("degraded", (reason,))
+        assert status_of(replace(early, begins_s=0.8), settings) == ("ok", ())
+        assert status_of(early) == ("ok", ())  # as recorded sessions were judged
 
 
 flag_sets = st.frozensets(

@@ -143,6 +143,20 @@ def test_heartbeats_tell_the_state_and_go_on_without_messages(feed):
     assert [b["seq"] for b in beats] == [beats[0]["seq"] + k for k in range(len(beats))]
 
 
+def test_another_state_is_told_at_once():
+    def told(messages):
+        return any(m.body["state"] == "stalled" for m in messages)
+
+    with open_feed(heartbeat_s=3600.0) as slow:
+        with Subscriber(slow.address, ("hb",)) as subscriber:
+            wait_for(lambda: slow.wants("hb"), "a subscription")
+            slow.set_state("stalled", None)
+            slow.set_state("stalled", None)
+            messages = collect(subscriber, told)
+            assert not subscriber.poll(0.2)  # once
+    assert sum(m.body["state"] == "stalled" for m in messages) == 1
+
+
 def test_optional_topics_go_out_only_while_somebody_listens(feed):
     eeg = Eeg(sample_index=0, t_first=0.0, rate_hz=200.0, n_channels=1, n_samples=0,
               data="")  # fmt: skip

@@ -451,3 +451,23 @@ def test_one_that_ends_is_not_waited_for(starting):
 
     with pytest.raises(RtboldError, match=r"ended before it recorded \['amp', 'm'\]"):
         starting(happens)
+
+
+def test_a_part_that_its_eeg_has_left_is_not_stalled(watched):
+    """Its markers stay in LabRecorder's buffer: once that was "is the disk full?"."""
+    made, processes, tick = watched
+    processes[0].streams = [
+        *processes[0].streams[:1],
+        StreamDescription("m", "Markers", 0.0, (Channel("m"),), uid="m1"),
+        StreamDescription("rtbold-pred", "BOLD", 0.476, (Channel("a"),)),
+    ]
+    made.source_changed(stream(uid="u9", source_id="s9"))
+    for _ in range(60):
+        grow(processes[-1])
+        state = tick(0.5)
+    assert state.status == "recording", state
+    assert len(processes) == 2
+    assert not made.covers("m1")  # the event log holds them itself
+    for _ in range(40):  # a part that is not left is told as before
+        state = tick(0.5)
+    assert "has not grown" in state.message
