@@ -256,6 +256,12 @@ class SearchField(ListField):
         assert line is not None  # it is editable
         line.editingFinished.connect(self._settle)
 
+    def _fill(self) -> None:
+        super()._fill()
+        line = self.lineEdit()
+        if line is not None and not line.hasFocus():
+            line.setCursorPosition(0)  # the name is at its beginning
+
     def _settle(self) -> None:
         """Choose what was typed if that is one entry; else show the choice again."""
         words = " ".join(self.currentText().casefold().split())

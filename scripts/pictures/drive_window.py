@@ -173,8 +173,9 @@ def drive(operator: Operator) -> None:
         PATIENCE_S, lambda: controller.dry_run.state == "playing", "the dry run"
     )
     operator.press("F4")
-    operator.wait(PATIENCE_S, lambda: controller.checks.ready is not None, "the check")
-    operator.wait(PATIENCE_S, setup.start.isEnabled, "an open Start")
+    operator.wait(SOON_S, lambda: controller.checks.made_for is not None, "a check")
+    operator.wait(PATIENCE_S, lambda: not controller.checking, "the check's end")
+    operator.wait(SOON_S, setup.start.isEnabled, "an open Start")
     operator.shoot("check")
     operator.click(setup.start)
     operator.wait(
