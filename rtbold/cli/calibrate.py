@@ -11,6 +11,7 @@ import typer
 from rtbold.cli import calibrate_live, options
 from rtbold.cli.process import settle
 from rtbold.distribution import need
+from rtbold.run_names import DEFAULT_SESSION
 
 if TYPE_CHECKING:
     from rtbold.bundle import Bundle
@@ -244,7 +245,7 @@ def calibrate(
     bold_first: calibrate_live.BoldFirst = 0,
     phases: calibrate_live.Phases = calibrate_live.DEFAULT_PHASES,
     record: calibrate_live.Record = calibrate_live.DEFAULT_RECORD,
-    session: calibrate_live.Session = calibrate_live.DEFAULT_SESSION,
+    session: calibrate_live.Session = DEFAULT_SESSION,
     wait: calibrate_live.Wait = 30.0,
 ) -> None:
     r"""Make a model for one subject from one scan, and say whether it is good enough.
