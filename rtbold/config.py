@@ -60,7 +60,6 @@ class RunSettings:
     tr_s: float | None = None
     target: str | None = None
     kind: KindName = "training"
-    run_number: int = 1
     engine: EngineName = "auto"
     precision: PrecisionName = "f32"
     bind: str = "127.0.0.1"
@@ -73,7 +72,7 @@ class RunSettings:
     record_as: str | None = None  # subject in its names; None: that of the model
     session: str = DEFAULT_SESSION
     task: str = DEFAULT_TASK
-    run: int | None = None  # number of the recording; None: the next one
+    run: int | None = None  # its number; None: the next that was not recorded
     truth: str | None = None  # lsl:NAME, file:PATH, tcp:HOST:PORT, tbv:HOST:PORT
     truth_roi: tuple[str, ...] = ()
     truth_first: int = 0
@@ -91,7 +90,6 @@ class RunSettings:
         check_range("--upstream-delay-ms", self.upstream_delay_ms, 0, 60_000)
         check_range("--trigger-every", self.trigger_every, 1, 1000)
         check_range("--dummy-volumes", self.dummy_volumes, 0, 1000)
-        check_range("--run-number", self.run_number, 1, 999)
         check_range("--truth-first", self.truth_first, -1000, 100_000)
         for option, port in (
             ("--port", self.port),

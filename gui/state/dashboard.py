@@ -20,7 +20,6 @@ from rtbold.gui.state.headline import (
 )
 from rtbold.gui.state.history import VolumeHistory
 from rtbold.gui.state.latency import LatencyBook
-from rtbold.gui.state.moments import Moments
 from rtbold.gui.state.received import (
     BandPowers,
     EegBlock,
@@ -98,7 +97,6 @@ class DashboardState:
         self.vigilance = VigilanceIndex()
         self.counts = Counts()
         self.story = Story()
-        self.moments = Moments()
         self._n_lost_before = 0  # messages, on connections that were left
         self._usable: FeedbackValue | None = None
         self._tr_s: float | None = None
@@ -138,11 +136,9 @@ class DashboardState:
                 t_unix_ms = received.t_unix_ms
                 self.log.add(text, now_s, level=received.level, t_unix_ms=t_unix_ms)
                 self.story.take_log(received)
-                self.moments.take_log(received)
             case Phase():
                 self.phase = received
                 self.story.take_phase(received)
-                self.moments.take_phase(received)
             case Trigger():
                 self.trigger = received
                 self.story.take_trigger(received)

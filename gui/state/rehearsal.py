@@ -12,7 +12,7 @@ from rtbold.gui.state.checks import (
     read_object,
     texts,
 )
-from rtbold.gui.state.session_words import wall_words
+from rtbold.gui.state.words import wall_words
 from rtbold.gui.state.setup import duration_words
 from rtbold.gui.state.words import window_words
 from rtbold.messages import Check

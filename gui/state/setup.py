@@ -135,7 +135,7 @@ class RunPlan:
             return self, None
         place = max((k for k, row in enumerate(self.rows) if row.fixed), default=-1) + 1
         rows = (*self.rows[:place], PlannedRun(again), *self.rows[place:])
-        plan = RunPlan(_numbered(rows))
+        plan = _plan(rows, self.taken)
         return plan, plan.rows[place].run
 
     def can_remove(self, place: int) -> bool:
@@ -507,7 +507,7 @@ def _options(choice: SetupChoice, run: Run) -> list[str]:
         "--trigger-every": choice.trigger_every if choice.trigger_every != 1 else None,
         "--tr": choice.tr_s,
         "--kind": run.kind,
-        "--run-number": run.number or None,
+        "--run": run.number or None,
         "--dummy-volumes": run.dummy_volumes or None,
         "--cleaning": choice.cleaning,
         "--scanner": choice.scanner,
@@ -536,7 +536,6 @@ def _recording(choice: SetupChoice, run: Run) -> dict[str, Value]:
         "--record-as": choice.record_as or unnamed,
         "--session": _unusual(choice.session, DEFAULT_SESSION),
         "--task": _unusual(choice.task, DEFAULT_TASK),
-        "--run": run.number or None,
     }
 
 

@@ -3,6 +3,7 @@
 `VolumeHistory` has the numbers, volume by volume; this has the rest of the picture.
 """
 
+import math
 from dataclasses import dataclass
 from typing import Final, Literal
 
@@ -141,6 +142,24 @@ class Story:
     def total(self, name: str) -> float:
         """Return what a counter of `quality` has come to over the session."""
         return self._before.get(name, 0.0) + self._counted.get(name, 0.0)
+
+    def bands(self, last_s: float) -> tuple[tuple[float, float, Block], ...]:
+        """Return (begin, end, block) of a protocol's blocks; none reaches into the next.
+
+        Parameters
+        ----------
+        last_s : where a block ends of which no end is known.
+        """
+        begins_s = [block.t_on_s for block in self.blocks[1:]]
+        bands = []
+        for block, next_s in zip(self.blocks, [*begins_s, math.inf], strict=True):
+            planned_s = block.t_off_s
+            if planned_s is None:
+                planned_s = last_s if math.isinf(next_s) else math.inf
+            if block.block:  # else it is a run without blocks
+                end_s = max(block.t_on_s, min(planned_s, next_s))
+                bands.append((block.t_on_s, end_s, block))
+        return tuple(bands)
 
     @property
     def n_gaps(self) -> int:

@@ -68,7 +68,7 @@ REASON_WORDS: Final[dict[Reason, Words]] = {
     ),
     "rate": Words(
         "the sampling rate is not the one declared",
-        "Check the amplifier's rate; look for lost samples.",
+        "The log says both rates. Correct the sender's; look for lost samples.",
     ),
     "channel_missing": Words(
         "a channel of the model is not in the stream",
@@ -264,6 +264,11 @@ FIELD_WORDS: Final[dict[str, str]] = {
     "--upstream-delay-ms": "“Delay before us (ms)”",
     "--engine": "“Engine”",
     "--precision": "“Precision”",
+    "--kind": "the kind of the run",
+    "--run": "the number of the run",
+    "--record-as": "“Subject, session, task”",
+    "--session": "“Subject, session, task”",
+    "--task": "“Subject, session, task”",
     "--port": "“Port of the feed”",
     "--control-port": "“Port of commands”",
     "--without-scanner": "“Without the scanner”",

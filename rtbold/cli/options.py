@@ -129,9 +129,6 @@ class RunOptions(TypedDict):
             "shown in training alone."
         ),
     ]
-    run_number: Annotated[
-        int | None, typer.Option(help="Number of the run, for those who watch [1].")
-    ]
     engine: EngineChoice
     precision: PrecisionChoice
     bind: Annotated[Text, typer.Option(help="Address to publish on [127.0.0.1].")]
@@ -157,7 +154,7 @@ class RunOptions(TypedDict):
     ]
     task: Annotated[Text, typer.Option(help="Task in the recording's names [nf].")]
     run: Annotated[
-        int | None, typer.Option(help="Number of the recorded run [the next one].")
+        int | None, typer.Option(help="Number of the run [the next one].")
     ]
     truth: Annotated[
         Text,

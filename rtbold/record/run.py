@@ -14,6 +14,7 @@ from rtbold.record.events_log import EventLogWriter, PublishedLog
 from rtbold.record.folder import SessionPaths
 from rtbold.record.parts import RecorderState
 from rtbold.record.recorder import Recorder
+from rtbold.run_names import parse
 
 # Of the newest chunks the samples are kept: a recorder that dies had not written its
 # last half second, and a disk that is full is noticed after some seconds only.
@@ -56,6 +57,13 @@ class RecordingRun:
         self._started = False
         self._closed = False
         self._final_problem = ""
+
+    @property
+    def number(self) -> int:
+        """The number of the run, as its files are named."""
+        name = parse(self.paths.stem)
+        assert name is not None  # `open_session_folder` made it
+        return name.run
 
     def start(self, streams: Sequence[StreamDescription]) -> None:
         """Start LabRecorder on these streams; wait until it collects them all.

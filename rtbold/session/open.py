@@ -431,6 +431,7 @@ class _Opener:
         self._stack.callback(mirror.close)
         self._used, self._machine = used(engine), ran_on(engine)
         model = TimedModel(engine, self._clock, runs_on=str(self._used))
+        recording = self._recording(settings, streams) if run.record else None
         return SessionParts(
             bundle=self._bundle,
             pipeline=Pipeline(self._bundle.card, model, settings),
@@ -438,14 +439,14 @@ class _Opener:
             acquisition=acquisition,
             feed=feed,
             mirror=mirror,
-            recording=self._recording(settings, streams) if run.record else None,
+            recording=recording,
             feedback=self._feedback,
             upstream_ms=run.upstream_delay_ms,
             hello=self._hello(stream, settings.schedule.tr_s, ports),
             trigger_label=run.trigger,
             truth=self._truth(settings.schedule.tr_s) if run.truth else None,
             kind=run.kind,
-            run_number=run.run_number,
+            run_number=recording.number if recording else run.run or 1,
         )
 
     def _truth(self, tr_s: float) -> LiveTruth:

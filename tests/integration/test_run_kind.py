@@ -28,7 +28,7 @@ def test_a_transfer_run_is_neutral_for_all_and_for_who_joins_in_the_middle():
     address = f"tcp://127.0.0.1:{ports[0]}"
     with (
         twin(name, duration_s=4 * PATIENCE_S, rate=250),
-        session(bundle, name, ports, kind="transfer", run_number=3) as running,
+        session(bundle, name, ports, kind="transfer", run=3) as running,
         Subscriber(address) as early,
     ):
 

@@ -300,14 +300,14 @@ def _moments(
     state: DashboardState, origin_s: float, newest_s: float
 ) -> tuple[tuple[tuple[float, str], ...], tuple[BlockSpan, ...]]:
     """Return marks and blocks in seconds since `origin_s`, with their words."""
-    found = state.moments
+    found = state.story
     marks = tuple(
         (mark.t_s - origin_s, f"{mark.kind}: {mark.text}".removesuffix(": "))
         for mark in found.marks
     )
     blocks = tuple(
         (begin_s - origin_s, end_s - origin_s, f"{block.name} ({block.run_type})")
-        for begin_s, end_s, block in found.spans(newest_s)
+        for begin_s, end_s, block in found.bands(newest_s)
     )
     return marks, blocks
 
@@ -447,7 +447,7 @@ class RoiPlot(QWidget):
             state.session,
             state.history.version,
             state.versions["truth"],
-            state.moments.version,
+            state.story.version,
         )
         at_once = self._moved
         if drawn != self._drawn or self._moved:
