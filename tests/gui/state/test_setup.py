@@ -110,7 +110,7 @@ def test_subject_session_and_task_name_the_recording():
 def test_names_of_a_recording_are_none_where_nothing_is_recorded():
     choice = replace(LOCKED, record="", record_as="S07", session="02", task="nfb")
     given = options(run_arguments(choice, RUN)[1:])
-    assert not {"--record-as", "--session", "--task", "--run"} & set(given)
+    assert not {"--record-as", "--session", "--task"} & set(given)
 
 
 def test_numbers_of_recordings_are_seen_in_both_folders(tmp_path):

@@ -322,3 +322,9 @@ def test_a_sender_that_could_not_be_known_again_is_told(world, root):
     told = look(world, root)[0]["stream"]
     assert "source id" not in told.found
     assert told.state == "ok"
+
+
+def test_left_over_recorders_are_looked_for_though_nothing_is_recorded(world, root):
+    checks, _ = look(world, root)
+    assert checks["recording folder"].state == "warn"
+    assert "recorders" in checks

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 from feed_messages import link, received
 from PyQt6.QtCore import Qt
-from PyQt6.QtWidgets import QComboBox, QLineEdit, QPushButton, QWidget
+from PyQt6.QtWidgets import QApplication, QComboBox, QLineEdit, QPushButton, QWidget
 from scripted_jobs import ScriptedJobs
 
 from rtbold.gui.controllers.setup import SetupController
@@ -454,6 +454,7 @@ def places(page):
 def test_nothing_moves_under_the_pointer(rig, qtbot):
     rig.page.show()
     rig.step()
+    QApplication.processEvents()  # tables are laid out when the loop is reached
     before = places(rig.page)
     assert len(before) > 25
     rig.jobs.named("streams").say(json.dumps(STREAMS[:1])).end()
