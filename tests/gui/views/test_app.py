@@ -151,6 +151,7 @@ def sizes(window):
     for page in range(4):
         window.go_to(page)
         window.tick()
+        QApplication.processEvents()  # tables are laid out when the loop is reached
         pictures.append(window.grab().toImage())
     return [w.font().pointSizeF() for w in window.findChildren(QWidget)], pictures
 

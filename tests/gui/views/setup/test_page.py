@@ -469,5 +469,6 @@ def test_nothing_moves_under_the_pointer(rig, qtbot):
     rig.page.twin.button.click()
     rig.step()
     assert rig.page.twin.banner.isVisible()
+    QApplication.processEvents()
     after = places(rig.page)
     assert {k: v for k, v in after.items() if k in before} == before
