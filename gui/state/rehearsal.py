@@ -12,9 +12,8 @@ from rtbold.gui.state.checks import (
     read_object,
     texts,
 )
-from rtbold.gui.state.words import wall_words
 from rtbold.gui.state.setup import duration_words
-from rtbold.gui.state.words import window_words
+from rtbold.gui.state.words import wall_words, window_words
 from rtbold.messages import Check
 from rtbold.pages import rendered
 

@@ -144,7 +144,7 @@ class Story:
         return self._before.get(name, 0.0) + self._counted.get(name, 0.0)
 
     def bands(self, last_s: float) -> tuple[tuple[float, float, Block], ...]:
-        """Return (begin, end, block) of a protocol's blocks; none reaches into the next.
+        """Return (begin, end, block) of the blocks; none reaches into the next.
 
         Parameters
         ----------

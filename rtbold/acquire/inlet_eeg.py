@@ -32,7 +32,8 @@ WAIT_S = 0.1  # for a sample; what else the loop does must not wait longer
 STALL_S = 0.75  # of silence; senders push every 0.5 s at the slowest, as a rule
 LONGEST_STALL_S = 1.0  # where a sender's usual chunks come less often
 USUAL_TIMES = 1.5
-CHUNKS_KEPT = 9
+CHUNKS_KEPT = 9  # of them, by when they came
+CHUNKS_NEEDED = 3
 REOPEN_S = 2.5  # a half-open connection does not come back by itself in time
 _DTYPES = {"float32": "f4", "double64": "f8", "int64": "i8", "int32": "i4",
            "int16": "i2", "int8": "i1"}  # fmt: skip
@@ -66,8 +67,8 @@ class Flow:
     @property
     def _patience_s(self) -> float:
         """Return how long a silence is none yet: by how the samples usually come."""
-        if not self._apart_s:
-            return STALL_S
+        if len(self._apart_s) < CHUNKS_NEEDED:
+            return LONGEST_STALL_S
         usual_s = USUAL_TIMES * median(self._apart_s)
         return min(max(STALL_S, usual_s), LONGEST_STALL_S)
 

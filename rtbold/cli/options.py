@@ -153,9 +153,7 @@ class RunOptions(TypedDict):
         Text, typer.Option(help="Session in the recording's names [01].")
     ]
     task: Annotated[Text, typer.Option(help="Task in the recording's names [nf].")]
-    run: Annotated[
-        int | None, typer.Option(help="Number of the run [the next one].")
-    ]
+    run: Annotated[int | None, typer.Option(help="Number of the run [the next one].")]
     truth: Annotated[
         Text,
         typer.Option(

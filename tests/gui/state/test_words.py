@@ -110,7 +110,8 @@ def test_every_option_of_a_run_has_its_field():
         stream="cap", host="h", model="m", target="t", trigger_stream="m",
         trigger_host="h", trigger_every=2, tr_s=2.0, record="/d", record_copy="/e",
         cleaning="none", scanner="outside", truth="lsl:b", truth_rois="A",
-        truth_first=1, session="02", task="imagery", truth_by_onset=True, unit="uV", reference="FCz",
+        truth_first=1, session="02", task="imagery", truth_by_onset=True, unit="uV",
+        reference="FCz",
         interpolate=True, upstream_delay_ms=1.0, engine="torch", precision="f32",
         root="/s",
     )  # fmt: skip

@@ -1,9 +1,12 @@
-from rtbold.acquire.inlet_eeg import REOPEN_S, STALL_S, Flow
+import pytest
+
+from rtbold.acquire.inlet_eeg import CHUNKS_NEEDED, REOPEN_S, STALL_S, Flow
 
 
 def steps(silence_s, step_s=0.125):
     flow = Flow(0.0)
-    flow.step(0.0, 5)
+    for _ in range(CHUNKS_NEEDED):
+        flow.step(0.0, 5)
     n = int(silence_s / step_s)
     return {
         i * step_s: step for i in range(1, n + 1) if (step := flow.step(i * step_s, 0))
@@ -36,3 +39,18 @@ def test_samples_end_a_stall():
 
 def test_a_stream_that_never_sends_is_stalled_too():
     assert Flow(10.0).step(11.0, 0) == "stalled"
+
+
+@pytest.mark.parametrize(
+    ("every_s", "told_s"), [(0.02, 0.75), (0.5, 0.75), (0.625, 1.0), (0.9375, 1.0)]
+)
+def test_a_stall_is_told_within_a_second_and_by_how_chunks_come(every_s, told_s):
+    flow, now_s = Flow(0.0), 0.0
+    for _ in range(20):
+        now_s += every_s
+        assert flow.step(now_s - 0.001, 0) == ""  # nothing between two chunks is one
+        flow.step(now_s, 5)
+    silent_s = 0.0
+    while flow.step(now_s + silent_s, 0) != "stalled":
+        silent_s += 0.0625
+    assert told_s - 0.07 < silent_s <= told_s
