@@ -300,6 +300,7 @@ def _counted(table: Path, names: list[str], labels: Sequence[int]) -> tuple[str,
     """Return the names in the order of the numbers, where both are as many."""
     if names and names[0].casefold() in _BACKGROUND:
         names = names[1:]
+    names = [name for name in names if name]
     if len(names) != len(labels) or list(labels) != list(range(1, len(labels) + 1)):
         raise DataFileError(
             f"{table.name} has {len(names)} names without numbers, and its atlas the "

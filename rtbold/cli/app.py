@@ -165,7 +165,7 @@ PANELS: Final = {
     "Start here": ("doctor", "demo", "gui"),
     "Prepare a session": ("streams", "calibrate", "subjects", "preflight", "rehearse"),
     "Run and watch": ("run", "monitor"),
-    "After a session": ("verify", "replay", "export"),
+    "After a session": ("recorders", "verify", "replay", "export"),
     "Without a scanner": ("simulate", "play", "fake"),
     "Models": ("models",),
 }

@@ -20,7 +20,10 @@ _SESSION: Final[_Panels] = {
         "trigger_every", "dummy_volumes", "tr",
     ),
     "What goes out": ("bind", "port", "control_port", "curve_keys", "encoding"),
-    "Recording": ("record", "record_copy"),
+    "Recording": (
+        "record", "record_copy", "record_as", "session", "task", "run", "kind",
+    ),
+    "Length": ("duration",),
     "Measured BOLD": ("truth", "truth_roi", "truth_first", "truth_by_onset"),
     "Against a refusal": (
         "allow_unvalidated", "allow_simulated_model", "allow_domain_shift",

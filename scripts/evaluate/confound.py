@@ -81,6 +81,7 @@ def settings() -> CalibrationSettings:
         cleaning=Cleaning(software="none", mode="none"),
         root=Path("-"),
         base="demo",
+        target=base().rois[0],
     )
 
 

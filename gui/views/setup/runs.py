@@ -122,8 +122,14 @@ class RunList(QWidget):
             item.setFlags(flags)
             item.setToolTip(text or HEAD_TIPS[column])
             self.table.setItem(row, column, item)
-        self.table.setCellWidget(row, KIND, self._kind_box(row, planned))
-        self.table.setCellWidget(row, DUMMIES, self._dummies_box(row, planned))
+        self._put(row, KIND, self._kind_box(row, planned))
+        self._put(row, DUMMIES, self._dummies_box(row, planned))
+
+    def _put(self, row: int, column: int, box: QWidget) -> None:
+        """Put a box in its cell; the one that was there is deleted some time later."""
+        if (before := self.table.cellWidget(row, column)) is not None:
+            before.hide()
+        self.table.setCellWidget(row, column, box)
 
     def _kind_box(self, row: int, planned: PlannedRun) -> QComboBox:
         box = QComboBox()

@@ -12,7 +12,11 @@ SCAN = ["--subject", "S01", "--cleaning", "none", "--eeg", "a.edf", "--bold", "b
 
 
 VHDR = b"Brain Vision Data Exchange Header File Version 1.0\n[Common Infos]\n"
-HEADS = {"rest.vhdr": VHDR, "rest.h5": b"\x89HDF\r\n\x1a\n"}
+HEADS = {
+    "rest.vhdr": VHDR,
+    "rest_raw.fif": b"\0\0\0\x64",
+    "rest.h5": b"\x89HDF\r\n\x1a\n",
+}
 
 
 class Hidden:
@@ -49,7 +53,7 @@ def said_by(capsys, *words):
 
 PREDICT = "models predict demo --windows w.npy --out o.npy --engine torch".split()
 EXPLAIN = "models explain demo rest.vhdr --allow-simulated-model".split()
-REPLAY = "replay rest.vhdr --model demo --out o.tsv".split()
+REPLAY = "replay rest_raw.fif --model demo --out o.tsv".split()
 IMPORT = "models import a.pth --out a.rtbold".split()
 SAVE = "simulate --duration 30 --save twin".split()
 
@@ -61,7 +65,7 @@ SAVE = "simulate --duration 30 --save twin".split()
         ("onnx", "calibration", ["calibrate", *SCAN]),
         ("PyQt6", "gui", ["gui"]),
         ("pyqtgraph", "gui", ["gui"]),
-        ("mne", "files", ["play", "rest.vhdr"]),
+        ("mne", "files", ["play", "rest_raw.fif"]),
         ("mne", "files", REPLAY),
         ("h5py", "files", ["play", "rest.h5"]),
         ("pybv", "files", SAVE),
@@ -78,7 +82,7 @@ def test_one_line_says_what_to_install(
     monkeypatch.chdir(tmp_path)
     noise = np.random.default_rng(0).normal(0, 15, (1, 19, 3200))
     np.save("w.npy", noise.astype(np.float32))
-    for name in ("rest.vhdr", "rest.h5", "a.pth", "a.edf", "b.tsv"):
+    for name in ("rest_raw.fif", "rest.vhdr", "rest.h5", "a.pth", "a.edf", "b.tsv"):
         (tmp_path / name).write_bytes(HEADS.get(name, b""))
     hide(hidden)
     code, out, err = said_by(capsys, *words)
