@@ -4,10 +4,12 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from fault_catalogue import STORIES, known_subject
+from fault_catalogue import STORIES as ON_THE_WAY, known_subject
 from fault_matrix import write_matrix
+from fault_surroundings import STORIES as AROUND
 from known_eeg import typical_sd
 
+STORIES = (*ON_THE_WAY, *AROUND)
 AT_ONCE = 7
 APART_S = 2.5  # to start a session costs seconds of both cores
 LIMIT_S = 550.0

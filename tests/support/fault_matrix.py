@@ -31,18 +31,12 @@ ELSEWHERE = """
 
 | fault | where it is tested |
 |---|---|
-| 2 two streams of one name | `tests/integration/test_other_sender.py`, `test_other_sender_session.py` |
-| 5 a model channel is missing | `tests/rtbold/condition/test_spatial.py`, on the pure pipeline |
-| 6 another unit | `tests/rtbold/acquire/test_describe.py`, `tests/integration/test_acquisition.py` |
-| 18 the dashboard is frozen | `python -m bench soak` in `scripts/`; a killed window: `tests/gui/integration/test_killed_window.py` |
+| 2, 5, 6 at the start | `tests/integration/test_cli_bad_input.py`, `test_acquisition.py` |
 | 20 the port is in use | `tests/integration/test_cli_bad_input.py` |
-| 21 the disk is full | `tests/rtbold/record/test_events_log.py`, with a disk that is pretended |
-| 22 SIGKILL of the session | `tests/integration/test_faults.py` |
+| 22 SIGKILL of the session | `tests/integration/test_faults.py`; many at random: `python -m bench kills` in `scripts/` |
 | 23 a wrong or broken bundle | `tests/integration/test_cli_bad_input.py`, `tests/rtbold/bundle/test_seal.py` |
-| 25 inference longer than a TR | `tests/rtbold/session/test_session_state.py`, with a clock that is cranked by hand |
-| 26 the system clock jumps | not injected; `tests/test_time_is_an_argument.py` holds that only edges ask a clock |
 
-Of fault 13 a minute is run here, not an hour. Of fault 15 a railed channel is not injected here.
+Of fault 13 a minute is run here, not an hour. Fault 25 is a session that gets no time, 26 a clock of Python's that jumps.
 
 ## What these runs do not see
 
