@@ -62,6 +62,9 @@ def child(name: str, arguments: list[str]) -> None:
     sys.path.insert(0, str(SUPPORT))
     with atheris.instrument_imports(include=INSTRUMENTED, enable_loader_override=False):
         from fuzz_targets import TARGETS
+
+        from rtbold.files import trial
+    trial.LIMIT_S = LONGEST_S / 2  # what hangs is refused before it is a finding
     target = TARGETS[name]
     with tempfile.TemporaryDirectory() as work:
         folder = Path(work)

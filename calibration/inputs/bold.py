@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from rtbold.calibration.beforehand import IMAGE, PICKLE, TEXT, check_bold_path
+from rtbold.calibration.inputs.bold_paths import IMAGE, PICKLE, TEXT, check_bold_path
 from rtbold.calibration.inputs.bold_series import BoldSeries, RawTable, series_of
 from rtbold.errors import DataFileError
 from rtbold.files import damage_told, says_simulated

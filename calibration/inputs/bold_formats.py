@@ -16,6 +16,7 @@ from rtbold.files import (
     corrected_stamps,
     load_streams,
     require,
+    why_not_hdf5,
 )
 from rtbold.messages import FloatArray
 
@@ -111,6 +112,8 @@ def _read_mat5(path: Path) -> tuple[dict[str, np.ndarray], dict[str, str]]:
 
 def _read_hdf5(path: Path) -> tuple[dict[str, np.ndarray], dict[str, str]]:
     h5py = require("h5py", extra="files", purpose="reading MAT of version 7.3")
+    if why := why_not_hdf5(path):
+        raise _damaged(path, why)
     try:
         with h5py.File(path, "r") as file:
             items = {name: item for name, item in file.items() if name[0] != "#"}
@@ -132,10 +135,14 @@ def _read_hdf5(path: Path) -> tuple[dict[str, np.ndarray], dict[str, str]]:
             # MATLAB stores columns first, so that HDF5 sees the transpose.
             return {name: item[()].T for name, item in tables.items()}, others
     except OSError as error:
-        raise DataFileError(
-            f"{path.name} cannot be read as MAT 7.3 ({error}), expected a whole file. "
-            "Copy or save it again."
-        ) from error
+        raise _damaged(path, str(error)) from error
+
+
+def _damaged(path: Path, why: str) -> DataFileError:
+    return DataFileError(
+        f"{path.name} cannot be read as MAT 7.3 ({why}), expected a whole file. "
+        "Copy or save it again."
+    )
 
 
 # What MATLAB calls a class of numbers; letters and truth values are none. A file that

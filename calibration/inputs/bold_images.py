@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from rtbold.calibration.beforehand import lacks_atlas
+from rtbold.calibration.inputs.bold_paths import lacks_atlas
 from rtbold.calibration.inputs.bold_series import RawTable, gaps
 from rtbold.calibration.inputs.region_names import names_beside
 from rtbold.errors import DataFileError

@@ -7,6 +7,7 @@ import numpy as np
 
 from rtbold.electrodes import channel_kind
 from rtbold.errors import DataFileError
+from rtbold.files import trial
 from rtbold.files.recording import (
     ReadOptions,
     RecordedMarker,
@@ -24,15 +25,21 @@ _GROUP = "record-0"
 def read_eeghdf(path: Path, options: ReadOptions) -> Recording:
     """Read the first record of an eeghdf file."""
     h5py = require("h5py", extra="files", purpose="reading eeghdf")
+    if why := trial.why_not(path, trial.HDF5):
+        raise _unreadable(path, why)
     try:
         with h5py.File(path, "r") as file:
             check_declared_size(path, _unpacked_bytes(file))
             return _read(path, file, options)
     except (OSError, KeyError, ValueError) as error:
-        raise DataFileError(
-            f"{path.name} cannot be read as eeghdf ({error}), expected an HDF5 file "
-            f"with the group {_GROUP!r}. Is it whole, and is it EEG? Copy it again."
-        ) from error
+        raise _unreadable(path, str(error)) from error
+
+
+def _unreadable(path: Path, why: str) -> DataFileError:
+    return DataFileError(
+        f"{path.name} cannot be read as eeghdf ({why}), expected an HDF5 file "
+        f"with the group {_GROUP!r}. Is it whole, and is it EEG? Copy it again."
+    )
 
 
 def _read(path: Path, file: H5Node, options: ReadOptions) -> Recording:

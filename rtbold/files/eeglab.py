@@ -1,7 +1,5 @@
 """EEGLAB: ``.set``, with its samples inside or in a ``.fdt`` beside it."""
 
-import subprocess
-import sys
 from collections.abc import Mapping
 from pathlib import Path, PureWindowsPath
 from typing import Any
@@ -10,6 +8,7 @@ import numpy as np
 
 from rtbold.electrodes import channel_kind
 from rtbold.errors import DataFileError
+from rtbold.files import trial
 from rtbold.files.recording import (
     ReadOptions,
     RecordedMarker,
@@ -215,37 +214,11 @@ def _structure(path: Path) -> Fields:
     return eeg
 
 
-_LIMIT_S = 300.0
-_MEMORY_BYTES = 8 << 30
-# SciPy's reader can crash on damaged files, so another process tries it first.
-_TRIAL = f"""
-import sys
-try:
-    import resource
-    resource.setrlimit(resource.RLIMIT_AS, ({_MEMORY_BYTES}, {_MEMORY_BYTES}))
-except ImportError:
-    pass  # Windows has no such limit
-from scipy.io import loadmat
-try:
-    loadmat(sys.argv[1], simplify_cells=True, verify_compressed_data_integrity=True)
-except Exception as error:
-    sys.exit(f"{{type(error).__name__}}: {{error}}")
-"""
-
-
 def _from_mat(path: Path) -> Fields:
     from scipy.io import loadmat
 
-    command = [sys.executable, "-c", _TRIAL, str(path.resolve())]
-    try:
-        tried = subprocess.run(
-            command, capture_output=True, text=True, timeout=_LIMIT_S, check=False
-        )
-    except subprocess.TimeoutExpired as error:
-        raise _unreadable(path, f"it took over {_LIMIT_S:g} s") from error
-    if tried.returncode:
-        said = tried.stderr.strip().splitlines()
-        raise _unreadable(path, said[-1] if said else "its reader crashed")
+    if why := trial.why_not(path, trial.MAT5):
+        raise _unreadable(path, why)
     found: dict[str, Any] = loadmat(path, simplify_cells=True)
     return {key: value for key, value in found.items() if not key.startswith("__")}
 
@@ -259,6 +232,8 @@ def _unreadable(path: Path, why: str) -> DataFileError:
 
 def _from_hdf5(path: Path) -> Fields:
     h5py = require("h5py", extra="files", purpose="reading EEGLAB sets of MATLAB 7.3")
+    if why := trial.why_not(path, trial.HDF5):
+        raise _unreadable(path, why)
     with h5py.File(path, "r") as file:
         sizes = [0]
         file.visititems(lambda _, item: sizes.append(getattr(item, "nbytes", 0)))

@@ -5,7 +5,8 @@ import sys
 
 import pytest
 
-from rtbold.calibration.beforehand import check_bold_path, check_paths, split_part
+from rtbold.calibration.beforehand import check_paths
+from rtbold.calibration.inputs.bold_paths import check_bold_path, split_part
 from rtbold.errors import ConfigError, DataFileError
 
 SLOW = {"torch", "scipy", "mne", "numpy", "nilearn", "h5py", "pandas", "matplotlib"}

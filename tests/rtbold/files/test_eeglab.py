@@ -197,6 +197,6 @@ def test_a_set_of_matlab_7_3(tmp_path):
 def test_a_reader_that_crashes_takes_nothing_along(tmp_path, monkeypatch):
     """SciPy 1.17 crashed on sets of which single bytes were changed."""
     path = write_set(tmp_path / "rest.set")
-    monkeypatch.setattr(eeglab, "_TRIAL", "import os; os.abort()")
+    monkeypatch.setattr(eeglab.trial, "MAT5", "    import os; os.abort()")
     with pytest.raises(DataFileError, match=r"its reader crashed.*Copy it again"):
         read_recording(path)
