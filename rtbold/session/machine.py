@@ -39,7 +39,7 @@ def _raise(process: psutil.Process, before: int) -> str:
         if sys.platform == "win32":  # not run here
             process.nice(psutil.HIGH_PRIORITY_CLASS)
             return "priority raised to the class 'high'"
-        wanted = max(NICENESS, _lowest_allowed())
+        wanted = max(NICENESS, lowest_allowed())
         if wanted >= before:
             return f"priority not raised, the system does not allow it: {_ADVICE}"
         process.nice(wanted)
@@ -48,7 +48,7 @@ def _raise(process: psutil.Process, before: int) -> str:
     return f"priority raised from niceness {before} to {wanted}"
 
 
-def _lowest_allowed() -> int:
+def lowest_allowed() -> int:
     """Return the lowest niceness that a user without special rights may take."""
     if sys.platform != "linux" or os.geteuid() == 0:
         return NICENESS

@@ -30,7 +30,7 @@ def system(monkeypatch):
         process = Process(niceness, made, error)
         monkeypatch.setattr(sys, "platform", "linux")
         monkeypatch.setattr(machine.psutil, "Process", lambda: process)
-        monkeypatch.setattr(machine, "_lowest_allowed", lambda: lowest)
+        monkeypatch.setattr(machine, "lowest_allowed", lambda: lowest)
         return made
 
     return of
