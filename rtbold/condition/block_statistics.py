@@ -153,7 +153,7 @@ class HeldValues:
         self._last_uv = np.full((self._n_channels, 1), np.nan, dtype=np.float32)
 
     def close(self, block_uv: Float32Array, start: int) -> BoolArray:
-        """Take a whole block; return which channels hold one value at its end.
+        """Take a whole block; return which channels held one value so long in it.
 
         Parameters
         ----------
@@ -166,10 +166,11 @@ class HeldValues:
         lively = np.all([part.any(axis=1) for part in parts], axis=0)
         first = np.where(rows, start + changed.argmax(axis=1), _NEVER)
         self._blocks.append(_Held(self._since, first, lively))
+        held = np.where(rows, first, start + n) - self._since >= n  # and may have ended
         last = start + n - 1 - changed[:, ::-1].argmax(axis=1)
         self._since = np.where(rows, last, self._since)
         self._last_uv = block_uv[:, -1:].copy()
-        held = start + n - self._since >= n
+        held |= start + n - self._since >= n
         return np.asarray(held & self._were_lively(len(self._blocks)))
 
     def at(self, end: int, begun_uv: Float32Array, start: int) -> BoolArray:

@@ -350,6 +350,14 @@ def test_a_shorter_one_is_none_nor_one_that_is_no_eeg():
     assert monitor_of(data, channels=channels).bad_between(0, data.shape[1]) == {}
 
 
+@pytest.mark.parametrize("begins_s", [4.0, 4.07, 4.13, 4.2])
+def test_a_value_that_was_held_for_a_moment_is_told_of_the_whole_window(begins_s):
+    data = eeg(6.0)
+    first = round(begins_s * RATE_HZ)
+    data[2, first : first + 68] = 3.0
+    assert monitor_of(data).bad_between(0, data.shape[1]) == {"C3": {"channel_flat"}}
+
+
 @pytest.mark.parametrize("step_uv", [0.5, 5.0, 10.0])
 def test_large_steps_of_an_amplifier_hold_no_value(step_uv):
     data = eeg(30) / 3
