@@ -163,7 +163,8 @@ class RateWatch:
             for a, b in pairwise(cuts)
         )
         rate_hz = n * self._every_n / all_s
-        other = abs(rate_hz / self._declared_hz - 1) > OTHER_RATE
+        off_s = abs(n * self._every_n / self._declared_hz - all_s)
+        other = off_s - _blur_s(looks, all_s / n) > OTHER_RATE * all_s
         return rate_hz if steady and other else None
 
     @property
@@ -175,6 +176,15 @@ class RateWatch:
             f"{self._declared_hz:g} Hz declared, {rate_hz:.4g} arrive by their stamps: "
             "correct the rate in the sender, or look where samples are lost"
         )
+
+
+def _blur_s(looks: list[tuple[int, float]], step_s: float) -> float:
+    """Return by how much the ends of looks may be off: as much as all of them are.
+
+    Chunks whose samples share a stamp put each look up to a chunk too late.
+    """
+    off_s = [t_s - number * step_s for number, t_s in looks]
+    return max(off_s) - min(off_s)
 
 
 LONGEST_BURST_S = 1.0  # then a stream counts as stalled

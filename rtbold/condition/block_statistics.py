@@ -4,6 +4,7 @@ A block is judged whole and only once, with arrays of one fixed shape, so that t
 chunks in which the samples arrived cannot change a single bit of the answer.
 """
 
+from collections import deque
 from dataclasses import dataclass
 
 import numpy as np
@@ -111,6 +112,100 @@ class SpectrumMeter:
         return np.sqrt(total * self._scale), np.sqrt(
             np.max(lines, axis=0) * self._scale
         )
+
+
+_NEVER = np.iinfo(np.int64).max
+_PARTS = 5  # of a block of 0.25 s; a lively channel changes in each of them
+_JUDGED = 4  # blocks: a channel that is flat for longer is flat by its size
+_LIVELY = 8, 64  # blocks before those that must be lively: at least, at most
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Held:
+    """One block; all (channels,), indices are of source samples."""
+
+    since: NDArray[np.int64]  # the value that stood before the block stands
+    first_change: NDArray[np.int64]  # in the block; `_NEVER`: none
+    lively: BoolArray
+
+
+class HeldValues:
+    """Which channels hold one value, to the last bit, for a whole block.
+
+    Noise does not. But steps of an amplifier may be as large as a quiet EEG, so it
+    only counts where a channel has changed every twentieth of a second before.
+
+    Parameters
+    ----------
+    n_channels, block_n : of each block.
+    history_n : blocks that are remembered.
+    """
+
+    def __init__(self, n_channels: int, block_n: int, *, history_n: int) -> None:
+        self._n_channels, self._block_n = n_channels, block_n
+        self._history_n = history_n
+        self.restart()
+
+    def restart(self) -> None:
+        """Forget everything."""
+        self._blocks: deque[_Held] = deque(maxlen=self._history_n)
+        self._since = np.full(self._n_channels, _NEVER, dtype=np.int64)
+        self._last_uv = np.full((self._n_channels, 1), np.nan, dtype=np.float32)
+
+    def close(self, block_uv: Float32Array, start: int) -> BoolArray:
+        """Take a whole block; return which channels held one value so long in it.
+
+        Parameters
+        ----------
+        start : source index of its first sample.
+        """
+        n = self._block_n
+        changed = self._changed(block_uv)
+        rows = changed.any(axis=1)
+        parts = np.array_split(changed, min(_PARTS, n), axis=1)
+        lively = np.all([part.any(axis=1) for part in parts], axis=0)
+        first = np.where(rows, start + changed.argmax(axis=1), _NEVER)
+        self._blocks.append(_Held(self._since, first, lively))
+        held = np.where(rows, first, start + n) - self._since >= n  # and may have ended
+        last = start + n - 1 - changed[:, ::-1].argmax(axis=1)
+        self._since = np.where(rows, last, self._since)
+        self._last_uv = block_uv[:, -1:].copy()
+        held |= start + n - self._since >= n
+        return np.asarray(held & self._were_lively(len(self._blocks)))
+
+    def at(self, end: int, begun_uv: Float32Array, start: int) -> BoolArray:
+        """Return which channels hold one value up to a sample.
+
+        Parameters
+        ----------
+        end : source index after it.
+        begun_uv : (channels, n), of the block in progress.
+        start : source index of its first sample.
+        """
+        begun_n = min(end - start, begun_uv.shape[1])
+        if begun_n >= 0:
+            stands = ~self._changed(begun_uv[:, :begun_n]).any(axis=1)
+            number, since, end = len(self._blocks), self._since, start + begun_n
+        else:
+            number = len(self._blocks) - (start - end) // self._block_n - 1
+            if number < 0:
+                return np.zeros(self._n_channels, dtype=np.bool_)
+            block = self._blocks[number]
+            stands, since = block.first_change >= end, block.since
+        held = stands & (end - since >= self._block_n)
+        return np.asarray(held & self._were_lively(number))
+
+    def _changed(self, data_uv: Float32Array) -> BoolArray:
+        """Return where samples differ from those before; NaN does."""
+        return np.asarray(np.diff(data_uv, axis=1, prepend=self._last_uv) != 0)
+
+    def _were_lively(self, number: int) -> BoolArray:
+        """Return which channels were, as far as known before the newest blocks."""
+        least, most = _LIVELY
+        before = list(self._blocks)[max(number - _JUDGED - most, 0) : number - _JUDGED]
+        if number - _JUDGED < least:
+            return np.zeros(self._n_channels, dtype=np.bool_)
+        return np.asarray(np.all([block.lively for block in before], axis=0))
 
 
 def is_number(data_uv: Float32Array | FloatArray) -> BoolArray:

@@ -17,6 +17,7 @@ from rtbold.condition.block_statistics import (
     BlockMeter,
     BlockStatistics,
     BoolArray,
+    HeldValues,
     SpectrumMeter,
     is_number,
 )
@@ -255,6 +256,7 @@ class ChannelMonitor:
         history_n = self._settings.history_s / self._settings.block_s
         self._history_n = int(np.ceil(history_n))
         shape = (len(channels), self._block_n)
+        self._held = HeldValues(*shape, history_n=self._history_n)
         self._pending = np.zeros(shape, dtype=np.float32)
         self._block_start = 0  # source index of the block in progress
         self.restart()
@@ -277,6 +279,7 @@ class ChannelMonitor:
         """
         self._pending_n = 0
         self._evaluate.restart()
+        self._held.restart()
         self._history: deque[_Block] = deque(maxlen=self._history_n)
         self._clear_nonfinite()
 
@@ -376,6 +379,9 @@ class ChannelMonitor:
         flags[FLAGS.index("nonfinite")] = self._nonfinite_between(
             first_index, end_index
         )
+        begun = self._pending[:, : self._pending_n]
+        held = self._held.at(end_index, begun, self._block_start)
+        flags[_ROW["channel_flat"]] |= held & self._evaluate.eeg
         bad: dict[str, frozenset[ChannelFlag]] = {}
         for i in np.flatnonzero(flags.any(axis=0)):
             label = self._channels[i].label
@@ -403,6 +409,8 @@ class ChannelMonitor:
     def _close_block(self) -> None:
         source_end = self._block_start + self._block_n
         quality = self._evaluate(self._pending, source_end)
+        held = self._held.close(self._pending, self._block_start)
+        quality.flags[_ROW["channel_flat"]] |= held & self._evaluate.eeg
         self._history.append(
             _Block(quality, self._first_nonfinite, self._last_nonfinite)
         )

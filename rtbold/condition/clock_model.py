@@ -245,6 +245,7 @@ class History:
 LEVELS_KEPT = 64  # seconds of them: a window, and time to ask about it
 LEVELS_NEEDED = 6  # to know how much they vary by chance
 BY_CHANCE = 8.0  # standard deviations that the levels of a window span by chance
+CHANCE_ADDS = 4.0  # standard deviations that chance adds to what they span
 
 
 class StampLevels:
@@ -277,6 +278,9 @@ class StampLevels:
     def span_s(self, first: int, counts: IntArray, stamps_s: FloatArray) -> float:
         """Return by how much the levels of a window differ; 0: no more than by chance.
 
+        What chance adds to it is taken off: stamps that vary let a clock look further
+        off than it is.
+
         Parameters
         ----------
         first : count of the window's first sample.
@@ -290,7 +294,8 @@ class StampLevels:
         if len(counts):
             levels.append(self._level_s(counts, stamps_s))
         span_s = max(levels) - min(levels)
-        return span_s if span_s > BY_CHANCE * chance_s else 0.0
+        by_chance = span_s <= BY_CHANCE * chance_s
+        return 0.0 if by_chance else span_s - CHANCE_ADDS * chance_s
 
     def _level_s(self, counts: IntArray, stamps_s: FloatArray) -> float:
         return float(np.median(stamps_s - counts / self._rate_hz))

@@ -83,6 +83,20 @@ def test_stamps_that_a_chunk_counts_back_by_the_declared_rate_tell_it_too():
     assert found_hz == pytest.approx(500.0, rel=0.1)
 
 
+@pytest.mark.parametrize("chunk_s", [0.1, 0.3, 0.4, 0.5])
+def test_chunks_whose_samples_share_a_stamp_are_no_other_rate(chunk_s):
+    chunk_n = round(250 * chunk_s)
+    k = np.arange(250 * 30)
+    watch = RateWatch(250.0)
+    for first in range(0, len(k), chunk_n):
+        watch.push((k[first : first + chunk_n] // chunk_n) * chunk_s, first)
+        assert watch.rate_hz is None
+    # and quite another one is told all the same
+    watch = RateWatch(250.0)
+    watch.push((k[: 250 * 20] // chunk_n) * chunk_s / 1.5, 0)
+    assert watch.rate_hz == pytest.approx(375.0, rel=0.1)
+
+
 @pytest.mark.parametrize("gap_s", [0.2, 1.0, 3.0])
 @pytest.mark.parametrize("seconds", [4, 6, 9])
 def test_a_gap_is_no_other_rate(gap_s, seconds):

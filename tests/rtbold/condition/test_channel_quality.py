@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings, strategies as st
 
+from rtbold.condition.block_statistics import HeldValues
 from rtbold.condition.channel_quality import ChannelMonitor, ChannelQualitySettings
 from rtbold.errors import ConfigError
 from rtbold.messages import Channel
@@ -228,7 +229,7 @@ def test_nothing_is_said_before_a_second_of_data():
     assert monitor.amplitude == "unknown"
     assert not monitor.settled
     monitor.push(np.zeros((len(LABELS), 0), np.float32), 0)
-    monitor.push(np.zeros((len(LABELS), 200), np.float32), 0)
+    monitor.push(eeg(0.8), 0)
     assert all(s.rms_uv is None and not s.flags for s in monitor.report())
 
 
@@ -317,3 +318,50 @@ def test_what_is_no_eeg_may_repeat():
     data = eeg(20)
     data[5] = np.arange(data.shape[1]) % 50
     assert monitor_of(data, channels=channels).bad_between(0, data.shape[1]) == {}
+
+
+def begun_flat(held_s, *, after_s=4.0, value=0.0, step_uv=0.01):
+    data = eeg(after_s + held_s)
+    data = (np.round(data / step_uv) * step_uv).astype(np.float32)
+    data[2, round(after_s * RATE_HZ) :] = value
+    return data
+
+
+@pytest.mark.parametrize("held_s", [0.252, 0.3, 0.4, 0.63, 0.9])
+@pytest.mark.parametrize("chunk_n", [1, 17, 250])
+def test_a_channel_that_holds_a_value_is_flat_within_a_block(held_s, chunk_n):
+    data = begun_flat(held_s)
+    monitor, n = ChannelMonitor(RATE_HZ, CHANNELS), data.shape[1]
+    for first in range(0, n, chunk_n):
+        monitor.push(data[:, first : first + chunk_n], first)
+    assert monitor.bad_between(0, n) == {"C3": {"channel_flat"}}
+    # later samples change nothing
+    after = eeg(0.6, seed=1)
+    monitor.push(after, n)
+    assert monitor.bad_between(0, n) == {"C3": {"channel_flat"}}
+    assert monitor.bad_between(0, n - round((held_s - 0.1) * RATE_HZ)) == {}
+
+
+def test_a_shorter_one_is_none_nor_one_that_is_no_eeg():
+    data = begun_flat(0.2)
+    assert monitor_of(data).bad_between(0, data.shape[1]) == {}
+    data = begun_flat(0.5)
+    channels = (*CHANNELS[:2], Channel("C3", kind="ecg"), *CHANNELS[3:])
+    assert monitor_of(data, channels=channels).bad_between(0, data.shape[1]) == {}
+
+
+@pytest.mark.parametrize("begins_s", [4.0, 4.07, 4.13, 4.2])
+def test_a_value_that_was_held_for_a_moment_is_told_of_the_whole_window(begins_s):
+    data = eeg(6.0)
+    first = round(begins_s * RATE_HZ)
+    data[2, first : first + 68] = 3.0
+    assert monitor_of(data).bad_between(0, data.shape[1]) == {"C3": {"channel_flat"}}
+
+
+@pytest.mark.parametrize("step_uv", [0.5, 5.0, 10.0])
+def test_large_steps_of_an_amplifier_hold_no_value(step_uv):
+    data = eeg(30) / 3
+    data = (np.round(data / step_uv) * step_uv).astype(np.float32)
+    held = HeldValues(len(LABELS), 62, history_n=120)
+    blocks = range(0, data.shape[1] - 62, 62)
+    assert not any(held.close(data[:, at : at + 62], at).any() for at in blocks)

@@ -116,6 +116,14 @@ def test_no_window_that_ends_with_a_moment_of_hum_is_ok_and_off():
     assert wrong_ok([row for row in found if not 0.0 < row[0] < 0.06]) == []
 
 
+@pytest.mark.parametrize("value", [0.0, -12.5])
+def test_no_window_that_ends_with_a_channel_just_gone_flat_is_ok_and_off(value):
+    found = answers(channel("T7", value), lasts_s=3.0, seconds=BEGUN_S + 5.0, tr_s=0.11)
+    assert wrong_ok(found) == []
+    first = next(since_s for since_s, p, _ in found if "channel_flat" in p.reasons)
+    assert first < 0.4
+
+
 @lru_cache(maxsize=1)
 def likeness():
     windows = [np.stack(list(windows_uv()))]
