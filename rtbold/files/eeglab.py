@@ -146,12 +146,19 @@ def _values(
     data = eeg.get("data")
     if not isinstance(data, str):
         values = np.asarray(data)
-        if values.size != shape[0] * shape[1]:
+        whole = values.ndim < 2 and 1 in shape and values.size == shape[0] * shape[1]
+        if values.shape != shape and not whole:
             raise DataFileError(
                 f"{path.name} holds data of the shape {values.shape}, expected {shape} "
                 "by nbchan and pnts. Check the set in EEGLAB (eeg_checkset)."
             )
         return values.reshape(shape), ()
+    if PureWindowsPath(data).suffix.lower() == ".dat":
+        # Its samples lie in another order: a channel's, where .fdt has a moment's
+        raise DataFileError(
+            f"{path.name} keeps its samples in {data!r}, expected a .fdt: .dat is the "
+            "form of old EEGLAB versions. Load the set in EEGLAB, and save it again."
+        )
     beside, notes = _beside(path, PureWindowsPath(data).name)
     expected = shape[0] * shape[1] * 4
     if (got := beside.stat().st_size) != expected:

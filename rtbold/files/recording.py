@@ -45,7 +45,7 @@ class Recording:
     reference: str | None = None  # electrode name, "average", or None: not said
     markers: tuple[RecordedMarker, ...] = ()  # in order of time
     stamps_s: FloatArray | None = None  # (samples,), raw stamps of an LSL stream
-    clock_offsets: tuple[ClockOffset, ...] = ()  # XDF: of the EEG stream
+    clock_offsets: tuple[ClockOffset, ...] = ()  # XDF: of the EEG, in order of time
     description: StreamDescription | None = None  # XDF: of the EEG stream
     simulated: bool = False  # the file, or a note beside it, says no brain made it
     notes: tuple[str, ...] = ()  # what a user should know of the file

@@ -449,10 +449,11 @@ def corrected_stamps(stream: XdfStream) -> FloatArray:
 
 def _clock_offsets(eeg: XdfStream) -> tuple[ClockOffset, ...]:
     # The file dates an offset on the stream's clock, the pipeline on the recorder's.
-    return tuple(
+    offsets = [
         ClockOffset(offset_s=float(offset_s), t_lsl_s=float(t_s + offset_s))
         for t_s, offset_s in zip(eeg.offset_times_s, eeg.offsets_s, strict=True)
-    )
+    ]
+    return tuple(sorted(offsets, key=lambda offset: offset.t_lsl_s))
 
 
 def _position(t_s: float, t_eeg_s: FloatArray) -> float:

@@ -313,7 +313,7 @@ def test_a_marker_is_read_however_its_line_is_written(tmp_path, line, encoding):
 )
 def test_a_line_that_is_no_marker_is_not_passed_over(tmp_path, line):
     path = with_marks(tmp_path, f"[Marker Infos]\nMk1=Response,R128,51,1,0\n{line}\n")
-    with pytest.raises(DataFileError, match="has the line 'Mk2=.*expected Mk1=KIND"):
+    with pytest.raises(DataFileError, match=r"has the line 'Mk2=.*expected Mk1=KIND"):
         read_recording(path)
 
 
