@@ -156,8 +156,9 @@ _PAUSES = (
 )
 # These may be words of a task, so they are told and decide nothing.
 _MAY_BE_PAUSES = re.compile(
-    r"\bpaused?\b|\bresumed?\b|interrupt|discontinu|lost[\s_]*samples|"
-    r"buffer[\s_]*overflow|recording (re)?start|recording (end|stop)",
+    r"\bpaused?\b|\bresumed?\b|interrupt|discontinu|disconnect|\bboundary\b|"
+    r"lost[\s_]*(samples|signal|data|connection)|(data|signal)[\s_]*loss|"
+    r"buffer[\s_]*overflow|\bsegment[\s_]*\d|recording (re)?start|recording (end|stop)",
     re.I,
 )
 _BAD = re.compile(r"^bad", re.I)
@@ -186,7 +187,7 @@ def check_pauses(path: Path, recording: Recording) -> tuple[str, ...]:
                 "because samples are counted. Export each uninterrupted part to a "
                 "file of its own."
             )
-    return _notes_on_markers(recording.markers)
+    return _notes_on_markers(recording.markers, within)
 
 
 def _name(marker: RecordedMarker) -> str:
@@ -195,9 +196,11 @@ def _name(marker: RecordedMarker) -> str:
     return label.rpartition("/")[2].strip()
 
 
-def _notes_on_markers(markers: Iterable[RecordedMarker]) -> tuple[str, ...]:
+def _notes_on_markers(
+    markers: Iterable[RecordedMarker], within: Iterable[RecordedMarker]
+) -> tuple[str, ...]:
     notes = []
-    perhaps = [m for m in markers if _MAY_BE_PAUSES.search(m.label)]
+    perhaps = [m for m in within if _MAY_BE_PAUSES.search(m.label)]
     if perhaps:
         notes.append(
             f"markers {_some(dict.fromkeys(m.label for m in perhaps))} at "

@@ -165,7 +165,17 @@ def test_a_pause_is_refused_whatever_its_name(tmp_path, mark):
         read_recording(path)
 
 
-@pytest.mark.parametrize("label", ["LostSamples: 12", "Recording paused"])
+@pytest.mark.parametrize(
+    "label",
+    [
+        "LostSamples: 12",
+        "Recording paused",
+        "boundary 2",
+        "Segment 2",
+        "Amplifier disconnected",
+        "data loss",
+    ],
+)
 def test_what_may_be_a_pause_is_told(tmp_path, label):
     path = write_vhdr(tmp_path, marks=[("Comment", label, 501)])
     (note,) = read_recording(path).notes

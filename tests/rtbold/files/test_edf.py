@@ -53,7 +53,9 @@ def test_unit_says_what_a_potential_without_one_is_and_nothing_else(
     np.testing.assert_allclose(channel(recording, "Fp1")[1], SINE_UV[0], atol=0.06)
 
 
-@pytest.mark.parametrize("unit", ["UV", "µV", "uV ", "uVolt", "\u00c2\u00b5V"])
+@pytest.mark.parametrize(
+    "unit", ["UV", "µV", "uV ", "uVolt", "microV", "\u00c2\u00b5V"]
+)
 def test_a_unit_is_microvolt_in_any_spelling(tmp_path, unit):
     path = write_edf(tmp_path / "rest.edf", sines(unit=unit))
     recording = read_recording(path)
