@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from rtbold.acquire import prefix_hint, same_label, spelling
+from rtbold.acquire import prefix_hint, refuse_groups, same_label, spelling
 from rtbold.errors import AmbiguousStream, DataFileError
 from rtbold.files.recording import RecordedMarker, Recording
 from rtbold.messages import (
@@ -166,6 +166,7 @@ def find_volume_label(
     if wanted is not None:
         named = {key: t for key, t in trains.items() if same_label(key[0], wanted)}
         if named:
+            refuse_groups([label for label, _ in named], wanted)
             _refuse_two_streams(named, wanted)
             labels = {label for label, _ in named}
             return wanted if len(labels) > 1 else labels.pop()

@@ -350,3 +350,16 @@ def test_a_marker_stands_at_its_sample_though_the_clocks_drift_apart(read):
         [clock_offset_s(recording, t_s) for t_s in (0.0, 1004.0, 9999.0)],
         [offsets[0][1], offsets[3][1], offsets[-1][1]],
     )
+
+
+def test_a_name_that_two_groups_have_is_asked_about(read):
+    recording = read(
+        eeg(),
+        markers(
+            values=["Stimulus/S  1", "Response/S  1"] * 5,
+            stamps=np.sort(np.concatenate([T_VOLUMES, T_VOLUMES + 0.3])),
+        ),
+    )
+    with pytest.raises(AmbiguousStream, match=r"2 markers are called 'S1'.*whole name"):
+        find_volume_label(recording, TR_S, "S1")
+    assert find_volume_label(recording, TR_S, "Stimulus/S1") == "Stimulus/S  1"
