@@ -73,7 +73,8 @@ class EegRecording:
         """
         near_s = times_s + self.offset_s
         offsets_s = [clock_offset_s(self.recording, t_s) for t_s in near_s.tolist()]
-        return times_s + np.array(offsets_s)
+        local_s: FloatArray = times_s + np.array(offsets_s)
+        return local_s
 
 
 def read_eeg(
