@@ -97,7 +97,9 @@ def read_eeg(
     DataFileError : the file cannot be read as what its name says.
     StreamMismatch : there is no such trigger channel.
     """
-    recording = read_recording(path, stream=stream, unit=unit)
+    recording = read_recording(
+        path, stream=stream, unit=unit, trigger_channel=trigger_channel
+    )
     markers = [
         TimedMarker(m.label, marker_time_s(m, recording), m.stream)
         for m in recording.markers

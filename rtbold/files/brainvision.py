@@ -56,7 +56,7 @@ def read_brainvision(path: Path, options: ReadOptions) -> Recording:
         Channel(label, unit, kind)
         for (label, _, _, unit), kind in zip(header.channels, kinds, strict=True)
     ]
-    factors, channels = scaled(path, declared, options.unit)
+    factors, channels = scaled(path, declared, options)
     data_uv = _samples(header, data, factors * _steps(header))
     n_samples = data_uv.shape[1]
     last = max((position for position, _, _ in marks), default=0)

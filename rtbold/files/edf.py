@@ -82,7 +82,7 @@ def _read(path: Path, options: ReadOptions, form: EdfFormat) -> Recording:
         Channel(header.labels[i], header.units[i], channel_kind(header.labels[i]))
         for i in chosen
     ]
-    factors, channels = scaled(path, declared, options.unit)
+    factors, channels = scaled(path, declared, options)
     _check_ranges(path, header, chosen)
     data_uv = _samples(records, header, form, chosen=chosen, factors=factors)
     rate_hz = header.rate_hz(chosen[0])

@@ -35,7 +35,7 @@ def read_eeglab(path: Path, options: ReadOptions) -> Recording:
     n_channels, n_samples = _whole(eeg, "nbchan"), _whole(eeg, "pnts")
     rate_hz = _rate_hz(path, eeg)
     declared = _channels(path, eeg, n_channels)
-    factors, channels = scaled(path, declared, options.unit)
+    factors, channels = scaled(path, declared, options)
     values, notes = _values(path, eeg, (n_channels, n_samples))
     events, dropped = _events(eeg, rate_hz)
     kept, outside = in_range(events, n_samples / rate_hz)

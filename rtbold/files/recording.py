@@ -62,6 +62,14 @@ class ReadOptions:
 
     stream: str | None = None  # XDF: name of the EEG stream, where there are several
     unit: str | None = None  # of channels whose unit the file does not say
+    trigger_channel: str | None = None  # holds codes, whatever its name and unit
+
+    def is_trigger(self, label: str) -> bool:
+        """Whether this is the trigger channel, by the rule of ``find_channel``."""
+        wanted = self.trigger_channel
+        return wanted is not None and (
+            label.strip().casefold() == wanted.strip().casefold()
+        )
 
 
 _POTENTIALS = ("eeg", "ecg", "eog", "emg", "cwl")

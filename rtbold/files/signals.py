@@ -12,7 +12,7 @@ import numpy as np
 from rtbold.acquire import to_uv_factor
 from rtbold.electrodes import canonical, has_position
 from rtbold.errors import ConfigError, DataFileError
-from rtbold.files.recording import RecordedMarker, Recording
+from rtbold.files.recording import ReadOptions, RecordedMarker, Recording
 from rtbold.messages import Channel, Float32Array, FloatArray
 
 BLOCK_S = 30.0  # float64 of a block at a time, so that long files fit in memory
@@ -26,7 +26,7 @@ _SAYS_NOTHING = re.compile(r"^(n/?a|none|unknown|unit|arb\.?|a\.?u\.?|[?\-])?$",
 
 
 def scaled(
-    path: Path, channels: Sequence[Channel], unit: str | None
+    path: Path, channels: Sequence[Channel], options: ReadOptions
 ) -> tuple[FloatArray, tuple[Channel, ...]]:
     """Return the factors of a file's values, and its channels as they are then.
 
@@ -35,13 +35,19 @@ def scaled(
 
     Parameters
     ----------
-    unit : of the potentials for which the file gives none.
+    options : the unit of the potentials for which the file gives none, and which
+        channel holds codes though nothing in the file says so.
 
     Raises
     ------
-    ConfigError : `unit` is no unit of voltage.
-    DataFileError : an EEG channel has no voltage as its unit, and `unit` is None.
+    ConfigError : the unit is no unit of voltage.
+    DataFileError : an EEG channel has no voltage as its unit, and none was given.
     """
+    unit = options.unit
+    channels = [
+        replace(c, kind="trigger") if options.is_trigger(c.label) else c
+        for c in channels
+    ]
     given = None if unit is None else to_uv_factor(unit)
     if unit is not None and given is None:
         raise ConfigError(

@@ -165,7 +165,7 @@ def read_xdf(path: Path, options: ReadOptions) -> Recording:
     t_eeg_s = np.maximum.accumulate(corrected_stamps(eeg))
     markers, marker_notes = read_markers(others)
     return Recording(
-        data_uv=to_uv(eeg, options.unit),
+        data_uv=to_uv(eeg, options.unit, options.trigger_channel),
         rate_hz=eeg.description.rate_hz,
         channels=in_microvolt(eeg.description.channels, options.unit),
         reference=eeg.description.reference,
