@@ -418,8 +418,17 @@ def _check_length(
         what = f"{data.stat().st_size} bytes" if of == "bytes" else f"{n_samples} lines"
         raise DataFileError(
             f"{data.name} holds {what}, expected {announced} samples of "
-            f"{len(header.channels)} channels. It is truncated: copy it again."
+            f"{len(header.channels)} channels. {_advice(n_samples, announced)}"
         )
+
+
+def _advice(n_samples: int, announced: int) -> str:
+    if n_samples <= announced:
+        return "It is truncated: copy it again."
+    return (
+        "The header is of another file, or was not closed: correct its DataPoints, or "
+        "leave that line out."
+    )
 
 
 def _ascii_values(header: BrainVisionHeader, data: Path) -> FloatArray:

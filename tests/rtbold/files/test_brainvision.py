@@ -359,3 +359,10 @@ def test_nothing_before_the_samples_is_no_offset(tmp_path):
     binary = ["BinaryFormat=INT_16", "DataOffset=0", "UseBigEndianOrder=no"]
     recording = read_recording(write_vhdr(tmp_path, binary=binary))
     np.testing.assert_allclose(recording.data_uv, SINE_UV, atol=0.06)
+
+
+@pytest.mark.parametrize("n", [0, N - 100])
+def test_more_samples_than_announced_are_not_called_truncated(tmp_path, n):
+    common = ["DataFormat=BINARY", f"DataPoints={n}"]
+    with pytest.raises(DataFileError, match=f"expected {n} samples.*its DataPoints"):
+        read_recording(write_vhdr(tmp_path, common=common))
