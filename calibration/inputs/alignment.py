@@ -71,7 +71,7 @@ def _by_time(run: TriggerRun, eeg: EegRecording, bold: BoldSeries) -> Pairs | No
     """Pair each row with the trigger at its stamp; None: the stamps are no onsets."""
     assert bold.onsets_s is not None
     known = np.flatnonzero(np.isfinite(run.onsets_s))
-    local_s = run.onsets_s[known] + eeg.offset_s
+    local_s = eeg.local_s(run.onsets_s[known])
     nearest = np.abs(local_s[:, None] - bold.onsets_s).argmin(axis=0)  # (rows,)
     off_s = np.abs(local_s[nearest] - bold.onsets_s)
     tr_s = float(np.median(np.diff(local_s))) if len(local_s) > 1 else 0.0

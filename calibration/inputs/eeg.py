@@ -11,7 +11,14 @@ from rtbold.acquire import RisingEdges, find_channel
 from rtbold.condition import ChannelMonitor
 from rtbold.electrodes import match
 from rtbold.errors import DataFileError
-from rtbold.files import Recording, marker_time_s, read_recording, stamps
+from rtbold.files import (
+    Recording,
+    clock_offset_s,
+    marker_time_s,
+    read_recording,
+    stamps,
+)
+from rtbold.messages import FloatArray
 from rtbold.record import EVENTS_NAME
 
 
@@ -55,9 +62,19 @@ class EegRecording:
 
     @property
     def offset_s(self) -> float:
-        """What is added to a stamp for the recorder's clock."""
+        """What is added to the first stamps for the recorder's clock."""
         offsets = self.recording.clock_offsets
         return offsets[0].offset_s if offsets else 0.0
+
+    def local_s(self, times_s: FloatArray) -> FloatArray:
+        """Return times on the clock of the stamps on the recorder's clock; nan stays.
+
+        The offset changes slowly, so a time that is nearly right finds the right one.
+        """
+        near_s = times_s + self.offset_s
+        offsets_s = [clock_offset_s(self.recording, t_s) for t_s in near_s.tolist()]
+        local_s: FloatArray = times_s + np.array(offsets_s)
+        return local_s
 
 
 def read_eeg(
@@ -80,7 +97,9 @@ def read_eeg(
     DataFileError : the file cannot be read as what its name says.
     StreamMismatch : there is no such trigger channel.
     """
-    recording = read_recording(path, stream=stream, unit=unit)
+    recording = read_recording(
+        path, stream=stream, unit=unit, trigger_channel=trigger_channel
+    )
     markers = [
         TimedMarker(m.label, marker_time_s(m, recording), m.stream)
         for m in recording.markers

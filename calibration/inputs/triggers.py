@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from rtbold.acquire import prefix_hint, same_label, spelling
+from rtbold.acquire import prefix_hint, refuse_groups, same_label, spelling
 from rtbold.calibration.inputs.choices import MarkerChoice
 from rtbold.calibration.inputs.eeg import TimedMarker
 from rtbold.errors import AmbiguousStream, ConfigError, DataFileError
@@ -69,9 +69,9 @@ def find_volume_marker(
             "--trigger-channel." + "".join(f" Note: {note}." for note in notes)
         )
     if choice.label is not None:
-        fits = _joined(
-            [g for g in groups if same_label(g.label, choice.label)], choice.label
-        )
+        named = [g for g in groups if same_label(g.label, choice.label)]
+        refuse_groups([g.label for g in named], choice.label)
+        fits = _joined(named, choice.label)
         return _only(fits, groups, wanted=repr(choice.label))
     interval_s = None if tr_s is None else tr_s / choice.every
     fits = [g for g in groups if _is_regular(g.times_s, interval_s)]

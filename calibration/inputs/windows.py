@@ -128,8 +128,12 @@ def scan_of(
     DataFileError : not one volume can be predicted.
     """
     settings = settings or WindowSettings()
-    events, clock_s = _events(eeg, alignment, settings)
-    kept = _Kept(alignment, card, settings.store, clock_s=clock_s)
+    events, logged = _events(eeg, alignment, settings)
+    onsets_s = alignment.onsets_s
+    local_s, clock_s = onsets_s, 0.0
+    if logged:  # its answers are on the recorder's clock
+        local_s, clock_s = eeg.local_s(onsets_s), eeg.offset_s
+    kept = _Kept(alignment, card, settings.store, local_s=local_s)
     session = pipeline_settings(eeg, alignment, card, settings)
     for answer, window, _ in pipeline_windows(card, session, events):
         kept.take(answer, window)
@@ -182,14 +186,14 @@ def pipeline_windows(
 
 def _events(
     eeg: EegRecording, alignment: Alignment, settings: WindowSettings
-) -> tuple[Iterator[Event], float]:
-    """Return the events, and their clock minus that of the EEG's stamps."""
+) -> tuple[Iterator[Event], bool]:
+    """Return the events, and whether they are those that the session logged."""
     own = session_events(eeg.path) if _logged(eeg, alignment) else None
     if own is not None:
-        return _referred(own, settings.reference), eeg.offset_s
+        return _referred(own, settings.reference), True
     triggers = [(t, alignment.marker.label) for t in alignment.marker.times_s.tolist()]
     reference = settings.reference
-    return triggered_events(eeg.recording, triggers, reference=reference), 0.0
+    return triggered_events(eeg.recording, triggers, reference=reference), False
 
 
 def _logged(eeg: EegRecording, alignment: Alignment) -> bool:
@@ -214,14 +218,19 @@ class _Kept:
 
     Parameters
     ----------
-    clock_s : clock of the answers minus that of the alignment.
+    local_s : (volumes,), their onsets on the clock of the answers.
     """
 
     def __init__(
-        self, alignment: Alignment, card: Card, store: Path | None, *, clock_s: float
+        self,
+        alignment: Alignment,
+        card: Card,
+        store: Path | None,
+        *,
+        local_s: FloatArray,
     ) -> None:
         self._alignment = alignment
-        self._local_s = alignment.onsets_s + clock_s
+        self._local_s = local_s
         self._with_row = set(np.flatnonzero(np.isfinite(alignment.bold).all(axis=1)))
         shape = (len(alignment), len(card.channels), WINDOW_SAMPLES)
         self._windows = _room(shape, store)

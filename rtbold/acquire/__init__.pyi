@@ -65,6 +65,7 @@ from .triggers import (
     find_channel as find_channel,
     marker_labels as marker_labels,
     prefix_hint as prefix_hint,
+    refuse_groups as refuse_groups,
     same_label as same_label,
     select_label as select_label,
     spelling as spelling,

@@ -290,7 +290,7 @@ _WORDS = {
     "nv": 1e-3, "nanovolt": 1e-3, "nanovolts": 1e-3,
     "mv": 1e3, "millivolt": 1e3, "millivolts": 1e3,
     "uv": 1.0, "μv": 1.0, "microvolt": 1.0, "microvolts": 1.0,
-    "uvolt": 1.0, "uvolts": 1.0, "μvolt": 1.0, "μvolts": 1.0,
+    "microv": 1.0, "uvolt": 1.0, "uvolts": 1.0, "μvolt": 1.0, "μvolts": 1.0,
 }  # fmt: skip
 _POWERS = {"0": 1e6, "-3": 1e3, "-6": 1.0}
 _POTENTIALS: frozenset[ChannelKind] = frozenset({"eeg", "ecg", "eog", "emg", "cwl"})

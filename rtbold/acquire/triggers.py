@@ -65,6 +65,28 @@ def _ungrouped(label: str) -> str | None:
     return (spelling(name) or None) if group else None
 
 
+def refuse_groups(labels: Collection[str], wanted: str) -> None:
+    """Refuse a name without a group that labels of several groups have.
+
+    Raises
+    ------
+    AmbiguousStream : ``S 1`` is wanted, and there are Stimulus/S 1 and Response/S 1.
+    """
+    if wanted.endswith("*"):
+        return
+    groups: dict[str, str] = {}
+    for label in labels:
+        group, _, _ = label.rpartition("/")
+        if group.strip() and same_label(label, wanted):
+            groups.setdefault(spelling(group), label)
+    if len(groups) > 1:
+        raise AmbiguousStream(
+            f"{len(groups)} markers are called {wanted!r}: "
+            f"{first_few([repr(label) for label in groups.values()])}; expected one "
+            "that marks volumes. Give its whole name with --trigger."
+        )
+
+
 LEAST_ALIKE = 3  # labels that begin alike, and characters of it
 
 

@@ -13,6 +13,7 @@ from .bold_tables import (
     write_predictions_tsv as write_predictions_tsv,
 )
 from .events import (
+    clock_offset_s as clock_offset_s,
     described as described,
     find_volume_label as find_volume_label,
     marker_time_s as marker_time_s,

@@ -36,8 +36,9 @@ class BrainVisionHeader:
     @property
     def vectorized(self) -> bool:
         """Whether a channel's samples follow on each other, or a moment's."""
-        order = self.common.get("dataorientation") or "MULTIPLEXED"
-        return order.upper() == "VECTORIZED"
+        return _word(self, "DataOrientation", "MULTIPLEXED", "VECTORIZED") != (
+            "MULTIPLEXED"
+        )
 
 
 def read_brainvision(path: Path, options: ReadOptions) -> Recording:
@@ -55,9 +56,8 @@ def read_brainvision(path: Path, options: ReadOptions) -> Recording:
         Channel(label, unit, kind)
         for (label, _, _, unit), kind in zip(header.channels, kinds, strict=True)
     ]
-    factors, channels = scaled(path, declared, options.unit)
-    steps = np.array([float(step or 1) for _, _, step, _ in header.channels])
-    data_uv = _samples(header, data, factors * steps)
+    factors, channels = scaled(path, declared, options)
+    data_uv = _samples(header, data, factors * _steps(header))
     n_samples = data_uv.shape[1]
     last = max((position for position, _, _ in marks), default=0)
     if last > n_samples:
@@ -155,10 +155,31 @@ def _parse(path: Path) -> configparser.ConfigParser:
 
 def _text(path: Path) -> str:
     content = path.read_bytes()
-    try:
-        return content.decode("utf-8")
-    except UnicodeDecodeError:
-        return content.decode("latin-1")  # older Recorder versions
+    if content.startswith((b"\xff\xfe", b"\xfe\xff")):
+        text = content.decode("utf-16")
+    else:
+        try:
+            text = content.decode("utf-8")
+        except UnicodeDecodeError:
+            text = content.decode("latin-1")  # older Recorder versions
+    return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def _word(header: BrainVisionHeader, key: str, usual: str, other: str) -> str:
+    """Return one of two words that an entry may have; the usual one if it is left out.
+
+    Raises
+    ------
+    DataFileError : it is neither, and a guess would make other numbers of the samples.
+    """
+    section = header.common | header.binary
+    word = (section.get(key.lower()) or usual).upper()
+    if word in (usual, other):
+        return word
+    raise DataFileError(
+        f"{header.path.name} gives {key}={word}, expected {usual} or {other}. Correct "
+        "the header, or export it once more."
+    )
 
 
 def _check_kind(header: BrainVisionHeader) -> None:
@@ -250,7 +271,8 @@ def _missing(header: BrainVisionHeader, key: str, suffixes: tuple[str, ...]) -> 
 
 # Markers.
 
-_MARK = re.compile(r"^Mk\d+=([^,\r\n]*),([^,\r\n]*),\s*(\d+)\s*,", re.M)
+_MARKS = re.compile(r"^\[marker infos\][^\n]*\n(.*?)(?=^\[|\Z)", re.M | re.S | re.I)
+_MARK = re.compile(r"^[ \t]*Mk\d+[ \t]*=(.*)$", re.M | re.I)
 _BELONGS = re.compile(r"^DataFile=(.*)$", re.M)
 # Only these kinds are in nobody's label: LSL sends "R128" for "Response,R128".
 _PLAIN_KINDS = ("Response", "Stimulus")
@@ -269,11 +291,25 @@ def _marks(header: BrainVisionHeader, data: Path) -> tuple[list[Mark], tuple[str
             raise DataFileError(said)
         return [], (f"no markers: {said.rstrip('.')}",)
     text = _text(path)
-    marks = [
-        (int(position), kind.strip(), label.replace("\\1", ","))
-        for kind, label, position in _MARK.findall(text)
-    ]
+    section = _MARKS.search(text)
+    if section is None:
+        raise DataFileError(
+            f"{path.name} is no marker file: it has no [Marker Infos], expected them "
+            f"with a line Mk1=... for each marker of {header.path.name}. Copy it again."
+        )
+    marks = [_mark(path, line) for line in _MARK.finditer(section[1])]
     return marks, _notes_on_pair(path, text, data)
+
+
+def _mark(path: Path, line: re.Match[str]) -> Mark:
+    cells = [cell.strip() for cell in line[1].split(",")]
+    if len(cells) < 3 or not cells[2].isdecimal():
+        raise DataFileError(
+            f"{path.name} has the line {line[0].strip()[:80]!r}, expected "
+            "Mk1=KIND,LABEL,POSITION,SIZE,CHANNEL with a whole number as its position. "
+            "Correct the line, or copy the file again."
+        )
+    return int(cells[2]), cells[0], line[1].split(",")[1].replace("\\1", ",")
 
 
 def _notes_on_pair(path: Path, text: str, data: Path) -> tuple[str, ...]:
@@ -302,7 +338,7 @@ def _samples(
     header: BrainVisionHeader, data: Path, factors: FloatArray
 ) -> Float32Array:
     """Return the samples, (channels, samples), in microvolt or their unit."""
-    if (header.common.get("dataformat") or "BINARY").upper() == "ASCII":
+    if _word(header, "DataFormat", "BINARY", "ASCII") == "ASCII":
         values = _ascii_values(header, data)
         _check_length(header, data, values.shape[1], "lines")
         return (values * factors[:, None]).astype(np.float32)
@@ -323,7 +359,8 @@ def _binary_values(header: BrainVisionHeader, data: Path) -> np.ndarray:
             f"{header.path.name} gives the BinaryFormat {said!r}, expected one of "
             f"{list(_DTYPES)}. Export it in one of these."
         )
-    big = header.binary.get("usebigendianorder", "").upper() == "YES"
+    _refuse_offsets(header)
+    big = _word(header, "UseBigEndianOrder", "NO", "YES") == "YES"
     dtype = np.dtype(("<", ">")[big] + _DTYPES[said.upper()])
     n_channels = len(header.channels)
     n_samples, rest = divmod(data.stat().st_size, dtype.itemsize * n_channels)
@@ -336,6 +373,43 @@ def _binary_values(header: BrainVisionHeader, data: Path) -> np.ndarray:
     return np.memmap(data, dtype, "r", shape=(n_samples, n_channels)).T
 
 
+# What stands between or before the samples; no program in use writes any.
+_OFFSETS = ("DataOffset", "ChannelOffset", "SegmentHeaderSize", "TrailerSize")
+
+
+def _refuse_offsets(header: BrainVisionHeader) -> None:
+    said = {key: header.binary.get(key.lower()) for key in _OFFSETS}
+    odd = {key: text for key, text in said.items() if text and text.strip("0")}
+    if odd:
+        raise DataFileError(
+            f"{header.path.name} gives {odd}, expected samples from the first byte on, "
+            "one after the other. Export it once more without."
+        )
+
+
+def _steps(header: BrainVisionHeader) -> FloatArray:
+    """Return the resolution of each channel; 1 where none is given."""
+    steps = np.array([_step(step) for _, _, step, _ in header.channels])
+    odd = {
+        label: text
+        for (label, _, text, _), step in zip(header.channels, steps, strict=True)
+        if not (np.isfinite(step) and step)
+    }
+    if odd:
+        raise DataFileError(
+            f"{header.path.name} gives the resolutions {odd}, expected a number other "
+            "than 0 of each channel. Correct the header, or export it once more."
+        )
+    return steps
+
+
+def _step(text: str) -> float:
+    try:
+        return float(text or 1)
+    except ValueError:
+        return float("nan")
+
+
 def _check_length(
     header: BrainVisionHeader, data: Path, n_samples: int, of: str, rest: int = 0
 ) -> None:
@@ -344,8 +418,17 @@ def _check_length(
         what = f"{data.stat().st_size} bytes" if of == "bytes" else f"{n_samples} lines"
         raise DataFileError(
             f"{data.name} holds {what}, expected {announced} samples of "
-            f"{len(header.channels)} channels. It is truncated: copy it again."
+            f"{len(header.channels)} channels. {_advice(n_samples, announced)}"
         )
+
+
+def _advice(n_samples: int, announced: int) -> str:
+    if n_samples <= announced:
+        return "It is truncated: copy it again."
+    return (
+        "The header is of another file, or was not closed: correct its DataPoints, or "
+        "leave that line out."
+    )
 
 
 def _ascii_values(header: BrainVisionHeader, data: Path) -> FloatArray:

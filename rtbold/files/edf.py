@@ -14,7 +14,7 @@ from rtbold.files.recording import ReadOptions, RecordedMarker, Recording
 from rtbold.files.signals import BLOCK_S, in_range, scaled
 from rtbold.messages import Channel, Float32Array, FloatArray
 
-_ANNOTATIONS = ("EDF Annotations", "BDF Annotations")
+_ANNOTATIONS = ("EDF ANNOTATIONS", "BDF ANNOTATIONS")
 # BioSemi's Status: codes in bits 0 to 15, bit 16 is up where a recording begins.
 _STATUS = ("STATUS", "TRIGGER")
 _STATUS_BITS = 2**17 - 1
@@ -53,6 +53,10 @@ class EdfHeader:
         """Whether the header calls it a recording with interruptions."""
         return self.reserved[:5] in ("EDF+D", "BDF+D")
 
+    def holds_lists(self, index: int) -> bool:
+        """Whether a signal is none, but holds annotations."""
+        return self.labels[index].upper() in _ANNOTATIONS
+
     def rate_hz(self, index: int) -> float:
         """Return the sampling rate of one signal."""
         return self.n_per_record[index] / self.record_s
@@ -71,14 +75,14 @@ def read_bdf(path: Path, options: ReadOptions) -> Recording:
 def _read(path: Path, options: ReadOptions, form: EdfFormat) -> Recording:
     header = parse_header(path, form)
     records = _records(path, header, form)
-    onsets_s, markers = _annotations(records, header, form)
+    onsets_s, markers, list_notes = _annotations(records, header, form)
     _check_continuous(path, header, onsets_s)
     chosen, notes = _one_rate(path, header)
     declared = [
         Channel(header.labels[i], header.units[i], channel_kind(header.labels[i]))
         for i in chosen
     ]
-    factors, channels = scaled(path, declared, options.unit)
+    factors, channels = scaled(path, declared, options)
     _check_ranges(path, header, chosen)
     data_uv = _samples(records, header, form, chosen=chosen, factors=factors)
     rate_hz = header.rate_hz(chosen[0])
@@ -88,7 +92,13 @@ def _read(path: Path, options: ReadOptions, form: EdfFormat) -> Recording:
         rate_hz=rate_hz,
         channels=channels,
         markers=kept,
-        notes=(*notes, *outside, *_begins_again(channels, data_uv, form)),
+        notes=(
+            *_more_records(path, header, len(records)),
+            *notes,
+            *list_notes,
+            *outside,
+            *_begins_again(channels, data_uv, form),
+        ),
     )
 
 
@@ -129,10 +139,16 @@ def _parse(fixed: bytes, per_signal: bytes, n_signals: int) -> EdfHeader:
         cells = [per_signal[start + i * width :][:width] for i in range(n_signals)]
         return tuple(_text(cell) for cell in cells)
 
+    n_header_bytes, expected = int(fixed[184:192]), 256 * (1 + n_signals)
+    if n_header_bytes != expected:
+        raise ValueError(
+            f"it says that it has {n_header_bytes} bytes, but {n_signals} signals "
+            f"make {expected}"
+        )
     record_s = float(fixed[244:252])
     n_per_record = tuple(int(n) for n in field(216, 8))
     labels = field(0, 16)
-    holds_signals = any(label not in _ANNOTATIONS for label in labels)
+    holds_signals = any(label.upper() not in _ANNOTATIONS for label in labels)
     if (record_s <= 0 and holds_signals) or min(n_per_record) < 1:
         raise ValueError(f"records of {record_s} s with {n_per_record} samples")
     return EdfHeader(
@@ -143,7 +159,7 @@ def _parse(fixed: bytes, per_signal: bytes, n_signals: int) -> EdfHeader:
         physical=_limits(field(104, 8), field(112, 8)),
         digital=_limits(field(120, 8), field(128, 8)),
         n_per_record=n_per_record,
-        n_header_bytes=int(fixed[184:192]),
+        n_header_bytes=n_header_bytes,
         reserved=fixed[192:236].decode("latin-1").strip(),
     )
 
@@ -179,7 +195,7 @@ def _records(path: Path, header: EdfHeader, form: EdfFormat) -> NDArray[np.uint8
     ------
     DataFileError : the file holds fewer than its header announces, or no signal.
     """
-    if all(label in _ANNOTATIONS for label in header.labels):
+    if all(label.upper() in _ANNOTATIONS for label in header.labels):
         raise DataFileError(
             f"{path.name} holds annotations and no signal, expected a recording of "
             "EEG. Take the file that holds the signals."
@@ -203,9 +219,18 @@ def _records(path: Path, header: EdfHeader, form: EdfFormat) -> NDArray[np.uint8
     return content
 
 
+def _more_records(path: Path, header: EdfHeader, n: int) -> tuple[str, ...]:
+    if not 0 <= header.n_records < n:
+        return ()
+    return (
+        f"{path.name} holds {n} records and announces {header.n_records}: all were "
+        "read. If the recorder was not closed as it should be, look at its end",
+    )
+
+
 def _one_rate(path: Path, header: EdfHeader) -> tuple[list[int], tuple[str, ...]]:
     """Return the signals at the rate of the EEG, and a note on those left out."""
-    signals = [i for i, label in enumerate(header.labels) if label not in _ANNOTATIONS]
+    signals = [i for i in range(len(header.labels)) if not header.holds_lists(i)]
     eeg = [i for i in signals if channel_kind(header.labels[i]) == "eeg"]
     rates = sorted({header.rate_hz(i) for i in eeg})
     if len(rates) > 1:
@@ -310,25 +335,29 @@ def _begins_again(
 
 # Annotations: lists of texts, each with a time, in signals of their own.
 
+_NO_LIST = re.compile(rb"[^\x00]")
 _LIST = re.compile(rb"([+-]\d+(?:\.\d*)?)(?:\x15(\d+(?:\.\d*)?)?)?\x14([^\x00]*)\x14")
 
 
 def _annotations(
     records: NDArray[np.uint8], header: EdfHeader, form: EdfFormat
-) -> tuple[FloatArray, list[RecordedMarker]]:
-    """Return the onset of each record (nan: not said), and the markers.
+) -> tuple[FloatArray, list[RecordedMarker], tuple[str, ...]]:
+    """Return the onset of each record (nan: not said), the markers, and notes.
 
     Onsets count from the second in which the first record begins; markers of the
     recording count from its first sample.
     """
     onsets_s = np.full(len(records), np.nan)
-    places = [i for i, label in enumerate(header.labels) if label in _ANNOTATIONS]
+    places = [i for i in range(len(header.labels)) if header.holds_lists(i)]
     found: dict[tuple[float, str], None] = {}
     plain: list[tuple[float, str]] = []
+    n_unread = 0
     for index in places:
         cells = records[:, _bytes_of(header, form, index)]
         for number, cell in enumerate(cells):
-            for k, (onset_s, texts) in enumerate(_lists(cell.tobytes())):
+            content = cell.tobytes()
+            n_unread += _NO_LIST.search(_LIST.sub(b"", content)) is not None
+            for k, (onset_s, texts) in enumerate(_lists(content)):
                 if index == places[0] and k == 0 and texts[0] == "":
                     onsets_s[number] = onset_s
                 for text in filter(None, texts):
@@ -339,7 +368,12 @@ def _annotations(
                         plain.append((onset_s, text))
     first_s = 0.0 if np.isnan(onsets_s[0]) else float(onsets_s[0])
     markers = [RecordedMarker(text, t_s - first_s) for t_s, text in [*plain, *found]]
-    return onsets_s, markers
+    if not n_unread:
+        return onsets_s, markers, ()
+    return onsets_s, markers, (
+        f"the annotations of {n_unread} records are damaged in part: what could not "
+        "be read was left out",
+    )  # fmt: skip
 
 
 def _lists(cell: bytes) -> Iterator[tuple[float, list[str]]]:
@@ -352,6 +386,7 @@ def _check_continuous(path: Path, header: EdfHeader, onsets_s: FloatArray) -> No
     steps_s = np.diff(onsets_s)
     largest_s = max(2 * header.record_s / max(header.n_per_record), 1e-3)
     jumps = np.flatnonzero(np.abs(steps_s - header.record_s) > largest_s)
+    _check_drift(path, header, onsets_s)
     known = not np.isnan(onsets_s).any()
     if not jumps.size and (known or not header.interrupted):
         return
@@ -362,3 +397,24 @@ def _check_continuous(path: Path, header: EdfHeader, onsets_s: FloatArray) -> No
         f"interruptions{where}; expected a continuous one, because samples are "
         "counted. Export each uninterrupted part to a file of its own."
     )
+
+
+_LARGEST_DRIFT_S = 0.03  # of the onsets against the samples, over a recording
+
+
+def _check_drift(path: Path, header: EdfHeader, onsets_s: FloatArray) -> None:
+    """Refuse records that last longer by their onsets than by their samples."""
+    known = np.flatnonzero(np.isfinite(onsets_s))
+    if len(known) < 2:
+        return
+    n = int(known[-1] - known[0])
+    length_s = float(onsets_s[known[-1]] - onsets_s[known[0]])
+    steps_s = np.diff(onsets_s[known]) / np.diff(known)
+    even = bool((np.abs(steps_s - length_s / n) < 0.1 * header.record_s).all())
+    if even and abs(length_s - n * header.record_s) > _LARGEST_DRIFT_S:
+        raise DataFileError(
+            f"{path.name} says that {n} records of {header.record_s:g} s begin over "
+            f"{length_s:.6g} s, expected {n * header.record_s:.6g}: its rate is wrong, "
+            "or samples are missing everywhere, and markers would stand at wrong "
+            "samples. Export it once more."
+        )

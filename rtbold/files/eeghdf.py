@@ -50,7 +50,7 @@ def _read(path: Path, file: H5Node, options: ReadOptions) -> Recording:
             record["signal_labels"][:], record["physical_dimensions"][:], strict=True
         )
     )
-    factors, channels = scaled(path, declared, options.unit)
+    factors, channels = scaled(path, declared, options)
     return Recording(
         data_uv=_samples(record, factors),
         rate_hz=_rate_hz(record),

@@ -34,7 +34,7 @@ def read_eeglab(path: Path, options: ReadOptions) -> Recording:
     n_channels, n_samples = _whole(eeg, "nbchan"), _whole(eeg, "pnts")
     rate_hz = _rate_hz(path, eeg)
     declared = _channels(path, eeg, n_channels)
-    factors, channels = scaled(path, declared, options.unit)
+    factors, channels = scaled(path, declared, options)
     values, notes = _values(path, eeg, (n_channels, n_samples))
     events, dropped = _events(eeg, rate_hz)
     kept, outside = in_range(events, n_samples / rate_hz)
@@ -145,12 +145,19 @@ def _values(
     data = eeg.get("data")
     if not isinstance(data, str):
         values = np.asarray(data)
-        if values.size != shape[0] * shape[1]:
+        whole = values.ndim < 2 and 1 in shape and values.size == shape[0] * shape[1]
+        if values.shape != shape and not whole:
             raise DataFileError(
                 f"{path.name} holds data of the shape {values.shape}, expected {shape} "
                 "by nbchan and pnts. Check the set in EEGLAB (eeg_checkset)."
             )
         return values.reshape(shape), ()
+    if PureWindowsPath(data).suffix.lower() == ".dat":
+        # Its samples lie in another order: a channel's, where .fdt has a moment's
+        raise DataFileError(
+            f"{path.name} keeps its samples in {data!r}, expected a .fdt: .dat is the "
+            "form of old EEGLAB versions. Load the set in EEGLAB, and save it again."
+        )
     beside, notes = _beside(path, PureWindowsPath(data).name)
     expected = shape[0] * shape[1] * 4
     if (got := beside.stat().st_size) != expected:

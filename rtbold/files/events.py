@@ -1,12 +1,13 @@
 """A recording as the events that the pipeline eats."""
 
 import math
+from bisect import bisect_right
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from rtbold.acquire import prefix_hint, same_label, spelling
+from rtbold.acquire import prefix_hint, refuse_groups, same_label, spelling
 from rtbold.errors import AmbiguousStream, DataFileError
 from rtbold.files.recording import RecordedMarker, Recording
 from rtbold.messages import (
@@ -120,9 +121,24 @@ def marker_time_s(marker: RecordedMarker, recording: Recording) -> float:
     if recording.stamps_s is None or not recording.stamps_s.size:
         return marker.t_s
     if marker.t_lsl_s is not None:
-        offsets = recording.clock_offsets
-        return marker.t_lsl_s - (offsets[0].offset_s if offsets else 0.0)
+        return marker.t_lsl_s - clock_offset_s(recording, marker.t_lsl_s)
     return float(recording.stamps_s[0]) + marker.t_s
+
+
+def clock_offset_s(recording: Recording, t_lsl_s: float) -> float:
+    """Return what a stamp lacks to the recorder's clock, at a time of that clock.
+
+    Clocks drift apart, so it is the offset of that moment and not of the beginning.
+    """
+    known = recording.clock_offsets
+    if not known:
+        return 0.0
+    after = bisect_right(known, t_lsl_s, key=lambda offset: offset.t_lsl_s)
+    if after in (0, len(known)):
+        return known[min(after, len(known) - 1)].offset_s
+    one, next_one = known[after - 1], known[after]
+    share = (t_lsl_s - one.t_lsl_s) / (next_one.t_lsl_s - one.t_lsl_s)
+    return one.offset_s + share * (next_one.offset_s - one.offset_s)
 
 
 def find_volume_label(
@@ -150,6 +166,7 @@ def find_volume_label(
     if wanted is not None:
         named = {key: t for key, t in trains.items() if same_label(key[0], wanted)}
         if named:
+            refuse_groups([label for label, _ in named], wanted)
             _refuse_two_streams(named, wanted)
             labels = {label for label, _ in named}
             return wanted if len(labels) > 1 else labels.pop()

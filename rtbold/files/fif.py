@@ -29,7 +29,7 @@ def read_fif(path: Path, options: ReadOptions) -> Recording:
         Channel(ch["ch_name"], _unit(ch), channel_kind(ch["ch_name"], kind))
         for ch, kind in zip(raw.info["chs"], kinds, strict=True)
     ]
-    factors, channels = scaled(path, declared, options.unit)
+    factors, channels = scaled(path, declared, options)
     rate_hz = float(raw.info["sfreq"])
     data_uv = _samples(path, raw, factors * _powers(raw, channels))
     kept, outside = in_range(_markers(raw), data_uv.shape[1] / rate_hz)

@@ -17,7 +17,11 @@ Reader = Callable[[Path, ReadOptions], Recording]
 
 
 def read_recording(
-    path: str | Path, *, stream: str | None = None, unit: str | None = None
+    path: str | Path,
+    *,
+    stream: str | None = None,
+    unit: str | None = None,
+    trigger_channel: str | None = None,
 ) -> Recording:
     """Read EDF, BDF, BrainVision, EEGLAB, FIF, XDF or eeghdf.
 
@@ -25,6 +29,7 @@ def read_recording(
     ----------
     stream : name of the EEG stream, needed when an XDF holds more than one.
     unit : unit of the channels for which the file gives none ("uV", "mV", "V").
+    trigger_channel : holds codes that are kept as they are, as in a live session.
 
     Raises
     ------
@@ -44,7 +49,8 @@ def read_recording(
             f"{path.name} is empty (0 bytes), expected a recording. Copy it again."
         )
     with damage_told(path, "a recording"):
-        recording = reader(path, ReadOptions(stream=stream, unit=unit))
+        options = ReadOptions(stream, unit, trigger_channel)
+        recording = reader(path, options)
         _check(path, recording)
         if recording.stamps_s is None:  # an XDF's stamps tell its pauses
             recording = _checked(path, recording)

@@ -45,7 +45,7 @@ class Recording:
     reference: str | None = None  # electrode name, "average", or None: not said
     markers: tuple[RecordedMarker, ...] = ()  # in order of time
     stamps_s: FloatArray | None = None  # (samples,), raw stamps of an LSL stream
-    clock_offsets: tuple[ClockOffset, ...] = ()  # XDF: of the EEG stream
+    clock_offsets: tuple[ClockOffset, ...] = ()  # XDF: of the EEG, in order of time
     description: StreamDescription | None = None  # XDF: of the EEG stream
     simulated: bool = False  # the file, or a note beside it, says no brain made it
     notes: tuple[str, ...] = ()  # what a user should know of the file
@@ -62,6 +62,14 @@ class ReadOptions:
 
     stream: str | None = None  # XDF: name of the EEG stream, where there are several
     unit: str | None = None  # of channels whose unit the file does not say
+    trigger_channel: str | None = None  # holds codes, whatever its name and unit
+
+    def is_trigger(self, label: str) -> bool:
+        """Whether this is the trigger channel, by the rule of ``find_channel``."""
+        wanted = self.trigger_channel
+        return wanted is not None and (
+            label.strip().casefold() == wanted.strip().casefold()
+        )
 
 
 _POTENTIALS = ("eeg", "ecg", "eog", "emg", "cwl")

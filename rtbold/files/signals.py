@@ -12,7 +12,7 @@ import numpy as np
 from rtbold.acquire import to_uv_factor
 from rtbold.electrodes import canonical, has_position
 from rtbold.errors import ConfigError, DataFileError
-from rtbold.files.recording import RecordedMarker, Recording
+from rtbold.files.recording import ReadOptions, RecordedMarker, Recording
 from rtbold.messages import Channel, Float32Array, FloatArray
 
 BLOCK_S = 30.0  # float64 of a block at a time, so that long files fit in memory
@@ -26,7 +26,7 @@ _SAYS_NOTHING = re.compile(r"^(n/?a|none|unknown|unit|arb\.?|a\.?u\.?|[?\-])?$",
 
 
 def scaled(
-    path: Path, channels: Sequence[Channel], unit: str | None
+    path: Path, channels: Sequence[Channel], options: ReadOptions
 ) -> tuple[FloatArray, tuple[Channel, ...]]:
     """Return the factors of a file's values, and its channels as they are then.
 
@@ -35,13 +35,19 @@ def scaled(
 
     Parameters
     ----------
-    unit : of the potentials for which the file gives none.
+    options : the unit of the potentials for which the file gives none, and which
+        channel holds codes though nothing in the file says so.
 
     Raises
     ------
-    ConfigError : `unit` is no unit of voltage.
-    DataFileError : an EEG channel has no voltage as its unit, and `unit` is None.
+    ConfigError : the unit is no unit of voltage.
+    DataFileError : an EEG channel has no voltage as its unit, and none was given.
     """
+    unit = options.unit
+    channels = [
+        replace(c, kind="trigger") if options.is_trigger(c.label) else c
+        for c in channels
+    ]
     given = None if unit is None else to_uv_factor(unit)
     if unit is not None and given is None:
         raise ConfigError(
@@ -156,8 +162,9 @@ _PAUSES = (
 )
 # These may be words of a task, so they are told and decide nothing.
 _MAY_BE_PAUSES = re.compile(
-    r"\bpaused?\b|\bresumed?\b|interrupt|discontinu|lost[\s_]*samples|"
-    r"buffer[\s_]*overflow|recording (re)?start|recording (end|stop)",
+    r"\bpaused?\b|\bresumed?\b|interrupt|discontinu|disconnect|\bboundary\b|"
+    r"lost[\s_]*(samples|signal|data|connection)|(data|signal)[\s_]*loss|"
+    r"buffer[\s_]*overflow|\bsegment[\s_]*\d|recording (re)?start|recording (end|stop)",
     re.I,
 )
 _BAD = re.compile(r"^bad", re.I)
@@ -186,7 +193,7 @@ def check_pauses(path: Path, recording: Recording) -> tuple[str, ...]:
                 "because samples are counted. Export each uninterrupted part to a "
                 "file of its own."
             )
-    return _notes_on_markers(recording.markers)
+    return _notes_on_markers(recording.markers, within)
 
 
 def _name(marker: RecordedMarker) -> str:
@@ -195,9 +202,11 @@ def _name(marker: RecordedMarker) -> str:
     return label.rpartition("/")[2].strip()
 
 
-def _notes_on_markers(markers: Iterable[RecordedMarker]) -> tuple[str, ...]:
+def _notes_on_markers(
+    markers: Iterable[RecordedMarker], within: Iterable[RecordedMarker]
+) -> tuple[str, ...]:
     notes = []
-    perhaps = [m for m in markers if _MAY_BE_PAUSES.search(m.label)]
+    perhaps = [m for m in within if _MAY_BE_PAUSES.search(m.label)]
     if perhaps:
         notes.append(
             f"markers {_some(dict.fromkeys(m.label for m in perhaps))} at "

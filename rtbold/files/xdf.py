@@ -165,7 +165,7 @@ def read_xdf(path: Path, options: ReadOptions) -> Recording:
     t_eeg_s = np.maximum.accumulate(corrected_stamps(eeg))
     markers, marker_notes = read_markers(others)
     return Recording(
-        data_uv=to_uv(eeg, options.unit),
+        data_uv=to_uv(eeg, options.unit, options.trigger_channel),
         rate_hz=eeg.description.rate_hz,
         channels=in_microvolt(eeg.description.channels, options.unit),
         reference=eeg.description.reference,
@@ -449,10 +449,11 @@ def corrected_stamps(stream: XdfStream) -> FloatArray:
 
 def _clock_offsets(eeg: XdfStream) -> tuple[ClockOffset, ...]:
     # The file dates an offset on the stream's clock, the pipeline on the recorder's.
-    return tuple(
+    offsets = [
         ClockOffset(offset_s=float(offset_s), t_lsl_s=float(t_s + offset_s))
         for t_s, offset_s in zip(eeg.offset_times_s, eeg.offsets_s, strict=True)
-    )
+    ]
+    return tuple(sorted(offsets, key=lambda offset: offset.t_lsl_s))
 
 
 def _position(t_s: float, t_eeg_s: FloatArray) -> float:

@@ -38,3 +38,18 @@ def test_two_streams_of_one_label_are_asked_about():
         find_volume_marker(both, tr_s=TR_S)
     choice = MarkerChoice(stream="scanner (2)")
     assert find_volume_marker(both, tr_s=TR_S, choice=choice).stream == "scanner (2)"
+
+
+def test_a_name_that_two_groups_have_is_asked_about():
+    markers = [*train("Stimulus/S  1"), *train("Response/S  1", n=3)]
+    with pytest.raises(AmbiguousStream, match=r"2 markers are called 'S1'.*whole name"):
+        find_volume_marker(markers, tr_s=TR_S, choice=MarkerChoice(label="S1"))
+    named = MarkerChoice(label="stimulus/S1")
+    found = find_volume_marker(markers, tr_s=TR_S, choice=named)
+    assert len(found.times_s) == 20
+
+
+def test_a_group_and_no_group_are_one_name():
+    markers = [*train("R  1"), *train("Response/R  1")]
+    found = find_volume_marker(markers, choice=MarkerChoice(label="R1"))
+    assert len(found.times_s) == 40

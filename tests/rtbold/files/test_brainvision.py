@@ -165,7 +165,17 @@ def test_a_pause_is_refused_whatever_its_name(tmp_path, mark):
         read_recording(path)
 
 
-@pytest.mark.parametrize("label", ["LostSamples: 12", "Recording paused"])
+@pytest.mark.parametrize(
+    "label",
+    [
+        "LostSamples: 12",
+        "Recording paused",
+        "boundary 2",
+        "Segment 2",
+        "Amplifier disconnected",
+        "data loss",
+    ],
+)
 def test_what_may_be_a_pause_is_told(tmp_path, label):
     path = write_vhdr(tmp_path, marks=[("Comment", label, 501)])
     (note,) = read_recording(path).notes
@@ -282,3 +292,77 @@ def test_a_sampling_interval_may_have_decimals(tmp_path, interval):
     )
     path.write_text(text, encoding="utf-8")
     assert read_recording(path).rate_hz == 256
+
+
+def with_marks(folder, text, encoding="utf-8"):
+    path = write_vhdr(folder)
+    head = "Brain Vision Data Exchange Marker File, Version 1.0\n[Common Infos]\n"
+    (folder / "rest.vmrk").write_bytes((head + text).encode(encoding))
+    return path
+
+
+@pytest.mark.parametrize(
+    ("line", "encoding"),
+    [
+        ("Mk1=Response,R128,251\n", "utf-8"),  # no size
+        ("Mk1 = Response, R128, 251, 1, 0\n", "utf-8"),
+        ("mk1=Response,R128,251,1,0\n", "utf-8"),
+        ("Mk1=Response,R128,251,1,0\r", "utf-8"),
+        ("Mk1=Response,R128,251,1,0\n", "utf-16"),
+        ("Mk1=Response,R128,251,1,0\n[Comment]\nMk2=Response,R128,501,1,0\n", "utf-8"),
+    ],
+)
+def test_a_marker_is_read_however_its_line_is_written(tmp_path, line, encoding):
+    path = with_marks(tmp_path, "[Marker Infos]\n" + line, encoding)
+    markers = read_recording(path).markers
+    assert [(m.label.strip(), m.t_s) for m in markers] == [("R128", 1.0)]
+
+
+@pytest.mark.parametrize(
+    "line", ["Mk2=Response,R128,251.5,1,0", "Mk2=Response,R128", "Mk2=R128,,x,1,0"]
+)
+def test_a_line_that_is_no_marker_is_not_passed_over(tmp_path, line):
+    path = with_marks(tmp_path, f"[Marker Infos]\nMk1=Response,R128,51,1,0\n{line}\n")
+    with pytest.raises(DataFileError, match=r"has the line 'Mk2=.*expected Mk1=KIND"):
+        read_recording(path)
+
+
+def test_a_marker_file_without_its_section_is_none(tmp_path):
+    path = with_marks(tmp_path, "Mk1=Response,R128,51,1,0\n")
+    with pytest.raises(DataFileError, match=r"is no marker file.*\[Marker Infos\]"):
+        read_recording(path)
+
+
+@pytest.mark.parametrize("step", ["0", "0.0", "nan", "x"])
+def test_a_resolution_that_is_none_makes_no_samples(tmp_path, step):
+    channels = [*lines()[:1], f"Cz,,{step},µV", *lines()[2:]]
+    with pytest.raises(DataFileError, match=r"resolutions \{'Cz': .*other than 0"):
+        read_recording(write_vhdr(tmp_path, channels=channels))
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ({"binary": ["BinaryFormat=INT_16", "DataOffset=8"]}, "'DataOffset': '8'"),
+        ({"binary": ["BinaryFormat=INT_16", "TrailerSize=2"]}, "'TrailerSize': '2'"),
+        ({"binary": ["BinaryFormat=INT_16", "UseBigEndianOrder=TRUE"]}, "NO or YES"),
+        ({"common": ["DataOrientation=VECTORISED"]}, "MULTIPLEXED or VECTORIZED"),
+        ({"common": ["DataFormat=TEXT"]}, "BINARY or ASCII"),
+    ],
+)
+def test_how_samples_lie_is_no_guess(tmp_path, given, told):
+    with pytest.raises(DataFileError, match=told):
+        read_recording(write_vhdr(tmp_path, **given))
+
+
+def test_nothing_before_the_samples_is_no_offset(tmp_path):
+    binary = ["BinaryFormat=INT_16", "DataOffset=0", "UseBigEndianOrder=no"]
+    recording = read_recording(write_vhdr(tmp_path, binary=binary))
+    np.testing.assert_allclose(recording.data_uv, SINE_UV, atol=0.06)
+
+
+@pytest.mark.parametrize("n", [0, N - 100])
+def test_more_samples_than_announced_are_not_called_truncated(tmp_path, n):
+    common = ["DataFormat=BINARY", f"DataPoints={n}"]
+    with pytest.raises(DataFileError, match=f"expected {n} samples.*its DataPoints"):
+        read_recording(write_vhdr(tmp_path, common=common))

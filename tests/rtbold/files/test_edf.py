@@ -53,7 +53,9 @@ def test_unit_says_what_a_potential_without_one_is_and_nothing_else(
     np.testing.assert_allclose(channel(recording, "Fp1")[1], SINE_UV[0], atol=0.06)
 
 
-@pytest.mark.parametrize("unit", ["UV", "µV", "uV ", "uVolt", "\u00c2\u00b5V"])
+@pytest.mark.parametrize(
+    "unit", ["UV", "µV", "uV ", "uVolt", "microV", "\u00c2\u00b5V"]
+)
 def test_a_unit_is_microvolt_in_any_spelling(tmp_path, unit):
     path = write_edf(tmp_path / "rest.edf", sines(unit=unit))
     recording = read_recording(path)
@@ -241,3 +243,57 @@ def test_a_signal_without_a_range_is_refused(tmp_path):
     path.write_bytes(content[:place] + b"3276.7  " + content[place + 8 :])
     with pytest.raises(DataFileError, match=r"\['Pz'\] a range that is empty"):
         read_recording(path)
+
+
+def patched(path, at, text):
+    """Write 8 bytes of the header anew."""
+    content = bytearray(path.read_bytes())
+    content[at : at + 8] = text.encode().ljust(8)
+    path.write_bytes(bytes(content))
+    return path
+
+
+@pytest.mark.parametrize("n_bytes", ["1024", "1278", "1288"])
+def test_a_header_of_another_length_moves_no_sample(tmp_path, n_bytes):
+    path = patched(write_edf(tmp_path / "rest.edf", sines()), 184, n_bytes)
+    with pytest.raises(
+        DataFileError, match=f"{n_bytes} bytes, but 4 signals make 1280"
+    ):
+        read_recording(path)
+
+
+def test_more_records_than_announced_are_told(tmp_path):
+    path = patched(write_edf(tmp_path / "rest.edf", sines()), 236, "4")
+    recording = read_recording(path)
+    assert recording.duration_s == 6
+    assert "holds 6 records and announces 4" in recording.notes[0]
+
+
+def test_onsets_say_another_rate_than_the_header(tmp_path):
+    lists = keeping([k * 1.0075 for k in SIX])
+    path = write_edf(tmp_path / "a.edf", sines(), lists=lists, reserved="EDF+C")
+    with pytest.raises(DataFileError, match=r"5 records of 1 s begin over 5.0375 s"):
+        read_recording(path)
+
+
+def test_onsets_may_be_rounded(tmp_path):
+    lists = keeping([round(k + 0.002 * (-1) ** k, 3) for k in SIX])
+    path = write_edf(tmp_path / "a.edf", sines(), lists=lists, reserved="EDF+C")
+    assert read_recording(path).duration_s == 6
+
+
+@pytest.mark.parametrize("onset", [b"+1,5", b"+1.5e0", b" 1.5"])
+def test_annotations_that_cannot_be_read_are_told(tmp_path, onset):
+    lists = keeping(SIX)
+    lists[1] += onset + b"\x14R128\x14\0"
+    path = write_edf(tmp_path / "a.edf", sines(), lists=lists, reserved="EDF+C")
+    assert "annotations of 1 records are damaged" in read_recording(path).notes[0]
+
+
+def test_annotations_are_called_so_in_any_case(tmp_path):
+    lists = keeping(SIX, {1: [(1.5, "R128")]})
+    path = write_edf(tmp_path / "a.edf", sines(), lists=lists, reserved="EDF+C")
+    path.write_bytes(path.read_bytes().replace(b"EDF Annot", b"EDF annot"))
+    recording = read_recording(path)
+    assert [(m.label, m.t_s) for m in recording.markers] == [("R128", 1.5)]
+    assert recording.notes == ()

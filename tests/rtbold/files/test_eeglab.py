@@ -200,3 +200,21 @@ def test_a_reader_that_crashes_takes_nothing_along(tmp_path, monkeypatch):
     monkeypatch.setattr(eeglab.trial, "MAT5", "    import os; os.abort()")
     with pytest.raises(DataFileError, match=r"its reader crashed.*Copy it again"):
         read_recording(path)
+
+
+def test_samples_that_lie_on_their_side_are_refused(tmp_path):
+    path = write_set(tmp_path / "rest.set", data=SINE_UV.T.astype("f4"))
+    with pytest.raises(DataFileError, match=r"shape \(1500, 4\), expected \(4, 1500\)"):
+        read_recording(path)
+
+
+def test_one_channel_has_no_side(tmp_path):
+    place = structs([{"labels": "Cz", "type": ""}])
+    path = write_set(tmp_path / "a.set", data=SINE_UV[1], nbchan=1, chanlocs=place)
+    np.testing.assert_allclose(read_recording(path).data_uv, SINE_UV[1:2], rtol=1e-5)
+
+
+def test_the_old_file_of_samples_is_not_read_as_the_new_one(tmp_path):
+    path = write_set(tmp_path / "rest.set", fdt="rest.dat")
+    with pytest.raises(DataFileError, match=r"in 'rest\.dat', expected a \.fdt"):
+        read_recording(path)

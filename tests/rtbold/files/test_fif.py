@@ -113,3 +113,10 @@ def test_the_suffix_in_any_case(tmp_path, name):
     else:
         path = path.rename(tmp_path / name)
     np.testing.assert_allclose(read_recording(path).data_uv, SINE_UV, atol=1e-3)
+
+
+def test_a_segment_that_begins_with_the_recording_is_no_pause(tmp_path):
+    raw = fif_raw()
+    raw.set_annotations(mne.Annotations([0.0], [0.0], ["New Segment/"]))
+    raw.save(tmp_path / "a_raw.fif", verbose="ERROR")
+    assert read_recording(tmp_path / "a_raw.fif").notes == ()

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from rtbold.errors import ConfigError, DataFileError
-from rtbold.files.recording import RecordedMarker, Recording
+from rtbold.files.recording import ReadOptions, RecordedMarker, Recording
 from rtbold.files.signals import (
     bids_note,
     check_labels,
@@ -50,7 +50,9 @@ def recording(markers=(), *, n=1000, channels=EEG, rate_hz=RATE_HZ):
     ],
 )
 def test_the_unit_of_a_channel(kind, unit, given, expected):
-    factors, channels = scaled(FILE, [Channel("x", unit, kind)], given)
+    factors, channels = scaled(
+        FILE, [Channel("x", unit, kind)], ReadOptions(unit=given)
+    )
     assert (factors[0], channels[0].unit) == expected
     assert channels[0].kind == kind
 
@@ -58,18 +60,18 @@ def test_the_unit_of_a_channel(kind, unit, given, expected):
 @pytest.mark.parametrize("unit", ["", "%", "-6", "a.u."])
 def test_an_electrode_has_a_voltage_or_is_asked_about(unit):
     with pytest.raises(DataFileError, match=r"gives the units \{'x'.*--unit uV"):
-        scaled(FILE, [Channel("x", unit, "eeg")], None)
+        scaled(FILE, [Channel("x", unit, "eeg")], ReadOptions())
 
 
 def test_an_unknown_unit_is_asked_for_again():
     with pytest.raises(ConfigError, match="--unit is 'ohm'"):
-        scaled(FILE, [Channel("x", "uV", "eeg")], "ohm")
+        scaled(FILE, [Channel("x", "uV", "eeg")], ReadOptions(unit="ohm"))
 
 
 def test_many_channels_are_not_all_named():
     channels = [Channel(f"x{i}", "", "eeg") for i in range(40)]
     with pytest.raises(DataFileError, match="'x5': ''} and 34 more"):
-        scaled(FILE, channels, None)
+        scaled(FILE, channels, ReadOptions())
 
 
 def test_electrodes_that_are_there_once_pass():

@@ -7,7 +7,12 @@ import pytest
 from xdf_writer import write_xdf
 
 from rtbold.errors import AmbiguousStream, DataFileError
-from rtbold.files.events import find_volume_label, marker_time_s, recording_events
+from rtbold.files.events import (
+    clock_offset_s,
+    find_volume_label,
+    marker_time_s,
+    recording_events,
+)
 from rtbold.files.read import read_recording
 from rtbold.messages import Marker
 
@@ -325,3 +330,36 @@ def test_the_export_keeps_codes_of_other_boxes(tmp_path):
     brain, codes = load_streams(tmp_path / "a.xdf")[0]
     assert list(_other_markers(brain)) == []
     assert [row[0] for row in _other_markers(codes)] == ["7"] * 5
+
+
+# Two clocks that drift apart
+
+
+def test_a_marker_stands_at_its_sample_though_the_clocks_drift_apart(read):
+    """The amplifier's clock is slow by 1 in 1000: 12 ms over these samples."""
+    begun_s, slow = 500.0, 1 - 1e-3
+    measured_s = np.arange(998.0, 1015.0, 2.0)  # on the recorder's clock
+    on_amp_s = begun_s + (measured_s - 1000.0) * slow
+    stamps_s = begun_s + (STAMPS - 1000.0) * slow
+    offsets = list(zip(on_amp_s, measured_s - on_amp_s, strict=True))
+    recording = read(eeg(stamps=stamps_s, offsets=offsets), markers())
+    times_s = [marker_time_s(marker, recording) for marker in recording.markers]
+    samples = np.interp(times_s, stamps_s, np.arange(N)) / RATE_HZ
+    np.testing.assert_allclose(samples, np.arange(5) * TR_S, atol=1e-6)
+    np.testing.assert_allclose(
+        [clock_offset_s(recording, t_s) for t_s in (0.0, 1004.0, 9999.0)],
+        [offsets[0][1], offsets[3][1], offsets[-1][1]],
+    )
+
+
+def test_a_name_that_two_groups_have_is_asked_about(read):
+    recording = read(
+        eeg(),
+        markers(
+            values=["Stimulus/S  1", "Response/S  1"] * 5,
+            stamps=np.sort(np.concatenate([T_VOLUMES, T_VOLUMES + 0.3])),
+        ),
+    )
+    with pytest.raises(AmbiguousStream, match=r"2 markers are called 'S1'.*whole name"):
+        find_volume_label(recording, TR_S, "S1")
+    assert find_volume_label(recording, TR_S, "Stimulus/S1") == "Stimulus/S  1"
