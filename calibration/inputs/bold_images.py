@@ -129,16 +129,19 @@ def _series(path: Path, image: Image) -> _Series:
         if shape[3] == 1:  # what its header says of time is of another axis
             tr_s = None
     data = _numbers(path, image).reshape(four)
-    empty = [
-        k for k in range(four[3]) if not np.any(data[..., k]) and np.any(data[..., 0])
-    ]
-    if empty:
+    held = [_any_number(data[..., k]) for k in range(four[3])]
+    empty = [k for k, holds in enumerate(held) if not holds]
+    if empty and any(held):
         raise DataFileError(
-            f"{path.name} is zero at every voxel of {len(empty)} volumes (the first is "
-            f"volume {empty[0]}, counted from 0), expected each volume measured. Cut "
+            f"{path.name} holds no number or zero at every voxel of {len(empty)} "
+            f"volumes (the first is volume {empty[0]}, counted from 0), expected each volume measured. Cut "
             "them off, or export it again."
         )
     return _Series(data, tr_s, tuple(notes))
+
+
+def _any_number(volume: np.ndarray) -> bool:
+    return bool(np.any(volume[np.isfinite(volume)]))
 
 
 def _tr_s(image: Image) -> float | None:
@@ -231,10 +234,15 @@ def _resampled(atlas: Path, parts: _Parts, regions: Image, image: Image) -> _Par
         "nilearn.image", extra="calibration", purpose="resampling an atlas"
     )
     nibabel = require("nibabel", extra="calibration", purpose="reading NIfTI")
-    kind = np.float32 if parts.are_maps else np.int32
+    numbers = np.array([0, *parts.labels])  # of any size; their places are small
+    if parts.are_maps:
+        data = parts.data.astype(np.float32)
+    else:
+        places = np.searchsorted(numbers[1:], parts.data) + 1
+        data = np.where(parts.data == 0, 0, places).astype(np.int32)
     try:
         found = nilearn.resample_img(
-            nibabel.Nifti1Image(parts.data.astype(kind), regions.affine),
+            nibabel.Nifti1Image(data, regions.affine),
             target_affine=image.affine,
             target_shape=image.shape[:3],
             interpolation="linear" if parts.are_maps else "nearest",
@@ -247,7 +255,8 @@ def _resampled(atlas: Path, parts: _Parts, regions: Image, image: Image) -> _Par
             f"({type(error).__name__}: {error}). Are both images whole, and in one "
             "space?"
         ) from error
-    return _Parts(np.asanyarray(found.dataobj), parts.labels)
+    held = np.asanyarray(found.dataobj)
+    return _Parts(held if parts.are_maps else numbers[held], parts.labels)
 
 
 # Averages over what was measured.
@@ -263,10 +272,12 @@ class _Found:
 def _measured(voxels: np.ndarray) -> np.ndarray:
     """Return which voxels (rows) have a number at every volume.
 
-    One that is zero all the time lies outside of the image's mask; one that is zero now
-    and then, far below its other values, was outside of the field of view.
+    One that never changes lies outside of the image's mask; one that is zero now and
+    then, far below its other values, was outside of the field of view.
     """
-    inside: np.ndarray = np.isfinite(voxels).all(axis=1) & voxels.any(axis=1)
+    inside: np.ndarray = np.isfinite(voxels).all(axis=1) & (
+        voxels != voxels[:, :1]
+    ).any(axis=1)
     inside &= ~gaps(voxels).any(axis=1)
     return inside
 

@@ -109,6 +109,42 @@ def test_an_empty_volume_is_refused(scan):
         scan(data)
 
 
+@pytest.mark.parametrize("at", [0, 6])
+@pytest.mark.parametrize("value", [0, np.nan])
+def test_a_volume_without_any_number_is_told_wherever_it_stands(scan, at, value):
+    data = bold_data()
+    data[..., at] = value
+    with pytest.raises(DataFileError, match=rf"every voxel of 1 volumes.*volume {at},"):
+        scan(data)
+
+
+@pytest.mark.parametrize("fill", [-1.0, 1e4])
+def test_voxels_that_never_change_were_not_measured(scan, fill):
+    data = bold_data()
+    data[:, 2:] = fill
+    series = scan(data)
+    np.testing.assert_allclose(series.values, signal().T, rtol=1e-6)
+    assert any("Putamen lost 12 of 18 voxels" in note for note in series.notes)
+
+
+@pytest.mark.parametrize("large", [-4, 70_000, 2**31 + 5])
+def test_large_labels_on_another_grid(scan, tmp_path, large):
+    atlas = labels_on().astype(np.float64)  # exact far above 2**31
+    atlas[atlas == 3] = large
+    (tmp_path / "a.tsv").write_text(
+        f"index\tname\n1\t{NAMES[0]}\n2\t{NAMES[1]}\n{large}\t{NAMES[2]}\n",
+        encoding="utf-8",
+    )
+    same = scan(atlas=atlas, names=None)
+    assert sorted(same.rois) == sorted(NAMES)
+    padded = np.zeros((SHAPE[0] + 1, *SHAPE[1:]))
+    padded[: SHAPE[0]] = atlas
+    series = scan(atlas=padded, names=None)
+    assert series.rois == same.rois
+    order = [NAMES.index(name) for name in series.rois]
+    np.testing.assert_allclose(series.values, signal().T[:, order], rtol=1e-6)
+
+
 def test_an_image_and_an_atlas_that_have_nothing_in_common(scan):
     with pytest.raises(DataFileError, match=r"no region of a.nii.gz .*in one space"):
         scan(np.zeros((*SHAPE, N), np.float32))
