@@ -134,8 +134,8 @@ def _series(path: Path, image: Image) -> _Series:
     if empty and any(held):
         raise DataFileError(
             f"{path.name} holds no number or zero at every voxel of {len(empty)} "
-            f"volumes (the first is volume {empty[0]}, counted from 0), expected each volume measured. Cut "
-            "them off, or export it again."
+            f"volumes (the first is volume {empty[0]}, counted from 0), expected each "
+            "volume measured. Cut them off, or export it again."
         )
     return _Series(data, tr_s, tuple(notes))
 

@@ -24,7 +24,9 @@ _CONFOUND = re.compile(
 # What stands for several rows, as a run that was joined to another.
 _PART = re.compile(r"(n_|nr_)?(run|session|ses|block|subject|sub|echo|slice)s?"
                    r"(_?(id|idx|index|nr|no|number|num))?")  # fmt: skip
-_PUBLISHED = {"global_signal_clean": "global_signal"}
+_PUBLISHED = dict.fromkeys(
+    ("global_signal_clean", "globalsignal", "gs"), "global_signal"
+)
 _TIME = ("time", "time_s", "t", "t_s", "onset", "onset_s")  # and nothing else
 _APOSTROPHES = dict.fromkeys(map(ord, "\u2018\u2019\u02bc\u0060\u00b4"), "'")
 _CONSTANT = 1e-9  # sd over the largest magnitude; float32 files reach 1e-7
