@@ -18,6 +18,7 @@ Image = Any  # nibabel's; it carries no types
 _PER_SECOND: Final = {"sec": 1.0, "msec": 1e3, "usec": 1e6}
 _WHOLE: Final = 1e-3  # off a whole number: integers that were scaled
 _TOLD: Final = 6  # ROIs in a note
+_EDGE: Final = 0.02  # of a region; less is the edge of a grid
 
 
 def read_image(path: Path, atlas: Path | None) -> RawTable:
@@ -45,8 +46,10 @@ def read_image(path: Path, atlas: Path | None) -> RawTable:
     _refuse_negative(atlas, parts.labels, names)
     notes = [f"regions of {atlas.name}", told, *series.notes]
     if not _same_grid(image, regions):
-        parts = _resampled(atlas, parts, regions, image)
+        _refuse_without_place((path, image), (atlas, regions))
         notes.append(f"{atlas.name} was resampled to the grid of {path.name}")
+        notes += _reaching_out(path, names, _shares_outside(parts, regions, image))
+        parts = _resampled(atlas, parts, regions, image)
     found = _by_maps(series, parts) if parts.are_maps else _by_labels(series, parts)
     kept = [k for k, n in enumerate(found.n_voxels) if n]
     if not kept:
@@ -65,6 +68,18 @@ def read_image(path: Path, atlas: Path | None) -> RawTable:
 def _same_grid(image: Image, regions: Image) -> bool:
     same_shape = regions.shape[:3] == image.shape[:3]
     return same_shape and bool(np.allclose(regions.affine, image.affine, atol=1e-4))
+
+
+def _refuse_without_place(*images: tuple[Path, Image]) -> None:
+    """Refuse images that are to be put on one another and do not say where they lie."""
+    for path, image in images:
+        codes = [image.header.get(key) for key in ("sform_code", "qform_code")]
+        if codes == [0, 0]:
+            raise DataFileError(
+                f"{path.name} does not say where it lies (its sform and qform codes "
+                "are 0) and is on another grid than the other image, expected both "
+                "on one grid or in one space. Resample the atlas to the image first."
+            )
 
 
 def _load(path: Path) -> Image:
@@ -257,6 +272,37 @@ def _resampled(atlas: Path, parts: _Parts, regions: Image, image: Image) -> _Par
         ) from error
     held = np.asanyarray(found.dataobj)
     return _Parts(held if parts.are_maps else numbers[held], parts.labels)
+
+
+def _shares_outside(parts: _Parts, regions: Image, image: Image) -> list[float]:
+    """Return for each region which share of its voxels lies outside of the image."""
+    held = parts.data.any(axis=3) if parts.are_maps else parts.data != 0
+    to_image = np.linalg.inv(image.affine) @ regions.affine
+    at = np.argwhere(held) @ to_image[:3, :3].T + to_image[:3, 3]
+    out = ((at < -0.5) | (at > np.array(image.shape[:3]) - 0.5)).any(axis=1)
+    data = parts.data[held]
+    if parts.are_maps:
+        whole = np.abs(data).sum(axis=0)
+        return list(np.abs(data[out]).sum(axis=0) / np.where(whole > 0, whole, 1))
+    place = np.searchsorted(parts.labels, data)
+    n = np.bincount(place, minlength=len(parts.labels))
+    return list(np.bincount(place[out], minlength=len(parts.labels)) / n)
+
+
+def _reaching_out(
+    path: Path, names: Sequence[str], shares: Sequence[float]
+) -> list[str]:
+    """Say which regions the image holds in part only."""
+    out = [
+        f"{name} ({100 * share:.0f} %)"
+        for name, share in zip(names, shares, strict=True)
+        if _EDGE < share < 1
+    ]
+    more = f", and {len(out) - _TOLD} more" if len(out) > _TOLD else ""
+    told = (
+        f"parts of regions lie outside of {path.name}: {', '.join(out[:_TOLD])}{more}"
+    )
+    return [told] if out else []
 
 
 # Averages over what was measured.
