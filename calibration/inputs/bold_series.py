@@ -32,6 +32,8 @@ _APOSTROPHES = dict.fromkeys(map(ord, "\u2018\u2019\u02bc\u0060\u00b4"), "'")
 _CONSTANT = 1e-9  # sd over the largest magnitude; float32 files reach 1e-7
 _GAP = 0.7  # of the median: zeros among values that are all above it were not measured
 _FEWEST = 5  # such values
+_MARKS = (-1.0, *(s * (10.0**n - 1) for n in (2, 3, 4, 5) for s in (-1, 1)), 1e20, 1e30)
+_FAR = 5.0  # spreads of all others
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -294,6 +296,13 @@ def _check_values(what: str, rois: tuple[str, ...], values: FloatArray) -> None:
                 "expected a signal. Is it outside the scanned slab? Leave it out with "
                 "--roi."
             )
+        if (mark := _mark(column)) is not None:
+            raise DataFileError(
+                f"{roi!r} of {what} is {mark:g} at {int((column == mark).sum())} "
+                f"volumes and near {np.median(column):.4g} at the others, expected a "
+                "measured value at each. Does it mark what is missing? Leave that ROI "
+                "out with --roi, or export it again."
+            )
         if (n := int(gaps(column).sum())) and 2 * n < len(column):
             raise DataFileError(
                 f"{roi!r} of {what} is 0 at {n} volumes and near "
@@ -301,6 +310,17 @@ def _check_values(what: str, rois: tuple[str, ...], values: FloatArray) -> None:
                 "each. Are they missing? Leave that ROI out with --roi, or export it "
                 "again."
             )
+
+
+def _mark(column: FloatArray) -> float | None:
+    """Return the number that stands for a missing value, far from all others."""
+    for mark in _MARKS:
+        others = column[column != mark]
+        if len(others) in range(_FEWEST, len(column)):
+            spread = np.ptp(others)
+            if min(abs(mark - others.min()), abs(mark - others.max())) > _FAR * spread:
+                return mark
+    return None
 
 
 def gaps(values: np.ndarray) -> np.ndarray:

@@ -155,6 +155,8 @@ def _by_blanks(lines: list[str]) -> list[list[str]]:
             if not rows or len(rows) < len(found):
                 continue
             rows = [[row[place], _without_colours(row[1 - place])] for row in rows]
+            if all(name.endswith(f" {number}") for number, name in rows):  # AAL3
+                rows = [[n, name.removesuffix(f" {n}").strip()] for n, name in rows]
             if len({name for _, name in rows}) == len(rows) and all(
                 name for _, name in rows
             ):

@@ -54,6 +54,8 @@ def decoded(data: bytes, what: str) -> str:
 def lines_of(text: str) -> list[str]:
     """Return the lines of a table: no empty ones, no comments before its header."""
     lines = [line for line in re.split(r"\r\n|\n|\r", text) if line.strip()]
+    if lines and re.fullmatch(r'"?sep=.?"?', lines[0], re.I):  # of a spreadsheet
+        del lines[0]
     while len(lines) > 2 and is_comment(lines[0], lines[1]):
         del lines[0]
     return [header_of(lines[0]), *lines[1:]] if lines else []
@@ -155,8 +157,9 @@ def decimal_commas(line: str, header: str) -> bool:
     if len(cells) < 2 or not all(re.fullmatch(r"-?\d+", cell) for cell in cells):
         return False
     zero = any(re.fullmatch(r"0\d+", cell) for cell in cells[1:])
-    pairs = len(cells) % 2 == 0
-    return zero or (pairs and ", " in header and '"' not in header)
+    blanks = [name.startswith(" ") for name in header.split(",")[1:]]
+    pairs = len(blanks) % 2 == 1 and all(blanks[::2]) and not any(blanks[1::2])
+    return zero or (pairs and '"' not in header)
 
 
 def blank_separated(lines: Sequence[str]) -> bool:

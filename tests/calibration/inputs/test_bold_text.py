@@ -1,5 +1,7 @@
 """Tables of measured BOLD as other programs write them."""
 
+import re
+
 import numpy as np
 import pytest
 
@@ -224,6 +226,30 @@ def test_whole_numbers_between_commas_are_read(tmp_path):
     cells = [[f"{value:.0f}" for value in column] for column in whole.T]
     path = written(tmp_path, ROIS, cells, by=",")
     np.testing.assert_array_equal(read_bold(path).values, whole)
+
+
+def test_a_header_with_blanks_behind_all_its_commas_is_read(tmp_path):
+    whole = np.round(100 * VALUES[:, [0, 1, 2, 0]])
+    names = ("A", " B", " C", " D")
+    path = written(tmp_path, names, whole.astype(int).T, by=",")
+    assert read_bold(path).rois == ("A", "B", "C", "D")
+
+
+def test_the_line_of_a_spreadsheet_program_that_names_the_separator(tmp_path):
+    path = written(tmp_path, ROIS, VALUES.T, by=";")
+    path.write_text("sep=;\n" + path.read_text(encoding="utf-8"), encoding="utf-8")
+    np.testing.assert_array_equal(read_bold(path).values, VALUES)
+
+
+@pytest.mark.parametrize("mark", [-9999, -999, -99, -1, 9999, 1e20])
+def test_a_mark_for_what_is_missing_is_no_value(tmp_path, mark):
+    values = VALUES.copy()
+    values[[4, 9], 1] = mark
+    with pytest.raises(DataFileError, match=re.escape(f"is {mark:g} at 2 volumes")):
+        read_bold(written(tmp_path, ROIS, values.T))
+    around = VALUES - 100
+    around[4, 1] = -1  # as good a value as any
+    assert read_bold(written(tmp_path, ROIS, around.T)).rois == ROIS
 
 
 def test_digits_in_groups_are_no_number(tmp_path):

@@ -59,6 +59,8 @@ LAYOUTS = {
     "AAL: short, long, number": rows(
         ("PUT", "Putamen", 1), ("HES", "Heschl's gyrus", 2), ("Q", "Cuneus", 3)
     ),
+    "AAL3: number, name, number":
+        "3 Cuneus 3\n1 Putamen 1\n2 Heschl's gyrus 2\n",
     "FreeSurfer": "#No. Label Name: R G B A\n0 Unknown 0 0 0 0\n"
     "1 Putamen 0 118 14 0\n2   Heschl's gyrus  122 186 220 0\n3 Cuneus 236 13 176 0\n",
     "Schaefer": "1\tPutamen\t120\t18\t131\t0\n2\tHeschl's gyrus\t1\t2\t3\t0\n"
