@@ -46,9 +46,9 @@ def read_image(path: Path, atlas: Path | None) -> RawTable:
     _refuse_negative(atlas, parts.labels, names)
     notes = [f"regions of {atlas.name}", told, *series.notes]
     if not _same_grid(image, regions):
-        _refuse_without_place((path, image), (atlas, regions))
-        notes.append(f"{atlas.name} was resampled to the grid of {path.name}")
-        notes += _reaching_out(path, names, _shares_outside(parts, regions, image))
+        notes += _told_of_grids(
+            (path, image), (atlas, regions), parts=parts, names=names
+        )
         parts = _resampled(atlas, parts, regions, image)
     found = _by_maps(series, parts) if parts.are_maps else _by_labels(series, parts)
     kept = [k for k, n in enumerate(found.n_voxels) if n]
@@ -68,6 +68,21 @@ def read_image(path: Path, atlas: Path | None) -> RawTable:
 def _same_grid(image: Image, regions: Image) -> bool:
     same_shape = regions.shape[:3] == image.shape[:3]
     return same_shape and bool(np.allclose(regions.affine, image.affine, atol=1e-4))
+
+
+def _told_of_grids(
+    bold: tuple[Path, Image],
+    atlas: tuple[Path, Image],
+    *,
+    parts: "_Parts",
+    names: Sequence[str],
+) -> list[str]:
+    """Return what is said of an atlas that is brought to the grid of an image."""
+    _refuse_without_place(bold, atlas)
+    (path, image), (given, regions) = bold, atlas
+    shares = _shares_outside(parts, regions, image)
+    resampled = f"{given.name} was resampled to the grid of {path.name}"
+    return [resampled, *_reaching_out(path, names, shares)]
 
 
 def _refuse_without_place(*images: tuple[Path, Image]) -> None:
