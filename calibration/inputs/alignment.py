@@ -112,6 +112,11 @@ def _mismatch(
         f"{eeg.name} has triggers for {n_volumes} volumes and {bold.name} has "
         f"{n_rows} rows, expected as many of both"
     )
+    if len(bold.rois) == n_volumes and bold.rois[0].startswith("roi-"):
+        return (
+            f"{came}; it has {n_volumes} columns. It seems to lie on its side: "
+            "transpose it, so that each row is a volume."
+        )
     n = abs(n_volumes - n_rows)
     if n_volumes > n_rows:
         return (

@@ -93,6 +93,8 @@ def _no_table(name: str, others: dict[str, str], variable: str | None) -> str:
     inside = "bold"
     if "cell" in others.get(asked, ""):
         inside = f"cell2mat({asked})"
+    elif "sparse" in others.get(asked, ""):
+        inside = f"full({asked})"
     elif "struct" in others.get(asked, ""):
         inside = f"{asked}.FIELD"
     return (

@@ -18,6 +18,7 @@ Image = Any  # nibabel's; it carries no types
 _PER_SECOND: Final = {"sec": 1.0, "msec": 1e3, "usec": 1e6}
 _WHOLE: Final = 1e-3  # off a whole number: integers that were scaled
 _TOLD: Final = 6  # ROIs in a note
+_EDGE: Final = 0.02  # of a region; less is the edge of a grid
 
 
 def read_image(path: Path, atlas: Path | None) -> RawTable:
@@ -45,8 +46,10 @@ def read_image(path: Path, atlas: Path | None) -> RawTable:
     _refuse_negative(atlas, parts.labels, names)
     notes = [f"regions of {atlas.name}", told, *series.notes]
     if not _same_grid(image, regions):
+        notes += _told_of_grids(
+            (path, image), (atlas, regions), parts=parts, names=names
+        )
         parts = _resampled(atlas, parts, regions, image)
-        notes.append(f"{atlas.name} was resampled to the grid of {path.name}")
     found = _by_maps(series, parts) if parts.are_maps else _by_labels(series, parts)
     kept = [k for k, n in enumerate(found.n_voxels) if n]
     if not kept:
@@ -65,6 +68,33 @@ def read_image(path: Path, atlas: Path | None) -> RawTable:
 def _same_grid(image: Image, regions: Image) -> bool:
     same_shape = regions.shape[:3] == image.shape[:3]
     return same_shape and bool(np.allclose(regions.affine, image.affine, atol=1e-4))
+
+
+def _told_of_grids(
+    bold: tuple[Path, Image],
+    atlas: tuple[Path, Image],
+    *,
+    parts: "_Parts",
+    names: Sequence[str],
+) -> list[str]:
+    """Return what is said of an atlas that is brought to the grid of an image."""
+    _refuse_without_place(bold, atlas)
+    (path, image), (given, regions) = bold, atlas
+    shares = _shares_outside(parts, regions, image)
+    resampled = f"{given.name} was resampled to the grid of {path.name}"
+    return [resampled, *_reaching_out(path, names, shares)]
+
+
+def _refuse_without_place(*images: tuple[Path, Image]) -> None:
+    """Refuse images that are to be put on one another and do not say where they lie."""
+    for path, image in images:
+        codes = [image.header.get(key) for key in ("sform_code", "qform_code")]
+        if codes == [0, 0]:
+            raise DataFileError(
+                f"{path.name} does not say where it lies (its sform and qform codes "
+                "are 0) and is on another grid than the other image, expected both "
+                "on one grid or in one space. Resample the atlas to the image first."
+            )
 
 
 def _load(path: Path) -> Image:
@@ -129,16 +159,19 @@ def _series(path: Path, image: Image) -> _Series:
         if shape[3] == 1:  # what its header says of time is of another axis
             tr_s = None
     data = _numbers(path, image).reshape(four)
-    empty = [
-        k for k in range(four[3]) if not np.any(data[..., k]) and np.any(data[..., 0])
-    ]
-    if empty:
+    held = [_any_number(data[..., k]) for k in range(four[3])]
+    empty = [k for k, holds in enumerate(held) if not holds]
+    if empty and any(held):
         raise DataFileError(
-            f"{path.name} is zero at every voxel of {len(empty)} volumes (the first is "
-            f"volume {empty[0]}, counted from 0), expected each volume measured. Cut "
-            "them off, or export it again."
+            f"{path.name} holds no number or zero at every voxel of {len(empty)} "
+            f"volumes (the first is volume {empty[0]}, counted from 0), expected each "
+            "volume measured. Cut them off, or export it again."
         )
     return _Series(data, tr_s, tuple(notes))
+
+
+def _any_number(volume: np.ndarray) -> bool:
+    return bool(np.any(volume[np.isfinite(volume)]))
 
 
 def _tr_s(image: Image) -> float | None:
@@ -231,10 +264,15 @@ def _resampled(atlas: Path, parts: _Parts, regions: Image, image: Image) -> _Par
         "nilearn.image", extra="calibration", purpose="resampling an atlas"
     )
     nibabel = require("nibabel", extra="calibration", purpose="reading NIfTI")
-    kind = np.float32 if parts.are_maps else np.int32
+    numbers = np.array([0, *parts.labels])  # of any size; their places are small
+    if parts.are_maps:
+        data = parts.data.astype(np.float32)
+    else:
+        places = np.searchsorted(numbers[1:], parts.data) + 1
+        data = np.where(parts.data == 0, 0, places).astype(np.int32)
     try:
         found = nilearn.resample_img(
-            nibabel.Nifti1Image(parts.data.astype(kind), regions.affine),
+            nibabel.Nifti1Image(data, regions.affine),
             target_affine=image.affine,
             target_shape=image.shape[:3],
             interpolation="linear" if parts.are_maps else "nearest",
@@ -247,7 +285,39 @@ def _resampled(atlas: Path, parts: _Parts, regions: Image, image: Image) -> _Par
             f"({type(error).__name__}: {error}). Are both images whole, and in one "
             "space?"
         ) from error
-    return _Parts(np.asanyarray(found.dataobj), parts.labels)
+    held = np.asanyarray(found.dataobj)
+    return _Parts(held if parts.are_maps else numbers[held], parts.labels)
+
+
+def _shares_outside(parts: _Parts, regions: Image, image: Image) -> list[float]:
+    """Return for each region which share of its voxels lies outside of the image."""
+    held = parts.data.any(axis=3) if parts.are_maps else parts.data != 0
+    to_image = np.linalg.inv(image.affine) @ regions.affine
+    at = np.argwhere(held) @ to_image[:3, :3].T + to_image[:3, 3]
+    out = ((at < -0.5) | (at > np.array(image.shape[:3]) - 0.5)).any(axis=1)
+    data = parts.data[held]
+    if parts.are_maps:
+        whole = np.abs(data).sum(axis=0)
+        return list(np.abs(data[out]).sum(axis=0) / np.where(whole > 0, whole, 1))
+    place = np.searchsorted(parts.labels, data)
+    n = np.bincount(place, minlength=len(parts.labels))
+    return list(np.bincount(place[out], minlength=len(parts.labels)) / n)
+
+
+def _reaching_out(
+    path: Path, names: Sequence[str], shares: Sequence[float]
+) -> list[str]:
+    """Say which regions the image holds in part only."""
+    out = [
+        f"{name} ({100 * share:.0f} %)"
+        for name, share in zip(names, shares, strict=True)
+        if _EDGE < share < 1
+    ]
+    more = f", and {len(out) - _TOLD} more" if len(out) > _TOLD else ""
+    told = (
+        f"parts of regions lie outside of {path.name}: {', '.join(out[:_TOLD])}{more}"
+    )
+    return [told] if out else []
 
 
 # Averages over what was measured.
@@ -263,10 +333,12 @@ class _Found:
 def _measured(voxels: np.ndarray) -> np.ndarray:
     """Return which voxels (rows) have a number at every volume.
 
-    One that is zero all the time lies outside of the image's mask; one that is zero now
-    and then, far below its other values, was outside of the field of view.
+    One that never changes lies outside of the image's mask; one that is zero now and
+    then, far below its other values, was outside of the field of view.
     """
-    inside: np.ndarray = np.isfinite(voxels).all(axis=1) & voxels.any(axis=1)
+    inside: np.ndarray = np.isfinite(voxels).all(axis=1) & (
+        voxels != voxels[:, :1]
+    ).any(axis=1)
     inside &= ~gaps(voxels).any(axis=1)
     return inside
 

@@ -121,7 +121,7 @@ def read_pickle(path: Path) -> RawTable:
             f"{path.name} is damaged or no pickle ({type(error).__name__}: {error}), "
             "expected a pickled pandas DataFrame. Copy it again, or save it as TSV."
         ) from error
-    return RawTable(values=values, names=names)
+    return RawTable(values=values, names=names, counts=True)
 
 
 def _check_opcodes(content: bytes) -> None:

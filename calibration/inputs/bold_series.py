@@ -16,14 +16,24 @@ from rtbold.text import did_you_mean
 _CONFOUND = re.compile(
     r"global_signal.*|csf.*|white_matter.*|std_dvars|dvars|framewise_displacement|fd|"
     r"rmsd|(trans|rot)_[xyz].*|[actw]_comp_cor_\d+|cosine_?\d+|motion_outlier_?\d+|"
-    r"non_steady_state_outlier_?\d+|aroma_motion_\d+|heart_rate|respiration"
+    r"non_steady_state_outlier_?\d+|aroma_motion_\d+|heart_rate|respiration|"
+    r"gs|wm|globalsignal|whitematter|framewisedisplacement|[actw]?compcor_?\d+|"
+    r"edge_comp_cor_\d+|(head_)?motion_?(x|y|z|rot\w*|trans\w*|\d*)|"
+    r"rp_?\d+|[tr][xyz]|roll|pitch|yaw"
 )
-_PUBLISHED = {"global_signal_clean": "global_signal"}
+# What stands for several rows, as a run that was joined to another.
+_PART = re.compile(r"(n_|nr_)?(run|session|ses|block|subject|sub|echo|slice)s?"
+                   r"(_?(id|idx|index|nr|no|number|num))?")  # fmt: skip
+_PUBLISHED = dict.fromkeys(
+    ("global_signal_clean", "globalsignal", "gs"), "global_signal"
+)
 _TIME = ("time", "time_s", "t", "t_s", "onset", "onset_s")  # and nothing else
 _APOSTROPHES = dict.fromkeys(map(ord, "\u2018\u2019\u02bc\u0060\u00b4"), "'")
 _CONSTANT = 1e-9  # sd over the largest magnitude; float32 files reach 1e-7
 _GAP = 0.7  # of the median: zeros among values that are all above it were not measured
 _FEWEST = 5  # such values
+_MARKS = (-1.0, *(s * (10.0**n - 1) for n in (2, 3, 4, 5) for s in (-1, 1)), 1e20, 1e30)
+_FAR = 5.0  # spreads of all others
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -169,7 +179,10 @@ def _sorted_columns(
     kinds = {n: "roi" if n in wanted else _kind(n, columns[n]) for n in names}
     asked = [n for n in names if n not in wanted and kinds[n] in ("roi", "counter")]
     unknown = [name for name in asked if kinds[name] == "roi"]
-    steps = _steps(columns, asked, unknown) if raw.counts else {}
+    if raw.counts:
+        steps = _steps(columns, asked, unknown)
+    else:
+        steps = {n: steady_step(columns[n]) for n in asked if kinds[n] == "counter"}
     told = []
     for name in asked:
         step, counter = steps.get(name), kinds[name] == "counter"
@@ -177,12 +190,22 @@ def _sorted_columns(
         if counter and np.ptp(columns[name]) == 0:
             kinds[name] = "left out"
             told.append(f"the column {name!r} is the same in each row: left out")
+        elif step is None and _numbers_rows(name, columns[name], counter=counter):
+            kinds[name] = "left out"
+            told.append(f"the column {name!r} numbers rows: it is no ROI")
         elif step is not None and (counter or not confounds):
-            kinds[name] = _counting(columns[name], step, kinds)
+            kinds[name] = _counting(columns[name], step, kinds, counter=counter)
             told.append(
                 f"the column {name!r} rises by {step:g} from row to row: it is no ROI"
             )
     return kinds, tuple(told)
+
+
+def _numbers_rows(name: str, column: FloatArray, *, counter: bool) -> bool:
+    """Return whether a column, by its name too, stands for several rows each."""
+    part = counter or _PART.fullmatch(_key(name))
+    whole = bool((column == np.round(column)).all())
+    return bool(part) and whole and bool((np.diff(column) >= 0).all())
 
 
 def _kind(name: str, column: FloatArray) -> str:
@@ -212,11 +235,19 @@ def _steps(
     return steps
 
 
-def _counting(column: FloatArray, step: float, kinds: Mapping[str, str]) -> str:
-    """Return whether a counter numbers the volumes, so that its gaps are gaps."""
-    whole = bool((column == np.round(column)).all() and (np.diff(column) > 0).all())
+def _counting(
+    column: FloatArray, step: float, kinds: Mapping[str, str], *, counter: bool
+) -> str:
+    """Return whether a counter numbers the volumes, so that its gaps are gaps.
+
+    Whole numbers along a line of another slope are rounded times, unless their name
+    says that they count.
+    """
+    steps = np.diff(column)
+    whole = bool((column == np.round(column)).all() and (steps > 0).all())
     first = "index" not in kinds.values()
-    return "index" if whole and step == 1 and first else "left out"
+    counts = whole and steps.min() == 1 and (counter or step.is_integer())
+    return "index" if counts and first else "left out"
 
 
 def _key(name: str) -> str:
@@ -265,6 +296,13 @@ def _check_values(what: str, rois: tuple[str, ...], values: FloatArray) -> None:
                 "expected a signal. Is it outside the scanned slab? Leave it out with "
                 "--roi."
             )
+        if (mark := _mark(column)) is not None:
+            raise DataFileError(
+                f"{roi!r} of {what} is {mark:g} at {int((column == mark).sum())} "
+                f"volumes and near {np.median(column):.4g} at the others, expected a "
+                "measured value at each. Does it mark what is missing? Leave that ROI "
+                "out with --roi, or export it again."
+            )
         if (n := int(gaps(column).sum())) and 2 * n < len(column):
             raise DataFileError(
                 f"{roi!r} of {what} is 0 at {n} volumes and near "
@@ -272,6 +310,17 @@ def _check_values(what: str, rois: tuple[str, ...], values: FloatArray) -> None:
                 "each. Are they missing? Leave that ROI out with --roi, or export it "
                 "again."
             )
+
+
+def _mark(column: FloatArray) -> float | None:
+    """Return the number that stands for a missing value, far from all others."""
+    for mark in _MARKS:
+        others = column[column != mark]
+        if len(others) in range(_FEWEST, len(column)):
+            spread = np.ptp(others)
+            if min(abs(mark - others.min()), abs(mark - others.max())) > _FAR * spread:
+                return mark
+    return None
 
 
 def gaps(values: np.ndarray) -> np.ndarray:
@@ -343,8 +392,13 @@ def _counted(
                 "or remove it."
             )
         if kinds[name] == "time":
-            tr_s, told = _tr_of(name, column)
+            rows = _rows_by_time(column)
+            tr_s, told = _tr_of(name, column, rows)
             notes += told
+            if rows is not None and "index" not in kinds.values():
+                index = rows
+                n = int(rows[-1]) + 1 - len(rows)
+                notes.append(f"the column {name!r} shows {n} volumes without a row")
         elif (column != np.round(column)).any():
             raise DataFileError(
                 f"the column {name!r} of {what} holds fractions, expected the number "
@@ -356,14 +410,34 @@ def _counted(
 
 
 _TR_S = (0.1, 20.0)  # what a TR can be
+_OFF = 0.15  # of a step: times of volumes that were left out stand on the grid
 _NO_GAP = 1.6  # of a step: no row is missing where none is longer
 
 
-def _tr_of(name: str, column: FloatArray) -> tuple[float | None, list[str]]:
+def _rows_by_time(column: FloatArray) -> np.ndarray | None:
+    """Return the volume of each row, by times that leave out some; None: none do.
+
+    Whole seconds that rise by 1 and 2 may be rounded.
+    """
+    steps = np.diff(column)
+    least = float(steps.min())
+    if least == 1 and (column == np.round(column)).all():
+        return None
+    n = np.round(steps / least)
+    if n.max() < 2 or (np.abs(steps / least - n) > _OFF).any():
+        return None
+    return np.concatenate([[0], np.cumsum(n)]).astype(np.int64)
+
+
+def _tr_of(
+    name: str, column: FloatArray, rows: np.ndarray | None
+) -> tuple[float | None, list[str]]:
     """Return the TR of a column of times; its unit by its name, else by its size."""
     steps = np.diff(column)
     step = float(np.median(steps))
-    if steps.max() < _NO_GAP * step:  # the mean step of times that were rounded
+    if rows is not None:
+        step = float((column[-1] - column[0]) / rows[-1])
+    elif steps.max() < _NO_GAP * step:  # the mean step of times that were rounded
         step = float((column[-1] - column[0]) / len(steps))
     said = unit_s(name)
     for unit in (said, 1.0, 1e-3, 60.0):

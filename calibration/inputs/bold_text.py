@@ -10,12 +10,15 @@ import numpy as np
 
 from rtbold.acquire import (
     BLANKS,
+    DECIMAL_COMMAS,
     blank_separated,
     cell_value,
     cells_of,
+    decimal_commas,
     decoded,
     delimiter_of,
     fitted,
+    holds_numbers,
     lines_of,
     trimmed,
 )
@@ -48,7 +51,10 @@ def read_text(path: Path) -> RawTable:
         )
     if blank_separated(lines):
         raise DataFileError(f"{path.name} cannot be read: {BLANKS}.")
-    rows = _cut(lines)
+    delimiter = delimiter_of(lines)
+    if delimiter == "," and any(decimal_commas(line, lines[0]) for line in lines[1:]):
+        raise DataFileError(f"{path.name} cannot be read: {DECIMAL_COMMAS}.")
+    rows = _cut(lines, delimiter)
     _refuse_on_its_side(path.name, rows)
     names = _header(path.name, rows)
     values = np.empty((len(rows) - 1, len(names)))
@@ -57,13 +63,12 @@ def read_text(path: Path) -> RawTable:
     return RawTable(values=values, names=tuple(names), counts=True)
 
 
-def _cut(lines: Sequence[str]) -> list[list[str]]:
+def _cut(lines: Sequence[str], delimiter: str) -> list[list[str]]:
     """Return the cells of each line, without columns that have neither name nor cell.
 
     Some programs end each line with a separator, and some export empty columns or rows
     behind the table.
     """
-    delimiter = delimiter_of(lines)
     rows = [cells_of(line, delimiter) for line in lines]
     while len(rows) > 2 and not any(cell.strip() for cell in rows[-1]):
         del rows[-1]
@@ -104,7 +109,7 @@ def _counts_volumes(names: Sequence[str]) -> bool:
 
 def _header(what: str, rows: Sequence[Sequence[str]]) -> list[str]:
     names = list(rows[0])
-    if any(cell_value(name) is not None and name.strip() for name in names):
+    if holds_numbers(names):
         side = (
             f" Or does it lie on its side ({len(rows)} lines of {len(names)} numbers)? "
             "Then transpose it first."
@@ -113,7 +118,7 @@ def _header(what: str, rows: Sequence[Sequence[str]]) -> list[str]:
         )
         raise DataFileError(
             f"the first line of {what} is {names[:6]}, expected the names of the "
-            f" Add a header.{side}"
+            f"columns. Add a header.{side}"
         )
     return names
 

@@ -66,7 +66,7 @@ def main(source: str, out: str) -> None:
         name: array
         for name, array in held.items()
         if getattr(getattr(array, "dtype", None), "kind", "") in "fiu"
-        and kinds.get(name, ((), "char"))[1] not in ("logical", "char")
+        and kinds.get(name, ((), "char"))[1] not in ("logical", "char", "sparse")
     }
     others = [
         (name, f"{'x'.join(map(str, shape))} {kind}{_fields(held.get(name))}")

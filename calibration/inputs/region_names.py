@@ -7,6 +7,7 @@ there are no numbers at all, and as many as the atlas has regions.
 """
 
 import csv
+import json
 import re
 import xml.etree.ElementTree as ET
 from collections.abc import Iterable, Mapping, Sequence
@@ -77,6 +78,8 @@ def region_names(
         raise _unreadable(table, f"it holds {table.stat().st_size} bytes")
     text = decoded(table.read_bytes(), table.name)
     named = _of_xml(table, text) if table.suffix == ".xml" else None
+    if text.lstrip()[:1] == "{":
+        named = _of_json(table, text)
     if named is None:
         rows = _rows(text)
         if not rows:
@@ -137,8 +140,9 @@ def _table(rows: list[list[str]], delimiter: str) -> bool:
     return len(widths) == 1 and (numbers or known or len(rows) == 1)
 
 
-_LEADING: Final = re.compile(r"(-?\d+)\s+(.*\S)")
-_TRAILING: Final = re.compile(r"(.*\S)\s+(-?\d+)")
+_BETWEEN: Final = r"(?:\s*[:=,;.)]\s*|\s+-\s+|\s+)"  # blanks, or as in lists
+_LEADING: Final = re.compile(rf"(-?\d+){_BETWEEN}(.*\S)")
+_TRAILING: Final = re.compile(rf"(.*\S){_BETWEEN}(-?\d+)")
 _NUMBER: Final = r"[-+]?\d*\.?\d+"
 
 
@@ -151,6 +155,8 @@ def _by_blanks(lines: list[str]) -> list[list[str]]:
             if not rows or len(rows) < len(found):
                 continue
             rows = [[row[place], _without_colours(row[1 - place])] for row in rows]
+            if all(name.endswith(f" {number}") for number, name in rows):  # AAL3
+                rows = [[n, name.removesuffix(f" {n}").strip()] for n, name in rows]
             if len({name for _, name in rows}) == len(rows) and all(
                 name for _, name in rows
             ):
@@ -194,6 +200,7 @@ def _numbered(
     columns = _columns(rows)
     index = _index_column(table, columns, labels, maps=maps)
     if index is None:
+        _refuse_holes(table, columns)
         return None
     numbers = index.numbers
     assert numbers is not None
@@ -206,6 +213,20 @@ def _numbered(
                 f"{name!r}, expected each number once. Mend it, or move it away."
             )
     return named
+
+
+def _refuse_holes(table: Path, columns: Sequence[_Column]) -> None:
+    """Refuse a column of numbers that lacks some: its rows cannot be counted."""
+    for column in columns if len(columns) > 1 else ():
+        cells = column.cells
+        odd = [cell for cell in cells if _whole(cell) is None]
+        held = len(cells) - len(odd)
+        named = column.head in _NUMBERS and column.head not in _NAMES
+        if held and (named or 2 * held >= len(cells)):
+            raise DataFileError(
+                f"{table.name} has the number {odd[0]!r} for a region, expected a "
+                "whole number in each row. Mend it, or move it away."
+            )
 
 
 def _columns(rows: list[list[str]]) -> list[_Column]:
@@ -243,13 +264,14 @@ def _index_column(
     table: Path, columns: Sequence[_Column], labels: Sequence[int], *, maps: bool
 ) -> _Column | None:
     numeric = [column for column in columns if column.numbers is not None]
+    fitting = [c for c in numeric if maps or not _counts_rows(c, columns)]
     if not any(column.wordy for column in columns):
         numeric = [c for c in numeric if c.head not in _NAMES[:5]]  # Brodmann's areas
     if not numeric:
         return None
     known = [c for c in numeric if c.head in _NUMBERS]
     fits = [c for c in known if _covers(c, labels, maps=maps)]
-    fits = fits or [c for c in numeric if _covers(c, labels, maps=maps)]
+    fits = fits or [c for c in fitting if _covers(c, labels, maps=maps)]
     if fits and len({c.numbers for c in fits}) == 1:
         return fits[0]
     if known and not fits:  # the message says which numbers have no name
@@ -259,6 +281,15 @@ def _index_column(
         f"{table.name} has {what} that could be the numbers of the regions "
         f"({_some(labels)}), expected one. Call it index, and the names' name."
     )
+
+
+def _counts_rows(column: _Column, columns: Sequence[_Column]) -> bool:
+    """Return whether a column without a name numbers the rows, as pandas does."""
+    if column.head or not any(c.head for c in columns):
+        return False
+    counted = list(column.numbers or ()) == list(range(len(column.cells)))
+    first = {c.cells[0].casefold() for c in columns}
+    return counted and not first & set(_BACKGROUND)
 
 
 def _covers(column: _Column, labels: Sequence[int], *, maps: bool) -> bool:
@@ -284,6 +315,8 @@ def _name_column(table: Path, columns: Sequence[_Column], index: _Column) -> _Co
 
 # Names without numbers.
 
+_BEGINS: Final = re.compile(r"\W*(\d+)(?!\w)")  # names that hold a number of their own
+
 
 def _listed(rows: list[list[str]]) -> list[str]:
     """Return the names of a list: one a line, or all in one line."""
@@ -301,6 +334,12 @@ def _counted(table: Path, names: list[str], labels: Sequence[int]) -> tuple[str,
     if names and names[0].casefold() in _BACKGROUND:
         names = names[1:]
     names = [name for name in names if name]
+    begin = [match[1] for match in map(_BEGINS.match, names) if match]
+    if len(set(begin)) == len(begin) > 1 and 2 * len(begin) >= len(names):
+        raise DataFileError(
+            f"{table.name} has names such as {names[0]!r}, expected numbers and names "
+            "apart. Write two columns, index and name, or move it away."
+        )
     if len(names) != len(labels) or list(labels) != list(range(1, len(labels) + 1)):
         raise DataFileError(
             f"{table.name} has {len(names)} names without numbers, and its atlas the "
@@ -322,14 +361,27 @@ def _whole(cell: str) -> int | None:
     return int(value)
 
 
-# FSL's XML.
+# Files of pairs: JSON, and XML of FSL, SPM and AAL.
+
+
+def _of_json(table: Path, text: str) -> Mapping[int, str]:
+    """Return number -> name of pairs of both, whichever stands first."""
+    try:
+        pairs = dict(json.loads(text)).items()
+        turned = [(v, k) if _whole(str(k)) is None else (k, v) for k, v in pairs]
+        named = {int(str(number)): str(name) for number, name in turned}
+    except (ValueError, TypeError, RecursionError) as error:
+        raise _unreadable(table, f"{type(error).__name__}: {error}") from error
+    if len(named) < len(pairs):
+        raise _unreadable(table, "a number comes twice")
+    return named
 
 
 def _of_xml(table: Path, text: str) -> Mapping[int, str] | None:
-    """Return number -> name of FSL's description of an atlas.
+    """Return number -> name of a description of an atlas.
 
-    It counts from 0. In an image of labels a probabilistic region's number is one
-    higher, as FSL makes its maximum maps.
+    FSL's counts from 0. In an image of labels a probabilistic region's number is one
+    higher, as FSL makes its maximum maps. SPM and AAL write the labels' own numbers.
     """
     if "<!DOCTYPE" in text or "<!ENTITY" in text:
         raise _unreadable(table, "it declares entities")
@@ -337,9 +389,15 @@ def _of_xml(table: Path, text: str) -> Mapping[int, str] | None:
         root = ET.fromstring(text)  # no entities: they are refused above
         said = (root.findtext(".//type") or "").strip().casefold()
         first = 0 if said.startswith("label") else 1
+        labels = list(root.iter("label"))
+        if labels and all(label.find("index") is not None for label in labels):
+            return {
+                int(label.findtext("index", "")): label.findtext("name", "").strip()
+                for label in labels
+            }
         return {
             int(label.attrib["index"]) + first: "".join(label.itertext()).strip()
-            for label in root.iter("label")
+            for label in labels
         }
     except (ET.ParseError, KeyError, ValueError) as error:
         raise _unreadable(table, f"{type(error).__name__}: {error}") from error

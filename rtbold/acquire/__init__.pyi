@@ -10,14 +10,17 @@ from .bold import (
 )
 from .bold_columns import (
     BLANKS as BLANKS,
+    DECIMAL_COMMAS as DECIMAL_COMMAS,
     DELIMITERS as DELIMITERS,
     blank_separated as blank_separated,
     cell_value as cell_value,
     cells_of as cells_of,
     column_kind as column_kind,
+    decimal_commas as decimal_commas,
     decoded as decoded,
     delimiter_of as delimiter_of,
     fitted as fitted,
+    holds_numbers as holds_numbers,
     lines_of as lines_of,
     steady_step as steady_step,
     trimmed as trimmed,

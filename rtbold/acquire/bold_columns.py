@@ -4,6 +4,7 @@ One rule for the file of a scan and for a table that grows while a session runs.
 """
 
 import csv
+import math
 import re
 from collections.abc import Sequence
 from typing import Final, Literal
@@ -53,6 +54,8 @@ def decoded(data: bytes, what: str) -> str:
 def lines_of(text: str) -> list[str]:
     """Return the lines of a table: no empty ones, no comments before its header."""
     lines = [line for line in re.split(r"\r\n|\n|\r", text) if line.strip()]
+    if lines and re.fullmatch(r'"?sep=.?"?', lines[0], re.I):  # of a spreadsheet
+        del lines[0]
     while len(lines) > 2 and is_comment(lines[0], lines[1]):
         del lines[0]
     return [header_of(lines[0]), *lines[1:]] if lines else []
@@ -123,9 +126,40 @@ def cell_value(cell: str) -> float | None:
     if cell.strip().casefold() in _NOTHING:
         return float("nan")
     try:
-        return float(cell)
+        return None if "_" in cell else float(cell)  # Python groups digits by it
     except ValueError:
         return None
+
+
+def holds_numbers(header: Sequence[str]) -> bool:
+    """Return whether a line of names is none: numbers, or only what is missing.
+
+    A region may be called NA (Nucleus accumbens) among others.
+    """
+    values = [cell_value(name) for name in header if name.strip()]
+    held = [value for value in values if value is not None]
+    return any(map(math.isfinite, held)) or len(held) == len(values) > 0
+
+
+DECIMAL_COMMAS: Final = (
+    "the commas between its cells look like decimal commas, expected tabs or "
+    "semicolons between columns and decimal points. Export it so"
+)
+
+
+def decimal_commas(line: str, header: str) -> bool:
+    """Return whether the commas of a row of whole numbers may be those of decimals.
+
+    100,046 and 101,250 would be columns of whole numbers, some with a zero before them;
+    "Sulcus, left" is one name where the row has no blank behind its comma.
+    """
+    cells = line.split(",")
+    if len(cells) < 2 or not all(re.fullmatch(r"-?\d+", cell) for cell in cells):
+        return False
+    zero = any(re.fullmatch(r"0\d+", cell) for cell in cells[1:])
+    blanks = [name.startswith(" ") for name in header.split(",")[1:]]
+    pairs = len(blanks) % 2 == 1 and all(blanks[::2]) and not any(blanks[1::2])
+    return zero or (pairs and '"' not in header)
 
 
 def blank_separated(lines: Sequence[str]) -> bool:
@@ -190,6 +224,7 @@ def _key(name: str) -> str:
 # What a column is, by its numbers.
 
 _FEWEST: Final = 5  # rows; fewer rise by the same step by chance
+_NEVER: Final = 12  # whole numbers that rise at each row; no signal does
 _LINE: Final = 0.75  # of a step: times that were rounded, or jitter
 _SHARE: Final = 0.8  # of the steps: rows may be missing, runs may begin anew
 _SAME: Final = 0.01  # of a step
@@ -214,4 +249,9 @@ def steady_step(column: FloatArray) -> float | None:
     slope, start = np.polyfit(rows, column, 1)
     off = np.abs(column - (start + slope * rows)).max()
     straight = bool((steps * slope > 0).all()) and off <= _LINE * abs(slope)
-    return float(slope) if straight else None
+    if straight:
+        return float(slope)
+    whole = bool((column == np.round(column)).all() and (steps > 0).all())
+    if whole and len(column) >= _NEVER:  # a counter of which rows were cut
+        return float(np.sort(steps)[len(steps) // 2])
+    return None

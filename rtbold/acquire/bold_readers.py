@@ -7,6 +7,7 @@
 import json
 import math
 import os
+import re
 import socket
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,14 +16,17 @@ from typing import BinaryIO, Literal, Protocol, get_args
 
 from rtbold.acquire.bold_columns import (
     BLANKS,
+    DECIMAL_COMMAS,
     blank_separated,
     cell_value,
     cells_of,
     column_kind,
+    decimal_commas,
     decoded,
     delimiter_of,
     fitted,
     header_of,
+    holds_numbers,
     is_comment,
     is_numeric,
     trimmed,
@@ -95,7 +99,8 @@ class TableRows:
                     volumes.append(self._row(text, now_s))
                 else:
                     self._header = text
-                    _refuse_numbers(text)
+                    if is_numeric(text):
+                        _refuse_numbers(text, re.split(r"[\s,;]+", text.strip()))
             except DataFileError as error:
                 problem = error
         if problem is not None and not volumes:
@@ -104,13 +109,14 @@ class TableRows:
 
     def _row(self, line: str, now_s: float) -> MeasuredVolume:
         self._n_rows += 1  # a bad row was a volume too
-        if self._columns is None:
-            self._columns = _Columns.of(header_of(self._header), line)
-        return self._columns.volume(line, self._n_rows, now_s)
+        columns = self._columns or _Columns.of(header_of(self._header), line)
+        volume = columns.volume(line, self._n_rows, now_s)
+        self._columns = columns  # a row that is broken says nothing of the separator
+        return volume
 
 
-def _refuse_numbers(header: str) -> None:
-    if is_numeric(header):
+def _refuse_numbers(header: str, names: Sequence[str]) -> None:
+    if holds_numbers(names):
         raise DataFileError(
             f"the first line is {header[:40]!r}, expected a header of ROI names. Begin "
             "the table with one."
@@ -130,13 +136,18 @@ class _Columns:
         cells = cells_of(row, delimiter)
         if len(names) > len(trimmed(cells)):  # lines that end in separators
             names = trimmed(names)
+        _refuse_numbers(header, names)
         for name in names:
-            if name:
-                _refuse_numbers(name)
-        return cls(delimiter, names)
+            if name and names.count(name) > 1:
+                raise DataFileError(
+                    f"the table has more than one column called {name!r}, expected "
+                    "different names. Rename them."
+                )
+        return cls(delimiter, names, header)
 
-    def __init__(self, delimiter: str, names: list[str]) -> None:
+    def __init__(self, delimiter: str, names: list[str], header: str) -> None:
         self._delimiter = delimiter
+        self._header = header
         self._names = names
         self._kinds = [column_kind(name) for name in names]
         self._counted: int | None = None  # of the row before
@@ -144,12 +155,16 @@ class _Columns:
 
     def volume(self, line: str, row: int, now_s: float) -> MeasuredVolume:
         """Return one row; `row` counts from 1."""
+        if self._delimiter == "," and decimal_commas(line, self._header):
+            raise DataFileError(f"row {row} is left out: {DECIMAL_COMMAS}.")
         cells = fitted(cells_of(line, self._delimiter), len(self._names))
         if len(cells) != len(self._names):
             raise DataFileError(
                 f"row {row} has {len(cells)} cells, expected {len(self._names)} as in "
                 "the header. It is left out."
             )
+        if self._counted is None:
+            self._demote(cells)
         index, rois, values = row - 1, [], []
         numbered = "number" in self._kinds
         for name, kind, cell in zip(self._names, self._kinds, cells, strict=True):
@@ -162,6 +177,14 @@ class _Columns:
                 rois.append(name)
                 values.append(_value(name, cell))
         return MeasuredVolume(index, tuple(rois), tuple(values), now_s)
+
+    def _demote(self, cells: Sequence[str]) -> None:
+        """Take a column for an ROI that is called as a counter and holds fractions."""
+        for k, cell in enumerate(cells):
+            value = cell_value(cell)
+            if self._kinds[k] == "counter" and value is not None:
+                if math.isfinite(value) and not value.is_integer():
+                    self._kinds[k] = "roi"
 
     def _by_counter(self, value: float | None, row: int) -> int:
         """Return the volume by a counter whose first row is that row's volume."""

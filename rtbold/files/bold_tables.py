@@ -1,61 +1,20 @@
-"""Tables of BOLD: measured series in, predictions out."""
+"""Tables of BOLD that are written: predictions, and measured volumes as they come."""
 
 import csv
 import os
 import tempfile
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Self, TextIO
 
 import numpy as np
 
-from rtbold.errors import ConfigError, DataFileError, RtboldError
-from rtbold.messages import BoldPrediction, FloatArray, MeasuredVolume
+from rtbold.errors import ConfigError, RtboldError
+from rtbold.messages import BoldPrediction, MeasuredVolume
 from rtbold.owner_only import create_text
 
 _NOTHING = "n/a"  # as BIDS writes what is not there
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class BoldTable:
-    """Measured BOLD of a run."""
-
-    rois: tuple[str, ...]
-    values: FloatArray  # (volumes, rois), after the dropped ones
-    n_dropped: int  # volumes left out at the beginning
-
-
-def read_bold(path: str | Path, *, drop_volumes: int = 0) -> BoldTable:
-    """Read a TSV or CSV: a header of ROI names, then one row per volume.
-
-    Parameters
-    ----------
-    drop_volumes : left out at the beginning (dummy volumes).
-
-    Raises
-    ------
-    DataFileError
-        The file is missing, empty, ragged, has no header, or holds what is no number.
-    ConfigError
-        `drop_volumes` is negative or leaves no volume.
-    """
-    path = Path(path)
-    rows = _rows(path)
-    rois = _header(path, rows[0])
-    values = np.array(
-        [
-            _numbers(path, number, row, rois)
-            for number, row in enumerate(rows[1:], start=2)
-        ]
-    ).reshape(-1, len(rois))
-    if not 0 <= drop_volumes < len(values):
-        raise ConfigError(
-            f"--drop-volumes is {drop_volumes}, expected 0 to {len(values) - 1}: "
-            f"{path.name} holds {len(values)} volumes."
-        )
-    return BoldTable(rois, values[drop_volumes:], drop_volumes)
 
 
 def write_predictions_tsv(
@@ -127,65 +86,6 @@ def _cells(prediction: BoldPrediction, n_rois: int) -> list[str]:
             else map(str, values.astype(np.float32))
         ),
     ]
-
-
-def _rows(path: Path) -> list[list[str]]:
-    if not path.is_file():
-        raise DataFileError(
-            f"there is no file {str(path)!r}, expected a table of BOLD. Check the path."
-        )
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise DataFileError(
-            f"{path.name} is no text ({error}), expected a TSV or CSV. "
-            "Export the series as one."
-        ) from error
-    delimiter = "," if path.suffix.lower() == ".csv" else "\t"
-    rows = [row for row in csv.reader(text.splitlines(), delimiter=delimiter) if row]
-    if len(rows) < 2:
-        raise DataFileError(
-            f"{path.name} holds {len(rows)} lines, expected a header of ROI names and "
-            "one row per volume. Export it again."
-        )
-    return rows
-
-
-def _header(path: Path, row: list[str]) -> tuple[str, ...]:
-    # Published names carry a typographic apostrophe in "Heschl's gyrus".
-    rois = tuple(name.strip().replace("\u2019", "'") for name in row)
-    numbers = [name for name in rois if _number(name) is not None]
-    if numbers or "" in rois or len(set(rois)) < len(rois):
-        raise DataFileError(
-            f"the first line of {path.name} is {list(rois)[:6]}, expected a header of "
-            "different ROI names. Add one (tabs in a .tsv, commas in a .csv)."
-        )
-    return rois
-
-
-def _numbers(
-    path: Path, number: int, row: list[str], rois: Sequence[str]
-) -> list[float]:
-    if len(row) != len(rois):
-        raise DataFileError(
-            f"line {number} of {path.name} has {len(row)} cells, expected {len(rois)} "
-            "as in the header. Is the file truncated, or the separator another one?"
-        )
-    values = [_number(cell) for cell in row]
-    for roi, cell, value in zip(rois, row, values, strict=True):
-        if value is None or not np.isfinite(value):
-            raise DataFileError(
-                f"line {number} of {path.name} gives {roi!r} as {cell!r}, expected a "
-                "finite number. Leave that ROI out, or export it again."
-            )
-    return [value for value in values if value is not None]
-
-
-def _number(cell: str) -> float | None:
-    try:
-        return float(cell)
-    except ValueError:
-        return None
 
 
 # Measured volumes into a table, row by row as they come.

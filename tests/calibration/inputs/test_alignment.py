@@ -117,6 +117,17 @@ def test_jitter_and_drift_are_measured():
     assert "+3000 ppm" in far.warnings[0]
 
 
+def test_an_array_on_its_side_is_not_called_too_long():
+    on_its_side = BoldSeries(
+        name="b.mat",
+        rois=tuple(f"roi-{k + 1}" for k in range(N)),
+        values=np.random.default_rng(0).standard_normal((64, N)),
+    )
+    with pytest.raises(DataFileError, match=r"on its side.*transpose") as told:
+        align(eeg(triggers()), on_its_side)
+    assert "--drop-last-volumes" not in str(told.value)
+
+
 @pytest.mark.parametrize(
     ("n_rows", "pairing", "said"),
     [

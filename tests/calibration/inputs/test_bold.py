@@ -177,6 +177,19 @@ def test_several_variables_of_a_mat_are_asked_about(tmp_path):
         read_bold(tmp_path / "n.mat")
 
 
+def test_a_sparse_matrix_of_a_mat_is_no_table(tmp_path):
+    from scipy import io as scipy_io, sparse
+
+    values = np.random.default_rng(0).standard_normal((20, 3))
+    scipy_io.savemat(
+        tmp_path / "b.mat", {"bold": values, "graph": sparse.eye(4).tocsc()}
+    )
+    np.testing.assert_array_equal(read_bold(tmp_path / "b.mat").values, values)
+    scipy_io.savemat(tmp_path / "b.mat", {"graph": sparse.eye(4).tocsc()})
+    with pytest.raises(DataFileError, match=r"holds graph \(4x4 sparse\).*full\(graph"):
+        read_bold(tmp_path / "b.mat")
+
+
 def test_letters_and_truth_values_of_a_mat_are_no_numbers(tmp_path):
     from scipy.io import savemat
 

@@ -40,6 +40,8 @@ def bold_data():
 
 def saved(path, data, *, affine=AFFINE, tr_s=2.1):
     image = nibabel.Nifti1Image(data, affine)
+    if data.ndim == 3:
+        image.header.set_zooms((3, 3, 3))
     if data.ndim >= 4:
         image.header.set_zooms((3, 3, 3, tr_s, *[1.0] * (data.ndim - 4)))
         image.header.set_xyzt_units("mm", "sec")
@@ -51,9 +53,12 @@ def saved(path, data, *, affine=AFFINE, tr_s=2.1):
 def scan(tmp_path):
     """Read a scan; data and atlas may be changed."""
 
-    def read(data=None, atlas=None, *, names=NAMES, affine=AFFINE, tr_s=2.1):
+    def read(
+        data=None, atlas=None, *, names=NAMES, affine=AFFINE, bold_affine=AFFINE,
+        tr_s=2.1,
+    ):  # fmt: skip
         data = bold_data() if data is None else data
-        bold = saved(tmp_path / "b.nii.gz", data, tr_s=tr_s)
+        bold = saved(tmp_path / "b.nii.gz", data, affine=bold_affine, tr_s=tr_s)
         atlas = labels_on() if atlas is None else atlas
         saved(tmp_path / "a.nii.gz", atlas, affine=affine)
         if names:
@@ -107,6 +112,42 @@ def test_an_empty_volume_is_refused(scan):
         DataFileError, match=r"zero at every voxel of 1 volumes.*volume 6"
     ):
         scan(data)
+
+
+@pytest.mark.parametrize("at", [0, 6])
+@pytest.mark.parametrize("value", [0, np.nan])
+def test_a_volume_without_any_number_is_told_wherever_it_stands(scan, at, value):
+    data = bold_data()
+    data[..., at] = value
+    with pytest.raises(DataFileError, match=rf"every voxel of 1 volumes.*volume {at},"):
+        scan(data)
+
+
+@pytest.mark.parametrize("fill", [-1.0, 1e4])
+def test_voxels_that_never_change_were_not_measured(scan, fill):
+    data = bold_data()
+    data[:, 2:] = fill
+    series = scan(data)
+    np.testing.assert_allclose(series.values, signal().T, rtol=1e-6)
+    assert any("Putamen lost 12 of 18 voxels" in note for note in series.notes)
+
+
+@pytest.mark.parametrize("large", [-4, 70_000, 2**31 + 5])
+def test_large_labels_on_another_grid(scan, tmp_path, large):
+    atlas = labels_on().astype(np.float64)  # exact far above 2**31
+    atlas[atlas == 3] = large
+    (tmp_path / "a.tsv").write_text(
+        f"index\tname\n1\t{NAMES[0]}\n2\t{NAMES[1]}\n{large}\t{NAMES[2]}\n",
+        encoding="utf-8",
+    )
+    same = scan(atlas=atlas, names=None)
+    assert sorted(same.rois) == sorted(NAMES)
+    padded = np.zeros((SHAPE[0] + 1, *SHAPE[1:]))
+    padded[: SHAPE[0]] = atlas
+    series = scan(atlas=padded, names=None)
+    assert series.rois == same.rois
+    order = [NAMES.index(name) for name in series.rois]
+    np.testing.assert_allclose(series.values, signal().T[:, order], rtol=1e-6)
 
 
 def test_an_image_and_an_atlas_that_have_nothing_in_common(scan):
@@ -234,3 +275,27 @@ def test_an_image_of_colours_is_none(scan):
     rgb = np.zeros(SHAPE, np.dtype([("R", "u1"), ("G", "u1"), ("B", "u1")]))
     with pytest.raises(DataFileError, match="expected real numbers"):
         scan(atlas=rgb)
+
+
+@pytest.mark.parametrize("maps", [False, True])
+def test_regions_that_reach_out_of_the_slab_on_another_grid_are_told(scan, maps):
+    atlas = np.zeros((SHAPE[0], SHAPE[1], SHAPE[2] + 4), np.float32)
+    atlas[:, :, : SHAPE[2]] = labels_on()
+    atlas[:2, 1:4, -3:] = 1  # as many again, above of the slab
+    if maps:
+        each = [np.where(atlas == k, 0.1 * k, 0) for k in (1, 2, 3)]
+        atlas = np.stack(each, axis=3).astype(np.float32)
+    series = scan(atlas=atlas)
+    weights = [0.1, 0.2, 0.3] if maps else 1
+    np.testing.assert_allclose(series.values * weights, signal().T, rtol=1e-5)
+    (told,) = [note for note in series.notes if "outside of b.nii.gz" in note]
+    assert told.endswith("Putamen (50 %)")
+
+
+def test_an_image_that_does_not_say_where_it_lies_fits_no_other_grid(scan, tmp_path):
+    atlas = np.zeros((SHAPE[0] + 1, *SHAPE[1:]), np.float32)
+    atlas[: SHAPE[0]] = labels_on()
+    with pytest.raises(DataFileError, match=r"b\.nii\.gz does not say where it lies"):
+        scan(bold_data(), atlas, bold_affine=None)
+    series = scan(bold_data(), bold_affine=None, affine=None)  # on one grid
+    np.testing.assert_allclose(series.values, signal().T, rtol=1e-6)

@@ -22,14 +22,28 @@ PICKLES = json.loads(
 VALUES = np.round(np.random.default_rng(0).normal(size=(5, 4)), 3)
 
 
+def test_a_counter_is_no_roi(tmp_path):
+    pandas = pytest.importorskip("pandas")
+    frame = pandas.DataFrame(np.random.default_rng(3).standard_normal((30, 2)))
+    frame.columns = pandas.Index(["A", "B"])
+    for head in ("scan", "bild"):
+        counted = frame.assign(**{head: np.arange(1, 31)})
+        counted.to_pickle(tmp_path / "b.pkl")
+        series = read_bold(tmp_path / "b.pkl")
+        assert series.rois == ("A", "B")
+        np.testing.assert_array_equal(series.volume_index, np.arange(1, 31))
+
+
 @pytest.mark.parametrize("made_by", sorted(PICKLES))
 def test_tables_of_every_pandas_and_protocol(tmp_path, made_by):
     path = tmp_path / "sub-scan_difumo_roi.pkl"
     path.write_bytes(base64.b64decode(PICKLES[made_by]))
     series = read_bold(path)
-    extra = ("n",) if made_by.endswith("mixed") else ()
-    assert series.rois == ("Heschl's gyrus", "Cuneus", *extra)
-    atol = 1e-7 if extra else 0  # its ROIs are float32
+    mixed = made_by.endswith("mixed")  # with a column n that counts
+    assert series.rois == ("Heschl's gyrus", "Cuneus")
+    if mixed:
+        np.testing.assert_array_equal(series.volume_index, np.arange(5))
+    atol = 1e-7 if mixed else 0  # its ROIs are float32
     np.testing.assert_allclose(series.values[:, :2], VALUES[:, :2], rtol=0, atol=atol)
     np.testing.assert_array_equal(series.confounds["global_signal"], VALUES[:, 2])
     np.testing.assert_array_equal(series.confounds["global_signal_raw"], VALUES[:, 3])

@@ -1,5 +1,7 @@
 """Tables of measured BOLD as other programs write them."""
 
+import re
+
 import numpy as np
 import pytest
 
@@ -65,6 +67,40 @@ def test_a_column_along_a_line_is_no_roi(tmp_path, column):
     assert series.rois == ROIS
     assert series.volume_index is None
     assert any("'zahl' rises by" in note for note in series.notes)
+
+
+CENSORED = np.sort(np.random.default_rng(1).choice(np.arange(1, 61), N, replace=False))
+
+
+@pytest.mark.parametrize("head", ["scan", "TR", "bild"])
+def test_a_counter_of_which_every_other_row_was_cut_counts_still(tmp_path, head):
+    series = read_bold(with_first(tmp_path, head, CENSORED))
+    assert series.rois == ROIS
+    np.testing.assert_array_equal(series.volume_index, CENSORED)
+
+
+def test_a_time_of_which_rows_were_cut_shows_the_volumes_that_lack_one(tmp_path):
+    for numbers in (CENSORED, np.delete(np.arange(N + 3), [5, 11, 12])):
+        times = np.round(2.1 * numbers, 4)
+        series = read_bold(with_first(tmp_path, "time", times))
+        assert series.tr_s == pytest.approx(2.1)
+        np.testing.assert_array_equal(series.volume_index, numbers - numbers[0])
+        assert any("volumes without a row" in note for note in series.notes)
+    for tr_s in (1.2, 1.5, 2.1, 2.5):  # whole seconds are no gaps
+        times = np.floor(tr_s * np.arange(N))
+        assert read_bold(with_first(tmp_path, "time", times)).volume_index is None
+
+
+@pytest.mark.parametrize("head", ["scan", "run", "Session", "echo"])
+@pytest.mark.parametrize("by", [2, 15])
+def test_a_number_that_stands_for_several_rows_is_no_roi(tmp_path, head, by):
+    series = read_bold(with_first(tmp_path, head, np.repeat(np.arange(N // by), by)))
+    assert series.rois == ROIS
+    assert any(f"'{head}'" in note for note in series.notes)
+
+
+def test_a_run_number_is_left_out(tmp_path):
+    assert read_bold(with_first(tmp_path, "run", [1] * N)).rois == ROIS
 
 
 def test_a_signal_that_drifts_stays_a_roi(tmp_path):
@@ -172,6 +208,61 @@ def test_empty_columns_and_rows_of_a_spreadsheet_are_left_out(tmp_path):
     np.testing.assert_array_equal(series.values, VALUES)
 
 
+@pytest.mark.parametrize(
+    "head", ["Sulcus, left", "A,B,C,D"]
+)  # one ROI of two words; four ROIs
+def test_decimal_commas_between_commas_are_no_columns(tmp_path, head):
+    cells = [f"{value:.3f}".replace(".", ",") for value in VALUES[:, 0]]
+    if head.count(",") > 1:
+        cells = [f"{cell},{cell}" for cell in cells]
+    path = tmp_path / "b.csv"
+    path.write_text("\n".join([head, *cells]), encoding="utf-8")
+    with pytest.raises(DataFileError, match=r"decimal commas.*decimal points"):
+        read_bold(path)
+
+
+def test_whole_numbers_between_commas_are_read(tmp_path):
+    whole = np.round(100 * VALUES)
+    cells = [[f"{value:.0f}" for value in column] for column in whole.T]
+    path = written(tmp_path, ROIS, cells, by=",")
+    np.testing.assert_array_equal(read_bold(path).values, whole)
+
+
+def test_a_header_with_blanks_behind_all_its_commas_is_read(tmp_path):
+    whole = np.round(100 * VALUES[:, [0, 1, 2, 0]])
+    names = ("A", " B", " C", " D")
+    path = written(tmp_path, names, whole.astype(int).T, by=",")
+    assert read_bold(path).rois == ("A", "B", "C", "D")
+
+
+def test_the_line_of_a_spreadsheet_program_that_names_the_separator(tmp_path):
+    path = written(tmp_path, ROIS, VALUES.T, by=";")
+    path.write_text("sep=;\n" + path.read_text(encoding="utf-8"), encoding="utf-8")
+    np.testing.assert_array_equal(read_bold(path).values, VALUES)
+
+
+@pytest.mark.parametrize("mark", [-9999, -999, -99, -1, 9999, 1e20])
+def test_a_mark_for_what_is_missing_is_no_value(tmp_path, mark):
+    values = VALUES.copy()
+    values[[4, 9], 1] = mark
+    with pytest.raises(DataFileError, match=re.escape(f"is {mark:g} at 2 volumes")):
+        read_bold(written(tmp_path, ROIS, values.T))
+    around = VALUES - 100
+    around[4, 1] = -1  # as good a value as any
+    assert read_bold(written(tmp_path, ROIS, around.T)).rois == ROIS
+
+
+def test_digits_in_groups_are_no_number(tmp_path):
+    for cell in ("1_100", "1,100", "1 100"):
+        with pytest.raises(DataFileError, match=f"'{cell}', expected a number"):
+            read_bold(with_first(tmp_path, "x", [cell] * N))
+
+
+def test_an_abbreviation_is_no_missing_number(tmp_path):
+    names = ("NA", *ROIS[1:])  # Nucleus accumbens
+    assert read_bold(written(tmp_path, names, VALUES.T)).rois == names
+
+
 def test_names_with_commas_between_tabs_or_in_quotes(tmp_path):
     names = ("Sulcus, left, medial", "Gyrus, anterior", "Planum, whole")
     assert read_bold(written(tmp_path, names, VALUES.T)).rois == names
@@ -252,7 +343,7 @@ def test_numbers_alone_lie_on_their_side_or_lack_a_header(tmp_path):
     with pytest.raises(DataFileError, match=r"Add a header.*lie on its side"):
         read_bold(path)
     path = written(tmp_path, VALUES[0], VALUES[1:].T)
-    with pytest.raises(DataFileError, match=r"Add a header\.$"):
+    with pytest.raises(DataFileError, match=r"names of the columns. Add a header\.$"):
         read_bold(path)
 
 
@@ -275,6 +366,16 @@ def test_zeros_among_far_larger_values_are_missing_ones(tmp_path):
 
 
 # Confounds.
+
+
+@pytest.mark.parametrize(
+    "name", ["WM", "GlobalSignal", "motion_x", "rp_1", "Tx", "pitch", "aCompCor1"]
+)
+def test_a_confound_by_a_name_of_another_program_is_no_roi(tmp_path, name):
+    series = read_bold(with_first(tmp_path, name, VALUES[::-1, 0]))
+    assert series.rois == ROIS
+    assert len(series.confounds) == 1
+    assert name in read_bold(tmp_path / "b.tsv", columns=[name, "Cuneus"]).rois
 
 
 def test_confounds_keep_what_rises_and_lose_what_is_constant(tmp_path):

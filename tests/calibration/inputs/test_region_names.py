@@ -59,6 +59,8 @@ LAYOUTS = {
     "AAL: short, long, number": rows(
         ("PUT", "Putamen", 1), ("HES", "Heschl's gyrus", 2), ("Q", "Cuneus", 3)
     ),
+    "AAL3: number, name, number":
+        "3 Cuneus 3\n1 Putamen 1\n2 Heschl's gyrus 2\n",
     "FreeSurfer": "#No. Label Name: R G B A\n0 Unknown 0 0 0 0\n"
     "1 Putamen 0 118 14 0\n2   Heschl's gyrus  122 186 220 0\n3 Cuneus 236 13 176 0\n",
     "Schaefer": "1\tPutamen\t120\t18\t131\t0\n2\tHeschl's gyrus\t1\t2\t3\t0\n"
@@ -78,6 +80,13 @@ LAYOUTS = {
     "carriage returns and a byte order mark": "\ufeff" + rows(*BIDS).replace(
         "\n", "\r\n"
     ),
+    "a colon behind the number": "3: Cuneus\n1: Putamen\n2: Heschl's gyrus\n",
+    "a dot behind the number": "3. Cuneus\n1. Putamen\n2. Heschl's gyrus\n",
+    "an equals sign": "3=Cuneus\n1=Putamen\n2=Heschl's gyrus\n",
+    "a dash": "3 - Cuneus\n1 - Putamen\n2 - Heschl's gyrus\n",
+    "JSON": '{"3": "Cuneus",\n"1": "Putamen", \n"2": "Heschl\'s gyrus"}\n',
+    "JSON in one line, names first":
+        '{"Cuneus": 3, "Putamen": 1, "Heschl\'s gyrus": "2"}\n',
     "quotes": 'index,name\n1,"Putamen"\n2,"Heschl\'s gyrus"\n3,"Cuneus"\n',
 }  # fmt: skip
 
@@ -164,6 +173,49 @@ def test_maps_may_be_counted_from_zero(tmp_path):
 def test_a_table_that_does_not_fit_is_refused(tmp_path, text, said):
     with pytest.raises(DataFileError, match=said):
         region_names(table(tmp_path, text), LABELS)
+
+
+@pytest.mark.parametrize("number", ["n/a", "1a", "", "1.5", "-"])
+@pytest.mark.parametrize("head", ["index\tname\n", "nummer\tgebiet\n", ""])
+def test_numbers_with_a_hole_are_not_read_as_a_list(tmp_path, number, head):
+    text = f"{head}3\tCuneus\n{number}\tPutamen\n2\tHeschl\n"
+    with pytest.raises(DataFileError, match="expected"):
+        region_names(table(tmp_path, text), LABELS)
+
+
+@pytest.mark.parametrize(
+    "text", ["{1: 'A', 2: 'B', 3: 'C'}", '{"1": "A", "01": "B"}', "2=A, 1=B, 3=C",
+             "2 A 0 1 2\nB\n1 C 0 1 2", '{"a": ["b"]}'],
+)  # fmt: skip
+def test_numbers_that_stand_within_names_are_not_read_as_a_list(tmp_path, text):
+    with pytest.raises(DataFileError, match="expected"):
+        region_names(table(tmp_path, text, "a.txt"), LABELS)
+
+
+@pytest.mark.parametrize("head", ["", "index,name\n"])
+def test_commas_in_names_without_quotes(tmp_path, head):
+    text = f"{head}3,Cuneus, left\n1,Putamen\n2,Heschl\n"
+    found = region_names(table(tmp_path, text, "a.csv"), LABELS)
+    assert found == ("Putamen", "Heschl", "Cuneus, left")
+
+
+def test_the_row_numbers_of_pandas_are_no_labels(tmp_path):
+    path = table(tmp_path, ",name\n0,A\n1,B\n2,C\n3,D\n", "a.csv")
+    with pytest.raises(DataFileError, match="no column that could be the numbers"):
+        region_names(path, LABELS)
+    path = table(tmp_path, ",name\n0,Background\n1,B\n2,C\n3,D\n", "a.csv")
+    assert region_names(path, LABELS) == ("B", "C", "D")
+    path = table(tmp_path, ",name\n0,A\n1,B\n2,C\n", "a.csv")
+    assert region_names(path, LABELS, maps=True) == ("A", "B", "C")
+
+
+def test_the_xml_of_spm_and_aal(tmp_path):
+    labels = "".join(
+        f"<label><index>{k}</index><name>{name}</name></label>"
+        for k, name in ((3, RIGHT[2]), (1, RIGHT[0]), (2, RIGHT[1]))
+    )
+    path = table(tmp_path, f"<atlas><data>{labels}</data></atlas>", "a.xml")
+    assert region_names(path, LABELS) == RIGHT
 
 
 def test_a_plain_list_for_numbers_with_holes_is_refused(tmp_path):

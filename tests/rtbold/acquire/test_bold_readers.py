@@ -343,3 +343,37 @@ def test_scan_and_growing_table_are_read_alike(tmp_path):
         live = fed(text)
         assert {rois for _, rois, _ in live} == {scan.rois}
         assert [list(row) for *_, row in live] == scan.values.tolist() == values
+
+
+@pytest.mark.parametrize("bad", ["1", "1\t2", "1,2,3", "x,y,z,u,v"])
+def test_a_first_row_that_is_broken_says_nothing_of_the_separator(bad):
+    rows = TableRows()
+    with pytest.raises(DataFileError, match=r"left out\."):
+        fed(f"{COMMAS}\n{bad}\n", rows)
+    names = tuple(COMMAS.split("\t"))
+    assert fed("1\t2\t3\n", rows) == [(1, names, (1.0, 2.0, 3.0))]
+
+
+@pytest.mark.parametrize("head", ["EPI", "TR", "Row"])
+def test_a_column_called_as_a_counter_that_holds_fractions_counts_nothing(head):
+    text = f"{head}\tA\n100.5\t2\n99.5\t3\n"
+    assert fed(text) == [
+        (0, (head, "A"), (100.5, 2.0)),
+        (1, (head, "A"), (99.5, 3.0)),
+    ]
+
+
+def test_columns_of_one_name_are_refused():
+    with pytest.raises(DataFileError, match="more than one column called 'A'"):
+        fed("A\tA\tB\n1\t2\t3\n")
+
+
+def test_a_region_may_be_called_as_what_is_missing():
+    assert fed("NA\tB\n1\t2\n") == [(0, ("NA", "B"), (1.0, 2.0))]
+
+
+def test_decimal_commas_between_commas_are_told_at_each_row():
+    rows = TableRows()
+    for line in ("Sulcus, left\n100,346\n", "99,250\n"):
+        with pytest.raises(DataFileError, match="look like decimal commas"):
+            fed(line, rows)
