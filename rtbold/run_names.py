@@ -198,9 +198,10 @@ def note_run(root: Path, name: RunName) -> None:
     path = folder / _scans_name(name.group)
     with suppress(FileExistsError), create(path, exclusive=True) as file:
         write_all(file, b"filename\n")
-    row = f"eeg/{name.stem}/{name.stem}_eeg.xdf\n"
+    row = f"eeg/{name.stem}/{name.stem}_eeg.xdf\n".encode()
+    whole = path.read_bytes().endswith(b"\n")  # an editor may have cut the last one
     with create(path) as file:
-        write_all(file, row.encode())
+        write_all(file, row if whole else b"\n" + row)
 
 
 def run_folders(root: Path) -> Iterator[Path]:

@@ -122,7 +122,10 @@ def _chip(state: DashboardState, now_s: float) -> tuple[Level, str]:
         return "degraded", NOT_RECORDED
     lsl_s = state.lsl_now_s(now_s)
     if lsl_s is not None and lsl_s - state.quality.t_lsl > OLD_S:
-        return "degraded", f"REC? not said for {span_words(lsl_s - state.quality.t_lsl)}"
+        return (
+            "degraded",
+            f"REC? not said for {span_words(lsl_s - state.quality.t_lsl)}",
+        )
     return _of_part(part, lsl_s)
 
 
