@@ -199,9 +199,10 @@ def note_run(root: Path, name: RunName) -> None:
     with suppress(FileExistsError), create(path, exclusive=True) as file:
         write_all(file, b"filename\n")
     row = f"eeg/{name.stem}/{name.stem}_eeg.xdf\n".encode()
-    whole = path.read_bytes().endswith(b"\n")  # an editor may have cut the last one
+    before = path.read_bytes()[-1:]  # an editor may have cut the last line end
+    lead = b"" if before == b"\n" else b"\n" if before else b"filename\n"
     with create(path) as file:
-        write_all(file, row if whole else b"\n" + row)
+        write_all(file, lead + row)
 
 
 def run_folders(root: Path) -> Iterator[Path]:

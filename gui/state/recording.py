@@ -121,11 +121,9 @@ def _chip(state: DashboardState, now_s: float) -> tuple[Level, str]:
     if part is None:
         return "degraded", NOT_RECORDED
     lsl_s = state.lsl_now_s(now_s)
-    if lsl_s is not None and lsl_s - state.quality.t_lsl > OLD_S:
-        return (
-            "degraded",
-            f"REC? not said for {span_words(lsl_s - state.quality.t_lsl)}",
-        )
+    old_s = 0.0 if lsl_s is None else lsl_s - state.quality.t_lsl
+    if old_s > OLD_S:
+        return "degraded", f"REC? not said for {span_words(old_s)}"
     return _of_part(part, lsl_s)
 
 

@@ -192,9 +192,7 @@ def _recorders() -> Iterator[psutil.Process]:
 
 
 def _left_over(process: psutil.Process) -> LeftOver | None:
-    with suppress(
-        psutil.Error, ValueError, OSError
-    ):  # a folder that is not ours to see
+    with suppress(psutil.Error, ValueError, OSError):  # or it is not ours to see
         _, first, *streams = process.cmdline()
         file = Path(first)
         noted = [

@@ -111,9 +111,9 @@ class Outages:
         if self._stamp_s is None:
             return silent_s
         missing_s = float(chunk.t_lsl_s[0]) - self._stamp_s - self._period_s
-        return (
-            min(max(missing_s, 0.0), silent_s) if missing_s == missing_s else silent_s
-        )
+        if not math.isfinite(missing_s):
+            return silent_s
+        return min(max(missing_s, 0.0), silent_s)
 
     def counted(self, now_s: float) -> tuple[int, float]:
         """Return how many, and how many seconds; the one that lasts among them."""

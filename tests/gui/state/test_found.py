@@ -80,7 +80,7 @@ def test_each_kind_of_bundle_says_what_it_is():
         (
             StreamSeen("cap", "EEG", "amp", 32, 0.0, "float32"),
             "eeg",
-        ),  # no rate declared
+        ),
         (StreamSeen("cap", "eeg", "amp", 1, 0.0, "float32"), "eeg"),
         (StreamSeen("LiveAmp", "ExG", "amp", 32, 500.0, "float32"), "eeg"),
         (StreamSeen("a", "", "amp", 32, 500.0, "float32"), "eeg"),

@@ -139,8 +139,8 @@ def test_joining_the_same_session_again_forgets_nothing(played):
 def test_marks_notes_start_end_target_path_and_reasons_are_listed(played):
     played.state.story.folder = "/data/today"
     recording = RecordingPart(
-        state="recording", file="sub-S01_ses-01_task-nf_run-02_eeg.xdf", n_bytes=12_340_000,
-        t_begun=played.lsl_s,
+        state="recording", file="sub-S01_ses-01_task-nf_run-02_eeg.xdf",
+        n_bytes=12_340_000, t_begun=played.lsl_s,
     )  # fmt: skip
     played.send("quality", recording=recording, n_triggers=9)
     for text in (
