@@ -102,6 +102,7 @@ def test_a_late_window_gets_hello_and_the_last_value_and_then_the_goodbye(
     feed, windows
 ):
     feed.publish(wire("hello"))
+    feed.publish(wire("phase", run_type="train"))
     feed.publish(wire("pred.fb", value=0.3))
     window = windows(feed.address)
     found = window.until(lambda head: head.level == "ok")
