@@ -206,6 +206,8 @@ class Subscriber:
         phase = self.latest.get("phase")
         if phase is None:
             return "no_phase"  # not told yet, or by a publisher that tells no kind
+        if phase.body.get("name") == "end":  # the run is over; its session may go on
+            return "no_feedback_run"
         return "" if phase.body.get("run_type") in _SHOWING else "no_feedback_run"
 
     def _accept(self, frames: list[bytes]) -> Message | None:

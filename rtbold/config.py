@@ -132,10 +132,10 @@ class RunSettings:
                 "that could be copied. Expected --record DIR beside it."
             )
         named = (self.session, self.task) != (DEFAULT_SESSION, DEFAULT_TASK)
-        if self.record is None and (named or self.run or self.record_as):
+        if self.record is None and (named or self.record_as):
             raise ConfigError(
-                "--session, --task, --run and --record-as name a recording, but "
-                "nothing is recorded. Expected --record DIR beside them."
+                "--session, --task and --record-as name a recording, but nothing is "
+                "recorded. Expected --record DIR beside them."
             )
         if self.truth is None and self.truth_roi:
             raise ConfigError(

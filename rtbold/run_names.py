@@ -198,9 +198,11 @@ def note_run(root: Path, name: RunName) -> None:
     path = folder / _scans_name(name.group)
     with suppress(FileExistsError), create(path, exclusive=True) as file:
         write_all(file, b"filename\n")
-    row = f"eeg/{name.stem}/{name.stem}_eeg.xdf\n"
+    row = f"eeg/{name.stem}/{name.stem}_eeg.xdf\n".encode()
+    before = path.read_bytes()[-1:]  # an editor may have cut the last line end
+    lead = b"" if before == b"\n" else b"\n" if before else b"filename\n"
     with create(path) as file:
-        write_all(file, row.encode())
+        write_all(file, lead + row)
 
 
 def run_folders(root: Path) -> Iterator[Path]:

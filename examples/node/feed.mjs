@@ -16,12 +16,13 @@ const STALLED_AFTER_TRS = 1.5 // heartbeats but no prediction for longer
 const NEUTRAL_AFTER_TRS = 2 // a usable value's own TR, and one of holding
 const OFFSET_LEAK = 1e-3 // s per s: more than clocks drift
 const SHORTEST_TR_S = 0.1
+const SHOWING = ["train"] // run types that show feedback; any other one is neutral
 const NEUTRAL = { show: "neutral", value: null, z: null }
 
 export class Feed {
   /**
    * @param {string} address of the feed
-   * @param {string[]} topics prefixes; "hb" is always added
+   * @param {string[]} topics prefixes; "hb" and "phase" are always added
    */
   constructor(address = "tcp://127.0.0.1:5580", topics = ["pred.fb"]) {
     this.latest = new Map() // topic -> newest body of the current session
@@ -40,13 +41,15 @@ export class Feed {
       reconnectMaxInterval: 500,
     })
     this._socket.connect(address)
-    this._socket.subscribe(...new Set([...topics, "hb"]))
+    this._socket.subscribe(...new Set([...topics, "hb", "phase"]))
     this._reading = this._read().catch((error) => (this.failure = error))
   }
 
   /** What to show now: the value, the last one held for a TR, or neutral. */
   feedback() {
     if (!this.alive) return { ...NEUTRAL, reasons: ["no_heartbeat"] }
+    const whyNot = this._whyNot()
+    if (whyNot) return { ...NEUTRAL, reasons: [whyNot] }
     const newest = this.latest.get("pred.fb")
     const usable = this._usable
     if (!newest || !usable)
@@ -57,6 +60,14 @@ export class Feed {
     const reasons = stalled ? ["stalled"] : newest.reasons
     if (this._ageS(usable) > NEUTRAL_AFTER_TRS * this.trS) return { ...NEUTRAL, reasons }
     return { show: "hold", ...shown, reasons }
+  }
+
+  /** Why this run shows no feedback; empty: it does. */
+  _whyNot() {
+    const phase = this.latest.get("phase")
+    if (!phase) return "no_phase" // not told yet, or by a publisher that tells no kind
+    if (phase.name === "end") return "no_feedback_run" // the run is over
+    return SHOWING.includes(phase.run_type) ? "" : "no_feedback_run"
   }
 
   /** Whether the last heartbeat is at most 2 s old, and no "bye" came. */

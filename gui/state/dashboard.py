@@ -214,7 +214,7 @@ class DashboardState:
             self._n_flips += self.counts.n_flips
             self._forget()
         self.session = session
-        self.story.folder = self.folder
+        self.story.folder, self.folder = self.folder, ""  # the next is another's
         self.versions["session"] += 1
         self.log.add(f"session {session[:8]} is heard", now_s)
 
@@ -287,7 +287,8 @@ class DashboardState:
     @property
     def run_shows(self) -> bool:
         """Whether the run is known to be one that shows feedback."""
-        return self.phase is not None and self.phase.run_type == "train"
+        phase = self.phase
+        return phase is not None and phase.run_type == "train" and phase.name != "end"
 
     def shown(self, now_s: float) -> ShownValue:
         """Return what an app may show now: nothing, but in a training run."""

@@ -17,6 +17,7 @@ StreamRole = Literal["eeg", "markers", "bold", "own", "other"]
 MARKER_TYPES = (
     "marker", "markers", "event", "events", "stim", "trigger", "triggers",
 )  # fmt: skip
+EEG_TYPES = ("eeg", "exg")
 BOLD_TYPES = ("bold", "fmri", "mri")
 OWN_TYPES = ("prediction",)  # of rtbold itself
 OWN_NAMES = ("rtbold-pred", "rtbold-events")
@@ -56,6 +57,8 @@ class StreamSeen:
             return "own"
         if kind in BOLD_TYPES:
             return "bold"
+        if kind in EEG_TYPES and self.format != TEXT:
+            return "eeg"  # without a rate too: the check says what its sender forgot
         if self.rate_hz > 0:
             return "other" if kind in MARKER_TYPES or self.format == TEXT else "eeg"
         if self.format == TEXT:

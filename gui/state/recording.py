@@ -16,6 +16,7 @@ from rtbold.publish import RecordingPart
 
 MB: Final = 1e6
 NOT_RECORDED: Final = "NOT RECORDED"
+OLD_S: Final = 10.0  # the session says once a second how its recording is
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +110,7 @@ def _chip(state: DashboardState, now_s: float) -> tuple[Level, str]:
         return "none", "NO SESSION"
     part = _part(state)
     if state.bye is not None:
-        return "none", "RECORDED" if part else f"ENDED, {NOT_RECORDED}"
+        return _at_the_end(part)
     if headline.level == "silent" and headline.word.startswith("NO HEARTBEAT"):
         return "silent", "REC? no heartbeat"
     told = state.quality.recording if state.quality else UNSET
@@ -119,7 +120,20 @@ def _chip(state: DashboardState, now_s: float) -> tuple[Level, str]:
         return "degraded", f"{NOT_RECORDED}, or not said"
     if part is None:
         return "degraded", NOT_RECORDED
-    return _of_part(part, state.lsl_now_s(now_s))
+    lsl_s = state.lsl_now_s(now_s)
+    old_s = 0.0 if lsl_s is None else lsl_s - state.quality.t_lsl
+    if old_s > OLD_S:
+        return "degraded", f"REC? not said for {span_words(old_s)}"
+    return _of_part(part, lsl_s)
+
+
+def _at_the_end(part: RecordingPart | None) -> tuple[Level, str]:
+    """Return what came of it, as the session said last."""
+    if part is not None and part.state in ("failed", "stopped"):
+        return "invalid", "REC FAILED"
+    if part is None or part.state == "starting":
+        return ("degraded" if part else "none"), f"ENDED, {NOT_RECORDED}"
+    return "none", "RECORDED"
 
 
 def _of_part(part: RecordingPart, lsl_s: float | None) -> tuple[Level, str]:

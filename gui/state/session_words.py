@@ -201,6 +201,8 @@ def not_shown_words(state: DashboardState) -> str:
         return ""
     if state.phase is None:
         return "NOT SHOWN: the run's kind is not known"
+    if state.phase.name == "end":
+        return "NOT SHOWN: the run is over"
     return f"NOT SHOWN: {run_type_words(state.phase)} run"
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any, Literal, get_args
 
+from rtbold.config import KindName
 from rtbold.errors import ConfigError
 from rtbold.run_names import (
     DEFAULT_SESSION,
@@ -22,7 +23,7 @@ from rtbold.run_names import (
 
 # The runs of one session: planned, running, done.
 
-RunKind = Literal["localiser", "baseline", "training", "transfer"]
+RunKind = KindName
 RunState = Literal["planned", "running", "done", "aborted", "left"]
 STATES: tuple[RunState, ...] = get_args(RunState)
 KINDS: tuple[RunKind, ...] = get_args(RunKind)

@@ -71,7 +71,7 @@ class Story:
         self.ended_unix_ms: float | None = None  # of the newest message
         self.n_late_triggers = 0
         self.file = ""  # of the recording
-        self.folder = ""  # of it, where it is known
+        self.folder = ""  # of all recordings, where it is known
         self.n_bytes = 0
         self._counted: dict[str, float] = {}  # newest number of each counter
         self._before: dict[str, float] = {}  # what it had come to when it fell
@@ -114,9 +114,10 @@ class Story:
         """Count on, and note what has been lost since the last look."""
         self._heard(quality.t_unix_ms)
         n_before, lost_before_s = self.total("n_gaps"), self.total("lost_s")
+        first = not self._counted  # says what was lost, and not when
         self._count(_told(quality))
-        if self.total("n_gaps") > n_before or self.total("lost_s") > lost_before_s:
-            lost_s = self.total("lost_s") - lost_before_s
+        lost_s = self.total("lost_s") - lost_before_s
+        if not first and (self.total("n_gaps") > n_before or lost_s > 0):
             self._note_gap(quality.t_lsl, max(lost_s, SHORTEST_GAP_S))
         part = quality.recording
         if part is not UNSET and part is not None:

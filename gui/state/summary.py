@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from pathlib import Path
 from typing import Final, get_args
 
 from rtbold.gui.state.latency import LatencyBook, StageTimes
@@ -20,6 +21,7 @@ from rtbold.gui.state.words import (
 from rtbold.messages import Reason
 from rtbold.pages import rendered
 from rtbold.publish import Hello, Quality, Truth, TruthScore
+from rtbold.run_names import parse
 
 # What is counted over a session, for the summary. Bounded by its closed lists.
 
@@ -209,8 +211,10 @@ def _run(story: Story) -> str:
 
 def _path(story: Story) -> str:
     """Return where the recording is: its name alone where the folder is not known."""
-    folder = story.folder.rstrip("/\\")
-    return f"{folder}/{story.file}" if folder and story.file else story.file
+    name = parse(story.file)
+    if name is None or not story.folder:
+        return story.file
+    return str(name.folder(Path(story.folder)) / story.file)
 
 
 def _scores(truth: Truth | None) -> tuple[RoiScore, ...]:

@@ -511,12 +511,19 @@ def chosen_screen(
 def press(window: QWidget, keys: QKeySequence) -> bool:
     """Do in `window` what a key does there; return whether it does anything.
 
-    Qt gives a key to the shortcuts of the window that has it, and to no other.
+    Qt gives a key to the shortcuts of the window that has it, and to no other. What a
+    key does in one list alone, while that list has the keys, is not done from here.
     """
+    alone = Qt.ShortcutContext.WidgetShortcut
     for shortcut in window.findChildren(QShortcut):
         of = shortcut.parent()
         seen = isinstance(of, QWidget) and of.isVisible()
-        if seen and shortcut.isEnabled() and shortcut.key() == keys:
+        if (
+            seen
+            and shortcut.context() != alone
+            and shortcut.isEnabled()
+            and shortcut.key() == keys
+        ):
             shortcut.activated.emit()
             return True
     return False

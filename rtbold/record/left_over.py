@@ -34,9 +34,22 @@ class SessionProcess(msgspec.Struct, frozen=True):
     pid: int
     created_s: float
 
+    def started(self, recorder: psutil.Process) -> bool:
+        """Whether it is there, and is still the parent of its recorder.
+
+        Who loses a parent gets another one, so this needs no clock.
+        """
+        with suppress(psutil.Error):
+            parent = recorder.parent()
+            return parent is not None and parent.pid == self.pid
+        return False
+
     @property
     def alive(self) -> bool:
-        """Whether it is there."""
+        """Whether it is there, as far as the clock tells.
+
+        A clock that was set since moves `created_s`: `started` is surer.
+        """
         with suppress(psutil.Error):
             process = psutil.Process(self.pid)
             same = abs(process.create_time() - self.created_s) < 1.0
@@ -169,15 +182,17 @@ def wait_for_end(left: Sequence[LeftOver], timeout_s: float = WAIT_S) -> None:
 
 
 def _recorders() -> Iterator[psutil.Process]:
-    """Yield this user's LabRecorders that have a file on their command line."""
+    """Yield this user's LabRecorders that run."""
+    user = psutil.Process().username()
     for process in psutil.process_iter():
         with suppress(psutil.Error):
-            if PROGRAM in process.name() and process.status() != psutil.STATUS_ZOMBIE:
+            there = process.status() != psutil.STATUS_ZOMBIE
+            if there and PROGRAM in process.name() and process.username() == user:
                 yield process
 
 
 def _left_over(process: psutil.Process) -> LeftOver | None:
-    with suppress(psutil.Error, ValueError):
+    with suppress(psutil.Error, ValueError, OSError):  # or it is not ours to see
         _, first, *streams = process.cmdline()
         file = Path(first)
         noted = [
@@ -187,7 +202,10 @@ def _left_over(process: psutil.Process) -> LeftOver | None:
         if part is None and not file.with_name(EVENTS_NAME).is_file():
             return None  # somebody's own
         session = part.session if part else None
-        alive = session.alive if session else _parent_is_rtbold(process)
+        if session is None:
+            alive = _parent_is_rtbold(process)
+        else:
+            alive = session.started(process) or session.alive
         if alive:
             return None
         control = part.control if part else ""

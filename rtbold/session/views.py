@@ -77,13 +77,16 @@ class Outages:
     """Times without the EEG's stream, over all its connections.
 
     What is lost while a stream is connected is known by its stamps (`IntakeCounters`).
-    What is lost between two connections is known by arrivals alone. Pure.
+    What is lost between two connections is known by arrivals alone; where the same one
+    goes on, its stamps tell what came late and was not lost. Pure.
     """
 
     def __init__(self) -> None:
         self._n, self._lost_s = 0, 0.0
         self._arrived_s: float | None = None  # of the newest samples
         self._open = False
+        self._stamp_s: float | None = None  # of the newest; None: another stream's
+        self._period_s = 0.0
 
     def take(self, event: Event) -> None:
         """See one event."""
@@ -91,10 +94,26 @@ class Outages:
             case EegChunk(t_arrived_s=t_arrived_s):
                 if self._open and self._arrived_s is not None:
                     self._n += 1
-                    self._lost_s += max(t_arrived_s - self._arrived_s, 0.0)
+                    self._lost_s += self._lost_before(event, self._arrived_s)
                 self._arrived_s, self._open = t_arrived_s, False
-            case Discontinuity(kind="lost") | StreamChanged():
+                self._stamp_s = float(event.t_lsl_s[-1])
+            case Discontinuity(kind="lost"):
                 self._open = self._arrived_s is not None
+            case StreamChanged(description=description):
+                self._open = self._arrived_s is not None
+                self._stamp_s = None
+                rate_hz = description.rate_hz
+                self._period_s = 1 / rate_hz if rate_hz > 0 else 0.0
+
+    def _lost_before(self, chunk: EegChunk, arrived_s: float) -> float:
+        """Return the seconds that never came, at most as many as nothing came."""
+        silent_s = max(chunk.t_arrived_s - arrived_s, 0.0)
+        if self._stamp_s is None:
+            return silent_s
+        missing_s = float(chunk.t_lsl_s[0]) - self._stamp_s - self._period_s
+        if not math.isfinite(missing_s):
+            return silent_s
+        return min(max(missing_s, 0.0), silent_s)
 
     def counted(self, now_s: float) -> tuple[int, float]:
         """Return how many, and how many seconds; the one that lasts among them."""

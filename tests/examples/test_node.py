@@ -75,6 +75,13 @@ say("nothing came", feed.feedback().show === "neutral")
 fb(1)
 say("no heartbeat", feed.feedback().show === "neutral")
 send("hb")
+const why = () => feed.feedback().show + " " + feed.feedback().reasons[0]
+say("no kind of run", why() === "neutral no_phase")
+send("phase", { seq: 1, run_type: "transfer" })
+say("a transfer run", why() === "neutral no_feedback_run")
+send("phase", { seq: 2, run_type: "train", name: "end" })
+say("the run is over", why() === "neutral no_feedback_run")
+send("phase", { seq: 3, run_type: "train" })
 say("value", feed.feedback().show === "value" && feed.feedback().value === 0.5)
 say("sent again", !fb(1) && feed.nGaps === 0)
 fb(3, { status: "invalid", value: null, reasons: ["gap"] })
@@ -103,7 +110,7 @@ def test_it_keeps_the_rules_for_apps(node_example):
     )  # fmt: skip
     told = [json.loads(line) for line in done.stdout.splitlines()]
     assert [what for what, ok in told if not ok] == [], done.stderr
-    assert len(told) == 13, done.stderr
+    assert len(told) == 16, done.stderr
 
 
 def test_it_sends_a_mark(node_example):

@@ -370,6 +370,14 @@ def test_a_held_value_ends_with_the_training(feed, publisher):
     assert feed.feedback().show == "neutral"
 
 
+def test_nothing_is_shown_from_the_end_of_a_training_on(feed, publisher):
+    publisher.beat()
+    publisher.send("pred.fb")
+    publisher.phase("train", name="end")
+    shown = feed.feedback()
+    assert (shown.show, shown.reasons) == ("neutral", ("no_feedback_run",))
+
+
 # Clients and publishers of schemas 1.0 and 1.1, which has the topic in the body.
 
 BEFORE = GOLDEN / "1.0"

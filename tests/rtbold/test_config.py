@@ -95,7 +95,6 @@ def test_measured_bold_is_named_with_its_source():
     ("given", "match"),
     [
         ({"session": "02"}, "nothing is recorded. Expected --record"),
-        ({"run": 3}, "nothing is recorded. Expected --record"),
         ({"record_as": "S01"}, "nothing is recorded. Expected --record"),
         ({"record": "rec", "session": "day 1"}, "the session is 'day 1'"),
         ({"record": "rec", "task": "a_b"}, "the task is 'a_b'"),

@@ -3,7 +3,15 @@ from pathlib import Path
 import pytest
 
 from rtbold.errors import ConfigError
-from rtbold.run_names import RunGroup, RunName, next_run, parse, run_folders, taken
+from rtbold.run_names import (
+    RunGroup,
+    RunName,
+    next_run,
+    note_run,
+    parse,
+    run_folders,
+    taken,
+)
 
 GROUP = RunGroup(subject="S01")
 
@@ -55,6 +63,17 @@ def test_capitals_make_no_second_number(tmp_path):
 
 def test_a_root_that_is_not_there_takes_no_number(tmp_path):
     assert next_run([tmp_path / "a", tmp_path / "b"], GROUP) == 1
+
+
+def test_a_list_that_an_editor_left_without_its_last_line_end_loses_no_number(tmp_path):
+    group = RunGroup(subject="S01")
+    group.session_folder(tmp_path).mkdir(parents=True)
+    note_run(tmp_path, group.run(1))
+    scans = tmp_path / "sub-S01/ses-01/sub-S01_ses-01_scans.tsv"
+    scans.write_bytes(scans.read_bytes().rstrip(b"\n"))
+    note_run(tmp_path, group.run(7))
+    assert taken([tmp_path], group) == {1, 7}
+    assert scans.read_text().count("\n") == 3
 
 
 def test_the_last_number_is_said(tmp_path):

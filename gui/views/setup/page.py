@@ -246,21 +246,24 @@ class SetupPage(QWidget):
         self.runs.show_plan(self.runs.plan.marked(run.number, "running"))
         self.edited.emit()
 
-    def session_ended(self, *, aborted: bool = False, words: str = "") -> None:
-        """Show that the run that was under way is over.
+    def session_ended(self, state: RunState = "done", words: str = "") -> None:
+        """Show what became of the run that was under way.
 
         Parameters
         ----------
-        aborted : it did not end in order.
-        words : its last ones, where it did not.
+        state : ``aborted`` where it did not end in order, ``left`` where nobody looks.
+        words : its last ones, where it was aborted.
         """
         run = self.runs.plan.running
         if run is not None:
-            state: RunState = "aborted" if aborted else "done"
             self.runs.show_plan(self.runs.plan.marked(run.number, state))
             self._number()
-        self._say_failure(words if aborted else "")
+        self._say_failure(words if state == "aborted" else "")
         self.edited.emit()
+
+    def refuse(self, words: str) -> None:
+        """Say why what was asked for is not done."""
+        self._say_failure(words)
 
     def start_failed(self, run: Run, words: str) -> None:
         """Show why a run could not be started; it may be started again."""

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from PyQt6.QtCore import QObject
 
 from rtbold.gui.controllers.dashboard import SessionNotice
-from rtbold.gui.state.setup import Run, SetupChoice
+from rtbold.gui.state.setup import Run, RunState, SetupChoice, planned_for
 from rtbold.gui.views.main_window import REHEARSE, SESSION, SETUP, MainWindow
 from rtbold.gui.views.rehearsal_page import RehearsalPage
 from rtbold.gui.views.session.page import SessionPage
@@ -84,9 +84,13 @@ class RunStarter(QObject):
         self._notes = ()
         if run is None:
             return
-        self._setup.session_ended(aborted=notice.level == "invalid", words=notice.text)
+        bad = notice.level == "invalid"
+        state: RunState = "aborted" if bad else "done"
+        if notice.kind == "joined":
+            state = "left"
+        self._setup.session_ended(state, notice.text)
         self.name_next()
-        if notice.level == "invalid" and self._choice is not None:
+        if bad and self._choice is not None:
             self._offer_again(notice, run, self._choice)
         if notice.kind == "died" and self._window.stack.currentIndex() == SESSION:
             self._window.go_to(SETUP)
@@ -108,6 +112,11 @@ class RunStarter(QObject):
 
     def _start_again(self, run: Run, choice: SetupChoice) -> None:
         """Start a run that has died once more, under the next number."""
+        if planned_for(self._setup.choice) != planned_for(choice):
+            # its plan is not the one that is shown; the number is another run's there
+            self._window.go_to(SETUP)
+            self._setup.refuse(other_plan_words(run, choice))
+            return
         plan, again = self._setup.runs.plan.repeated(run.number)
         if again is None:
             return
@@ -117,3 +126,13 @@ class RunStarter(QObject):
 
     def _log(self, text: str) -> None:
         self._window.state.log.add(text, self._now_s(), level="warning")
+
+
+def other_plan_words(run: Run, choice: SetupChoice) -> str:
+    """Return why a run is not started again while another plan is shown."""
+    subject = choice.record_as or choice.subject or "without a name"
+    return (
+        f"Not started: run {run.number:02d} was of subject {subject}, session "
+        f"{choice.session}, in {choice.record or 'no folder'}. Choose them again, then "
+        "Start."
+    )

@@ -77,6 +77,11 @@ def test_each_kind_of_bundle_says_what_it_is():
     ("stream", "role"),
     [
         (StreamSeen("cap", "EEG", "amp", 32, 500.0), "eeg"),
+        (
+            StreamSeen("cap", "EEG", "amp", 32, 0.0, "float32"),
+            "eeg",
+        ),
+        (StreamSeen("cap", "eeg", "amp", 1, 0.0, "float32"), "eeg"),
         (StreamSeen("LiveAmp", "ExG", "amp", 32, 500.0, "float32"), "eeg"),
         (StreamSeen("a", "", "amp", 32, 500.0, "float32"), "eeg"),
         (StreamSeen("m", "Markers", "amp", 1, 0.0, "string"), "markers"),

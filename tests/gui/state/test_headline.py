@@ -4,6 +4,7 @@ from msgspec import structs
 
 from rtbold.gui.state.dashboard import DashboardState
 from rtbold.gui.state.received import Link, parse
+from rtbold.gui.state.session_words import not_shown_words
 from rtbold.publish.wire import ChannelPart
 
 
@@ -255,6 +256,15 @@ def test_what_cannot_be_read_is_not_called_nothing(state):
     found = state.headline(5.0)
     assert (found.level, found.word) == ("none", "NOT READABLE")
     assert "msgpack" in found.do
+
+
+def test_the_participant_sees_nothing_from_the_end_of_a_training_on(state, played):
+    played.hello()
+    played.tick()
+    assert state.shown(played.now_s).kind == "value"
+    played.send("phase", run_type="train", name="end")
+    assert state.shown(played.now_s).kind == "neutral"
+    assert not_shown_words(state) == "NOT SHOWN: the run is over"
 
 
 @pytest.mark.parametrize("run_type", ["transfer", "rest", "calib", "sham"])

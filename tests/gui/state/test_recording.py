@@ -31,6 +31,7 @@ def line(session):
 def test_a_recording_is_told_with_its_run_file_and_size(session):
     recorded(session)
     session.wait(25.0)
+    recorded(session, begun_s=125.5)
     found = line(session)
     assert (found.level, found.chip) == ("ok", "REC 2:05")
     assert found.run == "run 02 training  ·  S01"
@@ -76,6 +77,27 @@ def test_nothing_runs_on_while_nobody_confirms_it(session):
     assert (found.level, found.chip) == ("silent", "REC? no heartbeat")
     assert found.elapsed == "0:02"
     assert found.file == f"{FILE}  12.3 MB"  # as it was
+
+
+def test_a_session_that_stands_still_vouches_for_no_recording(session):
+    """Its heartbeats go on: they are of another thread."""
+    recorded(session)
+    session.wait(60.5)
+    found = line(session)
+    assert (found.level, found.chip) == ("degraded", "REC? not said for 1:00")
+
+
+@pytest.mark.parametrize(
+    ("state", "level", "chip"),
+    [
+        ("failed", "invalid", "REC FAILED"),
+        ("starting", "degraded", "ENDED, NOT RECORDED"),
+    ],
+)
+def test_the_end_makes_no_recording_well(session, state, level, chip):
+    recorded(session, state=state)
+    session.send("bye")
+    assert (line(session).level, line(session).chip) == (level, chip)
 
 
 def test_after_the_end_the_time_stands_still(session):

@@ -7,6 +7,7 @@ import typer
 from hypothesis import given, strategies as st
 
 from rtbold.cli.app import load
+from rtbold.config import RunSettings
 from rtbold.gui.state.setup import (
     Run,
     SetupChoice,
@@ -111,6 +112,13 @@ def test_names_of_a_recording_are_none_where_nothing_is_recorded():
     choice = replace(LOCKED, record="", record_as="S07", session="02", task="nfb")
     given = options(run_arguments(choice, RUN)[1:])
     assert not {"--record-as", "--session", "--task"} & set(given)
+
+
+def test_a_run_that_is_not_recorded_can_be_started():
+    """Its number goes out as `phase` all the same."""
+    words = run_arguments(replace(LOCKED, record=""), Run(2, "transfer"))
+    assert words[words.index("--run") + 1] == "2"
+    assert RunSettings(run=2, kind="transfer").run == 2
 
 
 def test_numbers_of_recordings_are_seen_in_both_folders(tmp_path):

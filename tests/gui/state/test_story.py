@@ -51,6 +51,7 @@ def test_a_block_is_kept_once_however_often_it_is_told(played):
 
 
 def test_a_gap_lies_where_the_eeg_was_lost(played):
+    played.send("quality", n_gaps=0, n_missing_samples=0)
     played.tick()
     t_s = played.lsl_s
     played.send("quality", n_gaps=1, lost_s=1.0, t_lsl=t_s)
@@ -60,6 +61,13 @@ def test_a_gap_lies_where_the_eeg_was_lost(played):
         pytest.approx((-1.0, 1.0)),
         pytest.approx((59.5, 60.0)),
     ]
+
+
+def test_what_was_lost_before_the_window_joined_lies_nowhere(played):
+    """It is counted; when it was, nobody has told."""
+    played.send("quality", n_gaps=3, lost_s=40.0, t_lsl=played.lsl_s + 900)
+    assert story(played).gaps == ()
+    assert (story(played).n_gaps, story(played).total("lost_s")) == (3, 40.0)
 
 
 def test_another_session_has_a_story_of_its_own(played):

@@ -137,10 +137,10 @@ def test_joining_the_same_session_again_forgets_nothing(played):
 
 
 def test_marks_notes_start_end_target_path_and_reasons_are_listed(played):
-    played.state.story.folder = "/data/today/run-02_training"
+    played.state.story.folder = "/data/today"
     recording = RecordingPart(
-        state="recording", file="sub-S01_run-02_eeg.xdf", n_bytes=12_340_000,
-        t_begun=played.lsl_s,
+        state="recording", file="sub-S01_ses-01_task-nf_run-02_eeg.xdf",
+        n_bytes=12_340_000, t_begun=played.lsl_s,
     )  # fmt: skip
     played.send("quality", recording=recording, n_triggers=9)
     for text in (
@@ -154,7 +154,8 @@ def test_marks_notes_start_end_target_path_and_reasons_are_listed(played):
     found = dict(summary_rows(summary))
     assert found["run"] == "02 training"
     assert found["target"] == "dmn"
-    path = "/data/today/run-02_training/sub-S01_run-02_eeg.xdf"
+    stem = "sub-S01_ses-01_task-nf_run-02"
+    path = f"/data/today/sub-S01/ses-01/eeg/{stem}/{stem}_eeg.xdf"
     assert found["recording"] == f"{path}, 12.3 MB"
     assert found["start"][:2] == "20"
     assert found["end"].endswith(", after 0:18 (end)")

@@ -1,7 +1,8 @@
 import pytest
 from feed_messages import Played
 from PyQt6.QtCore import Qt
-from PyQt6.QtGui import QColor, QKeySequence
+from PyQt6.QtGui import QColor, QKeySequence, QShortcut
+from PyQt6.QtWidgets import QWidget
 
 from rtbold.gui.state.dashboard import DashboardState
 from rtbold.gui.state.participant import ParticipantView
@@ -15,6 +16,7 @@ from rtbold.gui.views.participant import (
     ParticipantDialog,
     ParticipantWindow,
     chosen_screen,
+    press,
 )
 
 
@@ -286,3 +288,18 @@ def test_the_dialog_tells_every_choice(qtbot):
     assert chosen.participant_goal_z == 1.5
     assert chosen.participant_screen == ""
     assert dialog.screen_choice.itemData(0) == ""
+
+
+def test_a_key_of_one_list_is_not_pressed_from_here(qtbot):
+    """Del takes a run away while the plan has the keys; here nobody looks at it."""
+    owner = QWidget()
+    qtbot.addWidget(owner)
+    owner.show()
+    pressed = []
+    keys = QKeySequence("Del")
+    shortcut = QShortcut(keys, owner)
+    shortcut.activated.connect(lambda: pressed.append("Del"))
+    assert press(owner, keys)
+    shortcut.setContext(Qt.ShortcutContext.WidgetShortcut)
+    assert not press(owner, keys)
+    assert pressed == ["Del"]

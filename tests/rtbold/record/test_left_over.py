@@ -87,6 +87,47 @@ def test_a_process_id_that_was_used_again_is_no_session(running, xdf):
     assert len(find_left_over()) == 1
 
 
+def test_a_clock_that_was_set_closes_no_recording_of_a_session_that_runs(running, xdf):
+    """Times of processes are counted from a start of the system that moves with it."""
+    process = Fake(xdf, parent=("python",))
+    process.parent = psutil.Process
+    running(process)
+    moved = SessionProcess(os.getpid(), this_session().created_s + 1.0)
+    write_note(xdf.with_name("recorder.json"), [part(xdf, moved)])
+    assert find_left_over() == []
+
+
+def test_a_folder_that_cannot_be_looked_into_is_somebodys_own(running, xdf):
+    """As another user's are; a name that is too long fails in the same way."""
+    running(Fake(xdf.parent / ("x" * 5000) / "x_eeg.xdf"), Fake(xdf))
+    (found,) = find_left_over()
+    assert found.file == xdf
+
+
+class Of(Fake):
+    """A recorder of some user."""
+
+    def __init__(self, file, user):
+        super().__init__(file)
+        self.user = user
+
+    def name(self):
+        return "LabRecorderCLI"
+
+    def status(self):
+        return psutil.STATUS_SLEEPING
+
+    def username(self):
+        return self.user
+
+
+def test_recorders_of_other_users_are_left_alone(monkeypatch, xdf):
+    mine = Of(xdf, psutil.Process().username())
+    everybody = [Of(xdf, "somebody else"), mine]
+    monkeypatch.setattr(left_over.psutil, "process_iter", lambda: iter(everybody))
+    assert [found.process for found in find_left_over()] == [mine]
+
+
 def test_without_a_note_the_events_beside_it_tell_that_it_is_ours(running, xdf):
     """The disk was full when it was written, or somebody removed it."""
     running(Fake(xdf))

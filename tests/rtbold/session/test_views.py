@@ -146,7 +146,22 @@ def test_what_is_lost_between_two_connections_is_a_gap():
     outages.take(Discontinuity("lost"))
     outages.take(chunk_at(113.1))
     n, lost_s = outages.counted(115.0)
-    assert (n, lost_s) == (2, pytest.approx(13.0))
+    assert (n, lost_s) == (2, pytest.approx(12.96))  # the chunk holds some of it
+
+
+def test_what_comes_late_was_not_lost():
+    """A network that stood still hands over all that it held back."""
+    outages = Outages()
+    outages.take(StreamChanged(rig.stream(RATE_HZ)))
+    outages.take(chunk_at(100.0))
+    outages.take(Discontinuity("lost"))
+    assert outages.counted(101.5) == (1, 1.5)  # as far as known
+    outages.take(Discontinuity("resumed"))
+    outages.take(chunk_at(101.5, n=round(1.5 * RATE_HZ)))
+    assert outages.counted(102.0) == (1, pytest.approx(0.0, abs=1e-9))
+    outages.take(Discontinuity("lost"))
+    outages.take(replace(chunk_at(104.0), t_lsl_s=np.full(10, 9e9)))  # another clock
+    assert outages.counted(104.0) == (2, pytest.approx(2.5))
 
 
 def test_quality_counts_outages_among_the_gaps(pipe):

@@ -250,7 +250,7 @@ def test_another_run_needs_no_other_check(rig):
 
 def test_a_session_that_dies_leaves_its_words_and_an_aborted_run(rig):
     rig.page.session_started(Run(1))
-    rig.page.session_ended(aborted=True, words="no LSL stream fits 'cap'")
+    rig.page.session_ended("aborted", words="no LSL stream fits 'cap'")
     assert "no LSL stream fits" in rig.page.failure.text()
     assert "✕ aborted" in rig.page.runs.table.item(0, 0).text()
 

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
@@ -7,7 +8,7 @@ from PyQt6.QtCore import QObject, pyqtSignal
 from PyQt6.QtWidgets import QPushButton
 
 from rtbold.gui.state.address import Address
-from rtbold.gui.state.setup import PlannedRun, Run, RunPlan
+from rtbold.gui.state.setup import PlannedRun, Run, RunPlan, SetupChoice
 from rtbold.gui.views.main_window import REHEARSE, SESSION, SETUP
 from rtbold.gui.views.setup.run_starter import RunStarter
 
@@ -37,7 +38,7 @@ class Setup(QObject):
         self.told.append(("started", run.number))
         self.show_plan(self.runs.plan.marked(run.number, "running"))
 
-    choice = "as chosen"
+    choice = SetupChoice(subject="S01", stream="cap")
 
     def show_plan(self, plan):
         self.runs.plan = plan
@@ -45,8 +46,11 @@ class Setup(QObject):
     def arguments_again(self, choice, run):
         return ("run", choice, f"run {run.number}")
 
-    def session_ended(self, *, aborted=False, words=""):
-        self.told.append(("aborted" if aborted else "done", words))
+    def session_ended(self, state="done", words=""):
+        self.told.append((state, words))
+
+    def refuse(self, words):
+        self.told.append(("refused", words))
 
     def start_failed(self, run, words):
         self.told.append(("failed", words))
@@ -133,12 +137,12 @@ def test_a_run_that_cannot_start_can_be_started_again(rig):
     assert [state for state, _ in rig.setup.told] == ["failed"]
 
 
-def test_a_run_that_is_left_for_another_session_is_not_shown_as_running(rig):
+def test_a_run_that_is_left_for_another_session_is_neither_running_nor_done(rig):
     rig.setup.startRequested.emit(("run",), RUN)
     rig.hear(link(rig.now_s), received("hello"))
     rig.window.join(Address("tcp://elsewhere:5580"))
     rig.hear()
-    assert [state for state, _ in rig.setup.told] == ["started", "done"]
+    assert [state for state, _ in rig.setup.told] == ["started", "left"]
 
 
 def test_start_on_the_session_page_starts_the_next_run(rig):
@@ -198,9 +202,10 @@ def test_after_a_crash_one_click_starts_the_same_again_under_the_next_number(rig
     assert again_button(rig).text() == "Start again as run 03, same settings"
     assert not again_button(rig).isHidden()
     rig.child = ScriptedChild()
-    rig.setup.choice = "changed meanwhile"
+    chosen = rig.setup.choice
+    rig.setup.choice = replace(chosen, stream="changed meanwhile")
     again_button(rig).click()
-    assert rig.started[-1] == ("run", "as chosen", "run 3")
+    assert rig.started[-1] == ("run", chosen, "run 3")
     assert rig.setup.told[-1] == ("started", 3)
     kinds = [(row.run.number, row.run.kind) for row in rig.setup.runs.plan]
     assert kinds == [(1, "training"), (2, "training"), (3, "training"), (4, "transfer")]
@@ -209,6 +214,24 @@ def test_after_a_crash_one_click_starts_the_same_again_under_the_next_number(rig
     rig.child.code = -9
     rig.hear()
     assert again_button(rig).text() == "Start again as run 04, same settings"
+
+
+@pytest.mark.parametrize("other", [{"subject": "S02"}, {"session": "02"}])
+def test_the_plan_of_another_subject_starts_nothing_again(rig, other):
+    """Its run 02 is another one; the click says what to choose, and starts nothing."""
+    rig.setup.startRequested.emit(("run",), RUN)
+    rig.child.code = -9
+    rig.hear()
+    n_started = len(rig.started)
+    rig.setup.choice = replace(rig.setup.choice, **other)
+    plan = rig.setup.runs.plan
+    again_button(rig).click()
+    assert len(rig.started) == n_started
+    assert rig.setup.runs.plan is plan
+    refused, words = rig.setup.told[-1]
+    assert refused == "refused"
+    assert "run 02 was of subject S01, session 01" in words
+    assert rig.window.stack.currentIndex() == SETUP
 
 
 def test_a_run_that_ended_in_order_is_not_offered_again(rig):
