@@ -21,6 +21,7 @@ ALLOWED = (
     "rtbold.messages",
     "rtbold.owner_only",
     "rtbold.pages",
+    "rtbold.config.KindName",  # kinds of runs have one name
     "rtbold.run_names",  # so that the plan has the number of the recording
 )
 WIRE = tuple(
