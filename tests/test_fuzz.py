@@ -6,6 +6,7 @@ import pytest
 from fuzz_targets import TARGETS
 from hypothesis import HealthCheck, given, settings, strategies as st
 
+pytestmark = pytest.mark.heavy
 FEW, MANY = 20, 150
 FOUND = Path(__file__).parent / "data" / "fuzz"  # by atheris, and mended
 SPECIAL = (b"", b"\0", b"\xff" * 4, b"\x7f\xff\xff\xff", b"NaN", b"1e999", b"-1",

@@ -22,6 +22,7 @@ from rtbold.calibration.gather import align_scan, read_scan_files
 from rtbold.calibration.settings import ScanFiles
 from rtbold.sim import settings as seeds
 
+pytestmark = pytest.mark.heavy
 NAMES = (
     "runner", "evaluate.run", "evaluate.fit", "evaluate.scans", "evaluate.confound",
 )  # fmt: skip

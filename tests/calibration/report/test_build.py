@@ -25,6 +25,7 @@ from rtbold.calibration.report.page import report_html
 from rtbold.calibration.settings import CalibrationSettings, ScanFiles
 from rtbold.errors import EngineError
 
+pytestmark = pytest.mark.heavy
 ROIS = ("Cuneus", "Putamen")
 MADE = Made(
     bundle="20261123-120000.rtbold",

@@ -12,6 +12,7 @@ from rtbold.calibration.report.derived import target_series
 from rtbold.calibration.report.page import filled_in, report_html
 from rtbold.calibration.report.pictures import pictures_of
 
+pytestmark = pytest.mark.heavy
 SECTIONS = (
     "verdict", "next", "traces", "rois", "chance", "specificity", "uses", "horizons",
     "intervals", "alignment", "eeg", "learning", "published", "provenance",

@@ -28,6 +28,7 @@ from rtbold.errors import (
 from rtbold.sim.settings import TwinSettings
 from rtbold.sim.twin import write_session
 
+pytestmark = pytest.mark.heavy
 ALLOWED = ("--allow-simulated-model",)
 
 

@@ -13,6 +13,7 @@ import pytest
 
 from rtbold.cli import main
 
+pytestmark = pytest.mark.heavy
 KEPT = Path(__file__).parents[2] / "data" / "session_2026-11.zip"
 
 

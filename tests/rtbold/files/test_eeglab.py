@@ -10,6 +10,7 @@ from rtbold.errors import DataFileError
 from rtbold.files import eeglab
 from rtbold.files.read import read_recording
 
+pytestmark = pytest.mark.heavy
 EMPTY = np.array([])
 
 

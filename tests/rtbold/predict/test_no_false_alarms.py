@@ -16,6 +16,7 @@ from rtbold.predict.pipeline import FILTERS_BEGIN_S, Pipeline, PipelineSettings
 from rtbold.predict.status import QualitySettings
 from rtbold.window.schedule import ScheduleSettings
 
+pytestmark = pytest.mark.heavy
 CHANNELS = ("FZ", "CZ", "PZ")
 BEGUN_S = 22.0
 JITTER_S = 0.004
