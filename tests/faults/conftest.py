@@ -1,5 +1,6 @@
 """The stories run some at a time; ``--matrix`` writes what they found into the docs."""
 
+import os
 import time
 from concurrent.futures import ThreadPoolExecutor
 
@@ -17,6 +18,11 @@ LIMIT_S = 550.0
 
 def pytest_addoption(parser):
     parser.addoption("--matrix", action="store_true", help="write docs/data/faults.md")
+
+
+def pytest_configure(config):
+    if config.getoption("--matrix", default=False):
+        os.environ["RTBOLD_FAULT_BENCH"] = "1"
 
 
 def later(story, folder, wait_s):
