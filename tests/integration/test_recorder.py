@@ -44,7 +44,7 @@ from rtbold.record.recorder import Recorder
 from rtbold.record.run import RecordingRun
 from rtbold.sim.outlets import EegOutletSettings, open_eeg_outlet
 
-pytestmark = [pytest.mark.integration, pytest.mark.realtime]
+pytestmark = pytest.mark.integration
 
 RATE_HZ = 250.0
 CHANNELS = (

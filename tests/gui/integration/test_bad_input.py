@@ -18,7 +18,7 @@ from rtbold.bundle.card import Origin
 from rtbold.gui.state.address import on_this_machine
 from rtbold.gui.views.main_window import SESSION, SETUP
 
-pytestmark = [pytest.mark.integration, pytest.mark.realtime]
+pytestmark = pytest.mark.integration
 SILENT_S = 2.0  # after the last heartbeat, says the requirement
 
 

@@ -16,7 +16,7 @@ from PyQt6.QtWidgets import QAbstractButton, QMessageBox, QTextBrowser
 
 from rtbold.gui.views.main_window import SESSION, SETUP, SUMMARY
 
-pytestmark = [pytest.mark.integration, pytest.mark.realtime]
+pytestmark = pytest.mark.integration
 TR_S = 2.1
 FRAMES_S = 1.0  # until a busy machine has drawn what the window knows
 HEARTBEAT_S = 0.5
@@ -68,6 +68,7 @@ def shows_a_value(window):
     return window.state.shown(time.monotonic()).kind == "value"
 
 
+@pytest.mark.realtime
 def test_a_run_from_set_up_to_summary_by_clicks(dashboards, sessions, played):
     _, name = played
     port, control_port = free_ports()
