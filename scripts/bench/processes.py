@@ -66,7 +66,9 @@ def start_session(stack: ExitStack, plan: SessionPlan) -> Running:
     return Running(*twin, *loop, f"tcp://127.0.0.1:{port}", f"{name}-eeg")
 
 
-def start(stack: ExitStack, arguments: Sequence[str]) -> tuple[Process, IO[bytes]]:
+def start(
+    stack: ExitStack, arguments: Sequence[str], env: dict[str, str] | None = None
+) -> tuple[Process, IO[bytes]]:
     """Start a child of the command line; it ends with `stack`."""
     log = stack.enter_context(tempfile.TemporaryFile())
     process = subprocess.Popen(
@@ -74,7 +76,7 @@ def start(stack: ExitStack, arguments: Sequence[str]) -> tuple[Process, IO[bytes
         stdin=subprocess.DEVNULL,
         stdout=log,
         stderr=log,
-        env=one_thread(),
+        env=env or one_thread(),
     )
     stack.callback(end, process)
     return process, log
@@ -167,14 +169,7 @@ def unseen(folder: str) -> dict[str, str]:
 def unseen_dashboard(stack: ExitStack, address: str) -> Process:
     """Start ``rtbold gui`` on a feed; it is killed with `stack`."""
     folder = stack.enter_context(tempfile.TemporaryDirectory())
-    process = subprocess.Popen(
-        [sys.executable, "-m", "rtbold", "gui", "--connect", address],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        env=unseen(folder),
-    )
-    stack.callback(end, process)
-    return process
+    return start(stack, ["gui", "--connect", address], unseen(folder))[0]
 
 
 @contextlib.contextmanager
