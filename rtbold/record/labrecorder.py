@@ -92,7 +92,7 @@ class LabRecorderProcess:
     ----------
     path : of the XDF; must not exist.
     streams : all must be on the network now, or LabRecorder gives up.
-    log : file for what it prints.
+    log : file for what it prints; appended to.
     """
 
     def __init__(
@@ -112,6 +112,7 @@ class LabRecorderProcess:
         self._control = _open_control()
         try:
             with create(log) as output:
+                self._log_begins = os.fstat(output.fileno()).st_size
                 self._process = _spawn(command, self._control, output)
         except OSError as error:
             self._control.close()
@@ -138,9 +139,10 @@ class LabRecorderProcess:
     def output(self) -> str:
         """Return what it has printed so far; "" if that cannot be read any more."""
         try:
-            return self._log.read_text(encoding="utf-8", errors="replace")
+            said = self._log.read_bytes()[self._log_begins :]
         except OSError:
             return ""
+        return said.decode("utf-8", errors="replace")
 
     def n_collecting(self) -> int:
         """Return how many streams it has begun to collect."""

@@ -42,6 +42,7 @@ _MOST_RUNNING = 12  # LabRecorders at a time, where a source changes without end
 _GRACE_S = 10.0  # a stream may come back to the part that it left
 _FORCE_S = 20.0  # after a part was asked to end
 _LONGEST_START_S = 180.0
+_MOST_STARTS = 3  # LabRecorder looks for its streams a second or two, then gives up
 _LOOK_S = 5.0  # of one look at files and processes, until that is said
 
 
@@ -87,6 +88,9 @@ class Recorder:
     ) -> None:
         """Start part 1 and wait until every stream is being collected.
 
+        On a busy machine LabRecorder may give up on a stream that is there: it is
+        started again, three times in all.
+
         Parameters
         ----------
         timeout_s : without a sign of life. A loaded machine may need a minute; each
@@ -98,22 +102,34 @@ class Recorder:
             LabRecorder is missing, a stream is not on the network, or it does not
             begin in time. Nothing is left running.
         """
-        part = self._open_part(streams)
-        self._write_note()
+        begun_s = self._clock.now_s()
+        for n_left in reversed(range(_MOST_STARTS)):
+            part = self._open_part(streams)
+            self._write_note()
+            if self._begins(part, timeout_s):
+                break
+            found = part.process.still_there()
+            if part.process.running or len(found) == len(streams) or not n_left:
+                raise self._not_begun(part, self._clock.now_s() - begun_s)
+            self._stop_part(part)
+        self._watcher = WatcherProcess.start(self._paths.note)
+        self._looked_s = self._clock.now_s()
+        self._update(self._looked_s)
+        self._thread.start()
+
+    def _begins(self, part: Part, timeout_s: float) -> bool:
+        """Wait until all streams of a part are collected; False where it gives up."""
         begun_s = alive_s = self._clock.now_s()
         n_said = 0
-        while part.process.n_collecting() < len(streams):
+        while part.process.n_collecting() < len(part.process.streams):
             now_s = self._clock.now_s()
             if (n := _n_bytes(self._paths.recorder_log())) > n_said:
                 n_said, alive_s = n, now_s
             end_s = min(alive_s + timeout_s, begun_s + max(timeout_s, _LONGEST_START_S))
             if not part.process.running or now_s >= end_s:
-                raise self._not_begun(part, now_s - begun_s)
+                return False
             self._clock.sleep_until(now_s + 0.05)
-        self._watcher = WatcherProcess.start(self._paths.note)
-        self._looked_s = self._clock.now_s()
-        self._update(self._looked_s)
-        self._thread.start()
+        return True
 
     def _not_begun(self, part: Part, waited_s: float) -> RtboldError:
         """End a part that did not begin; return the error that says so."""

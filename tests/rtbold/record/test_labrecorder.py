@@ -403,7 +403,7 @@ def starting(monkeypatch, tmp_path):
         clock = Cranked(100.0)
 
         def step(t_s):
-            (process,) = FakeProcess.made
+            *_, process = FakeProcess.made
             happens(process, t_s)
             process._log.write_text(process.said)
 
@@ -435,6 +435,46 @@ def test_a_start_without_a_sign_of_life_says_what_it_waits_for(starting):
         starting(happens)
     assert "rtbold streams" in str(told.value)
     assert "too busy" in str(told.value)
+
+
+def give_up(process):
+    process.running, process.missing = False, process.streams[:1]
+    process.said = "matched no stream"
+
+
+def test_a_stream_that_was_not_found_is_looked_for_again(starting):
+    """With seven recorders at once one of them missed a stream that was there."""
+
+    def happens(process, t_s):
+        if t_s < 2.5:
+            give_up(process)
+        else:
+            process.collecting = 2
+
+    starting(happens)
+    assert len(FakeProcess.made) > 1
+    assert [p.closed for p in FakeProcess.made] == [True] * (
+        len(FakeProcess.made) - 1
+    ) + [False]
+    assert len({p.path for p in FakeProcess.made}) == 1
+
+
+def test_a_stream_that_is_never_found_is_told_after_three_starts(starting):
+    def happens(process, t_s):
+        give_up(process)
+
+    with pytest.raises(RtboldError, match="ended before it recorded"):
+        starting(happens)
+    assert [p.closed for p in FakeProcess.made] == [True] * 3
+
+
+def test_a_recorder_that_ends_for_another_reason_is_not_started_again(starting):
+    def happens(process, t_s):
+        process.running = False
+
+    with pytest.raises(RtboldError, match="ended before it recorded"):
+        starting(happens)
+    assert len(FakeProcess.made) == 1
 
 
 def test_a_start_does_not_wait_for_ever_for_one_that_only_talks(starting):
