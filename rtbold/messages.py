@@ -141,6 +141,7 @@ class MeasuredVolume:
     values: tuple[float | None, ...]  # (rois,), the scanner's unit; None: not measured
     t_arrived_s: float
     t_volume_s: float | None = None  # its onset, this machine's LSL clock, if told
+    two_senders: bool = False  # by now another one than the first has been read
 
 
 Event = (

@@ -178,8 +178,6 @@ def record_scan(
                 recording.take(event)
                 scan.take(event)
         problem = recording.close()
-        if source.two_senders:
-            scan.came_from_two("measured BOLD")
     if problem:
         say(f"RECORDING: {problem}")
     return scan.result(paths)
@@ -272,6 +270,8 @@ class Scan:
         elif isinstance(event, SenderChanged):
             self._sender_changed(event)
         elif isinstance(event, MeasuredVolume):
+            if event.two_senders:
+                self.came_from_two("measured BOLD")
             index = self._writer.write(event)
             if index is not None:
                 self.count.volume(index)

@@ -60,11 +60,6 @@ class OpenFeed(Protocol):
         """What the operator must know; empty while all is well."""
         ...
 
-    @property
-    def two_senders(self) -> bool:
-        """Whether volumes came from another sender than the first one, ever."""
-        ...
-
     def volumes(self) -> list[MeasuredVolume]:
         """Return the next few that have come, without waiting."""
         ...
@@ -77,8 +72,6 @@ class OpenFeed(Protocol):
 class BoldFeed:
     """Polls a reader in a thread of its own until it is closed.
 
-    A file or an address names its sender: `two_senders` is never true.
-
     Parameters
     ----------
     what : the source as people know it.
@@ -89,7 +82,6 @@ class BoldFeed:
     def __init__(
         self, reader: Reader, clock: Clock, *, what: str, retry_s: float = RETRY_S
     ) -> None:
-        self.two_senders = False
         self._reader = reader
         self._clock = clock
         self._what = what
@@ -195,7 +187,7 @@ class LslVolumes:
         self._order = Order(role="bold", query=StreamQuery(name=name, type="BOLD"))
         self._queue = VolumeQueue()
         self._problem = f"measured BOLD: no stream {name!r} yet"
-        self.two_senders = False
+        self._two_senders = False  # ever
         self._other = ""  # the problem while another sender is read
         self._known: KnownStream | None = None
         self.description: StreamDescription | None = None
@@ -221,13 +213,13 @@ class LslVolumes:
         """Keep what comes; called in the reader thread."""
         match frame:
             case MeasuredVolume():
-                self._queue.put(frame)
+                self._queue.put(replace(frame, two_senders=self._two_senders))
             case StreamChanged(description=description):
                 self.description = description
                 self._problem = self._other
             case Following():
                 self._known = frame.known
-                self.two_senders |= bool(frame.other)
+                self._two_senders |= bool(frame.other)
                 self._other = frame.other and (
                     f"measured BOLD: another sender than the first one is read: "
                     f"{frame.other}"

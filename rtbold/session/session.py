@@ -377,8 +377,7 @@ class Session:
     def _publish_truth(self, volume: MeasuredVolume) -> None:
         if (truth := self._parts.truth) is None:
             return
-        # Of which head they are is not known once another sender has sent some
-        learn = None if truth.source.two_senders else self.intervals.take
+        learn = self.intervals.take
         message = self._publish_view(
             lambda: truth.pairs.measured(volume, say=self._say, learn=learn)
         )

@@ -106,7 +106,8 @@ class SessionTruth:
         Parameters
         ----------
         learn : takes each new pair, (rois of the model,), nan where there is none; not
-            where the EEG was unlike the calibration's, for there was no interval.
+            where the EEG was unlike the calibration's, for there was no interval, nor
+            where two senders have sent volumes: of which head they are is not known.
         """
         try:
             state = self._truth.measured(volume)
@@ -117,7 +118,7 @@ class SessionTruth:
         if state is None or self._truth.is_uncertain:
             return None
         self._tell("rois", say, self._rois_text(volume, state), level="info")
-        if learn is not None:
+        if learn is not None and not volume.two_senders:
             self._learn(state, learn)
         return self._message(state)
 

@@ -202,11 +202,11 @@ def test_measured_bold_of_another_sender_is_told(name):
             came += volumes.volumes()
             if len(came) >= 5 and senders[0][1] == 0.0:
                 assert volumes.problem == ""
-                assert not volumes.two_senders
+                assert not came[-1].two_senders
                 outlet = None
                 senders = [bold("second", 1.0)]
         assert "another sender than the first one" in volumes.problem
-        assert volumes.two_senders
+        assert came[-1].two_senders
     finally:
         volumes.close()
 

@@ -183,6 +183,6 @@ def test_a_scan_of_two_senders_is_told_and_not_fitted(crank, stream, what):
 def test_measured_bold_of_two_senders_is_not_fitted_either(crank):
     crank = crank()
     crank.run(until_s=300)
-    crank.scan.came_from_two("measured BOLD")
+    crank.scan.take(MeasuredVolume(31, ("A",), (0.0,), 300.0, two_senders=True))
     with pytest.raises(RtboldError, match="the measured BOLD came from two senders"):
         crank.scan.result(crank.paths)

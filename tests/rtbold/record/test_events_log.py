@@ -64,6 +64,7 @@ SIMPLE = st.one_of(
         st.lists(st.none() | st.floats(allow_nan=False), max_size=3).map(tuple),
         FLOATS,
         st.none() | FLOATS,
+        st.booleans(),
     ),
 )
 

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from bundles import ROIS, tiny_card
@@ -41,7 +43,7 @@ def volume(index, values, *, rois=ROIS, began_s=None, stamped=False, late_s=TR_S
     return MeasuredVolume(index, rois, tuple(values), began_s + late_s, told_s)
 
 
-def run(card, target, n, *, first=0, reasons=lambda k: (), seed=0):
+def run(card, target, n, *, first=0, reasons=lambda k: (), seed=0, two_since=10**9):
     truth, heard = SessionTruth(card, target, tr_s=TR_S, first=first), Heard()
     rng = np.random.default_rng(seed)
     messages = []
@@ -49,6 +51,7 @@ def run(card, target, n, *, first=0, reasons=lambda k: (), seed=0):
         values = rng.standard_normal(3)
         truth.predicted(prediction(k, values, reasons(k)))
         measured = volume(k + first, 500 + 40 * values, began_s=1000 + TR_S * k)
+        measured = replace(measured, two_senders=k >= two_since)
         messages.append(truth.measured(measured, say=heard.say, learn=heard.learn))
     return truth, heard, messages
 
@@ -84,6 +87,13 @@ def test_intervals_do_not_learn_where_they_were_void():
     _, some, _ = run(tiny_card(), ROIS[0], 120, reasons=reasons)
     _, every, _ = run(tiny_card(), ROIS[0], 100)
     assert len(some.learned) == len(every.learned)
+
+
+def test_intervals_do_not_learn_once_two_senders_have_measured():
+    """Verify has this from the record; it asked the open source, which is long gone."""
+    _, some, _ = run(tiny_card(), ROIS[0], 120, two_since=100)
+    _, every, _ = run(tiny_card(), ROIS[0], 100)
+    assert len(some.learned) == len(every.learned) > 0
 
 
 def test_a_contrast_is_scored_in_model_units():
