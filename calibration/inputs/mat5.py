@@ -3,7 +3,6 @@
 python -m rtbold.calibration.inputs.mat5 FILE.mat OUT.npz
 """
 
-import subprocess
 import sys
 import tempfile
 from contextlib import suppress
@@ -13,6 +12,7 @@ from typing import Final
 import numpy as np
 
 from rtbold.errors import DataFileError
+from rtbold.files import why_child_failed
 
 LIMIT_S: Final = 300.0
 MEMORY_BYTES: Final = 8 << 30
@@ -29,16 +29,9 @@ def in_child(path: Path) -> tuple[dict[str, np.ndarray], dict[str, str]]:
     """
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder) / "held.npz"
-        command = [sys.executable, "-m", __name__, str(path.resolve()), str(out)]
-        try:
-            done = subprocess.run(
-                command, capture_output=True, text=True, timeout=LIMIT_S, check=False
-            )
-        except subprocess.TimeoutExpired as error:
-            raise _unreadable(path, f"it took over {LIMIT_S:g} s") from error
-        if done.returncode:
-            said = done.stderr.strip().splitlines()
-            raise _unreadable(path, said[-1] if said else "its reader crashed")
+        words = ["-m", __name__, str(path.resolve()), str(out)]
+        if why := why_child_failed(words, limit_s=LIMIT_S):
+            raise _unreadable(path, why)
         with np.load(out, allow_pickle=False) as arrays:
             names = arrays["names"].tolist()
             held = {name: arrays[f"arr_{i}"] for i, name in enumerate(names)}

@@ -32,7 +32,7 @@ from .recording import (
     require as require,
     says_simulated as says_simulated,
 )
-from .trial import why_not_hdf5 as why_not_hdf5
+from .trial import why_child_failed as why_child_failed, why_not_hdf5 as why_not_hdf5
 from .xdf import (
     XdfStream as XdfStream,
     corrected_stamps as corrected_stamps,

@@ -6,6 +6,7 @@ process can stop them then.
 
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
@@ -54,7 +55,14 @@ def why_not(path: Path, reading: str, *, limit_s: float | None = None) -> str:
     """
     if limit_s is None:
         limit_s = LIMIT_S + path.stat().st_size / LEAST_BYTES_A_SECOND
-    command = [sys.executable, "-c", _BEFORE + reading + _AFTER, str(path.resolve())]
+    return why_child_failed(
+        ["-c", _BEFORE + reading + _AFTER, str(path.resolve())], limit_s=limit_s
+    )
+
+
+def why_child_failed(words: Sequence[str], *, limit_s: float) -> str:
+    """Run Python with these words; return why it failed, empty if it did not."""
+    command = [sys.executable, *words]
     try:
         tried = subprocess.run(
             command, capture_output=True, text=True, timeout=limit_s, check=False
