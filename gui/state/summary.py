@@ -304,17 +304,6 @@ def _reasons(by_reason: Mapping[str, int]) -> str:
     return "; ".join(parts) or "none"
 
 
-def as_text(summary: RunSummary) -> str:
-    """Return the summary as lines of text."""
-    rows = summary_rows(summary)
-    width = max(len(what) for what, _ in rows)
-    lines = [f"{what:<{width}}  {how}" for what, how in rows]
-    lines += ["", *(" ".join(row) for row in mark_rows(summary))]
-    if summary.scores:
-        lines += ["", R_NOTE, *(f"{row.roi}: {row.words}" for row in summary.scores)]
-    return "\n".join(lines)
-
-
 def as_html(summary: RunSummary) -> str:
     """Return the summary as HTML for a text view."""
     return _rendered("summary.html.j2", summary)

@@ -2,7 +2,7 @@ import pytest
 from feed_messages import Played
 
 from rtbold.gui.state.dashboard import DashboardState
-from rtbold.gui.state.summary import as_html, as_page, as_text, mark_rows, summary_rows
+from rtbold.gui.state.summary import as_html, as_page, mark_rows, summary_rows
 from rtbold.publish.wire import ChannelPart, RecordingPart, TruthScore
 
 
@@ -55,9 +55,11 @@ def test_r_is_given_with_its_interval_or_not_at_all(played):
     few = TruthScore(r=None, low=None, high=None, n_eff=11.0, n=35)
     played.send("truth", rois=("dmn", "V1"), values=(1.0, 2.0), filtered=(),
                 predicted=(), scores=(good, few), target_score=few)  # fmt: skip
-    text = as_text(played.state.summary())
-    assert "dmn: R +0.41 [+0.20, +0.58], 120 volumes" in text
-    assert "V1: not enough (11.0 independent volumes)" in text
+    text = as_html(played.state.summary())
+    assert (
+        "<b>dmn</b>&nbsp;&nbsp;</td><td>R +0.41 [+0.20, +0.58], 120 volumes"
+    ) in text
+    assert "not enough (11.0 independent volumes)" in text
     assert "causal" in text
     assert rows(played)["measured against predicted: dmn"].startswith("not enough")
 
@@ -71,7 +73,7 @@ def test_nothing_measured_is_said(played):
 
 
 def test_an_empty_session_has_a_summary_too():
-    found = as_text(DashboardState().summary())
+    found = as_html(DashboardState().summary())
     assert "none measured" in found
     assert "not said" in found
 
@@ -164,7 +166,7 @@ def test_marks_notes_start_end_target_path_and_reasons_are_listed(played):
     assert [what for _, what in mark_rows(summary)] == [
         "1  mark: eyes <open>", "2  note: cap is tight", "3  paused",
     ]  # fmt: skip
-    assert "note: cap is tight" in as_text(summary)
+    assert "note: cap is tight" in as_html(summary)
     assert "mark: eyes &lt;open&gt;" in as_page(summary)
 
 
