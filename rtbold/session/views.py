@@ -432,7 +432,7 @@ class Watch:
         n_eeg = sum(channel.kind == "eeg" for channel in stream.channels)
         self._say(
             "info",
-            f"stream {stream.name!r}: {n_eeg} EEG channels of "
+            f"stream {stream.name!r} on {stream.host!r}: {n_eeg} EEG channels of "
             f"{len(stream.channels)} at {_rate(stream)}, reference "
             f"{stream.reference or 'not said'}",
         )
