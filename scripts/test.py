@@ -32,7 +32,7 @@ from docs import build_command
 EXTRAS = "files,gui,calibration,training,tensorrt,record,bids,docs,test"
 LOWEST = 19  # of the niceness
 NOTHING_SELECTED = 5  # pytest: no test fits the choice; -k may well pick one kind only
-PYTEST = ("-m", "pytest")
+PYTEST = ("-m", "pytest", "--durations=15", "--durations-min=2")
 COVERED = ("--cov", "--cov-report=")
 NO_CACHE = ("-p", "no:cacheprovider")  # one process at a time may write it
 # Not .coverage.*, which pytest-cov takes up

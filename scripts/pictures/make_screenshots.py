@@ -1,11 +1,10 @@
 """Pictures of the dashboard for README and docs, from the running program.
 
-    python scripts/pictures/make_screenshots.py                 # all, some 15 minutes
+    python scripts/pictures/make_screenshots.py                 # all, some 12 minutes
     python scripts/pictures/make_screenshots.py session setup   # some
 
 Fake sessions and the simulated brain feed a real window that is drawn on no screen.
-Pictures go to docs/img/dashboard, dark and light; those that no page shows are not
-taken.
+Pictures go to docs/img/dashboard; those that no page shows are not taken.
 """
 
 import argparse
@@ -25,7 +24,7 @@ from rtbold.gui.state.address import Address, on_this_machine
 from rtbold.gui.state.setup import PlannedRun, Run, RunPlan, SetupChoice
 from rtbold.gui.views.closing import CloseDialog
 from rtbold.gui.views.dialogs import ConnectDialog
-from rtbold.gui.views.main_window import REHEARSE, SESSION, SETUP, SUMMARY, MainWindow
+from rtbold.gui.views.main_window import REHEARSE, SESSION, SETUP, MainWindow
 from rtbold.gui.views.participant import ParticipantWindow
 from rtbold.gui.views.setup.checks import OverrideDialog
 from rtbold.gui.views.setup.page import SetupPage
@@ -49,12 +48,12 @@ REASON = "pilot of the set-up without a person in the scanner"
 
 
 def session(stage: Stage, history_s: float) -> None:
-    """Draw a session that runs well, its tabs, dialogs and summary."""
+    """Draw a session that runs well, its tabs and dialogs."""
     window = stage.window(stage.fake("--scene", "ok", *CAP))
     stage.pass_time(history_s)
     page = window.stack.widget(SESSION)
     stage.live(window, LIVE_S)
-    stage.shoot("session-ok", window)
+    stage.shoot("session-ok", window, theme="light")
     page.plot.choose(OTHER_ROIS)
     page.tabs.setCurrentIndex(ELECTRODES)
     stage.shoot("session-electrodes", window, settle_s=1.0, n_colours=MAP_PALETTE)
@@ -77,11 +76,7 @@ def session(stage: Stage, history_s: float) -> None:
         dialog.close()
     window.set_preferences(window.preferences.with_text_scale(EEG_TEXT))
     stage.live(window, 2)
-    stage.shoot("session-large-text", window, themes=("dark",))
-    window.set_preferences(window.preferences.with_text_scale(1 / EEG_TEXT))
-    window.go_to(SUMMARY)
-    stage.live(window, 3)
-    stage.shoot("summary", window, settle_s=2.5)
+    stage.shoot("session-large-text", window)
 
 
 def states(stage: Stage, history_s: float) -> None:
@@ -99,7 +94,7 @@ def states(stage: Stage, history_s: float) -> None:
     stage.live(fresh, FRESH_S)
     _shoot_once(stage, fresh, "session-waiting", "paused", PALETTE)
     stage.live(scripted, LIVE_S)
-    stage.shoot("session-measured", scripted)
+    stage.shoot("session-measured", scripted, theme="light")
     _other_version(stage)
 
 
@@ -126,7 +121,7 @@ def _other_version(stage: Stage) -> None:
     for _ in range(8):
         socket.send_multipart([b"hb", message])
         stage.live(window, 0.5)
-    stage.shoot("session-other-version", window, themes=("dark",))
+    stage.shoot("session-other-version", window)
     socket.close(0)
 
 
@@ -212,7 +207,7 @@ def _on_the_twin(stage: Stage) -> tuple[object, MainWindow, SetupPage, SetupChoi
 
 
 def setup(stage: Stage, history_s: float) -> None:
-    """Draw it before a check, green, red, and overridden."""
+    """Draw it before a check, red, and overridden."""
     amplifier = Amplifier()
     _, window, page, choice = _on_the_twin(stage)
     stage.live(window, 4)
@@ -226,13 +221,12 @@ def setup(stage: Stage, history_s: float) -> None:
     page.notes.light.setCurrentIndex(1)
     page.notes.eyes.setCurrentIndex(1)
     there = page._controller  # noqa: SLF001 - whether it is done
-    for name, stream in (("setup-green", choice.stream), ("setup-red", AMPLIFIER)):
-        page.form.set_choice(replace(choice, stream=stream))
-        stage.live(window, 1)
-        page.checks.check.click()
-        stage.live(window, PATIENCE_S, until=lambda: not there.checking)
-        stage.live(window, 1)
-        stage.shoot(name, window)
+    page.form.set_choice(replace(choice, stream=AMPLIFIER))
+    stage.live(window, 1)
+    page.checks.check.click()
+    stage.live(window, PATIENCE_S, until=lambda: not there.checking)
+    stage.live(window, 1)
+    stage.shoot("setup-red", window)
     dialog = OverrideDialog(there.checks.blocking, window)
     dialog.reason.setText(REASON)
     dialog.show()

@@ -143,16 +143,15 @@ class Stage:
         window: MainWindow,
         *,
         dialog: Callable[[], QWidget] | None = None,
-        themes: tuple[ThemeName, ...] = THEMES,
+        theme: ThemeName = "dark",
         settle_s: float = 0.4,
         n_colours: int = PALETTE,
     ) -> None:
-        """Save the window in both themes, or what `dialog` returns."""
-        for theme in themes:
-            window.set_preferences(replace(window.preferences, theme=theme))
-            self.live(window, settle_s)
-            shown = window.grab() if dialog is None else _framed(dialog(), theme)
-            self.save(shown, f"{name}-{theme}", n_colours)
+        """Save the window, or what `dialog` returns."""
+        window.set_preferences(replace(window.preferences, theme=theme))
+        self.live(window, settle_s)
+        shown = window.grab() if dialog is None else _framed(dialog(), theme)
+        self.save(shown, f"{name}-{theme}", n_colours)
         window.set_preferences(replace(window.preferences, theme="dark"))
 
     def save(self, shown: QPixmap, name: str, n_colours: int = PALETTE) -> None:

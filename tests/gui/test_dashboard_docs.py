@@ -44,4 +44,10 @@ def test_every_picture_exists_and_is_small():
     for name in named:
         assert 1_000 < (DOCS / name).stat().st_size < 150_000
     folder = DOCS / "img" / "dashboard"
+    pages = [
+        p.read_text("utf-8") for p in [*DOCS.rglob("*.md"), DOCS.parent / "README.md"]
+    ]
     assert sum(file.stat().st_size for file in folder.iterdir()) < 6_000_000
+    for file in folder.iterdir():
+        shown = any(file.name in page for page in pages)
+        assert shown or file.name.startswith("driven-"), file
