@@ -168,8 +168,9 @@ def _blinks(scene: Scene) -> Parts:
 def _muscle(scene: Scene) -> Parts:
     """Muscle at 30-80 Hz near the temples; tension grows with arousal, or stays."""
     rng = scene.rng("muscle")
-    tension = np.exp(0.5 * scene.fast(scene.arousal))
-    if not scene.settings.parameters.tension_follows:
+    level = scene.settings.parameters
+    tension = np.exp(level.tension * scene.fast(scene.arousal))
+    if not level.tension_follows:
         tension = np.full_like(tension, tension.mean())
     parts: Parts = []
     for side in (-1.0, 1.0):

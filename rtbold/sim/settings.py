@@ -49,6 +49,7 @@ class LevelParameters:
     vigilance_drift: float  # fall of arousal over the session, sd of arousal
     artefacts: float  # size of what a scanner leaves behind; 0: none
     neural_eeg: bool = True  # False: the EEG's rhythms follow another brain
+    tension: float = 0.5  # of muscles, log per sd of arousal
     tension_follows: bool = True  # False: muscle tension is the mean of what it was
     # Weights of a region's drive, before it is scaled to unit sd.
     network_weight: float = 0.64
@@ -79,8 +80,8 @@ LEVELS: dict[Level, LevelParameters] = {
     ),
     "hard-flat": replace(_HARD, tension_follows=False),
     "field": replace(
-        _HARD, coupling=0.12, coupling_sd=0.8, network_weight=0.55, local_weight=0.6,
-        arousal_weight=0.6, declared_share=0.5, noise_sd=0.7,
+        _HARD, coupling=0.2, coupling_sd=0.5, noise_sd=0.7, tension=0.15,
+        network_weight=0.55, local_weight=0.6, arousal_weight=0.42, rhythm_arousal=0.7,
     ),
 }  # fmt: skip
 

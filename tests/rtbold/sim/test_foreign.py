@@ -78,7 +78,10 @@ def test_two_subjects_have_nothing_in_common_but_their_kind():
     ])  # fmt: skip
     assert abs(r.mean()) < 0.06
     assert np.abs(r).mean() < 0.2
-    eeg = [session(seed=seed).eeg_uv[20] for seed in FOREIGN_DEVELOPMENT_SEEDS[:2]]
+    eeg = [
+        np.diff(session(seed=seed).eeg_uv[20])  # sweat is too slow to tell in 40 s
+        for seed in FOREIGN_DEVELOPMENT_SEEDS[:2]
+    ]
     assert abs(correlation(*eeg)) < 0.1
 
 

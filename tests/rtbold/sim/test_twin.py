@@ -261,7 +261,7 @@ def test_an_electrode_that_is_not_there_is_refused():
 
 
 ADDED = {  # fields that came after the first levels were frozen, and what they were
-    "tension_follows": True, "network_weight": 0.64, "local_weight": 0.64,
+    "tension": 0.5, "tension_follows": True, "network_weight": 0.64, "local_weight": 0.64,
     "arousal_weight": 0.42, "rhythm_arousal": 1.0,
 }  # fmt: skip
 
@@ -317,7 +317,7 @@ def test_field_is_weaker_than_hard_and_more_of_it_is_arousal():
         brain = draw_brain(each, read_rois(), "brain")
         r = [correlation(row, brain.arousal) for row in brain.drive]
         shared.append(np.mean(np.square(r)))
-    assert shared[1] > 1.2 * shared[0]
+    assert shared[1] > 1.1 * shared[0]
 
 
 @pytest.mark.parametrize("level", ["hard", "confound"])
