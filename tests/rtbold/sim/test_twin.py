@@ -277,6 +277,14 @@ def test_the_settings_of_the_first_levels_are_frozen():
     )
 
 
+def test_the_settings_of_the_later_levels_are_frozen_too():
+    later = {name: asdict(LEVELS[name]) for name in ("hard-flat", "field")}
+    text = json.dumps(later, sort_keys=True)
+    assert hashlib.sha256(text.encode()).hexdigest() == (
+        "3e083b220dd4db4029812c1a51295a7d553315d96a915e0a8e6341eba101f73a"
+    )
+
+
 def test_hard_flat_is_hard_but_for_its_tension():
     assert replace(LEVELS["hard-flat"], tension_follows=True) == LEVELS["hard"]
     hard, flat = session("hard"), session("hard-flat")
@@ -344,6 +352,10 @@ FROZEN = {  # seed 1000: sd of EEG and BOLD; EEG, BOLD, its neural part at some 
              (0.2388, 0.9315)),
     "confound": (16.4980, 1.5954, (0.068, 50.694, 2.999), (0.3833, 1.3212, 1.7414),
                  (0.2247, 0.8574)),
+    "hard-flat": (15.1569, 1.2635, (0.980, 36.223, 2.440), (-0.0793, 1.602, 0.97),
+                  (0.2388, 0.9315)),
+    "field": (15.1530, 1.3275, (1.106, 39.907, 2.491), (-0.1741, 1.3471, 0.8514),
+              (0.1861, 0.8053)),
 }  # fmt: skip
 
 
