@@ -23,6 +23,7 @@ from torch import nn
 
 from rtbold.bundle import load
 from rtbold.calibration.train.dataset import as_recording, conditioned
+from rtbold.calibration.train.demo import demo_card
 from rtbold.calibration.train.ridge import RidgeFit, Table, fit_ridge
 from rtbold.engine import load_network
 from rtbold.messages import FloatArray
@@ -191,7 +192,7 @@ def cut(made: SimulatedRecording) -> tuple[FloatArray, FloatArray]:
 
 def piped(made: SimulatedRecording) -> tuple[FloatArray, FloatArray]:
     """Return windows and their onsets as the live loop has them."""
-    scan = conditioned(as_recording(made), load("demo").card)
+    scan = conditioned(as_recording(made), demo_card())
     return scan.windows_uv(), scan.onsets_s
 
 

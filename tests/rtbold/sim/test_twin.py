@@ -261,8 +261,8 @@ def test_an_electrode_that_is_not_there_is_refused():
 
 
 ADDED = {  # fields that came after the first levels were frozen, and what they were
-    "tension": 0.5, "tension_follows": True, "network_weight": 0.64, "local_weight": 0.64,
-    "arousal_weight": 0.42, "rhythm_arousal": 1.0,
+    "tension": 0.5, "tension_follows": True, "network_weight": 0.64,
+    "local_weight": 0.64, "arousal_weight": 0.42, "rhythm_arousal": 1.0,
 }  # fmt: skip
 
 
