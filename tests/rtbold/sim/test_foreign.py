@@ -244,6 +244,30 @@ def test_an_electrode_that_is_not_there_is_refused():
         simulate(ForeignSettings(1, duration_s=10, channels=("Fz", "Q7")))
 
 
+FROZEN = {  # by session: sd of EEG and BOLD; EEG, BOLD, its neural part at some places
+    1: (17.364, 1.4665, (-15.304, 10.056, -0.997), (3.2394, 2.2307, -0.6047),
+        (1.4047, -1.1720)),
+    2: (18.1443, 1.3119, (2.271, -18.678, 7.974), (0.2863, 0.5612, -1.2885),
+        (-1.2984, 0.2241)),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("number", [1, 2])
+def test_what_it_makes_is_frozen(number):
+    # A change here is another population: every figure measured on it is void.
+    recording = session(number)
+    eeg_sd_uv, bold_sd, eeg_uv, bold, neural = FROZEN[number]
+    assert recording.eeg_uv.std() == pytest.approx(eeg_sd_uv, rel=1e-3)
+    assert recording.bold.std() == pytest.approx(bold_sd, rel=1e-3)
+    seen = recording.eeg_uv[[0, 8, 17], [2000, 5000, 7000]]
+    np.testing.assert_allclose(seen, eeg_uv, atol=0.02)
+    volumes = recording.bold[[3, 10, 18], [0, 30, 60]]
+    np.testing.assert_allclose(volumes, bold, atol=2e-3)
+    np.testing.assert_allclose(
+        recording.bold_truth[[3, 14], [0, 30]], neural, atol=2e-3
+    )
+
+
 ALLOWED = {  # of the room: a session's type and settings, names; nothing that makes one
     "recording": None,
     "head": {"Roi", "read_rois"},
