@@ -171,17 +171,22 @@ def pipeline_windows(
     the answer's event.
     """
     given: list[Float32Array] = []
-    nothing = np.zeros((1, len(card.rois)), np.float32)
+    n_rois = len(card.rois)
 
     def engine(eeg_uv: Float32Array) -> Float32Array:
         given.append(eeg_uv[0])
-        return nothing
+        # Its number, because a later fact may take the values of an answer away.
+        return np.full((1, n_rois), len(given) - 1, np.float32)
 
     pipeline = Pipeline(card, engine, settings)
     for event in events:
+        given.clear()
         for answer in pipeline.push(event):
-            window = given.pop(0) if answer.values is not None else None
-            yield answer, window, pipeline
+            if answer.values is None:
+                yield answer, None, pipeline
+                continue
+            window = given[int(answer.values[0])]
+            yield replace(answer, values=np.zeros(n_rois, np.float32)), window, pipeline
 
 
 def _events(

@@ -162,7 +162,9 @@ class _Tape:
         own = volume is not None and answer.tick.trigger_locked
         if window is None or cut is None or volume is None or not own:
             return
-        bad, _ = pipeline.intake.bad_between(cut.source_first, cut.source_end)
+        bad, _ = pipeline.intake.bad_between(  # as the pipeline asks: hum and all
+            cut.source_first, cut.source_end, cut.data_uv
+        )
         matrix = pipeline.intake.fit.spatial.matrix(frozenset(bad)).matrix
         again = (
             None

@@ -20,6 +20,7 @@ from rtbold.errors import DataFileError, StreamMismatch
 from rtbold.files import events as recording_module
 from rtbold.files.recording import Recording
 from rtbold.messages import ClockOffset, EegChunk, Marker, StreamChanged
+from rtbold.predict.ood import OodResult
 from rtbold.predict.pipeline import Pipeline
 from rtbold.record.events_log import EventLogWriter
 
@@ -114,6 +115,22 @@ def test_windows_are_what_a_session_hands_to_its_engine(tmp_path, rate_hz):
     for volume, window in zip(scan.volume.tolist(), scan.windows, strict=True):
         np.testing.assert_array_equal(window, handed[volume])
         assert window.tobytes() == handed[volume].tobytes()
+
+
+def test_a_volume_whose_values_are_taken_away_keeps_its_window_to_itself(monkeypatch):
+    """The engine has seen it; the next volume's window must still be its own."""
+    eeg = made(rig.eeg(200.0, SECONDS), 200.0)
+    whole = scan_from(eeg)
+    results = [OodResult(None, 0.0)] * len(whole)
+    results[2] = OodResult("long_unlike", 2.0)
+    told = iter(results)
+    monkeypatch.setattr(
+        Pipeline, "_compared_with_calibration", lambda *_: next(told)
+    )  # fmt: skip
+    scan = scan_from(eeg)
+    kept = np.delete(np.arange(len(whole)), 2)
+    assert scan.volume.tolist() == whole.volume[kept].tolist()
+    np.testing.assert_array_equal(scan.windows, whole.windows[kept])
 
 
 def test_a_recorded_session_gives_its_own_windows_by_its_event_log(tmp_path):

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -12,6 +14,7 @@ from rtbold.calibration.train.dataset import (
     fit_normalisation,
     normalised,
 )
+from rtbold.calibration.train.demo import CHANNELS
 from rtbold.condition.conditioner import Conditioner
 from rtbold.errors import DataFileError, StreamMismatch
 from rtbold.messages import Channel
@@ -69,6 +72,15 @@ def test_windows_are_slices_of_the_live_chain():
     window = window - window.mean(axis=0)
     window = window - window.mean(axis=1, keepdims=True)
     np.testing.assert_allclose(scan.windows_uv([2])[0], window, atol=1e-4)
+
+
+def test_hum_that_begins_just_before_a_volume_is_known_to_its_window():
+    made, whole_cap = recording(labels=CHANNELS), card(channels=CHANNELS)
+    eeg_uv, at = made.eeg_uv.copy(), int(np.ceil(made.volume_onsets_s[24] * 200))
+    eeg_uv[2, at - 50 : at] += 300 * np.sin(np.pi * np.arange(50) / 2 + 0.7)  # 50 Hz
+    scan = conditioned(replace(made, eeg_uv=eeg_uv), whole_cap)
+    assert len(scan.matrices) > 1  # F7 is interpolated there
+    assert len(scan) == len(conditioned(made, whole_cap))
 
 
 def test_windows_do_not_see_the_future():
