@@ -115,8 +115,9 @@ class LoadedScan:
 
     @property
     def tr_s(self) -> float:
-        """Nominal TR."""
-        return self.alignment.tr_s
+        """Nominal TR; of what the triggers alone tell, to a tenth of a millisecond."""
+        tr_s = self.alignment.tr_s
+        return round(tr_s, 4) if self.alignment.tr_from == "triggers" else tr_s
 
     @property
     def recording(self) -> Recording:
@@ -169,7 +170,9 @@ def load_scan(source: ScanSource) -> LoadedScan:
             alignment=alignment,
             confounds=confounds,
             global_signal=global_signal,
-            blocks=blocks_of(source.blocks, eeg, alignment),
+            blocks=blocks_of(
+                source.blocks, eeg, alignment, first_row=source.pairing.drop_volumes
+            ),
             simulated=eeg.recording.simulated or bold.simulated,
             report=_report(source, eeg, bold, alignment),
         )

@@ -55,7 +55,7 @@ def find_xdf(ground: Ground, choice: XdfChoice = _DEFAULT) -> Found:
         said = entities(path.stem)
         subject = _said(whose["subject"], "subject", place) or said.get("sub")
         session = _said(whose["session"], "session", place) or said.get("ses", "1")
-        name = safe_name(place.with_suffix("").name)
+        name = _name(place)
         if not is_there(path):
             left_out.append(LeftOutScan(name, not_fetched(path)))
         elif subject is None:
@@ -70,7 +70,7 @@ def find_xdf(ground: Ground, choice: XdfChoice = _DEFAULT) -> Found:
         else:
             sources.append(
                 ScanSource(
-                    name=name.removesuffix("_eeg"),
+                    name=name,
                     subject=subject,
                     session=session,
                     eeg=path,
@@ -78,6 +78,14 @@ def find_xdf(ground: Ground, choice: XdfChoice = _DEFAULT) -> Found:
                 )
             )
     return Found(tuple(sources), tuple(left_out))
+
+
+def _name(place: Path) -> str:
+    """Return a scan's name: the file's where it says whose it is, else of the path."""
+    stem = place.stem.removesuffix("_eeg")
+    if "sub" in entities(stem):
+        return safe_name(stem)
+    return safe_name("_".join([*place.parent.parts, stem]))
 
 
 def _stream(path: Path, name: str | None) -> Path:
