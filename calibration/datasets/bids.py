@@ -244,11 +244,13 @@ class _Search:
         """Return the scan of a recording, or why there is none."""
         wanted = entities(stem)
         try:
+            eeg = whole_eeg(files)
             source = ScanSource(
                 name=safe_name(stem),
                 subject=wanted.get("sub", stem),
                 session=wanted.get("ses", "1"),
-                eeg=whole_eeg(files),
+                eeg=eeg,
+                kinds=_kinds(eeg),
                 bold=(bold := self._bold(wanted)),
                 bold_tr_s=self._tr_s(wanted, bold),
                 blocks=self._blocks(wanted),
