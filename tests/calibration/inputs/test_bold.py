@@ -346,7 +346,7 @@ def test_confounds_are_picked_by_name(tmp_path):
 
 def test_rois_that_are_not_measured_can_be_left_out(tmp_path):
     path = tmp_path / "b.tsv"
-    rows = [[k % 7 + 0.5, "n/a" if k == 2 else k % 5, 3] for k in range(9)]
+    rows = [[a, "n/a" if k == 2 else b, 3] for k, (a, b, _) in enumerate(VALUES)]
     table(path, ("a", "b", "c"), rows)
     with pytest.raises(DataFileError, match=r"no finite number for 'b' at 1 volumes"):
         read_bold(path)
