@@ -82,7 +82,7 @@ def test_changes_hold_for_one_scan(tmp_path):
     [
         ("[reading", r"is not valid TOML"),
         ('layuot = "bids"', r"unknown keys layuot; .*Did you mean 'layout'"),
-        ('layout = "bidz"', r"bidz|Invalid enum value"),
+        ('layout = "bidz"', r"layout is 'bidz', expected one of neurobolt"),
         ("[reading]\ntr = 2", r"unknown keys tr; known ones are atlas"),
         ("[reading]\ntr_s = 2100", r"looks like milliseconds"),
         ("[reading]\ndummy_volumes = -1", r"dummy_volumes is -1, expected 0 or more"),

@@ -116,7 +116,8 @@ def test_simulated_subjects_are_one_a_seed(tmp_path):
         ('"7-8"', "[]", r"seeds is \[\]|at least one number"),
         ('"easy"', '"middling"', r"middling"),
         ("duration_s = 60", "duration_s = 1", r"duration is 1"),
-        ("[twin]", "[xdf]", r"unknown keys|twin"),
+        ("[twin]", "[xdf]", r"unknown keys duration_s, level, seeds in \[xdf\]"),
+        ("level", "levle", r"unknown keys levle in \[twin\].*Did you mean 'level'"),
     ],
 )
 def test_settings_of_the_twin_are_checked(tmp_path, old, new, said):
