@@ -1,0 +1,1 @@
+"""A lab's scans, read and prepared once."""
