@@ -1,1 +1,1 @@
-"""A lab's scans, read and prepared once."""
+"""A lab's scans, described once: which files, whose, how they are read and paired."""
