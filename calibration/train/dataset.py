@@ -236,7 +236,12 @@ class WindowTape:
         return len(self._matrices) - 1
 
     def scan(
-        self, name: str, bold: FloatArray, *, onsets_s: FloatArray, seen: SeenScan
+        self,
+        name: str,
+        bold: FloatArray,
+        *,
+        onsets_s: FloatArray,
+        seen: SeenScan | None,
     ) -> Scan:
         """Return the whole scan.
 
