@@ -1,7 +1,5 @@
 import pytest
 
-pytest.importorskip("torch", reason="electrodes of a cache come from the models' room")
-
 from rtbold import cli
 from rtbold.calibration.datasets.cache import PreparedReport, open_cache
 from rtbold.calibration.datasets.prepare import Outcome
