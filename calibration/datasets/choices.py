@@ -93,7 +93,8 @@ class XdfChoice(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
 class TwinChoice(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Simulated subjects: one a seed."""
 
-    level: str = "hard"
+    level: str = "hard"  # of the twin, or "foreign": the other generator
+    sessions: tuple[int, ...] = (1,)  # of each subject; the twin has one
     seeds: tuple[int, ...] | str  # numbers, or "1000-1009"
     duration_s: float = 600.0
     tr_s: float = 2.1

@@ -125,6 +125,17 @@ def test_settings_of_the_twin_are_checked(tmp_path, old, new, said):
         open_dataset(described(tmp_path, TWIN.replace(old, new)))
 
 
+def test_the_foreign_generator_has_sessions(tmp_path):
+    text = TWIN.replace('"easy"', '"foreign"').replace('"7-8"', "[7]")
+    found = open_dataset(described(tmp_path, f"{text}sessions = [1, 2]\n"))
+    assert [(s.name, s.subject, s.session) for s in found.sources] == [
+        ("foreign-7-1", "foreign7", "1"), ("foreign-7-2", "foreign7", "2"),
+    ]  # fmt: skip
+    assert load_scan(found.sources[1]).simulated
+    with pytest.raises(ConfigError, match=r"the twin's level easy has one session"):
+        open_dataset(described(tmp_path, f"{TWIN}sessions = [1, 2]\n"))
+
+
 def test_sessions_that_the_twin_wrote_are_found(tmp_path):
     for seed in (7, 8):
         write_session(
