@@ -163,30 +163,39 @@ def whole_eeg(files: Sequence[Path]) -> Path:
     DataFileError : none can.
     """
     order = sorted(files, key=lambda path: EEG_SUFFIXES.index(path.suffix.lower()))
-    for path in order:
-        if is_there(path) and (path.suffix.lower() != ".vhdr" or _has_samples(path)):
+    lacks = [_lacks(path) for path in order]
+    for path, reason in zip(order, lacks, strict=True):
+        if not reason:
             return path
-    for path in order:
-        if not is_there(path):
-            raise DataFileError(not_fetched(path))
-    raise DataFileError(
-        f"{order[0].name} has no file of samples beside it ({', '.join(_SAMPLES)}). "
-        "Copy it too, or leave the header away"
-    )
+    raise DataFileError(lacks[0])
 
 
-def _has_samples(header: Path) -> bool:
-    """Whether the samples of a BrainVision header are beside it."""
-    named = ""
+def _lacks(path: Path) -> str:
+    """Return what a file of EEG lacks to be read; empty: nothing."""
+    if not is_there(path):
+        return not_fetched(path)
+    suffix = path.suffix.lower()
+    companions = {".vhdr": (*_SAMPLES, ".vmrk"), ".set": (".fdt",)}.get(suffix, ())
+    beside = [path.with_suffix(each) for each in companions]
+    if broken := [p for p in beside if p.is_symlink() and not is_there(p)]:
+        return not_fetched(broken[0])
+    if suffix == ".vhdr" and not any(map(is_there, _samples_of(path))):
+        return (
+            f"{path.name} has no file of samples beside it ({', '.join(_SAMPLES)}). "
+            "Copy it too, or leave the header away"
+        )
+    return ""
+
+
+def _samples_of(header: Path) -> list[Path]:
+    """Return where the samples of a BrainVision header may be."""
+    places = [header.with_suffix(suffix) for suffix in _SAMPLES]
     for line in header.read_text(encoding="utf-8", errors="replace").splitlines():
         key, _, value = line.partition("=")
-        if key.strip().casefold() == "datafile":
+        if key.strip().casefold() == "datafile" and value.strip():
             named = value.strip().replace("$b", header.stem)
-            break
-    places = [header.with_suffix(suffix) for suffix in _SAMPLES]
-    if named:
-        places.append(header.parent / named)
-    return any(is_there(path) for path in places)
+            return [header.parent / named, *places]
+    return places
 
 
 def _kinds(eeg: Path) -> dict[str, ChannelKind]:

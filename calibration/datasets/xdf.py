@@ -14,6 +14,7 @@ from rtbold.calibration.datasets.found import (
     Found,
     LeftOutScan,
     entities,
+    files_below,
     is_there,
     not_fetched,
     safe_name,
@@ -27,12 +28,12 @@ _DEFAULT: Final = XdfChoice()
 
 def is_xdf(root: Path) -> bool:
     """Whether a folder holds XDFs that no session of rtbold wrote."""
-    return any(_foreign(root, _DEFAULT.files))
+    return any(map(_is_foreign, files_below(root)))
 
 
-def _foreign(root: Path, pattern: str) -> list[Path]:
-    found = (path for path in root.glob(pattern) if path.suffix.lower() == ".xdf")
-    return sorted(p for p in found if not p.with_name(EVENTS_NAME).is_file())
+def _is_foreign(path: Path) -> bool:
+    log = path.with_name(EVENTS_NAME)
+    return path.suffix.lower() == ".xdf" and not log.is_file()
 
 
 def find_xdf(ground: Ground, choice: XdfChoice = _DEFAULT) -> Found:
@@ -42,7 +43,7 @@ def find_xdf(ground: Ground, choice: XdfChoice = _DEFAULT) -> Found:
     ------
     ConfigError : there is no XDF, or a pattern is none.
     """
-    files = _foreign(ground.root, choice.files)
+    files = sorted(filter(_is_foreign, ground.root.glob(choice.files)))
     if not files:
         raise ConfigError(
             f"{ground.root} holds no file that fits {choice.files!r}, expected XDFs "

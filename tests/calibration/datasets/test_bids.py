@@ -268,6 +268,32 @@ def test_content_that_datalad_has_not_fetched_is_told(tmp_path):
         described(tmp_path)
 
 
+@pytest.mark.skipif(os.name == "nt", reason="links need rights on Windows")
+@pytest.mark.parametrize(("eeg", "ends"), [(files.write_vhdr, ".eeg"),
+                                           (files.write_set, ".fdt")])  # fmt: skip
+def test_samples_that_datalad_has_not_fetched_are_told(tmp_path, eeg, ends):
+    folder = files.bids_scan(tmp_path, SCAN, eeg=eeg)
+    samples = folder / "eeg" / f"{SCAN}_eeg{ends}"
+    samples.unlink()
+    samples.symlink_to(tmp_path / ".git/annex/objects/none")
+    with pytest.raises(ConfigError, match=rf"_eeg\{ends} is a link to content that"):
+        described(tmp_path)
+
+
+def test_volumes_that_were_censored_have_no_bold(study):
+    """XCP-D writes n/a at volumes with motion, for every region."""
+    values = files.bold()
+    values[[0, 7, 8]] = np.nan
+    table = study / f"derivatives/xcp_d/sub-01/func/{SCAN}_seg-Tian_timeseries.tsv"
+    files.write_tsv(table, files.PLAIN_ROIS, values)
+    scan = load_scan(open_dataset(study).sources[0])
+    assert scan.rois == files.PLAIN_ROIS
+    np.testing.assert_array_equal(scan.alignment.bold, values)
+    np.testing.assert_allclose(scan.recording.volume_onsets_s, files.onsets_s())
+    assert scan.report.n_without_row == 3
+    assert any("3 rows of" in note for note in scan.report.notes)
+
+
 def test_channels_tsv_says_what_is_no_eeg(study):
     labels = ("Fp1", "Cz", "32", "Oz")
     files.bids_scan(study, SCAN, labels=labels)

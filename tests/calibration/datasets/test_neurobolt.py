@@ -180,9 +180,26 @@ def test_rois_with_missing_values_and_constant_ones_are_named_and_left_out(tmp_p
         "0)",
         "c": "is constant (3)",
     }
-    values[7] = np.nan  # a volume that no ROI has
+    values[5, 0] = np.nan
     files.write_pickle(path, ["a", "b", "c", "global signal clean"], values)
     with pytest.raises(DataFileError, match=r"no usable ROI among 3: a has no finite"):
+        load_scan(open_dataset(tmp_path).sources[0])
+
+
+def test_a_volume_that_no_roi_has_is_one_without_bold(tmp_path):
+    files.neurobolt(tmp_path, NAMES[:1])
+    values = files.bold(n_rois=66)
+    values[7] = np.nan
+    path = tmp_path / "data/fMRI_difumo/sub01-scan01_difumo64_roi.pkl"
+    columns = [*(f"region {k}" for k in range(64)), "global signal clean", "x"]
+    files.write_pickle(path, columns, values)
+    scan = load_scan(open_dataset(tmp_path).sources[0])
+    np.testing.assert_array_equal(scan.alignment.bold[:, :64], values[:, :64])
+    np.testing.assert_array_equal(scan.global_signal, values[:, 64])
+    assert scan.report.n_without_row == 1
+    values[1:] = np.nan
+    files.write_pickle(path, columns, values)
+    with pytest.raises(DataFileError, match=r"has no value in 19 of 20 rows"):
         load_scan(open_dataset(tmp_path).sources[0])
 
 
