@@ -96,7 +96,28 @@ def find_bids(ground: Ground, choice: BidsChoice = _DEFAULT) -> Found:
             sources.append(found)
         else:
             left_out.append(LeftOutScan(safe_name(stem), found))
-    return Found(tuple(sources), tuple(left_out))
+    return _each_its_own(sources, left_out)
+
+
+def _each_its_own(
+    sources: Sequence[ScanSource], left_out: Sequence[LeftOutScan]
+) -> Found:
+    """Leave out recordings that share one file of BOLD: whose it is nobody says."""
+    of_bold: dict[Path | None, list[str]] = {}
+    for source in sources:
+        of_bold.setdefault(source.bold, []).append(source.name)
+    kept = [s for s in sources if len(of_bold[s.bold]) == 1]
+    shared = [
+        LeftOutScan(
+            s.name,
+            f"{s.bold.name if s.bold else 'its BOLD'} fits several recordings: "
+            f"{', '.join(of_bold[s.bold])}. Name the run in its file name, or list the "
+            "scan with its files",
+        )
+        for s in sources
+        if len(of_bold[s.bold]) > 1
+    ]
+    return Found(tuple(kept), (*left_out, *shared))
 
 
 def convention_of(root: Path, said: str | None) -> Convention | None:

@@ -225,6 +225,21 @@ def test_a_run_whose_number_is_not_there_is_left_out(tmp_path):
     assert "no image of BOLD fits" in found.left_out[0].reason
 
 
+def test_bold_that_fits_two_recordings_is_nobodys(tmp_path):
+    for run in "12":
+        files.bids_scan(tmp_path, f"sub-01_task-rest_run-{run}", image=False)
+    files.bids_scan(tmp_path, "sub-02_task-rest_run-1", image=False)
+    for sub in ("01", "02"):
+        stem = f"sub-{sub}/func/sub-{sub}_task-rest_bold.nii.gz"
+        files.write_image(tmp_path / stem, files.bold())
+    found = described(tmp_path)
+    assert [source.subject for source in found.sources] == ["02"]
+    assert (
+        "fits several recordings: sub-01_task-rest_run-1, sub-01_task-rest_run-2"
+        in (found.left_out[0].reason)
+    )
+
+
 def test_tasks_and_subjects_can_be_chosen(tmp_path):
     for stem in ("sub-01_task-rest", "sub-01_task-nf", "sub-02_task-nf"):
         files.bids_scan(tmp_path, stem)
