@@ -49,36 +49,45 @@ def find_xdf(ground: Ground, choice: XdfChoice = _DEFAULT) -> Found:
             f"{ground.root} holds no file that fits {choice.files!r}, expected XDFs "
             "with EEG and a stream of BOLD. Correct root, or files in [xdf]."
         )
-    whose = {key: _pattern(key, getattr(choice, key)) for key in ("subject", "session")}
+    whose = _Whose(choice)
     sources, left_out = [], []
     for path in files:
         place = path.relative_to(ground.root)
-        said = entities(path.stem)
-        subject = _said(whose["subject"], "subject", place) or said.get("sub")
-        session = _said(whose["session"], "session", place) or said.get("ses", "1")
+        subject, session = whose(place)
         name = _name(place)
         if not is_there(path):
             left_out.append(LeftOutScan(name, not_fetched(path)))
         elif subject is None:
-            left_out.append(
-                LeftOutScan(
-                    name,
-                    f"{place} says no subject (sub-...), expected one so that nobody "
-                    "is on both sides of a split. Give subject in [xdf]: a pattern "
-                    "such as '(?P<subject>[^/]+)/'",
-                )
-            )
+            left_out.append(LeftOutScan(name, f"{place} {_NOBODY}"))
         else:
+            bold = _stream(path, choice.bold_stream)
             sources.append(
                 ScanSource(
-                    name=name,
-                    subject=subject,
-                    session=session,
-                    eeg=path,
-                    bold=_stream(path, choice.bold_stream),
+                    name=name, subject=subject, session=session, eeg=path, bold=bold
                 )
             )
     return Found(tuple(sources), tuple(left_out))
+
+
+_NOBODY: Final = (
+    "says no subject (sub-...), expected one so that nobody is on both sides of a "
+    "split. Give subject in [xdf]: a pattern such as '(?P<subject>[^/]+)/'"
+)
+
+
+class _Whose:
+    """Says whose a file is, by patterns of the description or by its name."""
+
+    def __init__(self, choice: XdfChoice) -> None:
+        self._subject = _pattern("subject", choice.subject)
+        self._session = _pattern("session", choice.session)
+
+    def __call__(self, place: Path) -> tuple[str | None, str]:
+        """Return subject and session; None: nobody says whose it is."""
+        said = entities(place.stem)
+        subject = _said(self._subject, "subject", place) or said.get("sub")
+        session = _said(self._session, "session", place) or said.get("ses", "1")
+        return subject, session
 
 
 def _name(place: Path) -> str:

@@ -110,28 +110,20 @@ def series_of(
     kinds, told = _sorted_columns(raw, names, wanted=wanted, confounds=not roi_needed)
     rois = _chosen(what, names, kinds, columns, needed=roi_needed)
     values = np.ascontiguousarray(raw.values[:, [*map(names.index, rois)]])
-    unusable: dict[str, str] = {}
-    empty, gone = np.zeros(len(values), bool), tuple[str, ...]()
-    if leave_out:
-        empty, gone = _empty_rows(what, values)
-    if leave_out and columns is None:
-        unusable = _unusable(what, rois, values, empty)
-        usable = [k for k, roi in enumerate(rois) if roi not in unusable]
-        rois, values = tuple(rois[k] for k in usable), values[:, usable]
-    _check_values(what, rois, values, empty)
-    confounds, filled = _confounds(what, raw, names, kinds, empty=empty)
+    measured = _measured(what, rois, values, columns, leave_out=leave_out)
+    confounds, filled = _confounds(what, raw, names, kinds, empty=measured.empty)
     tr_s, index, timed = _counted(what, raw, names, kinds)
     return BoldSeries(
         name=what,
-        rois=rois,
-        values=values,
+        rois=measured.rois,
+        values=measured.values,
         confounds=confounds,
         tr_s=raw.tr_s if raw.tr_s is not None else tr_s,
         volume_index=index,
         onsets_s=raw.onsets_s,
         simulated=raw.simulated,
-        notes=(*raw.notes, *unnamed, *shape, *told, *gone, *filled, *timed),
-        unusable=unusable,
+        notes=(*raw.notes, *unnamed, *shape, *told, *measured.notes, *filled, *timed),
+        unusable=measured.unusable,
     )
 
 
@@ -294,6 +286,43 @@ def _chosen(
             "the ones that are with --roi."
         )
     return rois
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Measured:
+    """The ROIs that can be used."""
+
+    rois: tuple[str, ...]
+    values: FloatArray  # (rows, rois)
+    empty: np.ndarray  # (rows,) bool: no ROI has a value
+    unusable: Mapping[str, str] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+
+def _measured(
+    what: str,
+    rois: tuple[str, ...],
+    values: FloatArray,
+    asked: Sequence[str] | None,
+    *,
+    leave_out: bool,
+) -> _Measured:
+    """Return the ROIs that can be used; `leave_out`: see `series_of`.
+
+    Raises
+    ------
+    DataFileError : one that must be used cannot be, or none can.
+    """
+    empty, notes = np.zeros(len(values), bool), tuple[str, ...]()
+    unusable: dict[str, str] = {}
+    if leave_out:
+        empty, notes = _empty_rows(what, values)
+    if leave_out and asked is None:
+        unusable = _unusable(what, rois, values, empty)
+        usable = [k for k, roi in enumerate(rois) if roi not in unusable]
+        rois, values = tuple(rois[k] for k in usable), values[:, usable]
+    _check_values(what, rois, values, empty)
+    return _Measured(rois, values, empty, unusable, notes)
 
 
 def _empty_rows(what: str, values: FloatArray) -> tuple[np.ndarray, tuple[str, ...]]:
