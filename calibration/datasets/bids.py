@@ -384,10 +384,10 @@ def _usual(table: Path) -> tuple[str, ...]:
 
 
 def _with_convention(source: ScanSource, c: Convention | None) -> ScanSource:
-    if c is None or source.eeg is None:
+    if c is None:
         return source
     source = replace(source, known_marker=c.marker)
-    cut = source.eeg.stem.endswith(CLEANED)
+    cut = source.eeg is not None and source.eeg.stem.endswith(CLEANED)
     if not cut or not c.lead_s or source.bold_tr_s is None:
         return source
     # It was cut where the protocol begins: the first volumes have no marker in it
