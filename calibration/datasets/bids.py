@@ -18,6 +18,7 @@ from rtbold.calibration.datasets.found import (
     LeftOutScan,
     entities,
     fits,
+    glob_below,
     is_there,
     not_fetched,
     safe_name,
@@ -27,6 +28,7 @@ from rtbold.calibration.inputs.choices import Pairing
 from rtbold.config import LONGEST_TR_S
 from rtbold.electrodes import channel_kind
 from rtbold.errors import ConfigError, DataFileError
+from rtbold.files import damage_told
 from rtbold.messages import ChannelKind
 from rtbold.text import did_you_mean, first_few
 
@@ -257,7 +259,11 @@ class _Search:
             choice.bold is None and ground.reading.atlas is None
         )
         if self._wants_series:
-            bold = [p for p in root.glob(choice.series) if not _is_confounds(p)]
+            bold = [
+                p
+                for p in glob_below(root, choice.series, "series")
+                if not _is_confounds(p)
+            ]
         else:
             bold = [p for p in _functional(images, "_bold") if p.name.endswith(_IMAGES)]
         self._bold_files = sorted(bold)
@@ -378,7 +384,7 @@ class _Search:
 
 def _usual(table: Path) -> tuple[str, ...]:
     """Return those of the usual confounds that a table has."""
-    with table.open(encoding="utf-8-sig") as file:
+    with damage_told(table, "confounds"), table.open(encoding="utf-8-sig") as file:
         held = {name.strip() for name in file.readline().split("\t")}
     return tuple(name for name in DEFAULT_CONFOUNDS if name in held)
 
