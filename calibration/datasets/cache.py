@@ -37,7 +37,7 @@ from rtbold.calibration.train.dataset import Scan
 from rtbold.errors import ConfigError, DataFileError
 from rtbold.messages import WINDOW_SAMPLES, Float32Array, FloatArray
 from rtbold.owner_only import make_folder
-from rtbold.sim import TwinSettings
+from rtbold.sim import ForeignSettings, SimulationSettings, TwinSettings
 from rtbold.text import first_few
 
 CACHE_FORMAT: Final = 1
@@ -116,7 +116,7 @@ class PreparedScan:
     tr_s: float
     confounds: Mapping[str, FloatArray]  # (windows,) each
     simulated: bool
-    twin: TwinSettings | None
+    twin: SimulationSettings | None
     content_sha256: str  # of the samples as they were measured
     scaling: TargetScaling  # how the measured became `scan.bold`
     scaling_gsr: TargetScaling
@@ -139,6 +139,7 @@ class Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     rois: tuple[str, ...] = ()
     simulated: bool = False
     twin: TwinSettings | None = None
+    foreign: ForeignSettings | None = None  # in place of the twin
     content_sha256: str = ""
     remove_mean: bool = True
     n_samples: int = 0  # of the conditioned EEG
@@ -355,7 +356,7 @@ def _scan_of(
             if name.startswith(_CONFOUND)
         },
         simulated=entry.simulated,
-        twin=entry.twin,
+        twin=entry.twin or entry.foreign,
         content_sha256=entry.content_sha256,
         scaling=entry.scaling,
         scaling_gsr=entry.scaling_gsr,
@@ -517,7 +518,8 @@ def _entry(scan: PreparedScan, key: str) -> Entry:
         session=scan.session,
         rois=scan.rois,
         simulated=scan.simulated,
-        twin=scan.twin,
+        twin=scan.twin if isinstance(scan.twin, TwinSettings) else None,
+        foreign=scan.twin if isinstance(scan.twin, ForeignSettings) else None,
         content_sha256=scan.content_sha256,
         remove_mean=scan.scan.remove_mean,
         n_samples=scan.scan.eeg_uv.shape[1],

@@ -21,7 +21,7 @@ from rtbold.calibration.datasets.cache import (
     write_scan,
 )
 from rtbold.errors import ConfigError, DataFileError
-from rtbold.sim.settings import TwinSettings
+from rtbold.sim.settings import ForeignSettings, TwinSettings
 
 
 def files(folder):
@@ -51,6 +51,13 @@ def test_a_scan_comes_back_as_it_was_written(tmp_path):
         found.scan.windows_uv([0, 3]), made.scan.windows_uv([0, 3])
     )
     assert len(found) == 20
+
+
+def test_whichever_generator_made_a_scan_it_is_known(tmp_path):
+    made = prepared_scan(twin=ForeignSettings(seed=3, session=2))
+    (found,) = cache_of(tmp_path, [made]).scans
+    assert found.twin == made.twin
+    assert found.twin.held_out
 
 
 def test_the_eeg_stays_on_the_disk(tmp_path):
