@@ -7,6 +7,7 @@ scan or all of them: what is there and made from the same files is left as it is
 import multiprocessing
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final, Literal
@@ -360,15 +361,16 @@ def prepared(loaded: LoadedScan, cache: CacheSettings) -> PreparedScan:
     StreamMismatch : channels, reference or rate do not fit the cache.
     DataFileError : its TR or its ROIs are not the cache's, or nothing of it is usable.
     """
-    _check_tr(loaded, cache)
-    measured = _measured(loaded, cache)
-    targets = scan_targets(measured, cache.targets, cache.confounds)
-    windows = windows_of(
-        loaded,
-        draft_card(cache, simulated=loaded.simulated),
-        chain=cache.chain,
-        interpolate=cache.interpolate_missing,
-    )
+    with _told_of(loaded.source):
+        _check_tr(loaded, cache)
+        measured = _measured(loaded, cache)
+        targets = scan_targets(measured, cache.targets, cache.confounds)
+        windows = windows_of(
+            loaded,
+            draft_card(cache, simulated=loaded.simulated),
+            chain=cache.chain,
+            interpolate=cache.interpolate_missing,
+        )
     rows = windows.volume
     scan = _with_targets(windows, targets)
     lag = lag_between(
@@ -397,6 +399,16 @@ def prepared(loaded: LoadedScan, cache: CacheSettings) -> PreparedScan:
     )
 
 
+@contextmanager
+def _told_of(source: ScanSource) -> Iterator[None]:
+    """Let every error name the scan, and the description where it is the place."""
+    try:
+        yield
+    except RtboldError as error:
+        told = str(error).replace("--reference", "reference in the description")
+        raise type(error)(f"{source.what}: {told}") from error
+
+
 def draft_card(cache: CacheSettings, *, simulated: bool) -> Card:
     """Return the card that windows are made by."""
     return Card(
@@ -418,7 +430,7 @@ def draft_card(cache: CacheSettings, *, simulated: bool) -> Card:
 def _check_tr(loaded: LoadedScan, cache: CacheSettings) -> None:
     if abs(loaded.tr_s / cache.tr_s - 1) > TR_TOLERANCE:
         raise DataFileError(
-            f"{loaded.source.what} has a TR of {loaded.tr_s:.4g} s, expected that of "
+            f"it has a TR of {loaded.tr_s:.4g} s, expected that of "
             f"the cache, {cache.tr_s:.4g} s: a model has one TR. Prepare scans of "
             "another TR into a cache of their own."
         )
@@ -429,7 +441,7 @@ def _measured(loaded: LoadedScan, cache: CacheSettings) -> MeasuredBold:
     kept = [roi for roi in cache.rois if roi in loaded.rois]
     if not kept:
         raise DataFileError(
-            f"{loaded.source.what} has none of the cache's {len(cache.rois)} ROIs "
+            f"it has none of the cache's {len(cache.rois)} ROIs "
             f"({first_few(cache.rois)}) but {first_few(loaded.rois)}, expected the "
             "same atlas. Give it with --atlas, or prepare into another folder."
         )
