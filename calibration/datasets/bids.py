@@ -50,6 +50,7 @@ class Convention:
     """What one published data set does, and its files do not say."""
 
     marker: str = "R128"  # of each volume
+    reference: str | None = None  # of EEG whose format (.set) does not say it
     rest_marker: str | None = None
     task_marker: str | None = None
     task: str = "task"
@@ -64,7 +65,7 @@ CONVENTIONS: Final[Mapping[str, Convention]] = {
     "ds002336": _XP,
     "ds002338": _XP,
     "ds003768": Convention(),
-    "natview": Convention(),
+    "natview": Convention(reference="FCz"),
 }
 
 
@@ -392,7 +393,7 @@ def _usual(table: Path) -> tuple[str, ...]:
 def _with_convention(source: ScanSource, c: Convention | None) -> ScanSource:
     if c is None:
         return source
-    source = replace(source, known_marker=c.marker)
+    source = replace(source, known_marker=c.marker, reference=c.reference)
     cut = source.eeg is not None and source.eeg.stem.endswith(CLEANED)
     if not cut or not c.lead_s or source.bold_tr_s is None:
         return source
