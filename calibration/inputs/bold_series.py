@@ -4,13 +4,14 @@ import re
 import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 
 from rtbold.acquire import column_kind, steady_step, unit_s
 from rtbold.errors import DataFileError
 from rtbold.messages import FloatArray
-from rtbold.text import did_you_mean
+from rtbold.text import did_you_mean, first_few
 
 # Names under which tables carry what is no ROI (fMRIPrep's, and the published set's).
 _CONFOUND = re.compile(
@@ -55,7 +56,7 @@ class BoldSeries:
 
     name: str  # of the file
     rois: tuple[str, ...]
-    values: FloatArray  # (rows, rois), finite, no column constant
+    values: FloatArray  # (rows, rois), finite (nan: a row of none), none constant
     confounds: Mapping[str, FloatArray] = field(default_factory=dict)  # each (rows,)
     tr_s: float | None = None  # None: the file does not say
     # Volume of each row, from 0 or 1 or as a scanner counts; None: row after row.
@@ -63,6 +64,7 @@ class BoldSeries:
     onsets_s: FloatArray | None = None  # (rows,), an LSL recorder's clock
     simulated: bool = False
     notes: tuple[str, ...] = ()
+    unusable: Mapping[str, str] = field(default_factory=dict)  # ROI left out -> why
 
     def __len__(self) -> int:
         """Return the number of rows."""
@@ -84,6 +86,7 @@ def series_of(
     columns: Sequence[str] | None = None,
     *,
     roi_needed: bool = True,
+    leave_out: bool = False,
 ) -> BoldSeries:
     """Sort the columns of a table into ROIs and the rest, and check them.
 
@@ -93,6 +96,9 @@ def series_of(
     columns : ROIs wanted, by name, in this order; of a table without names, the names
         of all its columns. None: every column that is no known confound.
     roi_needed : False: a table of known confounds alone is fine.
+    leave_out : a row without a value of any ROI is a volume without BOLD (nan); an ROI
+        that lacks a value in another row is left out and named, in place of being
+        refused; one of `columns` is refused all the same.
 
     Raises
     ------
@@ -104,19 +110,23 @@ def series_of(
     kinds, told = _sorted_columns(raw, names, wanted=wanted, confounds=not roi_needed)
     rois = _chosen(what, names, kinds, columns, needed=roi_needed)
     values = np.ascontiguousarray(raw.values[:, [*map(names.index, rois)]])
-    _check_values(what, rois, values)
-    confounds, filled = _confounds(what, raw, names, kinds)
+    every = raw.values[:, [k for k, name in enumerate(names) if kinds[name] == "roi"]]
+    empty = _empty_rows(what, every) if leave_out else np.zeros(len(values), bool)
+    drop = leave_out and columns is None
+    measured = _measured(what, rois, values, empty=empty, drop=drop)
+    confounds, filled = _confounds(what, raw, names, kinds, empty=empty)
     tr_s, index, timed = _counted(what, raw, names, kinds)
     return BoldSeries(
         name=what,
-        rois=rois,
-        values=values,
+        rois=measured.rois,
+        values=measured.values,
         confounds=confounds,
         tr_s=raw.tr_s if raw.tr_s is not None else tr_s,
         volume_index=index,
         onsets_s=raw.onsets_s,
         simulated=raw.simulated,
-        notes=(*raw.notes, *unnamed, *shape, *told, *filled, *timed),
+        notes=(*raw.notes, *unnamed, *shape, *told, *measured.notes, *filled, *timed),
+        unusable=measured.unusable,
     )
 
 
@@ -281,35 +291,143 @@ def _chosen(
     return rois
 
 
-def _check_values(what: str, rois: tuple[str, ...], values: FloatArray) -> None:
+@dataclass(frozen=True, slots=True, eq=False)
+class _Measured:
+    """The ROIs that can be used."""
+
+    rois: tuple[str, ...]
+    values: FloatArray  # (rows, rois)
+    unusable: Mapping[str, str] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+
+def _measured(
+    what: str,
+    rois: tuple[str, ...],
+    values: FloatArray,
+    *,
+    empty: np.ndarray,
+    drop: bool,
+) -> _Measured:
+    """Return the ROIs that can be used.
+
+    Parameters
+    ----------
+    empty : (rows,) bool, no ROI of the table has a value.
+    drop : leave out and name what cannot be used, in place of refusing it.
+
+    Raises
+    ------
+    DataFileError : one that must be used cannot be, or none can.
+    """
+    unusable: dict[str, str] = {}
+    if drop:
+        unusable = _unusable(what, rois, values, empty)
+        usable = [k for k, roi in enumerate(rois) if roi not in unusable]
+        rois, values = tuple(rois[k] for k in usable), values[:, usable]
+    _check_values(what, rois, values, empty)
+    n = int(empty.sum())
+    told = f"{n} rows of {what} hold no value of any ROI: volumes without BOLD"
+    return _Measured(rois, values, unusable, (told,) if n else ())
+
+
+def _empty_rows(what: str, values: FloatArray) -> np.ndarray:
+    """Return the rows in which no ROI has a value, as of volumes that were censored.
+
+    Raises
+    ------
+    DataFileError : fewer than two rows have one.
+    """
+    empty = np.zeros(len(values), dtype=bool)
+    if values.shape[1]:
+        empty |= ~np.isfinite(values).any(axis=1)
+    n = int(empty.sum())
+    if len(values) - n < 2:
+        raise DataFileError(
+            f"{what} has no value in {n} of {len(values)} rows, expected measured BOLD "
+            "at most volumes. Export it again."
+        )
+    return empty
+
+
+def _unusable(
+    what: str, rois: tuple[str, ...], values: FloatArray, empty: np.ndarray
+) -> dict[str, str]:
+    """Return the ROIs that lack a measured value somewhere, each with the reason.
+
+    Raises
+    ------
+    DataFileError : there are ROIs, and none is usable.
+    """
+    columns = zip(rois, values.T, strict=True)
+    faults = {roi: _fault(what, roi, column, empty) for roi, column in columns}
+    unusable = {roi: fault.reason for roi, fault in faults.items() if fault}
+    if rois and len(unusable) == len(rois):
+        listed = first_few([f"{roi} {reason}" for roi, reason in unusable.items()])
+        raise DataFileError(
+            f"{what} has no usable ROI among {len(rois)}: {listed}. Expected measured "
+            "values at each volume. Export it again, or cut the volumes without values "
+            "off."
+        )
+    return unusable
+
+
+class _Fault(NamedTuple):
+    """Why a series cannot be used."""
+
+    reason: str  # behind the ROI's name
+    message: str
+
+
+_OUT = "Leave that ROI out with --roi, or export it again."
+
+
+def _fault(what: str, roi: str, column: FloatArray, empty: np.ndarray) -> _Fault | None:
+    """Return what is wrong with the series of one ROI; None: nothing.
+
+    Parameters
+    ----------
+    empty : rows that do not count.
+    """
+    missing = np.flatnonzero(~np.isfinite(column) & ~empty)
+    column = column[~empty]
+    if missing.size:
+        where = (
+            f"at {missing.size} volumes (the first is volume {missing[0]}, counted "
+            "from 0)"
+        )
+        return _Fault(
+            f"has no finite number {where}",
+            f"{what} has no finite number for {roi!r} {where}, expected one at each. "
+            f"{_OUT}",
+        )
+    if np.ptp(column) <= _CONSTANT * max(float(np.abs(column).max()), 1e-300):
+        return _Fault(
+            f"is constant ({column[0]:g})",
+            f"{roi!r} of {what} is constant ({column[0]:g} at every volume), expected "
+            "a signal. Is it outside the scanned slab? Leave it out with --roi.",
+        )
+    near = f"near {np.median(column):.4g} at the others"
+    if (mark := _mark(column)) is not None:
+        reason = f"is {mark:g} at {int((column == mark).sum())} volumes and {near}"
+        asked = "Does it mark what is missing?"
+    elif (n := int(gaps(column).sum())) and 2 * n < len(column):
+        reason, asked = f"is 0 at {n} volumes and {near}", "Are they missing?"
+    else:
+        return None
+    return _Fault(
+        reason,
+        f"{roi!r} of {what} {reason}, expected a measured value at each. {asked} "
+        f"{_OUT}",
+    )
+
+
+def _check_values(
+    what: str, rois: tuple[str, ...], values: FloatArray, empty: np.ndarray
+) -> None:
     for roi, column in zip(rois, values.T, strict=True):
-        missing = np.flatnonzero(~np.isfinite(column))
-        if missing.size:
-            raise DataFileError(
-                f"{what} has no finite number for {roi!r} at {missing.size} volumes "
-                f"(the first is volume {missing[0]}, counted from 0), expected one at "
-                "each. Leave that ROI out with --roi, or export it again."
-            )
-        if np.ptp(column) <= _CONSTANT * max(float(np.abs(column).max()), 1e-300):
-            raise DataFileError(
-                f"{roi!r} of {what} is constant ({column[0]:g} at every volume), "
-                "expected a signal. Is it outside the scanned slab? Leave it out with "
-                "--roi."
-            )
-        if (mark := _mark(column)) is not None:
-            raise DataFileError(
-                f"{roi!r} of {what} is {mark:g} at {int((column == mark).sum())} "
-                f"volumes and near {np.median(column):.4g} at the others, expected a "
-                "measured value at each. Does it mark what is missing? Leave that ROI "
-                "out with --roi, or export it again."
-            )
-        if (n := int(gaps(column).sum())) and 2 * n < len(column):
-            raise DataFileError(
-                f"{roi!r} of {what} is 0 at {n} volumes and near "
-                f"{np.median(column):.4g} at the others, expected a measured value at "
-                "each. Are they missing? Leave that ROI out with --roi, or export it "
-                "again."
-            )
+        if fault := _fault(what, roi, column, empty):
+            raise DataFileError(fault.message)
 
 
 def _mark(column: FloatArray) -> float | None:
@@ -346,7 +464,12 @@ def gaps(values: np.ndarray) -> np.ndarray:
 
 
 def _confounds(
-    what: str, raw: RawTable, names: tuple[str, ...], kinds: Mapping[str, str]
+    what: str,
+    raw: RawTable,
+    names: tuple[str, ...],
+    kinds: Mapping[str, str],
+    *,
+    empty: np.ndarray,
 ) -> tuple[dict[str, FloatArray], tuple[str, ...]]:
     found: dict[str, FloatArray] = {}
     filled, constant = [], []
@@ -358,7 +481,7 @@ def _confounds(
         if np.isnan(column[0]) and np.isfinite(column[1:]).all():
             column[0] = 0.0
             filled.append(name)
-        if missing := np.flatnonzero(~np.isfinite(column)).tolist():
+        if missing := np.flatnonzero(~np.isfinite(column) & ~empty).tolist():
             raise DataFileError(
                 f"{what} has no finite number for the confound {name!r} at "
                 f"{len(missing)} volumes (the first is volume {missing[0]}, counted "

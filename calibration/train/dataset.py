@@ -7,14 +7,13 @@ the pipeline took. That gives the pipeline's window again, to the bit.
 
 import hashlib
 import multiprocessing
-import zlib
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
-import msgspec
 import numpy as np
 
 from rtbold import files
@@ -34,7 +33,7 @@ from rtbold.messages import (
 from rtbold.predict import Pipeline, PipelineSettings
 from rtbold.sim import Level, TwinRecording, TwinSettings, simulate
 from rtbold.truth import lowpassed
-from rtbold.window import ScheduleSettings
+from rtbold.window import RING_SAMPLES, ScheduleSettings, Window
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -118,67 +117,116 @@ def conditioned(recording: Recording, card: Card) -> Scan:
     )
     onsets_s = recording.volume_onsets_s
     tr_s = float(np.median(np.diff(onsets_s)))
-    tape = _Tape(card)
+    tape = WindowTape(card)
     session = PipelineSettings(schedule=ScheduleSettings(tr_s=tr_s))
     events = files.triggered_events(stream, [(t, "volume") for t in onsets_s.tolist()])
     for answer, window, pipeline in pipeline_windows(card, session, events):
         if pipeline.misfit is not None:
             raise pipeline.misfit
-        tape.take(answer, window, pipeline)
+        # A tick without a trigger of its own is after the scan's last volume.
+        own = answer.tick.volume_index if answer.tick.trigger_locked else None
+        tape.take(answer, window, pipeline, volume=own)
     if not tape.volumes:
         raise DataFileError(
             f"{recording.name} has no volume with {WINDOW_SAMPLES / MODEL_RATE_HZ:g} s "
             "of EEG before it; record longer, or check the volume markers"
         )
     bold = lowpassed(recording.bold, tr_s, card.normalisation.lowpass_hz)
-    return tape.scan(recording, bold, _marked(recording, tr_s))
+    return tape.scan(
+        recording.name,
+        bold[tape.volumes],
+        onsets_s=onsets_s[tape.volumes],
+        seen=marked(recording, tr_s),
+    )
 
 
-class _Tape:
-    """The conditioned samples of one recording, and what makes windows of them."""
+class WindowTape:
+    """The conditioned samples of one recording, and what makes windows of them.
 
-    def __init__(self, card: Card) -> None:
+    Parameters
+    ----------
+    n_samples : at 200 Hz that are expected; more are taken too.
+    """
+
+    def __init__(self, card: Card, n_samples: int = 0) -> None:
         self._remove_mean = card.conditioning.remove_window_mean
-        self._parts: list[Float32Array] = []
-        self._n = 0  # conditioned samples in the parts
+        self._samples_uv: Float32Array | None = None  # (channels, room)
+        self._room_n = n_samples
+        self._n = 0  # samples on the tape
+        self._begin = 0  # where on the tape the filters started last
+        self._segment: object = None
         self._first: list[int] = []
         self._matrices: list[FloatArray] = []
         self._matrix_of: list[int] = []
         self.volumes: list[int] = []
+        self.bad: Counter[str] = Counter()  # channel -> windows in which it was bad
 
     def take(
-        self, answer: BoldPrediction, window: Float32Array | None, pipeline: Pipeline
+        self,
+        answer: BoldPrediction,
+        window: Float32Array | None,
+        pipeline: Pipeline,
+        *,
+        volume: int | None,
     ) -> None:
-        """Note where the window lies; raise where it could not be made again."""
+        """Note where the window lies; raise where it could not be made again.
+
+        Parameters
+        ----------
+        volume : of the scan; None: it has none of its own.
+        """
         if pipeline.window is None or pipeline.intake is None:
             return
-        n_new = pipeline.window.end_200hz - self._n
-        if n_new > 0:
-            self._parts.append(pipeline.window.latest(n_new).copy())
-            self._n += n_new
+        self._follow(pipeline.window)
         cut = pipeline.window.cut(answer.t_end_s)
-        volume = answer.tick.volume_index
-        # A tick without a trigger of its own is after the scan's last volume.
-        own = volume is not None and answer.tick.trigger_locked
-        if window is None or cut is None or volume is None or not own:
+        if cut is None or volume is None:
             return
         bad, _ = pipeline.intake.bad_between(  # as the pipeline asks: hum and all
             cut.source_first, cut.source_end, cut.data_uv
         )
+        self.bad.update(bad.keys())
+        if window is None or self._samples_uv is None:
+            return
         matrix = pipeline.intake.fit.spatial.matrix(frozenset(bad)).matrix
-        again = (
-            None
-            if cut.data_uv is None
-            else model_window(matrix, cut.data_uv, remove_mean=self._remove_mean)
-        )
-        if n_new < 0 or again is None or not np.array_equal(again, window):
+        first = self._begin + cut.first_200hz
+        kept_uv = self._samples_uv[:, max(first, 0) : first + WINDOW_SAMPLES]
+        same = cut.data_uv is not None and np.array_equal(kept_uv, cut.data_uv)
+        again = model_window(matrix, kept_uv, remove_mean=self._remove_mean)
+        if not same or not np.array_equal(again, window):
             raise DataFileError(
-                f"the window of volume {volume} cannot be kept: the EEG has a gap. "
-                "Expected a recording without one; train on another."
+                f"the window of volume {volume} cannot be kept: it does not come out "
+                "of the conditioned samples again. Train on another recording."
             )
-        self._first.append(cut.first_200hz)
+        self._first.append(first)
         self._matrix_of.append(self._place(matrix))
         self.volumes.append(volume)
+
+    def _follow(self, window: Window) -> None:
+        """Put the samples on the tape that came since; after a gap, a new segment."""
+        if window.segment is not self._segment:  # a gap: the filters started anew
+            self._begin, self._segment = self._n, window.segment
+        end = self._begin + window.end_200hz
+        n_new = end - self._n
+        held_n = min(n_new, RING_SAMPLES, window.end_200hz)
+        if not held_n:
+            return
+        newest_uv = window.latest(held_n)
+        tape_uv = self._with_room(end, len(newest_uv))
+        tape_uv[:, self._n : end - held_n] = 0.0  # gone by, and in no window
+        tape_uv[:, end - held_n : end] = newest_uv
+        self._n = end
+
+    def _with_room(self, n: int, n_channels: int) -> Float32Array:
+        """Return the tape, long enough for `n` samples."""
+        tape_uv = self._samples_uv
+        if tape_uv is None:
+            tape_uv = np.empty((n_channels, max(self._room_n, n)), np.float32)
+        elif n > tape_uv.shape[1]:
+            more = np.empty((n_channels, n + n // 4), np.float32)
+            more[:, : self._n] = tape_uv[:, : self._n]
+            tape_uv = more
+        self._samples_uv = tape_uv
+        return tape_uv
 
     def _place(self, matrix: FloatArray) -> int:
         for place, known in enumerate(self._matrices):
@@ -187,14 +235,28 @@ class _Tape:
         self._matrices.append(matrix)
         return len(self._matrices) - 1
 
-    def scan(self, recording: Recording, bold: FloatArray, seen: SeenScan) -> Scan:
-        """Return the whole scan."""
+    def scan(
+        self,
+        name: str,
+        bold: FloatArray,
+        *,
+        onsets_s: FloatArray,
+        seen: SeenScan | None,
+    ) -> Scan:
+        """Return the whole scan.
+
+        Parameters
+        ----------
+        bold : (windows, rois), targets of `volumes`.
+        onsets_s : (windows,), of `volumes`.
+        """
+        assert self._samples_uv is not None
         return Scan(
-            name=recording.name,
-            eeg_uv=np.concatenate(self._parts, axis=1),
+            name=name,
+            eeg_uv=self._samples_uv[:, : self._n],
             first=np.array(self._first),
-            bold=bold[self.volumes],
-            onsets_s=recording.volume_onsets_s[self.volumes],
+            bold=bold,
+            onsets_s=onsets_s,
             seen=seen,
             matrices=np.stack(self._matrices),
             matrix_of=np.array(self._matrix_of),
@@ -202,9 +264,10 @@ class _Tape:
         )
 
 
-def _marked(recording: Recording, tr_s: float) -> SeenScan:
+def marked(recording: Recording, tr_s: float) -> SeenScan:
     """Return the marks of a recording as it is, before any conditioning."""
-    first = np.ceil(recording.volume_onsets_s * recording.rate_hz - 1e-6).astype(int)
+    onsets_s = np.nan_to_num(recording.volume_onsets_s, nan=-1.0)  # missed: not known
+    first = np.ceil(onsets_s * recording.rate_hz - 1e-6).astype(int)
     power = volume_power(recording.eeg_uv, first, recording.rate_hz, tr_s=tr_s)
     return scan_marks(power, recording.bold).on_card(TRAINING_N)
 
@@ -245,10 +308,7 @@ def data_sha256(scans: Sequence[Scan]) -> str:
     return digest.hexdigest()
 
 
-# Scans of simulated subjects, conditioned as the live loop would, kept in a cache.
-
-_SEEN = "seen_"  # before the names of a scan's marks
-_ARRAYS = ("eeg_uv", "first", "bold", "onsets_s", "matrices", "matrix_of")
+# Scans of simulated subjects, prepared as any data set is.
 
 
 @dataclass(frozen=True, slots=True)
@@ -262,8 +322,7 @@ class TwinScans:
 
     def make(self, seeds: Sequence[int], *, n_processes: int) -> list[Scan]:
         """Return the scans, made in parallel where they are not in the cache."""
-        self.cache.mkdir(parents=True, exist_ok=True)
-        missing = [seed for seed in seeds if not self._path(seed).exists()]
+        missing = [seed for seed in seeds if not self._known(seed)]
         # Spawned, not forked: this process may have run threads of torch by now.
         context = multiprocessing.get_context("spawn")
         with ProcessPoolExecutor(n_processes, mp_context=context) as pool:
@@ -273,45 +332,59 @@ class TwinScans:
 
     def recording(self, seed: int) -> TwinRecording:
         """Return the simulated session itself, truth and all."""
-        return simulate(
-            TwinSettings(
-                seed=seed,
-                level=self.level,
-                duration_s=self.duration_s,
-                tr_s=self.card.tr_s,
-                channels=self.card.channels,
-            )
-        )
+        return simulate(self._settings(seed))
 
     def ensure(self, seed: int) -> None:
-        """Write the scan of a seed to the cache, unless it is there."""
-        if self._path(seed).exists():
-            return
-        scan = conditioned(as_recording(self.recording(seed)), self.card)
-        draft = self._path(seed).with_suffix(".part.npz")
-        arrays = {name: getattr(scan, name) for name in _ARRAYS}
-        marks = {} if scan.seen is None else msgspec.structs.asdict(scan.seen)
-        np.savez(draft, **arrays, **{f"{_SEEN}{n}": v for n, v in marks.items()})
-        draft.replace(self._path(seed))
+        """Put the scan of a seed into the cache, unless it is there."""
+        # Late: what prepares scans builds on this module
+        from rtbold.calibration.datasets.prepare import PrepareSettings, prepare
+        from rtbold.calibration.datasets.sources import ScanSource
+        from rtbold.calibration.fit.target import TargetSettings
+
+        lowpass_hz = self.card.normalisation.lowpass_hz
+        settings = PrepareSettings(
+            out=self._folder,
+            channels=self.card.channels,
+            reference=self.card.reference,
+            conditioning=self.card.conditioning,
+            targets=TargetSettings(lowpass_hz=lowpass_hz, drift_degree=0),
+            confounds=(),  # of the body: a model has to do with them as they are
+        )
+        source = ScanSource(
+            name=self._name(seed), subject=f"twin{seed}", twin=self._settings(seed)
+        )
+        for _ in prepare("twin", [source], settings):
+            pass
 
     def read(self, seed: int) -> Scan:
-        """Return a scan from the cache."""
-        with np.load(self._path(seed), allow_pickle=False) as arrays:
-            found = dict(arrays)
-        marks = {
-            name.removeprefix(_SEEN): str(found.pop(name))
-            for name in list(found)
-            if name.startswith(_SEEN)
-        }
-        seen = SeenScan(**marks) if marks else None  # an older cache has none
-        name = f"twin {self.level} {seed}"
-        remove_mean = self.card.conditioning.remove_window_mean
-        return Scan(name=name, **found, seen=seen, remove_mean=remove_mean)
+        """Return a scan from the cache; its targets in the simulated scanner's unit."""
+        from rtbold.calibration.datasets.cache import open_cache
 
-    def _path(self, seed: int) -> Path:
-        chain = msgspec.json.encode(self.card.conditioning)
-        tag = f"{self.duration_s:g}s-{zlib.crc32(chain):08x}"
-        return self.cache / f"{self.level}-{seed}-{tag}.npz"
+        found = open_cache(self._folder).read(self._name(seed))
+        scaling = found.scaling
+        bold = found.scan.bold * np.array(scaling.scale) + np.array(scaling.mean)
+        return replace(found.scan, bold=bold)
+
+    def _known(self, seed: int) -> bool:
+        from rtbold.calibration.datasets.cache import entry_of
+
+        return entry_of(self._folder, self._name(seed)) is not None
+
+    def _settings(self, seed: int) -> TwinSettings:
+        return TwinSettings(
+            seed=seed,
+            level=self.level,
+            duration_s=self.duration_s,
+            tr_s=self.card.tr_s,
+            channels=self.card.channels,
+        )
+
+    def _name(self, seed: int) -> str:
+        return f"twin-{self.level}-{seed}"
+
+    @property
+    def _folder(self) -> Path:
+        return self.cache / f"{self.level}-{self.duration_s:g}s"
 
 
 def as_recording(twin: TwinRecording) -> Recording:
