@@ -37,11 +37,17 @@ from rtbold.calibration.datasets.targets import (
     scan_targets,
 )
 from rtbold.calibration.fit.target import TargetSettings
-from rtbold.calibration.inputs.lag import LagScan, lag_between, log_power
-from rtbold.calibration.train.dataset import Scan, in_batches
+from rtbold.calibration.inputs.lag import SPAN_S, LagScan, lag_between, log_power
+from rtbold.calibration.train.dataset import Scan
+from rtbold.condition import model_channels
 from rtbold.electrodes import canonical, has_position
 from rtbold.errors import ConfigError, DataFileError, RtboldError
-from rtbold.messages import TR_TOLERANCE, Float32Array
+from rtbold.messages import (
+    MODEL_RATE_HZ,
+    TR_TOLERANCE,
+    WINDOW_SAMPLES,
+    Float32Array,
+)
 from rtbold.text import did_you_mean, first_few
 from rtbold.truth import TARGET_CUTOFF_HZ
 
@@ -374,7 +380,7 @@ def prepared(loaded: LoadedScan, cache: CacheSettings) -> PreparedScan:
     rows = windows.volume
     scan = _with_targets(windows, targets)
     lag = lag_between(
-        log_power(_each(scan)),
+        log_power(_tails(scan)),
         targets.bold[rows],
         scan.onsets_s,
         tr_s=loaded.tr_s,
@@ -459,9 +465,16 @@ def _with_targets(windows: Windows, targets: ScanTargets) -> Scan:
     return replace(windows.scan, bold=targets.bold[windows.volume])
 
 
-def _each(scan: Scan) -> Iterator[Float32Array]:
-    for batch in in_batches(scan):
-        yield from batch
+def _tails(scan: Scan) -> Iterator[Float32Array]:
+    """Yield the last seconds of each window, as the lag scan reads them."""
+    n = round(SPAN_S * MODEL_RATE_HZ)
+    for number, first in enumerate(scan.first):
+        end = first + WINDOW_SAMPLES
+        samples_uv = scan.eeg_uv[:, end - n : end]
+        if scan.matrices is not None and scan.matrix_of is not None:
+            matrix = scan.matrices[scan.matrix_of[number]]
+            samples_uv = model_channels(matrix, samples_uv).astype(np.float32)
+        yield samples_uv
 
 
 def _report(
