@@ -8,7 +8,6 @@ from pathlib import Path
 
 import msgspec
 import numpy as np
-import torch
 from torch import nn
 
 from rtbold import bundle
@@ -36,24 +35,18 @@ from rtbold.calibration.evaluate.scores import (
     r_of_scans,
     shuffled_r,
 )
+from rtbold.calibration.train.batches import Part
 from rtbold.calibration.train.dataset import (
     Scan,
     TwinScans,
     in_batches,
 )
-from rtbold.calibration.train.fit import Split
-from rtbold.calibration.train.ridge import (
-    RidgeFit,
-    features_table,
-    fit_linear,
-    fit_ridge,
-)
+from rtbold.calibration.train.ridge import RidgeFit, fit_linear
 from rtbold.messages import Float32Array, FloatArray
 from rtbold.models import (
     PRESETS,
     BandPowerRidge,
     BandPowerRidgeConfig,
-    NeuroBolt,
     NeuroBoltConfig,
     Unmixing,
     check_file,
@@ -101,31 +94,13 @@ def small_config() -> NeuroBoltConfig:
     return replace(PRESETS["small"], channels=CHANNELS, n_rois=len(roi_names()))
 
 
-def fit_ridge_model(
-    train: Split, unmixing: Unmixing
-) -> tuple[BandPowerRidge, RidgeFit]:
+def fit_ridge_model(train: Part, unmixing: Unmixing) -> tuple[BandPowerRidge, RidgeFit]:
     """Return the fitted linear model as a module that exports like a network."""
     config = BandPowerRidgeConfig(
         channels=CHANNELS, n_rois=train.targets[0].shape[1], unmixing=unmixing
     )
     model = BandPowerRidge(config)
     return model, fit_linear(model, train)
-
-
-def refit_head(network: NeuroBolt, parts: tuple[Split, Split]) -> RidgeFit:
-    """Solve the trained network's linear head in closed form, in place.
-
-    Gradient steps leave the head short of its optimum; the penalty is chosen by the
-    validation scans, because the features were learned from the training scans.
-    """
-    network.eval()
-    train, validation = (features_table(network.features, part) for part in parts)
-    fitted = fit_ridge(train, validation=validation)
-    weight = fitted.weights / fitted.scale[:, None]  # (features, rois)
-    with torch.no_grad():
-        network.head.weight.copy_(torch.from_numpy(weight.T))
-        network.head.bias.copy_(torch.from_numpy(fitted.bias - fitted.mean @ weight))
-    return fitted
 
 
 def out_of_sample_baseline(predicted: Sequence[Float32Array]) -> Baseline:
