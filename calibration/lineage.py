@@ -250,12 +250,12 @@ def refuse_seen_among(base: Card | None, scans: Mapping[str, SeenScan | None]) -
             if max(shared) < SEEN_N:
                 continue
             raise ConfigError(
-                f"base '{base.name}' has learned from {name} already ({shared[0]} marks "
-                f"of its EEG, {shared[1]} of its BOLD), which is to choose or to score "
-                "the model. Expected a base that has seen neither validation nor test: "
-                "weights that remember a scan predict it. Start from what that model "
-                "itself began from, from nothing, or split so that all windows of what "
-                "it has seen are for training."
+                f"base '{base.name}' has learned from {name} already ({shared[0]} "
+                f"marks of its EEG, {shared[1]} of its BOLD), but this scan is to "
+                "choose or score the model. Expected a base that has seen neither "
+                "validation nor test: weights that remember a scan predict it. Start "
+                "from what that model itself began from, from nothing, or split so "
+                "that every window of what it has seen is for training."
             )
 
 

@@ -93,8 +93,8 @@ def _carry(network: nn.Module, card: Card, base: Bundle) -> Started:
     if not carried:
         raise ConfigError(
             f"nothing of base '{base.card.name}', a {base.card.architecture}, fits the "
-            f"recipe's network ({first_few(list(wanted), 3)}); expected a bundle of the "
-            "same architecture and size, or of its encoder"
+            f"recipe's network ({first_few(list(wanted), 3)}); expected a bundle of "
+            "the same architecture and size, or of its encoder"
         )
     network.load_state_dict(state)
     carried += _carry_head(network, old, card, base.card, columns)
