@@ -51,3 +51,18 @@ from .settings import (
     parse_contrast as parse_contrast,
     parse_horizon as parse_horizon,
 )
+from .train.machines import join_machines as join_machines
+from .train.recipe import load_recipe as load_recipe
+from .train.results import TrainResults as TrainResults
+from .train.submit import (
+    JobArray as JobArray,
+    named as named,
+    numbers_of as numbers_of,
+    slurm_script as slurm_script,
+)
+from .train.training import (
+    TrainHooks as TrainHooks,
+    TrainSettings as TrainSettings,
+    choose_rows as choose_rows,
+    train_model as train_model,
+)

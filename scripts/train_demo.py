@@ -32,7 +32,7 @@ from rtbold.calibration.train.dataset import (
 )
 from rtbold.calibration.train.demo import ceiling_and_oracle
 from rtbold.calibration.train.finish import known_eeg, out_of_sample_baseline
-from rtbold.calibration.train.machines import machines
+from rtbold.calibration.train.machines import join_machines
 from rtbold.calibration.train.recipe import load_recipe
 from rtbold.calibration.train.ridge import refit_head
 from rtbold.calibration.train.start import start_network
@@ -119,7 +119,7 @@ def train_network(
     recipe = msgspec.structs.replace(recipe, training=training)
     network = start_network(recipe.model, card, seed=options.seed).network
     run = Run(
-        machines=machines("cpu"),
+        machines=join_machines("cpu"),
         seed=options.seed,
         state=options.cache / "network.pt",
         belongs=card.training_data_sha256,

@@ -58,14 +58,18 @@ class Machines:
         return found.transpose(0, 1).flatten(0, 1)
 
 
-def machines(
-    accelerator: str = "auto", environ: Mapping[str, str] = os.environ
+def join_machines(
+    accelerator: str = "auto",
+    *,
+    n_threads: int | None = None,
+    environ: Mapping[str, str] = os.environ,
 ) -> Machines:
     """Join the processes that ``torchrun`` started, or be the only one.
 
     Parameters
     ----------
     accelerator : auto takes a GPU where there is one.
+    n_threads : of the CPU, for this process; None: as torch finds them.
     environ : ``torchrun`` says in it how many processes there are.
 
     Raises
@@ -77,6 +81,8 @@ def machines(
     from lightning_fabric.strategies import DDPStrategy
 
     _check(accelerator)
+    if n_threads is not None:
+        torch.set_num_threads(n_threads)
     if not torch.distributed.is_torchelastic_launched():
         # A cluster's variables mean its own job; who wants many processes says so
         alone = [LightningEnvironment()]

@@ -41,7 +41,9 @@ class SpeedFacts(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
     threads: int  # of the CPU
 
 
-class Results(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+class TrainResults(
+    msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
+):
     """Everything; there is no figure of the test part, which training never opens."""
 
     format: int = RESULTS_FORMAT
@@ -68,7 +70,7 @@ class Results(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     software: dict[str, str] = {}
 
 
-def write_results(folder: Path, results: Results) -> Path:
+def write_results(folder: Path, results: TrainResults) -> Path:
     """Write ``results.json``, whole or not at all."""
     path = folder / RESULTS_NAME
     draft = path.with_suffix(".part")
@@ -77,7 +79,7 @@ def write_results(folder: Path, results: Results) -> Path:
     return path
 
 
-def read_results(path: Path) -> Results:
+def read_results(path: Path) -> TrainResults:
     """Return what `write_results` wrote.
 
     Raises
@@ -85,7 +87,7 @@ def read_results(path: Path) -> Results:
     DataFileError : the file is missing, damaged, or of another version.
     """
     try:
-        return msgspec.json.decode(path.read_bytes(), type=Results)
+        return msgspec.json.decode(path.read_bytes(), type=TrainResults)
     except (OSError, msgspec.MsgspecError) as error:
         raise DataFileError(
             f"{path} cannot be read ({error}), expected what rtbold train wrote. Train "

@@ -40,8 +40,8 @@ from rtbold.calibration.train.results import (
     RESULTS_NAME,
     EpochFacts,
     PartFacts,
-    Results,
     SpeedFacts,
+    TrainResults,
     write_results,
 )
 from rtbold.calibration.train.ridge import fit_efp, fit_linear, refit_head
@@ -137,7 +137,7 @@ class _Fitted:
     head: str = "gradient"
 
 
-def train(
+def train_model(
     cache: Cache,
     rows: ChosenRows,
     recipe: Recipe,
@@ -145,7 +145,7 @@ def train(
     settings: TrainSettings,
     machines: Machines,
     hooks: TrainHooks | None = None,
-) -> Results | None:
+) -> TrainResults | None:
     """Train the model of a recipe on a cache and write its bundle.
 
     Returns
@@ -473,9 +473,11 @@ def _save(job: _Job, fitted: _Fitted, card: Card, *, replace: bool) -> Bundle:
     )
 
 
-def _results(job: _Job, fitted: _Fitted, written: Bundle, *, seconds: float) -> Results:
+def _results(
+    job: _Job, fitted: _Fitted, written: Bundle, *, seconds: float
+) -> TrainResults:
     course, card = fitted.course, written.card
-    return Results(
+    return TrainResults(
         bundle=str(written.path),
         sha256=written.sha256,
         recipe=job.recipe,

@@ -34,6 +34,11 @@ COMMANDS: Final = {
         "Make a model for one subject from one scan, "
         "and say whether it is good enough.",
     ),
+    "train": Place(
+        "train",
+        "train",
+        "Train a model on prepared scans by a recipe, on one machine or many.",
+    ),
     "preflight": Place(
         "preflight",
         "preflight",
@@ -167,7 +172,7 @@ PANELS: Final = {
     "Run and watch": ("run", "monitor"),
     "After a session": ("recorders", "verify", "replay", "export"),
     "Without a scanner": ("simulate", "play", "fake"),
-    "Models": ("models",),
+    "Models": ("train", "models"),
 }
 
 _MARKUP: Final = "markdown"

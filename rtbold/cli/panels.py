@@ -49,10 +49,17 @@ _CALIBRATE: Final[_Panels] = {
     ),
 }  # fmt: skip
 
+_TRAIN: Final[_Panels] = {
+    "Training": ("recipe", "out", "base", "split", "fold", "seed"),
+    "Machine": ("device", "threads"),
+    "On a cluster": ("submit", "nodes", "gpus", "cpus"),
+}
+
 # By the function of the command
 OPTION_PANELS: Final[Mapping[str, _Panels]] = {
     "run": _SESSION,
     "preflight": _SESSION,
     "rehearse": _SESSION,
     "calibrate": _CALIBRATE,
+    "train": _TRAIN,
 }
