@@ -2,6 +2,8 @@ from .beforehand import (
     check_paths as check_paths,
     check_quick_target as check_quick_target,
 )
+from .datasets.cache import open_cache as open_cache
+from .datasets.splits import split_of as split_of
 from .explain.attribution import (
     MIN_WINDOWS as MIN_WINDOWS,
     Attribution as Attribution,
@@ -63,6 +65,5 @@ from .train.submit import (
 from .train.training import (
     TrainHooks as TrainHooks,
     TrainSettings as TrainSettings,
-    choose_rows as choose_rows,
     train_model as train_model,
 )

@@ -53,6 +53,7 @@ class TrainResults(
     recipe_sha256: str
     split: str
     fold: int
+    tests: str  # what the fold leaves for the test part, which was not opened
     seed: int
     simulated: bool
     base: str

@@ -16,10 +16,10 @@ import torch
 from torch import nn
 
 from rtbold import bundle
-from rtbold.bundle import SUFFIX, Bundle, Card
+from rtbold.bundle import SUFFIX, Bundle, Card, SeenScan
 from rtbold.calibration.datasets.cache import Cache, PreparedScan
+from rtbold.calibration.datasets.splits import Rows, Split
 from rtbold.calibration.fit.protocol import Clock, Tell, ignore_progress, untimed
-from rtbold.calibration.fit.split import IntArray
 from rtbold.calibration.lineage import (
     lineage_of_training,
     not_checked,
@@ -53,18 +53,6 @@ from rtbold.models import Efp, LinearModel
 
 STATE_NAME: Final = "state.pt"
 WORK_SUFFIX: Final = ".training"  # of the folder beside the bundle
-
-RowsOf = Mapping[str, IntArray]  # name of a scan -> its windows
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class ChosenRows:
-    """Which windows a split gives to training and to validation; none of the test."""
-
-    train: RowsOf
-    validation: RowsOf
-    rule: str
-    fold: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +94,7 @@ class _Job:
     """One training, as it was asked for."""
 
     cache: Cache
-    rows: ChosenRows
+    split: Split
     recipe: Recipe
     settings: TrainSettings
     machines: Machines
@@ -139,7 +127,7 @@ class _Fitted:
 
 def train_model(
     cache: Cache,
-    rows: ChosenRows,
+    split: Split,
     recipe: Recipe,
     *,
     settings: TrainSettings,
@@ -161,9 +149,9 @@ def train_model(
     begun_s = hooks.now_s()
     again = _is_unfinished(settings)
     base = _base(recipe, settings)
-    refuse_seen_among(base and base.card, _not_for_training(cache, rows))
-    parts = parts_of(cache, rows, recipe)
-    job = _Job(cache, rows, recipe, settings, machines, hooks, base, parts)
+    refuse_seen_among(base and base.card, _not_for_training(cache, split))
+    parts = parts_of(cache, split, recipe)
+    job = _Job(cache, split, recipe, settings, machines, hooks, base, parts)
     card = _card(job)
     started = start_network(recipe.model, card, base=base, seed=settings.seed)
     for line in _opening(job, started):
@@ -201,50 +189,30 @@ def _base(recipe: Recipe, settings: TrainSettings) -> Bundle | None:
     return None if name == NOTHING else bundle.load(name)
 
 
-def _not_for_training(
-    cache: Cache, rows: ChosenRows
-) -> dict[str, bundle.SeenScan | None]:
-    """Return the marks of every scan with a window that is not for training.
-
-    Windows that are for nothing count too: they may be the sealed test part's.
-    """
-    return {
-        scan.name: scan.scan.seen
-        for scan in cache.scans
-        if len(rows.train.get(scan.name, ())) < len(scan)
-    }
+def _not_for_training(cache: Cache, split: Split) -> dict[str, SeenScan | None]:
+    """Return the marks of the scans that choose or score; the test part stays shut."""
+    names = {*split.validation, *split.test.scans}
+    return {scan.name: scan.scan.seen for scan in cache.scans if scan.name in names}
 
 
-def parts_of(cache: Cache, rows: ChosenRows, recipe: Recipe) -> tuple[Part, Part]:
+def parts_of(cache: Cache, split: Split, recipe: Recipe) -> tuple[Part, Part]:
     """Return the windows of training and validation with their targets.
 
     Raises
     ------
-    ConfigError : a part has no window, or a window in both.
+    ConfigError : a part has no window.
     DataFileError : a target is not a number.
     """
     known = {scan.name: scan for scan in cache.scans}
-    for name in (*rows.train, *rows.validation):
-        if name not in known:
-            raise ConfigError(
-                f"the split names scan {name!r}, which is not in {cache.folder}; "
-                "prepare it, or correct the sheet"
-            )
-        both = np.intersect1d(rows.train.get(name, ()), rows.validation.get(name, ()))
-        if len(both):
-            raise ConfigError(
-                f"the split has {len(both)} windows of {name} in training and "
-                "validation, expected none in both; correct the sheet"
-            )
     gsr = recipe.data.global_regression
     return (
-        _part("training", known, rows.train, gsr=gsr),
-        _part("validation", known, rows.validation, gsr=gsr),
+        _part("training", known, split.train, gsr=gsr),
+        _part("validation", known, split.validation, gsr=gsr),
     )
 
 
 def _part(
-    what: str, known: Mapping[str, PreparedScan], rows: RowsOf, *, gsr: bool
+    what: str, known: Mapping[str, PreparedScan], rows: Rows, *, gsr: bool
 ) -> Part:
     names = sorted(name for name in rows if len(rows[name]))
     if not names:
@@ -307,10 +275,10 @@ def _card(job: _Job) -> Card:
 
 
 def _note(job: _Job, *, simulated: bool) -> str:
-    recipe, rows = job.recipe, job.rows
+    recipe, split = job.recipe, job.split
     notes = [
-        f"recipe {recipe.name} ({recipe.sha256[:12]}), split {rows.rule}, fold "
-        f"{rows.fold}, seed {job.settings.seed}"
+        f"recipe {recipe.name} ({recipe.sha256[:12]}), split {split.rule}, fold "
+        f"{split.fold}, seed {job.settings.seed}"
     ]
     if recipe.data.global_regression:
         notes.append("targets without the global signal")
@@ -482,8 +450,9 @@ def _results(
         sha256=written.sha256,
         recipe=job.recipe,
         recipe_sha256=job.recipe.sha256,
-        split=job.rows.rule,
-        fold=job.rows.fold,
+        split=job.split.rule,
+        fold=job.split.fold,
+        tests=job.split.folds[job.split.fold],
         seed=job.settings.seed,
         simulated=job.cache.simulated,
         base=job.base.card.name if job.base else NOTHING,

@@ -103,10 +103,10 @@ def train(
 
     from rtbold.calibration import (
         TrainSettings,
-        choose_rows,
         join_machines,
         load_recipe,
         open_cache,
+        split_of,
         train_model,
     )
 
@@ -115,12 +115,12 @@ def train(
         out=Path(_named(out, number, drawn)), seed=drawn, base=base
     )
     found, opened = load_recipe(recipe), open_cache(cache)
-    rows = choose_rows(opened, split or found.data.split, fold=number)
+    chosen = split_of(opened, split or found.data.split, fold=number)
     lines = ProgressLines(now_s=time.monotonic)
     machines = join_machines(device, n_threads=n_threads)
     with _hooks(lines) as hooks:
         results = train_model(
-            opened, rows, found, settings=settings, machines=machines, hooks=hooks
+            opened, chosen, found, settings=settings, machines=machines, hooks=hooks
         )
     lines.end()
     if results is not None:
