@@ -96,7 +96,7 @@ def planted_scan(name, seed, n=60, subject=None, session="1", *, simulated=True)
     )
 
 
-def write_small_cache(folder, n_subjects=4, n=60, *, simulated=True):
+def write_small_cache(folder, n_subjects=4, n=60, *, first_seed=0, simulated=True):
     """Write a cache of one scan a subject, and open it."""
     from rtbold.calibration.datasets.cache import (
         CacheSettings,
@@ -110,6 +110,6 @@ def write_small_cache(folder, n_subjects=4, n=60, *, simulated=True):
     )
     claim_cache(folder, settings)
     for i in range(n_subjects):
-        scan = planted_scan(f"sub-{i}", i, n, simulated=simulated)
+        scan = planted_scan(f"sub-{i}", first_seed + i, n, simulated=simulated)
         write_scan(folder, scan, key=f"{i:064x}")
     return open_cache(folder)
