@@ -121,7 +121,7 @@ def _scans(plan: TrainPlan):  # noqa: ANN202 - imported inside
 
 
 def _loaded(part, plan: TrainPlan) -> Iterator[int]:  # noqa: ANN001
-    """Yield the size of each batch that a loader makes of one window after the other."""
+    """Yield the size of each batch that a loader makes of single windows."""
     for windows, _ in _loader(part):
         yield len(windows)
 
