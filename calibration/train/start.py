@@ -15,6 +15,7 @@ from torch import nn
 from rtbold.bundle import Bundle, Card
 from rtbold.calibration.fit.base import columns_of, earlier_head, picked, put_rows
 from rtbold.calibration.train.recipe import ModelPart
+from rtbold.electrodes import canonical
 from rtbold.engine import load_network
 from rtbold.errors import ConfigError
 from rtbold.models import LinearModel, build, options_of, preset
@@ -46,6 +47,8 @@ def start_network(
     ConfigError : it cannot be built, or nothing of the base fits into it.
     """
     options = {**preset(model.architecture, model.preset), **model.options}
+    if model.architecture == "efp":  # the fit chooses among all of them
+        options.setdefault("electrode", card.channels[0])
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         network = build(
@@ -74,6 +77,7 @@ def _carry(network: nn.Module, card: Card, base: Bundle) -> Started:
             f"base '{base.card.name}' was given to a model that is solved in closed "
             "form, expected none: nothing of it would be left. Leave it out."
         )
+    _require_channels(base.card, card)
     columns = columns_of(base.card, card.channels)
     old = load_network(base)
     found, wanted = old.state_dict(), network.state_dict()
@@ -100,6 +104,19 @@ def _carry(network: nn.Module, card: Card, base: Bundle) -> Started:
     carried += _carry_head(network, old, card, base.card, columns)
     fresh = tuple(name for name in wanted if name not in carried)
     return Started(network, tuple(carried), fresh)
+
+
+def _require_channels(base: Card, card: Card) -> None:
+    known = {canonical(name) for name in base.channels}
+    missing = [name for name in card.channels if canonical(name) not in known]
+    if missing:
+        shared = [name for name in card.channels if name not in missing]
+        raise ConfigError(
+            f"base '{base.name}' has no weights for {first_few(missing)}, expected all "
+            "channels of the cache among its own. Prepare a cache on the "
+            f"{len(shared)} that both have (rtbold prepare --channels "
+            f"{','.join(shared)}), or start from nothing."
+        )
 
 
 def _carry_head(

@@ -49,6 +49,14 @@ _CALIBRATE: Final[_Panels] = {
     ),
 }  # fmt: skip
 
+_PREPARE: Final[_Panels] = {
+    "Cache": ("out", "scan", "listed", "skip_bad", "jobs"),
+    "Windows": (
+        "conditioning", "channels", "interpolate", "model_reference", "cleaning",
+    ),
+    "Targets": ("atlas", "confounds", "scale", "detrend", "lowpass"),
+}  # fmt: skip
+
 _TRAIN: Final[_Panels] = {
     "Training": ("recipe", "out", "base", "split", "fold", "seed"),
     "Machine": ("device", "threads"),
@@ -61,5 +69,6 @@ OPTION_PANELS: Final[Mapping[str, _Panels]] = {
     "preflight": _SESSION,
     "rehearse": _SESSION,
     "calibrate": _CALIBRATE,
+    "prepare": _PREPARE,
     "train": _TRAIN,
 }
