@@ -77,6 +77,12 @@ class ScanMarks:
         )
 
 
+def same_scan(one: SeenScan, other: SeenScan) -> tuple[str, ...]:
+    """Return which of EEG and BOLD two scans have in common, by their marks."""
+    pairs = (("EEG", one.eeg, other.eeg), ("BOLD", one.bold, other.bold))
+    return tuple(name for name, a, b in pairs if len(_read(a) & _read(b)) >= SEEN_N)
+
+
 def marks_of(series: FloatArray, changes_n: int) -> Marks:
     """Return the marks of each column of (volumes, series), nan where unknown.
 
@@ -244,18 +250,16 @@ def refuse_seen_among(base: Card | None, scans: Mapping[str, SeenScan | None]) -
     for name, scan in scans.items():
         if scan is None:
             continue
-        eeg, bold = _read(scan.eeg), _read(scan.bold)
         for earlier in base.lineage.scans:
-            shared = len(eeg & _read(earlier.eeg)), len(bold & _read(earlier.bold))
-            if max(shared) < SEEN_N:
+            if not (what := same_scan(scan, earlier)):
                 continue
             raise ConfigError(
-                f"base '{base.name}' has learned from {name} already ({shared[0]} "
-                f"marks of its EEG, {shared[1]} of its BOLD), but this scan is to "
-                "choose or score the model. Expected a base that has seen neither "
-                "validation nor test: weights that remember a scan predict it. Start "
-                "from what that model itself began from, from nothing, or split so "
-                "that every window of what it has seen is for training."
+                f"base '{base.name}' has learned from the {' and '.join(what)} of "
+                f"{name} already, but this scan is to choose or score the model. "
+                "Expected a base that has seen neither validation nor test: weights "
+                "that remember a scan predict it. Start from what that model itself "
+                "began from, from nothing, or split so that every window of what it "
+                "has seen is for training."
             )
 
 

@@ -44,7 +44,7 @@ Fold = Annotated[
 ]
 Seed = Annotated[
     str,
-    typer.Option(help="Of all that is drawn at random; with --submit a range, 0-2."),
+    typer.Option(help="Of all that is drawn, the split too; --submit: a range, 0-2."),
 ]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")]
 Threads = Annotated[int | None, typer.Option(help="CPU threads [one a core].")]
@@ -115,7 +115,8 @@ def train(
         out=Path(_named(out, number, drawn)), seed=drawn, base=base
     )
     found, opened = load_recipe(recipe), open_cache(cache)
-    chosen = split_of(opened, split or found.data.split, fold=number)
+    rule = split or found.data.split
+    chosen = split_of(opened, rule, fold=number, seed=drawn)
     lines = ProgressLines(now_s=time.monotonic)
     machines = join_machines(device, n_threads=n_threads)
     with _hooks(lines) as hooks:

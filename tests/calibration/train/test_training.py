@@ -231,7 +231,9 @@ def test_a_run_that_was_killed_before_its_results_ends_as_the_others(train, tmp_
 def test_a_base_that_has_seen_validation_or_test_is_refused(train, tmp_path):
     train(name="earlier")  # fold 0: it has learned from all but sub-0
     earlier = str(tmp_path / "earlier.rtbold")
-    with pytest.raises(ConfigError, match=r"'earlier' has learned from sub-\d already"):
+    with pytest.raises(
+        ConfigError, match=r"'earlier' has learned from the EEG and BOLD of sub-\d"
+    ):
         train(fold=1, base=earlier)
 
 
