@@ -224,8 +224,8 @@ class TrainingBatches:
         if not self.n_steps:
             raise ConfigError(
                 f"the training part has {len(self._places)} windows, expected at least "
-                f"one batch of {size} for each of {share.world} processes; lower "
-                "training.batch_size, or prepare more scans"
+                f"one batch of {size} in each process ({share.world}). Lower "
+                "training.batch_size, or prepare more scans."
             )
 
     def epoch(self, number: int, first: int = 0) -> Iterator[Batch]:

@@ -111,7 +111,7 @@ def test_jitter_changes_the_size_of_a_window_and_nothing_else(part):
 
 def test_fewer_windows_than_a_batch_are_refused(part):
     with pytest.raises(
-        ConfigError, match=r"25 windows, expected .* of 32 .* batch_size"
+        ConfigError, match=r"25 windows, expected .* of 32 .*batch_size"
     ):
         batches(part, size=32)
 
