@@ -176,7 +176,7 @@ def test_running_statistics_reach_the_weights_that_are_kept(parts, machines):
     run = Run(machines=machines)
     course = fit(network, parts, recipe(averaging=0.8), run=run)
     assert network.norm.num_batches_tracked > 0
-    assert course.best.r > 0.5
+    assert course.best.r > 0.3
 
 
 def test_a_loss_that_is_no_number_ends_the_run_and_says_what_to_do(parts, machines):

@@ -32,6 +32,12 @@ def cache(tmp_path_factory):
     return write_small_cache(tmp_path_factory.mktemp("data") / "cache")
 
 
+@pytest.fixture(scope="module")
+def one_scan(tmp_path_factory):
+    """A cache of one scan that is long enough to be split in time."""
+    return write_small_cache(tmp_path_factory.mktemp("long") / "cache", 1, 240)
+
+
 @pytest.fixture(autouse=True)
 def no_graph(monkeypatch):
     """Leave the export to its own tests: it takes seconds."""
@@ -43,9 +49,10 @@ def train(cache, machines, tmp_path):
     def run(found=None, *, fold=0, rule="leave-one-subject-out", name="m", **more):
         given = {k: more.pop(k) for k in ("seed", "base") if k in more}
         settings = TrainSettings(out=tmp_path / f"{name}.rtbold", **given)
-        split = more.pop("split", None) or split_of(cache, rule, fold=fold)
+        source = more.pop("cache", cache)
+        split = more.pop("split", None) or split_of(source, rule, fold=fold)
         return train_model(
-            cache,
+            source,
             split,
             found or recipe(),
             settings=settings,
@@ -146,17 +153,17 @@ def test_ridge_is_solved_and_its_penalty_chosen_by_validation(train, tmp_path):
     )
 
 
-def test_one_scan_split_in_time_is_enough_for_ridge(train):
-    results = train(RIDGE, rule="published-within")
+def test_one_scan_split_in_time_is_enough_for_ridge(train, one_scan):
+    results = train(RIDGE, rule="published-within", cache=one_scan)
     assert results.train.scans.keys() == results.validation.scans.keys()
 
 
-def test_a_penalty_by_training_scans_needs_two(train):
+def test_a_penalty_by_training_scans_needs_two(train, one_scan):
     how = msgspec.structs.replace(RIDGE.training, penalty_by="training")
     found = msgspec.structs.replace(RIDGE, training=how)
     assert train(found).penalty is not None
     with pytest.raises(ConfigError, match="has one scan, expected two"):
-        train(found, rule="published-within", name="n")
+        train(found, rule="published-within", name="n", cache=one_scan)
 
 
 def test_efp_finds_its_electrode(train):
