@@ -17,6 +17,7 @@ from small_cache import recipe, write_small_cache
 
 pytestmark = pytest.mark.integration
 SUPPORT = str(Path(__file__).parents[1] / "support")
+UNREAD = ".ts_embedding."  # its biases are taken out by the layer norm behind it
 # Trains the network of a recipe on a cache, and keeps its weights as a tensor
 CHILD = """\
 import sys, time
@@ -42,8 +43,7 @@ ticks = iter(range(0, 10**9, 1000))  # the state is written after every step
 run = Run(machines=machines, seed=3, state=Path(out).with_suffix(".state"))
 fit(network, parts, found, run=run, watch=Watch(now_s=lambda: next(ticks), tell=tell))
 if machines.share.rank == 0:
-    weights = torch.cat([p.detach().flatten() for p in network.parameters()])
-    torch.save(weights, out)
+    torch.save(dict(network.state_dict()), out)
 """
 
 
@@ -99,16 +99,21 @@ def weights_in(path):
 
 def still(**training):
     """Return a recipe in which nothing is drawn within the network."""
-    return recipe(dropout=0.0, data="amplitude_jitter = 0.2", **training)
+    values = {"epochs": 2, "learning_rate": 2e-3, "gradient_clip": 1.0, **training}
+    return recipe(dropout=0.0, data="amplitude_jitter = 0.2", **values)
 
 
 def test_two_processes_are_one_with_the_doubled_batch(child, tmp_path):
-    both, alone = tmp_path / "both.pt", tmp_path / "alone.pt"
-    run(child(still(batch_size=4, gradient_clip=1.0), both), processes=2)
-    run(child(still(batch_size=8, gradient_clip=1.0), alone))
-    torch.testing.assert_close(
-        weights_in(both), weights_in(alone), rtol=1e-3, atol=1e-4
-    )
+    both, alone, half = (tmp_path / f"{name}.pt" for name in ("both", "alone", "half"))
+    run(child(still(batch_size=4), both), processes=2)
+    run(child(still(batch_size=8), alone))
+    run(child(still(batch_size=4), half))
+    ours, expected, other = map(weights_in, (both, alone, half))
+    for name, value in expected.items():
+        if UNREAD in name and name.endswith(".bias"):
+            continue  # AdamW makes steps of a gradient that is rounding alone
+        torch.testing.assert_close(ours[name], value, rtol=1e-3, atol=5e-5, msg=name)
+    assert torch.dist(other["head.weight"], expected["head.weight"]) > 0.01
 
 
 @pytest.mark.skipif(os.name == "nt", reason="no SIGKILL")
@@ -120,7 +125,8 @@ def test_a_run_that_is_killed_again_and_again_ends_the_same(child, tmp_path):
         kill_after(child(found, killed, slow_s=0.05), n_steps)
         assert not killed.exists()
     run(child(found, killed))
-    assert torch.equal(weights_in(whole), weights_in(killed))
+    expected, found = weights_in(whole), weights_in(killed)
+    assert all(torch.equal(found[name], value) for name, value in expected.items())
 
 
 def kill_after(words, n_steps):
