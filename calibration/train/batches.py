@@ -7,7 +7,7 @@ step alone: neither on how many processes share it, nor on where a run was resum
 
 import queue
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Final, Generic, Self, TypeVar
@@ -228,7 +228,7 @@ class TrainingBatches:
                 "training.batch_size, or prepare more scans."
             )
 
-    def epoch(self, number: int, first: int = 0) -> Iterator[Batch]:
+    def epoch(self, number: int, first: int = 0) -> Generator[Batch, None, None]:
         """Yield the batches of an epoch from step `first` on."""
         rng = np.random.default_rng((self._seed, number))
         order = rng.permutation(len(self._places))

@@ -5,7 +5,7 @@ An ordinary bundle: a session runs it, a calibration starts from it.
 
 import platform
 import subprocess
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -155,7 +155,7 @@ def software() -> dict[str, str]:
     return found | revision(checkout())
 
 
-def revision(folder: Path | None) -> Mapping[str, str]:
+def revision(folder: Path | None) -> dict[str, str]:
     """Return the revision of a checkout, with a mark where files differ from it."""
     if folder is None:
         return {}

@@ -77,15 +77,15 @@ def join_machines(
     ConfigError : the accelerator is unknown, or not there.
     """
     from lightning_fabric import Fabric
-    from lightning_fabric.plugins.environments import LightningEnvironment
-    from lightning_fabric.strategies import DDPStrategy
+    from lightning_fabric.plugins.environments.lightning import LightningEnvironment
+    from lightning_fabric.strategies.ddp import DDPStrategy
 
     _check(accelerator)
     if n_threads is not None:
         torch.set_num_threads(n_threads)
     if not torch.distributed.is_torchelastic_launched():
         # A cluster's variables mean its own job; who wants many processes says so
-        alone = [LightningEnvironment()]
+        alone = LightningEnvironment()
         fabric = Fabric(accelerator=accelerator, devices=1, plugins=alone)
     else:
         here = int(environ["LOCAL_WORLD_SIZE"])

@@ -149,7 +149,7 @@ def train_model(
     begun_s = hooks.now_s()
     again = _is_unfinished(settings)
     base = _base(recipe, settings)
-    refuse_seen_among(base and base.card, _not_for_training(cache, split))
+    refuse_seen_among(_card_of(base), _not_for_training(cache, split))
     parts = parts_of(cache, split, recipe)
     job = _Job(cache, split, recipe, settings, machines, hooks, base, parts)
     card = _card(job)
@@ -187,6 +187,10 @@ def _is_unfinished(settings: TrainSettings) -> bool:
 def _base(recipe: Recipe, settings: TrainSettings) -> Bundle | None:
     name = recipe.model.start if settings.base is None else settings.base
     return None if name == NOTHING else bundle.load(name)
+
+
+def _card_of(base: Bundle | None) -> Card | None:
+    return None if base is None else base.card
 
 
 def _not_for_training(cache: Cache, split: Split) -> dict[str, SeenScan | None]:
@@ -252,7 +256,7 @@ def _card(job: _Job) -> Card:
     draft, settings = job.cache.card(), job.settings
     names = {scan.name for part in job.parts for scan in part.scans}
     used = [scan for scan in job.cache.scans if scan.name in names]
-    base = job.base and job.base.card
+    base = _card_of(job.base)
     simulated = any(scan.simulated for scan in used)
     origin = msgspec.structs.replace(
         draft.origin,
@@ -291,7 +295,7 @@ def _note(job: _Job, *, simulated: bool) -> str:
 
 def _doubt(job: _Job) -> str:
     """Return why it cannot be known that the base has seen no scan of the cache."""
-    return not_checked(job.base and job.base.card, simulated=job.cache.simulated)
+    return not_checked(_card_of(job.base), simulated=job.cache.simulated)
 
 
 def _opening(job: _Job, started: Started) -> Iterator[str]:
