@@ -17,6 +17,7 @@ from .datasets.prepare import (
     scan_states as scan_states,
     target_settings as target_settings,
 )
+from .datasets.splits import split_of as split_of
 from .explain.attribution import (
     MIN_WINDOWS as MIN_WINDOWS,
     Attribution as Attribution,
@@ -65,4 +66,18 @@ from .settings import (
     ScanFiles as ScanFiles,
     parse_contrast as parse_contrast,
     parse_horizon as parse_horizon,
+)
+from .train.machines import join_machines as join_machines
+from .train.recipe import load_recipe as load_recipe
+from .train.results import TrainResults as TrainResults
+from .train.submit import (
+    JobArray as JobArray,
+    named as named,
+    numbers_of as numbers_of,
+    slurm_script as slurm_script,
+)
+from .train.training import (
+    TrainHooks as TrainHooks,
+    TrainSettings as TrainSettings,
+    train_model as train_model,
 )

@@ -9,7 +9,7 @@ a scan holds the marks of that part; each channel and each ROI has marks of its 
 
 import base64
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
@@ -215,17 +215,52 @@ def lineage_after(base: Card | None, own: SeenScan) -> Lineage:
     return Lineage(scans=tuple(scans), complete=before.complete and _whole(own))
 
 
-def lineage_of_training(scans: Iterable[SeenScan | None]) -> Lineage:
+def lineage_of_training(
+    scans: Iterable[SeenScan | None], base: Card | None = None
+) -> Lineage:
     """Return the lineage of a network that was trained on many scans.
 
     Parameters
     ----------
     scans : None: made before scans had marks.
+    base : of the weights that it started from; None: from nothing.
     """
     found = list(scans)
     known = [scan for scan in found if scan is not None]
     complete = len(known) == len(found) and all(map(_whole, known))
-    return Lineage(scans=tuple(known), complete=complete)
+    before = Lineage(complete=True) if base is None else base.lineage or Lineage()
+    joined = dict.fromkeys((*before.scans, *known))
+    return Lineage(scans=tuple(joined), complete=complete and before.complete)
+
+
+def refuse_seen_among(base: Card | None, scans: Mapping[str, SeenScan | None]) -> None:
+    """Refuse a base that has learned from scans that are not to be learned from.
+
+    Parameters
+    ----------
+    scans : those that choose or score a model, by name; None: made before there were
+        marks.
+
+    Raises
+    ------
+    ConfigError : names the first of them, and says what to do.
+    """
+    if base is None or base.lineage is None:
+        return
+    for name, scan in scans.items():
+        if scan is None:
+            continue
+        for earlier in base.lineage.scans:
+            if not (what := same_scan(scan, earlier)):
+                continue
+            raise ConfigError(
+                f"base '{base.name}' has learned from the {' and '.join(what)} of "
+                f"{name} already, but this scan is to choose or score the model. "
+                "Expected a base that has seen neither validation nor test: weights "
+                "that remember a scan predict it. Start from what that model itself "
+                "began from, from nothing, or split so that every window of what it "
+                "has seen is for training."
+            )
 
 
 def _whole(scan: SeenScan) -> bool:

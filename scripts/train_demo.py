@@ -23,6 +23,7 @@ from rtbold.bundle.card import Card, Scores
 from rtbold.calibration.evaluate.scores import r_of_scans
 from rtbold.calibration.lineage import lineage_of_training
 from rtbold.calibration.train import demo
+from rtbold.calibration.train.batches import Part
 from rtbold.calibration.train.dataset import (
     TwinScans,
     data_sha256,
@@ -30,21 +31,19 @@ from rtbold.calibration.train.dataset import (
     normalised,
 )
 from rtbold.calibration.train.demo import ceiling_and_oracle
-from rtbold.calibration.train.fit import (
-    FitSettings,
-    Split,
-    TrainingProgress,
-    fit,
-    predict,
-)
-from rtbold.models.neurobolt import NeuroBolt
+from rtbold.calibration.train.finish import known_eeg, out_of_sample_baseline
+from rtbold.calibration.train.machines import join_machines
+from rtbold.calibration.train.recipe import load_recipe
+from rtbold.calibration.train.ridge import refit_head
+from rtbold.calibration.train.start import start_network
+from rtbold.calibration.train.trainer import Course, Run, Watch, fit, predict
 from rtbold.sim.settings import CHECK_SEEDS, TEST_SEEDS, TRAIN_SEEDS, VALIDATION_SEEDS
 
 N_ORACLE_SUBJECTS = 8
-N_OOD_SUBJECTS = 20
 
 Say = Callable[[str], None]
-Parts = tuple[Split, Split]
+Parts = tuple[Part, Part]
+RECIPE = "neurobolt-small"
 
 
 def main() -> None:
@@ -59,21 +58,20 @@ def main() -> None:
     twin = TwinScans("hard", options.duration, demo.demo_card(), options.cache)
     card, parts = load(twin, options)
     say(f"{len(parts[0].scans)} training, {len(parts[1].scans)} validation subjects")
-    network = train_network(parts, options, say)
+    network = train_network(parts, card, options, say)
     ridges = train_ridges(parts[0], say)
     models: dict[str, nn.Module] = {"demo": network, **ridges}
     scores = score(models, twin, card, options, say)
     better = max(ridges, key=lambda name: mean_r(ridges[name], parts[1]))
     check_uv = demo.check_windows(twin.make(CHECK_SEEDS, n_processes=options.threads))
     for name, key in (("demo", "demo"), ("demo-ridge", better)):
-        baseline = demo.out_of_sample_baseline(predict(models[key], parts[1].scans))
-        seen = parts[0].scans[:N_OOD_SUBJECTS]
-        likeness, scale = demo.ood_of_subjects(seen, models[key])
+        baseline = out_of_sample_baseline(predict(models[key], parts[1]))
+        likeness, scale = known_eeg(parts[0], models[key], tr_s=card.tr_s)
         own = msgspec.structs.replace(
             card, name=name, baseline=baseline, scores=scores[key], likeness=likeness
         )
         path = options.out / f"{name}.rtbold"
-        written = demo.write_bundle(
+        written = demo.write_demo(
             path,
             own,
             models[key],
@@ -101,36 +99,42 @@ def load(twin: TwinScans, options: argparse.Namespace) -> tuple[Card, Parts]:
         software=demo.software(),
     )
     splits = [
-        Split(scans, [normalised(scan.bold, normalisation) for scan in scans])
+        Part.whole(scans, [normalised(scan.bold, normalisation) for scan in scans])
         for scans in (train, validation)
     ]
     return card, (splits[0], splits[1])
 
 
-def train_network(parts: Parts, options: argparse.Namespace, say: Say) -> NeuroBolt:
+def train_network(
+    parts: Parts, card: Card, options: argparse.Namespace, say: Say
+) -> nn.Module:
     """Train by gradient, keep the best epoch, then solve the head in closed form."""
 
-    def say_epoch(progress: TrainingProgress) -> None:
-        loss, r = progress.losses[-1], progress.validation_r[-1]
-        say(f"epoch {progress.epoch}: loss {loss:.4f}, validation R {r:.4f}")
+    def say_epoch(course: Course) -> None:
+        loss, r = course.losses[-1], course.validation[-1].r
+        say(f"epoch {course.epoch}: loss {loss:.4f}, validation R {r:.4f}")
 
-    torch.manual_seed(options.seed)
-    network = NeuroBolt(demo.small_config())
-    # The Laplacian stays as it is: learning it costs a third of a step (its gradient
-    # runs back through the FFT).
-    network.unmixing.requires_grad_(False)
-    settings = FitSettings(epochs=options.epochs, seed=options.seed)
-    state = options.cache / "network.pt"
-    progress = fit(network, parts, settings, checkpoint=state, on_epoch=say_epoch)
-    best_r = progress.validation_r[progress.best_epoch]
-    say(f"best epoch {progress.best_epoch + 1} of {options.epochs}")
+    recipe = load_recipe(RECIPE)
+    training = msgspec.structs.replace(recipe.training, epochs=options.epochs)
+    recipe = msgspec.structs.replace(recipe, training=training)
+    network = start_network(recipe.model, card, seed=options.seed).network
+    run = Run(
+        machines=join_machines("cpu"),
+        seed=options.seed,
+        state=options.cache / "network.pt",
+        belongs=card.training_data_sha256,
+    )
+    watch = Watch(now_s=time.monotonic, on_epoch=say_epoch)
+    course = fit(network, parts, recipe, run=run, watch=watch)
+    say(f"best epoch {course.best_epoch + 1} of {options.epochs}")
+    say(f"waited for batches {course.waiting_share:.1%} of the training time")
     solved = copy.deepcopy(network)
-    fitted = demo.refit_head(solved, parts)
+    fitted = refit_head(solved, parts)
     say(f"head in closed form: alpha {fitted.alpha:g}, validation R {fitted.r:.4f}")
-    return solved if fitted.r > best_r else network
+    return solved if fitted.r > course.best.r else network
 
 
-def train_ridges(train: Split, say: Say) -> dict[str, nn.Module]:
+def train_ridges(train: Part, say: Say) -> dict[str, nn.Module]:
     """Fit the linear model on potentials and on their Laplacian."""
     ridges: dict[str, nn.Module] = {}
     for unmixing in demo.UNMIXINGS:
@@ -143,9 +147,9 @@ def train_ridges(train: Split, say: Say) -> dict[str, nn.Module]:
     return ridges
 
 
-def mean_r(model: nn.Module, part: Split) -> float:
+def mean_r(model: nn.Module, part: Part) -> float:
     """Return what the shipped ridge is chosen by."""
-    return float(r_of_scans(predict(model, part.scans), part.targets).mean())
+    return float(r_of_scans(predict(model, part), part.measured).mean())
 
 
 def score(
@@ -161,7 +165,8 @@ def score(
     seeds = last[: options.test]
     scans = twin.make(seeds, n_processes=options.threads)
     measured = [normalised(scan.bold, card.normalisation) for scan in scans]
-    predicted = {name: predict(model, scans) for name, model in models.items()}
+    part = Part.whole(scans, measured)
+    predicted = {name: predict(model, part) for name, model in models.items()}
     scores = {n: demo.score(p, measured, card.rois) for n, p in predicted.items()}
     ceiling, oracle = ceiling_and_oracle(
         twin, TRAIN_SEEDS[: min(N_ORACLE_SUBJECTS, options.train)], seeds

@@ -65,6 +65,11 @@ class Sealed:
         """Return how many windows it holds."""
         return sum(map(len, self._rows.values()))
 
+    @property
+    def scans(self) -> tuple[str, ...]:
+        """The scans that it holds windows of, so that no base has learned from them."""
+        return tuple(name for name, rows in self._rows.items() if len(rows))
+
     def open(self, reason: str) -> Rows:
         """Return the rows.
 

@@ -105,7 +105,7 @@ def adapt_base(bundle: Bundle, channels: Sequence[str], rois: Sequence[str]) -> 
     ConfigError : the bundle has no weights for a channel; says what can be done.
     """
     card = bundle.card
-    columns = _columns(card, channels)
+    columns = columns_of(card, channels)
     old = load_network(bundle)
     _require_linear_head(old, card.architecture)
     trained = card.origin.kind != "start"
@@ -116,15 +116,15 @@ def adapt_base(bundle: Bundle, channels: Sequence[str], rois: Sequence[str]) -> 
     network.load_state_dict(state)
     head = cast("nn.Linear", network.head)
     _clear(head)
-    earlier = _earlier(old, head.in_features, columns) if trained else None
+    earlier = earlier_head(old, head.in_features, columns) if trained else None
     known = tuple(earlier is not None and roi in card.rois for roi in rois)
     if earlier is not None:
         at = {row: card.rois.index(roi) for row, roi in enumerate(rois) if known[row]}
-        _put_rows(head, earlier, at)
+        put_rows(head, earlier, at)
     return Base(network.eval(), card, bundle.sha256, tuple(rois), known, fresh, earlier)
 
 
-def _columns(card: Card, channels: Sequence[str]) -> list[int]:
+def columns_of(card: Card, channels: Sequence[str]) -> list[int]:
     """Return which of the bundle's channels are wanted, in the order wanted."""
     place = {canonical(name): i for i, name in enumerate(card.channels)}
     missing = [name for name in channels if canonical(name) not in place]
@@ -169,7 +169,7 @@ def _carried(
             continue
         candidate = found.get(name)
         if candidate is not None and not same:
-            candidate = _picked(name, candidate, columns, n_old)
+            candidate = picked(name, candidate, columns, n_old)
         if candidate is None or candidate.shape != value.shape:
             fresh.append(name)
         elif name.endswith(".index") and not same:
@@ -182,7 +182,8 @@ def _carried(
     return state, tuple(fresh)
 
 
-def _picked(name: str, value: Tensor, columns: list[int], n_old: int) -> Tensor | None:
+def picked(name: str, value: Tensor, columns: list[int], n_old: int) -> Tensor | None:
+    """Return a weight for the chosen channels; None: it is made of their positions."""
     if name in _BY_POSITION:
         return None
     if name.endswith(_BY_ELECTRODE):
@@ -205,7 +206,9 @@ def _require_carried(old: nn.Module, lost: list[str]) -> None:
         )
 
 
-def _earlier(old: nn.Module, n_features: int, columns: list[int]) -> EarlierHead | None:
+def earlier_head(
+    old: nn.Module, n_features: int, columns: list[int]
+) -> EarlierHead | None:
     """Return the bundle's head on the channels; None: its columns cannot be found."""
     source = cast("nn.Linear", old.head)
     weight = source.weight.detach()  # (old rois, old features)
@@ -219,7 +222,8 @@ def _earlier(old: nn.Module, n_features: int, columns: list[int]) -> EarlierHead
     return EarlierHead(weight.T.double().numpy(), bias)
 
 
-def _put_rows(head: nn.Linear, earlier: EarlierHead, at: Mapping[int, int]) -> None:
+def put_rows(head: nn.Linear, earlier: EarlierHead, at: Mapping[int, int]) -> None:
+    """Take rows of the earlier head over; `at` says row -> earlier row."""
     with torch.no_grad():
         for row, old_row in at.items():
             head.weight[row] = torch.from_numpy(earlier.weight[:, old_row])

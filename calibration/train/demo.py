@@ -8,27 +8,11 @@ from pathlib import Path
 
 import msgspec
 import numpy as np
-import torch
 from torch import nn
 
 from rtbold import bundle
-from rtbold.bundle import (
-    CHECK_NAME,
-    Baseline,
-    Card,
-    Check,
-    Cleaning,
-    LikenessReference,
-    Origin,
-    Scores,
-)
-from rtbold.calibration.evaluate.ood import (
-    FeatureScale,
-    head_inputs,
-    lines_of,
-    ood_reference,
-    statistics_of,
-)
+from rtbold.bundle import Card, Cleaning, Origin, Scores
+from rtbold.calibration.evaluate.ood import FeatureScale
 from rtbold.calibration.evaluate.scores import (
     mean_r,
     other_scan_r,
@@ -36,31 +20,20 @@ from rtbold.calibration.evaluate.scores import (
     r_of_scans,
     shuffled_r,
 )
+from rtbold.calibration.train.batches import Part
 from rtbold.calibration.train.dataset import (
     Scan,
     TwinScans,
-    in_batches,
 )
-from rtbold.calibration.train.fit import Split
-from rtbold.calibration.train.ridge import (
-    RidgeFit,
-    features_table,
-    fit_linear,
-    fit_ridge,
-)
+from rtbold.calibration.train.finish import write_bundle
+from rtbold.calibration.train.ridge import RidgeFit, fit_linear
 from rtbold.messages import Float32Array, FloatArray
 from rtbold.models import (
     PRESETS,
     BandPowerRidge,
     BandPowerRidgeConfig,
-    NeuroBolt,
     NeuroBoltConfig,
     Unmixing,
-    check_file,
-    name_of,
-    options_of,
-    to_onnx,
-    to_safetensors,
 )
 from rtbold.sim import TwinRecording, read_rois
 from rtbold.truth import lowpassed, pearson_r
@@ -101,41 +74,13 @@ def small_config() -> NeuroBoltConfig:
     return replace(PRESETS["small"], channels=CHANNELS, n_rois=len(roi_names()))
 
 
-def fit_ridge_model(
-    train: Split, unmixing: Unmixing
-) -> tuple[BandPowerRidge, RidgeFit]:
+def fit_ridge_model(train: Part, unmixing: Unmixing) -> tuple[BandPowerRidge, RidgeFit]:
     """Return the fitted linear model as a module that exports like a network."""
     config = BandPowerRidgeConfig(
         channels=CHANNELS, n_rois=train.targets[0].shape[1], unmixing=unmixing
     )
     model = BandPowerRidge(config)
     return model, fit_linear(model, train)
-
-
-def refit_head(network: NeuroBolt, parts: tuple[Split, Split]) -> RidgeFit:
-    """Solve the trained network's linear head in closed form, in place.
-
-    Gradient steps leave the head short of its optimum; the penalty is chosen by the
-    validation scans, because the features were learned from the training scans.
-    """
-    network.eval()
-    train, validation = (features_table(network.features, part) for part in parts)
-    fitted = fit_ridge(train, validation=validation)
-    weight = fitted.weights / fitted.scale[:, None]  # (features, rois)
-    with torch.no_grad():
-        network.head.weight.copy_(torch.from_numpy(weight.T))
-        network.head.bias.copy_(torch.from_numpy(fitted.bias - fitted.mean @ weight))
-    return fitted
-
-
-def out_of_sample_baseline(predicted: Sequence[Float32Array]) -> Baseline:
-    """Return mean and sd of predictions on scans that the fit did not see."""
-    everything = np.concatenate(predicted).astype(np.float64)
-    return Baseline(
-        mean=tuple(everything.mean(axis=0).tolist()),
-        sd=tuple(everything.std(axis=0).tolist()),
-        n=len(everything),
-    )
 
 
 def score(
@@ -166,24 +111,6 @@ def score(
     )
 
 
-def ood_of_subjects(
-    scans: Sequence[Scan], model: nn.Module
-) -> tuple[LikenessReference, FeatureScale]:
-    """Return what training EEG looks like; each subject by the scale of the others."""
-    statistics, features, lines, group = [], [], [], []
-    for number, scan in enumerate(scans):
-        statistics += statistics_of(in_batches(scan))
-        features.append(head_inputs(model, in_batches(scan)))
-        tr_s = float(np.median(np.diff(scan.onsets_s)))
-        lines += lines_of(in_batches(scan), tr_s=tr_s)
-        group += [number] * len(scan)
-    table = np.concatenate(features)
-    reference = ood_reference(
-        statistics, group=np.array(group), features=table, lines=lines
-    )
-    return reference, FeatureScale.of(table)
-
-
 def software() -> dict[str, str]:
     """Return the versions that a training run depends on."""
     names = ("numpy", "scipy", "torch", "onnx")
@@ -200,7 +127,7 @@ def check_windows(scans: Sequence[Scan]) -> Float32Array:
     return np.concatenate(windows)
 
 
-def write_bundle(
+def write_demo(
     folder: Path,
     card: Card,
     model: nn.Module,
@@ -219,21 +146,12 @@ def write_bundle(
     """
     card = msgspec.structs.replace(
         card,
-        architecture=name_of(model),
-        architecture_config=options_of(model.config),
         created=created,
         note="SIMULATED data only; says nothing about real brains.",
-        check=Check(windows="simulated", n=len(check_uv)),
     )
-    watch = None if scale is None else (scale.mean, scale.sd)
-    contents = {
-        CHECK_NAME: check_file(model, check_uv, channels=card.channels, rois=card.rois),
-        "model.onnx": to_onnx(model, len(card.channels), watch=watch),
-        "weights.safetensors": to_safetensors(
-            model, card.lineage, simulated=card.origin.simulated_lineage
-        ),
-    }
-    return bundle.write(folder, card, contents, replace=True)
+    return write_bundle(
+        folder, card, model, check_uv=check_uv, scale=scale, replace=True
+    )
 
 
 # What could be reached on the twin: the noise ceiling and the oracle.

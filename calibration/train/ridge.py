@@ -7,14 +7,14 @@ subtraction, and memory does not grow with the number of scans.
 import dataclasses
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import cast
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from rtbold.calibration.fit.ridge import ridge_weights
-from rtbold.calibration.train.dataset import in_batches
-from rtbold.calibration.train.fit import Split
+from rtbold.calibration.train.batches import Part, in_order
 from rtbold.messages import FloatArray
 from rtbold.models import Efp, EfpConfig, LinearModel
 from rtbold.truth import pearson_r
@@ -150,25 +150,33 @@ def _solve(folds: Sequence[_Sums], alphas: Sequence[float]) -> list[FloatArray]:
 # Closed-form fit of the linear models: band-power ridge and EEG finger-print.
 
 
-def features_table(features: Callable[[Tensor], Tensor], part: Split) -> Table:
-    """Return features (volumes, features) and targets of every scan, in float64.
+def features_table(features: Callable[[Tensor], Tensor], part: Part) -> Table:
+    """Return features (windows, features) and targets of every scan, in float64.
 
     Parameters
     ----------
     features : of a model in eval mode; (b, channels, 3200) microvolt -> (b, features).
     """
-    rows = []
     with torch.inference_mode():
-        for scan in part.scans:
-            batches = [features(torch.from_numpy(b)) for b in in_batches(scan)]
-            rows.append(torch.cat(batches).numpy().astype(np.float64))
-    return Table(rows, [target.astype(np.float64) for target in part.targets])
+        rows = torch.cat([features(windows) for windows in in_order(part)])
+    return Table(
+        [own.astype(np.float64) for own in part.by_scan(rows.numpy())],
+        [target.astype(np.float64) for target in part.measured],
+    )
 
 
-def fit_linear(model: LinearModel, train: Split) -> RidgeFit:
-    """Fit scaling and map in place; the penalty by cross-validation over scans."""
+def fit_linear(
+    model: LinearModel, train: Part, validation: Part | None = None
+) -> RidgeFit:
+    """Fit scaling and map in place.
+
+    Parameters
+    ----------
+    validation : chooses the penalty; None: cross-validation over the training scans.
+    """
     model.eval()
-    fitted = fit_ridge(features_table(model.features, train))
+    beside = None if validation is None else features_table(model.features, validation)
+    fitted = fit_ridge(features_table(model.features, train), validation=beside)
     with torch.no_grad():
         model.mean.copy_(torch.from_numpy(fitted.mean))
         model.scale.copy_(torch.from_numpy(fitted.scale))
@@ -177,20 +185,43 @@ def fit_linear(model: LinearModel, train: Split) -> RidgeFit:
     return fitted
 
 
+def refit_head(network: nn.Module, parts: tuple[Part, Part]) -> RidgeFit:
+    """Solve a trained network's linear head in closed form, in place.
+
+    Gradient steps leave the head short of its optimum; the penalty is chosen by the
+    validation scans, because the features were learned from the training scans.
+    """
+    network.eval()
+    features = cast("Callable[[Tensor], Tensor]", network.features)
+    train, validation = (features_table(features, part) for part in parts)
+    fitted = fit_ridge(train, validation=validation)
+    weight = fitted.weights / fitted.scale[:, None]  # (features, rois)
+    head = cast("nn.Linear", network.head)
+    with torch.no_grad():
+        head.weight.copy_(torch.from_numpy(weight.T))
+        head.bias.copy_(torch.from_numpy(fitted.bias - fitted.mean @ weight))
+    return fitted
+
+
 def fit_efp(
-    config: EfpConfig, train: Split, electrodes: Sequence[str] | None = None
+    config: EfpConfig,
+    train: Part,
+    electrodes: Sequence[str] | None = None,
+    *,
+    validation: Part | None = None,
 ) -> tuple[Efp, RidgeFit]:
-    """Return the finger-print of the electrode with the best cross-validated R.
+    """Return the finger-print of the electrode with the best R.
 
     The choice is part of the fit: the R of the winner is optimistic by it, so scores
-    come from scans outside of `train`.
+    come from scans outside of both parts.
 
     Parameters
     ----------
     electrodes : to choose from; None: all of the model's channels.
+    validation : as of `fit_linear`; R is then of this part.
     """
     fits = []
     for electrode in electrodes or config.channels:
         model = Efp(dataclasses.replace(config, electrode=electrode))
-        fits.append((model, fit_linear(model, train)))
+        fits.append((model, fit_linear(model, train, validation)))
     return max(fits, key=lambda pair: pair[1].r)

@@ -39,6 +39,11 @@ COMMANDS: Final = {
         "prepare",
         "Read and condition the scans of a data set once, for training and evaluation.",
     ),
+    "train": Place(
+        "train",
+        "train",
+        "Train a model on prepared scans by a recipe, on one machine or many.",
+    ),
     "preflight": Place(
         "preflight",
         "preflight",
@@ -172,7 +177,7 @@ PANELS: Final = {
     "Run and watch": ("run", "monitor"),
     "After a session": ("recorders", "verify", "replay", "export"),
     "Without a scanner": ("simulate", "play", "fake"),
-    "Models": ("prepare", "models"),
+    "Models": ("prepare", "train", "models"),
 }
 
 _MARKUP: Final = "markdown"

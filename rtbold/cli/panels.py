@@ -57,6 +57,12 @@ _PREPARE: Final[_Panels] = {
     "Targets": ("atlas", "confounds", "scale", "detrend", "lowpass"),
 }  # fmt: skip
 
+_TRAIN: Final[_Panels] = {
+    "Training": ("recipe", "out", "base", "split", "fold", "seed"),
+    "Machine": ("device", "threads"),
+    "On a cluster": ("submit", "nodes", "gpus", "cpus"),
+}
+
 # By the function of the command
 OPTION_PANELS: Final[Mapping[str, _Panels]] = {
     "run": _SESSION,
@@ -64,4 +70,5 @@ OPTION_PANELS: Final[Mapping[str, _Panels]] = {
     "rehearse": _SESSION,
     "calibrate": _CALIBRATE,
     "prepare": _PREPARE,
+    "train": _TRAIN,
 }

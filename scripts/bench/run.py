@@ -31,6 +31,7 @@ from bench import (
     precision,
     sizes,
     soak,
+    training,
 )
 
 MODELS_S = 270.0  # `models` ends within five minutes, closing included
@@ -104,6 +105,11 @@ def of_kills(options: argparse.Namespace) -> Figures:
     return kills.run(kills.KillsPlan(options.kills, seed=options.seed))
 
 
+def of_train(options: argparse.Namespace) -> Figures:
+    """Hold training steps of NeuroBOLT base against a plain loop."""
+    return training.measure(training.TrainPlan(turns=options.repeats))
+
+
 SUITE = Suite(
     "bench_",
     {
@@ -111,6 +117,7 @@ SUITE = Suite(
         "cpu": of_cpu,
         "stages": of_stages,
         "models": of_models,
+        "train": of_train,
         "gui": of_gui,
         "soak": of_soak,
         "kills": of_kills,

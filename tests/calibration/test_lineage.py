@@ -23,6 +23,7 @@ from rtbold.calibration.lineage import (
     not_checked,
     refuse_same_data,
     refuse_seen,
+    refuse_seen_among,
     scan_marks,
     volume_power,
 )
@@ -294,3 +295,28 @@ def test_training_lists_every_scan(seen):
         scans=(seen, other), complete=True
     )
     assert lineage_of_training([seen, None]) == Lineage(scans=(seen,), complete=False)
+
+
+def test_training_keeps_what_its_base_has_seen(seen):
+    other = marked(*recorded(2)).on_card(TRAINING_N)
+    base = card(lineage_after(None, seen))
+    assert lineage_of_training([other], base).scans == (seen, other)
+    assert lineage_of_training([other], base).complete
+    assert not lineage_of_training([other], card()).complete
+
+
+@pytest.mark.parametrize("most_n", [MOST_N, TRAINING_N])
+@pytest.mark.parametrize("half", [slice(0, None), slice(0, 70), slice(50, None)])
+def test_a_base_that_has_seen_a_scan_that_scores_is_refused(most_n, half):
+    """Whatever its card keeps of it, and also a part of it."""
+    eeg_uv, onsets_s, bold = recorded(1)
+    base = card(lineage_after(None, marked(eeg_uv, onsets_s, bold).on_card(most_n)))
+    part = marked(eeg_uv, onsets_s[half], bold[half]).on_card(TRAINING_N)
+    other = marked(*recorded(2)).on_card(TRAINING_N)
+    refuse_seen_among(base, {"other": other, "older": None})
+    refuse_seen_among(None, {"part": part})
+    refuse_seen_among(card(), {"part": part})
+    with pytest.raises(
+        ConfigError, match=r"'early' has learned from the .*BOLD of part already"
+    ):
+        refuse_seen_among(base, {"other": other, "part": part})

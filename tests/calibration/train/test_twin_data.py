@@ -5,7 +5,7 @@ import pytest
 pytest.importorskip("torch")
 
 from rtbold.calibration.lineage import TRAINING_N, lineage_of_training
-from rtbold.calibration.train import demo
+from rtbold.calibration.train import demo, finish
 from rtbold.calibration.train.dataset import TwinScans, as_recording, conditioned
 from rtbold.models.linear import BandPowerRidge, BandPowerRidgeConfig
 from rtbold.models.published.checkpoints import read_checkpoint
@@ -43,14 +43,14 @@ def test_scans_are_made_once_by_several_processes(made):
 
 
 def test_a_trained_bundle_carries_its_lineage(made, tmp_path, monkeypatch):
-    monkeypatch.setattr(demo, "to_onnx", lambda *_, **__: b"graph")
+    monkeypatch.setattr(finish, "to_onnx", lambda *_, **__: b"graph")
     lineage = lineage_of_training([made.read(SEED).seen])
     card = msgspec.structs.replace(made.card, lineage=lineage)
     model = BandPowerRidge(
         BandPowerRidgeConfig(channels=demo.CHANNELS, n_rois=len(card.rois))
     )
     windows = demo.check_windows([made.read(SEED)])
-    written = demo.write_bundle(
+    written = demo.write_demo(
         tmp_path / "t.rtbold", card, model, check_uv=windows, created="2026-11-29"
     )
     assert written.card.lineage == lineage
