@@ -2,13 +2,20 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 from rtbold.calibration.inputs.bold_paths import IMAGE, PICKLE, TEXT, check_bold_path
-from rtbold.calibration.inputs.bold_series import BoldSeries, RawTable, series_of
+from rtbold.calibration.inputs.bold_series import (
+    BoldSeries,
+    RawTable,
+    plain_name,
+    series_of,
+)
 from rtbold.errors import DataFileError
 from rtbold.files import damage_told, says_simulated
 from rtbold.messages import FloatArray
+from rtbold.text import did_you_mean, first_few
 
 
 def read_bold(
@@ -16,6 +23,7 @@ def read_bold(
     *,
     atlas: str | Path | None = None,
     columns: Sequence[str] | None = None,
+    leave_out: bool = False,
 ) -> BoldSeries:
     """Read ROI series: a table, an array, a pickle, an image, or an XDF's stream.
 
@@ -26,6 +34,8 @@ def read_bold(
     atlas : for NIfTI: labels (3D) or maps (4D).
     columns : ROIs wanted, in this order; or the names of an array's columns. Default:
         every column that is no confound, number or time.
+    leave_out : an ROI that is not measured at each volume is left out and named
+        (`BoldSeries.unusable`) in place of being refused, unless `columns` names it.
 
     Raises
     ------
@@ -33,7 +43,7 @@ def read_bold(
     ConfigError : an image without an atlas.
     """
     path, raw = _raw(path, atlas)
-    return series_of(path.name, raw, columns)
+    return series_of(path.name, raw, columns, leave_out=leave_out)
 
 
 def _raw(given: str | Path, atlas: str | Path | None = None) -> tuple[Path, RawTable]:
@@ -43,18 +53,24 @@ def _raw(given: str | Path, atlas: str | Path | None = None) -> tuple[Path, RawT
     return path, replace(raw, simulated=raw.simulated or says_simulated(path))
 
 
-def read_confounds(path: str | Path, n_rows: int) -> Mapping[str, FloatArray]:
+def read_confounds(
+    path: str | Path, n_rows: int, *, columns: Sequence[str] | None = None
+) -> Mapping[str, FloatArray]:
     """Read a table whose columns are all confounds (motion, heart rate, ...).
 
     Parameters
     ----------
     n_rows : of the BOLD that they belong to.
+    columns : which are taken, by name; ``*`` stands for any letters (``rot_*``). None:
+        all, each of which must hold a number at every volume.
 
     Raises
     ------
-    DataFileError : as `read_bold`; or it has another number of rows.
+    DataFileError : as `read_bold`; it has another number of rows, or lacks a column.
     """
     path, raw = _raw(path)
+    if columns is not None:
+        raw = _picked(path.name, raw, columns)
     series = series_of(path.name, raw, roi_needed=False)
     if len(series) != n_rows:
         raise DataFileError(
@@ -63,6 +79,21 @@ def read_confounds(path: str | Path, n_rows: int) -> Mapping[str, FloatArray]:
         )
     others = dict(zip(series.rois, series.values.T, strict=True))
     return {**series.confounds, **others}
+
+
+def _picked(what: str, raw: RawTable, columns: Sequence[str]) -> RawTable:
+    """Return a table with the columns that were asked for, and no others."""
+    names = [plain_name(name) for name in raw.names or ()]
+    lacks = [c for c in columns if not any(fnmatchcase(name, c) for name in names)]
+    if lacks:
+        raise DataFileError(
+            f"{what} has no column {', '.join(map(repr, lacks))}; it has "
+            f"{first_few(names, 12) or 'no names'}. Correct the names of the "
+            f"confounds.{did_you_mean(lacks, names)}"
+        )
+    kept = [k for k, n in enumerate(names) if any(fnmatchcase(n, c) for c in columns)]
+    picked = tuple(names[k] for k in kept)
+    return replace(raw, values=raw.values[:, kept], names=picked)
 
 
 def _read(path: Path, part: str | None, atlas: Path | None) -> RawTable:

@@ -4,13 +4,14 @@ import re
 import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 
 from rtbold.acquire import column_kind, steady_step, unit_s
 from rtbold.errors import DataFileError
 from rtbold.messages import FloatArray
-from rtbold.text import did_you_mean
+from rtbold.text import did_you_mean, first_few
 
 # Names under which tables carry what is no ROI (fMRIPrep's, and the published set's).
 _CONFOUND = re.compile(
@@ -63,6 +64,7 @@ class BoldSeries:
     onsets_s: FloatArray | None = None  # (rows,), an LSL recorder's clock
     simulated: bool = False
     notes: tuple[str, ...] = ()
+    unusable: Mapping[str, str] = field(default_factory=dict)  # ROI left out -> why
 
     def __len__(self) -> int:
         """Return the number of rows."""
@@ -84,6 +86,7 @@ def series_of(
     columns: Sequence[str] | None = None,
     *,
     roi_needed: bool = True,
+    leave_out: bool = False,
 ) -> BoldSeries:
     """Sort the columns of a table into ROIs and the rest, and check them.
 
@@ -93,6 +96,8 @@ def series_of(
     columns : ROIs wanted, by name, in this order; of a table without names, the names
         of all its columns. None: every column that is no known confound.
     roi_needed : False: a table of known confounds alone is fine.
+    leave_out : an ROI without a measured value at each volume is left out and named,
+        in place of being refused; one of `columns` is refused all the same.
 
     Raises
     ------
@@ -103,6 +108,9 @@ def series_of(
     wanted = frozenset(map(plain_name, columns or ()))
     kinds, told = _sorted_columns(raw, names, wanted=wanted, confounds=not roi_needed)
     rois = _chosen(what, names, kinds, columns, needed=roi_needed)
+    unusable: dict[str, str] = {}
+    if leave_out and columns is None:
+        rois, unusable = _usable(what, raw, names, rois)
     values = np.ascontiguousarray(raw.values[:, [*map(names.index, rois)]])
     _check_values(what, rois, values)
     confounds, filled = _confounds(what, raw, names, kinds)
@@ -117,6 +125,7 @@ def series_of(
         onsets_s=raw.onsets_s,
         simulated=raw.simulated,
         notes=(*raw.notes, *unnamed, *shape, *told, *filled, *timed),
+        unusable=unusable,
     )
 
 
@@ -281,35 +290,75 @@ def _chosen(
     return rois
 
 
+def _usable(
+    what: str, raw: RawTable, names: tuple[str, ...], rois: tuple[str, ...]
+) -> tuple[tuple[str, ...], dict[str, str]]:
+    """Return the ROIs that have a measured value at each volume, and why others not.
+
+    Raises
+    ------
+    DataFileError : there are ROIs, and none is usable.
+    """
+    faults = {r: _fault(what, r, raw.values[:, names.index(r)]) for r in rois}
+    unusable = {roi: fault.reason for roi, fault in faults.items() if fault}
+    if rois and len(unusable) == len(rois):
+        listed = first_few([f"{roi} {reason}" for roi, reason in unusable.items()])
+        raise DataFileError(
+            f"{what} has no usable ROI among {len(rois)}: {listed}. Expected measured "
+            "values at each volume. Export it again, or cut the volumes without values "
+            "off."
+        )
+    return tuple(roi for roi in rois if roi not in unusable), unusable
+
+
+class _Fault(NamedTuple):
+    """Why a series cannot be used."""
+
+    reason: str  # behind the ROI's name
+    message: str
+
+
+_OUT = "Leave that ROI out with --roi, or export it again."
+
+
+def _fault(what: str, roi: str, column: FloatArray) -> _Fault | None:
+    """Return what is wrong with the series of one ROI; None: nothing."""
+    missing = np.flatnonzero(~np.isfinite(column))
+    if missing.size:
+        where = (
+            f"at {missing.size} volumes (the first is volume {missing[0]}, counted "
+            "from 0)"
+        )
+        return _Fault(
+            f"has no finite number {where}",
+            f"{what} has no finite number for {roi!r} {where}, expected one at each. "
+            f"{_OUT}",
+        )
+    if np.ptp(column) <= _CONSTANT * max(float(np.abs(column).max()), 1e-300):
+        return _Fault(
+            f"is constant ({column[0]:g})",
+            f"{roi!r} of {what} is constant ({column[0]:g} at every volume), expected "
+            "a signal. Is it outside the scanned slab? Leave it out with --roi.",
+        )
+    near = f"near {np.median(column):.4g} at the others"
+    if (mark := _mark(column)) is not None:
+        reason = f"is {mark:g} at {int((column == mark).sum())} volumes and {near}"
+        asked = "Does it mark what is missing?"
+    elif (n := int(gaps(column).sum())) and 2 * n < len(column):
+        reason, asked = f"is 0 at {n} volumes and {near}", "Are they missing?"
+    else:
+        return None
+    return _Fault(
+        reason,
+        f"{roi!r} of {what} {reason}, expected a measured value at each. {asked} "
+        f"{_OUT}",
+    )
+
+
 def _check_values(what: str, rois: tuple[str, ...], values: FloatArray) -> None:
     for roi, column in zip(rois, values.T, strict=True):
-        missing = np.flatnonzero(~np.isfinite(column))
-        if missing.size:
-            raise DataFileError(
-                f"{what} has no finite number for {roi!r} at {missing.size} volumes "
-                f"(the first is volume {missing[0]}, counted from 0), expected one at "
-                "each. Leave that ROI out with --roi, or export it again."
-            )
-        if np.ptp(column) <= _CONSTANT * max(float(np.abs(column).max()), 1e-300):
-            raise DataFileError(
-                f"{roi!r} of {what} is constant ({column[0]:g} at every volume), "
-                "expected a signal. Is it outside the scanned slab? Leave it out with "
-                "--roi."
-            )
-        if (mark := _mark(column)) is not None:
-            raise DataFileError(
-                f"{roi!r} of {what} is {mark:g} at {int((column == mark).sum())} "
-                f"volumes and near {np.median(column):.4g} at the others, expected a "
-                "measured value at each. Does it mark what is missing? Leave that ROI "
-                "out with --roi, or export it again."
-            )
-        if (n := int(gaps(column).sum())) and 2 * n < len(column):
-            raise DataFileError(
-                f"{roi!r} of {what} is 0 at {n} volumes and near "
-                f"{np.median(column):.4g} at the others, expected a measured value at "
-                "each. Are they missing? Leave that ROI out with --roi, or export it "
-                "again."
-            )
+        if fault := _fault(what, roi, column):
+            raise DataFileError(fault.message)
 
 
 def _mark(column: FloatArray) -> float | None:

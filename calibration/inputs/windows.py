@@ -128,7 +128,7 @@ def scan_of(
     DataFileError : not one volume can be predicted.
     """
     settings = settings or WindowSettings()
-    events, logged = _events(eeg, alignment, settings)
+    events, logged = scan_events(eeg, alignment, settings)
     onsets_s = alignment.onsets_s
     local_s, clock_s = onsets_s, 0.0
     if logged:  # its answers are on the recorder's clock
@@ -184,10 +184,16 @@ def pipeline_windows(
             yield answer, window, pipeline
 
 
-def _events(
+def scan_events(
     eeg: EegRecording, alignment: Alignment, settings: WindowSettings
 ) -> tuple[Iterator[Event], bool]:
-    """Return the events, and whether they are those that the session logged."""
+    """Return the events of a scan as a session would have received them.
+
+    Returns
+    -------
+    The events, and whether they are those that the session itself logged: then their
+    times are on the recorder's clock, else on the clock of the EEG's stamps.
+    """
     own = session_events(eeg.path) if _logged(eeg, alignment) else None
     if own is not None:
         return _referred(own, settings.reference), True
