@@ -1,14 +1,23 @@
 """What a bundle predicts of prepared scans, by the engine that a session uses."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from rtbold.bundle import Bundle, Card, Conditioning, check_trained, load
+from rtbold.bundle import (
+    N_QUANTILES,
+    Bundle,
+    Card,
+    Conditioning,
+    check_trained,
+    load,
+)
+from rtbold.calibration.compare.result import Coverage
 from rtbold.calibration.compare.scores import Rows
+from rtbold.calibration.compare.training import Trained, read_trained
 from rtbold.calibration.inputs.bold_series import plain_name
 from rtbold.calibration.lineage import (
     marks_on_card,
@@ -100,6 +109,7 @@ class Models:
         self._simulated = simulated
         self._bundles: dict[str, Bundle] = {}
         self._engines: dict[str, Engine] = {}
+        self._trained: dict[str, Trained | None] = {}
         self._known: dict[tuple[str, str], FloatArray] = {}
 
     def card(self, path: str) -> Card:
@@ -121,6 +131,13 @@ class Models:
                     "scans are not simulated"
                 )
         return self._bundles[path].card
+
+    def trained(self, path: str) -> Trained | None:
+        """Return what training wrote of a bundle; None: nothing."""
+        if path not in self._trained:
+            self.card(path)
+            self._trained[path] = read_trained(self._bundles[path])
+        return self._trained[path]
 
     def predict(self, path: str, scan: "PreparedScan", rows: Rows) -> FloatArray:
         """Return (rows, rois of the scan), sd of the target; nan: not predicted.
@@ -283,33 +300,25 @@ def check_fits(card: Card, scan: "PreparedScan", conditioning: Conditioning) -> 
     return ""
 
 
-def refuse_learned(
-    card: Card, scans: Iterable["PreparedScan"], *, excused: Callable[[Card], bool]
-) -> None:
+def refuse_learned(card: Card, scan: "PreparedScan") -> None:
     """Refuse a model that has learned from a scan that it would be scored on.
-
-    Parameters
-    ----------
-    scans : whose rows are scored.
-    excused : whether a model learned from this very split's training rows, which may
-        be of the same scans.
 
     Raises
     ------
-    ConfigError : says which scan, and what to do.
+    ConfigError : says what of the scan it has seen, and what to do.
     """
-    for scan in scans:
-        if scan.scan.seen is None:
-            continue
-        shared = shared_with_lineage(card, marks_on_card(scan.scan.seen))
-        if shared is not None and not excused(card):
-            raise ConfigError(
-                f"model '{card.name}' has learned from the "
-                f"{' and '.join(shared.seen)} of test scan {scan.name} already "
-                f"({shared_text(shared)}): its R there would mean nothing. Score it on "
-                "scans that it has not seen: choose the split, fold and seed that it "
-                "was trained with (--split, --fold, --seed), or leave it out."
-            )
+    if scan.scan.seen is None:
+        return
+    shared = shared_with_lineage(card, marks_on_card(scan.scan.seen))
+    if shared is not None:
+        raise ConfigError(
+            f"model '{card.name}' has learned from the {' and '.join(shared.seen)} of "
+            f"test scan {scan.name} already ({shared_text(shared)}): its R there would "
+            "mean nothing. Score it on scans that it has not seen: choose the split, "
+            "fold and seed that it was trained with (--split, --fold, --seed; within "
+            "scans, what training wrote beside the bundle must be there), or leave it "
+            "out."
+        )
 
 
 def rows_ahead(scan: "PreparedScan", rows: Rows, horizon_tr: int) -> tuple[Rows, Rows]:
@@ -337,3 +346,38 @@ def in_sd(card: Card, scan: "PreparedScan") -> FloatArray:
         sd > 0, sd, 1.0
     )
     return factor
+
+
+# Whether a model's intervals hold on scans that it has not seen.
+
+COVERAGE_LEVELS: Final = tuple(round(0.05 * step, 2) for step in range(1, 20))
+
+
+def coverage_of(
+    card: Card, scan: "PreparedScan", *, values: FloatArray, measured: FloatArray
+) -> tuple[Coverage, ...]:
+    """Return how often the measured value lay inside, for many levels.
+
+    From the residuals' quantiles on the card, without the widening that a session adds
+    for their effective number. Empty where the card has none.
+
+    Parameters
+    ----------
+    values, measured : (rows, rois of the scan), sd of the target.
+    """
+    if not card.intervals.quantiles:
+        return ()
+    columns = shared_rois(card, scan.rois)
+    factor = in_sd(card, scan)
+    grid = np.linspace(0, 1, N_QUANTILES)
+    inside = []
+    for column, output in columns.items():
+        residual = np.abs(measured[:, column] - values[:, column]) / factor[column]
+        limits = np.interp(COVERAGE_LEVELS, grid, card.intervals.quantiles[output])
+        known = residual[np.isfinite(residual)]
+        inside.append((known[:, None] <= limits).mean(axis=0))
+    held = np.mean(inside, axis=0)
+    return tuple(
+        Coverage(level=level, held=float(share))
+        for level, share in zip(COVERAGE_LEVELS, held, strict=True)
+    )
