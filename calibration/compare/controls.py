@@ -42,8 +42,8 @@ MEANING: Final[Mapping[str, str]] = {
     "penalty and unmixing chosen on the validation part",
     PLS: "partial least squares on the same features, number of components chosen on "
     "the validation part",
-    TIME: "polynomials of the time in the scan, to degree 5: what falling vigilance and "
-    "drift give without any EEG",
+    TIME: "polynomials of the time in the scan, to degree 5: what falling vigilance "
+    "and drift give without any EEG",
     BODY: "motion, heart rate and respiration of the data set's confounds at several "
     "lags, without any EEG",
     LAST: "the nearest volumes of the same scan that a model may learn from, weighted "
@@ -234,7 +234,7 @@ def _autocorrelation(y: FloatArray, volume: Rows) -> FloatArray:
 
 
 def _kriging(near: Rows, asked: int, rho: FloatArray) -> FloatArray:
-    """Return the weights of the best linear guess from series of this autocorrelation."""
+    """Return the weights of the best linear guess, given the autocorrelation."""
 
     def of(lag: Rows) -> FloatArray:
         return np.where(lag <= LAGS_N, rho[np.minimum(lag, LAGS_N)], 0.0)

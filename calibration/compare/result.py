@@ -18,6 +18,7 @@ from rtbold.calibration.compare.effects import (
 from rtbold.calibration.compare.scores import (
     Kind,
     ScanScore,
+    Target,
     direction_agreement,
     null_of,
 )
@@ -139,7 +140,8 @@ class Scored:
 
     scores: Sequence[ScanScore]
     meaning: str = ""
-    controls: Mapping[str, Sequence[tuple[str, FloatArray]]]  # -> (subject, R per ROI)
+    # Name -> what was scored, and R per ROI
+    controls: Mapping[str, Sequence[tuple[Target, FloatArray]]]
     coverage: Sequence[Coverage] = ()
     simulated_weights: bool = False
 
@@ -175,7 +177,7 @@ def summarise(scored: Scored, common: np.ndarray, *, seed: int) -> ModelSummary:
     r, r_gsr, mse = (scored.per_subject(n) for n in ("r", "r_gsr", "mse"))
     scores, subjects = scored.scores, scored.subjects
     means = {
-        name: estimate(values[:, common].mean(axis=1), seed=seed)
+        name: estimate(over_rois(values, common), seed=seed)
         for name, values in (("r", r), ("r_gsr", r_gsr), ("mse", mse))
     }
     of_mean = by_subject(np.array([s.r_of_mean for s in scores]), subjects)
@@ -208,6 +210,13 @@ def summarise(scored: Scored, common: np.ndarray, *, seed: int) -> ModelSummary:
     )
 
 
+def over_rois(values: FloatArray, common: np.ndarray) -> FloatArray:
+    """Return the mean of each row over the common ROIs; a reference may lack some."""
+    known = common & np.isfinite(values).all(axis=0)
+    mean: FloatArray = values[:, known].mean(axis=1)
+    return mean
+
+
 def differences(
     models: Sequence[Scored], common: np.ndarray, *, seed: int
 ) -> list[Difference]:
@@ -218,7 +227,7 @@ def differences(
         if "bundle" not in (a.kind, b.kind):
             continue
         for of, name in ((PLAIN, "r"), (WITHOUT_GLOBAL, "r_gsr")):
-            left, right = (m.per_subject(name)[:, common].mean(axis=1) for m in (a, b))
+            left, right = (over_rois(m.per_subject(name), common) for m in (a, b))
             result = effect(left - right, seed=seed)
             found.append(
                 Difference(
@@ -269,7 +278,8 @@ def group_null(
         null = weight * drawn if null is None else null + weight * drawn
     if null is None:
         return None
-    means, mean = null[:, common].mean(axis=1), float(observed[common].mean())
+    means = over_rois(null, common)
+    mean = float(over_rois(observed[None], common)[0])
     known = np.isfinite(observed)
     roi_p, roi_p_max = np.full(len(known), np.nan), np.full(len(known), np.nan)
     roi_p[known] = p_above(observed[known], null[:, known])
@@ -310,10 +320,10 @@ def _roi_summaries(
 
 
 def _control_means(
-    found: Sequence[tuple[str, FloatArray]], common: np.ndarray
+    found: Sequence[tuple[Target, FloatArray]], common: np.ndarray
 ) -> FloatArray:
     means = np.array([r[common].mean() for _, r in found])
-    return by_subject(means, [subject for subject, _ in found])
+    return by_subject(means, [target.subject for target, _ in found])
 
 
 def _median(values: Sequence[float], subjects: Sequence[str]) -> float | None:

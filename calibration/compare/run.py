@@ -87,7 +87,7 @@ class Gathered:
     simulated_weights: bool = False
     predicted: list[Predicted] = field(default_factory=list)
     trained: dict[str, Trained] = field(default_factory=dict)  # by path
-    controls: dict[str, list[tuple[str, FloatArray]]] = field(
+    controls: dict[str, list[tuple[Target, FloatArray]]] = field(
         default_factory=lambda: defaultdict(list)
     )
     coverage: list[tuple[int, tuple[Coverage, ...]]] = field(default_factory=list)
@@ -226,7 +226,7 @@ class FoldRun:
         for control, guess in fed.items():
             if guess is not None:
                 r = r_of(guess, target.plain, known)
-                one.controls[control].append((scan.subject, r))
+                one.controls[control].append((target, r))
         held = coverage_of(card, scan, values=values, measured=target.plain)
         if held:
             one.coverage.append((len(rows), held))
@@ -328,6 +328,7 @@ def summary_of(
     curves = {
         name: tuple(each for each in one.trained.values() if each.epochs)
         for name, one in found.items()
+        if any(each.epochs for each in one.trained.values())
     }
     comparison = Comparison(
         data=_data(cache, targets),
@@ -339,9 +340,7 @@ def summary_of(
         seed=settings.seed,
         tr_s=cache.settings.tr_s,
         rois=rois,
-        common_rois=tuple(
-            roi for roi, is_in in zip(rois, common, strict=True) if is_in
-        ),
+        common_rois=tuple(rois[place] for place in np.flatnonzero(common)),
         subjects=tuple(dict.fromkeys(target.subject for target in targets)),
         scans=tuple(dict.fromkeys(target.scan for target in targets)),
         models=tuple(summarise(one, common, seed=settings.seed) for one in scored),
@@ -350,9 +349,7 @@ def summary_of(
         left_out={each.name: each.reason for each in cache.left_out},
         software={n: version(n) for n in ("numpy", "scipy", "openvino")},
     )
-    return Evaluation(
-        comparison, tuple(scored), {n: of for n, of in curves.items() if of}
-    )
+    return Evaluation(comparison, tuple(scored), curves)
 
 
 def common_rois(models: Sequence[Scored]) -> np.ndarray:

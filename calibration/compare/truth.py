@@ -108,7 +108,7 @@ def columns_of(names: Sequence[str], rois: Sequence[str]) -> list[int | None]:
 def ceiling(
     recording: TwinRecording, onsets_s: FloatArray, lowpass_hz: float | None
 ) -> FloatArray:
-    """Return the noise-free BOLD at some volumes, filtered as targets are, in its sd."""
+    """Return noise-free BOLD at some volumes, filtered as targets are, in its sd."""
     tr_s = recording.settings.tr_s
     truth = lowpassed(recording.bold_truth, tr_s, lowpass_hz)
     rows = np.searchsorted(recording.volume_onsets_s, np.asarray(onsets_s) - tr_s / 2)
