@@ -58,7 +58,7 @@ def titled(comparison: Comparison, title: str) -> str:
 def scores_table(comparison: Comparison) -> Table:
     """Return all models side by side; medians over subjects."""
     return Table(
-        titled(comparison, f"models on {_sample(comparison)}"),
+        titled(comparison, f"models on {sample_of(comparison)}"),
         (
             "Model", "Kind", "R", "95 %", "R without global signal", "95 %", "Mean R",
             "MSE", "Direction", "p", "First component", "Own ROI first", "R of mean",
@@ -149,7 +149,8 @@ def rois_table(comparison: Comparison) -> Table:
     )
 
 
-def _sample(comparison: Comparison) -> str:
+def sample_of(comparison: Comparison) -> str:
+    """Return how many were scored, and by which split."""
     subjects, scans = len(comparison.subjects), len(comparison.scans)
     rois = len(comparison.common_rois)
     return (
