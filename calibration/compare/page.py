@@ -12,6 +12,7 @@ from rtbold.calibration.compare.tables import (
     Table,
     controls_table,
     differences_table,
+    nature_table,
     rois_table,
     sample_of,
     scores_table,
@@ -20,6 +21,7 @@ from rtbold.pages import rendered
 
 HEADINGS: Final = {
     "scores": "All models",
+    "nature": "What the predictions are",
     "notes": "What is to be known of them",
     "controls": "The same models on other EEG",
     "differences": "Differences",
@@ -50,6 +52,8 @@ TERMS: Final = {
     "component: near 100 %, the model says one thing for all ROIs",
     "Own ROI first": "share of ROIs whose prediction fits its own measured series "
     "better than that of any other ROI",
+    "Own rank": "place of the own measured series among all, by R with the prediction; "
+    "median over ROIs and scans, 1 is best",
     "R of mean": "R of the mean over ROIs",
     "dz": "Cohen's dz: mean of the paired differences over their sd",
 }
@@ -64,6 +68,7 @@ def filled_in(comparison: Comparison, pictures: Mapping[str, Markup]) -> str:
     """Return the page with these pictures in it."""
     tables = {
         "scores": scores_table(comparison),
+        "nature": nature_table(comparison),
         "controls": controls_table(comparison),
         "differences": differences_table(comparison),
         "rois": rois_table(comparison),
@@ -108,5 +113,4 @@ def _provenance(comparison: Comparison) -> Iterator[tuple[str, str]]:
     yield "TR", f"{comparison.tr_s:g} s"
     yield "Subjects", ", ".join(comparison.subjects)
     yield "Scans", ", ".join(comparison.scans)
-    for name, version in comparison.software.items():
-        yield name, version
+    yield from comparison.software.items()

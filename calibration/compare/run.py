@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
+from typing import Final, TypeVar
 
 import numpy as np
 
@@ -53,7 +54,9 @@ from rtbold.text import first_few
 from rtbold.truth import pearson_r
 
 Say = Callable[[str], None]
-LEAST_ROWS: int = 3  # volumes that another subject's scan must share
+_Value = TypeVar("_Value", str, int, tuple[int, ...])
+DEFAULT_SPLIT: Final = "published-across"
+LEAST_ROWS: Final = 3  # volumes that another subject's scan must share
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,11 +65,20 @@ class CompareSettings:
 
     cache: Path
     bundles: tuple[BundleChoice, ...]
-    split: str
-    folds: tuple[int, ...] = (0,)
-    seed: int = 0
+    split: str | None = None  # None: as the bundles were trained
+    folds: tuple[int, ...] | None = None
+    seed: int | None = None
     n_threads: int = 1
     truth: bool = True  # of a simulation: ceiling, oracle, unmixed sources
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """Which rows are scored."""
+
+    split: str
+    folds: tuple[int, ...]
+    seed: int
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -105,15 +117,51 @@ def compare(settings: CompareSettings, say: Say, *, created: str) -> Evaluation:
     models = Models(
         settings.bundles, n_threads=settings.n_threads, simulated=cache.simulated
     )
+    rule = rule_of(settings, models)
     found: dict[str, Gathered] = {}
     try:
         with band_power() as power:
-            for number in settings.folds:
-                run = FoldRun(cache, settings, models, power, number, say)
-                run.into(found)
+            for number in rule.folds:
+                run = FoldRun(cache, rule, models, power, number, say)
+                run.into(found, truth=settings.truth)
     finally:
         models.close()
-    return summary_of(cache, settings, found, models, created=created)
+    return summary_of(cache, settings.cache, rule, found, models, created=created)
+
+
+def rule_of(settings: CompareSettings, models: Models) -> Rule:
+    """Return the split; what was not asked for is as the bundles were trained.
+
+    Raises
+    ------
+    ConfigError : they were trained on different ones.
+    """
+    known = [
+        trained
+        for choice in models.choices
+        if "{" not in choice.path and (trained := models.trained(choice.path))
+    ]
+    split = _one_of("split", [each.split for each in known], settings.split)
+    seed = _one_of("seed", [each.seed for each in known], settings.seed)
+    trained_folds = [(each.fold,) for each in known]
+    return Rule(
+        split=split or DEFAULT_SPLIT,
+        folds=_one_of("fold", trained_folds, settings.folds) or (0,),
+        seed=seed or 0,
+    )
+
+
+def _one_of(name: str, known: Sequence[_Value], given: _Value | None) -> _Value | None:
+    """Return what was given, else what all have, else None."""
+    if given is not None or not known:
+        return given
+    if len(set(known)) > 1:
+        raise ConfigError(
+            f"the bundles were trained with a different {name} each "
+            f"({first_few([str(each) for each in dict.fromkeys(known)])}), expected "
+            f"one to score them all by; say which with --{name}"
+        )
+    return known[0]
 
 
 class FoldRun:
@@ -122,21 +170,26 @@ class FoldRun:
     def __init__(
         self,
         cache: Cache,
-        settings: CompareSettings,
+        rule: Rule,
         models: Models,
         power: BandPower,
         number: int,
         say: Say,
     ) -> None:
-        self._cache, self._settings, self._models = cache, settings, models
+        self._cache, self._rule, self._models = cache, rule, models
         self._number, self._say = number, say
-        self._split = split_of(cache, settings.split, fold=number, seed=settings.seed)
+        self._split = split_of(cache, rule.split, fold=number, seed=rule.seed)
         self._fold = fold_of(cache, self._split, number)
         self._controls = Controls(self._fold, power, tr_s=cache.settings.tr_s)
         self._truth = Truth(self._fold, lowpass_hz=cache.settings.targets.lowpass_hz)
 
-    def into(self, found: dict[str, Gathered]) -> None:
-        """Score every test scan of the fold."""
+    def into(self, found: dict[str, Gathered], *, truth: bool) -> None:
+        """Score every test scan of the fold.
+
+        Parameters
+        ----------
+        truth : whether to say what a simulation could give at most.
+        """
         for scan in self._cache.scans:
             for choice in self._models.choices:
                 self._check(choice, scan)
@@ -149,7 +202,9 @@ class FoldRun:
             target = target_of(scan, rows, fold=self._number)
             for choice in self._models.choices:
                 self._bundle(found, choice, scan=scan, target=target, rows=rows)
-            self._beside(found, scan, target, rows)
+            self._beside(found, scan, target=target, rows=rows)
+            if truth:
+                self._at_most(found, scan, target=target, rows=rows)
 
     def _check(self, choice: BundleChoice, scan: PreparedScan) -> None:
         if "{" in choice.path and not self._is_scored(scan):
@@ -185,9 +240,9 @@ class FoldRun:
         """
         return learned_these_rows(
             self._models.trained(path),
-            split=self._settings.split,
+            split=self._rule.split,
             fold=self._number,
-            seed=self._settings.seed,
+            seed=self._rule.seed,
             rows={part.scan.name: len(part.train) for part in self._fold.parts},
         )
 
@@ -217,7 +272,7 @@ class FoldRun:
         predicted = Predicted(model=name, kind="bundle", target=target, values=values)
         one.predicted.append(predicted)
         known = predicted.columns
-        shuffle = np.random.default_rng((self._settings.seed, len(one.predicted)))
+        shuffle = np.random.default_rng((self._rule.seed, len(one.predicted)))
         fed = {
             CONSTANT: self._models.constant(path, scan, rows),
             SHUFFLED: values[shuffle.permutation(len(values))],
@@ -256,10 +311,11 @@ class FoldRun:
         self,
         found: dict[str, Gathered],
         scan: PreparedScan,
+        *,
         target: Target,
         rows: Rows,
     ) -> None:
-        """Add baselines, controls and, of a simulation, what could be reached."""
+        """Add baselines and controls."""
         for control in self._controls.predict(scan, rows):
             meaning = control_names.MEANING[control.model]
             one = found.setdefault(
@@ -275,8 +331,16 @@ class FoldRun:
             )
         for name, note in self._controls.notes.items():
             self._models.notes.add(f"{name}: {note}")
-        if not self._settings.truth:
-            return
+
+    def _at_most(
+        self,
+        found: dict[str, Gathered],
+        scan: PreparedScan,
+        *,
+        target: Target,
+        rows: Rows,
+    ) -> None:
+        """Add what a simulation could give at most."""
         for name, values in self._truth.predict(scan, rows).items():
             meaning = truth_names.MEANING[name]
             one = found.setdefault(name, Gathered("reference", meaning=meaning))
@@ -313,14 +377,15 @@ def r_of(guess: FloatArray, measured: FloatArray, columns: np.ndarray) -> FloatA
 
 def summary_of(
     cache: Cache,
-    settings: CompareSettings,
+    folder: Path,
+    rule: Rule,
     found: Mapping[str, Gathered],
     models: Models,
     *,
     created: str,
 ) -> Evaluation:
     """Return the comparison of everything that was predicted."""
-    scored = [_scored(one, settings.seed) for one in found.values()]
+    scored = [_scored(one) for one in found.values()]
     _check_together(scored)
     targets = [s.predicted.target for s in scored[0].scores]
     common = common_rois(scored)
@@ -333,18 +398,18 @@ def summary_of(
     comparison = Comparison(
         data=_data(cache, targets),
         data_set=cache.settings.data_set,
-        cache=str(settings.cache),
+        cache=str(folder),
         created=created,
-        split=settings.split,
-        folds=settings.folds,
-        seed=settings.seed,
+        split=rule.split,
+        folds=rule.folds,
+        seed=rule.seed,
         tr_s=cache.settings.tr_s,
         rois=rois,
         common_rois=tuple(rois[place] for place in np.flatnonzero(common)),
         subjects=tuple(dict.fromkeys(target.subject for target in targets)),
         scans=tuple(dict.fromkeys(target.scan for target in targets)),
-        models=tuple(summarise(one, common, seed=settings.seed) for one in scored),
-        differences=tuple(differences(scored, common, seed=settings.seed)),
+        models=tuple(summarise(one, common, seed=rule.seed) for one in scored),
+        differences=tuple(differences(scored, common, seed=rule.seed)),
         notes=tuple(models.notes.lines),
         left_out={each.name: each.reason for each in cache.left_out},
         software={n: version(n) for n in ("numpy", "scipy", "openvino")},
@@ -370,7 +435,7 @@ def common_rois(models: Sequence[Scored]) -> np.ndarray:
     return common
 
 
-def _scored(one: Gathered, seed: int) -> Scored:
+def _scored(one: Gathered) -> Scored:
     scores: list[ScanScore] = [score(predicted) for predicted in one.predicted]
     return Scored(
         scores=scores,

@@ -44,6 +44,7 @@ def tables_of(comparison: Comparison) -> tuple[Table, ...]:
     """Return what the terminal shows, in order; empty tables are left out."""
     every = (
         scores_table(comparison),
+        nature_table(comparison),
         controls_table(comparison),
         differences_table(comparison),
     )
@@ -56,22 +57,27 @@ def titled(comparison: Comparison, title: str) -> str:
 
 
 def scores_table(comparison: Comparison) -> Table:
-    """Return all models side by side; medians over subjects."""
+    """Return how well all models predict; medians over subjects."""
     return Table(
         titled(comparison, f"models on {sample_of(comparison)}"),
         (
-            "Model", "Kind", "R", "95 %", "R without global signal", "95 %", "Mean R",
-            "MSE", "Direction", "p", "First component", "Own ROI first", "R of mean",
+            "Model",
+            "R",
+            "95 %",
+            "R without global signal",
+            "95 %",
+            "Mean R",
+            "MSE",
+            "Direction",
+            "p",
         ),
         tuple(_score_row(model) for model in comparison.models),
-        words=(0, 1),
-    )  # fmt: skip
+    )
 
 
 def _score_row(model: ModelSummary) -> tuple[str, ...]:
     return (
         model.name,
-        model.kind,
         number(model.r.median, DIGITS),
         span(model.r.low, model.r.high, DIGITS),
         number(model.r_gsr.median, DIGITS),
@@ -80,9 +86,38 @@ def _score_row(model: ModelSummary) -> tuple[str, ...]:
         number(model.mse.median, DIGITS),
         percent(model.direction, 1),
         p_value(model.p),
+    )
+
+
+def nature_table(comparison: Comparison) -> Table:
+    """Return whether a model says more than one thing, and of which region."""
+    return Table(
+        titled(comparison, "what the predictions are"),
+        (
+            "Model",
+            "Kind",
+            "ROIs",
+            "First component",
+            "Own ROI first",
+            "Own rank",
+            "R of mean",
+            "95 %",
+        ),
+        tuple(_nature_row(model) for model in comparison.models),
+        words=(0, 1),
+    )
+
+
+def _nature_row(model: ModelSummary) -> tuple[str, ...]:
+    return (
+        model.name,
+        model.kind,
+        str(model.n_rois),
         percent(model.first_share),
         percent(model.own_first),
+        number(model.own_rank, 1),
         number(model.r_of_mean.median, DIGITS),
+        span(model.r_of_mean.low, model.r_of_mean.high, DIGITS),
     )
 
 

@@ -15,6 +15,12 @@ RESULTS_NAME: Final = "results.json"
 _LARGEST_BYTES: Final = 10_000_000
 
 
+class PartFacts(msgspec.Struct, frozen=True, kw_only=True):
+    """What a part of a training was made of."""
+
+    scans: dict[str, int] = {}  # windows of each
+
+
 class Trained(msgspec.Struct, frozen=True, kw_only=True):
     """The part of a training's ``results.json`` that a comparison needs."""
 
@@ -22,8 +28,8 @@ class Trained(msgspec.Struct, frozen=True, kw_only=True):
     split: str
     fold: int
     seed: int
-    train: dict[str, int] = {}  # scan -> windows that were learned from
-    epochs: list[dict[str, float]] = []  # figures after each, by name
+    train: PartFacts = PartFacts()
+    epochs: tuple[dict[str, float | None], ...] = ()  # figures after each, by name
     best_epoch: int = 0  # from 1; 0: the fit has a closed form
 
 
@@ -72,5 +78,5 @@ def learned_these_rows(
     if trained is None:
         return False
     same = (trained.split, trained.fold, trained.seed) == (split, fold, seed)
-    learned = {scan: n for scan, n in trained.train.items() if n}
+    learned = {scan: n for scan, n in trained.train.scans.items() if n}
     return same and learned == {scan: n for scan, n in rows.items() if n}

@@ -34,6 +34,11 @@ COMMANDS: Final = {
         "Make a model for one subject from one scan, "
         "and say whether it is good enough.",
     ),
+    "evaluate": Place(
+        "evaluate",
+        "evaluate",
+        "Put models side by side on scans they have not seen, with controls.",
+    ),
     "preflight": Place(
         "preflight",
         "preflight",
@@ -167,7 +172,7 @@ PANELS: Final = {
     "Run and watch": ("run", "monitor"),
     "After a session": ("recorders", "verify", "replay", "export"),
     "Without a scanner": ("simulate", "play", "fake"),
-    "Models": ("models",),
+    "Models": ("models", "evaluate"),
 }
 
 _MARKUP: Final = "markdown"
