@@ -20,7 +20,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import Final, Literal, TypeVar
 
 import msgspec
 import numpy as np
@@ -61,15 +61,19 @@ class CacheSettings(
     channels: tuple[str, ...]  # of the model, in its order
     rois: tuple[str, ...]  # of the data set; a scan may lack some
     tr_s: float
+    reference: str = "average"  # of the windows: an electrode's name, or this
     atlas: str = ""
-    conditioning: Conditioning = Conditioning()
+    chain: Literal["live", "published", "published-within"] = "live"
+    conditioning: Conditioning = Conditioning()  # what a session on such a model runs
     interpolate_missing: bool = False
     targets: TargetSettings = TargetSettings(drift_degree=0)
     confounds: tuple[str, ...] | None = None  # regressed out; None: all that are given
     cleaning: Cleaning = Cleaning()
 
 
-class ScanReport(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+class PreparedReport(
+    msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
+):
     """What `rtbold prepare` says of one scan."""
 
     n_volumes: int
@@ -78,7 +82,7 @@ class ScanReport(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
     n_windows: int
     lag_peak_s: float | None = None  # None: too short to tell
     lag_p: float | None = None
-    bad_channels: tuple[str, ...] = ()  # of the model
+    bad_channels: dict[str, float] = {}  # of the model -> share of volumes, 1: missing
     without_window: dict[str, int] = {}  # reason -> volumes
     dropped_rois: dict[str, str] = {}  # name -> why
     regressed: tuple[str, ...] = ()  # confounds
@@ -114,7 +118,7 @@ class PreparedScan:
     content_sha256: str  # of the samples as they were measured
     scaling: TargetScaling  # how the measured became `scan.bold`
     scaling_gsr: TargetScaling
-    report: ScanReport
+    report: PreparedReport
 
     def __len__(self) -> int:
         """Return the number of windows."""
@@ -139,7 +143,7 @@ class Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     seen: SeenScan | None = None
     scaling: TargetScaling | None = None
     scaling_gsr: TargetScaling | None = None
-    report: ScanReport | None = None
+    report: PreparedReport | None = None
 
 
 _Kind = TypeVar("_Kind", CacheSettings, Entry)
@@ -198,7 +202,7 @@ class Cache:
             name=settings.data_set,
             architecture="",
             channels=settings.channels,
-            reference="average",
+            reference=settings.reference,
             tr_s=settings.tr_s,
             rois=self.rois,
             atlas=settings.atlas,

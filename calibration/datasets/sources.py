@@ -61,6 +61,7 @@ class ScanSource:
     known_marker: str | None = None  # the layout's own; decides where several qualify
     bold_tr_s: float | None = None  # of a sidecar; goes over an image's header
     blocks: BlockSource = field(default_factory=BlockSource)
+    notes: tuple[str, ...] = ()  # what the layout has to say of it
 
     @property
     def what(self) -> str:
@@ -160,9 +161,8 @@ def load_scan(source: ScanSource) -> LoadedScan:
         _refuse_nothing(source, alignment)
         confounds = dict(alignment.confounds)
         global_signal = confounds.pop(GLOBAL_SIGNAL, None)
-        others = [name for name in confounds if name.startswith(GLOBAL_SIGNAL)]
-        for name in others:
-            del confounds[name]
+        for name in [k for k in confounds if k.startswith(GLOBAL_SIGNAL)]:
+            del confounds[name]  # the published set has a raw one too, fMRIPrep powers
         return LoadedScan(
             source=source,
             eeg=eeg,
@@ -171,7 +171,7 @@ def load_scan(source: ScanSource) -> LoadedScan:
             global_signal=global_signal,
             blocks=blocks_of(source.blocks, eeg, alignment),
             simulated=eeg.recording.simulated or bold.simulated,
-            report=_report(eeg, bold, alignment, others),
+            report=_report(source, eeg, bold, alignment),
         )
 
 
@@ -280,12 +280,10 @@ def _refuse_nothing(source: ScanSource, alignment: Alignment) -> None:
 
 
 def _report(
-    eeg: EegRecording, bold: BoldSeries, alignment: Alignment, globals_: list[str]
+    source: ScanSource, eeg: EegRecording, bold: BoldSeries, alignment: Alignment
 ) -> ScanReport:
     channels = eeg.recording.channels
-    notes = alignment.notes
-    if globals_:
-        notes = (*notes, f"no confounds, but global signals: {', '.join(globals_)}")
+    notes = (*source.notes, *alignment.notes)
     if bold.unusable:
         told = [f"{roi} {why}" for roi, why in bold.unusable.items()]
         notes = (*notes, f"ROIs left out: {first_few(told)}")

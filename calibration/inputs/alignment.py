@@ -54,6 +54,8 @@ def pair_rows(
     ------
     DataFileError : triggers and rows do not match in number.
     """
+    if pairing.numbered_from is not None and bold.volume_index is not None:
+        return _by_number(run, eeg, bold, pairing)
     told = (pairing.dummy_volumes, pairing.spare_triggers, pairing.drop_volumes,
             pairing.drop_last_volumes)  # fmt: skip
     if bold.onsets_s is not None and not any(told):
@@ -91,6 +93,34 @@ def _by_time(run: TriggerRun, eeg: EegRecording, bold: BoldSeries) -> Pairs | No
     notes = ["BOLD and triggers are paired by their stamps"]
     if not fits.all():
         notes.append(f"{int((~fits).sum())} rows of BOLD lie outside of the run")
+    return Pairs(span, row, tuple(notes))
+
+
+def _by_number(
+    run: TriggerRun, eeg: EegRecording, bold: BoldSeries, pairing: Pairing
+) -> Pairs:
+    """Pair each row with the trigger of its number; others lie outside of the run.
+
+    The streams of a recording do not end at the same instant: a volume that began
+    after the EEG's last sample is outside too.
+    """
+    assert bold.volume_index is not None
+    assert pairing.numbered_from is not None
+    number = bold.volume_index - pairing.numbered_from + pairing.dummy_volumes
+    within = (number >= pairing.dummy_volumes) & (number < len(run))
+    within[within] &= ~(run.onsets_s[number[within]] > eeg.last_s)
+    if not within.any():
+        raise DataFileError(
+            f"{bold.name} numbers its rows from {bold.volume_index[0]} to "
+            f"{bold.volume_index[-1]} and {eeg.name} has triggers for {len(run)} "
+            "volumes, expected rows of these. Are EEG and BOLD of one run?"
+        )
+    span = np.arange(number[within].min(), number[within].max() + 1)
+    row = np.full(len(span), _NO_ROW)
+    row[number[within] - span[0]] = np.flatnonzero(within)
+    notes = ["BOLD and triggers are paired by the numbers of the volumes"]
+    if n := int((~within).sum()):
+        notes.append(f"{n} rows of BOLD lie outside of the run")
     return Pairs(span, row, tuple(notes))
 
 

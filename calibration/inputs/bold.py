@@ -5,7 +5,13 @@ from dataclasses import replace
 from fnmatch import fnmatchcase
 from pathlib import Path
 
-from rtbold.calibration.inputs.bold_paths import IMAGE, PICKLE, TEXT, check_bold_path
+from rtbold.calibration.inputs.bold_paths import (
+    IMAGE,
+    LOG,
+    PICKLE,
+    TEXT,
+    check_bold_path,
+)
 from rtbold.calibration.inputs.bold_series import (
     BoldSeries,
     RawTable,
@@ -30,7 +36,8 @@ def read_bold(
     Parameters
     ----------
     path : TSV or CSV (a header, one row a volume), NPY, MAT (or ``FILE.mat:NAME``),
-        the published NeuroBOLT pickle, 4D NIfTI, XDF (or ``FILE.xdf:STREAM``).
+        the published NeuroBOLT pickle, 4D NIfTI, XDF (or ``FILE.xdf:STREAM``), the
+        ``events.jsonl`` of a session that had measured BOLD.
     atlas : for NIfTI: labels (3D) or maps (4D).
     columns : ROIs wanted, in this order; or the names of an array's columns. Default:
         every column that is no confound, number or time.
@@ -98,7 +105,12 @@ def _picked(what: str, raw: RawTable, columns: Sequence[str]) -> RawTable:
 
 def _read(path: Path, part: str | None, atlas: Path | None) -> RawTable:
     # Late imports: a table of text needs neither HDF5 nor nilearn.
-    from rtbold.calibration.inputs.bold_formats import read_mat, read_npy, read_stream
+    from rtbold.calibration.inputs.bold_formats import (
+        read_event_log,
+        read_mat,
+        read_npy,
+        read_stream,
+    )
     from rtbold.calibration.inputs.bold_images import read_image
     from rtbold.calibration.inputs.bold_pickle import read_pickle
     from rtbold.calibration.inputs.bold_text import read_text
@@ -114,4 +126,6 @@ def _read(path: Path, part: str | None, atlas: Path | None) -> RawTable:
         return read_npy(path)
     if name.endswith(".mat"):
         return read_mat(path, part)
+    if name.endswith(LOG):
+        return read_event_log(path)
     return read_stream(path, part)

@@ -19,6 +19,7 @@ from rtbold.files import (
     why_not_hdf5,
 )
 from rtbold.messages import FloatArray
+from rtbold.record import read_lines
 
 # Arrays of BOLD: NPY, and MATLAB's MAT in both of its formats.
 
@@ -236,4 +237,51 @@ def _stream_table(path: Path, stream: XdfStream, notes: list[str]) -> RawTable:
         onsets_s=corrected_stamps(stream),
         simulated=stream.description.simulated,
         notes=(f"BOLD from the stream {stream.description.name!r}", *notes),
+    )
+
+
+# Measured BOLD in the event log of a session that rtbold recorded.
+
+
+def read_event_log(path: Path) -> RawTable:
+    """Read the measured volumes of a session, with their numbers as they came.
+
+    An ROI counts if the first volume has a value of it, as for a table that is written
+    live. A volume that lacks one, or whose number does not rise, is left out and told.
+
+    Raises
+    ------
+    DataFileError : it is no event log, or the session had no measured BOLD.
+    """
+    rows: list[list[float]] = []
+    onsets_s: list[float | None] = []
+    rois: tuple[str, ...] = ()
+    n_left_out = 0
+    for line in read_lines(path):
+        if line["type"] != "measured":
+            continue
+        told = dict(zip(line["rois"], line["values"], strict=False))
+        values = {roi: float(v) for roi, v in told.items() if v is not None}
+        rois = rois or tuple(values)
+        number = int(line["volume_index"])
+        if not values.keys() >= set(rois) or (rows and number <= rows[-1][0]):
+            n_left_out += 1
+            continue
+        rows.append([number, *(values[roi] for roi in rois)])
+        onsets_s.append(line.get("t_volume_s"))
+    if not rows:
+        raise DataFileError(
+            f"the session of {path.parent.name} measured no BOLD ({path.name} has "
+            "none), expected a run with --truth. Leave the run out, or give its BOLD "
+            "as a table."
+        )
+    stamped = [t_s for t_s in onsets_s if t_s is not None]
+    whole = len(stamped) == len(rows)
+    told = f"{n_left_out} measured volumes lack an ROI or came twice: left out"
+    return RawTable(
+        values=np.array(rows),
+        names=("volume", *rois),
+        onsets_s=np.array(stamped) if whole else None,
+        notes=(told,) if n_left_out else (),
+        counts=True,
     )

@@ -9,7 +9,8 @@ TEXT: Final = (".tsv", ".csv", ".txt")
 PICKLE: Final = (".pkl", ".pickle")
 IMAGE: Final = (".nii", ".nii.gz")
 _WITHIN: Final = (".mat", ".xdf")  # FILE.mat:NAME and FILE.xdf:NAME name a part
-FORMATS: Final = (*TEXT, ".npy", ".mat", *PICKLE, *IMAGE, ".xdf")
+LOG: Final = ".jsonl"  # the event log of a session, with what its source measured
+FORMATS: Final = (*TEXT, ".npy", ".mat", *PICKLE, *IMAGE, ".xdf", LOG)
 
 
 def split_part(text: str) -> tuple[Path, str | None]:

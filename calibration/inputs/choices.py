@@ -30,6 +30,9 @@ class Pairing:
     spare_triggers: int = 0  # last triggers of the run: no row belongs to them
     drop_volumes: int = 0  # first rows of BOLD: left out
     drop_last_volumes: int = 0  # last rows of BOLD: left out
+    # Rows say which volume they are, and this number is the first after the dummies;
+    # None: rows are counted.
+    numbered_from: int | None = None
 
     def __post_init__(self) -> None:
         """Refuse counts below zero, and a TR in milliseconds."""

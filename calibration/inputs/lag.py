@@ -5,7 +5,7 @@ at one lag at a time. Where EEG and volumes are aligned, the best lag is that of
 haemodynamic response, some 4 to 6 s. A peak elsewhere is told; nothing is shifted.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,7 +13,7 @@ import numpy as np
 from rtbold.calibration.fit.ridge import ridge_weights
 from rtbold.calibration.inputs.windows import CalibrationScan
 from rtbold.condition import MONITOR_BANDS_HZ
-from rtbold.messages import WINDOW_SAMPLES, FloatArray
+from rtbold.messages import Float32Array, FloatArray
 from rtbold.truth import pearson_r
 
 RATE_HZ = 200
@@ -66,14 +66,37 @@ def lag_scan(scan: CalibrationScan, settings: LagSettings | None = None) -> LagS
     A scan of fewer than 60 windows, or of less than 3 minutes, tells nothing, and
     says so.
     """
+    return lag_between(
+        log_power(scan.windows),
+        scan.bold[scan.volume],
+        scan.onsets_s[scan.volume],
+        tr_s=scan.tr_s,
+        settings=settings,
+    )
+
+
+def lag_between(
+    power: FloatArray,
+    measured: FloatArray,
+    times_s: FloatArray,
+    *,
+    tr_s: float,
+    settings: LagSettings | None = None,
+) -> LagScan:
+    """Scan the lag between the power before each volume and what was measured.
+
+    Parameters
+    ----------
+    power : (windows, features), of `log_power`.
+    measured : (windows, rois).
+    times_s : (windows,), onset of each window's volume.
+    """
     settings = settings or LagSettings()
     n_lags = round((settings.to_s - settings.from_s) / settings.step_s) + 1
     lags_s = np.linspace(settings.from_s, settings.to_s, n_lags)
-    times_s = scan.onsets_s[scan.volume]
-    if len(scan) < MIN_VOLUMES or np.ptp(times_s) < MIN_S:
+    if len(times_s) < MIN_VOLUMES or np.ptp(times_s) < MIN_S:
         return _too_short(lags_s, times_s)
-    bold = _without_drift(scan.bold[scan.volume])
-    power = log_power(scan)
+    bold = _without_drift(measured)
     folds = list(_folds(times_s))
     guesses = np.stack(
         [_guess(_lagged(power, times_s, lag_s), bold, folds) for lag_s in lags_s]
@@ -81,8 +104,8 @@ def lag_scan(scan: CalibrationScan, settings: LagSettings | None = None) -> LagS
     r = np.array([_mean_r(guess, bold) for guess in guesses])
     best = int(np.argmax(r))
     rng = np.random.default_rng(settings.seed)
-    interval_s = _peak_interval(guesses, bold, lags_s, scan.tr_s, rng=rng)
-    p = _chance(guesses, bold, float(r[best]), scan.tr_s, rng=rng)
+    interval_s = _peak_interval(guesses, bold, lags_s, tr_s, rng=rng)
+    p = _chance(guesses, bold, float(r[best]), tr_s, rng=rng)
     return LagScan(
         lags_s=lags_s,
         r=r,
@@ -91,20 +114,20 @@ def lag_scan(scan: CalibrationScan, settings: LagSettings | None = None) -> LagS
         interval_s=interval_s,
         width_s=_width_s(lags_s, r),
         p=p,
-        n_volumes=len(scan),
+        n_volumes=len(times_s),
         warning=_warning(float(lags_s[best]), interval_s, p),
     )
 
 
-def log_power(scan: CalibrationScan) -> FloatArray:
-    """Return (windows, channels * bands), of the last 2 s before each volume."""
+def log_power(windows: Iterable[Float32Array]) -> FloatArray:
+    """Return (windows, channels * bands), of the last 2 s of each window."""
     n = round(SPAN_S * RATE_HZ)
     hz = np.fft.rfftfreq(n, 1 / RATE_HZ)
     inside = [(hz >= low) & (hz < high) for low, high in MONITOR_BANDS_HZ.values()]
     taper = np.hanning(n)
     rows = []
-    for window_uv in scan.windows:
-        tail_uv = window_uv[:, WINDOW_SAMPLES - n :].astype(np.float64)
+    for window_uv in windows:
+        tail_uv = window_uv[:, -n:].astype(np.float64)
         tail_uv -= tail_uv.mean(axis=1, keepdims=True)
         density = np.abs(np.fft.rfft(tail_uv * taper, axis=1)) ** 2  # (channels, hz)
         bands = [density[:, band].sum(axis=1) for band in inside]

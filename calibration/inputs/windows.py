@@ -7,7 +7,14 @@ out for the same reason.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import (
+    Callable,
+    Collection,
+    Iterable,
+    Iterator,
+    Mapping,
+    Sequence,
+)
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
@@ -129,18 +136,19 @@ def scan_of(
     """
     settings = settings or WindowSettings()
     events, logged = scan_events(eeg, alignment, settings)
-    onsets_s = alignment.onsets_s
-    local_s, clock_s = onsets_s, 0.0
-    if logged:  # its answers are on the recorder's clock
-        local_s, clock_s = eeg.local_s(onsets_s), eeg.offset_s
-    kept = _Kept(alignment, card, settings.store, local_s=local_s)
+    # What the session logged is on the recorder's clock
+    clock_s = eeg.offset_s if logged else 0.0
+    answers = VolumeAnswers(alignment, local_onsets(eeg, alignment, logged=logged))
+    kept = _Kept(alignment, card, settings.store)
     session = pipeline_settings(eeg, alignment, card, settings)
     for answer, window, _ in pipeline_windows(card, session, events):
-        kept.take(answer, window)
+        volume = answers.take(answer)
+        if volume is not None and window is not None:
+            kept.take(volume, window)
         if say is not None:
             passed_s = answer.t_end_s - clock_s - eeg.first_s
             say(min(max(passed_s / (eeg.last_s - eeg.first_s), 0.0), 1.0))
-    return kept.scan(eeg)
+    return kept.scan(eeg, answers)
 
 
 def pipeline_settings(
@@ -219,73 +227,47 @@ def _referred(events: Iterable[Event], reference: str | None) -> Iterator[Event]
         yield event
 
 
-class _Kept:
-    """The windows of the volumes, in order, as they come.
+def local_onsets(
+    eeg: EegRecording, alignment: Alignment, *, logged: bool
+) -> FloatArray:
+    """Return (volumes,), onsets on the clock of the pipeline's answers.
+
+    Parameters
+    ----------
+    logged : as `scan_events` says: the events are those that the session logged.
+    """
+    return eeg.local_s(alignment.onsets_s) if logged else alignment.onsets_s
+
+
+class VolumeAnswers:
+    """What the pipeline answered to each volume of a scan, as it comes.
 
     Parameters
     ----------
     local_s : (volumes,), their onsets on the clock of the answers.
     """
 
-    def __init__(
-        self,
-        alignment: Alignment,
-        card: Card,
-        store: Path | None,
-        *,
-        local_s: FloatArray,
-    ) -> None:
+    def __init__(self, alignment: Alignment, local_s: FloatArray) -> None:
         self._alignment = alignment
         self._local_s = local_s
         self._with_row = set(np.flatnonzero(np.isfinite(alignment.bold).all(axis=1)))
-        shape = (len(alignment), len(card.channels), WINDOW_SAMPLES)
-        self._windows = _room(shape, store)
-        self._volumes: list[int] = []
         self._answers: dict[int, BoldPrediction] = {}
 
-    def take(self, answer: BoldPrediction, window: Float32Array | None) -> None:
-        """Keep the window if it is a volume's; note the answer in any case."""
+    def take(self, answer: BoldPrediction) -> int | None:
+        """Note the answer; return its volume if that has a row and no answer yet."""
         volume = self._volume_of(answer)
         if volume is None or volume in self._answers:
-            return
+            return None
         self._answers[volume] = answer
-        if window is None or volume not in self._with_row:
-            return
-        self._windows[len(self._volumes)] = window
-        self._volumes.append(volume)
+        return volume if volume in self._with_row else None
 
-    def _volume_of(self, answer: BoldPrediction) -> int | None:
-        if answer.tick.volume_index is None:
-            return None
-        off_s: FloatArray = np.abs(self._local_s - answer.tick.t_trigger_s)
-        if np.isnan(off_s).all():
-            return None
-        nearest = int(np.nanargmin(off_s))
-        near = off_s[nearest] <= SAME_TIME * self._alignment.tr_s
-        return nearest if near else None
+    def degraded(self, volumes: Iterable[int]) -> dict[Reason, int]:
+        """Count the reasons of volumes that are used all the same."""
+        used = [self._answers[volume] for volume in volumes]
+        return dict(Counter(r for answer in used for r in answer.reasons))
 
-    def scan(self, eeg: EegRecording) -> CalibrationScan:
-        """Return everything that was kept."""
-        alignment = self._alignment
-        if not self._volumes:
-            raise DataFileError(self._nothing(eeg))
-        used = [self._answers[volume] for volume in self._volumes]
-        return CalibrationScan(
-            name=eeg.name,
-            rois=alignment.rois,
-            tr_s=alignment.tr_s,
-            windows=self._windows[: len(self._volumes)],
-            volume=np.array(self._volumes),
-            bold=alignment.bold,
-            onsets_s=alignment.onsets_s,
-            confounds=alignment.confounds,
-            left_out=tuple(self._left_out()),
-            degraded=dict(Counter(r for answer in used for r in answer.reasons)),
-            simulated=eeg.recording.simulated,
-        )
-
-    def _left_out(self) -> Iterator[LeftOut]:
-        kept = set(self._volumes)
+    def left_out(self, kept: Collection[int]) -> Iterator[LeftOut]:
+        """Yield the volumes that are not among those kept, each with its reasons."""
         for volume in range(len(self._alignment)):
             if volume in kept:
                 continue
@@ -299,13 +281,58 @@ class _Kept:
             else:
                 yield LeftOut(volume, "invalid", ("no_data",))
 
-    def _nothing(self, eeg: EegRecording) -> str:
-        reasons = Counter(r for gap in self._left_out() for r in gap.reasons)
+    def nothing(self, name: str) -> str:
+        """Return the sentence on a scan of which no volume can be predicted."""
+        reasons = Counter(r for gap in self.left_out(()) for r in gap.reasons)
         listed = ", ".join(f"{reason} ({n})" for reason, n in reasons.most_common())
         return (
-            f"not one of the {len(self._alignment)} volumes of {eeg.name} can be "
+            f"not one of the {len(self._alignment)} volumes of {name} can be "
             f"predicted: {listed}. Expected 16 s of good EEG before each volume. Check "
             "unit, channels and cleaning: rtbold doctor, or rtbold replay on this file."
+        )
+
+    def _volume_of(self, answer: BoldPrediction) -> int | None:
+        if answer.tick.volume_index is None:
+            return None
+        off_s: FloatArray = np.abs(self._local_s - answer.tick.t_trigger_s)
+        if np.isnan(off_s).all():
+            return None
+        nearest = int(np.nanargmin(off_s))
+        near = off_s[nearest] <= SAME_TIME * self._alignment.tr_s
+        return nearest if near else None
+
+
+class _Kept:
+    """The windows of the volumes, in order, as they come."""
+
+    def __init__(self, alignment: Alignment, card: Card, store: Path | None) -> None:
+        shape = (len(alignment), len(card.channels), WINDOW_SAMPLES)
+        self._alignment = alignment
+        self._windows = _room(shape, store)
+        self._volumes: list[int] = []
+
+    def take(self, volume: int, window: Float32Array) -> None:
+        """Keep the window of a volume."""
+        self._windows[len(self._volumes)] = window
+        self._volumes.append(volume)
+
+    def scan(self, eeg: EegRecording, answers: VolumeAnswers) -> CalibrationScan:
+        """Return everything that was kept."""
+        alignment = self._alignment
+        if not self._volumes:
+            raise DataFileError(answers.nothing(eeg.name))
+        return CalibrationScan(
+            name=eeg.name,
+            rois=alignment.rois,
+            tr_s=alignment.tr_s,
+            windows=self._windows[: len(self._volumes)],
+            volume=np.array(self._volumes),
+            bold=alignment.bold,
+            onsets_s=alignment.onsets_s,
+            confounds=alignment.confounds,
+            left_out=tuple(answers.left_out(set(self._volumes))),
+            degraded=answers.degraded(self._volumes),
+            simulated=eeg.recording.simulated,
         )
 
 

@@ -8,6 +8,7 @@ the pipeline took. That gives the pipeline's window again, to the bit.
 import hashlib
 import multiprocessing
 import zlib
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
@@ -34,7 +35,7 @@ from rtbold.messages import (
 from rtbold.predict import Pipeline, PipelineSettings
 from rtbold.sim import Level, TwinRecording, TwinSettings, simulate
 from rtbold.truth import lowpassed
-from rtbold.window import ScheduleSettings
+from rtbold.window import RING_SAMPLES, ScheduleSettings, Window
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -118,65 +119,114 @@ def conditioned(recording: Recording, card: Card) -> Scan:
     )
     onsets_s = recording.volume_onsets_s
     tr_s = float(np.median(np.diff(onsets_s)))
-    tape = _Tape(card)
+    tape = WindowTape(card)
     session = PipelineSettings(schedule=ScheduleSettings(tr_s=tr_s))
     events = files.triggered_events(stream, [(t, "volume") for t in onsets_s.tolist()])
     for answer, window, pipeline in pipeline_windows(card, session, events):
         if pipeline.misfit is not None:
             raise pipeline.misfit
-        tape.take(answer, window, pipeline)
+        # A tick without a trigger of its own is after the scan's last volume.
+        own = answer.tick.volume_index if answer.tick.trigger_locked else None
+        tape.take(answer, window, pipeline, volume=own)
     if not tape.volumes:
         raise DataFileError(
             f"{recording.name} has no volume with {WINDOW_SAMPLES / MODEL_RATE_HZ:g} s "
             "of EEG before it; record longer, or check the volume markers"
         )
     bold = lowpassed(recording.bold, tr_s, card.normalisation.lowpass_hz)
-    return tape.scan(recording, bold, _marked(recording, tr_s))
+    return tape.scan(
+        recording.name,
+        bold[tape.volumes],
+        onsets_s=onsets_s[tape.volumes],
+        seen=marked(recording, tr_s),
+    )
 
 
-class _Tape:
-    """The conditioned samples of one recording, and what makes windows of them."""
+class WindowTape:
+    """The conditioned samples of one recording, and what makes windows of them.
 
-    def __init__(self, card: Card) -> None:
+    Parameters
+    ----------
+    n_samples : at 200 Hz that are expected; more are taken too.
+    """
+
+    def __init__(self, card: Card, n_samples: int = 0) -> None:
         self._remove_mean = card.conditioning.remove_window_mean
-        self._parts: list[Float32Array] = []
-        self._n = 0  # conditioned samples in the parts
+        self._samples_uv: Float32Array | None = None  # (channels, room)
+        self._room_n = n_samples
+        self._n = 0  # samples on the tape
+        self._begin = 0  # where on the tape the filters started last
+        self._segment: object = None
         self._first: list[int] = []
         self._matrices: list[FloatArray] = []
         self._matrix_of: list[int] = []
         self.volumes: list[int] = []
+        self.bad: Counter[str] = Counter()  # channel -> windows in which it was bad
 
     def take(
-        self, answer: BoldPrediction, window: Float32Array | None, pipeline: Pipeline
+        self,
+        answer: BoldPrediction,
+        window: Float32Array | None,
+        pipeline: Pipeline,
+        *,
+        volume: int | None,
     ) -> None:
-        """Note where the window lies; raise where it could not be made again."""
+        """Note where the window lies; raise where it could not be made again.
+
+        Parameters
+        ----------
+        volume : of the scan; None: it has none of its own.
+        """
         if pipeline.window is None or pipeline.intake is None:
             return
-        n_new = pipeline.window.end_200hz - self._n
-        if n_new > 0:
-            self._parts.append(pipeline.window.latest(n_new).copy())
-            self._n += n_new
+        self._follow(pipeline.window)
         cut = pipeline.window.cut(answer.t_end_s)
-        volume = answer.tick.volume_index
-        # A tick without a trigger of its own is after the scan's last volume.
-        own = volume is not None and answer.tick.trigger_locked
-        if window is None or cut is None or volume is None or not own:
+        if cut is None or volume is None:
             return
         bad, _ = pipeline.intake.bad_between(cut.source_first, cut.source_end)
+        self.bad.update(bad.keys())
+        if window is None or self._samples_uv is None:
+            return
         matrix = pipeline.intake.fit.spatial.matrix(frozenset(bad)).matrix
-        again = (
-            None
-            if cut.data_uv is None
-            else model_window(matrix, cut.data_uv, remove_mean=self._remove_mean)
-        )
-        if n_new < 0 or again is None or not np.array_equal(again, window):
+        first = self._begin + cut.first_200hz
+        kept_uv = self._samples_uv[:, max(first, 0) : first + WINDOW_SAMPLES]
+        same = cut.data_uv is not None and np.array_equal(kept_uv, cut.data_uv)
+        again = model_window(matrix, kept_uv, remove_mean=self._remove_mean)
+        if not same or not np.array_equal(again, window):
             raise DataFileError(
-                f"the window of volume {volume} cannot be kept: the EEG has a gap. "
-                "Expected a recording without one; train on another."
+                f"the window of volume {volume} cannot be kept: it does not come out "
+                "of the conditioned samples again. Train on another recording."
             )
-        self._first.append(cut.first_200hz)
+        self._first.append(first)
         self._matrix_of.append(self._place(matrix))
         self.volumes.append(volume)
+
+    def _follow(self, window: Window) -> None:
+        """Put the samples on the tape that came since; after a gap, a new segment."""
+        if window.segment is not self._segment:  # a gap: the filters started anew
+            self._begin, self._segment = self._n, window.segment
+        end = self._begin + window.end_200hz
+        n_new = end - self._n
+        held_n = min(n_new, RING_SAMPLES, window.end_200hz)
+        if not held_n:
+            return
+        newest_uv = window.latest(held_n)
+        tape_uv = self._with_room(end, len(newest_uv))
+        tape_uv[:, self._n : end - held_n] = 0.0  # gone by, and in no window
+        tape_uv[:, end - held_n : end] = newest_uv
+        self._n = end
+
+    def _with_room(self, n: int, n_channels: int) -> Float32Array:
+        """Return the tape, long enough for `n` samples."""
+        tape_uv = self._samples_uv
+        if tape_uv is None:
+            tape_uv = np.empty((n_channels, max(self._room_n, n)), np.float32)
+        elif n > tape_uv.shape[1]:
+            more = np.empty((n_channels, n + n // 4), np.float32)
+            more[:, : self._n] = tape_uv[:, : self._n]
+            tape_uv = more
+        self._samples_uv = tape_uv
+        return tape_uv
 
     def _place(self, matrix: FloatArray) -> int:
         for place, known in enumerate(self._matrices):
@@ -185,14 +235,23 @@ class _Tape:
         self._matrices.append(matrix)
         return len(self._matrices) - 1
 
-    def scan(self, recording: Recording, bold: FloatArray, seen: SeenScan) -> Scan:
-        """Return the whole scan."""
+    def scan(
+        self, name: str, bold: FloatArray, *, onsets_s: FloatArray, seen: SeenScan
+    ) -> Scan:
+        """Return the whole scan.
+
+        Parameters
+        ----------
+        bold : (windows, rois), targets of `volumes`.
+        onsets_s : (windows,), of `volumes`.
+        """
+        assert self._samples_uv is not None
         return Scan(
-            name=recording.name,
-            eeg_uv=np.concatenate(self._parts, axis=1),
+            name=name,
+            eeg_uv=self._samples_uv[:, : self._n],
             first=np.array(self._first),
-            bold=bold[self.volumes],
-            onsets_s=recording.volume_onsets_s[self.volumes],
+            bold=bold,
+            onsets_s=onsets_s,
             seen=seen,
             matrices=np.stack(self._matrices),
             matrix_of=np.array(self._matrix_of),
@@ -200,9 +259,10 @@ class _Tape:
         )
 
 
-def _marked(recording: Recording, tr_s: float) -> SeenScan:
+def marked(recording: Recording, tr_s: float) -> SeenScan:
     """Return the marks of a recording as it is, before any conditioning."""
-    first = np.ceil(recording.volume_onsets_s * recording.rate_hz - 1e-6).astype(int)
+    onsets_s = np.nan_to_num(recording.volume_onsets_s, nan=-1.0)  # missed: not known
+    first = np.ceil(onsets_s * recording.rate_hz - 1e-6).astype(int)
     power = volume_power(recording.eeg_uv, first, recording.rate_hz, tr_s=tr_s)
     return scan_marks(power, recording.bold).on_card(TRAINING_N)
 

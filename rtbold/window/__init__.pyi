@@ -5,4 +5,8 @@ from .schedule import (
     trigger_kind as trigger_kind,
 )
 from .triggers import JITTER_S as JITTER_S
-from .window import CutWindow as CutWindow, Window as Window
+from .window import (
+    RING_SAMPLES as RING_SAMPLES,
+    CutWindow as CutWindow,
+    Window as Window,
+)

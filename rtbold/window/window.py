@@ -47,6 +47,11 @@ class Window:
         self._segment: Segment | None = None
 
     @property
+    def segment(self) -> Segment | None:
+        """What the newest samples are of; another one: the filters started anew."""
+        return self._segment
+
+    @property
     def newest_s(self) -> float | None:
         """Time of the newest source sample, on the stream's clock; None: none yet."""
         return self._segment.newest_s if self._segment else None
