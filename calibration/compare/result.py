@@ -266,11 +266,17 @@ def group_null(
     scans of a subject, then subjects, are averaged. Cubic drift is removed from both.
     """
     subjects = [score.predicted.target.subject for score in scores]
+    scans = [score.predicted.target.scan for score in scores]
     share = {s: 1 / (len(set(subjects)) * subjects.count(s)) for s in set(subjects)}
     observed = np.zeros(len(common))
     null: FloatArray | None = None
     for place, score in enumerate(scores):
-        drawn = null_of(score.predicted, seed=seed * 100_003 + place)
+        drawn = null_of(
+            score.predicted,
+            seed=seed * 100_003 + place,
+            # Several folds of one scan learn from each other's test volumes
+            cross_fitted=scans.count(score.predicted.target.scan) > 1,
+        )
         if drawn is None or score.r_without_drift is None:
             return None
         weight = share[score.predicted.target.subject]

@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Final, TypeVar
@@ -47,7 +47,7 @@ from rtbold.calibration.compare.scores import (
 from rtbold.calibration.compare.training import Trained, learned_these_rows
 from rtbold.calibration.compare.truth import Truth
 from rtbold.calibration.datasets.cache import Cache, PreparedScan, open_cache
-from rtbold.calibration.datasets.splits import Split, split_of
+from rtbold.calibration.datasets.splits import Split, fold_names, split_of
 from rtbold.errors import ConfigError
 from rtbold.messages import FloatArray
 from rtbold.text import first_few
@@ -66,7 +66,7 @@ class CompareSettings:
     cache: Path
     bundles: tuple[BundleChoice, ...]
     split: str | None = None  # None: as the bundles were trained
-    folds: tuple[int, ...] | None = None
+    folds: tuple[int, ...] | None = None  # empty: all that the split has
     seed: int | None = None
     n_threads: int = 1
     truth: bool = True  # of a simulation: ceiling, oracle, unmixed sources
@@ -118,11 +118,14 @@ def compare(settings: CompareSettings, say: Say, *, created: str) -> Evaluation:
         settings.bundles, n_threads=settings.n_threads, simulated=cache.simulated
     )
     rule = rule_of(settings, models)
+    if not rule.folds:
+        every = range(len(fold_names(cache, rule.split, seed=rule.seed)))
+        rule = replace(rule, folds=tuple(every))
     found: dict[str, Gathered] = {}
     try:
         with band_power() as power:
             for number in rule.folds:
-                run = FoldRun(cache, rule, models, power, number, say)
+                run = FoldRun(cache, rule, number, models=models, power=power, say=say)
                 run.into(found, truth=settings.truth)
     finally:
         models.close()
@@ -141,20 +144,26 @@ def rule_of(settings: CompareSettings, models: Models) -> Rule:
         for choice in models.choices
         if "{" not in choice.path and (trained := models.trained(choice.path))
     ]
-    split = _one_of("split", [each.split for each in known], settings.split)
-    seed = _one_of("seed", [each.seed for each in known], settings.seed)
+    split = _one_of(
+        "split", [each.split for each in known], settings.split, other=DEFAULT_SPLIT
+    )
+    seed = _one_of("seed", [each.seed for each in known], settings.seed, other=0)
     trained_folds = [(each.fold,) for each in known]
     return Rule(
-        split=split or DEFAULT_SPLIT,
-        folds=_one_of("fold", trained_folds, settings.folds) or (0,),
-        seed=seed or 0,
+        split=split,
+        folds=_one_of("fold", trained_folds, settings.folds, other=(0,)),
+        seed=seed,
     )
 
 
-def _one_of(name: str, known: Sequence[_Value], given: _Value | None) -> _Value | None:
-    """Return what was given, else what all have, else None."""
-    if given is not None or not known:
+def _one_of(
+    name: str, known: Sequence[_Value], given: _Value | None, *, other: _Value
+) -> _Value:
+    """Return what was given, else what all bundles have, else `other`."""
+    if given is not None:
         return given
+    if not known:
+        return other
     if len(set(known)) > 1:
         raise ConfigError(
             f"the bundles were trained with a different {name} each "
@@ -171,9 +180,10 @@ class FoldRun:
         self,
         cache: Cache,
         rule: Rule,
+        number: int,
+        *,
         models: Models,
         power: BandPower,
-        number: int,
         say: Say,
     ) -> None:
         self._cache, self._rule, self._models = cache, rule, models

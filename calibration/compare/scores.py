@@ -9,6 +9,7 @@ from rtbold.calibration.evaluate.confounds import own_rank
 from rtbold.calibration.evaluate.nulls import (
     MIN_VOLUMES,
     Pairing,
+    null_r,
     pairing,
     random_phases,
 )
@@ -185,7 +186,9 @@ def drift_free(predicted: Predicted) -> Pairing | None:
     return pairing(grid[0], grid[1])
 
 
-def null_of(predicted: Predicted, *, seed: int) -> FloatArray | None:
+def null_of(
+    predicted: Predicted, *, seed: int, cross_fitted: bool
+) -> FloatArray | None:
     """Return R of each surrogate, (surrogates, rois); None: too few volumes.
 
     ROIs that the model does not predict are nan.
@@ -193,11 +196,12 @@ def null_of(predicted: Predicted, *, seed: int) -> FloatArray | None:
     Parameters
     ----------
     seed : of the scan's phases; the same for all models, which then share chance.
+    cross_fitted : the scan's volumes serve in training and in test, in turn.
     """
     pair = drift_free(predicted)
     if pair is None:
         return None
     phases = random_phases(len(pair.mask), n_surrogates=N_SURROGATES, seed=seed)
     out = np.full((N_SURROGATES, len(predicted.columns)), np.nan)
-    out[:, predicted.columns] = pair.surrogate_r(phases)
+    out[:, predicted.columns] = null_r(pair, phases, cross_fitted=cross_fitted)
     return out

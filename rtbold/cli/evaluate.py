@@ -11,7 +11,7 @@ from rtbold.cli.streams import on_screen
 from rtbold.distribution import need
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from rtbold.calibration.compare.tables import Table
 
@@ -39,8 +39,10 @@ SplitOption = Annotated[
     ),
 ]
 Folds = Annotated[
-    list[int] | None,
-    typer.Option("--fold", help="Which fold of the split; repeatable [the bundles']."),
+    list[str] | None,
+    typer.Option(
+        "--fold", help="Which fold of the split, or all; repeatable [the bundles']."
+    ),
 ]
 Seed = Annotated[int | None, typer.Option(help="Of the split, too [the bundles'].")]
 NoTruth = Annotated[
@@ -91,7 +93,7 @@ def evaluate(
         cache=cache,
         bundles=tuple(parse_choice(text) for text in bundles),
         split=split,
-        folds=None if fold is None else tuple(dict.fromkeys(fold)),
+        folds=None if fold is None else parse_folds(fold),
         seed=seed,
         n_threads=n_threads or 1,
         truth=not no_truth,
@@ -112,6 +114,25 @@ def evaluate(
         ("page", written.page),
     ):
         typer.echo(f"{name:<8} {path}", err=as_json)
+
+
+def parse_folds(words: "Sequence[str]") -> tuple[int, ...]:
+    """Return the folds that were asked for; none: all of them.
+
+    Raises
+    ------
+    ConfigError : a word is neither a whole number from 0 nor `all`.
+    """
+    from rtbold.errors import ConfigError
+
+    if "all" in words:
+        return ()
+    wrong = [word for word in words if not word.isdecimal()]
+    if wrong:
+        raise ConfigError(
+            f"--fold is {wrong[0]!r}, expected a whole number from 0, or all"
+        )
+    return tuple(dict.fromkeys(map(int, words)))
 
 
 def _say(text: str) -> None:
