@@ -20,6 +20,7 @@ import torch
 from torch import nn
 
 from rtbold.bundle.card import Card, Scores
+from rtbold.calibration.compare.truth import ceiling_and_oracle
 from rtbold.calibration.evaluate.scores import r_of_scans
 from rtbold.calibration.lineage import lineage_of_training
 from rtbold.calibration.train import demo
@@ -29,7 +30,6 @@ from rtbold.calibration.train.dataset import (
     fit_normalisation,
     normalised,
 )
-from rtbold.calibration.train.demo import ceiling_and_oracle
 from rtbold.calibration.train.fit import (
     FitSettings,
     Split,

@@ -92,14 +92,16 @@ def effect(difference: FloatArray, *, seed: int = 0) -> dict[str, float]:
 
 def mean_with_interval(values: FloatArray, *, seed: int = 0) -> dict[str, float]:
     """Return the mean of one value a scan with its 95 % bootstrap interval."""
-    low, high = _percentiles(_resampled(values, seed=seed).mean(axis=1))
+    low, high = _percentiles(_resampled(values, seed=seed, least_n=1).mean(axis=1))
     return {"n": len(values), "mean": float(values.mean()), "low": low, "high": high}
 
 
-def _resampled(values: FloatArray, *, seed: int) -> FloatArray:
+def _resampled(
+    values: FloatArray, *, seed: int, least_n: int = LEAST_N
+) -> FloatArray:
     """Return (resamples, n); nothing where there are too few to draw from."""
     n = len(values)
-    if n < LEAST_N:
+    if n < least_n:
         return np.empty((0, n))
     rng = np.random.default_rng(seed)
     drawn: FloatArray = values[rng.integers(0, n, (N_RESAMPLES, n))]

@@ -12,10 +12,11 @@ import numpy as np
 
 from rtbold.calibration.compare.material import Fold, Part, learned_and_chosen, standard
 from rtbold.calibration.compare.scores import Rows
+from rtbold.calibration.train.dataset import TwinScans
 from rtbold.calibration.train.ridge import RidgeFit, fit_ridge
 from rtbold.messages import FloatArray
 from rtbold.sim import TwinRecording, TwinSettings, simulate, source_amplitudes
-from rtbold.truth import lowpassed
+from rtbold.truth import lowpassed, pearson_r
 
 if TYPE_CHECKING:
     from rtbold.calibration.datasets.cache import PreparedScan
@@ -67,6 +68,8 @@ class Truth:
             CEILING: ceiling(recording, scan.scan.onsets_s, self._lowpass_hz)[rows],
             ORACLE: self._oracle(recording, scan)[rows],
         }
+        if all(column is None for column in columns):
+            return {}
         spread = {name: _spread(v, columns) for name, v in found.items()}
         return spread | {BOUND: self._bound(scan)[rows]}
 
@@ -97,6 +100,32 @@ class Truth:
         known = [p for p in self._fold.lessons(scan) if p.scan.twin is not None]
         chosen = [p for p in known if len(p.validation) and not len(p.train)]
         return [p for p in known if len(p.train)][:most] + chosen[:most]
+
+
+def ceiling_and_oracle(
+    twin: TwinScans, fit_seeds: Sequence[int], test_seeds: Sequence[int]
+) -> tuple[float, float]:
+    """Return the mean R over ROIs and test subjects of ceiling and oracle.
+
+    Parameters
+    ----------
+    fit_seeds : whose scans the oracle's weights are learned from.
+    """
+    lowpass_hz = twin.card.normalisation.lowpass_hz
+    learned = []
+    for seed in fit_seeds:
+        scan = twin.read(seed)
+        learned.append((twin.recording(seed), scan.onsets_s, scan.bold))
+    weights = oracle_weights(learned)
+    ceilings, oracles = [], []
+    for seed in test_seeds:
+        recording, scan = twin.recording(seed), twin.read(seed)
+        highest = ceiling(recording, scan.onsets_s, lowpass_hz)
+        ceilings.append(pearson_r(highest, scan.bold).mean())
+        lagged = lagged_drive(recording, scan.onsets_s)
+        guess = np.einsum("rvl,rl->vr", lagged, weights)
+        oracles.append(pearson_r(guess, scan.bold).mean())
+    return float(np.mean(ceilings)), float(np.mean(oracles))
 
 
 def columns_of(names: Sequence[str], rois: Sequence[str]) -> list[int | None]:
