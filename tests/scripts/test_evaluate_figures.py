@@ -43,8 +43,6 @@ def test_bound_over_subjects_is_wider_where_one_subject_makes_the_hits(scripts):
     assert scripts.stats.clustered_upper(np.ones(80), first, second) == 1.0
 
 
-
-
 def test_each_subject_is_in_as_many_pairs_as_any_other(scripts):
     items = scripts.gate.items(scripts.gate.DEFAULT_N)
     pairs = {item[:2] for item in items}

@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 
 pytest.importorskip("torch")
-cross_decomposition = pytest.importorskip("sklearn.cross_decomposition")
+pytest.importorskip("sklearn")
+
+from sklearn.cross_decomposition import PLSRegression
 
 from rtbold.calibration.compare.pls import fit_pls, pls_weights
 from rtbold.calibration.train.ridge import Table
@@ -22,9 +24,7 @@ def drawn(n=300, seed=0):
 def test_weights_are_those_of_scikit_learn(n_components):
     x, y = drawn()
     (weights,) = pls_weights(x.T @ x, x.T @ y, [n_components])
-    reference = cross_decomposition.PLSRegression(
-        n_components, scale=False, max_iter=5000, tol=1e-12
-    )
+    reference = PLSRegression(n_components, scale=False, max_iter=5000, tol=1e-12)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of its own, about the iteration
         reference.fit(x, y)
