@@ -2,6 +2,21 @@ from .beforehand import (
     check_paths as check_paths,
     check_quick_target as check_quick_target,
 )
+from .datasets.cache import (
+    Cache as Cache,
+    PreparedReport as PreparedReport,
+    open_cache as open_cache,
+)
+from .datasets.chains import CHAINS as CHAINS, as_chain as as_chain
+from .datasets.description import DataSet as DataSet, open_dataset as open_dataset
+from .datasets.prepare import (
+    Outcome as Outcome,
+    PrepareSettings as PrepareSettings,
+    named_columns as named_columns,
+    prepare as prepare,
+    scan_states as scan_states,
+    target_settings as target_settings,
+)
 from .explain.attribution import (
     MIN_WINDOWS as MIN_WINDOWS,
     Attribution as Attribution,

@@ -28,7 +28,7 @@ from rtbold.calibration.inputs.windows import (
 from rtbold.calibration.train.dataset import Scan, WindowTape, marked
 from rtbold.condition import stream_fit
 from rtbold.distribution import need
-from rtbold.errors import DataFileError
+from rtbold.errors import ConfigError, DataFileError
 from rtbold.files import described
 from rtbold.messages import (
     MODEL_RATE_HZ,
@@ -36,11 +36,28 @@ from rtbold.messages import (
     Float32Array,
     FloatArray,
 )
+from rtbold.text import did_you_mean
 
 Chain = Literal["live", "published", "published-within"]
 CHAINS: Final[tuple[Chain, ...]] = get_args(Chain)
 LEAST_BAD_SHARE: Final = 0.01  # of the volumes; below, a channel is not named as bad
 _SPARE_S: Final = 1.0
+
+
+def as_chain(name: str) -> Chain:
+    """Return the chain of that name.
+
+    Raises
+    ------
+    ConfigError : there is none.
+    """
+    for chain in CHAINS:
+        if chain == name:
+            return chain
+    raise ConfigError(
+        f"--conditioning is {name!r}, expected one of {', '.join(CHAINS)}."
+        f"{did_you_mean([name], CHAINS)}"
+    )
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -17,6 +17,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
+import msgspec
+
 from rtbold.calibration.datasets.bids import find_bids, is_bids
 from rtbold.calibration.datasets.choices import (
     LAYOUTS,
@@ -72,12 +74,13 @@ class DataSet:
         return tuple(dict.fromkeys(source.subject for source in self.sources))
 
 
-def open_dataset(path: str | Path) -> DataSet:
+def open_dataset(path: str | Path, *, atlas: Path | None = None) -> DataSet:
     """Return what a data set holds.
 
     Parameters
     ----------
     path : a TOML; or a folder, whose ``dataset.toml`` counts, else its layout.
+    atlas : labels or maps for its images; goes over the description's.
 
     Raises
     ------
@@ -87,7 +90,7 @@ def open_dataset(path: str | Path) -> DataSet:
     path = Path(path)
     if path.is_dir():
         own = path / DESCRIPTION_NAME
-        return _described(own) if own.is_file() else _found(path)
+        return _described(own, atlas) if own.is_file() else _found(path, atlas)
     if not path.is_file():
         raise ConfigError(
             f"there is nothing at {str(path)!r}, expected a folder of scans or a TOML "
@@ -98,16 +101,16 @@ def open_dataset(path: str | Path) -> DataSet:
             f"{path.name} is a file, expected a folder of scans or a .toml that "
             "describes them. Give one of these."
         )
-    return _described(path)
+    return _described(path, atlas)
 
 
-def _found(root: Path) -> DataSet:
-    ground = Ground(root, root, Reading())
+def _found(root: Path, atlas: Path | None) -> DataSet:
+    ground = Ground(root, root, _with_atlas(Reading(), atlas))
     described = Description(layout=_layout_of(root))
     return _data_set(root.resolve().name, ground, described)
 
 
-def _described(path: Path) -> DataSet:
+def _described(path: Path, atlas: Path | None) -> DataSet:
     try:
         text = read_file(path, at_most_bytes=MOST_BYTES)
         described = convert(tomllib.loads(text.decode("utf-8")), Description)
@@ -117,7 +120,8 @@ def _described(path: Path) -> DataSet:
                 f"root is {described.root!r}, but there is no folder {str(root)!r}. "
                 "Correct it; it begins at the description's folder."
             )
-        ground = Ground(root, path.parent, convert(described.reading, Reading))
+        reading = _with_atlas(convert(described.reading, Reading), atlas)
+        ground = Ground(root, path.parent, reading)
         fallback = path.parent.resolve().name
         name = path.stem if path.name != DESCRIPTION_NAME else fallback
         return _data_set(described.name or name, ground, described)
@@ -133,6 +137,12 @@ def _described(path: Path) -> DataSet:
         ) from error
     except (ConfigError, DataFileError) as error:
         raise ConfigError(f"{path.name}: {in_keys(str(error))}") from error
+
+
+def _with_atlas(reading: Reading, atlas: Path | None) -> Reading:
+    if atlas is None:
+        return reading
+    return msgspec.structs.replace(reading, atlas=str(atlas.absolute()))
 
 
 def _data_set(name: str, ground: Ground, described: Description) -> DataSet:

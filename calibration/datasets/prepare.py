@@ -4,7 +4,9 @@ One scan at a time is in memory. Several processes may prepare one cache at once
 scan or all of them: what is there and made from the same files is left as it is.
 """
 
+import multiprocessing
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final, Literal
@@ -40,8 +42,10 @@ from rtbold.electrodes import canonical, has_position
 from rtbold.errors import ConfigError, DataFileError, RtboldError
 from rtbold.messages import TR_TOLERANCE, Float32Array
 from rtbold.text import did_you_mean, first_few
+from rtbold.truth import TARGET_CUTOFF_HZ
 
 PUBLISHED_REFERENCE: Final = "FCZ"  # of the recordings that were published
+SCALES: Final = ("zscore", "p95")
 State = Literal["prepared", "unchanged", "left out"]
 
 
@@ -79,6 +83,7 @@ def prepare(
     settings: PrepareSettings,
     *,
     chosen: Sequence[str] = (),
+    n_processes: int = 1,
 ) -> Iterator[Outcome]:
     """Prepare scans one after the other, and yield what became of each.
 
@@ -88,6 +93,7 @@ def prepare(
     sources : all scans of the data set, whichever are prepared now: the first that
         can be read says which channels, ROIs and TR the cache has.
     chosen : names of those that are prepared now; empty: all.
+    n_processes : each has one scan in memory.
 
     Raises
     ------
@@ -97,10 +103,30 @@ def prepare(
     """
     wanted = select(sources, chosen)
     cache, ready = settle(data_set, sources, settings)
+    if n_processes > 1:
+        yield from _side_by_side(wanted, settings, cache, n_processes)
+        return
     for source in wanted:
         own = ready if ready is not None and ready.source == source else None
         ready = None if own is not None else ready
         yield _prepare_one(source, settings, cache, own)
+        del own  # or it would stay beside the next
+
+
+def _side_by_side(
+    wanted: Sequence[ScanSource],
+    settings: PrepareSettings,
+    cache: CacheSettings,
+    n_processes: int,
+) -> Iterator[Outcome]:
+    # Spawned, not forked: this process may have run threads by now
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(n_processes, mp_context=context) as pool:
+        work = [pool.submit(_prepare_one, s, settings, cache, None) for s in wanted]
+        try:
+            yield from (each.result() for each in work)
+        finally:
+            pool.shutdown(cancel_futures=True)
 
 
 def select(
@@ -120,6 +146,66 @@ def select(
             "rtbold prepare DATASET --list"
         )
     return tuple(s for s in sources if not chosen or s.name in chosen)
+
+
+def scan_states(
+    sources: Sequence[ScanSource], out: Path | None
+) -> Iterator[tuple[ScanSource, Outcome | None]]:
+    """Yield each scan and what the cache knows of it; None: nothing, or no cache.
+
+    Whether its files have changed since is not looked at.
+    """
+    for source in sources:
+        entry = entry_of(out, source.name) if out is not None else None
+        if entry is None:
+            yield source, None
+        elif entry.left_out:
+            yield source, Outcome(source.name, "left out", reason=entry.left_out)
+        else:
+            yield source, Outcome(source.name, "prepared", entry.report)
+
+
+# What the command line says, as settings.
+
+
+def target_settings(
+    chain: Chain,
+    *,
+    scale: str | None = None,
+    detrend: int = 0,
+    lowpass_hz: float | None = TARGET_CUTOFF_HZ,
+) -> TargetSettings:
+    """Return how targets are made.
+
+    Parameters
+    ----------
+    scale : zscore or p95; None: as published with the published chains, else zscore.
+    detrend : degree of the drift that is taken off.
+    lowpass_hz : None or 0: none.
+
+    Raises
+    ------
+    ConfigError : one of these is not possible.
+    """
+    method = scale or ("zscore" if chain == "live" else "p95")
+    if method not in SCALES:
+        raise ConfigError(
+            f"--scale is {method!r}, expected one of {', '.join(SCALES)}."
+            f"{did_you_mean([method], SCALES)}"
+        )
+    return TargetSettings(
+        lowpass_hz=lowpass_hz or None,
+        drift_degree=detrend,
+        method="p95" if method == "p95" else "zscore",
+    )
+
+
+def named_columns(text: str | None) -> tuple[str, ...] | None:
+    """Return names that stand in one option; None: not given, empty: ``none``."""
+    if text is None:
+        return None
+    names = tuple(name.strip() for name in text.split(",") if name.strip())
+    return () if names in ((), ("none",)) else names
 
 
 # The settings of the cache.

@@ -34,6 +34,11 @@ COMMANDS: Final = {
         "Make a model for one subject from one scan, "
         "and say whether it is good enough.",
     ),
+    "prepare": Place(
+        "prepare",
+        "prepare",
+        "Read and condition the scans of a data set once, for training and evaluation.",
+    ),
     "evaluate": Place(
         "evaluate",
         "evaluate",
@@ -172,7 +177,7 @@ PANELS: Final = {
     "Run and watch": ("run", "monitor"),
     "After a session": ("recorders", "verify", "replay", "export"),
     "Without a scanner": ("simulate", "play", "fake"),
-    "Models": ("models", "evaluate"),
+    "Models": ("prepare", "evaluate", "models"),
 }
 
 _MARKUP: Final = "markdown"

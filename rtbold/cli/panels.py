@@ -49,10 +49,19 @@ _CALIBRATE: Final[_Panels] = {
     ),
 }  # fmt: skip
 
+_PREPARE: Final[_Panels] = {
+    "Cache": ("out", "scan", "listed", "skip_bad", "jobs"),
+    "Windows": (
+        "conditioning", "channels", "interpolate", "model_reference", "cleaning",
+    ),
+    "Targets": ("atlas", "confounds", "scale", "detrend", "lowpass"),
+}  # fmt: skip
+
 # By the function of the command
 OPTION_PANELS: Final[Mapping[str, _Panels]] = {
     "run": _SESSION,
     "preflight": _SESSION,
     "rehearse": _SESSION,
     "calibrate": _CALIBRATE,
+    "prepare": _PREPARE,
 }

@@ -53,7 +53,7 @@ def scan_of(name, *, subject, n=N, noise=1.0, seen=True, **changes):
         bare,
         scan=replace(scan, bold=bold),
         bold_gsr=bold - common * share,
-        confounds=bare.confounds,
+        confounds={"trans_x": smooth(rng, n, 2.0)},
     )
 
 
