@@ -262,12 +262,12 @@ def channel_order(card: Card, scan: "PreparedScan") -> list[int]:
     return [place for place in places if place is not None]
 
 
-def check_fits(card: Card, scan: "PreparedScan", conditioning: Conditioning) -> str:
+def check_fits(card: Card, scan: "PreparedScan", prepared: Card) -> str:
     """Refuse a model that was made for other windows; return what is worth a note.
 
     Parameters
     ----------
-    conditioning : that the cache's windows went through.
+    prepared : draft card of the cache: what its windows are.
 
     Raises
     ------
@@ -275,22 +275,24 @@ def check_fits(card: Card, scan: "PreparedScan", conditioning: Conditioning) -> 
     """
     channel_order(card, scan)
     shared_rois(card, scan.rois)
-    if card.conditioning != conditioning:
+    own, other = card.conditioning, prepared.conditioning
+    if own != other:
         differ = [
-            f"{name} {getattr(card.conditioning, name)!r} against "
-            f"{getattr(conditioning, name)!r}"
+            f"{name} {getattr(own, name)!r} against {getattr(other, name)!r}"
             for name in Conditioning.__struct_fields__
-            if getattr(card.conditioning, name) != getattr(conditioning, name)
+            if getattr(own, name) != getattr(other, name)
         ]
         raise ConfigError(
             f"model '{card.name}' reads EEG of another conditioning than the cache's: "
             f"{'; '.join(differ)}. Prepare the data as the model needs it: rtbold "
-            f"prepare DATASET --out CACHE --conditioning {card.conditioning.source}"
+            f"prepare DATASET --out CACHE --conditioning {own.source}"
         )
-    if card.reference != "average":
+    if card.reference.casefold() != prepared.reference.casefold():
         raise ConfigError(
-            f"model '{card.name}' is referenced to {card.reference}, the windows of a "
-            "cache to the average; expected an average-referenced model"
+            f"model '{card.name}' is referenced to {card.reference}, the windows of "
+            f"the cache to {prepared.reference}; expected the same. Prepare the data "
+            f"as the model needs it: rtbold prepare DATASET --out CACHE "
+            f"--model-reference {card.reference}"
         )
     if abs(card.tr_s - scan.tr_s) > _TR_TOLERANCE * card.tr_s and card.horizon_tr:
         return (

@@ -96,9 +96,7 @@ def mean_with_interval(values: FloatArray, *, seed: int = 0) -> dict[str, float]
     return {"n": len(values), "mean": float(values.mean()), "low": low, "high": high}
 
 
-def _resampled(
-    values: FloatArray, *, seed: int, least_n: int = LEAST_N
-) -> FloatArray:
+def _resampled(values: FloatArray, *, seed: int, least_n: int = LEAST_N) -> FloatArray:
     """Return (resamples, n); nothing where there are too few to draw from."""
     n = len(values)
     if n < least_n:

@@ -25,7 +25,7 @@ class Written:
     page: Path
 
 
-def check_folder(folder: Path) -> None:
+def check_out(folder: Path) -> None:
     """Make the folder, so that hours of work do not end in a name that is taken.
 
     Raises
@@ -41,14 +41,14 @@ def check_folder(folder: Path) -> None:
         ) from error
 
 
-def write(evaluation: Evaluation, folder: Path) -> Written:
+def write_comparison(evaluation: Evaluation, folder: Path) -> Written:
     """Write table, numbers and page; an earlier comparison there is replaced.
 
     Raises
     ------
     DataFileError : the folder cannot be written, or its disk is full.
     """
-    check_folder(folder)
+    check_out(folder)
     written = Written(folder / TSV_NAME, folder / RESULTS_NAME, folder / PAGE_NAME)
     results = msgspec.json.format(msgspec.json.encode(evaluation.comparison), indent=1)
     texts = {

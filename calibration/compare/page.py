@@ -9,7 +9,7 @@ from rtbold.calibration.compare.figures import pictures_of
 from rtbold.calibration.compare.result import Comparison
 from rtbold.calibration.compare.run import Evaluation
 from rtbold.calibration.compare.tables import (
-    Table,
+    ComparisonTable,
     controls_table,
     differences_table,
     nature_table,
@@ -91,7 +91,9 @@ def filled_in(comparison: Comparison, pictures: Mapping[str, Markup]) -> str:
 
 
 def _empty(
-    comparison: Comparison, tables: Mapping[str, Table], pictures: Mapping[str, Markup]
+    comparison: Comparison,
+    tables: Mapping[str, ComparisonTable],
+    pictures: Mapping[str, Markup],
 ) -> set[str]:
     """Return the sections that have nothing to show."""
     empty = {name for name, table in tables.items() if not table.rows}

@@ -105,7 +105,7 @@ class Gathered:
     coverage: list[tuple[int, tuple[Coverage, ...]]] = field(default_factory=list)
 
 
-def compare(settings: CompareSettings, say: Say, *, created: str) -> Evaluation:
+def compare_models(settings: CompareSettings, say: Say, *, created: str) -> Evaluation:
     """Return all models on the test part of the split, beside their controls.
 
     Raises
@@ -220,7 +220,7 @@ class FoldRun:
         if "{" in choice.path and not self._is_scored(scan):
             return  # there may be no bundle of this scan
         card = self._models.card(choice.path_for(scan, self._number))
-        note = check_fits(card, scan, self._cache.settings.conditioning)
+        note = check_fits(card, scan, self._cache.card())
         self._models.notes.add(note)
 
     def _is_scored(self, scan: PreparedScan) -> bool:

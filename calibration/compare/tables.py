@@ -31,7 +31,7 @@ DIGITS: Final = 3  # of R
 
 
 @dataclass(frozen=True, slots=True)
-class Table:
+class ComparisonTable:
     """Head and rows as text; the title says it where data is simulated."""
 
     title: str
@@ -40,7 +40,7 @@ class Table:
     words: tuple[int, ...] = (0,)  # columns that hold words; the others are numbers
 
 
-def tables_of(comparison: Comparison) -> tuple[Table, ...]:
+def comparison_tables(comparison: Comparison) -> tuple[ComparisonTable, ...]:
     """Return what the terminal shows, in order; empty tables are left out."""
     every = (
         scores_table(comparison),
@@ -56,9 +56,9 @@ def titled(comparison: Comparison, title: str) -> str:
     return f"{comparison.label}: {title}" if comparison.label else title
 
 
-def scores_table(comparison: Comparison) -> Table:
+def scores_table(comparison: Comparison) -> ComparisonTable:
     """Return how well all models predict; medians over subjects."""
-    return Table(
+    return ComparisonTable(
         titled(comparison, f"models on {sample_of(comparison)}"),
         (
             "Model",
@@ -89,9 +89,9 @@ def _score_row(model: ModelSummary) -> tuple[str, ...]:
     )
 
 
-def nature_table(comparison: Comparison) -> Table:
+def nature_table(comparison: Comparison) -> ComparisonTable:
     """Return whether a model says more than one thing, and of which region."""
-    return Table(
+    return ComparisonTable(
         titled(comparison, "what the predictions are"),
         (
             "Model",
@@ -121,9 +121,9 @@ def _nature_row(model: ModelSummary) -> tuple[str, ...]:
     )
 
 
-def controls_table(comparison: Comparison) -> Table:
+def controls_table(comparison: Comparison) -> ComparisonTable:
     """Return what each bundle gets when it is fed something else."""
-    return Table(
+    return ComparisonTable(
         titled(comparison, "R of each model when it is fed something else"),
         ("Model", *(w for name in OWN_CONTROLS for w in (name.capitalize(), "95 %"))),
         tuple(
@@ -140,7 +140,7 @@ def _of_controls(model: ModelSummary) -> Iterator[str]:
         yield span(low, high, DIGITS)
 
 
-def differences_table(comparison: Comparison) -> Table:
+def differences_table(comparison: Comparison) -> ComparisonTable:
     """Return paired differences of mean R, and their effect sizes."""
     found = {(d.a, d.b, d.of): d for d in comparison.differences}
     pairs = dict.fromkeys((d.a, d.b) for d in comparison.differences)
@@ -157,14 +157,14 @@ def differences_table(comparison: Comparison) -> Table:
             ]
         rows.append(tuple(cells))
     columns = ("{}", "95 %", "dz", "95 %")
-    return Table(
+    return ComparisonTable(
         titled(comparison, "paired differences over subjects, mean and Cohen's dz"),
         ("Models", *(c.format(of) for of in (PLAIN, WITHOUT_GLOBAL) for c in columns)),
         tuple(rows),
     )
 
 
-def rois_table(comparison: Comparison) -> Table:
+def rois_table(comparison: Comparison) -> ComparisonTable:
     """Return R of every ROI for the bundles and baselines, medians over subjects."""
     models = comparison.of_kind("bundle", "baseline")
     of = [{each.roi: each for each in model.rois} for model in models]
@@ -177,7 +177,7 @@ def rois_table(comparison: Comparison) -> Table:
             cells.append(number(None if each is None else each.r_gsr))
         rows.append(tuple(cells))
     head = (w for m in models for w in (m.name, f"{m.name}, without global signal"))
-    return Table(
+    return ComparisonTable(
         titled(comparison, "R of each ROI, median over subjects"),
         ("ROI", *head),
         tuple(rows),

@@ -13,7 +13,7 @@ from rtbold.distribution import need
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from rtbold.calibration.compare.tables import Table
+    from rtbold.calibration import ComparisonTable
 
 # Without which nothing is drawn or fitted beside the bundles
 PACKAGES = ("torch", "matplotlib")
@@ -81,14 +81,18 @@ def evaluate(
     import msgspec
     import torch
 
-    from rtbold.calibration.compare.bundles import parse_choice
-    from rtbold.calibration.compare.output import check_folder, write
-    from rtbold.calibration.compare.run import CompareSettings, compare
-    from rtbold.calibration.compare.tables import tables_of
+    from rtbold.calibration import (
+        CompareSettings,
+        check_out,
+        compare_models,
+        comparison_tables,
+        parse_choice,
+        write_comparison,
+    )
 
     if n_threads is not None:
         torch.set_num_threads(n_threads)
-    check_folder(out)
+    check_out(out)
     settings = CompareSettings(
         cache=cache,
         bundles=tuple(parse_choice(text) for text in bundles),
@@ -98,13 +102,13 @@ def evaluate(
         n_threads=n_threads or 1,
         truth=not no_truth,
     )
-    evaluation = compare(settings, _say, created=str(datetime.date.today()))
-    written = write(evaluation, out)
+    evaluation = compare_models(settings, _say, created=str(datetime.date.today()))
+    written = write_comparison(evaluation, out)
     comparison = evaluation.comparison
     if as_json:
         typer.echo(msgspec.json.encode(comparison).decode())
     else:
-        for table in tables_of(comparison):
+        for table in comparison_tables(comparison):
             show(table)
     for note in comparison.notes:
         typer.echo(f"note: {note}", err=True)
@@ -139,7 +143,7 @@ def _say(text: str) -> None:
     typer.echo(text, err=True)
 
 
-def show(table: "Table") -> None:
+def show(table: "ComparisonTable") -> None:
     """Print a table; where no person reads it, its cells with tabs between them."""
     if not on_screen():
         for line in lines_of(table):
@@ -150,7 +154,7 @@ def show(table: "Table") -> None:
     Console().print(drawn(table))
 
 
-def lines_of(table: "Table") -> "Iterator[str]":
+def lines_of(table: "ComparisonTable") -> "Iterator[str]":
     """Yield title, head and rows as text."""
     yield table.title
     yield "\t".join(table.head)
@@ -159,7 +163,7 @@ def lines_of(table: "Table") -> "Iterator[str]":
     yield ""
 
 
-def drawn(table: "Table") -> object:
+def drawn(table: "ComparisonTable") -> object:
     """Return the table as a terminal draws it; a narrow one breaks words."""
     from rich.table import Column, Table as Drawn
     from rich.text import Text

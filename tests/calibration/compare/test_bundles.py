@@ -6,6 +6,7 @@ import pytest
 pytest.importorskip("onnx")
 pytest.importorskip("torch")
 
+from bundles import tiny_card
 from compared_scans import answer, marks, scan_of, tiny_bundle
 from prepared_scans import ROIS
 
@@ -29,7 +30,7 @@ from rtbold.calibration.compare.bundles import (
 )
 from rtbold.errors import ConfigError
 
-LIVE = Conditioning()
+PREPARED = tiny_card()
 
 
 @pytest.fixture(scope="module")
@@ -79,20 +80,22 @@ def test_channels_may_stand_in_another_order_but_not_be_others(opened, tmp_path,
     windows = scan.scan.windows_uv(range(2))[:, [1, 2, 0]]
     np.testing.assert_allclose(found, answer(windows), rtol=1e-4)
     with pytest.raises(ConfigError, match=r"3 channels, .* for 3: it lacks CZ"):
-        check_fits(bundle.card, replace(scan, channels=("PZ", "FZ", "OZ")), LIVE)
+        check_fits(bundle.card, replace(scan, channels=("PZ", "FZ", "OZ")), PREPARED)
 
 
 def test_another_conditioning_or_reference_is_refused(tmp_path, scan):
     card = tiny_bundle(tmp_path).card
-    assert check_fits(card, scan, LIVE) == ""
-    published = Conditioning(source="published")
+    assert check_fits(card, scan, PREPARED) == ""
+    published = tiny_card(conditioning=Conditioning(source="published"))
     with pytest.raises(ConfigError, match="source 'live' against 'published'"):
         check_fits(card, scan, published)
     other = tiny_bundle(tmp_path, "cz", reference="CZ").card
-    with pytest.raises(ConfigError, match="referenced to CZ"):
-        check_fits(other, scan, LIVE)
+    with pytest.raises(
+        ConfigError, match=r"to CZ, the windows .* to average"
+    ):
+        check_fits(other, scan, PREPARED)
     ahead = tiny_bundle(tmp_path, "ahead", horizon_tr=1, tr_s=1.0).card
-    assert "volumes of 1 s ahead" in check_fits(ahead, scan, LIVE)
+    assert "volumes of 1 s ahead" in check_fits(ahead, scan, PREPARED)
 
 
 def test_no_roi_in_common_is_refused(tmp_path, scan):

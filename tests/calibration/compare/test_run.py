@@ -25,8 +25,8 @@ from rtbold.calibration.compare.result import (
     SHUFFLED,
     WITHOUT_GLOBAL,
 )
-from rtbold.calibration.compare.run import CompareSettings, compare
-from rtbold.calibration.compare.tables import TSV_COLUMNS, tables_of, tsv
+from rtbold.calibration.compare.run import CompareSettings, compare_models
+from rtbold.calibration.compare.tables import TSV_COLUMNS, comparison_tables, tsv
 from rtbold.calibration.compare.training import results_path
 from rtbold.calibration.datasets.splits import Sealed
 from rtbold.errors import ConfigError, DataFileError
@@ -46,7 +46,9 @@ def asked(cache, *bundles, split=ACROSS, **changes):
 
 
 def run(cache, *bundles, **changes):
-    return compare(asked(cache, *bundles, **changes), nobody, created="2026-11-30")
+    return compare_models(
+        asked(cache, *bundles, **changes), nobody, created="2026-11-30"
+    )
 
 
 @pytest.fixture(scope="module")
@@ -158,7 +160,7 @@ def test_the_tsv_has_a_line_for_each_model_scan_and_roi(evaluation):
 
 def test_simulated_data_is_labelled_in_every_table_and_figure(evaluation, page):
     assert evaluation.comparison.data == "simulated"
-    tables = tables_of(evaluation.comparison)
+    tables = comparison_tables(evaluation.comparison)
     assert len(tables) == 4
     assert all(table.title.startswith("SIMULATED data: ") for table in tables)
     pictures = re.findall(r'<svg role="img".*?</svg>', page, flags=re.DOTALL)
@@ -196,7 +198,7 @@ def test_names_from_outside_are_no_markup(page):
 
 
 def test_everything_is_written_and_read_back(evaluation, tmp_path):
-    written = output.write(evaluation, tmp_path / "new" / "place")
+    written = output.write_comparison(evaluation, tmp_path / "new" / "place")
     numbers = json.loads(written.results.read_text("utf-8"))
     assert numbers["data"] == "simulated"
     assert len(numbers["models"]) == len(evaluation.comparison.models)
@@ -209,7 +211,7 @@ def test_everything_is_written_and_read_back(evaluation, tmp_path):
         "comparison.html", "results.json", "scores.tsv",
     ]  # fmt: skip
     with pytest.raises(DataFileError, match="cannot be made"):
-        output.check_folder(written.page)
+        output.check_out(written.page)
 
 
 def test_the_same_seed_gives_the_same_numbers(cache, knowing, evaluation):
@@ -309,7 +311,7 @@ def test_one_bundle_a_fold_by_its_path(cache, tmp_path):
     settings = CompareSettings(
         cache=cache.folder, bundles=(choice,), split=ACROSS, folds=()
     )
-    found = compare(settings, nobody, created="").comparison
+    found = compare_models(settings, nobody, created="").comparison
     assert found.folds == (0, 1, 2, 3, 4)
     assert found.models[0].name == "m"
     assert found.models[0].n_subjects == 10
