@@ -90,9 +90,7 @@ def test_another_conditioning_or_reference_is_refused(tmp_path, scan):
     with pytest.raises(ConfigError, match="source 'live' against 'published'"):
         check_fits(card, scan, published)
     other = tiny_bundle(tmp_path, "cz", reference="CZ").card
-    with pytest.raises(
-        ConfigError, match=r"to CZ, the windows .* to average"
-    ):
+    with pytest.raises(ConfigError, match=r"to CZ, the windows .* to average"):
         check_fits(other, scan, PREPARED)
     ahead = tiny_bundle(tmp_path, "ahead", horizon_tr=1, tr_s=1.0).card
     assert "volumes of 1 s ahead" in check_fits(ahead, scan, PREPARED)
