@@ -55,6 +55,7 @@ class PrepareSettings:
 
     out: Path
     chain: Chain = "live"
+    conditioning: Conditioning | None = None  # of the live loop; None: the usual one
     channels: tuple[str, ...] = ()  # empty: every electrode of the first scan
     reference: str | None = None  # of the windows; None: by the chain
     interpolate: bool = False
@@ -244,7 +245,7 @@ def _asked(
         reference=_reference(settings),
         atlas=settings.atlas or found.atlas,
         chain=settings.chain,
-        conditioning=_conditioning(settings.chain),
+        conditioning=_conditioning(settings),
         interpolate_missing=settings.interpolate,
         targets=settings.targets,
         confounds=settings.confounds,
@@ -304,8 +305,13 @@ def _reference(settings: PrepareSettings) -> str:
     return "average" if settings.chain == "live" else PUBLISHED_REFERENCE
 
 
-def _conditioning(chain: Chain) -> Conditioning:
-    return Conditioning(source="live" if chain == "live" else "published")
+def _conditioning(settings: PrepareSettings) -> Conditioning:
+    source: Literal["live", "published"] = (
+        "live" if settings.chain == "live" else "published"
+    )
+    return msgspec.structs.replace(
+        settings.conditioning or Conditioning(), source=source
+    )
 
 
 # One scan.

@@ -7,15 +7,13 @@ the pipeline took. That gives the pipeline's window again, to the bit.
 
 import hashlib
 import multiprocessing
-import zlib
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
-import msgspec
 import numpy as np
 
 from rtbold import files
@@ -236,7 +234,12 @@ class WindowTape:
         return len(self._matrices) - 1
 
     def scan(
-        self, name: str, bold: FloatArray, *, onsets_s: FloatArray, seen: SeenScan
+        self,
+        name: str,
+        bold: FloatArray,
+        *,
+        onsets_s: FloatArray,
+        seen: SeenScan | None,
     ) -> Scan:
         """Return the whole scan.
 
@@ -303,10 +306,7 @@ def data_sha256(scans: Sequence[Scan]) -> str:
     return digest.hexdigest()
 
 
-# Scans of simulated subjects, conditioned as the live loop would, kept in a cache.
-
-_SEEN = "seen_"  # before the names of a scan's marks
-_ARRAYS = ("eeg_uv", "first", "bold", "onsets_s", "matrices", "matrix_of")
+# Scans of simulated subjects, prepared as any data set is.
 
 
 @dataclass(frozen=True, slots=True)
@@ -320,8 +320,7 @@ class TwinScans:
 
     def make(self, seeds: Sequence[int], *, n_processes: int) -> list[Scan]:
         """Return the scans, made in parallel where they are not in the cache."""
-        self.cache.mkdir(parents=True, exist_ok=True)
-        missing = [seed for seed in seeds if not self._path(seed).exists()]
+        missing = [seed for seed in seeds if not self._known(seed)]
         # Spawned, not forked: this process may have run threads of torch by now.
         context = multiprocessing.get_context("spawn")
         with ProcessPoolExecutor(n_processes, mp_context=context) as pool:
@@ -331,45 +330,59 @@ class TwinScans:
 
     def recording(self, seed: int) -> TwinRecording:
         """Return the simulated session itself, truth and all."""
-        return simulate(
-            TwinSettings(
-                seed=seed,
-                level=self.level,
-                duration_s=self.duration_s,
-                tr_s=self.card.tr_s,
-                channels=self.card.channels,
-            )
-        )
+        return simulate(self._settings(seed))
 
     def ensure(self, seed: int) -> None:
-        """Write the scan of a seed to the cache, unless it is there."""
-        if self._path(seed).exists():
-            return
-        scan = conditioned(as_recording(self.recording(seed)), self.card)
-        draft = self._path(seed).with_suffix(".part.npz")
-        arrays = {name: getattr(scan, name) for name in _ARRAYS}
-        marks = {} if scan.seen is None else msgspec.structs.asdict(scan.seen)
-        np.savez(draft, **arrays, **{f"{_SEEN}{n}": v for n, v in marks.items()})
-        draft.replace(self._path(seed))
+        """Put the scan of a seed into the cache, unless it is there."""
+        # Late: what prepares scans builds on this module
+        from rtbold.calibration.datasets.prepare import PrepareSettings, prepare
+        from rtbold.calibration.datasets.sources import ScanSource
+        from rtbold.calibration.fit.target import TargetSettings
+
+        lowpass_hz = self.card.normalisation.lowpass_hz
+        settings = PrepareSettings(
+            out=self._folder,
+            channels=self.card.channels,
+            reference=self.card.reference,
+            conditioning=self.card.conditioning,
+            targets=TargetSettings(lowpass_hz=lowpass_hz, drift_degree=0),
+            confounds=(),  # of the body: a model has to do with them as they are
+        )
+        source = ScanSource(
+            name=self._name(seed), subject=f"twin{seed}", twin=self._settings(seed)
+        )
+        for _ in prepare("twin", [source], settings):
+            pass
 
     def read(self, seed: int) -> Scan:
-        """Return a scan from the cache."""
-        with np.load(self._path(seed), allow_pickle=False) as arrays:
-            found = dict(arrays)
-        marks = {
-            name.removeprefix(_SEEN): str(found.pop(name))
-            for name in list(found)
-            if name.startswith(_SEEN)
-        }
-        seen = SeenScan(**marks) if marks else None  # an older cache has none
-        name = f"twin {self.level} {seed}"
-        remove_mean = self.card.conditioning.remove_window_mean
-        return Scan(name=name, **found, seen=seen, remove_mean=remove_mean)
+        """Return a scan from the cache; its targets in the simulated scanner's unit."""
+        from rtbold.calibration.datasets.cache import open_cache
 
-    def _path(self, seed: int) -> Path:
-        chain = msgspec.json.encode(self.card.conditioning)
-        tag = f"{self.duration_s:g}s-{zlib.crc32(chain):08x}"
-        return self.cache / f"{self.level}-{seed}-{tag}.npz"
+        found = open_cache(self._folder).read(self._name(seed))
+        scaling = found.scaling
+        bold = found.scan.bold * np.array(scaling.scale) + np.array(scaling.mean)
+        return replace(found.scan, bold=bold)
+
+    def _known(self, seed: int) -> bool:
+        from rtbold.calibration.datasets.cache import entry_of
+
+        return entry_of(self._folder, self._name(seed)) is not None
+
+    def _settings(self, seed: int) -> TwinSettings:
+        return TwinSettings(
+            seed=seed,
+            level=self.level,
+            duration_s=self.duration_s,
+            tr_s=self.card.tr_s,
+            channels=self.card.channels,
+        )
+
+    def _name(self, seed: int) -> str:
+        return f"twin-{self.level}-{seed}"
+
+    @property
+    def _folder(self) -> Path:
+        return self.cache / f"{self.level}-{self.duration_s:g}s"
 
 
 def as_recording(twin: TwinRecording) -> Recording:

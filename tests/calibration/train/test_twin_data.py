@@ -6,7 +6,7 @@ pytest.importorskip("torch")
 
 from rtbold.calibration.lineage import TRAINING_N, lineage_of_training
 from rtbold.calibration.train import demo
-from rtbold.calibration.train.dataset import TwinScans
+from rtbold.calibration.train.dataset import TwinScans, as_recording, conditioned
 from rtbold.models.linear import BandPowerRidge, BandPowerRidgeConfig
 from rtbold.models.published.checkpoints import read_checkpoint
 
@@ -26,15 +26,20 @@ def test_a_cached_scan_keeps_its_marks(made):
     assert len(seen.eeg) == len(seen.bold) == 8 * TRAINING_N  # base64 of six bytes
 
 
-def test_a_cache_from_before_marks_is_read_without(made, tmp_path):
-    (file,) = made.cache.iterdir()
-    with np.load(file) as arrays:
-        older = {name: arrays[name] for name in ("eeg_uv", "first", "bold", "onsets_s")}
-    np.savez(tmp_path / file.name, **older)
-    twin = TwinScans(made.level, made.duration_s, made.card, tmp_path)
-    found = twin.read(SEED)
-    assert found.seen is None
-    np.testing.assert_array_equal(found.bold, made.read(SEED).bold)
+def test_targets_are_in_the_scanners_unit_and_the_eeg_is_the_twins(made):
+    scan, twin = made.read(SEED), made.recording(SEED)
+    again = conditioned(as_recording(twin), made.card)
+    np.testing.assert_array_equal(scan.windows_uv([0, 9]), again.windows_uv([0, 9]))
+    np.testing.assert_array_equal(scan.first, again.first)
+    np.testing.assert_allclose(scan.bold, again.bold, atol=1e-5)
+
+
+def test_scans_are_made_once_by_several_processes(made):
+    (entry,) = (made.cache / "easy-120s" / "scans").iterdir()
+    before = entry.stat().st_mtime_ns
+    scans = made.make([SEED, SEED], n_processes=1)
+    assert [len(scan) for scan in scans] == [len(made.read(SEED))] * 2
+    assert entry.stat().st_mtime_ns == before
 
 
 def test_a_trained_bundle_carries_its_lineage(made, tmp_path, monkeypatch):
