@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -46,6 +45,11 @@ class BundleChoice:
 
     name: str  # empty: the name on the card
     path: str  # may hold {fold}, {scan}, {subject} or {session}
+
+    @property
+    def varies(self) -> bool:
+        """Whether it is another bundle from fold to fold, or from scan to scan."""
+        return "{" in self.path
 
     def path_for(self, scan: "PreparedScan", fold: int) -> str:
         """Return the bundle that is asked about this scan in this fold.
@@ -120,7 +124,7 @@ class Models:
         BundleError : there is no such bundle, or it is damaged.
         """
         if path not in self._bundles:
-            bundle = load(Path(path) if Path(path).exists() else path)
+            bundle = load(path)
             check_trained(bundle.card)
             self._bundles[path] = bundle
             why = not_checked(bundle.card, simulated=self._simulated)

@@ -70,9 +70,9 @@ def _drawn(evaluation: Evaluation) -> Iterator[_Picture]:
     known = [model for model in comparison.models if model.coverage]
     if known:
         yield "intervals", coverage_chart(known), "How often intervals held"
-    if evaluation.curves:
+    if curves := list(curves_of(evaluation.curves)):
         told = "Error of each training over its epochs"
-        yield "learning", learning_chart(list(curves_of(evaluation.curves))), told
+        yield "learning", learning_chart(curves), told
 
 
 def overview(comparison: Comparison) -> Figure:
@@ -177,12 +177,20 @@ def curves_of(found: Mapping[str, Sequence[Trained]]) -> Iterator[LearningCurve]
     """Yield the validation error of each training, by model and fold."""
     for name, trainings in found.items():
         for each in trainings:
-            key = next((k for k in _BY if k in each.epochs[0]), None)
-            if key is None:
-                continue
-            errors = tuple(epoch[key] for epoch in each.epochs)
+            errors = _errors_of(each)
             many = f", fold {each.fold}" if len(trainings) > 1 else ""
-            yield LearningCurve(name=f"{name}{many}", errors=errors)
+            if errors:
+                yield LearningCurve(name=f"{name}{many}", errors=errors)
+
+
+def _errors_of(trained: Trained) -> tuple[float, ...]:
+    """Return the first error that every epoch has; empty: there is none."""
+    for name in _BY:
+        found = [epoch.get(name) for epoch in trained.epochs]
+        known = tuple(value for value in found if value is not None)
+        if len(known) == len(found):
+            return known
+    return ()
 
 
 def _verdict(roi: RoiSummary) -> RoiVerdict:

@@ -142,7 +142,7 @@ def rule_of(settings: CompareSettings, models: Models) -> Rule:
     known = [
         trained
         for choice in models.choices
-        if "{" not in choice.path and (trained := models.trained(choice.path))
+        if not choice.varies and (trained := models.trained(choice.path))
     ]
     split = _one_of(
         "split", [each.split for each in known], settings.split, other=DEFAULT_SPLIT
@@ -200,9 +200,9 @@ class FoldRun:
         ----------
         truth : whether to say what a simulation could give at most.
         """
-        for scan in self._cache.scans:
-            for choice in self._models.choices:
-                self._check(choice, scan)
+        for choice in self._models.choices:
+            if not choice.varies:
+                self._check(choice, self._cache.scans)
         test = self._open()
         for place, (scan, rows) in enumerate(test, start=1):
             self._say(
@@ -216,17 +216,11 @@ class FoldRun:
             if truth:
                 self._at_most(found, scan, target=target, rows=rows)
 
-    def _check(self, choice: BundleChoice, scan: PreparedScan) -> None:
-        if "{" in choice.path and not self._is_scored(scan):
-            return  # there may be no bundle of this scan
-        card = self._models.card(choice.path_for(scan, self._number))
-        note = check_fits(card, scan, self._cache.card())
-        self._models.notes.add(note)
-
-    def _is_scored(self, scan: PreparedScan) -> bool:
-        """Return whether rows of a scan may be in the test part."""
-        part = next(p for p in self._fold.parts if p.scan.name == scan.name)
-        return len(part.train) + len(part.validation) < len(scan.volume)
+    def _check(self, choice: BundleChoice, scans: Sequence[PreparedScan]) -> None:
+        """Refuse a bundle that does not fit the scans."""
+        for scan in scans:
+            card = self._models.card(choice.path_for(scan, self._number))
+            self._models.notes.add(check_fits(card, scan, self._cache.card()))
 
     def _open(self) -> list[tuple[PreparedScan, Rows]]:
         """Open the test part, the one time that it is; refuse who has seen it."""
@@ -237,23 +231,26 @@ class FoldRun:
             if len(rows.get(scan.name, ()))
         ]
         for choice in self._models.choices:
+            self._check(choice, [scan for scan, _ in test])
             for scan, _ in test:
                 path = choice.path_for(scan, self._number)
-                if not self._learned_these_rows(path):
+                if not self._learned_beside(path, scan):
                     refuse_learned(self._models.card(path), scan)
         return test
 
-    def _learned_these_rows(self, path: str) -> bool:
-        """Return whether a model learned from the training rows of this very fold.
+    def _learned_beside(self, path: str, scan: PreparedScan) -> bool:
+        """Return whether a model learned from this scan what the split allows.
 
-        Within scans these are of the scan that is scored, and its card says so.
+        Within scans a model learns from the training rows of the scan that is scored,
+        so its card lists the scan; what training wrote must say that it was these rows.
         """
-        return learned_these_rows(
+        rows = {part.scan.name: len(part.train) for part in self._fold.parts}
+        return bool(rows[scan.name]) and learned_these_rows(
             self._models.trained(path),
             split=self._rule.split,
             fold=self._number,
             seed=self._rule.seed,
-            rows={part.scan.name: len(part.train) for part in self._fold.parts},
+            rows=rows,
         )
 
     def _bundle(
@@ -267,7 +264,7 @@ class FoldRun:
     ) -> None:
         path = choice.path_for(scan, self._number)
         card = self._models.card(path)
-        name = choice.name or card.name
+        name = choice.name or (choice.path if choice.varies else card.name)
         one = found.setdefault(
             name,
             Gathered(
@@ -399,6 +396,7 @@ def summary_of(
     _check_together(scored)
     targets = [s.predicted.target for s in scored[0].scores]
     common = common_rois(scored)
+    scored = [m for m in scored if (m.scores[0].predicted.columns & common).any()]
     rois = targets[0].rois
     curves = {
         name: tuple(each for each in one.trained.values() if each.epochs)
