@@ -180,7 +180,7 @@ def summarise(scored: Scored, common: np.ndarray, *, seed: int) -> ModelSummary:
         name: estimate(over_rois(values, common), seed=seed)
         for name, values in (("r", r), ("r_gsr", r_gsr), ("mse", mse))
     }
-    of_mean = by_subject(np.array([s.r_of_mean for s in scores]), subjects)
+    of_mean = np.array([score.r_of_mean for score in scores])
     nulls = group_null(scores, common, seed=seed)
     return ModelSummary(
         name=scored.name,
@@ -198,12 +198,8 @@ def summarise(scored: Scored, common: np.ndarray, *, seed: int) -> ModelSummary:
         first_share=_median([score.first_share for score in scores], subjects),
         own_first=_share_first(scores, common),
         own_rank=_median_of_known([s.own_rank[common] for s in scores]),
-        r_of_mean=estimate(of_mean, seed=seed),
-        controls={
-            name: estimate(_control_means(found, common), seed=seed)
-            for name, found in scored.controls.items()
-            if found
-        },
+        r_of_mean=estimate(by_subject(of_mean, subjects), seed=seed),
+        controls=_controls(scored, common, seed=seed),
         rois=_roi_summaries(scored, (r, r_gsr, mse), nulls, seed=seed),
         coverage=tuple(scored.coverage),
         simulated_weights=scored.simulated_weights,
@@ -323,6 +319,14 @@ def _roi_summaries(
         for place, roi in enumerate(rois)
         if np.isfinite(r[:, place]).all()
     )
+
+
+def _controls(scored: Scored, common: np.ndarray, *, seed: int) -> dict[str, Estimate]:
+    return {
+        name: estimate(_control_means(found, common), seed=seed)
+        for name, found in scored.controls.items()
+        if found
+    }
 
 
 def _control_means(

@@ -1,7 +1,7 @@
 """The comparison: open, fit the baselines, open the test part once, predict, score."""
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from importlib.metadata import version
 from pathlib import Path
@@ -129,7 +129,7 @@ def compare_models(settings: CompareSettings, say: Say, *, created: str) -> Eval
                 run.into(found, truth=settings.truth)
     finally:
         models.close()
-    return summary_of(cache, settings.cache, rule, found, models, created=created)
+    return summary_of(cache, rule, found, notes=models.notes.lines, created=created)
 
 
 def rule_of(settings: CompareSettings, models: Models) -> Rule:
@@ -384,11 +384,10 @@ def r_of(guess: FloatArray, measured: FloatArray, columns: np.ndarray) -> FloatA
 
 def summary_of(
     cache: Cache,
-    folder: Path,
     rule: Rule,
     found: Mapping[str, Gathered],
-    models: Models,
     *,
+    notes: Iterable[str],
     created: str,
 ) -> Evaluation:
     """Return the comparison of everything that was predicted."""
@@ -398,15 +397,10 @@ def summary_of(
     common = common_rois(scored)
     scored = [m for m in scored if (m.scores[0].predicted.columns & common).any()]
     rois = targets[0].rois
-    curves = {
-        name: tuple(each for each in one.trained.values() if each.epochs)
-        for name, one in found.items()
-        if any(each.epochs for each in one.trained.values())
-    }
     comparison = Comparison(
         data=_data(cache, targets),
         data_set=cache.settings.data_set,
-        cache=str(folder),
+        cache=str(cache.folder),
         created=created,
         split=rule.split,
         folds=rule.folds,
@@ -418,11 +412,20 @@ def summary_of(
         scans=tuple(dict.fromkeys(target.scan for target in targets)),
         models=tuple(summarise(one, common, seed=rule.seed) for one in scored),
         differences=tuple(differences(scored, common, seed=rule.seed)),
-        notes=tuple(models.notes.lines),
+        notes=tuple(notes),
         left_out={each.name: each.reason for each in cache.left_out},
         software={n: version(n) for n in ("numpy", "scipy", "openvino")},
     )
-    return Evaluation(comparison, tuple(scored), curves)
+    return Evaluation(comparison, tuple(scored), _curves(found))
+
+
+def _curves(found: Mapping[str, Gathered]) -> dict[str, tuple[Trained, ...]]:
+    """Return what was trained in epochs, by model."""
+    each = {
+        name: tuple(t for t in one.trained.values() if t.epochs)
+        for name, one in found.items()
+    }
+    return {name: trainings for name, trainings in each.items() if trainings}
 
 
 def common_rois(models: Sequence[Scored]) -> np.ndarray:

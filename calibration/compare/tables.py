@@ -227,7 +227,7 @@ def _lines(model: Scored, score: ScanScore) -> Iterator[list[str]]:
             score.own_rank[place],
         )
         yield [
-            *_keys(model, OWN, target, int(place)),
+            *_keys(model, OWN, target, place=int(place)),
             str(score.n),
             *map(_number, values),
         ]
@@ -238,11 +238,11 @@ def _control_lines(
 ) -> Iterator[list[str]]:
     for place in np.flatnonzero(np.isfinite(r)):
         empty = [""] * (len(TSV_COLUMNS) - TSV_COLUMNS.index("r") - 1)
-        keys = _keys(model, name, target, int(place))
+        keys = _keys(model, name, target, place=int(place))
         yield [*keys, str(len(target.volume)), _number(r[place]), *empty]
 
 
-def _keys(model: Scored, eeg: str, target: Target, place: int) -> list[str]:
+def _keys(model: Scored, eeg: str, target: Target, *, place: int) -> list[str]:
     return [
         "simulated" if target.simulated else "measured",
         model.name,

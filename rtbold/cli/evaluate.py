@@ -13,7 +13,7 @@ from rtbold.distribution import need
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from rtbold.calibration import ComparisonTable
+    from rtbold.calibration import ComparisonTable, Evaluation
 
 # Without which nothing is drawn or fitted beside the bundles
 PACKAGES = ("torch", "matplotlib")
@@ -78,14 +78,12 @@ def evaluate(
 
     import datetime
 
-    import msgspec
     import torch
 
     from rtbold.calibration import (
         CompareSettings,
         check_out,
         compare_models,
-        comparison_tables,
         parse_choice,
         write_comparison,
     )
@@ -104,6 +102,20 @@ def evaluate(
     )
     evaluation = compare_models(settings, _say, created=str(datetime.date.today()))
     written = write_comparison(evaluation, out)
+    _print(evaluation, as_json=as_json)
+    for name, path in (
+        ("table", written.scores),
+        ("numbers", written.results),
+        ("page", written.page),
+    ):
+        typer.echo(f"{name:<8} {path}", err=as_json)
+
+
+def _print(evaluation: "Evaluation", *, as_json: bool) -> None:
+    import msgspec
+
+    from rtbold.calibration import comparison_tables
+
     comparison = evaluation.comparison
     if as_json:
         typer.echo(msgspec.json.encode(comparison).decode())
@@ -112,12 +124,6 @@ def evaluate(
             show(table)
     for note in comparison.notes:
         typer.echo(f"note: {note}", err=True)
-    for name, path in (
-        ("table", written.scores),
-        ("numbers", written.results),
-        ("page", written.page),
-    ):
-        typer.echo(f"{name:<8} {path}", err=as_json)
 
 
 def parse_folds(words: "Sequence[str]") -> tuple[int, ...]:
