@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, overload
 
 import numpy as np
 
@@ -102,13 +102,32 @@ def learned_and_chosen(
                 f"the split leaves no {kind} rows for the baselines, expected two or "
                 "more in a scan; take another split, or longer scans"
             )
-        tables.append(
-            Table(
-                [x[at] for at, _, x in used],
-                [standard(p.scan)[at] for at, p, _ in used],
-            )
-        )
+        features_of = Chosen([x for _, _, x in used], [at for at, _, _ in used])
+        tables.append(Table(features_of, [standard(p.scan)[at] for at, p, _ in used]))
     return tables[0], tables[1]
+
+
+class Chosen(Sequence[FloatArray]):
+    """Some rows of each scan, read from the disk when they are asked for.
+
+    So a fit over hundreds of scans holds the features of one at a time.
+    """
+
+    def __init__(self, arrays: Sequence[FloatArray], rows: Sequence[Rows]) -> None:
+        self._arrays, self._rows = arrays, rows
+
+    def __len__(self) -> int:
+        return len(self._arrays)
+
+    @overload
+    def __getitem__(self, place: int) -> FloatArray: ...
+    @overload
+    def __getitem__(self, place: slice) -> list[FloatArray]: ...
+    def __getitem__(self, place: int | slice) -> FloatArray | list[FloatArray]:
+        if isinstance(place, slice):
+            return [self[each] for each in range(*place.indices(len(self)))]
+        chosen: FloatArray = self._arrays[place][self._rows[place]]
+        return chosen
 
 
 def _with_validation(part: Part) -> Part:
