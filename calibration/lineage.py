@@ -157,29 +157,14 @@ def refuse_seen(base: Card | None, marks: ScanMarks) -> None:
     ------
     ConfigError : says which of both, why it matters, and what to do.
     """
-    shared = shared_with_lineage(base, marks)
-    if base is not None and shared is not None:
-        raise ConfigError(
-            _refusal(base, " and ".join(shared.seen), shared_text(shared))
-        )
-
-
-def shared_with_lineage(base: Card | None, marks: ScanMarks) -> Shared | None:
-    """Return what a card's lineage and a scan have in common; None: nothing."""
     if base is None or base.lineage is None:
-        return None
-    each = (marks.shared_with(earlier) for earlier in base.lineage.scans)
-    return next((shared for shared in each if shared.seen), None)
-
-
-def marks_on_card(seen: SeenScan) -> ScanMarks:
-    """Return the marks of a scan of which only those for a card were kept.
-
-    Which marks a card keeps follows from the samples alone, so two cards of one scan
-    keep the same ones.
-    """
-    eeg, bold = (tuple(sorted(_read(text))) for text in (seen.eeg, seen.bold))
-    return ScanMarks((eeg,), (bold,))
+        return
+    for earlier in base.lineage.scans:
+        shared = marks.shared_with(earlier)
+        if shared.seen:
+            raise ConfigError(
+                _refusal(base, " and ".join(shared.seen), _shared_text(shared))
+            )
 
 
 def refuse_same_data(base: Card | None, data_sha256: str) -> None:
@@ -252,8 +237,7 @@ def _refusal(base: Card, what: str, known_by: str) -> str:
     )
 
 
-def shared_text(shared: Shared) -> str:
-    """Return how much of an earlier scan was found again, in words."""
+def _shared_text(shared: Shared) -> str:
     return (
         f"{shared.eeg} of {shared.n_eeg} marks of an earlier EEG, {shared.bold} of "
         f"{shared.n_bold} of its BOLD"
