@@ -77,6 +77,12 @@ class ScanMarks:
         )
 
 
+def same_scan(one: SeenScan, other: SeenScan) -> tuple[str, ...]:
+    """Return which of EEG and BOLD two scans have in common, by their marks."""
+    pairs = (("EEG", one.eeg, other.eeg), ("BOLD", one.bold, other.bold))
+    return tuple(name for name, a, b in pairs if len(_read(a) & _read(b)) >= SEEN_N)
+
+
 def marks_of(series: FloatArray, changes_n: int) -> Marks:
     """Return the marks of each column of (volumes, series), nan where unknown.
 

@@ -245,13 +245,14 @@ class Cache:
         )
 
 
-def open_cache(folder: Path) -> Cache:
+def open_cache(folder: str | Path) -> Cache:
     """Open what has been prepared so far.
 
     Raises
     ------
     DataFileError : it is no cache, holds no scan, or was made by another version.
     """
+    folder = Path(folder)
     settings = read_settings(folder)
     if settings is None:
         raise DataFileError(

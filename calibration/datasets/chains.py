@@ -159,9 +159,8 @@ def _published(
     at_200 = _stacked(
         (_resampled(recording.eeg_uv[row], rate_hz) for row in rows), len(rows)
     )
-    eeg_uv = _stacked(
-        (_highpassed(weights @ at_200, cutoff_hz) for weights in matrix), len(matrix)
-    )
+    model_uv = matrix.astype(np.float32) @ at_200
+    eeg_uv = _stacked((_highpassed(row, cutoff_hz) for row in model_uv), len(model_uv))
     volume, first = _places(recording.volume_onsets_s, loaded, eeg_uv.shape[1])
     scan = Scan(
         name=loaded.source.name,
@@ -193,15 +192,14 @@ def _resampled(row_uv: Float32Array, rate_hz: float) -> FloatArray:
     return made
 
 
-def _highpassed(row_uv: FloatArray, cutoff_hz: float | None) -> FloatArray:
+def _highpassed(row_uv: Float32Array, cutoff_hz: float | None) -> FloatArray:
     """Return one channel high-passed by MNE's default FIR, without delay."""
     from mne.filter import filter_data
 
+    row = row_uv.astype(np.float64)
     if cutoff_hz is None:
-        return row_uv
-    made: FloatArray = filter_data(
-        row_uv, MODEL_RATE_HZ, cutoff_hz, None, verbose="error"
-    )
+        return row
+    made: FloatArray = filter_data(row, MODEL_RATE_HZ, cutoff_hz, None, verbose="error")
     return made
 
 

@@ -22,6 +22,7 @@ from rtbold.calibration.fit.split import (
     published_split,
     strict_folds,
 )
+from rtbold.calibration.lineage import same_scan
 from rtbold.errors import ConfigError, DataFileError, RtboldError
 from rtbold.text import did_you_mean, first_few
 
@@ -351,16 +352,26 @@ def _refuse_two_sides(sides: Sequence[Sequence[PreparedScan]], where: str) -> No
 
 
 def _refuse_twice(sides: Sequence[Sequence[PreparedScan]], where: str) -> None:
-    seen: dict[str, tuple[int, str]] = {}
-    for number, side in enumerate(sides):
-        for scan in side:
-            before = seen.setdefault(scan.content_sha256, (number, scan.name))
-            if before[0] != number and before[1] != scan.name:
+    """Refuse the same samples under two names, whatever file they came from."""
+    placed = [(number, scan) for number, side in enumerate(sides) for scan in side]
+    for k, (number, scan) in enumerate(placed):
+        for other_number, other in placed[k + 1 :]:
+            if number == other_number or scan.name == other.name:
+                continue
+            if what := _in_common(scan, other):
                 raise DataFileError(
-                    f"{where} has the same recording on two sides: {before[1]} and "
-                    f"{scan.name} hold the same samples, expected each once. Leave one "
-                    "out of the data set."
+                    f"{where} has the same {what} on two sides: {scan.name} and "
+                    f"{other.name} hold the same samples, expected each once. Leave "
+                    "one out of the data set."
                 )
+
+
+def _in_common(one: PreparedScan, other: PreparedScan) -> str:
+    if one.content_sha256 == other.content_sha256:
+        return "recording"
+    if one.scan.seen is None or other.scan.seen is None:
+        return ""
+    return " and ".join(same_scan(one.scan.seen, other.scan.seen))
 
 
 def _all(scans: Iterator[PreparedScan]) -> Rows:

@@ -14,6 +14,7 @@ from rtbold.calibration.datasets.splits import (
     split_of,
 )
 from rtbold.calibration.fit.split import STRICT_GAP_S
+from rtbold.calibration.lineage import scan_marks
 from rtbold.errors import ConfigError, DataFileError, RtboldError
 from rtbold.messages import WINDOW_S
 
@@ -284,6 +285,19 @@ def test_the_same_recording_on_two_sides_is_refused(tmp_path):
                           content_sha256=scans[0].content_sha256)  # fmt: skip
     cache = Held(tmp_path, [*scans, twice])
     with pytest.raises(DataFileError, match=r"copy.*hold the same samples"):
+        split_of(cache, "leave-one-subject-out", fold=0)
+
+
+def test_the_same_eeg_under_another_name_is_known_by_its_marks(tmp_path):
+    """As calibrate knows a scan again: units, rounding and files do not matter."""
+    rng = np.random.default_rng(0)
+    power, bold = rng.standard_normal((2, 200, 4))
+    scans = many(12, SUBJECTS[:5], "1")
+    own = [scan_marks(power, bold), scan_marks(power * 3 + 1, bold[::-1])]
+    for scan, marks in zip((scans[0], scans[3]), own, strict=True):
+        object.__setattr__(scan.scan, "seen", marks.on_card())
+    cache = Held(tmp_path, scans)
+    with pytest.raises(DataFileError, match=r"same EEG on two sides: .*sub-0[14]"):
         split_of(cache, "leave-one-subject-out", fold=0)
 
 
