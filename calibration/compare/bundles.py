@@ -18,12 +18,7 @@ from rtbold.calibration.compare.result import Coverage
 from rtbold.calibration.compare.scores import Rows
 from rtbold.calibration.compare.training import Trained, read_trained
 from rtbold.calibration.inputs.bold_series import plain_name
-from rtbold.calibration.lineage import (
-    marks_on_card,
-    not_checked,
-    shared_text,
-    shared_with_lineage,
-)
+from rtbold.calibration.lineage import not_checked, same_scan
 from rtbold.electrodes import match
 from rtbold.engine import Engine, open_engine
 from rtbold.errors import ConfigError
@@ -313,14 +308,14 @@ def refuse_learned(card: Card, scan: "PreparedScan") -> None:
     ------
     ConfigError : says what of the scan it has seen, and what to do.
     """
-    if scan.scan.seen is None:
+    if scan.scan.seen is None or card.lineage is None:
         return
-    shared = shared_with_lineage(card, marks_on_card(scan.scan.seen))
-    if shared is not None:
+    each = (same_scan(scan.scan.seen, earlier) for earlier in card.lineage.scans)
+    what = next((found for found in each if found), ())
+    if what:
         raise ConfigError(
-            f"model '{card.name}' has learned from the {' and '.join(shared.seen)} of "
-            f"test scan {scan.name} already ({shared_text(shared)}): its R there would "
-            "mean nothing. Score it on scans that it has not seen: choose the split, "
+            f"model '{card.name}' has learned from the {' and '.join(what)} of test "
+            f"scan {scan.name} already: its R there would mean nothing. Score it on scans that it has not seen: choose the split, "
             "fold and seed that it was trained with (--split, --fold, --seed; within "
             "scans, what training wrote beside the bundle must be there), or leave it "
             "out."
