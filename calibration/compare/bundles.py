@@ -315,10 +315,10 @@ def refuse_learned(card: Card, scan: "PreparedScan") -> None:
     if what:
         raise ConfigError(
             f"model '{card.name}' has learned from the {' and '.join(what)} of test "
-            f"scan {scan.name} already: its R there would mean nothing. Score it on scans that it has not seen: choose the split, "
-            "fold and seed that it was trained with (--split, --fold, --seed; within "
-            "scans, what training wrote beside the bundle must be there), or leave it "
-            "out."
+            f"scan {scan.name} already: its R there would mean nothing. Score it on "
+            "scans that it has not seen: choose the split, fold and seed that it was "
+            "trained with (--split, --fold, --seed; within scans, what training wrote "
+            "beside the bundle must be there), or leave it out."
         )
 
 
