@@ -208,7 +208,9 @@ def _on_grid(values: FloatArray, volume: Rows) -> FloatArray:
     known = np.isfinite(values)
     mean = values[known].mean() if known.any() else 0.0
     sd = values[known].std() if known.any() else 0.0
-    units = np.where(known, (values - mean) / (sd if sd > 0 else 1.0), 0.0)
+    # Relative, or rounding would make a regressor of a constant.
+    varies = known.any() and sd > 1e-9 * np.abs(values[known]).max()
+    units = np.where(known & varies, (values - mean) / (sd if varies else 1.0), 0.0)
     grid = np.zeros(int(volume.max() - volume.min()) + 1)
     grid[volume - volume.min()] = units
     return grid
@@ -224,13 +226,25 @@ def _previous(scan: "PreparedScan", rows: Rows) -> FloatArray:
 
 
 def _autocorrelation(y: FloatArray, volume: Rows) -> FloatArray:
-    """Return lags 0 to 40, the mean over ROIs, of rows that may have holes."""
-    grid = np.zeros((int(volume.max() - volume.min()) + 1, y.shape[1]))
-    grid[volume - volume.min()] = y - y.mean(axis=0)
-    rho = np.zeros(LAGS_N + 1)
-    mean = autocorrelation(grid, min(LAGS_N, len(grid) - 1)).mean(axis=1)
-    rho[: len(mean)] = mean
-    return rho
+    """Return lags 0 to 40, the mean over ROIs, of rows that may have holes.
+
+    Each lag is over the pairs of volumes that are there; one without any is between its
+    neighbours. Tapered, so that no long lag makes up for few pairs.
+    """
+    place = volume - volume.min()
+    grid = np.zeros((int(place.max()) + 1, y.shape[1]))
+    there = np.zeros((len(grid), 1))
+    left = y - y.mean(axis=0)
+    sd = left.std(axis=0)
+    grid[place], there[place] = left / np.where(sd > 0, sd, 1.0), 1.0
+    lags = np.arange(min(LAGS_N, len(grid) - 1) + 1)
+    sums = autocorrelation(grid, lags[-1]).mean(axis=1) * (grid**2).sum(axis=0).mean()
+    pairs = autocorrelation(there, lags[-1])[:, 0] * there.sum()
+    known = pairs > 0.5  # whole numbers, by an FFT
+    rho = np.interp(lags, lags[known], sums[known] / pairs[known])
+    out = np.zeros(LAGS_N + 1)
+    out[: len(rho)] = rho / max(rho[0], 1e-12) * (1 - lags / (LAGS_N + 1))
+    return out
 
 
 def _kriging(near: Rows, asked: int, rho: FloatArray) -> FloatArray:
