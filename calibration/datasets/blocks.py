@@ -37,23 +37,30 @@ class BlockSource:
 
 
 def blocks_of(
-    source: BlockSource, eeg: EegRecording, alignment: Alignment
+    source: BlockSource, eeg: EegRecording, alignment: Alignment, *, first_row: int = 0
 ) -> tuple[Block, ...]:
     """Return the blocks of a scan in order of time; none where nothing tells them.
+
+    Parameters
+    ----------
+    first_row : of BOLD, that the first volume of the alignment has.
 
     Raises
     ------
     DataFileError : the table has no onsets, or cannot be read.
     """
     if source.table is not None:
-        return _by_table(source.table, eeg, alignment)
+        known = np.flatnonzero(np.isfinite(alignment.onsets_s))
+        n_before = int(known[0]) + first_row
+        start_s = float(alignment.onsets_s[known[0]]) - n_before * alignment.tr_s
+        return _by_table(source.table, start_s - eeg.first_s)
     if source.rest_marker is None or source.task_marker is None:
         return ()
     return _by_markers(source, eeg)
 
 
-def _by_table(path: Path, eeg: EegRecording, alignment: Alignment) -> tuple[Block, ...]:
-    """Read BIDS events: seconds from the first volume of the image."""
+def _by_table(path: Path, start_s: float) -> tuple[Block, ...]:
+    """Read BIDS events: seconds from the first row of BOLD, which is at `start_s`."""
     if not path.is_file():
         raise DataFileError(
             f"there is no file {str(path)!r}, expected events of the scan. Check the "
@@ -66,10 +73,6 @@ def _by_table(path: Path, eeg: EegRecording, alignment: Alignment) -> tuple[Bloc
             f"{path.name} has the columns {header}, expected onset and duration (tabs "
             "between them). Correct the table, or leave the events out."
         )
-    known = np.flatnonzero(np.isfinite(alignment.onsets_s))
-    first = known[0]
-    start_s = float(alignment.onsets_s[first]) - float(first) * alignment.tr_s
-    start_s -= eeg.first_s
     blocks = []
     for number, line in enumerate(lines[1:], start=2):
         if not line.strip():

@@ -93,7 +93,8 @@ class XdfChoice(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
 class TwinChoice(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Simulated subjects: one a seed."""
 
-    level: str = "hard"
+    level: str = "hard"  # of the twin, or "foreign": the other generator
+    sessions: tuple[int, ...] = (1,)  # of each subject; the twin has one
     seeds: tuple[int, ...] | str  # numbers, or "1000-1009"
     duration_s: float = 600.0
     tr_s: float = 2.1
@@ -137,16 +138,34 @@ def convert(given: Mapping[str, object], kind: type[_Keys]) -> _Keys:
     ------
     ConfigError : a key is unknown, missing, or of another type.
     """
-    known = [field.name for field in msgspec.structs.fields(kind)]
-    if unknown := sorted(set(given) - set(known)):
+    _check_keys(given, kind, "")
+    layout = given.get("layout")
+    if "layout" in kind.__struct_fields__ and layout not in (None, *LAYOUTS):
         raise ConfigError(
-            f"unknown keys {', '.join(unknown)}; known ones are "
-            f"{', '.join(known)}.{did_you_mean(unknown, known)}"
+            f"layout is {layout!r}, expected one of {', '.join(LAYOUTS)}. Correct it, "
+            "or leave it out: it is found."
         )
     try:
         return msgspec.convert(given, kind)
     except msgspec.ValidationError as error:
         raise ConfigError(f"{error}. Correct that value.") from error
+
+
+def _check_keys(
+    given: Mapping[str, object], kind: type[msgspec.Struct], where: str
+) -> None:
+    """Refuse unknown keys, also of tables in tables, with what they could be."""
+    fields = {field.name: field.type for field in msgspec.structs.fields(kind)}
+    if unknown := sorted(set(given) - set(fields)):
+        raise ConfigError(
+            f"unknown keys {', '.join(unknown)}{where}; known ones are "
+            f"{', '.join(fields)}.{did_you_mean(unknown, fields)}"
+        )
+    for name, value in given.items():
+        for inner in (fields[name], *get_args(fields[name])):
+            struct = isinstance(inner, type) and issubclass(inner, msgspec.Struct)
+            if struct and isinstance(value, Mapping):
+                _check_keys(value, inner, f" in [{name}]")
 
 
 def merged(base: Reading, given: Mapping[str, object]) -> Reading:

@@ -105,12 +105,12 @@ def prepare(
     wanted = select(sources, chosen)
     cache, ready = settle(data_set, sources, settings)
     if n_processes > 1:
-        yield from _side_by_side(wanted, settings, cache, n_processes)
+        yield from _side_by_side(wanted, settings, cache, n_processes=n_processes)
         return
     for source in wanted:
         own = ready if ready is not None and ready.source == source else None
         ready = None if own is not None else ready
-        yield _prepare_one(source, settings, cache, own)
+        yield _prepare_one(source, settings, cache, ready=own)
         del own  # or it would stay beside the next
 
 
@@ -118,12 +118,13 @@ def _side_by_side(
     wanted: Sequence[ScanSource],
     settings: PrepareSettings,
     cache: CacheSettings,
+    *,
     n_processes: int,
 ) -> Iterator[Outcome]:
     # Spawned, not forked: this process may have run threads by now
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(n_processes, mp_context=context) as pool:
-        work = [pool.submit(_prepare_one, s, settings, cache, None) for s in wanted]
+        work = [pool.submit(_prepare_one, s, settings, cache) for s in wanted]
         try:
             yield from (each.result() for each in work)
         finally:
@@ -321,7 +322,8 @@ def _prepare_one(
     source: ScanSource,
     settings: PrepareSettings,
     cache: CacheSettings,
-    ready: LoadedScan | None,
+    *,
+    ready: LoadedScan | None = None,
 ) -> Outcome:
     key = ""
     try:
@@ -391,7 +393,7 @@ def prepared(loaded: LoadedScan, cache: CacheSettings) -> PreparedScan:
         content_sha256=content_sha256(loaded),
         scaling=targets.scaling,
         scaling_gsr=targets.scaling_gsr,
-        report=_report(loaded, windows, targets, lag),
+        report=_report(loaded, windows, targets, lag=lag),
     )
 
 
@@ -451,7 +453,7 @@ def _each(scan: Scan) -> Iterator[Float32Array]:
 
 
 def _report(
-    loaded: LoadedScan, windows: Windows, targets: ScanTargets, lag: LagScan
+    loaded: LoadedScan, windows: Windows, targets: ScanTargets, *, lag: LagScan
 ) -> PreparedReport:
     read = loaded.report
     clear = bool(np.isfinite(lag.peak_s))

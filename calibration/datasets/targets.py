@@ -93,8 +93,8 @@ def scan_targets(
     every = np.arange(len(there))
     scaling = fit_scaling(scan, every, settings)
     signal, source = _global_signal(measured, there, bold)
-    grid = np.full((len(measured.bold), len(rois)), np.nan)
-    plain, gsr = grid.copy(), grid.copy()
+    plain = np.full((len(measured.bold), len(rois)), np.nan)
+    gsr = plain.copy()
     plain[there] = targets(scan, every, scaling)
     scaling_gsr = scaling
     if signal is not None:

@@ -39,6 +39,7 @@ from .settings import (
     NEUROBOLT_CHANNELS as NEUROBOLT_CHANNELS,
     ForeignSettings as ForeignSettings,
     Level as Level,
+    SessionOptions as SessionOptions,
     SimulationSettings as SimulationSettings,
     TwinSettings as TwinSettings,
     as_level as as_level,

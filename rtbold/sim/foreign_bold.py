@@ -18,8 +18,8 @@ from rtbold.sim.settings import ForeignSettings
 STEP_S = 0.1
 EFFICACY = 0.18  # of the drive on the flow signal: some 40 % of flow for an sd
 STIFFNESS, EXTRACTION, VOLUME = 0.32, 0.4, 0.03
-BREATH_SD, COMMON_SD, MOTION_SD, DRIFT_SD, NOISE_SD = 0.25, 0.25, 0.6, 0.25, 0.55
-NOISE_KEPT = 0.25  # of the noise from one volume to the next
+BREATH_SD, COMMON_SD, MOTION_SD, DRIFT_SD, NOISE_SD = 0.25, 0.4, 0.6, 0.25, 0.75
+NOISE_KEPT = 0.2  # of the noise from one volume to the next
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -47,7 +47,7 @@ def draw_balloons(settings: ForeignSettings, n_rois: int) -> Balloon:
         person = spread * rng.standard_normal()
         return np.asarray(value * np.exp(person + spread * rng.standard_normal(n_rois)))
 
-    return Balloon(around(0.65, 0.12), around(0.36, 0.15), around(1.1, 0.15))
+    return Balloon(around(0.55, 0.12), around(0.2, 0.15), around(1.4, 0.15))
 
 
 def inflate(drive: FloatArray, balloon: Balloon, rate_hz: float) -> FloatArray:
