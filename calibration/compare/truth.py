@@ -15,7 +15,7 @@ from rtbold.calibration.compare.scores import Rows
 from rtbold.calibration.train.dataset import TwinScans
 from rtbold.calibration.train.ridge import RidgeFit, fit_ridge
 from rtbold.messages import FloatArray
-from rtbold.sim import TwinRecording, TwinSettings, simulate, source_amplitudes
+from rtbold.sim import TwinRecording, simulate, source_amplitudes
 from rtbold.truth import lowpassed, pearson_r
 
 if TYPE_CHECKING:
@@ -193,10 +193,9 @@ def amplitude_features(scan: "PreparedScan") -> FloatArray:
 
 def _lesson(part: Part) -> tuple[TwinRecording, FloatArray, FloatArray]:
     scan, rows = part.scan, np.concatenate([part.train, part.validation])
-    twin: TwinSettings | None = scan.twin
-    if twin is None:
+    if scan.twin is None:
         raise ValueError(f"{scan.name} is not simulated")
-    recording = simulate(twin)
+    recording = simulate(scan.twin)
     y = standard(scan)[rows]
     target = np.full((len(rows), len(recording.roi_names)), np.nan)
     for place, column in enumerate(columns_of(recording.roi_names, scan.rois)):
