@@ -122,8 +122,12 @@ class Models:
             bundle = load(path)
             check_trained(bundle.card)
             self._bundles[path] = bundle
-            why = not_checked(bundle.card, simulated=self._simulated)
-            self.notes.add(why.replace("base '", "model '"))
+            if not_checked(bundle.card, simulated=self._simulated):
+                self.notes.add(
+                    f"model '{bundle.card.name}' does not list every scan that it "
+                    "learned from, so it cannot be checked whether a scored one is "
+                    "among them; if one is, its R means nothing"
+                )
             if bundle.card.origin.simulated_lineage and not self._simulated:
                 self.notes.add(
                     f"model '{bundle.card.name}' was made from simulated data; the "

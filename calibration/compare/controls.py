@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from rtbold.models import Unmixing
 
 RIDGE: Final = "band-power ridge"
+RIDGE_GSR: Final = "band-power ridge, no global signal"
 PLS: Final = "band-power PLS"
 TIME: Final = "time alone"
 BODY: Final = "motion and heart rate alone"
@@ -40,6 +41,7 @@ PREVIOUS: Final = "previous volume known"
 MEANING: Final[Mapping[str, str]] = {
     RIDGE: "ridge on log band power per channel and 2 s lag, potentials or Laplacian, "
     "penalty and unmixing chosen on the validation part",
+    RIDGE_GSR: "the same, learned and chosen on targets without the global signal",
     PLS: "partial least squares on the same features, number of components chosen on "
     "the validation part",
     TIME: "polynomials of the time in the scan, to degree 5: what falling vigilance "
@@ -82,6 +84,7 @@ class Controls:
         """Return what every control says of some rows of a scan."""
         found = [
             Control(RIDGE, "baseline", self._linear(RIDGE, scan, rows)),
+            Control(RIDGE_GSR, "baseline", self._linear(RIDGE_GSR, scan, rows)),
             Control(PLS, "baseline", self._linear(PLS, scan, rows)),
             Control(TIME, "control", self._linear(TIME, scan, rows)),
         ]
@@ -118,7 +121,7 @@ class Controls:
         tried = []
         for features in self._forms(name):
             x = [features(part.scan) for part in lessons]
-            train, validation = learned_and_chosen(lessons, x)
+            train, validation = learned_and_chosen(lessons, x, gsr=name == RIDGE_GSR)
             fitted: RidgeFit | PlsFit = (
                 fit_pls(train, validation)
                 if name == PLS
@@ -128,7 +131,7 @@ class Controls:
         return max(tried, key=lambda pair: pair[0].r)
 
     def _forms(self, name: str) -> list["Unmixed"]:
-        if name in (RIDGE, PLS):
+        if name in (RIDGE, RIDGE_GSR, PLS):
             return [_unmixed(self._power, unmixing) for unmixing in UNMIXINGS]
         if name == TIME:
             longest_s = max(_end_s(part.scan) for part in self._fold.parts)

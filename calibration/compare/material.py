@@ -76,7 +76,7 @@ def target_of(scan: "PreparedScan", rows: Rows, *, fold: int) -> Target:
 
 
 def learned_and_chosen(
-    parts: Sequence[Part], features: Sequence[FloatArray]
+    parts: Sequence[Part], features: Sequence[FloatArray], *, gsr: bool = False
 ) -> tuple[Table, Table]:
     """Return features and targets of the training and of the validation rows.
 
@@ -85,14 +85,13 @@ def learned_and_chosen(
     Parameters
     ----------
     features : (windows, features) of each part's scan.
+    gsr : targets without the global signal.
 
     Raises
     ------
     DataFileError : there is nothing to learn from.
     """
-    split = [_with_validation(part) for part in parts]
-    if not any(len(part.validation) for part in parts):
-        parts = split
+    parts = with_choice(parts)
     tables = []
     for kind in ("train", "validation"):
         rows = [(getattr(p, kind), p, x) for p, x in zip(parts, features, strict=True)]
@@ -103,7 +102,9 @@ def learned_and_chosen(
                 "more in a scan; take another split, or longer scans"
             )
         features_of = Chosen([x for _, _, x in used], [at for at, _, _ in used])
-        tables.append(Table(features_of, [standard(p.scan)[at] for at, p, _ in used]))
+        tables.append(
+            Table(features_of, [standard(p.scan, gsr=gsr)[at] for at, p, _ in used])
+        )
     return tables[0], tables[1]
 
 
@@ -128,6 +129,13 @@ class Chosen(Sequence[FloatArray]):
             return [self[each] for each in range(*place.indices(len(self)))]
         chosen: FloatArray = self._arrays[place][self._rows[place]]
         return chosen
+
+
+def with_choice(parts: Sequence[Part]) -> Sequence[Part]:
+    """Return the parts; without any validation rows the end of training chooses."""
+    if any(len(part.validation) for part in parts):
+        return parts
+    return [_with_validation(part) for part in parts]
 
 
 def _with_validation(part: Part) -> Part:

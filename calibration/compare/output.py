@@ -9,7 +9,6 @@ import msgspec
 from rtbold.calibration.compare.page import comparison_html
 from rtbold.calibration.compare.run import Evaluation
 from rtbold.calibration.compare.tables import tsv
-from rtbold.calibration.datasets.whole_files import replace_file
 from rtbold.errors import DataFileError
 
 TSV_NAME: Final = "scores.tsv"
@@ -59,7 +58,9 @@ def write_comparison(evaluation: Evaluation, folder: Path) -> Written:
     }
     try:
         for path, text in texts.items():
-            replace_file(path, text.encode())
+            draft = path.with_name(f".{path.name}.part")
+            draft.write_text(text, encoding="utf-8", newline="")
+            draft.replace(path)
     except OSError as error:
         raise DataFileError(
             f"{folder} cannot be written ({error.strerror or error}); free some space "

@@ -125,11 +125,16 @@ def controls_table(comparison: Comparison) -> ComparisonTable:
     """Return what each bundle gets when it is fed something else."""
     return ComparisonTable(
         titled(comparison, "R of each model when it is fed something else"),
-        ("Model", *(w for name in OWN_CONTROLS for w in (name.capitalize(), "95 %"))),
+        ("Model", *(w for name in OWN_CONTROLS for w in (_begun(name), "95 %"))),
         tuple(
             (model.name, *_of_controls(model)) for model in comparison.of_kind("bundle")
         ),
     )
+
+
+def _begun(words: str) -> str:
+    """Return words with a capital at their beginning, and as they are after it."""
+    return words[:1].upper() + words[1:]
 
 
 def _of_controls(model: ModelSummary) -> Iterator[str]:

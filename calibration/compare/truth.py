@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from rtbold.calibration.compare.material import Fold, Part, learned_and_chosen, standard
+from rtbold.calibration.compare.material import Fold, Part, standard
 from rtbold.calibration.compare.scores import Rows
+from rtbold.calibration.compare.unmixed import UnmixedFit, columns_of, fit_unmixed
 from rtbold.calibration.train.dataset import TwinScans
-from rtbold.calibration.train.ridge import RidgeFit, fit_ridge
 from rtbold.messages import FloatArray
-from rtbold.sim import TwinRecording, simulate, source_amplitudes
+from rtbold.sim import TwinRecording, simulate
 from rtbold.truth import lowpassed, pearson_r
 
 if TYPE_CHECKING:
@@ -29,10 +29,10 @@ MEANING: Final = {
     ORACLE: "the true neural drive of each ROI at lags of 0 to 15 s; no decoder of EEG "
     "can reach it",
     BOUND: "ridge on the true amplitude of every rhythm in every source, at lags of 1 "
-    "to 15 s: what band power could give if the EEG were unmixed perfectly",
+    "to 15 s: what band power could give if the EEG were unmixed perfectly, as far as "
+    "the training scans of this split can teach it",
 }
 LAGS_S: Final = np.arange(0.0, 16.0, 1.0)  # within the window that a model sees
-AMPLITUDE_LAGS_S: Final = np.arange(1.0, 16.0, 2.0)  # middles of the ridge's lags
 ORACLE_SCANS_N: Final = 8  # to learn the weights from: 16 numbers a ROI
 BOUND_SCANS_N: Final = 40
 _PENALTY: Final = 1e-3  # of the mean power of a lag
@@ -53,7 +53,7 @@ class Truth:
         self._fold = fold
         self._lowpass_hz = lowpass_hz
         self._weights: dict[str, FloatArray] = {}
-        self._bounds: dict[str, RidgeFit] = {}
+        self._bounds: dict[str, UnmixedFit] = {}
 
     def predict(self, scan: "PreparedScan", rows: Rows) -> dict[str, FloatArray]:
         """Return name -> (rows, rois) in sd of the target; empty: nothing is known.
@@ -87,13 +87,8 @@ class Truth:
         lessons = self._lessons(scan, BOUND_SCANS_N)
         key = lessons[0].scan.name if len(lessons) == 1 else ""
         if key not in self._bounds:
-            x = [amplitude_features(part.scan) for part in lessons]
-            train, validation = learned_and_chosen(lessons, x)
-            self._bounds[key] = fit_ridge(train, validation=validation)
-        fitted = self._bounds[key]
-        x = amplitude_features(scan)
-        guess: FloatArray = (x - fitted.mean) / fitted.scale @ fitted.weights
-        return guess + fitted.bias
+            self._bounds[key] = fit_unmixed(lessons)
+        return self._bounds[key].predict(scan)
 
     def _lessons(self, scan: "PreparedScan", most: int) -> list[Part]:
         """Return some simulated scans to learn from, those that validate among them."""
@@ -126,12 +121,6 @@ def ceiling_and_oracle(
         guess = np.einsum("rvl,rl->vr", lagged, weights)
         oracles.append(pearson_r(guess, scan.bold).mean())
     return float(np.mean(ceilings)), float(np.mean(oracles))
-
-
-def columns_of(names: Sequence[str], rois: Sequence[str]) -> list[int | None]:
-    """Return where each ROI is in a simulation; None: nowhere."""
-    places = {name.casefold(): place for place, name in enumerate(names)}
-    return [places.get(roi.replace("\u2019", "'").casefold()) for roi in rois]
 
 
 def ceiling(
@@ -178,17 +167,6 @@ def lagged_drive(recording: TwinRecording, onsets_s: FloatArray) -> FloatArray:
     )
     centred: FloatArray = lagged - lagged.mean(axis=1, keepdims=True)
     return centred
-
-
-def amplitude_features(scan: "PreparedScan") -> FloatArray:
-    """Return (windows, sources * rhythms * lags) of the true log-amplitudes."""
-    if scan.twin is None:
-        raise ValueError(f"{scan.name} is not simulated")
-    found = source_amplitudes(scan.twin)
-    times_s = np.asarray(scan.scan.onsets_s)[:, None] - AMPLITUDE_LAGS_S
-    logs = found.at(times_s)[found.in_eeg]  # (sources, rhythms, windows, lags)
-    features: FloatArray = np.moveaxis(logs, 2, 0).reshape(len(times_s), -1)
-    return features
 
 
 def _lesson(part: Part) -> tuple[TwinRecording, FloatArray, FloatArray]:

@@ -122,7 +122,7 @@ def test_it_is_said_where_a_model_does_not_say_what_it_has_seen(opened, tmp_path
     models = opened(bundle)
     models.card(str(bundle.path))
     (note,) = models.notes.lines
-    assert note.startswith("model 'tiny' does not list the scans")
+    assert note.startswith("model 'tiny' does not list every scan")
 
 
 def test_a_model_that_looks_ahead_answers_from_an_earlier_window(

@@ -16,7 +16,15 @@ from prepared_scans import ROIS, cache_of
 from rtbold.bundle.card import Intervals, Lineage
 from rtbold.calibration.compare import output
 from rtbold.calibration.compare.bundles import parse_choice
-from rtbold.calibration.compare.controls import BODY, LAST, PLS, PREVIOUS, RIDGE, TIME
+from rtbold.calibration.compare.controls import (
+    BODY,
+    LAST,
+    PLS,
+    PREVIOUS,
+    RIDGE,
+    RIDGE_GSR,
+    TIME,
+)
 from rtbold.calibration.compare.page import comparison_html
 from rtbold.calibration.compare.result import (
     CONSTANT,
@@ -108,6 +116,7 @@ def test_every_control_stands_beside_the_models(models):
     kinds = {name: model.kind for name, model in models.items()}
     assert kinds == {
         HOSTILE: "bundle", "turned": "bundle", RIDGE: "baseline", PLS: "baseline",
+        RIDGE_GSR: "baseline",
         TIME: "control", LAST: "control", PREVIOUS: "reference", BODY: "control",
     }  # fmt: skip
     assert models[RIDGE].r.mean > 0.35
@@ -326,4 +335,4 @@ def test_two_models_of_one_name_are_refused(cache, knowing, turned):
 
 def test_what_the_cache_lacks_is_told(evaluation):
     notes = " / ".join(evaluation.comparison.notes)
-    assert "does not list the scans that it learned from" in notes
+    assert "does not list every scan that it learned from" in notes

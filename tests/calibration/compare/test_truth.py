@@ -16,8 +16,12 @@ from rtbold.calibration.compare.truth import (
     Truth,
     ceiling,
     ceiling_and_oracle,
-    columns_of,
     oracle_weights,
+)
+from rtbold.calibration.compare.unmixed import (
+    columns_of,
+    regional_features,
+    shared_features,
 )
 from rtbold.sim.settings import NEUROBOLT_CHANNELS, TwinSettings
 from rtbold.sim.twin import simulate
@@ -120,3 +124,16 @@ def test_weights_find_the_lag_of_the_response():
     )
     weights = oracle_weights([(recording, onsets_s, delayed)])
     assert (weights.argmax(axis=1) == 5).mean() > 0.9
+
+
+def test_features_of_perfect_unmixing_have_a_place_for_every_source(scans):
+    shared, regional = shared_features(scans[0]), regional_features(scans[0])
+    n_own = 4 * 8  # rhythms, lags
+    assert len(shared) == regional.shape[1] == len(scans[0])
+    assert shared.shape[1] % n_own == 0
+    assert regional.shape[2] == 2 * n_own
+    np.testing.assert_allclose(regional[0, :, n_own:], regional[5, :, n_own:])
+    mine = replace(scans[0], rois=("mine", scans[0].rois[0]))
+    other = regional_features(mine)
+    np.testing.assert_array_equal(other[0, :, :n_own], 0.0)
+    np.testing.assert_array_equal(other[1], regional[0])

@@ -45,7 +45,7 @@ def test_tables_go_to_stdout_and_progress_to_stderr(place, capsys):
         assert str(place / "out" / name) in out
         assert (place / "out" / name).is_file()
     assert "fold 1, scan 1 of 1: sub-" in err
-    assert "note: model 'tiny' does not list" in err
+    assert "note: model 'tiny' does not list every scan" in err
 
 
 @pytest.mark.heavy
