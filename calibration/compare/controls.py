@@ -182,8 +182,8 @@ def _end_s(scan: "PreparedScan") -> float:
 def time_basis(onsets_s: FloatArray, longest_s: float) -> FloatArray:
     """Return (windows, 5): Legendre polynomials of the time since the scan began."""
     u = np.clip(2 * np.asarray(onsets_s) / longest_s - 1, -1, 1)
-    basis: FloatArray = np.polynomial.legendre.legvander(u, TIME_DEGREE)[:, 1:]
-    return basis
+    basis = np.polynomial.legendre.legvander(u, TIME_DEGREE)[:, 1:]
+    return np.asarray(basis, dtype=np.float64)
 
 
 def body_features(
@@ -257,7 +257,5 @@ def _kriging(near: Rows, asked: int, rho: FloatArray) -> FloatArray:
         return np.where(lag <= LAGS_N, rho[np.minimum(lag, LAGS_N)], 0.0)
 
     among = of(np.abs(near[:, None] - near[None])) + _NOISE * np.eye(len(near))
-    weights: FloatArray = np.linalg.lstsq(among, of(np.abs(near - asked)), rcond=None)[
-        0
-    ]
-    return weights
+    weights = np.linalg.lstsq(among, of(np.abs(near - asked)), rcond=None)[0]
+    return np.asarray(weights, dtype=np.float64)

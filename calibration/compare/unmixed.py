@@ -50,26 +50,28 @@ class RegionalFit:
 class UnmixedFit:
     """Both forms; the better one on the validation part speaks."""
 
-    shared: RidgeFit
+    shared: RidgeFit | None  # None: more numbers than there are windows to learn from
     regional: RegionalFit
 
     def predict(self, scan: "PreparedScan") -> FloatArray:
         """Return (windows, rois), sd of the target."""
-        if self.regional.r >= self.shared.r:
+        shared = self.shared
+        if shared is None or self.regional.r >= shared.r:
             return self.regional(regional_features(scan))
-        x = shared_features(scan)
-        out: FloatArray = (
-            (x - self.shared.mean) / self.shared.scale @ self.shared.weights
-        )
-        return out + self.shared.bias
+        x = (shared_features(scan) - shared.mean) / shared.scale
+        out: FloatArray = x @ shared.weights + shared.bias
+        return out
 
 
 def fit_unmixed(lessons: Sequence[Part]) -> UnmixedFit:
     """Fit both forms on simulated scans."""
     lessons = with_choice(lessons)
+    regional = fit_regional(lessons)
     x = [shared_features(part.scan) for part in lessons]
+    if sum(len(part.train) for part in lessons) < x[0].shape[1]:
+        return UnmixedFit(None, regional)
     train, validation = learned_and_chosen(lessons, x)
-    return UnmixedFit(fit_ridge(train, validation=validation), fit_regional(lessons))
+    return UnmixedFit(fit_ridge(train, validation=validation), regional)
 
 
 def shared_features(scan: "PreparedScan") -> FloatArray:
@@ -152,14 +154,13 @@ class _Sums:
         gram = gram / scale[:, :, None] / scale[:, None]
         product = (self._xy - self._n * mean * bias[:, None]) / scale
         eye = np.eye(mean.shape[1])
-        return [
-            RegionalFit(
-                mean,
-                scale,
-                np.linalg.solve(gram + alpha * eye, product[..., None])[..., 0],
-                bias,
-            )
+        solved = (
+            np.linalg.solve(gram + alpha * eye, product[..., None])[..., 0]
             for alpha in alphas
+        )
+        return [
+            RegionalFit(mean, scale, np.asarray(weights, np.float64), bias)
+            for weights in solved
         ]
 
 
