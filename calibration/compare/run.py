@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Final, TypeVar
 
 import numpy as np
+import torch
 
 from rtbold.calibration.compare import controls as control_names, truth as truth_names
 from rtbold.calibration.compare.bundles import (
@@ -68,7 +69,7 @@ class CompareSettings:
     split: str | None = None  # None: as the bundles were trained
     folds: tuple[int, ...] | None = None  # empty: all that the split has
     seed: int | None = None
-    n_threads: int = 1
+    n_threads: int | None = None  # of torch and the engine; None: as they choose
     truth: bool = True  # of a simulation: ceiling, oracle, unmixed sources
 
 
@@ -115,8 +116,10 @@ def compare_models(settings: CompareSettings, say: Say, *, created: str) -> Eval
     """
     cache = open_cache(settings.cache)
     models = Models(
-        settings.bundles, n_threads=settings.n_threads, simulated=cache.simulated
+        settings.bundles, n_threads=settings.n_threads or 1, simulated=cache.simulated
     )
+    if settings.n_threads is not None:
+        torch.set_num_threads(settings.n_threads)
     rule = rule_of(settings, models)
     if not rule.folds:
         every = range(len(fold_names(cache, rule.split, seed=rule.seed)))

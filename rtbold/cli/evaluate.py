@@ -78,8 +78,6 @@ def evaluate(
 
     import datetime
 
-    import torch
-
     from rtbold.calibration import (
         CompareSettings,
         check_out,
@@ -88,8 +86,6 @@ def evaluate(
         write_comparison,
     )
 
-    if n_threads is not None:
-        torch.set_num_threads(n_threads)
     check_out(out)
     settings = CompareSettings(
         cache=cache,
@@ -97,7 +93,7 @@ def evaluate(
         split=split,
         folds=None if fold is None else parse_folds(fold),
         seed=seed,
-        n_threads=n_threads or 1,
+        n_threads=n_threads,
         truth=not no_truth,
     )
     evaluation = compare_models(settings, _say, created=str(datetime.date.today()))
