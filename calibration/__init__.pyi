@@ -2,6 +2,20 @@ from .beforehand import (
     check_paths as check_paths,
     check_quick_target as check_quick_target,
 )
+from .compare.bundles import parse_choice as parse_choice
+from .compare.output import (
+    check_out as check_out,
+    write_comparison as write_comparison,
+)
+from .compare.run import (
+    CompareSettings as CompareSettings,
+    Evaluation as Evaluation,
+    compare_models as compare_models,
+)
+from .compare.tables import (
+    ComparisonTable as ComparisonTable,
+    comparison_tables as comparison_tables,
+)
 from .datasets.cache import (
     Cache as Cache,
     PreparedReport as PreparedReport,

@@ -20,6 +20,7 @@ import torch
 from torch import nn
 
 from rtbold.bundle.card import Card, Scores
+from rtbold.calibration.compare.truth import ceiling_and_oracle
 from rtbold.calibration.evaluate.scores import r_of_scans
 from rtbold.calibration.lineage import lineage_of_training
 from rtbold.calibration.train import demo
@@ -30,7 +31,6 @@ from rtbold.calibration.train.dataset import (
     fit_normalisation,
     normalised,
 )
-from rtbold.calibration.train.demo import ceiling_and_oracle
 from rtbold.calibration.train.finish import known_eeg, out_of_sample_baseline
 from rtbold.calibration.train.machines import join_machines
 from rtbold.calibration.train.recipe import load_recipe

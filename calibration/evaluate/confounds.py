@@ -214,7 +214,7 @@ def _predictions(
 
 GLOBAL_SIGNAL: Final = "global_signal"
 ENOUGH_ROIS_N: Final = 20  # whose mean stands in for the global signal
-_EXPECTED: Final = {
+EXPECTED: Final = {  # what a table of the body is for -> how its columns begin
     "motion": ("framewise_displacement", "fd", "trans", "rot", "rmsd", "dvars"),
     "heart rate": ("heart",),
     "respiration": ("resp",),
@@ -291,7 +291,7 @@ def _not_given(
 ) -> tuple[str, ...]:
     missing = [
         name
-        for name, starts in _EXPECTED.items()
+        for name, starts in EXPECTED.items()
         if not any(key.startswith(starts) for key in given)
     ]
     return (*missing, *(() if slices_per_tr else ("comb at slice rate",)))

@@ -44,6 +44,11 @@ COMMANDS: Final = {
         "train",
         "Train a model on prepared scans by a recipe, on one machine or many.",
     ),
+    "evaluate": Place(
+        "evaluate",
+        "evaluate",
+        "Put models side by side on scans they have not seen, with controls.",
+    ),
     "preflight": Place(
         "preflight",
         "preflight",
@@ -177,7 +182,7 @@ PANELS: Final = {
     "Run and watch": ("run", "monitor"),
     "After a session": ("recorders", "verify", "replay", "export"),
     "Without a scanner": ("simulate", "play", "fake"),
-    "Models": ("prepare", "train", "models"),
+    "Models": ("prepare", "train", "evaluate", "models"),
 }
 
 _MARKUP: Final = "markdown"

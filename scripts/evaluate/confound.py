@@ -9,13 +9,12 @@ costs where there is a brain to read.
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
-
 from evaluate.fit import fitted_folds
 from evaluate.gate import turn
 from evaluate.scans import Simulated, base, read, shipped, simulated
 from evaluate.stats import share
 from rtbold.bundle.card import FIT_FOR_FEEDBACK, Cleaning
+from rtbold.calibration.datasets.sources import body_of
 from rtbold.calibration.evaluate.confounds import Beside, scan_confounds
 from rtbold.calibration.evaluate.scores import Declared
 from rtbold.calibration.evaluate.select import Candidates, out_of_fold_of, select
@@ -24,7 +23,6 @@ from rtbold.calibration.inputs.windows import CalibrationScan
 from rtbold.calibration.settings import CalibrationSettings, ScanFiles
 from rtbold.messages import FloatArray
 from rtbold.sim.settings import CONFOUND_SEEDS
-from rtbold.sim.twin import TwinRecording
 
 DEFAULT_N = len(CONFOUND_SEEDS)
 N_HARD = 40  # level `hard`, beside it
@@ -53,7 +51,7 @@ def work(item: Sequence, cache: Path) -> dict:
     choice = select(Candidates(settings(), declared, shipped(), {0: folded}, bare))
     found = {"kept": choice.kept}
     parts = [fold.part for fold in folded.folds]
-    for name, confounds in zip(KNOWN, ({}, body(session.twin)), strict=True):
+    for name, confounds in zip(KNOWN, ({}, body_of(session.twin)), strict=True):
         scan = calibration_scan(session, confounds)
         beside = Beside(folded.scored, parts, eeg.onsets_s)
         confounds = scan_confounds(scan, shipped().card.channels, beside)
@@ -102,24 +100,6 @@ def calibration_scan(
         degraded={},
         simulated=True,
     )
-
-
-def body(twin: TwinRecording) -> dict[str, FloatArray]:
-    """Return what a lab would have measured of the body, one value a volume.
-
-    Heart rate and breathing's rate times depth, as their tables give them, without a
-    response function; a spike of framewise displacement where the head moved.
-    """
-    onsets_s, slow_s = twin.volume_onsets_s, twin.drive_t_s
-    breath = twin.body.breath_rate_hz * twin.body.breath_depth
-    moved = np.zeros(len(onsets_s))
-    hit = np.searchsorted(onsets_s, twin.body.motion_t_s, side="right") - 1
-    np.add.at(moved, hit[hit >= 0], twin.body.motion_size[hit >= 0])
-    return {
-        "framewise_displacement": moved,
-        "heart_rate": np.interp(onsets_s, slow_s, twin.body.heart_rate_hz),
-        "resp_volume": np.interp(onsets_s, slow_s, breath),
-    }
 
 
 def summary(lines: Sequence[dict]) -> dict:

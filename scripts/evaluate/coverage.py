@@ -7,8 +7,8 @@ import numpy as np
 
 from evaluate.fit import fitted_folds, held_out
 from evaluate.scans import first_minutes, read, simulated
-from evaluate.stats import mean_with_interval
 from rtbold.bundle.card import LEVELS
+from rtbold.calibration.compare.effects import mean_with_interval
 from rtbold.calibration.evaluate.intervals import conformal_intervals
 from rtbold.sim.settings import COVERAGE_SEEDS
 

@@ -19,7 +19,8 @@ from evaluate import scans
 from evaluate.fit import columns, fitted_folds, passes, session_of
 from evaluate.gate import N_OTHERS, turn
 from evaluate.scans import Read, cached_read, first_minutes
-from evaluate.stats import mean_with_interval, share
+from evaluate.stats import share
+from rtbold.calibration.compare.effects import mean_with_interval
 from rtbold.calibration.evaluate.nulls import DRIFT_DEGREE
 from rtbold.calibration.fit.folds import fit_all
 from rtbold.calibration.fit.head import head_predictions

@@ -20,8 +20,8 @@ from rtbold.calibration.fit.protocol import Material, Pace, ignore_progress, unt
 from rtbold.calibration.fit.ridge import FitFeatures
 from rtbold.calibration.fit.subject_ridge import RidgeTables, ridge_tables
 from rtbold.calibration.train.dataset import as_recording, conditioned
+from rtbold.sim import TwinRecording, simulate
 from rtbold.sim.settings import Level, TwinSettings
-from rtbold.sim.twin import TwinRecording, simulate
 
 MINUTES = 20.0
 LIVE_FORMS = (("none", 16.0), ("laplacian", 16.0))

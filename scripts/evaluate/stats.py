@@ -1,4 +1,4 @@
-"""Bounds and effect sizes of the evaluation. Pure."""
+"""Bounds of shares, for the evaluation. Pure."""
 
 import numpy as np
 from scipy import stats
@@ -51,46 +51,3 @@ def clustered_upper(
     total = weights.sum(axis=1)
     means = (weights @ hits)[total > 0] / total[total > 0]
     return float(np.quantile(means, CONFIDENCE))
-
-
-def effect(difference: np.ndarray, *, seed: int = 0) -> dict[str, float]:
-    """Return mean and Cohen's dz (mean over sd) of paired differences over subjects.
-
-    Intervals are of 95 %, percentiles of a bootstrap over subjects.
-    """
-    n = len(difference)
-    rng = np.random.default_rng(seed)
-    drawn = difference[rng.integers(0, n, (N_RESAMPLES, n))]
-    means = drawn.mean(axis=1)
-    sd = drawn.std(axis=1, ddof=1)
-    usable = sd > 1e-12  # a resample of one subject alone has no spread
-    dz = means[usable] / sd[usable]
-    spread = float(difference.std(ddof=1))
-    low, high = _percentiles(means)
-    dz_low, dz_high = _percentiles(dz)
-    return {
-        "n": n,
-        "mean": float(difference.mean()),
-        "low": low,
-        "high": high,
-        "dz": float(difference.mean() / spread) if spread > 0 else 0.0,
-        "dz_low": dz_low,
-        "dz_high": dz_high,
-    }
-
-
-def mean_with_interval(values: np.ndarray, *, seed: int = 0) -> dict[str, float]:
-    """Return the mean of one value a scan with its 95 % bootstrap interval."""
-    rng = np.random.default_rng(seed)
-    n = len(values)
-    means = values[rng.integers(0, n, (N_RESAMPLES, n))].mean(axis=1)
-    low, high = _percentiles(means)
-    return {"n": n, "mean": float(values.mean()), "low": low, "high": high}
-
-
-def _percentiles(values: np.ndarray) -> tuple[float, float]:
-    if not len(values):
-        return float("nan"), float("nan")
-    half = (1 - CONFIDENCE) / 2
-    low, high = np.quantile(values, [half, 1 - half])
-    return float(low), float(high)

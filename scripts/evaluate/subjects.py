@@ -7,7 +7,7 @@ import numpy as np
 
 from evaluate.fit import held_out
 from evaluate.scans import read, simulated
-from evaluate.stats import effect, mean_with_interval
+from rtbold.calibration.compare.effects import effect, mean_with_interval
 from rtbold.calibration.evaluate.nulls import pairing
 from rtbold.calibration.evaluate.scores import r_with_drift
 from rtbold.sim.settings import CALIBRATED_SEEDS

@@ -43,18 +43,6 @@ def test_bound_over_subjects_is_wider_where_one_subject_makes_the_hits(scripts):
     assert scripts.stats.clustered_upper(np.ones(80), first, second) == 1.0
 
 
-def test_effect_of_known_differences(scripts):
-    rng = np.random.default_rng(0)
-    difference = rng.standard_normal(400) + 0.5
-    found = scripts.stats.effect(difference)
-    assert found["mean"] == pytest.approx(difference.mean())
-    assert found["dz"] == pytest.approx(difference.mean() / difference.std(ddof=1))
-    assert found["low"] < 0.5 < found["high"]
-    # The t interval of so many is nearly the bootstrap's.
-    half = 1.966 * difference.std(ddof=1) / 20
-    assert found["high"] - found["mean"] == pytest.approx(half, rel=0.05)
-
-
 def test_each_subject_is_in_as_many_pairs_as_any_other(scripts):
     items = scripts.gate.items(scripts.gate.DEFAULT_N)
     pairs = {item[:2] for item in items}
