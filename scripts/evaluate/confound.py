@@ -23,8 +23,8 @@ from rtbold.calibration.evaluate.verdict import ALPHA, VerdictSettings, evaluate
 from rtbold.calibration.inputs.windows import CalibrationScan
 from rtbold.calibration.settings import CalibrationSettings, ScanFiles
 from rtbold.messages import FloatArray
+from rtbold.sim.recording import SimulatedRecording
 from rtbold.sim.settings import CONFOUND_SEEDS
-from rtbold.sim.twin import TwinRecording
 
 DEFAULT_N = len(CONFOUND_SEEDS)
 N_HARD = 40  # level `hard`, beside it
@@ -104,7 +104,7 @@ def calibration_scan(
     )
 
 
-def body(twin: TwinRecording) -> dict[str, FloatArray]:
+def body(twin: SimulatedRecording) -> dict[str, FloatArray]:
     """Return what a lab would have measured of the body, one value a volume.
 
     Heart rate and breathing's rate times depth, as their tables give them, without a

@@ -20,8 +20,9 @@ from rtbold.calibration.fit.protocol import Material, Pace, ignore_progress, unt
 from rtbold.calibration.fit.ridge import FitFeatures
 from rtbold.calibration.fit.subject_ridge import RidgeTables, ridge_tables
 from rtbold.calibration.train.dataset import as_recording, conditioned
+from rtbold.sim.recording import SimulatedRecording
 from rtbold.sim.settings import Level, TwinSettings
-from rtbold.sim.twin import TwinRecording, simulate
+from rtbold.sim.twin import simulate
 
 MINUTES = 20.0
 LIVE_FORMS = (("none", 16.0), ("laplacian", 16.0))
@@ -47,7 +48,7 @@ class Read:
 class Simulated:
     """One session with its windows."""
 
-    twin: TwinRecording
+    twin: SimulatedRecording
     material: Material
 
 
