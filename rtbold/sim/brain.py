@@ -255,7 +255,7 @@ class SourceActivity:
     def _log(self, name: str, roi: int) -> FloatArray:
         """Return what moves the rhythm's log-amplitude, on the slow grid."""
         level = self._settings.parameters
-        log_amplitude = (
+        log_amplitude: FloatArray = (
             level.coupling
             * self._weights.weight[name][roi]
             * self._brain.band_drive[roi]

@@ -75,7 +75,7 @@ def potentials(
     # Legendre's P and its derivative by recurrence; P1_n = sin P'_n needs no angle.
     before, now = np.ones_like(cosine), cosine.copy()
     slope_before, slope = np.zeros_like(cosine), np.ones_like(cosine)
-    total = np.zeros_like(cosine)
+    total: FloatArray = np.zeros_like(cosine)
     power = np.ones_like(radius)
     for n, factor in enumerate(shell_factors(N_TERMS, skull), start=1):
         term = radial * now + tangential * slope / n

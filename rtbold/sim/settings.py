@@ -1,8 +1,8 @@
 """Settings of the simulators, the twin's frozen levels, its noise, ranges of seeds.
 
 The parameters were set once against the figures in docs/data/twin.md and are frozen
-(docs/reference/twin.md says since when): a model is tuned on the twin, never the twin
-on a model.
+(docs/reference/twin-levels.md says since when): a model is tuned on the twin, never
+the twin on a model.
 """
 
 import zlib

@@ -20,7 +20,7 @@ from rtbold.calibration.fit.protocol import Material, Pace, ignore_progress, unt
 from rtbold.calibration.fit.ridge import FitFeatures
 from rtbold.calibration.fit.subject_ridge import RidgeTables, ridge_tables
 from rtbold.calibration.train.dataset import as_recording, conditioned
-from rtbold.sim import TwinRecording, simulate
+from rtbold.sim import SimulatedRecording, simulate
 from rtbold.sim.settings import Level, TwinSettings
 
 MINUTES = 20.0
@@ -47,7 +47,7 @@ class Read:
 class Simulated:
     """One session with its windows."""
 
-    twin: TwinRecording
+    twin: SimulatedRecording
     material: Material
 
 
