@@ -22,7 +22,7 @@ from scipy.signal import butter, sosfilt
 from torch import nn
 
 from rtbold.bundle import load
-from rtbold.calibration.train.dataset import as_recording, conditioned
+from rtbold.calibration.datasets.scan import as_recording, conditioned
 from rtbold.calibration.train.demo import demo_card
 from rtbold.calibration.train.ridge import RidgeFit, Table, fit_ridge
 from rtbold.engine import load_network

@@ -16,8 +16,8 @@ from pathlib import Path
 import numpy as np
 
 from rtbold.bundle import Card, LikenessReference, load
+from rtbold.calibration.datasets.scan import as_recording, conditioned
 from rtbold.calibration.evaluate.ood import lines_of, ood_reference, statistics_of
-from rtbold.calibration.train.dataset import as_recording, conditioned
 from rtbold.condition.conditioner import Conditioner
 from rtbold.electrodes import canonical
 from rtbold.messages import Float32Array, FloatArray

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, overload
 import numpy as np
 
 from rtbold.calibration.compare.scores import Rows, Target
-from rtbold.calibration.train.dataset import in_batches
+from rtbold.calibration.datasets.scan import in_batches
 from rtbold.calibration.train.ridge import Table
 from rtbold.errors import DataFileError
 from rtbold.messages import FloatArray

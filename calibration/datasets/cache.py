@@ -23,6 +23,7 @@ import msgspec
 import numpy as np
 
 from rtbold.bundle import Card, Cleaning, Conditioning, Normalisation, Origin, SeenScan
+from rtbold.calibration.datasets.scan import Scan
 from rtbold.calibration.datasets.whole_files import (
     DRAFT_SUFFIX,
     lay_down,
@@ -34,7 +35,6 @@ from rtbold.calibration.datasets.whole_files import (
 )
 from rtbold.calibration.fit.split import IntArray
 from rtbold.calibration.fit.target import TargetScaling, TargetSettings
-from rtbold.calibration.train.dataset import Scan
 from rtbold.errors import ConfigError, DataFileError
 from rtbold.messages import WINDOW_SAMPLES, Float32Array, FloatArray
 from rtbold.owner_only import make_folder

@@ -15,6 +15,7 @@ from typing import Final, Literal, get_args
 import numpy as np
 
 from rtbold.bundle import Card
+from rtbold.calibration.datasets.scan import Scan, WindowTape, marked
 from rtbold.calibration.datasets.sources import LoadedScan, from_first_sample
 from rtbold.calibration.fit.split import IntArray
 from rtbold.calibration.inputs.choices import WindowSettings
@@ -25,7 +26,6 @@ from rtbold.calibration.inputs.windows import (
     pipeline_windows,
     scan_events,
 )
-from rtbold.calibration.train.dataset import Scan, WindowTape, marked
 from rtbold.condition import stream_fit
 from rtbold.distribution import need
 from rtbold.errors import ConfigError, DataFileError

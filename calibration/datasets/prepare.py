@@ -30,6 +30,7 @@ from rtbold.calibration.datasets.cache import (
 )
 from rtbold.calibration.datasets.chains import Chain, Windows, windows_of
 from rtbold.calibration.datasets.content import content_sha256, key_of
+from rtbold.calibration.datasets.scan import Scan
 from rtbold.calibration.datasets.sources import LoadedScan, ScanSource, load_scan
 from rtbold.calibration.datasets.targets import (
     MeasuredBold,
@@ -38,7 +39,6 @@ from rtbold.calibration.datasets.targets import (
 )
 from rtbold.calibration.fit.target import TargetSettings
 from rtbold.calibration.inputs.lag import SPAN_S, LagScan, lag_between, log_power
-from rtbold.calibration.train.dataset import Scan
 from rtbold.condition import model_channels
 from rtbold.electrodes import canonical, has_position
 from rtbold.errors import ConfigError, DataFileError, RtboldError

@@ -16,6 +16,7 @@ import numpy as np
 
 from rtbold.acquire import same_label
 from rtbold.calibration.datasets.blocks import Block, BlockSource, blocks_of
+from rtbold.calibration.datasets.scan import Recording
 from rtbold.calibration.inputs.alignment import Alignment, align
 from rtbold.calibration.inputs.bold import read_bold, read_confounds
 from rtbold.calibration.inputs.bold_series import BoldSeries
@@ -26,7 +27,6 @@ from rtbold.calibration.inputs.eeg import (
     read_eeg,
     refuse_amplitude,
 )
-from rtbold.calibration.train.dataset import Recording
 from rtbold.errors import AmbiguousStream, DataFileError, RtboldError
 from rtbold.files import Recording as EegFile
 from rtbold.messages import TR_TOLERANCE, Channel, ChannelKind, FloatArray

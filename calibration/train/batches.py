@@ -17,8 +17,8 @@ import torch
 from numpy.lib.stride_tricks import sliding_window_view
 from torch import Tensor
 
+from rtbold.calibration.datasets.scan import Scan
 from rtbold.calibration.fit.split import IntArray
-from rtbold.calibration.train.dataset import Scan
 from rtbold.condition import spline_interpolation
 from rtbold.electrodes import canonical, has_position, positions
 from rtbold.errors import ConfigError

@@ -12,6 +12,7 @@ from torch import nn
 
 from rtbold import bundle
 from rtbold.bundle import Card, Cleaning, Origin, Scores
+from rtbold.calibration.datasets.scan import Scan
 from rtbold.calibration.evaluate.ood import FeatureScale
 from rtbold.calibration.evaluate.scores import (
     mean_r,
@@ -21,9 +22,6 @@ from rtbold.calibration.evaluate.scores import (
     shuffled_r,
 )
 from rtbold.calibration.train.batches import Part
-from rtbold.calibration.train.dataset import (
-    Scan,
-)
 from rtbold.calibration.train.finish import write_bundle
 from rtbold.calibration.train.ridge import RidgeFit, fit_linear
 from rtbold.messages import Float32Array

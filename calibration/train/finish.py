@@ -17,6 +17,7 @@ from torch import nn
 
 from rtbold import bundle
 from rtbold.bundle import CHECK_NAME, Baseline, Card, Check, LikenessReference
+from rtbold.calibration.datasets.scan import Scan, in_batches
 from rtbold.calibration.evaluate.ood import (
     MIN_WINDOWS,
     FeatureScale,
@@ -27,7 +28,6 @@ from rtbold.calibration.evaluate.ood import (
 )
 from rtbold.calibration.fit.split import IntArray
 from rtbold.calibration.train.batches import Part, gather
-from rtbold.calibration.train.dataset import Scan, in_batches
 from rtbold.distribution import NAME, checkout, version
 from rtbold.messages import Float32Array
 from rtbold.models import check_file, name_of, options_of, to_onnx, to_safetensors

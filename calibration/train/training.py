@@ -50,6 +50,7 @@ from rtbold.calibration.train.trainer import Board, Course, Run, Watch, fit, pre
 from rtbold.errors import BundleError, ConfigError, DataFileError
 from rtbold.messages import Float32Array
 from rtbold.models import Efp, LinearModel
+from rtbold.sim import SimulationSettings, refuse_held_out
 
 STATE_NAME: Final = "state.pt"
 WORK_SUFFIX: Final = ".training"  # of the folder beside the bundle
@@ -150,6 +151,7 @@ def train_model(
     again = _is_unfinished(settings)
     base = _base(recipe, settings)
     refuse_seen_among(_card_of(base), _not_for_training(cache, split))
+    refuse_held_out(_simulations(cache, split))
     parts = parts_of(cache, split, recipe)
     job = _Job(cache, split, recipe, settings, machines, hooks, base, parts)
     card = _card(job)
@@ -197,6 +199,14 @@ def _not_for_training(cache: Cache, split: Split) -> dict[str, SeenScan | None]:
     """Return the marks of the scans that choose or score; the test part stays shut."""
     names = {*split.validation, *split.test.scans}
     return {scan.name: scan.scan.seen for scan in cache.scans if scan.name in names}
+
+
+def _simulations(cache: Cache, split: Split) -> Iterator[SimulationSettings]:
+    """Yield what made the simulated scans that are learned from, or choose."""
+    names = {*split.train, *split.validation}
+    for scan in cache.scans:
+        if scan.name in names and scan.twin is not None:
+            yield scan.twin
 
 
 def parts_of(cache: Cache, split: Split, recipe: Recipe) -> tuple[Part, Part]:

@@ -140,10 +140,7 @@ def twin_windows(channels: tuple[str, ...], n: int = N_WINDOWS) -> np.ndarray:
     """Return windows of a simulated subject, as the live chain makes them."""
     import msgspec
 
-    from rtbold.calibration.train.dataset import (
-        as_recording,
-        conditioned,
-    )
+    from rtbold.calibration.datasets.scan import as_recording, conditioned
     from rtbold.calibration.train.demo import demo_card
     from rtbold.sim.settings import TwinSettings
     from rtbold.sim.twin import simulate

@@ -71,11 +71,8 @@ def _predicted(
 
 def _scan(seed: int, minutes: float, card) -> tuple[np.ndarray, np.ndarray]:  # noqa: ANN001
     """Return windows and targets of one simulated subject."""
-    from rtbold.calibration.train.dataset import (
-        as_recording,
-        conditioned,
-        normalised,
-    )
+    from rtbold.calibration.datasets.scan import as_recording, conditioned
+    from rtbold.calibration.train.dataset import normalised
     from rtbold.sim.settings import TwinSettings
     from rtbold.sim.twin import simulate
 

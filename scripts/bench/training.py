@@ -100,8 +100,8 @@ def _scans(plan: TrainPlan):  # noqa: ANN202 - imported inside
     """Return one simulated scan, as a part with just as many windows as a turn."""
     import msgspec
 
+    from rtbold.calibration.datasets.scan import as_recording, conditioned
     from rtbold.calibration.train.batches import Part
-    from rtbold.calibration.train.dataset import as_recording, conditioned
     from rtbold.calibration.train.demo import demo_card
     from rtbold.models.montage import PUBLISHED_CHANNELS
     from rtbold.sim.settings import TwinSettings

@@ -22,7 +22,6 @@ from rtbold.calibration.evaluate.verdict import ALPHA, VerdictSettings, evaluate
 from rtbold.calibration.inputs.windows import CalibrationScan
 from rtbold.calibration.settings import CalibrationSettings, ScanFiles
 from rtbold.messages import FloatArray
-from rtbold.sim.recording import SimulatedRecording
 from rtbold.sim.settings import CONFOUND_SEEDS
 
 DEFAULT_N = len(CONFOUND_SEEDS)
@@ -103,27 +102,6 @@ def calibration_scan(
     )
 
 
-<<<<<<< HEAD
-=======
-def body(twin: SimulatedRecording) -> dict[str, FloatArray]:
-    """Return what a lab would have measured of the body, one value a volume.
-
-    Heart rate and breathing's rate times depth, as their tables give them, without a
-    response function; a spike of framewise displacement where the head moved.
-    """
-    onsets_s, slow_s = twin.volume_onsets_s, twin.drive_t_s
-    breath = twin.body.breath_rate_hz * twin.body.breath_depth
-    moved = np.zeros(len(onsets_s))
-    hit = np.searchsorted(onsets_s, twin.body.motion_t_s, side="right") - 1
-    np.add.at(moved, hit[hit >= 0], twin.body.motion_size[hit >= 0])
-    return {
-        "framewise_displacement": moved,
-        "heart_rate": np.interp(onsets_s, slow_s, twin.body.heart_rate_hz),
-        "resp_volume": np.interp(onsets_s, slow_s, breath),
-    }
-
-
->>>>>>> w_sim
 def summary(lines: Sequence[dict]) -> dict:
     """Return, by level, how often the target passed and was called specific."""
     by_level: dict[str, list[dict]] = {}

@@ -14,12 +14,12 @@ import numpy as np
 from runner import SOURCES, code_hash
 
 from rtbold.bundle import store as bundle
+from rtbold.calibration.datasets.scan import as_recording, conditioned
 from rtbold.calibration.fit.base import Base, adapt_base
 from rtbold.calibration.fit.head import read_features
 from rtbold.calibration.fit.protocol import Material, Pace, ignore_progress, untimed
 from rtbold.calibration.fit.ridge import FitFeatures
 from rtbold.calibration.fit.subject_ridge import RidgeTables, ridge_tables
-from rtbold.calibration.train.dataset import as_recording, conditioned
 from rtbold.sim import SimulatedRecording, simulate
 from rtbold.sim.settings import Level, TwinSettings
 

@@ -13,8 +13,8 @@ from calibration_run import Ran
 from rtbold.bundle import store as bundle
 from rtbold.bundle.card import Lineage
 from rtbold.calibration import save as outcome
+from rtbold.calibration.datasets.scan import as_recording, conditioned
 from rtbold.calibration.lineage import lineage_of_training, refuse_seen
-from rtbold.calibration.train.dataset import as_recording, conditioned
 from rtbold.cli import calibrate as calibrate_fit, calibrate_live
 from rtbold.errors import ConfigError
 

@@ -6,7 +6,7 @@ import pytest
 
 pytest.importorskip("torch")
 
-from rtbold.calibration.train.dataset import as_recording, conditioned
+from rtbold.calibration.datasets.scan import as_recording, conditioned
 from rtbold.calibration.train.demo import demo_card
 from rtbold.messages import Channel, Marker, StreamDescription
 from rtbold.predict.pipeline import Pipeline, PipelineSettings

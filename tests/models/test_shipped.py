@@ -103,12 +103,9 @@ def test_the_card_refuses_real_streams(shipped):
 def test_predicts_a_twin_that_it_has_never_seen(shipped):
     """A sanity check on one subject outside all seed ranges, not a score."""
     pytest.importorskip("torch")
+    from rtbold.calibration.datasets.scan import as_recording, conditioned
     from rtbold.calibration.evaluate.scores import pearson_r
-    from rtbold.calibration.train.dataset import (
-        as_recording,
-        conditioned,
-        normalised,
-    )
+    from rtbold.calibration.train.dataset import normalised
     from rtbold.sim.settings import TwinSettings
     from rtbold.sim.twin import simulate
 

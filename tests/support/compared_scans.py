@@ -8,7 +8,7 @@ from prepared_scans import CHANNELS, ROIS, TR_S, cache_of, prepared_scan
 from scipy.ndimage import gaussian_filter1d
 
 from rtbold.bundle.card import SeenScan
-from rtbold.calibration.train.dataset import Scan
+from rtbold.calibration.datasets.scan import Scan
 
 WEIGHTS = tiny_weights(len(CHANNELS), len(ROIS))
 N = 120  # windows

@@ -12,8 +12,8 @@ from rtbold.calibration.datasets.cache import (
     open_cache,
     write_scan,
 )
+from rtbold.calibration.datasets.scan import Scan
 from rtbold.calibration.fit.target import TargetScaling
-from rtbold.calibration.train.dataset import Scan
 
 CHANNELS = ("FZ", "CZ", "PZ")
 ROIS = ("visual", "motor", "default")

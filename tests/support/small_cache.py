@@ -49,9 +49,9 @@ def recipe(*, dropout=0.1, data="", **training):
 def planted_scan(name, seed, n=60, subject=None, session="1", *, simulated=True):
     """Return a prepared scan whose BOLD follows the loudness of two electrodes."""
     from rtbold.calibration.datasets.cache import PreparedReport, PreparedScan
+    from rtbold.calibration.datasets.scan import Scan
     from rtbold.calibration.fit.target import TargetScaling
     from rtbold.calibration.lineage import TRAINING_N, scan_marks, volume_power
-    from rtbold.calibration.train.dataset import Scan
 
     rng = np.random.default_rng(seed)
     slow = np.zeros((n + 8, 4))
@@ -98,6 +98,18 @@ def planted_scan(name, seed, n=60, subject=None, session="1", *, simulated=True)
 
 def write_small_cache(folder, n_subjects=4, n=60, *, first_seed=0, simulated=True):
     """Write a cache of one scan a subject, and open it."""
+    seeds = range(first_seed, first_seed + n_subjects)
+    return write_scans(
+        folder,
+        [
+            planted_scan(f"sub-{i}", seed, n, simulated=simulated)
+            for i, seed in enumerate(seeds)
+        ],
+    )
+
+
+def write_scans(folder, scans):
+    """Write a cache of these scans, and open it."""
     from rtbold.calibration.datasets.cache import (
         CacheSettings,
         claim_cache,
@@ -109,7 +121,6 @@ def write_small_cache(folder, n_subjects=4, n=60, *, first_seed=0, simulated=Tru
         data_set="planted", channels=CHANNELS, rois=ROIS, tr_s=TR_S
     )
     claim_cache(folder, settings)
-    for i in range(n_subjects):
-        scan = planted_scan(f"sub-{i}", first_seed + i, n, simulated=simulated)
+    for i, scan in enumerate(scans):
         write_scan(folder, scan, key=f"{i:064x}")
     return open_cache(folder)

@@ -5,9 +5,9 @@ import pytest
 
 from rtbold.bundle.card import Card, Conditioning, Origin
 from rtbold.calibration.datasets.chains import as_chain, windows_of
+from rtbold.calibration.datasets.scan import WindowTape
 from rtbold.calibration.datasets.sources import ScanSource, load_scan
 from rtbold.calibration.inputs.windows import pipeline_windows, scan_of
-from rtbold.calibration.train.dataset import WindowTape
 from rtbold.errors import ConfigError, DataFileError, StreamMismatch
 from rtbold.files.events import triggered_events
 from rtbold.files.recording import Recording

@@ -10,11 +10,11 @@ pytest.importorskip("pybv")
 pytest.importorskip("mne")
 
 from rtbold.bundle.card import Card, Origin
+from rtbold.calibration.datasets.scan import as_recording, conditioned
 from rtbold.calibration.inputs.alignment import align
 from rtbold.calibration.inputs.bold import read_bold
 from rtbold.calibration.inputs.eeg import read_eeg
 from rtbold.calibration.inputs.windows import scan_of
-from rtbold.calibration.train.dataset import as_recording, conditioned
 from rtbold.sim.settings import TwinSettings
 from rtbold.sim.twin import simulate, write_session
 

@@ -3,9 +3,9 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
+from rtbold.calibration.datasets.scan import Scan  # noqa: E402
 from rtbold.calibration.evaluate.scores import r_of_scans  # noqa: E402
 from rtbold.calibration.train.batches import Part  # noqa: E402
-from rtbold.calibration.train.dataset import Scan  # noqa: E402
 from rtbold.calibration.train.ridge import features_table, fit_efp, fit_linear  # noqa: E402
 from rtbold.calibration.train.trainer import predict  # noqa: E402
 from rtbold.models.linear import BandPowerRidge, BandPowerRidgeConfig, Efp, EfpConfig  # noqa: E402  # noqa: E402

@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 import msgspec
 import numpy as np
@@ -8,7 +9,7 @@ pytest.importorskip("torch")
 pytest.importorskip("lightning_fabric")
 
 from planted import CHANNELS, ROIS
-from small_cache import recipe, write_small_cache
+from small_cache import planted_scan, recipe, write_scans, write_small_cache
 
 from rtbold import bundle
 from rtbold.calibration.datasets.splits import Sealed, split_of
@@ -18,6 +19,7 @@ from rtbold.calibration.train.recipe import load_recipe
 from rtbold.calibration.train.results import read_results
 from rtbold.calibration.train.training import TrainHooks, TrainSettings, train_model
 from rtbold.errors import BundleError, ConfigError, DataFileError
+from rtbold.sim import ForeignSettings
 
 RIDGE = load_recipe("ridge")
 
@@ -112,6 +114,18 @@ def test_the_test_part_stays_sealed(train, cache, monkeypatch):
     split = split_of(cache, "leave-one-subject-out", fold=1)
     train(split=split)
     assert split.test.opened_for is None
+
+
+def test_the_foreign_generator_may_be_tested_on_and_not_learned_from(train, tmp_path):
+    made = [planted_scan(f"s{n}", n) for n in range(3)]
+    made.append(replace(planted_scan("s3", 3), twin=ForeignSettings(seed=61000)))
+    cache = write_scans(tmp_path / "mixed", made)
+    folds = [split_of(cache, "leave-one-subject-out", fold=n) for n in range(4)]
+    allowed = next(one for one in folds if "s3" in one.test.scans)
+    assert train(RIDGE, cache=cache, split=allowed) is not None
+    for n, split in enumerate(one for one in folds if one is not allowed):
+        with pytest.raises(ConfigError, match=r"seed 61000 is of the foreign"):
+            train(RIDGE, cache=cache, split=split, name=f"m{n}")
 
 
 def test_windows_that_are_not_in_a_part_change_nothing(cache, machines, tmp_path):

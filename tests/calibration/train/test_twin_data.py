@@ -4,9 +4,10 @@ import pytest
 
 pytest.importorskip("torch")
 
+from rtbold.calibration.datasets.scan import as_recording, conditioned
 from rtbold.calibration.lineage import TRAINING_N, lineage_of_training
 from rtbold.calibration.train import demo, finish
-from rtbold.calibration.train.dataset import TwinScans, as_recording, conditioned
+from rtbold.calibration.train.dataset import TwinScans
 from rtbold.models.linear import BandPowerRidge, BandPowerRidgeConfig
 from rtbold.models.published.checkpoints import read_checkpoint
 

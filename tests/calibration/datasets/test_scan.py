@@ -6,14 +6,8 @@ import pytest
 pytest.importorskip("torch")
 
 from rtbold.bundle.card import Card, Origin
-from rtbold.calibration.train.dataset import (
-    Recording,
-    Scan,
-    conditioned,
-    data_sha256,
-    fit_normalisation,
-    normalised,
-)
+from rtbold.calibration.datasets.scan import Recording, Scan, conditioned
+from rtbold.calibration.train.dataset import data_sha256, fit_normalisation, normalised
 from rtbold.calibration.train.demo import CHANNELS
 from rtbold.condition.conditioner import Conditioner
 from rtbold.errors import DataFileError, StreamMismatch
