@@ -18,6 +18,8 @@ from rtbold.calibration.train.trainer import Run, Watch, fit, predict
 from rtbold.errors import ConfigError, RtboldError
 from rtbold.models.registry import build
 
+pytestmark = pytest.mark.heavy
+
 
 @pytest.fixture(scope="module")
 def machines():

@@ -21,6 +21,7 @@ from rtbold.calibration.train.training import TrainHooks, TrainSettings, train_m
 from rtbold.errors import BundleError, ConfigError, DataFileError
 from rtbold.sim import ForeignSettings
 
+pytestmark = pytest.mark.heavy
 RIDGE = load_recipe("ridge")
 
 
