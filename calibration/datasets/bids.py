@@ -18,6 +18,7 @@ from rtbold.calibration.datasets.found import (
     LeftOutScan,
     entities,
     fits,
+    glob_below,
     is_there,
     not_fetched,
     safe_name,
@@ -27,6 +28,7 @@ from rtbold.calibration.inputs.choices import Pairing
 from rtbold.config import LONGEST_TR_S
 from rtbold.electrodes import channel_kind
 from rtbold.errors import ConfigError, DataFileError
+from rtbold.files import damage_told
 from rtbold.messages import ChannelKind
 from rtbold.text import did_you_mean, first_few
 
@@ -48,6 +50,7 @@ class Convention:
     """What one published data set does, and its files do not say."""
 
     marker: str = "R128"  # of each volume
+    reference: str | None = None  # of EEG whose format (.set) does not say it
     rest_marker: str | None = None
     task_marker: str | None = None
     task: str = "task"
@@ -62,7 +65,7 @@ CONVENTIONS: Final[Mapping[str, Convention]] = {
     "ds002336": _XP,
     "ds002338": _XP,
     "ds003768": Convention(),
-    "natview": Convention(),
+    "natview": Convention(reference="FCz"),
 }
 
 
@@ -257,7 +260,11 @@ class _Search:
             choice.bold is None and ground.reading.atlas is None
         )
         if self._wants_series:
-            bold = [p for p in root.glob(choice.series) if not _is_confounds(p)]
+            bold = [
+                p
+                for p in glob_below(root, choice.series, "series")
+                if not _is_confounds(p)
+            ]
         else:
             bold = [p for p in _functional(images, "_bold") if p.name.endswith(_IMAGES)]
         self._bold_files = sorted(bold)
@@ -378,16 +385,16 @@ class _Search:
 
 def _usual(table: Path) -> tuple[str, ...]:
     """Return those of the usual confounds that a table has."""
-    with table.open(encoding="utf-8-sig") as file:
+    with damage_told(table, "confounds"), table.open(encoding="utf-8-sig") as file:
         held = {name.strip() for name in file.readline().split("\t")}
     return tuple(name for name in DEFAULT_CONFOUNDS if name in held)
 
 
 def _with_convention(source: ScanSource, c: Convention | None) -> ScanSource:
-    if c is None or source.eeg is None:
+    if c is None:
         return source
-    source = replace(source, known_marker=c.marker)
-    cut = source.eeg.stem.endswith(CLEANED)
+    source = replace(source, known_marker=c.marker, reference=c.reference)
+    cut = source.eeg is not None and source.eeg.stem.endswith(CLEANED)
     if not cut or not c.lead_s or source.bold_tr_s is None:
         return source
     # It was cut where the protocol begins: the first volumes have no marker in it

@@ -17,6 +17,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Final, Literal, TypeVar
+from zipfile import BadZipFile
 
 import msgspec
 import numpy as np
@@ -311,10 +312,13 @@ def read_scan(folder: Path, settings: CacheSettings, entry: Entry) -> PreparedSc
     place = data_folder(folder, entry)
     try:
         eeg_uv = np.load(place / EEG_NAME, mmap_mode="r", allow_pickle=False)
-        with np.load(place / ARRAYS_NAME, allow_pickle=False) as packed:
+        with (
+            (place / ARRAYS_NAME).open("rb") as stream,
+            np.load(stream, allow_pickle=False) as packed,
+        ):
             arrays = dict(packed)
         _check_arrays(entry, eeg_uv, arrays)
-    except (OSError, ValueError, KeyError, EOFError) as error:
+    except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
         raise _damaged(place, str(error)) from error
     return _scan_of(entry, settings, eeg_uv=eeg_uv, arrays=arrays)
 

@@ -3,6 +3,7 @@
 Imports nothing slow, so that a wrong key is refused at once.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,8 @@ from rtbold.errors import ConfigError
 from rtbold.text import did_you_mean
 
 Layout = Literal["neurobolt", "bids", "xdf", "sessions", "twin", "pairs"]
+MOST_SEEDS: Final = 100_000
+_SPAN: Final = re.compile(r"\s*(\d{1,18})\s*-\s*(\d{1,18})\s*", re.ASCII)
 LAYOUTS: Final[tuple[str, ...]] = get_args(Layout)
 
 
@@ -205,13 +208,14 @@ def numbers_of(seeds: tuple[int, ...] | str) -> tuple[int, ...]:
     if not isinstance(seeds, str):
         found = seeds
     else:
-        first, dash, last = seeds.partition("-")
-        if not (dash and first.strip().isdecimal() and last.strip().isdecimal()):
+        span = _SPAN.fullmatch(seeds)
+        if span is None:
             raise ConfigError(
                 f"seeds is {seeds!r}, expected numbers such as [1, 2, 3], or a span "
                 "such as '1000-1009'."
             )
-        found = tuple(range(int(first), int(last) + 1))
-    if not found:
-        raise ConfigError(f"seeds is {seeds!r}, expected at least one number.")
+        numbers = range(int(span[1]), int(span[2]) + 1)
+        found = tuple(numbers[: MOST_SEEDS + 1])
+    if not 0 < len(found) <= MOST_SEEDS:
+        raise ConfigError(f"seeds is {seeds!r}, expected 1 to {MOST_SEEDS} numbers.")
     return found

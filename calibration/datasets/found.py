@@ -68,6 +68,22 @@ def files_below(root: Path) -> Iterator[Path]:
         yield from (Path(place) / name for name in sorted(files))
 
 
+def glob_below(root: Path, pattern: str, key: str) -> list[Path]:
+    """Return the files that fit a pattern, sorted.
+
+    Raises
+    ------
+    ConfigError : it is no pattern.
+    """
+    try:
+        return sorted(root.glob(pattern))
+    except (NotImplementedError, ValueError) as error:
+        raise ConfigError(
+            f"{key} is {pattern!r}, which is no pattern of files ({error}). Expected "
+            "one that begins at root, such as 'derivatives/**/*_timeseries.tsv'."
+        ) from error
+
+
 def not_fetched(path: Path) -> str:
     """Return why a file is not there."""
     if path.is_symlink():

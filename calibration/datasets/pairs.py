@@ -152,10 +152,10 @@ def find_twin_files(root: Path) -> Found:
     """Return the sessions that the twin wrote into folders."""
     sources = []
     for folder in _twin_folders(root):
-        text = (folder / SIMULATED_NAME).read_text(encoding="utf-8")
         try:
+            text = (folder / SIMULATED_NAME).read_text(encoding="utf-8")
             note = msgspec.convert(json.loads(text), _Note)
-        except (ValueError, msgspec.ValidationError) as error:
+        except (ValueError, RecursionError, msgspec.ValidationError) as error:
             raise ConfigError(
                 f"{folder / SIMULATED_NAME} is no note of the twin ({error}), expected "
                 "seed and level. List the scan with its files: [[scan]]."

@@ -80,7 +80,7 @@ def scan_targets(
     """
     there = np.flatnonzero(np.isfinite(measured.bold).any(axis=1))
     kept, dropped = _usable(measured, there)
-    bold = measured.bold[np.ix_(there, kept)]
+    bold = measured.bold[there][:, kept]
     rois = tuple(measured.rois[k] for k in kept)
     columns, notes = _confounds(measured, there, confounds)
     scan = MeasuredScan(

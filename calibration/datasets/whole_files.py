@@ -77,7 +77,7 @@ def write_npy(path: Path, array: Float32Array) -> None:
         header = np.lib.format.header_data_from_array_1_0(array)
         np.lib.format.write_array_header_1_0(stream, header | {"fortran_order": False})
         for row in array:
-            _write(stream, memoryview(np.ascontiguousarray(row)).cast("B"))
+            _write(stream, np.ascontiguousarray(row).data.cast("B"))
         stream.flush()
         write_through(stream.fileno())
 

@@ -15,6 +15,7 @@ from rtbold.calibration.datasets.found import (
     LeftOutScan,
     entities,
     files_below,
+    glob_below,
     is_there,
     not_fetched,
     safe_name,
@@ -43,7 +44,7 @@ def find_xdf(ground: Ground, choice: XdfChoice = _DEFAULT) -> Found:
     ------
     ConfigError : there is no XDF, or a pattern is none.
     """
-    files = sorted(filter(_is_foreign, ground.root.glob(choice.files)))
+    files = sorted(filter(_is_foreign, glob_below(ground.root, choice.files, "files")))
     if not files:
         raise ConfigError(
             f"{ground.root} holds no file that fits {choice.files!r}, expected XDFs "

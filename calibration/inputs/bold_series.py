@@ -110,8 +110,11 @@ def series_of(
     kinds, told = _sorted_columns(raw, names, wanted=wanted, confounds=not roi_needed)
     rois = _chosen(what, names, kinds, columns, needed=roi_needed)
     values = np.ascontiguousarray(raw.values[:, [*map(names.index, rois)]])
-    measured = _measured(what, rois, values, columns, leave_out=leave_out)
-    confounds, filled = _confounds(what, raw, names, kinds, empty=measured.empty)
+    every = raw.values[:, [k for k, name in enumerate(names) if kinds[name] == "roi"]]
+    empty = _empty_rows(what, every) if leave_out else np.zeros(len(values), bool)
+    drop = leave_out and columns is None
+    measured = _measured(what, rois, values, empty=empty, drop=drop)
+    confounds, filled = _confounds(what, raw, names, kinds, empty=empty)
     tr_s, index, timed = _counted(what, raw, names, kinds)
     return BoldSeries(
         name=what,
@@ -294,7 +297,6 @@ class _Measured:
 
     rois: tuple[str, ...]
     values: FloatArray  # (rows, rois)
-    empty: np.ndarray  # (rows,) bool: no ROI has a value
     unusable: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
 
@@ -303,46 +305,49 @@ def _measured(
     what: str,
     rois: tuple[str, ...],
     values: FloatArray,
-    asked: Sequence[str] | None,
     *,
-    leave_out: bool,
+    empty: np.ndarray,
+    drop: bool,
 ) -> _Measured:
-    """Return the ROIs that can be used; `leave_out`: see `series_of`.
+    """Return the ROIs that can be used.
+
+    Parameters
+    ----------
+    empty : (rows,) bool, no ROI of the table has a value.
+    drop : leave out and name what cannot be used, in place of refusing it.
 
     Raises
     ------
     DataFileError : one that must be used cannot be, or none can.
     """
-    empty, notes = np.zeros(len(values), bool), tuple[str, ...]()
     unusable: dict[str, str] = {}
-    if leave_out:
-        empty, notes = _empty_rows(what, values)
-    if leave_out and asked is None:
+    if drop:
         unusable = _unusable(what, rois, values, empty)
         usable = [k for k, roi in enumerate(rois) if roi not in unusable]
         rois, values = tuple(rois[k] for k in usable), values[:, usable]
     _check_values(what, rois, values, empty)
-    return _Measured(rois, values, empty, unusable, notes)
+    n = int(empty.sum())
+    told = f"{n} rows of {what} hold no value of any ROI: volumes without BOLD"
+    return _Measured(rois, values, unusable, (told,) if n else ())
 
 
-def _empty_rows(what: str, values: FloatArray) -> tuple[np.ndarray, tuple[str, ...]]:
+def _empty_rows(what: str, values: FloatArray) -> np.ndarray:
     """Return the rows in which no ROI has a value, as of volumes that were censored.
 
     Raises
     ------
     DataFileError : fewer than two rows have one.
     """
-    if not values.shape[1]:
-        return np.zeros(len(values), bool), ()
-    empty: np.ndarray = ~np.isfinite(values).any(axis=1)
+    empty = np.zeros(len(values), dtype=bool)
+    if values.shape[1]:
+        empty |= ~np.isfinite(values).any(axis=1)
     n = int(empty.sum())
     if len(values) - n < 2:
         raise DataFileError(
             f"{what} has no value in {n} of {len(values)} rows, expected measured BOLD "
             "at most volumes. Export it again."
         )
-    told = f"{n} rows of {what} hold no value of any ROI: volumes without BOLD"
-    return empty, (told,) if n else ()
+    return empty
 
 
 def _unusable(

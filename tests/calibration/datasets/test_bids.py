@@ -450,7 +450,9 @@ def test_natview_at_5_khz_with_jitterless_triggers(tmp_path):
         tmp_path, "sub-01_ses-01_task-rest", eeg=files.write_set, labels=labels,
         rate_hz=5000.0, n=12,
     )  # fmt: skip
-    scan = load_scan(described(tmp_path).sources[0])
+    text = f'{IMAGES}[bids]\nconvention = "natview"\n'
+    scan = load_scan(described(tmp_path, text).sources[0])
+    assert scan.recording.reference == "FCz"  # which a .set does not say
     assert scan.report.left_out_channels == ("EOGL", "EOGU", "ECG")
     assert scan.recording.rate_hz == 5000.0
     assert scan.report.jitter_sd_ms < 0.01

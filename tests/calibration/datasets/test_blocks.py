@@ -74,6 +74,8 @@ def test_a_table_counts_from_the_first_row_of_bold(tmp_path):
         ("", r"has the columns \[\]"),
         ("onset,duration\n1,2\n", r"expected onset and duration \(tabs"),
         ("onset\tduration\nx\t1\n", r"line 2 of events\.tsv has no number"),
+        ("onset\tduration\nn/a\t1\n", r"line 2 of events\.tsv has no number"),
+        ("onset\tduration\nnan\t1\n", r"no number as onset or duration \('nan'"),
     ],
 )
 def test_a_table_that_is_none_is_refused(tmp_path, text, said):

@@ -113,7 +113,8 @@ def test_simulated_subjects_are_one_a_seed(tmp_path):
     ("old", "new", "said"),
     [
         ('"7-8"', '"7 to 8"', r"seeds is '7 to 8', expected numbers"),
-        ('"7-8"', "[]", r"seeds is \[\]|at least one number"),
+        ('"7-8"', "[]", r"seeds is \(\), expected 1 to 100000"),
+        ('"7-8"', '"0-99999999999999"', r"expected 1 to 100000 numbers"),
         ('"easy"', '"middling"', r"middling"),
         ("duration_s = 60", "duration_s = 1", r"duration is 1"),
         ("[twin]", "[xdf]", r"unknown keys duration_s, level, seeds in \[xdf\]"),

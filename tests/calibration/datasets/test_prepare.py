@@ -15,6 +15,7 @@ from rtbold.calibration.datasets.prepare import (
     target_settings,
 )
 from rtbold.calibration.datasets.sources import ScanSource, load_scan
+from rtbold.calibration.datasets.targets import MeasuredBold, scan_targets
 from rtbold.calibration.fit.target import TargetSettings
 from rtbold.errors import ConfigError, DataFileError
 from rtbold.sim.settings import TwinSettings
@@ -68,17 +69,18 @@ def test_scans_are_conditioned_and_have_targets(made):
     assert np.isfinite(first.scan.bold).all()
     assert not np.array_equal(first.scan.bold, second.scan.bold)
     assert first.scan.seen is not None
-    assert first.report.n_volumes == first.report.n_markers == 23
+    assert first.report.n_volumes == first.report.n_markers == 24
 
 
 def test_targets_lie_beside_the_window_of_their_volume(made):
     first, _ = open_cache(made).scans
     loaded = load_scan(source(0))
-    from rtbold.truth import lowpassed, pearson_r
-
-    whole = lowpassed(loaded.alignment.bold, 2.1, 0.15)
-    plain = whole[first.volume]
-    assert pearson_r(first.scan.bold, plain).mean() > 0.8  # but for the confounds
+    measured = MeasuredBold(
+        loaded.alignment.bold, loaded.rois, 2.1, loaded.confounds, None
+    )
+    whole = scan_targets(measured, TargetSettings(drift_degree=0))
+    np.testing.assert_array_equal(first.scan.bold, whole.bold[first.volume])
+    np.testing.assert_array_equal(first.bold_gsr, whole.bold_gsr[first.volume])
     last_s = (first.scan.first + 3200) / 200
     assert (last_s <= first.scan.onsets_s + 1 / 200).all()
     assert (last_s > first.scan.onsets_s - 0.02).all()

@@ -74,5 +74,8 @@ def test_a_gap_in_the_stamps_is_no_counted_recording(tmp_path):
 
 
 def test_a_folder_without_xdf_is_told(tmp_path):
+    for pattern in ("/etc/*", ""):
+        with pytest.raises(ConfigError, match=r"files is .*no pattern of files"):
+            described(tmp_path, f'[xdf]\nfiles = "{pattern}"\n')
     with pytest.raises(ConfigError, match=r"holds no file that fits"):
         described(tmp_path, "")
