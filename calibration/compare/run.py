@@ -219,10 +219,13 @@ class FoldRun:
             if truth:
                 self._at_most(found, scan, target=target, rows=rows)
 
+    def _path(self, choice: BundleChoice, scan: PreparedScan) -> str:
+        return choice.path_for(scan, self._number, seed=self._rule.seed)
+
     def _check(self, choice: BundleChoice, scans: Sequence[PreparedScan]) -> None:
         """Refuse a bundle that does not fit the scans."""
         for scan in scans:
-            card = self._models.card(choice.path_for(scan, self._number))
+            card = self._models.card(self._path(choice, scan))
             self._models.notes.add(check_fits(card, scan, self._cache.card()))
 
     def _open(self) -> list[tuple[PreparedScan, Rows]]:
@@ -236,7 +239,7 @@ class FoldRun:
         for choice in self._models.choices:
             self._check(choice, [scan for scan, _ in test])
             for scan, _ in test:
-                path = choice.path_for(scan, self._number)
+                path = self._path(choice, scan)
                 if not self._learned_beside(path, scan):
                     refuse_learned(self._models.card(path), scan)
         return test
@@ -265,7 +268,7 @@ class FoldRun:
         target: Target,
         rows: Rows,
     ) -> None:
-        path = choice.path_for(scan, self._number)
+        path = self._path(choice, scan)
         card = self._models.card(path)
         name = choice.name or (choice.path if choice.varies else card.name)
         one = found.setdefault(
