@@ -57,6 +57,7 @@ from rtbold.truth import pearson_r
 Say = Callable[[str], None]
 _Value = TypeVar("_Value", str, int, tuple[int, ...])
 DEFAULT_SPLIT: Final = "published-across"
+N_SHUFFLES: Final = 50
 LEAST_ROWS: Final = 3  # volumes that another subject's scan must share
 
 
@@ -285,10 +286,10 @@ class FoldRun:
         predicted = Predicted(model=name, kind="bundle", target=target, values=values)
         one.predicted.append(predicted)
         known = predicted.columns
-        shuffle = np.random.default_rng((self._rule.seed, len(one.predicted)))
+        shuffled = shuffled_r(predicted, seed=self._rule.seed + len(one.predicted))
+        one.controls[SHUFFLED].append((target, shuffled))
         fed = {
             CONSTANT: self._models.constant(path, scan, rows),
-            SHUFFLED: values[shuffle.permutation(len(values))],
             OTHER: self._of_another(path, scan, target),
         }
         for control, guess in fed.items():
@@ -376,6 +377,18 @@ def fold_of(cache: Cache, split: Split, number: int) -> Fold:
             for scan in cache.scans
         ),
     )
+
+
+def shuffled_r(predicted: Predicted, *, seed: int) -> FloatArray:
+    """Return R per ROI with the volumes in random order, the mean over many orders."""
+    rng = np.random.default_rng(seed)
+    values, measured = predicted.values, predicted.target.plain
+    r = [
+        r_of(values[rng.permutation(len(values))], measured, predicted.columns)
+        for _ in range(N_SHUFFLES)
+    ]
+    mean: FloatArray = np.mean(r, axis=0)
+    return mean
 
 
 def r_of(guess: FloatArray, measured: FloatArray, columns: np.ndarray) -> FloatArray:
