@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from rtbold.calibration.datasets.cache import PreparedScan
 
 BATCH_N: Final = 32  # windows in one call of the engine
-PLACES: Final = ("fold", "scan", "subject", "session")
+PLACES: Final = ("fold", "seed", "scan", "subject", "session")
 P95: Final = 95.0  # percentile that the published scaling divides by
 _TR_TOLERANCE: Final = 0.01
 
@@ -39,14 +39,14 @@ class BundleChoice:
     """One model of the comparison; its path may differ from fold to fold."""
 
     name: str  # empty: the name on the card
-    path: str  # may hold {fold}, {scan}, {subject} or {session}
+    path: str  # may hold {fold}, {seed}, {scan}, {subject} or {session}
 
     @property
     def varies(self) -> bool:
         """Whether it is another bundle from fold to fold, or from scan to scan."""
         return "{" in self.path
 
-    def path_for(self, scan: "PreparedScan", fold: int) -> str:
+    def path_for(self, scan: "PreparedScan", fold: int, *, seed: int = 0) -> str:
         """Return the bundle that is asked about this scan in this fold.
 
         Raises
@@ -54,7 +54,7 @@ class BundleChoice:
         ConfigError : the path has braces around another word.
         """
         known = {
-            "fold": fold, "scan": scan.name, "subject": scan.subject,
+            "fold": fold, "seed": seed, "scan": scan.name, "subject": scan.subject,
             "session": scan.session,
         }  # fmt: skip
         try:

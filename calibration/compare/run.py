@@ -57,6 +57,7 @@ from rtbold.truth import pearson_r
 Say = Callable[[str], None]
 _Value = TypeVar("_Value", str, int, tuple[int, ...])
 DEFAULT_SPLIT: Final = "published-across"
+N_SHUFFLES: Final = 50
 LEAST_ROWS: Final = 3  # volumes that another subject's scan must share
 
 
@@ -219,10 +220,13 @@ class FoldRun:
             if truth:
                 self._at_most(found, scan, target=target, rows=rows)
 
+    def _path(self, choice: BundleChoice, scan: PreparedScan) -> str:
+        return choice.path_for(scan, self._number, seed=self._rule.seed)
+
     def _check(self, choice: BundleChoice, scans: Sequence[PreparedScan]) -> None:
         """Refuse a bundle that does not fit the scans."""
         for scan in scans:
-            card = self._models.card(choice.path_for(scan, self._number))
+            card = self._models.card(self._path(choice, scan))
             self._models.notes.add(check_fits(card, scan, self._cache.card()))
 
     def _open(self) -> list[tuple[PreparedScan, Rows]]:
@@ -236,7 +240,7 @@ class FoldRun:
         for choice in self._models.choices:
             self._check(choice, [scan for scan, _ in test])
             for scan, _ in test:
-                path = choice.path_for(scan, self._number)
+                path = self._path(choice, scan)
                 if not self._learned_beside(path, scan):
                     refuse_learned(self._models.card(path), scan)
         return test
@@ -265,7 +269,7 @@ class FoldRun:
         target: Target,
         rows: Rows,
     ) -> None:
-        path = choice.path_for(scan, self._number)
+        path = self._path(choice, scan)
         card = self._models.card(path)
         name = choice.name or (choice.path if choice.varies else card.name)
         one = found.setdefault(
@@ -282,10 +286,10 @@ class FoldRun:
         predicted = Predicted(model=name, kind="bundle", target=target, values=values)
         one.predicted.append(predicted)
         known = predicted.columns
-        shuffle = np.random.default_rng((self._rule.seed, len(one.predicted)))
+        shuffled = shuffled_r(predicted, seed=self._rule.seed + len(one.predicted))
+        one.controls[SHUFFLED].append((target, shuffled))
         fed = {
             CONSTANT: self._models.constant(path, scan, rows),
-            SHUFFLED: values[shuffle.permutation(len(values))],
             OTHER: self._of_another(path, scan, target),
         }
         for control, guess in fed.items():
@@ -373,6 +377,18 @@ def fold_of(cache: Cache, split: Split, number: int) -> Fold:
             for scan in cache.scans
         ),
     )
+
+
+def shuffled_r(predicted: Predicted, *, seed: int) -> FloatArray:
+    """Return R per ROI with the volumes in random order, the mean over many orders."""
+    rng = np.random.default_rng(seed)
+    values, measured = predicted.values, predicted.target.plain
+    r = [
+        r_of(values[rng.permutation(len(values))], measured, predicted.columns)
+        for _ in range(N_SHUFFLES)
+    ]
+    mean: FloatArray = np.mean(r, axis=0)
+    return mean
 
 
 def r_of(guess: FloatArray, measured: FloatArray, columns: np.ndarray) -> FloatArray:

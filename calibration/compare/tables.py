@@ -18,7 +18,7 @@ from rtbold.calibration.compare.result import (
     Scored,
 )
 from rtbold.calibration.compare.scores import ScanScore, Target, direction_agreement
-from rtbold.calibration.report.page import number, p_value, percent, span
+from rtbold.calibration.report.page import UNKNOWN, number, p_value, percent, span
 from rtbold.messages import FloatArray
 
 OWN: Final = "own EEG"
@@ -79,9 +79,9 @@ def _score_row(model: ModelSummary) -> tuple[str, ...]:
     return (
         model.name,
         number(model.r.median, DIGITS),
-        span(model.r.low, model.r.high, DIGITS),
+        _interval(model.r.low, model.r.high, DIGITS),
         number(model.r_gsr.median, DIGITS),
-        span(model.r_gsr.low, model.r_gsr.high, DIGITS),
+        _interval(model.r_gsr.low, model.r_gsr.high, DIGITS),
         number(model.r.mean, DIGITS),
         number(model.mse.median, DIGITS),
         percent(model.direction, 1),
@@ -117,7 +117,7 @@ def _nature_row(model: ModelSummary) -> tuple[str, ...]:
         percent(model.own_first),
         number(model.own_rank, 1),
         number(model.r_of_mean.median, DIGITS),
-        span(model.r_of_mean.low, model.r_of_mean.high, DIGITS),
+        _interval(model.r_of_mean.low, model.r_of_mean.high, DIGITS),
     )
 
 
@@ -132,6 +132,11 @@ def controls_table(comparison: Comparison) -> ComparisonTable:
     )
 
 
+def _interval(low: float | None, high: float | None, digits: int = 2) -> str:
+    """Return both ends; one dash where there are too few subjects for an interval."""
+    return UNKNOWN if low is None or high is None else span(low, high, digits)
+
+
 def _begun(words: str) -> str:
     """Return words with a capital at their beginning, and as they are after it."""
     return words[:1].upper() + words[1:]
@@ -142,7 +147,7 @@ def _of_controls(model: ModelSummary) -> Iterator[str]:
         found: Estimate | None = model.controls.get(name)
         yield number(None if found is None else found.mean, DIGITS)
         low, high = (None, None) if found is None else (found.mean_low, found.mean_high)
-        yield span(low, high, DIGITS)
+        yield _interval(low, high, DIGITS)
 
 
 def differences_table(comparison: Comparison) -> ComparisonTable:
@@ -156,9 +161,9 @@ def differences_table(comparison: Comparison) -> ComparisonTable:
             each = found[a, b, of]
             cells += [
                 number(each.mean, DIGITS),
-                span(each.low, each.high, DIGITS),
+                _interval(each.low, each.high, DIGITS),
                 number(each.dz),
-                span(each.dz_low, each.dz_high),
+                _interval(each.dz_low, each.dz_high),
             ]
         rows.append(tuple(cells))
     columns = ("{}", "95 %", "dz", "95 %")

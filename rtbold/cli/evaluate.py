@@ -26,7 +26,7 @@ Bundles = Annotated[
     typer.Argument(
         metavar="BUNDLE...",
         help="Models by name or path; NAME=PATH shows one as NAME, and a path may hold "
-        "{fold}, {scan}, {subject} or {session}.",
+        "{fold}, {seed}, {scan}, {subject} or {session}.",
     ),
 ]
 Out = Annotated[Path, typer.Option(help="Folder for table, numbers and page.")]

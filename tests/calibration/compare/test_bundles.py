@@ -191,6 +191,7 @@ def test_a_model_may_be_given_a_name(text, name, path):
 def test_paths_are_filled_in_by_fold_and_scan(scan):
     choice = parse_choice("m=out/{subject}/{scan}-{fold}.rtbold")
     assert choice.path_for(scan, 3) == "out/s1/sub-1-3.rtbold"
+    assert parse_choice("m={session}{seed}").path_for(scan, 0, seed=4) == "14"
     for wrong in ("m={where}", "m={", "m={0}"):
         with pytest.raises(ConfigError, match=r"nothing in braces but \{fold\}"):
             parse_choice(wrong).path_for(scan, 0)
