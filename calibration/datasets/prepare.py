@@ -40,6 +40,7 @@ from rtbold.calibration.datasets.targets import (
 from rtbold.calibration.fit.target import TargetSettings
 from rtbold.calibration.inputs.lag import SPAN_S, LagScan, lag_between, log_power
 from rtbold.condition import model_channels
+from rtbold.distribution import need
 from rtbold.electrodes import canonical, has_position
 from rtbold.errors import ConfigError, DataFileError, RtboldError
 from rtbold.messages import (
@@ -110,6 +111,8 @@ def prepare(
         cache cannot be written.
     """
     wanted = select(sources, chosen)
+    if settings.chain != "live":
+        need("mne", extra="files", purpose=f"--conditioning {settings.chain}")
     cache, ready = settle(data_set, sources, settings)
     if n_processes > 1:
         yield from _side_by_side(wanted, settings, cache, n_processes=n_processes)
@@ -271,6 +274,7 @@ def _settings_of(
         channels=channels,
         rois=(*loaded.rois, *lost),
         tr_s=loaded.tr_s,
+        atlas=loaded.source.atlas.name if loaded.source.atlas else "",
     )
     return _asked(draft, data_set, settings)
 
@@ -340,6 +344,8 @@ def _prepare_one(
             return Outcome(source.name, "unchanged", entry.report if entry else None)
         scan = prepared(ready or load_scan(source), cache)
     except RtboldError as error:
+        if type(error) is RtboldError:  # of this machine, such as a missing package
+            raise
         if not settings.skip_bad:
             raise type(error)(
                 f"{error} To leave bad scans out and go on: --skip-bad"

@@ -16,7 +16,7 @@ from rtbold import files
 from rtbold.bundle import Card, SeenScan
 from rtbold.calibration.inputs.windows import pipeline_windows
 from rtbold.calibration.lineage import TRAINING_N, scan_marks, volume_power
-from rtbold.condition import model_window
+from rtbold.condition import Segment, model_window
 from rtbold.errors import DataFileError
 from rtbold.messages import (
     MODEL_RATE_HZ,
@@ -150,7 +150,7 @@ class WindowTape:
         self._room_n = n_samples
         self._n = 0  # samples on the tape
         self._begin = 0  # where on the tape the filters started last
-        self._segment: object = None
+        self._segment: Segment | None = None
         self._first: list[int] = []
         self._matrices: list[FloatArray] = []
         self._matrix_of: list[int] = []
@@ -174,21 +174,18 @@ class WindowTape:
         if pipeline.window is None or pipeline.intake is None:
             return
         self._follow(pipeline.window)
-        cut = pipeline.window.cut(answer.t_end_s)
-        if cut is None or volume is None:
+        source_first, source_end = answer.source_first, answer.source_end
+        if volume is None or source_first is None or source_end is None:
             return
-        bad, _ = pipeline.intake.bad_between(  # as the pipeline asks: hum and all
-            cut.source_first, cut.source_end, cut.data_uv
-        )
+        first, kept_uv = self._kept(source_end)
+        bad, _ = pipeline.intake.bad_between(source_first, source_end, kept_uv)
         self.bad.update(bad.keys())
-        if window is None or self._samples_uv is None:
+        if window is None:
             return
         matrix = pipeline.intake.fit.spatial.matrix(frozenset(bad)).matrix
-        first = self._begin + cut.first_200hz
-        kept_uv = self._samples_uv[:, max(first, 0) : first + WINDOW_SAMPLES]
-        same = cut.data_uv is not None and np.array_equal(kept_uv, cut.data_uv)
-        again = model_window(matrix, kept_uv, remove_mean=self._remove_mean)
-        if not same or not np.array_equal(again, window):
+        if kept_uv is None or not np.array_equal(
+            model_window(matrix, kept_uv, remove_mean=self._remove_mean), window
+        ):
             raise DataFileError(
                 f"the window of volume {volume} cannot be kept: it does not come out "
                 "of the conditioned samples again. Train on another recording."
@@ -196,6 +193,19 @@ class WindowTape:
         self._first.append(first)
         self._matrix_of.append(self._place(matrix))
         self.volumes.append(volume)
+
+    def _kept(self, source_end: int) -> tuple[int, Float32Array | None]:
+        """Return where a window begins on the tape, and its samples; None: not whole.
+
+        By sample and not by time: a session's log has a clock of its own.
+        """
+        if self._segment is None or self._samples_uv is None:
+            return -1, None
+        first = self._segment.end_200hz(source_end) - WINDOW_SAMPLES
+        if first < 0:
+            return first, None
+        place = self._begin + first
+        return place, self._samples_uv[:, place : place + WINDOW_SAMPLES]
 
     def _follow(self, window: Window) -> None:
         """Put the samples on the tape that came since; after a gap, a new segment."""

@@ -11,7 +11,7 @@ from rtbold.calibration.inputs.windows import pipeline_windows, scan_of
 from rtbold.errors import ConfigError, DataFileError, StreamMismatch
 from rtbold.files.events import triggered_events
 from rtbold.files.recording import Recording
-from rtbold.messages import Channel, EegChunk
+from rtbold.messages import Channel, ClockOffset, EegChunk, Marker, TimePassed
 from rtbold.predict import PipelineSettings
 from rtbold.sim.settings import TwinSettings
 from rtbold.window import ScheduleSettings
@@ -56,8 +56,21 @@ def with_bad_electrode(scan):
     return replace(scan, eeg=replace(scan.eeg, recording=recording))
 
 
+def with_hum_that_begins(scan):
+    """Mains in one channel, from shortly before a volume on."""
+    data_uv = scan.eeg.recording.data_uv.copy()
+    rate_hz = scan.eeg.recording.rate_hz
+    first = round(rate_hz * (scan.alignment.onsets_s[18] - 0.15))
+    t_s = np.arange(data_uv.shape[1] - first) / rate_hz
+    data_uv[5, first:] += 100 * np.sin(2 * np.pi * 50 * t_s)
+    recording = replace(scan.eeg.recording, data_uv=data_uv)
+    return replace(scan, eeg=replace(scan.eeg, recording=recording))
+
+
 @pytest.mark.parametrize("rate_hz", [200.0, 500.0])
-@pytest.mark.parametrize("harm", [lambda scan: scan, with_bad_electrode])
+@pytest.mark.parametrize(
+    "harm", [lambda scan: scan, with_bad_electrode, with_hum_that_begins]
+)
 def test_live_windows_are_those_of_a_calibration_bit_for_bit(rate_hz, harm):
     given = harm(loaded(rate_hz=rate_hz))
     made = of(given)
@@ -99,29 +112,61 @@ def test_a_scan_without_one_window_says_why():
         of(loaded(duration_s=16.0))
 
 
-def test_windows_beside_lost_samples_are_the_pipelines_own():
-    """After a gap the filters start anew, and the tape goes on."""
+ONSETS_S = 1.0025 + 2.1 * np.arange(56)
+
+
+def noise_events():
     rng = np.random.default_rng(0)
     data_uv = (10 * rng.standard_normal((11, 24000))).astype(np.float32)
     channels = tuple(Channel(name) for name in NAMES)
     stream = Recording(data_uv=data_uv, rate_hz=200.0, channels=channels,
                        reference="FCz", simulated=True)  # fmt: skip
-    onsets_s = 1.0025 + 2.1 * np.arange(56)
-    events = list(triggered_events(stream, [(t, "v") for t in onsets_s.tolist()]))
-    chunks = [k for k, event in enumerate(events) if isinstance(event, EegChunk)]
-    lost = set(chunks[200:208])  # two seconds
-    events = [event for k, event in enumerate(events) if k not in lost]
+    return list(triggered_events(stream, [(t, "v") for t in ONSETS_S.tolist()]))
+
+
+def assert_tape_holds_the_windows(events):
+    """Return the volumes whose windows come out of the tape again."""
     settings = PipelineSettings(schedule=ScheduleSettings(tr_s=2.1))
     tape, windows = WindowTape(card()), []
     for answer, window, pipeline in pipeline_windows(card(), settings, events):
         before = len(tape.volumes)
         tape.take(answer, window, pipeline, volume=answer.tick.volume_index)
-        if len(tape.volumes) > before:
+        assert (len(tape.volumes) > before) == (window is not None)
+        if window is not None:
             windows.append(window)
-    made = tape.scan("x", np.zeros((len(windows), 0)), onsets_s=onsets_s, seen=None)
+    made = tape.scan("x", np.zeros((len(windows), 0)), onsets_s=ONSETS_S, seen=None)
     np.testing.assert_array_equal(made.windows_uv(), np.stack(windows))
-    assert 20 < len(windows) < 56
-    assert max(np.diff(tape.volumes)) > 5  # the gap
+    return tape.volumes
+
+
+def test_windows_beside_lost_samples_are_the_pipelines_own():
+    """After a gap the filters start anew, and the tape goes on."""
+    events = noise_events()
+    chunks = [k for k, event in enumerate(events) if isinstance(event, EegChunk)]
+    lost = set(chunks[200:208])  # two seconds
+    volumes = assert_tape_holds_the_windows(
+        [event for k, event in enumerate(events) if k not in lost]
+    )
+    assert 20 < len(volumes) < 50
+    assert max(np.diff(volumes)) > 5  # the gap
+
+
+def on_own_clock(event, offset_s):
+    """What the recorder stamps itself: time that passes, and arrivals."""
+    if isinstance(event, TimePassed):
+        return replace(event, now_lsl_s=event.now_lsl_s + offset_s)
+    if isinstance(event, Marker):
+        return replace(event, t_arrived_s=event.t_arrived_s + offset_s)
+    return event
+
+
+def test_windows_of_a_log_with_two_clocks_are_the_pipelines_own():
+    """A session's answers are on the recorder's clock, its samples on another."""
+    described, *events = noise_events()
+    offset = ClockOffset(offset_s=123.4567, t_lsl_s=0.0)
+    events = [on_own_clock(event, offset.offset_s) for event in events]
+    volumes = assert_tape_holds_the_windows([described, offset, *events])
+    assert len(volumes) > 40
 
 
 # Published.

@@ -1,4 +1,5 @@
 import gc
+import shutil
 import weakref
 from dataclasses import replace
 
@@ -17,7 +18,7 @@ from rtbold.calibration.datasets.prepare import (
 from rtbold.calibration.datasets.sources import ScanSource, load_scan
 from rtbold.calibration.datasets.targets import MeasuredBold, scan_targets
 from rtbold.calibration.fit.target import TargetSettings
-from rtbold.errors import ConfigError, DataFileError
+from rtbold.errors import ConfigError, DataFileError, RtboldError, StreamMismatch
 from rtbold.sim.settings import TwinSettings
 
 CHANNELS = ("Fp1", "Fp2", "F3", "F4", "C3", "C4", "P3", "P4", "O1", "O2", "Cz", "ECG")
@@ -112,8 +113,6 @@ def test_a_scan_that_changed_is_prepared_again(tmp_path):
 
 
 def test_a_scan_whose_arrays_are_gone_is_prepared_again(tmp_path):
-    import shutil
-
     run([source(0)], tmp_path)
     (folder,) = (tmp_path / "data").iterdir()
     shutil.rmtree(folder)
@@ -241,8 +240,6 @@ def test_a_roi_that_one_scan_lacks_is_dropped_there_and_named(tmp_path, monkeypa
 
 
 def test_a_scan_without_the_channels_of_the_cache_is_bad(tmp_path):
-    from rtbold.errors import StreamMismatch
-
     sources = [source(0), source(1, channels=CHANNELS[1:])]
     with pytest.raises(StreamMismatch, match=r"FP1.*--skip-bad"):
         run(sources, tmp_path)
@@ -257,6 +254,28 @@ def test_a_full_disk_is_not_the_scans_fault(tmp_path, monkeypatch):
     with pytest.raises(DataFileError, match=r"^the disk is full$"):
         run([source(0)], tmp_path, skip_bad=True)
     assert entry_of(tmp_path, "scan-0") is None
+
+
+def test_what_this_machine_lacks_is_not_the_scans_fault(tmp_path, monkeypatch):
+    run([source(0)], tmp_path)
+
+    def lacking(each):
+        raise RtboldError("reading images needs nilearn. Install it.")
+
+    monkeypatch.setattr(module, "load_scan", lacking)
+    with pytest.raises(RtboldError, match=r"needs nilearn\. Install it\.$"):
+        run([source(0), source(1)], tmp_path, skip_bad=True)
+    assert entry_of(tmp_path, "scan-1") is None
+
+
+def test_the_published_chain_says_what_it_lacks_before_it_begins(tmp_path, monkeypatch):
+    def refuse(*names, extra, purpose):
+        raise RtboldError(f"{purpose} needs {names[0]}")
+
+    monkeypatch.setattr(module, "need", refuse)
+    with pytest.raises(RtboldError, match="--conditioning published needs mne"):
+        run([source(0)], tmp_path / "c", chain="published")
+    assert read_settings(tmp_path / "c") is None
 
 
 def test_a_scan_that_is_not_there_is_refused_before_anything_is_made(tmp_path):
