@@ -18,6 +18,7 @@ from rtbold.calibration.datasets.found import (
     LeftOutScan,
     entities,
     fits,
+    glob_below,
     is_there,
     not_fetched,
     safe_name,
@@ -27,6 +28,7 @@ from rtbold.calibration.inputs.choices import Pairing
 from rtbold.config import LONGEST_TR_S
 from rtbold.electrodes import channel_kind
 from rtbold.errors import ConfigError, DataFileError
+from rtbold.files import damage_told
 from rtbold.messages import ChannelKind
 from rtbold.text import did_you_mean, first_few
 
@@ -48,6 +50,7 @@ class Convention:
     """What one published data set does, and its files do not say."""
 
     marker: str = "R128"  # of each volume
+    reference: str | None = None  # of EEG whose format (.set) does not say it
     rest_marker: str | None = None
     task_marker: str | None = None
     task: str = "task"
@@ -62,7 +65,7 @@ CONVENTIONS: Final[Mapping[str, Convention]] = {
     "ds002336": _XP,
     "ds002338": _XP,
     "ds003768": Convention(),
-    "natview": Convention(),
+    "natview": Convention(reference="FCz"),
 }
 
 
@@ -96,7 +99,28 @@ def find_bids(ground: Ground, choice: BidsChoice = _DEFAULT) -> Found:
             sources.append(found)
         else:
             left_out.append(LeftOutScan(safe_name(stem), found))
-    return Found(tuple(sources), tuple(left_out))
+    return _each_its_own(sources, left_out)
+
+
+def _each_its_own(
+    sources: Sequence[ScanSource], left_out: Sequence[LeftOutScan]
+) -> Found:
+    """Leave out recordings that share one file of BOLD: whose it is nobody says."""
+    of_bold: dict[Path | None, list[str]] = {}
+    for source in sources:
+        of_bold.setdefault(source.bold, []).append(source.name)
+    kept = [s for s in sources if len(of_bold[s.bold]) == 1]
+    shared = [
+        LeftOutScan(
+            s.name,
+            f"{s.bold.name if s.bold else 'its BOLD'} fits several recordings: "
+            f"{', '.join(of_bold[s.bold])}. Name the run in its file name, or list the "
+            "scan with its files",
+        )
+        for s in sources
+        if len(of_bold[s.bold]) > 1
+    ]
+    return Found(tuple(kept), (*left_out, *shared))
 
 
 def convention_of(root: Path, said: str | None) -> Convention | None:
@@ -163,30 +187,39 @@ def whole_eeg(files: Sequence[Path]) -> Path:
     DataFileError : none can.
     """
     order = sorted(files, key=lambda path: EEG_SUFFIXES.index(path.suffix.lower()))
-    for path in order:
-        if is_there(path) and (path.suffix.lower() != ".vhdr" or _has_samples(path)):
+    lacks = [_lacks(path) for path in order]
+    for path, reason in zip(order, lacks, strict=True):
+        if not reason:
             return path
-    for path in order:
-        if not is_there(path):
-            raise DataFileError(not_fetched(path))
-    raise DataFileError(
-        f"{order[0].name} has no file of samples beside it ({', '.join(_SAMPLES)}). "
-        "Copy it too, or leave the header away"
-    )
+    raise DataFileError(lacks[0])
 
 
-def _has_samples(header: Path) -> bool:
-    """Whether the samples of a BrainVision header are beside it."""
-    named = ""
+def _lacks(path: Path) -> str:
+    """Return what a file of EEG lacks to be read; empty: nothing."""
+    if not is_there(path):
+        return not_fetched(path)
+    suffix = path.suffix.lower()
+    companions = {".vhdr": (*_SAMPLES, ".vmrk"), ".set": (".fdt",)}.get(suffix, ())
+    beside = [path.with_suffix(each) for each in companions]
+    if broken := [p for p in beside if p.is_symlink() and not is_there(p)]:
+        return not_fetched(broken[0])
+    if suffix == ".vhdr" and not any(map(is_there, _samples_of(path))):
+        return (
+            f"{path.name} has no file of samples beside it ({', '.join(_SAMPLES)}). "
+            "Copy it too, or leave the header away"
+        )
+    return ""
+
+
+def _samples_of(header: Path) -> list[Path]:
+    """Return where the samples of a BrainVision header may be."""
+    places = [header.with_suffix(suffix) for suffix in _SAMPLES]
     for line in header.read_text(encoding="utf-8", errors="replace").splitlines():
         key, _, value = line.partition("=")
-        if key.strip().casefold() == "datafile":
+        if key.strip().casefold() == "datafile" and value.strip():
             named = value.strip().replace("$b", header.stem)
-            break
-    places = [header.with_suffix(suffix) for suffix in _SAMPLES]
-    if named:
-        places.append(header.parent / named)
-    return any(is_there(path) for path in places)
+            return [header.parent / named, *places]
+    return places
 
 
 def _kinds(eeg: Path) -> dict[str, ChannelKind]:
@@ -227,7 +260,11 @@ class _Search:
             choice.bold is None and ground.reading.atlas is None
         )
         if self._wants_series:
-            bold = [p for p in root.glob(choice.series) if not _is_confounds(p)]
+            bold = [
+                p
+                for p in glob_below(root, choice.series, "series")
+                if not _is_confounds(p)
+            ]
         else:
             bold = [p for p in _functional(images, "_bold") if p.name.endswith(_IMAGES)]
         self._bold_files = sorted(bold)
@@ -244,11 +281,13 @@ class _Search:
         """Return the scan of a recording, or why there is none."""
         wanted = entities(stem)
         try:
+            eeg = whole_eeg(files)
             source = ScanSource(
                 name=safe_name(stem),
                 subject=wanted.get("sub", stem),
                 session=wanted.get("ses", "1"),
-                eeg=whole_eeg(files),
+                eeg=eeg,
+                kinds=_kinds(eeg),
                 bold=(bold := self._bold(wanted)),
                 bold_tr_s=self._tr_s(wanted, bold),
                 blocks=self._blocks(wanted),
@@ -346,16 +385,16 @@ class _Search:
 
 def _usual(table: Path) -> tuple[str, ...]:
     """Return those of the usual confounds that a table has."""
-    with table.open(encoding="utf-8-sig") as file:
+    with damage_told(table, "confounds"), table.open(encoding="utf-8-sig") as file:
         held = {name.strip() for name in file.readline().split("\t")}
     return tuple(name for name in DEFAULT_CONFOUNDS if name in held)
 
 
 def _with_convention(source: ScanSource, c: Convention | None) -> ScanSource:
-    if c is None or source.eeg is None:
+    if c is None:
         return source
-    source = replace(source, known_marker=c.marker)
-    cut = source.eeg.stem.endswith(CLEANED)
+    source = replace(source, known_marker=c.marker, reference=c.reference)
+    cut = source.eeg is not None and source.eeg.stem.endswith(CLEANED)
     if not cut or not c.lead_s or source.bold_tr_s is None:
         return source
     # It was cut where the protocol begins: the first volumes have no marker in it

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import isfinite
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ from rtbold.acquire import same_label
 from rtbold.calibration.inputs.alignment import Alignment
 from rtbold.calibration.inputs.eeg import EegRecording
 from rtbold.errors import DataFileError
+from rtbold.files import damage_told
 from rtbold.messages import FloatArray
 
 
@@ -37,39 +39,48 @@ class BlockSource:
 
 
 def blocks_of(
-    source: BlockSource, eeg: EegRecording, alignment: Alignment
+    source: BlockSource, eeg: EegRecording, alignment: Alignment, *, first_row: int = 0
 ) -> tuple[Block, ...]:
     """Return the blocks of a scan in order of time; none where nothing tells them.
+
+    Parameters
+    ----------
+    first_row : of BOLD, that the first volume of the alignment has.
 
     Raises
     ------
     DataFileError : the table has no onsets, or cannot be read.
     """
     if source.table is not None:
-        return _by_table(source.table, eeg, alignment)
+        known = np.flatnonzero(np.isfinite(alignment.onsets_s))
+        n_before = int(known[0]) + first_row
+        start_s = float(alignment.onsets_s[known[0]]) - n_before * alignment.tr_s
+        return read_events(source.table, start_s - eeg.first_s)
     if source.rest_marker is None or source.task_marker is None:
         return ()
     return _by_markers(source, eeg)
 
 
-def _by_table(path: Path, eeg: EegRecording, alignment: Alignment) -> tuple[Block, ...]:
-    """Read BIDS events: seconds from the first volume of the image."""
+def read_events(path: Path, start_s: float) -> tuple[Block, ...]:
+    """Read BIDS events: seconds from the first row of BOLD, which is at `start_s`.
+
+    Raises
+    ------
+    DataFileError : it is no table of onsets and durations.
+    """
     if not path.is_file():
         raise DataFileError(
             f"there is no file {str(path)!r}, expected events of the scan. Check the "
             "path, or leave the events out."
         )
-    lines = path.read_text(encoding="utf-8-sig").splitlines()
+    with damage_told(path, "events of the scan"):
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
     header = lines[0].split("\t") if lines else []
     if not {"onset", "duration"} <= set(header):
         raise DataFileError(
             f"{path.name} has the columns {header}, expected onset and duration (tabs "
             "between them). Correct the table, or leave the events out."
         )
-    known = np.flatnonzero(np.isfinite(alignment.onsets_s))
-    first = known[0]
-    start_s = float(alignment.onsets_s[first]) - float(first) * alignment.tr_s
-    start_s -= eeg.first_s
     blocks = []
     for number, line in enumerate(lines[1:], start=2):
         if not line.strip():
@@ -85,7 +96,9 @@ def _row(path: Path, number: int, cells: dict[str, str], start_s: float) -> Bloc
         onset_s = float(cells["onset"])
         said = cells.get("duration", "n/a").strip()
         duration_s = 0.0 if said in ("n/a", "") else float(said)
-    except ValueError as error:
+        if not (isfinite(onset_s) and isfinite(duration_s)):
+            raise ValueError(f"{cells['onset']!r}, {said!r}")
+    except (KeyError, ValueError) as error:
         raise DataFileError(
             f"line {number} of {path.name} has no number as onset or duration "
             f"({error}), expected seconds. Correct the table, or leave the events out."

@@ -10,29 +10,35 @@ counts from the moment that its file in `scans` is there. KEY is a hash of what 
 was made from, so a scan that was made again from other files never mixes with the old.
 """
 
-import contextlib
-import errno
-import os
 import re
 import shutil
-import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Final, Literal, TypeVar
+from zipfile import BadZipFile
 
 import msgspec
 import numpy as np
 
 from rtbold.bundle import Card, Cleaning, Conditioning, Normalisation, Origin, SeenScan
+from rtbold.calibration.datasets.whole_files import (
+    DRAFT_SUFFIX,
+    lay_down,
+    new_folder,
+    replace_file,
+    room_told,
+    write_npy,
+    write_through,
+)
 from rtbold.calibration.fit.split import IntArray
 from rtbold.calibration.fit.target import TargetScaling, TargetSettings
 from rtbold.calibration.train.dataset import Scan
 from rtbold.errors import ConfigError, DataFileError
 from rtbold.messages import WINDOW_SAMPLES, Float32Array, FloatArray
 from rtbold.owner_only import make_folder
-from rtbold.sim import TwinSettings
+from rtbold.sim import ForeignSettings, SimulationSettings, TwinSettings
 from rtbold.text import first_few
 
 CACHE_FORMAT: Final = 1
@@ -41,14 +47,11 @@ SCANS_FOLDER: Final = "scans"
 DATA_FOLDER: Final = "data"
 EEG_NAME: Final = "eeg_uv.npy"
 ARRAYS_NAME: Final = "arrays.npz"
-DRAFT_SUFFIX: Final = ".part"
 KEY_LENGTH: Final = 16  # of the key, in the folder's name
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,199}")
-_CHUNK_BYTES: Final = 1 << 24
 _CONFOUND: Final = "confound:"  # before a confound's name, among the arrays
 _MATRICES: Final = ("matrices", "matrix_of")  # not there: the EEG is the model's
-_FULL: Final = (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC))
 
 
 class CacheSettings(
@@ -114,7 +117,7 @@ class PreparedScan:
     tr_s: float
     confounds: Mapping[str, FloatArray]  # (windows,) each
     simulated: bool
-    twin: TwinSettings | None
+    twin: SimulationSettings | None
     content_sha256: str  # of the samples as they were measured
     scaling: TargetScaling  # how the measured became `scan.bold`
     scaling_gsr: TargetScaling
@@ -137,6 +140,7 @@ class Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     rois: tuple[str, ...] = ()
     simulated: bool = False
     twin: TwinSettings | None = None
+    foreign: ForeignSettings | None = None  # in place of the twin
     content_sha256: str = ""
     remove_mean: bool = True
     n_samples: int = 0  # of the conditioned EEG
@@ -308,11 +312,24 @@ def read_scan(folder: Path, settings: CacheSettings, entry: Entry) -> PreparedSc
     place = data_folder(folder, entry)
     try:
         eeg_uv = np.load(place / EEG_NAME, mmap_mode="r", allow_pickle=False)
-        with np.load(place / ARRAYS_NAME, allow_pickle=False) as packed:
+        with (
+            (place / ARRAYS_NAME).open("rb") as stream,
+            np.load(stream, allow_pickle=False) as packed,
+        ):
             arrays = dict(packed)
         _check_arrays(entry, eeg_uv, arrays)
-    except (OSError, ValueError, KeyError, EOFError) as error:
+    except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
         raise _damaged(place, str(error)) from error
+    return _scan_of(entry, settings, eeg_uv=eeg_uv, arrays=arrays)
+
+
+def _scan_of(
+    entry: Entry,
+    settings: CacheSettings,
+    *,
+    eeg_uv: Float32Array,
+    arrays: Mapping[str, np.ndarray],
+) -> PreparedScan:
     assert entry.scaling is not None
     assert entry.scaling_gsr is not None
     assert entry.report is not None
@@ -343,7 +360,7 @@ def read_scan(folder: Path, settings: CacheSettings, entry: Entry) -> PreparedSc
             if name.startswith(_CONFOUND)
         },
         simulated=entry.simulated,
-        twin=entry.twin,
+        twin=entry.twin or entry.foreign,
         content_sha256=entry.content_sha256,
         scaling=entry.scaling,
         scaling_gsr=entry.scaling_gsr,
@@ -426,7 +443,7 @@ def claim_cache(folder: Path, settings: CacheSettings) -> None:
         for place in (folder, folder / SCANS_FOLDER, folder / DATA_FOLDER):
             make_folder(place)
         if not (folder / SETTINGS_NAME).exists():
-            _lay_down(folder / SETTINGS_NAME, _text(settings))
+            lay_down(folder / SETTINGS_NAME, _text(settings))
     found = read_settings(folder)
     if found is not None and found != settings:
         raise ConfigError(other_settings(folder, found, settings))
@@ -462,20 +479,13 @@ def write_scan(folder: Path, scan: PreparedScan, key: str) -> None:
     place = data_folder(folder, entry)
     earlier = entry_of(folder, entry.name)
     with room_told(folder):
-        draft = Path(
-            tempfile.mkdtemp(
-                prefix=f".{place.name}-", suffix=DRAFT_SUFFIX, dir=place.parent
-            )
-        )
-        try:
-            _write_npy(draft / EEG_NAME, scan.scan.eeg_uv)
+        again = earlier is not None and earlier.key == key  # they were damaged
+        with new_folder(place, replace=again) as draft:
+            write_npy(draft / EEG_NAME, scan.scan.eeg_uv)
             with (draft / ARRAYS_NAME).open("wb") as stream:
                 np.savez(stream, allow_pickle=False, **_arrays(scan))
-                _through(stream.fileno())
-            _put(draft, place, known=earlier is not None and earlier.key == key)
-        finally:
-            shutil.rmtree(draft, ignore_errors=True)
-        _replace(_entry_path(folder, entry.name), _text(entry))
+                write_through(stream.fileno())
+        replace_file(_entry_path(folder, entry.name), _text(entry))
     _forget(folder, earlier, key)
 
 
@@ -489,7 +499,7 @@ def write_left_out(folder: Path, name: str, *, key: str, reason: str) -> None:
     earlier = entry_of(folder, name)
     entry = Entry(name=name, key=key, left_out=reason)
     with room_told(folder):
-        _replace(_entry_path(folder, name), _text(entry))
+        replace_file(_entry_path(folder, name), _text(entry))
     _forget(folder, earlier, "")
 
 
@@ -504,31 +514,6 @@ def unfinished(folder: Path) -> tuple[Path, ...]:
     return tuple(p for place in places for p in sorted(place.glob(f".*{DRAFT_SUFFIX}")))
 
 
-@contextlib.contextmanager
-def room_told(folder: Path) -> Iterator[None]:
-    """Turn what a disk refuses into an error that names the folder and the fix.
-
-    Raises
-    ------
-    DataFileError : the disk is full, or the folder cannot be written.
-    """
-    try:
-        yield
-    except OSError as error:
-        # numpy tells of a short write without the system's number
-        short = error.errno is None and "written" in str(error)
-        if short or error.errno in _FULL:
-            raise DataFileError(
-                f"the disk of {folder} is full; a scan needs about 1 MB a minute and "
-                "20 channels. What was prepared before is kept, nothing half-written "
-                "is left. Make room and run the same command again."
-            ) from error
-        raise DataFileError(
-            f"{folder} cannot be written: {error.strerror or error}. Expected a folder "
-            "of yours; name another with --out."
-        ) from error
-
-
 def _entry(scan: PreparedScan, key: str) -> Entry:
     return Entry(
         name=scan.name,
@@ -537,7 +522,8 @@ def _entry(scan: PreparedScan, key: str) -> Entry:
         session=scan.session,
         rois=scan.rois,
         simulated=scan.simulated,
-        twin=scan.twin,
+        twin=scan.twin if isinstance(scan.twin, TwinSettings) else None,
+        foreign=scan.twin if isinstance(scan.twin, ForeignSettings) else None,
         content_sha256=scan.content_sha256,
         remove_mean=scan.scan.remove_mean,
         n_samples=scan.scan.eeg_uv.shape[1],
@@ -571,80 +557,10 @@ def _entry_path(folder: Path, name: str) -> Path:
     return folder / SCANS_FOLDER / f"{name}.json"
 
 
-def _write_npy(path: Path, array: Float32Array) -> None:
-    """Write an array in pieces; a map onto a full disk would end the process."""
-    with path.open("wb") as stream:
-        header = np.lib.format.header_data_from_array_1_0(array)
-        np.lib.format.write_array_header_1_0(stream, header | {"fortran_order": False})
-        for row in array:
-            data = memoryview(np.ascontiguousarray(row)).cast("B")
-            for start in range(0, len(data), _CHUNK_BYTES):
-                stream.write(data[start : start + _CHUNK_BYTES])
-        stream.flush()
-        _through(stream.fileno())
-
-
-def _put(draft: Path, place: Path, *, known: bool) -> None:
-    """Rename a finished folder; where another process was faster, its own stays."""
-    try:
-        draft.rename(place)
-    except OSError:
-        if not place.is_dir():
-            raise
-        if known:  # made again by hand: its files were damaged or removed
-            retired = draft.with_name(f"{draft.name}.old")
-            with contextlib.suppress(OSError):
-                place.rename(retired)
-                draft.rename(place)
-            shutil.rmtree(retired, ignore_errors=True)
-
-
 def _forget(folder: Path, earlier: Entry | None, key: str) -> None:
     """Remove the arrays of a scan that was made from something else."""
     if earlier is not None and not earlier.left_out and earlier.key != key:
         shutil.rmtree(data_folder(folder, earlier), ignore_errors=True)
-
-
-def _replace(path: Path, text: bytes) -> None:
-    draft = _draft(path, text)
-    try:
-        os.replace(draft, path)
-    finally:
-        draft.unlink(missing_ok=True)
-
-
-def _lay_down(path: Path, text: bytes) -> None:
-    """Put a file in place unless another process was faster."""
-    draft = _draft(path, text)
-    try:
-        _exclusive()(draft, path)
-    except FileExistsError:
-        pass
-    except OSError:  # a file system without links
-        if not path.exists():
-            os.replace(draft, path)
-    finally:
-        draft.unlink(missing_ok=True)
-
-
-def _exclusive() -> Callable[[Path, Path], None]:
-    """Return what gives a file its name unless that is taken, in one step."""
-    return os.rename if os.name == "nt" else os.link
-
-
-def _draft(path: Path, text: bytes) -> Path:
-    handle, name = tempfile.mkstemp(
-        prefix=f".{path.name}-", suffix=DRAFT_SUFFIX, dir=path.parent
-    )
-    with os.fdopen(handle, "wb") as stream:
-        stream.write(text)
-        stream.flush()
-        _through(stream.fileno())
-    return Path(name)
-
-
-def _through(handle: int) -> None:
-    os.fsync(handle)
 
 
 def _text(value: CacheSettings | Entry) -> bytes:

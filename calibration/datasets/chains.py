@@ -27,7 +27,6 @@ from rtbold.calibration.inputs.windows import (
 )
 from rtbold.calibration.train.dataset import Scan, WindowTape, marked
 from rtbold.condition import stream_fit
-from rtbold.distribution import need
 from rtbold.errors import ConfigError, DataFileError
 from rtbold.files import described
 from rtbold.messages import (
@@ -147,7 +146,6 @@ def _published(
     loaded: LoadedScan, card: Card, *, cutoff_hz: float | None, interpolate: bool
 ) -> Windows:
     """Resample by FFT, high-pass to and fro (or not), cut; nothing is judged."""
-    need("mne", extra="files", purpose="--conditioning published")
     recording = loaded.recording
     stream = described(loaded.eeg.recording, loaded.source.reference)
     fit = stream_fit(stream, card, interpolate_missing=interpolate)

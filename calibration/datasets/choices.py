@@ -3,6 +3,7 @@
 Imports nothing slow, so that a wrong key is refused at once.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,8 @@ from rtbold.errors import ConfigError
 from rtbold.text import did_you_mean
 
 Layout = Literal["neurobolt", "bids", "xdf", "sessions", "twin", "pairs"]
+MOST_SEEDS: Final = 100_000
+_SPAN: Final = re.compile(r"\s*(\d{1,18})\s*-\s*(\d{1,18})\s*", re.ASCII)
 LAYOUTS: Final[tuple[str, ...]] = get_args(Layout)
 
 
@@ -93,7 +96,8 @@ class XdfChoice(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
 class TwinChoice(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Simulated subjects: one a seed."""
 
-    level: str = "hard"
+    level: str = "hard"  # of the twin, or "foreign": the other generator
+    sessions: tuple[int, ...] = (1,)  # of each subject; the twin has one
     seeds: tuple[int, ...] | str  # numbers, or "1000-1009"
     duration_s: float = 600.0
     tr_s: float = 2.1
@@ -137,16 +141,34 @@ def convert(given: Mapping[str, object], kind: type[_Keys]) -> _Keys:
     ------
     ConfigError : a key is unknown, missing, or of another type.
     """
-    known = [field.name for field in msgspec.structs.fields(kind)]
-    if unknown := sorted(set(given) - set(known)):
+    _check_keys(given, kind, "")
+    layout = given.get("layout")
+    if "layout" in kind.__struct_fields__ and layout not in (None, *LAYOUTS):
         raise ConfigError(
-            f"unknown keys {', '.join(unknown)}; known ones are "
-            f"{', '.join(known)}.{did_you_mean(unknown, known)}"
+            f"layout is {layout!r}, expected one of {', '.join(LAYOUTS)}. Correct it, "
+            "or leave it out: it is found."
         )
     try:
         return msgspec.convert(given, kind)
     except msgspec.ValidationError as error:
         raise ConfigError(f"{error}. Correct that value.") from error
+
+
+def _check_keys(
+    given: Mapping[str, object], kind: type[msgspec.Struct], where: str
+) -> None:
+    """Refuse unknown keys, also of tables in tables, with what they could be."""
+    fields = {field.name: field.type for field in msgspec.structs.fields(kind)}
+    if unknown := sorted(set(given) - set(fields)):
+        raise ConfigError(
+            f"unknown keys {', '.join(unknown)}{where}; known ones are "
+            f"{', '.join(fields)}.{did_you_mean(unknown, fields)}"
+        )
+    for name, value in given.items():
+        for inner in (fields[name], *get_args(fields[name])):
+            struct = isinstance(inner, type) and issubclass(inner, msgspec.Struct)
+            if struct and isinstance(value, Mapping):
+                _check_keys(value, inner, f" in [{name}]")
 
 
 def merged(base: Reading, given: Mapping[str, object]) -> Reading:
@@ -186,13 +208,14 @@ def numbers_of(seeds: tuple[int, ...] | str) -> tuple[int, ...]:
     if not isinstance(seeds, str):
         found = seeds
     else:
-        first, dash, last = seeds.partition("-")
-        if not (dash and first.strip().isdecimal() and last.strip().isdecimal()):
+        span = _SPAN.fullmatch(seeds)
+        if span is None:
             raise ConfigError(
                 f"seeds is {seeds!r}, expected numbers such as [1, 2, 3], or a span "
                 "such as '1000-1009'."
             )
-        found = tuple(range(int(first), int(last) + 1))
-    if not found:
-        raise ConfigError(f"seeds is {seeds!r}, expected at least one number.")
+        numbers = range(int(span[1]), int(span[2]) + 1)
+        found = tuple(numbers[: MOST_SEEDS + 1])
+    if not 0 < len(found) <= MOST_SEEDS:
+        raise ConfigError(f"seeds is {seeds!r}, expected 1 to {MOST_SEEDS} numbers.")
     return found

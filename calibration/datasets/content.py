@@ -71,13 +71,13 @@ def content_sha256(loaded: LoadedScan) -> str:
     digest = hashlib.sha256()
     alignment = loaded.alignment
     for row in loaded.eeg.recording.data_uv:
-        digest.update(np.ascontiguousarray(row))
+        digest.update(np.ascontiguousarray(row).data)
     for array in (alignment.onsets_s, alignment.bold, loaded.global_signal):
         if array is not None:
-            digest.update(np.ascontiguousarray(array))
+            digest.update(np.ascontiguousarray(array).data)
     for name in sorted(loaded.confounds):
         digest.update(name.encode())
-        digest.update(np.ascontiguousarray(loaded.confounds[name]))
+        digest.update(np.ascontiguousarray(loaded.confounds[name]).data)
     return digest.hexdigest()
 
 

@@ -1,7 +1,8 @@
 """What a layout finds in a folder: scans, and files that make none, with the reason."""
 
+import os
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -58,6 +59,29 @@ def fits(
 def is_there(path: Path) -> bool:
     """Whether a file has content; a link of git-annex that was not fetched has none."""
     return path.is_file()
+
+
+def files_below(root: Path) -> Iterator[Path]:
+    """Yield all files below a folder, sorted; what is hidden (``.git``) is left out."""
+    for place, folders, files in os.walk(root):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        yield from (Path(place) / name for name in sorted(files))
+
+
+def glob_below(root: Path, pattern: str, key: str) -> list[Path]:
+    """Return the files that fit a pattern, sorted.
+
+    Raises
+    ------
+    ConfigError : it is no pattern.
+    """
+    try:
+        return sorted(root.glob(pattern))
+    except (NotImplementedError, ValueError) as error:
+        raise ConfigError(
+            f"{key} is {pattern!r}, which is no pattern of files ({error}). Expected "
+            "one that begins at root, such as 'derivatives/**/*_timeseries.tsv'."
+        ) from error
 
 
 def not_fetched(path: Path) -> str:

@@ -21,6 +21,7 @@ from rtbold.calibration.datasets.sources import ScanSource
 from rtbold.errors import ConfigError
 
 MARKER: Final = "R149"  # of each volume
+REFERENCE: Final = "FCz"  # of the recordings; their files do not say it
 _EEG: Final = re.compile(r"(sub\w+?)-(scan\w+?)_eeg\.set", re.I)
 _BOLD: Final = re.compile(
     r"(sub\w+?)-(scan\w+?)_difumo(?:64)?_roi\.(?:pkl|pickle|tsv|csv)", re.I
@@ -85,6 +86,7 @@ def _source(name: str, eeg: Path, bold: Path) -> ScanSource:
         session=session.removeprefix("scan"),
         eeg=eeg,
         bold=bold,
+        reference=REFERENCE,
         known_marker=MARKER,
     )
 

@@ -21,7 +21,12 @@ from rtbold.calibration.datasets.sources import ScanSource
 from rtbold.calibration.inputs.bold_paths import split_part
 from rtbold.errors import ConfigError
 from rtbold.files import NAME as SIMULATED_NAME
-from rtbold.sim import TwinSettings, as_level
+from rtbold.sim import (
+    FOREIGN,
+    SessionOptions,
+    SimulationSettings,
+    simulation_settings,
+)
 
 _TWIN_EEG: Final = "eeg.vhdr"
 _TWIN_BOLD: Final = "bold.tsv"
@@ -90,25 +95,32 @@ def find_twin(choice: TwinChoice | None) -> Found:
             "layout is 'twin', expected a [twin] table with seeds. Add it: seeds = "
             "'1000-1009'"
         )
-    given = {"rate_hz": choice.rate_hz, "channels": choice.channels}
-    level = as_level(choice.level)
-    scans = [
-        TwinSettings(
-            seed=seed,
-            level=level,
-            duration_s=choice.duration_s,
-            tr_s=choice.tr_s,
-            **{key: value for key, value in given.items() if value is not None},
-        )
-        for seed in numbers_of(choice.seeds)
-    ]
+    options: SessionOptions = {"duration_s": choice.duration_s, "tr_s": choice.tr_s}
+    if choice.rate_hz is not None:
+        options["rate_hz"] = choice.rate_hz
+    if choice.channels is not None:
+        options["channels"] = choice.channels
     return Found(
         tuple(
-            ScanSource(
-                name=f"twin-{level}-{twin.seed}", subject=f"twin{twin.seed}", twin=twin
+            _simulated(
+                simulation_settings(seed, choice.level, session=session, **options),
+                session,
             )
-            for twin in scans
+            for seed in numbers_of(choice.seeds)
+            for session in choice.sessions
         )
+    )
+
+
+def _simulated(settings: SimulationSettings, session: int) -> ScanSource:
+    """Return the scan of one simulated session; a seed is one subject."""
+    foreign = settings.level == FOREIGN
+    name = f"twin-{settings.level}-{settings.seed}"
+    return ScanSource(
+        name=f"{FOREIGN}-{settings.seed}-{session}" if foreign else name,
+        subject=f"{FOREIGN if foreign else 'twin'}{settings.seed}",
+        session=str(session),
+        twin=settings,
     )
 
 
@@ -133,25 +145,28 @@ class _Note(msgspec.Struct):
 
     seed: int
     level: str
+    session: int = 1
 
 
 def find_twin_files(root: Path) -> Found:
     """Return the sessions that the twin wrote into folders."""
     sources = []
     for folder in _twin_folders(root):
-        text = (folder / SIMULATED_NAME).read_text(encoding="utf-8")
         try:
+            text = (folder / SIMULATED_NAME).read_text(encoding="utf-8")
             note = msgspec.convert(json.loads(text), _Note)
-        except (ValueError, msgspec.ValidationError) as error:
+        except (ValueError, RecursionError, msgspec.ValidationError) as error:
             raise ConfigError(
                 f"{folder / SIMULATED_NAME} is no note of the twin ({error}), expected "
                 "seed and level. List the scan with its files: [[scan]]."
             ) from error
+        foreign = note.level == FOREIGN
         name = folder.name if folder != root else root.resolve().name
         sources.append(
             ScanSource(
                 name=safe_name(name),
-                subject=f"twin{note.seed}",
+                subject=f"{FOREIGN if foreign else 'twin'}{note.seed}",
+                session=str(note.session),
                 eeg=folder / _TWIN_EEG,
                 bold=folder / _TWIN_BOLD,
             )

@@ -7,6 +7,7 @@ scan or all of them: what is there and made from the same files is left as it is
 import multiprocessing
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final, Literal
@@ -36,11 +37,18 @@ from rtbold.calibration.datasets.targets import (
     scan_targets,
 )
 from rtbold.calibration.fit.target import TargetSettings
-from rtbold.calibration.inputs.lag import LagScan, lag_between, log_power
-from rtbold.calibration.train.dataset import Scan, in_batches
+from rtbold.calibration.inputs.lag import SPAN_S, LagScan, lag_between, log_power
+from rtbold.calibration.train.dataset import Scan
+from rtbold.condition import model_channels
+from rtbold.distribution import need
 from rtbold.electrodes import canonical, has_position
 from rtbold.errors import ConfigError, DataFileError, RtboldError
-from rtbold.messages import TR_TOLERANCE, Float32Array
+from rtbold.messages import (
+    MODEL_RATE_HZ,
+    TR_TOLERANCE,
+    WINDOW_SAMPLES,
+    Float32Array,
+)
 from rtbold.text import did_you_mean, first_few
 from rtbold.truth import TARGET_CUTOFF_HZ
 
@@ -103,14 +111,16 @@ def prepare(
         cache cannot be written.
     """
     wanted = select(sources, chosen)
+    if settings.chain != "live":
+        need("mne", extra="files", purpose=f"--conditioning {settings.chain}")
     cache, ready = settle(data_set, sources, settings)
     if n_processes > 1:
-        yield from _side_by_side(wanted, settings, cache, n_processes)
+        yield from _side_by_side(wanted, settings, cache, n_processes=n_processes)
         return
     for source in wanted:
         own = ready if ready is not None and ready.source == source else None
         ready = None if own is not None else ready
-        yield _prepare_one(source, settings, cache, own)
+        yield _prepare_one(source, settings, cache, ready=own)
         del own  # or it would stay beside the next
 
 
@@ -118,12 +128,13 @@ def _side_by_side(
     wanted: Sequence[ScanSource],
     settings: PrepareSettings,
     cache: CacheSettings,
+    *,
     n_processes: int,
 ) -> Iterator[Outcome]:
     # Spawned, not forked: this process may have run threads by now
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(n_processes, mp_context=context) as pool:
-        work = [pool.submit(_prepare_one, s, settings, cache, None) for s in wanted]
+        work = [pool.submit(_prepare_one, s, settings, cache) for s in wanted]
         try:
             yield from (each.result() for each in work)
         finally:
@@ -263,6 +274,7 @@ def _settings_of(
         channels=channels,
         rois=(*loaded.rois, *lost),
         tr_s=loaded.tr_s,
+        atlas=loaded.source.atlas.name if loaded.source.atlas else "",
     )
     return _asked(draft, data_set, settings)
 
@@ -321,7 +333,8 @@ def _prepare_one(
     source: ScanSource,
     settings: PrepareSettings,
     cache: CacheSettings,
-    ready: LoadedScan | None,
+    *,
+    ready: LoadedScan | None = None,
 ) -> Outcome:
     key = ""
     try:
@@ -331,6 +344,8 @@ def _prepare_one(
             return Outcome(source.name, "unchanged", entry.report if entry else None)
         scan = prepared(ready or load_scan(source), cache)
     except RtboldError as error:
+        if type(error) is RtboldError:  # of this machine, such as a missing package
+            raise
         if not settings.skip_bad:
             raise type(error)(
                 f"{error} To leave bad scans out and go on: --skip-bad"
@@ -358,19 +373,20 @@ def prepared(loaded: LoadedScan, cache: CacheSettings) -> PreparedScan:
     StreamMismatch : channels, reference or rate do not fit the cache.
     DataFileError : its TR or its ROIs are not the cache's, or nothing of it is usable.
     """
-    _check_tr(loaded, cache)
-    measured = _measured(loaded, cache)
-    targets = scan_targets(measured, cache.targets, cache.confounds)
-    windows = windows_of(
-        loaded,
-        draft_card(cache, simulated=loaded.simulated),
-        chain=cache.chain,
-        interpolate=cache.interpolate_missing,
-    )
+    with _told_of(loaded.source):
+        _check_tr(loaded, cache)
+        measured = _measured(loaded, cache)
+        targets = scan_targets(measured, cache.targets, cache.confounds)
+        windows = windows_of(
+            loaded,
+            draft_card(cache, simulated=loaded.simulated),
+            chain=cache.chain,
+            interpolate=cache.interpolate_missing,
+        )
     rows = windows.volume
     scan = _with_targets(windows, targets)
     lag = lag_between(
-        log_power(_each(scan)),
+        log_power(_tails(scan)),
         targets.bold[rows],
         scan.onsets_s,
         tr_s=loaded.tr_s,
@@ -391,8 +407,18 @@ def prepared(loaded: LoadedScan, cache: CacheSettings) -> PreparedScan:
         content_sha256=content_sha256(loaded),
         scaling=targets.scaling,
         scaling_gsr=targets.scaling_gsr,
-        report=_report(loaded, windows, targets, lag),
+        report=_report(loaded, windows, targets, lag=lag),
     )
+
+
+@contextmanager
+def _told_of(source: ScanSource) -> Iterator[None]:
+    """Let every error name the scan, and the description where it is the place."""
+    try:
+        yield
+    except RtboldError as error:
+        told = str(error).replace("--reference", "reference in the description")
+        raise type(error)(f"{source.what}: {told}") from error
 
 
 def draft_card(cache: CacheSettings, *, simulated: bool) -> Card:
@@ -416,7 +442,7 @@ def draft_card(cache: CacheSettings, *, simulated: bool) -> Card:
 def _check_tr(loaded: LoadedScan, cache: CacheSettings) -> None:
     if abs(loaded.tr_s / cache.tr_s - 1) > TR_TOLERANCE:
         raise DataFileError(
-            f"{loaded.source.what} has a TR of {loaded.tr_s:.4g} s, expected that of "
+            f"it has a TR of {loaded.tr_s:.4g} s, expected that of "
             f"the cache, {cache.tr_s:.4g} s: a model has one TR. Prepare scans of "
             "another TR into a cache of their own."
         )
@@ -427,7 +453,7 @@ def _measured(loaded: LoadedScan, cache: CacheSettings) -> MeasuredBold:
     kept = [roi for roi in cache.rois if roi in loaded.rois]
     if not kept:
         raise DataFileError(
-            f"{loaded.source.what} has none of the cache's {len(cache.rois)} ROIs "
+            f"it has none of the cache's {len(cache.rois)} ROIs "
             f"({first_few(cache.rois)}) but {first_few(loaded.rois)}, expected the "
             "same atlas. Give it with --atlas, or prepare into another folder."
         )
@@ -445,13 +471,20 @@ def _with_targets(windows: Windows, targets: ScanTargets) -> Scan:
     return replace(windows.scan, bold=targets.bold[windows.volume])
 
 
-def _each(scan: Scan) -> Iterator[Float32Array]:
-    for batch in in_batches(scan):
-        yield from batch
+def _tails(scan: Scan) -> Iterator[Float32Array]:
+    """Yield the last seconds of each window, as the lag scan reads them."""
+    n = round(SPAN_S * MODEL_RATE_HZ)
+    for number, first in enumerate(scan.first):
+        end = first + WINDOW_SAMPLES
+        samples_uv = scan.eeg_uv[:, end - n : end]
+        if scan.matrices is not None and scan.matrix_of is not None:
+            matrix = scan.matrices[scan.matrix_of[number]]
+            samples_uv = model_channels(matrix, samples_uv).astype(np.float32)
+        yield samples_uv
 
 
 def _report(
-    loaded: LoadedScan, windows: Windows, targets: ScanTargets, lag: LagScan
+    loaded: LoadedScan, windows: Windows, targets: ScanTargets, *, lag: LagScan
 ) -> PreparedReport:
     read = loaded.report
     clear = bool(np.isfinite(lag.peak_s))

@@ -4,6 +4,7 @@ A calibration's scan has its BOLD in a table beside the XDF. A run with ``--trut
 it in its event log, numbered as its source counts. Both say which volume a row is.
 """
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
@@ -12,6 +13,7 @@ from rtbold.calibration.datasets.found import (
     Found,
     LeftOutScan,
     entities,
+    files_below,
     safe_name,
 )
 from rtbold.calibration.datasets.sources import ScanSource
@@ -25,7 +27,11 @@ _TABLE: Final = "_bold.tsv"
 
 def is_sessions(root: Path) -> bool:
     """Whether a folder holds recordings of rtbold's own."""
-    return next(root.rglob(EVENTS_NAME), None) is not None
+    return next(_logs(root), None) is not None
+
+
+def _logs(root: Path) -> Iterator[Path]:
+    return (path for path in files_below(root) if path.name == EVENTS_NAME)
 
 
 def find_sessions(ground: Ground) -> Found:
@@ -35,7 +41,7 @@ def find_sessions(ground: Ground) -> Found:
     ------
     ConfigError : there is no recording.
     """
-    folders = sorted(log.parent for log in ground.root.rglob(EVENTS_NAME))
+    folders = sorted(log.parent for log in _logs(ground.root))
     if not folders:
         raise ConfigError(
             f"{ground.root} holds no recording of rtbold ({EVENTS_NAME}), expected "

@@ -8,9 +8,10 @@ import csv
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Final, Literal
+from zipfile import ZipFile
 
 from rtbold.errors import DataFileError
-from rtbold.files import damage_told, require
+from rtbold.files import check_declared_size, damage_told, require
 
 SheetPart = Literal["train", "validation", "test"]
 Sheet = Mapping[str, SheetPart]  # scan -> part
@@ -70,6 +71,8 @@ def read_sheet(path: str | Path) -> Mapping[str, Sheet]:
 
 def _xlsx(path: Path) -> dict[str, list[Row]]:
     openpyxl = require("openpyxl", extra="training", purpose="reading a split as .xlsx")
+    with ZipFile(path) as archive:
+        check_declared_size(path, sum(item.file_size for item in archive.infolist()))
     book = openpyxl.load_workbook(path, read_only=True, data_only=True)
     try:
         return {

@@ -30,7 +30,7 @@ from rtbold.calibration.train.dataset import Recording
 from rtbold.errors import AmbiguousStream, DataFileError, RtboldError
 from rtbold.files import Recording as EegFile
 from rtbold.messages import TR_TOLERANCE, Channel, ChannelKind, FloatArray
-from rtbold.sim import TwinRecording, TwinSettings, simulate
+from rtbold.sim import SimulatedRecording, SimulationSettings, simulate
 from rtbold.text import first_few
 
 GLOBAL_SIGNAL: Final = "global_signal"
@@ -47,7 +47,7 @@ class ScanSource:
     session: str = "1"
     eeg: Path | None = None  # anything that `read_eeg` takes
     bold: Path | None = None  # anything that `read_bold` takes, FILE.mat:NAME too
-    twin: TwinSettings | None = None  # in place of files: simulated
+    twin: SimulationSettings | None = None  # in place of files
     atlas: Path | None = None  # of an image
     confounds: Path | None = None  # a table, one row a volume of `bold`
     confound_columns: tuple[str, ...] = ()  # of that table, with ``*``; empty: all
@@ -115,8 +115,9 @@ class LoadedScan:
 
     @property
     def tr_s(self) -> float:
-        """Nominal TR."""
-        return self.alignment.tr_s
+        """Nominal TR; of what the triggers alone tell, to a tenth of a millisecond."""
+        tr_s = self.alignment.tr_s
+        return round(tr_s, 4) if self.alignment.tr_from == "triggers" else tr_s
 
     @property
     def recording(self) -> Recording:
@@ -169,7 +170,9 @@ def load_scan(source: ScanSource) -> LoadedScan:
             alignment=alignment,
             confounds=confounds,
             global_signal=global_signal,
-            blocks=blocks_of(source.blocks, eeg, alignment),
+            blocks=blocks_of(
+                source.blocks, eeg, alignment, first_row=source.pairing.drop_volumes
+            ),
             simulated=eeg.recording.simulated or bold.simulated,
             report=_report(source, eeg, bold, alignment),
         )
@@ -309,14 +312,13 @@ def _labels(channels: tuple[Channel, ...], *, eeg: bool) -> tuple[str, ...]:
     return tuple(c.label for c in channels if (c.kind == "eeg") == eeg)
 
 
-# The twin.
+# Simulated sessions: of the twin, or of the foreign generator.
 
 
-def _simulated(settings: TwinSettings) -> tuple[EegRecording, BoldSeries]:
+def _simulated(settings: SimulationSettings) -> tuple[EegRecording, BoldSeries]:
     """Return what an experimenter would have of a simulated session."""
     twin = simulate(settings)
     onsets_s = twin.volume_onsets_s.tolist()
-    name = f"twin {settings.level} {settings.seed}"
     file = EegFile(
         data_uv=twin.eeg_uv,
         rate_hz=twin.rate_hz,
@@ -326,17 +328,17 @@ def _simulated(settings: TwinSettings) -> tuple[EegRecording, BoldSeries]:
     )
     markers = tuple(TimedMarker("R128", t_s) for t_s in onsets_s)
     bold = BoldSeries(
-        name=name,
+        name=settings.title,
         rois=twin.roi_names,
         values=twin.bold,
         confounds=body_of(twin),
         tr_s=settings.tr_s,
         simulated=True,
     )
-    return EegRecording(Path(name), file, markers), bold
+    return EegRecording(Path(settings.title), file, markers), bold
 
 
-def body_of(twin: TwinRecording) -> dict[str, FloatArray]:
+def body_of(twin: SimulatedRecording) -> dict[str, FloatArray]:
     """Return what a lab would have measured of the body, one value a volume.
 
     Heart rate and breathing's rate times depth, as their tables give them, without a

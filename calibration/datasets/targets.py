@@ -80,7 +80,7 @@ def scan_targets(
     """
     there = np.flatnonzero(np.isfinite(measured.bold).any(axis=1))
     kept, dropped = _usable(measured, there)
-    bold = measured.bold[np.ix_(there, kept)]
+    bold = measured.bold[there][:, kept]
     rois = tuple(measured.rois[k] for k in kept)
     columns, notes = _confounds(measured, there, confounds)
     scan = MeasuredScan(
@@ -93,8 +93,8 @@ def scan_targets(
     every = np.arange(len(there))
     scaling = fit_scaling(scan, every, settings)
     signal, source = _global_signal(measured, there, bold)
-    grid = np.full((len(measured.bold), len(rois)), np.nan)
-    plain, gsr = grid.copy(), grid.copy()
+    plain = np.full((len(measured.bold), len(rois)), np.nan)
+    gsr = plain.copy()
     plain[there] = targets(scan, every, scaling)
     scaling_gsr = scaling
     if signal is not None:

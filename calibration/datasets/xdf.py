@@ -14,6 +14,8 @@ from rtbold.calibration.datasets.found import (
     Found,
     LeftOutScan,
     entities,
+    files_below,
+    glob_below,
     is_there,
     not_fetched,
     safe_name,
@@ -27,12 +29,12 @@ _DEFAULT: Final = XdfChoice()
 
 def is_xdf(root: Path) -> bool:
     """Whether a folder holds XDFs that no session of rtbold wrote."""
-    return any(_foreign(root, _DEFAULT.files))
+    return any(map(_is_foreign, files_below(root)))
 
 
-def _foreign(root: Path, pattern: str) -> list[Path]:
-    found = (path for path in root.glob(pattern) if path.suffix.lower() == ".xdf")
-    return sorted(p for p in found if not p.with_name(EVENTS_NAME).is_file())
+def _is_foreign(path: Path) -> bool:
+    log = path.with_name(EVENTS_NAME)
+    return path.suffix.lower() == ".xdf" and not log.is_file()
 
 
 def find_xdf(ground: Ground, choice: XdfChoice = _DEFAULT) -> Found:
@@ -42,42 +44,59 @@ def find_xdf(ground: Ground, choice: XdfChoice = _DEFAULT) -> Found:
     ------
     ConfigError : there is no XDF, or a pattern is none.
     """
-    files = _foreign(ground.root, choice.files)
+    files = sorted(filter(_is_foreign, glob_below(ground.root, choice.files, "files")))
     if not files:
         raise ConfigError(
             f"{ground.root} holds no file that fits {choice.files!r}, expected XDFs "
             "with EEG and a stream of BOLD. Correct root, or files in [xdf]."
         )
-    whose = {key: _pattern(key, getattr(choice, key)) for key in ("subject", "session")}
+    whose = _Whose(choice)
     sources, left_out = [], []
     for path in files:
         place = path.relative_to(ground.root)
-        said = entities(path.stem)
-        subject = _said(whose["subject"], "subject", place) or said.get("sub")
-        session = _said(whose["session"], "session", place) or said.get("ses", "1")
-        name = safe_name(place.with_suffix("").name)
+        subject, session = whose(place)
+        name = _name(place)
         if not is_there(path):
             left_out.append(LeftOutScan(name, not_fetched(path)))
         elif subject is None:
-            left_out.append(
-                LeftOutScan(
-                    name,
-                    f"{place} says no subject (sub-...), expected one so that nobody "
-                    "is on both sides of a split. Give subject in [xdf]: a pattern "
-                    "such as '(?P<subject>[^/]+)/'",
-                )
-            )
+            left_out.append(LeftOutScan(name, f"{place} {_NOBODY}"))
         else:
+            bold = _stream(path, choice.bold_stream)
             sources.append(
                 ScanSource(
-                    name=name.removesuffix("_eeg"),
-                    subject=subject,
-                    session=session,
-                    eeg=path,
-                    bold=_stream(path, choice.bold_stream),
+                    name=name, subject=subject, session=session, eeg=path, bold=bold
                 )
             )
     return Found(tuple(sources), tuple(left_out))
+
+
+_NOBODY: Final = (
+    "says no subject (sub-...), expected one so that nobody is on both sides of a "
+    "split. Give subject in [xdf]: a pattern such as '(?P<subject>[^/]+)/'"
+)
+
+
+class _Whose:
+    """Says whose a file is, by patterns of the description or by its name."""
+
+    def __init__(self, choice: XdfChoice) -> None:
+        self._subject = _pattern("subject", choice.subject)
+        self._session = _pattern("session", choice.session)
+
+    def __call__(self, place: Path) -> tuple[str | None, str]:
+        """Return subject and session; None: nobody says whose it is."""
+        said = entities(place.stem)
+        subject = _said(self._subject, "subject", place) or said.get("sub")
+        session = _said(self._session, "session", place) or said.get("ses", "1")
+        return subject, session
+
+
+def _name(place: Path) -> str:
+    """Return a scan's name: the file's where it says whose it is, else of the path."""
+    stem = place.stem.removesuffix("_eeg")
+    if "sub" in entities(stem):
+        return safe_name(stem)
+    return safe_name("_".join([*place.parent.parts, stem]))
 
 
 def _stream(path: Path, name: str | None) -> Path:

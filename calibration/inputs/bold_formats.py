@@ -260,8 +260,8 @@ def read_event_log(path: Path) -> RawTable:
     for line in read_lines(path):
         if line["type"] != "measured":
             continue
-        told = dict(zip(line["rois"], line["values"], strict=False))
-        values = {roi: float(v) for roi, v in told.items() if v is not None}
+        sent = dict(zip(line["rois"], line["values"], strict=False))
+        values = {roi: float(v) for roi, v in sent.items() if v is not None}
         rois = rois or tuple(values)
         number = int(line["volume_index"])
         if not values.keys() >= set(rois) or (rows and number <= rows[-1][0]):
@@ -277,11 +277,11 @@ def read_event_log(path: Path) -> RawTable:
         )
     stamped = [t_s for t_s in onsets_s if t_s is not None]
     whole = len(stamped) == len(rows)
-    told = f"{n_left_out} measured volumes lack an ROI or came twice: left out"
+    note = f"{n_left_out} measured volumes lack an ROI or came twice: left out"
     return RawTable(
         values=np.array(rows),
         names=("volume", *rois),
         onsets_s=np.array(stamped) if whole else None,
-        notes=(told,) if n_left_out else (),
+        notes=(note,) if n_left_out else (),
         counts=True,
     )

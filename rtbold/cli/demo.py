@@ -42,7 +42,7 @@ def demo(
     seed: Annotated[int | None, typer.Option(help="Which simulated brain.")] = None,
     engine: options.EngineChoice = None,
     precision: options.PrecisionChoice = None,
-    level: Annotated[str, typer.Option(help="easy, hard or confound.")] = "hard",
+    level: Annotated[str, typer.Option(help="As of rtbold simulate.")] = "hard",
     port: Annotated[
         int, typer.Option(help="Port of the feed.", min=1, max=65535)
     ] = 5580,

@@ -1,4 +1,4 @@
-"""``rtbold simulate``: the twin on LSL."""
+"""``rtbold simulate``: the twin, or the foreign generator, on LSL."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from rtbold.sim import TwinSettings
+    from rtbold.sim import SimulationSettings
 
 
 def simulate(
@@ -14,8 +14,17 @@ def simulate(
         int, typer.Option(help="Which simulated subject; the same seed, the same.")
     ] = 5000,
     level: Annotated[
-        str, typer.Option(help="easy, hard, or confound (EEG knows nothing of BOLD).")
+        str,
+        typer.Option(
+            help="easy, hard, hard-flat (muscle tension is constant), field (weak, as "
+            "in people), confound (EEG knows nothing of BOLD), or foreign (another "
+            "generator)."
+        ),
     ] = "hard",
+    session: Annotated[
+        int,
+        typer.Option(help="Of foreign: another one is the same brain, another cap."),
+    ] = 1,
     duration: Annotated[float, typer.Option(help="Seconds to play.")] = 600.0,
     rate: Annotated[
         float, typer.Option(help="EEG rate in Hz, 200 to 5000, a whole number.")
@@ -51,13 +60,14 @@ def simulate(
     Example: rtbold simulate --seed 5000 --level hard --duration 600
     """
     from rtbold.config import check_range
-    from rtbold.sim import ECG, NEUROBOLT_CHANNELS, TwinSettings, as_level
+    from rtbold.sim import ECG, NEUROBOLT_CHANNELS, simulation_settings
 
     check_range("--wait-for-consumers", wait_for_consumers, 0, 3600)
     check_range("--mains", mains, 40, 70)
-    settings = TwinSettings(
-        seed=seed,
-        level=as_level(level),
+    settings = simulation_settings(
+        seed,
+        level,
+        session=session,
         duration_s=duration,
         tr_s=tr,
         rate_hz=rate,
@@ -74,7 +84,7 @@ def simulate(
     _play(settings, name=name, wait_s=wait_for_consumers)
 
 
-def _play(settings: "TwinSettings", *, name: str, wait_s: float) -> None:
+def _play(settings: "SimulationSettings", *, name: str, wait_s: float) -> None:
     import signal
     import threading
 

@@ -1,4 +1,4 @@
-"""The twin: EEG and BOLD from one simulated brain, with known truth."""
+"""Simulated EEG and BOLD with known truth: the twin, and a generator foreign to it."""
 
 import lazy_loader
 

@@ -25,17 +25,30 @@ from .player import (
     play as play,
     with_triggers as with_triggers,
 )
+from .recording import (
+    Body as Body,
+    SimulatedRecording as SimulatedRecording,
+    SourceAmplitudes as SourceAmplitudes,
+    TwinRecording as TwinRecording,
+)
 from .settings import (
     DEMO_SEED as DEMO_SEED,
     ECG as ECG,
+    FOREIGN as FOREIGN,
+    LEVEL_NAMES as LEVEL_NAMES,
     NEUROBOLT_CHANNELS as NEUROBOLT_CHANNELS,
+    ForeignSettings as ForeignSettings,
     Level as Level,
+    SessionOptions as SessionOptions,
+    SimulationSettings as SimulationSettings,
     TwinSettings as TwinSettings,
     as_level as as_level,
+    refuse_held_out as refuse_held_out,
+    simulation_settings as simulation_settings,
 )
 from .twin import (
-    TwinRecording as TwinRecording,
     simulate as simulate,
     simulate_base as simulate_base,
+    source_amplitudes as source_amplitudes,
     write_session as write_session,
 )

@@ -13,7 +13,8 @@ import numpy as np
 from scipy.signal import resample_poly
 
 from rtbold.messages import Float32Array, FloatArray
-from rtbold.sim.brain import Body, slow_times_s
+from rtbold.sim.brain import slow_times_s
+from rtbold.sim.recording import Body
 from rtbold.sim.settings import BASE_RATE_HZ, TwinSettings, generator, power_law
 
 SLICES_PER_VOLUME = 38  # 18.1 Hz at a TR of 2.1 s
@@ -165,9 +166,11 @@ def _blinks(scene: Scene) -> Parts:
 
 
 def _muscle(scene: Scene) -> Parts:
-    """Muscle at 30-80 Hz near the temples; tension grows with arousal."""
+    """Muscle at 30-80 Hz near the temples; tension grows with arousal, or stays."""
     rng = scene.rng("muscle")
     tension = np.exp(0.5 * scene.fast(scene.arousal))
+    if not scene.settings.parameters.tension_follows:
+        tension = np.full_like(tension, tension.mean())
     parts: Parts = []
     for side in (-1.0, 1.0):
         jaw_m = np.array([side * 0.075, 0.02, 0.0])

@@ -8,7 +8,8 @@ from scipy.stats import gamma
 
 from rtbold.errors import ConfigError
 from rtbold.messages import FloatArray
-from rtbold.sim.brain import SLOW_RATE_HZ, Body, slow_times_s
+from rtbold.sim.brain import SLOW_RATE_HZ, slow_times_s
+from rtbold.sim.recording import Body, volume_onsets_s
 from rtbold.sim.settings import TwinSettings, generator, power_law, standardised
 from rtbold.truth import TARGET_CUTOFF_HZ, lowpassed
 
@@ -22,14 +23,6 @@ class Bold:
 
     measured: FloatArray
     neural: FloatArray  # the noise-free truth: drive through nonlinearity and HRF
-
-
-def volume_onsets_s(settings: TwinSettings) -> FloatArray:
-    """Return the onset of each volume that begins within the recording."""
-    span_s = settings.duration_s - settings.first_volume_s
-    n_volumes = int(np.ceil(span_s / settings.tr_s - 1e-9))
-    steps = np.arange(n_volumes, dtype=np.float64)
-    return np.asarray(settings.first_volume_s + settings.tr_s * steps)
 
 
 def filtered_target(bold: FloatArray, tr_s: float) -> FloatArray:

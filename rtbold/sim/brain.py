@@ -12,6 +12,7 @@ from scipy.signal import hilbert
 
 from rtbold.messages import Float32Array, FloatArray
 from rtbold.sim.head import Roi
+from rtbold.sim.recording import Body, SourceAmplitudes
 from rtbold.sim.settings import (
     BASE_RATE_HZ,
     TwinSettings,
@@ -52,17 +53,6 @@ class Brain:
     arousal: FloatArray  # (slow samples,)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Body:
-    """Heart, lungs and head: what enters EEG and BOLD alike (item 8)."""
-
-    heart_rate_hz: FloatArray  # (slow samples,)
-    breath_rate_hz: FloatArray
-    breath_depth: FloatArray  # around 1
-    motion_t_s: FloatArray  # (events,), recording time
-    motion_size: FloatArray  # (events,), around 1
-
-
 def slow_times_s(duration_s: float) -> FloatArray:
     """Return the slow grid: from before the recording to just after it."""
     n = int(np.ceil((PREHISTORY_S + duration_s + 5.0) * SLOW_RATE_HZ)) + 1
@@ -83,7 +73,11 @@ def draw_brain(settings: TwinSettings, rois: tuple[Roi, ...], whose: str) -> Bra
     for row, roi in enumerate(rois):
         if roi.network != NO_NETWORK:
             shared[row] = network_rows[networks.index(roi.network)]
-    band_drive = standardised(0.64 * shared + 0.64 * local + 0.42 * arousal)
+    band_drive = standardised(
+        level.network_weight * shared
+        + level.local_weight * local
+        + level.arousal_weight * arousal
+    )
     declared = np.zeros_like(band_drive)
     if level.declared_share > 0:
         names = [roi.name for roi in rois]
@@ -255,12 +249,17 @@ class SourceActivity:
 
     def _amplitude(self, name: str, roi: int) -> Float32Array:
         """Return the rhythm's amplitude at the base rate."""
+        slow = self._weights.amplitude[name][roi] * np.exp(self._log(name, roi))
+        return self._fast(slow)
+
+    def _log(self, name: str, roi: int) -> FloatArray:
+        """Return what moves the rhythm's log-amplitude, on the slow grid."""
         level = self._settings.parameters
         log_amplitude = (
             level.coupling
             * self._weights.weight[name][roi]
             * self._brain.band_drive[roi]
-            + RHYTHMS[name].arousal * self._brain.arousal
+            + level.rhythm_arousal * RHYTHMS[name].arousal * self._brain.arousal
         )
         if level.hidden_sd > 0:
             hidden = power_law(
@@ -271,8 +270,24 @@ class SourceActivity:
                 exponent=0.5,
             )[0]
             log_amplitude = log_amplitude + level.hidden_sd * hidden
-        slow = self._weights.amplitude[name][roi] * np.exp(log_amplitude)
-        return self._fast(slow)
+        return log_amplitude
+
+    def amplitudes(self) -> SourceAmplitudes:
+        """Return the log-amplitude of every rhythm, without making any EEG."""
+        logs = [
+            [
+                np.log(self._weights.amplitude[name][roi]) + self._log(name, roi)
+                for name in RHYTHMS
+            ]
+            for roi in range(len(self._rois))
+        ]
+        return SourceAmplitudes(
+            roi_names=tuple(self._names),
+            rhythms=tuple(RHYTHMS),
+            t_s=self._slow_t_s,
+            log_amplitude=np.array(logs),
+            in_eeg=np.array([bool(roi.sources_mni_mm) for roi in self._rois]),
+        )
 
     def _fast(self, slow: FloatArray) -> Float32Array:
         return np.interp(self._t_s, self._slow_t_s, slow).astype(np.float32)

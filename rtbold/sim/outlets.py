@@ -15,7 +15,8 @@ import numpy as np
 from rtbold.clock import Clock
 from rtbold.messages import Channel, Float32Array
 from rtbold.sim.player import PlayReport, TimedEvent, Track, marker_events, play
-from rtbold.sim.twin import TwinRecording, channels_of, stream_blocks
+from rtbold.sim.recording import SimulatedRecording, channels_of
+from rtbold.sim.twin import stream_blocks
 
 if TYPE_CHECKING:
     import pylsl
@@ -197,10 +198,10 @@ class TwinOutlets:
     bold: LslEventOutlet
 
 
-def open_outlets(recording: TwinRecording, name: str) -> TwinOutlets:
+def open_outlets(recording: SimulatedRecording, name: str) -> TwinOutlets:
     """Open the three streams; each says that it is simulated, and from which seed."""
     settings = recording.settings
-    note = f"twin, level {settings.level}, seed {settings.seed}"
+    note = settings.title
     eeg = EegOutletSettings(
         name=f"{name}-eeg",
         channels=channels_of(settings, with_index=settings.sample_index_channel),
@@ -222,7 +223,7 @@ def open_outlets(recording: TwinRecording, name: str) -> TwinOutlets:
     )
 
 
-def bold_events(recording: TwinRecording) -> list[TimedEvent]:
+def bold_events(recording: SimulatedRecording) -> list[TimedEvent]:
     """Return one event a volume: stamped at its onset, sent one TR later.
 
     A scanner exports a volume once it is measured; so the last one, whose export would
@@ -238,7 +239,7 @@ def bold_events(recording: TwinRecording) -> list[TimedEvent]:
 
 
 def broadcast(
-    recording: TwinRecording,
+    recording: SimulatedRecording,
     settings: BroadcastSettings,
     *,
     clock: Clock,
@@ -300,7 +301,7 @@ def _has_consumers(
     return False
 
 
-def _on_air(recording: TwinRecording, name: str) -> str:
+def _on_air(recording: SimulatedRecording, name: str) -> str:
     settings = recording.settings
     return (
         f"simulated EEG on LSL: {name}-eeg ({len(settings.channels)} channels, "

@@ -1,4 +1,4 @@
-"""Settings of the twin, its frozen levels, its noise, and its ranges of seeds.
+"""Settings of the simulators, the twin's frozen levels, its noise, ranges of seeds.
 
 The parameters were set once against the figures in docs/data/twin.md and are frozen
 (docs/reference/twin.md says since when): a model is tuned on the twin, never the twin
@@ -6,8 +6,9 @@ on a model.
 """
 
 import zlib
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from typing import Literal, TypedDict, Unpack
 
 import numpy as np
 from scipy import fft
@@ -15,8 +16,9 @@ from scipy import fft
 from rtbold.errors import ConfigError
 from rtbold.messages import Float32Array, FloatArray
 
-Level = Literal["easy", "hard", "confound"]
-LEVEL_NAMES: tuple[Level, ...] = ("easy", "hard", "confound")
+Level = Literal["easy", "hard", "confound", "hard-flat", "field"]
+LEVEL_NAMES: tuple[Level, ...] = ("easy", "hard", "confound", "hard-flat", "field")
+FOREIGN: Literal["foreign"] = "foreign"  # the generator that is not the twin
 BASE_RATE_HZ = 200.0  # everything is made at this rate; higher ones are interpolated
 MAX_RATE_HZ = 5000.0
 EXACT_FLOAT32 = 2**24  # integers up to here survive a float32 channel
@@ -47,8 +49,20 @@ class LevelParameters:
     vigilance_drift: float  # fall of arousal over the session, sd of arousal
     artefacts: float  # size of what a scanner leaves behind; 0: none
     neural_eeg: bool = True  # False: the EEG's rhythms follow another brain
+    tension_follows: bool = True  # False: muscle tension is the mean of what it was
+    # Weights of a region's drive, before it is scaled to unit sd.
+    network_weight: float = 0.64
+    local_weight: float = 0.64
+    arousal_weight: float = 0.42
+    rhythm_arousal: float = 1.0  # how much the rhythms follow arousal; 1: as `hard`
 
 
+_HARD = LevelParameters(
+    coupling=0.25, coupling_sd=0.4, hidden_sd=0.8, orientation_jitter=0.5,
+    rhythm_gain=1.2, hrf_peak_sd_s=0.9, declared_share=0.5, vascular_sd=0.5,
+    drift_sd=0.2, noise_sd=0.5, physiology_sd=0.2, motion_sd=1.0,
+    vigilance_drift=1.0, artefacts=1.0,
+)  # fmt: skip
 LEVELS: dict[Level, LevelParameters] = {
     "easy": LevelParameters(
         coupling=0.5, coupling_sd=0.0, hidden_sd=0.0, orientation_jitter=0.1,
@@ -56,27 +70,27 @@ LEVELS: dict[Level, LevelParameters] = {
         drift_sd=0.0, noise_sd=0.35, physiology_sd=0.0, motion_sd=0.0,
         vigilance_drift=0.0, artefacts=0.0,
     ),
-    "hard": LevelParameters(
-        coupling=0.25, coupling_sd=0.4, hidden_sd=0.8, orientation_jitter=0.5,
-        rhythm_gain=1.2, hrf_peak_sd_s=0.9, declared_share=0.5, vascular_sd=0.5,
-        drift_sd=0.2, noise_sd=0.5, physiology_sd=0.2, motion_sd=1.0,
-        vigilance_drift=1.0, artefacts=1.0,
-    ),
+    "hard": _HARD,
     "confound": LevelParameters(
         coupling=0.25, coupling_sd=0.4, hidden_sd=0.8, orientation_jitter=0.5,
         rhythm_gain=1.2, hrf_peak_sd_s=0.9, declared_share=0.5, vascular_sd=0.3,
         drift_sd=0.2, noise_sd=0.4, physiology_sd=0.8, motion_sd=2.0,
         vigilance_drift=2.5, artefacts=1.6, neural_eeg=False,
     ),
+    "hard-flat": replace(_HARD, tension_follows=False),
+    "field": replace(
+        _HARD, coupling=0.12, coupling_sd=0.8, network_weight=0.55, local_weight=0.6,
+        arousal_weight=0.6, declared_share=0.5, noise_sd=0.7,
+    ),
 }  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
-class TwinSettings:
-    """One simulated session of one simulated subject."""
+class SimulationSettings:
+    """One simulated session of one simulated subject, whatever makes it."""
 
     seed: int
-    level: Level = "hard"
+    level: str
     duration_s: float = 600.0
     tr_s: float = 2.1
     rate_hz: float = BASE_RATE_HZ
@@ -87,67 +101,170 @@ class TwinSettings:
     # Half a sample off the 200 Hz grid, so that "before the volume" is never a tie.
     first_volume_s: float = 1.0025
 
+    @property
+    def eeg_labels(self) -> tuple[str, ...]:
+        """The channels that are electrodes."""
+        return tuple(label for label in self.channels if label != ECG)
+
+    @property
+    def held_out(self) -> bool:
+        """Whether no model may be trained on it."""
+        return False
+
+    @property
+    def title(self) -> str:
+        """What made it, for a stream's note."""
+        return f"twin, level {self.level}, seed {self.seed}"
+
+
+@dataclass(frozen=True, slots=True)
+class TwinSettings(SimulationSettings):
+    """One session of the twin."""
+
+    level: Level = "hard"
+
     def __post_init__(self) -> None:
         """Check once, at the edge."""
         as_level(self.level)
-        if self.seed < 0:
-            raise ConfigError(f"seed is {self.seed}, expected 0 or more")
-        if not 0.2 <= self.tr_s < 10:
-            raise ConfigError(
-                f"tr_s is {self.tr_s!r}, expected seconds in [0.2, 10); "
-                "2100 looks like milliseconds"
-            )
-        if not 10 <= self.duration_s <= 6 * 3600:
-            raise ConfigError(
-                f"duration is {self.duration_s!r} s, expected 10 s to 6 h"
-            )
-        if not BASE_RATE_HZ <= self.rate_hz <= MAX_RATE_HZ:
-            raise ConfigError(
-                f"rate is {self.rate_hz!r} Hz, expected {BASE_RATE_HZ:g} to "
-                f"{MAX_RATE_HZ:g}"
-            )
-        if self.rate_hz != round(self.rate_hz):
-            raise ConfigError(
-                f"rate is {self.rate_hz!r} Hz, expected a whole number; "
-                f"{round(self.rate_hz)} is the nearest"
-            )
-        if not 0 <= self.first_volume_s < self.duration_s:
-            raise ConfigError(
-                f"the first volume is at {self.first_volume_s!r} s, "
-                f"expected 0 to the duration, {self.duration_s:g} s"
-            )
-        self._check_channels()
-
-    def _check_channels(self) -> None:
-        if not any(label != ECG for label in self.channels):
-            raise ConfigError("no EEG channel was asked for; name at least one")
-        if len(set(self.channels)) != len(self.channels):
-            raise ConfigError(f"a channel is named twice in {self.channels}")
-        n_samples = self.duration_s * self.rate_hz
-        if self.sample_index_channel and n_samples > EXACT_FLOAT32:
-            raise ConfigError(
-                f"{n_samples:.0f} samples do not fit an exact float32 index "
-                f"({EXACT_FLOAT32}); play at most {EXACT_FLOAT32 / self.rate_hz:.0f} s "
-                "at this rate, or leave out the sample index"
-            )
+        _check(self)
 
     @property
     def parameters(self) -> LevelParameters:
         """The frozen parameters of the level."""
         return LEVELS[self.level]
 
+
+@dataclass(frozen=True, slots=True)
+class ForeignSettings(SimulationSettings):
+    """One session of a subject of the foreign generator (docs/explanation/twin.md).
+
+    A second session of a seed is the same brain under another cap.
+    """
+
+    level: Literal["foreign"] = field(default=FOREIGN, init=False)
+    session: int = 1
+
+    def __post_init__(self) -> None:
+        """Check once, at the edge."""
+        if self.session < 1:
+            raise ConfigError(f"session is {self.session}, expected 1 or more")
+        _check(self)
+
     @property
-    def eeg_labels(self) -> tuple[str, ...]:
-        """The channels that the lead field is for."""
-        return tuple(label for label in self.channels if label != ECG)
+    def held_out(self) -> bool:
+        """Whether no model may be trained on it: always."""
+        return True
+
+    @property
+    def title(self) -> str:
+        """What made it, for a stream's note."""
+        return f"foreign generator, seed {self.seed}, session {self.session}"
+
+
+def _check(settings: SimulationSettings) -> None:
+    if settings.seed < 0:
+        raise ConfigError(f"seed is {settings.seed}, expected 0 or more")
+    if not 0.2 <= settings.tr_s < 10:
+        raise ConfigError(
+            f"tr_s is {settings.tr_s!r}, expected seconds in [0.2, 10); "
+            "2100 looks like milliseconds"
+        )
+    if not 10 <= settings.duration_s <= 6 * 3600:
+        raise ConfigError(
+            f"duration is {settings.duration_s!r} s, expected 10 s to 6 h"
+        )
+    if not BASE_RATE_HZ <= settings.rate_hz <= MAX_RATE_HZ:
+        raise ConfigError(
+            f"rate is {settings.rate_hz!r} Hz, expected {BASE_RATE_HZ:g} to "
+            f"{MAX_RATE_HZ:g}"
+        )
+    if settings.rate_hz != round(settings.rate_hz):
+        raise ConfigError(
+            f"rate is {settings.rate_hz!r} Hz, expected a whole number; "
+            f"{round(settings.rate_hz)} is the nearest"
+        )
+    if not 0 <= settings.first_volume_s < settings.duration_s:
+        raise ConfigError(
+            f"the first volume is at {settings.first_volume_s!r} s, "
+            f"expected 0 to the duration, {settings.duration_s:g} s"
+        )
+    _check_channels(settings)
+
+
+def _check_channels(settings: SimulationSettings) -> None:
+    if not settings.eeg_labels:
+        raise ConfigError("no EEG channel was asked for; name at least one")
+    if len(set(settings.channels)) != len(settings.channels):
+        raise ConfigError(f"a channel is named twice in {settings.channels}")
+    n_samples = settings.duration_s * settings.rate_hz
+    if settings.sample_index_channel and n_samples > EXACT_FLOAT32:
+        raise ConfigError(
+            f"{n_samples:.0f} samples do not fit an exact float32 index "
+            f"({EXACT_FLOAT32}); play at most {EXACT_FLOAT32 / settings.rate_hz:.0f} s "
+            "at this rate, or leave out the sample index"
+        )
 
 
 def as_level(name: str) -> Level:
-    """Return the level of that name; refuse another one."""
+    """Return the twin's level of that name; refuse another one."""
     for level in LEVEL_NAMES:
         if name == level:
             return level
-    raise ConfigError(f"level is {name!r}, expected one of {', '.join(LEVEL_NAMES)}")
+    raise ConfigError(
+        f"level is {name!r}, expected one of {', '.join(LEVEL_NAMES)} of the twin, "
+        f"or {FOREIGN}, which is another generator (ForeignSettings)"
+    )
+
+
+class SessionOptions(TypedDict, total=False):
+    """What every simulated session may be told."""
+
+    duration_s: float
+    tr_s: float
+    rate_hz: float
+    channels: tuple[str, ...]
+    reference: str
+    mains_hz: float
+    sample_index_channel: bool
+    first_volume_s: float
+
+
+def simulation_settings(
+    seed: int, level: str, *, session: int = 1, **options: Unpack[SessionOptions]
+) -> SimulationSettings:
+    """Return the settings of whatever generator has the level.
+
+    Raises
+    ------
+    ConfigError : there is no such level, or it has no second sessions.
+    """
+    if level == FOREIGN:
+        return ForeignSettings(seed, session=session, **options)
+    settings = TwinSettings(seed, as_level(level), **options)
+    if session != 1:
+        raise ConfigError(
+            f"session is {session}, but the twin's level {level} has one session a "
+            f"seed; expected 1, or level {FOREIGN}"
+        )
+    return settings
+
+
+def refuse_held_out(settings: Iterable[SimulationSettings]) -> None:
+    """Refuse to train on what is kept to test on; called by whatever trains.
+
+    Raises
+    ------
+    ConfigError : one of them is of the foreign generator.
+    """
+    for one in settings:
+        if one.held_out:
+            raise ConfigError(
+                f"seed {one.seed} is of the {one.level} generator, which no model is "
+                "trained on: it shows what a model is worth on a population that it "
+                "has not seen. Train on the twin's levels "
+                f"({', '.join(LEVEL_NAMES)}), and name the foreign scans in "
+                "rtbold evaluate only"
+            )
 
 
 # Random signals with a given spectrum, made in the frequency domain.
@@ -223,7 +340,8 @@ def standardised(rows: FloatArray) -> FloatArray:
     return standard
 
 
-# Named ranges of twin seeds, so that nothing is tuned on what it is tested on.
+# Named ranges of seeds, so that nothing is tuned on what it is tested on. Level
+# `hard-flat` has those of `hard`, because it is the same subjects.
 
 TRAIN_SEEDS = range(1000, 2000)
 VALIDATION_SEEDS = range(2000, 3000)
@@ -237,3 +355,10 @@ CONFOUND_SEEDS = range(9400, 9520)
 COVERAGE_SEEDS = range(9600, 9800)
 TIMED_SEEDS = range(9900, 9910)
 DEMO_SEED = 5000  # what `rtbold demo` shows: in none of the ranges above
+# Level `field`.
+FIELD_TRAIN_SEEDS = range(11000, 12000)
+FIELD_VALIDATION_SEEDS = range(12000, 13000)
+FIELD_TEST_SEEDS = range(19000, 20000)
+# The foreign generator, which is never trained on: to develop on, and to score once.
+FOREIGN_DEVELOPMENT_SEEDS = range(61000, 62000)
+FOREIGN_TEST_SEEDS = range(69000, 70000)

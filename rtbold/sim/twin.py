@@ -1,14 +1,15 @@
 """The twin: one latent brain, two instruments, and the truth beside them.
 
 Everything follows from the seed: the same settings give the same session. A longer
-session of a seed is another session of the same subject, not a continuation.
+session of a seed is another session of the same subject, not a continuation. What is
+asked for by `ForeignSettings` is made by ``foreign.py``.
 """
 
 import json
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Iterator
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -16,53 +17,42 @@ import numpy as np
 from rtbold import files as simulated_note
 from rtbold.distribution import pip_install
 from rtbold.errors import ConfigError, DataFileError
-from rtbold.messages import Channel, Float32Array, FloatArray
+from rtbold.messages import Float32Array, FloatArray
 from rtbold.sim.artefacts import Scene, add_artefacts, ecg_uv, upsampled
-from rtbold.sim.bold import simulate_bold, volume_onsets_s
+from rtbold.sim.bold import simulate_bold
 from rtbold.sim.brain import (
     DECLARED_ROIS,
-    Body,
     Brain,
     SourceActivity,
     draw_body,
     draw_brain,
     slow_times_s,
 )
-from rtbold.sim.head import LeadField, oriented, read_leadfield, read_rois
-from rtbold.sim.settings import BASE_RATE_HZ, ECG, TwinSettings, generator
+from rtbold.sim.foreign import foreign_amplitudes, simulate_foreign
+from rtbold.sim.head import LeadField, Roi, oriented, read_leadfield, read_rois
+from rtbold.sim.recording import (
+    Body,
+    SimulatedRecording,
+    SourceAmplitudes,
+    Tell,
+    channels_of,
+    nobody,
+    volume_onsets_s,
+)
+from rtbold.sim.settings import (
+    BASE_RATE_HZ,
+    ECG,
+    ForeignSettings,
+    SimulationSettings,
+    TwinSettings,
+    generator,
+)
 
-Tell = Callable[[float], object]  # how much is made, 0 to 1
 DRAWN, SUMMED, SOILED = 0.05, 0.75, 0.95  # shares of the whole, as it takes time
 AMPLIFIER_UV = 0.3  # white noise of each electrode
-SAMPLE_INDEX = "SAMPLE_INDEX"
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class TwinRecording:
-    """One session: what two instruments saw, and why. Times are from sample 0."""
-
-    settings: TwinSettings
-    eeg_uv: Float32Array  # (channels, samples), referenced as the settings say
-    rate_hz: float
-    channels: tuple[Channel, ...]
-    volume_onsets_s: FloatArray  # (volumes,)
-    bold: FloatArray  # (volumes, rois), as measured: noise, drift, body and all
-    bold_truth: FloatArray  # (volumes, rois), its neural part alone
-    roi_names: tuple[str, ...]
-    declared_rois: tuple[str, ...]  # whose BOLD follows what band power cannot carry
-    drive: FloatArray  # (rois, slow samples), the neural cause of BOLD
-    drive_t_s: FloatArray  # (slow samples,), from before the recording
-    arousal: FloatArray  # (slow samples,)
-    body: Body
-
-    @property
-    def t_eeg_s(self) -> FloatArray:
-        """Time of each sample."""
-        times: FloatArray = np.arange(self.eeg_uv.shape[1]) / self.rate_hz
-        return times
-
-
-def simulate(settings: TwinSettings) -> TwinRecording:
+def simulate(settings: SimulationSettings) -> SimulatedRecording:
     """Return the session that the settings describe, as a whole, at its rate."""
     base = simulate_base(settings)
     if settings.rate_hz == BASE_RATE_HZ and not settings.sample_index_channel:
@@ -75,7 +65,7 @@ def simulate(settings: TwinSettings) -> TwinRecording:
     )
 
 
-def stream_blocks(base: TwinRecording) -> Iterator[Float32Array]:
+def stream_blocks(base: SimulatedRecording) -> Iterator[Float32Array]:
     """Yield the session block by block at the settings' rate, index channel and all."""
     settings = base.settings
     first = 0
@@ -88,11 +78,9 @@ def stream_blocks(base: TwinRecording) -> Iterator[Float32Array]:
         yield np.concatenate([block, index[None]])
 
 
-def _nobody(share: float) -> None:
-    """Take what nobody asked for."""
-
-
-def simulate_base(settings: TwinSettings, *, tell: Tell = _nobody) -> TwinRecording:
+def simulate_base(
+    settings: SimulationSettings, *, tell: Tell = nobody
+) -> SimulatedRecording:
     """Return the session with EEG at 200 Hz and no index channel.
 
     For a player that brings it to its rate block by block (`stream_blocks`).
@@ -101,16 +89,48 @@ def simulate_base(settings: TwinSettings, *, tell: Tell = _nobody) -> TwinRecord
     ----------
     tell : called as it goes; an hour of EEG takes many seconds.
     """
-    rois = read_rois()
-    cause = draw_brain(settings, rois, "brain")
-    # On level `confound` the EEG's rhythms follow a brain that BOLD knows nothing of.
-    heard = (
-        cause if settings.parameters.neural_eeg else draw_brain(settings, rois, "decoy")
+    if isinstance(settings, ForeignSettings):
+        return simulate_foreign(settings, tell=tell)
+    return _simulate_twin(_of_twin(settings), tell=tell)
+
+
+def source_amplitudes(settings: SimulationSettings) -> SourceAmplitudes:
+    """Return what a perfect unmixing of the session's EEG would read.
+
+    Cheap: no EEG is made. On level `confound` they are of the brain that BOLD knows
+    nothing of.
+    """
+    if isinstance(settings, ForeignSettings):
+        return foreign_amplitudes(settings)
+    rois, twin = read_rois(), _of_twin(settings)
+    return SourceActivity(twin, _heard(twin, rois), rois).amplitudes()
+
+
+def _of_twin(settings: SimulationSettings) -> TwinSettings:
+    if isinstance(settings, TwinSettings):
+        return settings
+    raise ConfigError(
+        f"{type(settings).__name__} is nothing that can be simulated, "
+        "expected TwinSettings or ForeignSettings"
     )
+
+
+def _heard(settings: TwinSettings, rois: tuple[Roi, ...]) -> Brain:
+    """Return the brain that the EEG's rhythms follow.
+
+    On level `confound` it is one that BOLD knows nothing of.
+    """
+    whose = "brain" if settings.parameters.neural_eeg else "decoy"
+    return draw_brain(settings, rois, whose)
+
+
+def _simulate_twin(settings: TwinSettings, *, tell: Tell) -> SimulatedRecording:
+    rois = read_rois()
+    cause, heard = draw_brain(settings, rois, "brain"), _heard(settings, rois)
     body = draw_body(settings, heard.arousal)
     bold = simulate_bold(settings, cause.drive, body)
     tell(DRAWN)
-    return TwinRecording(
+    return SimulatedRecording(
         settings=settings,
         eeg_uv=_eeg_uv(settings, heard, body, tell=tell),
         rate_hz=BASE_RATE_HZ,
@@ -127,19 +147,8 @@ def simulate_base(settings: TwinSettings, *, tell: Tell = _nobody) -> TwinRecord
     )
 
 
-def channels_of(settings: TwinSettings, *, with_index: bool) -> tuple[Channel, ...]:
-    """Return the stream's channels in order."""
-    channels = [
-        Channel(label, "uV", "ecg" if label == ECG else "eeg")
-        for label in settings.channels
-    ]
-    if with_index:
-        channels.append(Channel(SAMPLE_INDEX, "count", "misc"))
-    return tuple(channels)
-
-
 def _eeg_uv(
-    settings: TwinSettings, brain: Brain, body: Body, *, tell: Tell = _nobody
+    settings: TwinSettings, brain: Brain, body: Body, *, tell: Tell = nobody
 ) -> Float32Array:
     """Return all channels in the settings' order."""
     field = read_leadfield()
@@ -195,7 +204,7 @@ def _neural_uv(
     *,
     field: LeadField,
     rows: list[int],
-    tell: Tell = _nobody,
+    tell: Tell = nobody,
 ) -> Float32Array:
     """Return (electrodes, samples), scaled so that the referenced RMS is 10-15 uV."""
     rng = generator(settings.seed, "head")
@@ -219,7 +228,7 @@ def _neural_uv(
 # and moved into place, so nothing half-written is ever found under its own.
 
 
-def write_session(settings: TwinSettings, folder: Path) -> Path:
+def write_session(settings: SimulationSettings, folder: Path) -> Path:
     """Simulate a session and write it; return the folder.
 
     Files: ``eeg.vhdr`` (with ``.eeg``, ``.vmrk``; marker R128 at the sample nearest to
@@ -256,7 +265,7 @@ def write_session(settings: TwinSettings, folder: Path) -> Path:
     return folder
 
 
-def _write_eeg(recording: TwinRecording, folder: Path) -> None:
+def _write_eeg(recording: SimulatedRecording, folder: Path) -> None:
     try:
         import pybv
     except ModuleNotFoundError as error:

@@ -30,6 +30,9 @@ from rtbold.acquire.bold_readers import JsonRows, TableRows, parse_source
 from rtbold.acquire.describe import describe_stream
 from rtbold.acquire.tbv import unpack as unpack_tbv
 from rtbold.bundle import check_windows, store
+from rtbold.calibration.datasets.blocks import read_events
+from rtbold.calibration.datasets.description import open_dataset
+from rtbold.calibration.datasets.sheet import read_sheet
 from rtbold.calibration.inputs.bold import read_bold, read_confounds
 from rtbold.client import Message, Subscriber
 from rtbold.config import RunSettings
@@ -298,6 +301,57 @@ def _nifti(path: Path) -> object:
     return read_bold(path, atlas=atlas)
 
 
+# Data sets
+
+
+def _write_data_set(path: Path) -> None:
+    path.write_text(
+        'name = "a"\nlayout = "twin"\nroot = "."\n[reading]\ntr_s = 2.1\n'
+        'trigger = "R128"\n[changes."twin-easy-1"]\nleave_out = "asleep"\n'
+        '[twin]\nlevel = "easy"\nseeds = "1-3"\nduration_s = 60\n'
+    )
+
+
+def _write_sheet(path: Path) -> None:
+    import openpyxl
+
+    book = openpyxl.Workbook()
+    for row in _SHEET:
+        book.active.append(row)
+    book.save(path)
+
+
+_SHEET = [
+    ["scan_name", "train", "val", "test"], ["a", 1, 0, 0], ["b", 0, 0, 1],
+]  # fmt: skip
+
+
+def _write_sheet_text(path: Path) -> None:
+    path.write_text("\n".join(",".join(map(str, row)) for row in _SHEET))
+
+
+def _write_events(path: Path) -> None:
+    path.write_text("onset\tduration\ttrial_type\n0\t20\tRest\n20\tn/a\tTask\n")
+
+
+def _events(path: Path) -> object:
+    return read_events(path, 3.0)
+
+
+def _write_measured(path: Path) -> None:
+    lines = ['{"type":"header","format":1}']
+    lines += [
+        json.dumps(
+            {
+                "type": "measured", "volume_index": k, "rois": ROIS,
+                "values": row.tolist(), "t_arrived_s": 2.0 * k, "t_volume_s": None,
+            }
+        )
+        for k, row in enumerate(_frame())
+    ]  # fmt: skip
+    path.write_text("\n".join(lines) + "\n")
+
+
 def _write_checkpoint(path: Path) -> None:
     import torch
 
@@ -346,6 +400,11 @@ TARGETS: dict[str, Target] = {
     "bold-pickle": of_file(".pkl", _write_pickle, read_bold),
     "bold-mat": of_file(".mat", _write_mat, read_bold),
     "bold-nifti": of_file(".nii", _write_nifti, _nifti),
+    "bold-log": of_file(".jsonl", _write_measured, read_bold),
+    "data-set": of_file(".toml", _write_data_set, open_dataset),
+    "sheet-xlsx": of_file(".xlsx", _write_sheet, read_sheet),
+    "sheet-csv": of_file(".csv", _write_sheet_text, read_sheet),
+    "block-events": of_file(".tsv", _write_events, _events),
     "checkpoint": of_file(".pth", _write_checkpoint, _checkpoint),
     "safetensors": of_file(".safetensors", _write_safetensors, _checkpoint),
 }

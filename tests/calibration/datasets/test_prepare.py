@@ -1,4 +1,5 @@
 import gc
+import shutil
 import weakref
 from dataclasses import replace
 
@@ -15,8 +16,9 @@ from rtbold.calibration.datasets.prepare import (
     target_settings,
 )
 from rtbold.calibration.datasets.sources import ScanSource, load_scan
+from rtbold.calibration.datasets.targets import MeasuredBold, scan_targets
 from rtbold.calibration.fit.target import TargetSettings
-from rtbold.errors import ConfigError, DataFileError
+from rtbold.errors import ConfigError, DataFileError, RtboldError, StreamMismatch
 from rtbold.sim.settings import TwinSettings
 
 CHANNELS = ("Fp1", "Fp2", "F3", "F4", "C3", "C4", "P3", "P4", "O1", "O2", "Cz", "ECG")
@@ -68,17 +70,18 @@ def test_scans_are_conditioned_and_have_targets(made):
     assert np.isfinite(first.scan.bold).all()
     assert not np.array_equal(first.scan.bold, second.scan.bold)
     assert first.scan.seen is not None
-    assert first.report.n_volumes == first.report.n_markers == 23
+    assert first.report.n_volumes == first.report.n_markers == 24
 
 
 def test_targets_lie_beside_the_window_of_their_volume(made):
     first, _ = open_cache(made).scans
     loaded = load_scan(source(0))
-    from rtbold.truth import lowpassed, pearson_r
-
-    whole = lowpassed(loaded.alignment.bold, 2.1, 0.15)
-    plain = whole[first.volume]
-    assert pearson_r(first.scan.bold, plain).mean() > 0.8  # but for the confounds
+    measured = MeasuredBold(
+        loaded.alignment.bold, loaded.rois, 2.1, loaded.confounds, None
+    )
+    whole = scan_targets(measured, TargetSettings(drift_degree=0))
+    np.testing.assert_array_equal(first.scan.bold, whole.bold[first.volume])
+    np.testing.assert_array_equal(first.bold_gsr, whole.bold_gsr[first.volume])
     last_s = (first.scan.first + 3200) / 200
     assert (last_s <= first.scan.onsets_s + 1 / 200).all()
     assert (last_s > first.scan.onsets_s - 0.02).all()
@@ -110,8 +113,6 @@ def test_a_scan_that_changed_is_prepared_again(tmp_path):
 
 
 def test_a_scan_whose_arrays_are_gone_is_prepared_again(tmp_path):
-    import shutil
-
     run([source(0)], tmp_path)
     (folder,) = (tmp_path / "data").iterdir()
     shutil.rmtree(folder)
@@ -239,8 +240,6 @@ def test_a_roi_that_one_scan_lacks_is_dropped_there_and_named(tmp_path, monkeypa
 
 
 def test_a_scan_without_the_channels_of_the_cache_is_bad(tmp_path):
-    from rtbold.errors import StreamMismatch
-
     sources = [source(0), source(1, channels=CHANNELS[1:])]
     with pytest.raises(StreamMismatch, match=r"FP1.*--skip-bad"):
         run(sources, tmp_path)
@@ -255,6 +254,28 @@ def test_a_full_disk_is_not_the_scans_fault(tmp_path, monkeypatch):
     with pytest.raises(DataFileError, match=r"^the disk is full$"):
         run([source(0)], tmp_path, skip_bad=True)
     assert entry_of(tmp_path, "scan-0") is None
+
+
+def test_what_this_machine_lacks_is_not_the_scans_fault(tmp_path, monkeypatch):
+    run([source(0)], tmp_path)
+
+    def lacking(each):
+        raise RtboldError("reading images needs nilearn. Install it.")
+
+    monkeypatch.setattr(module, "load_scan", lacking)
+    with pytest.raises(RtboldError, match=r"needs nilearn\. Install it\.$"):
+        run([source(0), source(1)], tmp_path, skip_bad=True)
+    assert entry_of(tmp_path, "scan-1") is None
+
+
+def test_the_published_chain_says_what_it_lacks_before_it_begins(tmp_path, monkeypatch):
+    def refuse(*names, extra, purpose):
+        raise RtboldError(f"{purpose} needs {names[0]}")
+
+    monkeypatch.setattr(module, "need", refuse)
+    with pytest.raises(RtboldError, match="--conditioning published needs mne"):
+        run([source(0)], tmp_path / "c", chain="published")
+    assert read_settings(tmp_path / "c") is None
 
 
 def test_a_scan_that_is_not_there_is_refused_before_anything_is_made(tmp_path):

@@ -343,3 +343,24 @@ def test_a_file_that_says_why_it_has_no_markers_is_quoted():
     said = replace(empty.recording, notes=("no markers: rest.vmrk is missing",))
     with pytest.raises(DataFileError, match=r"Note: no markers: rest\.vmrk"):
         align(replace(empty, recording=said), bold(), Pairing(tr_s=TR_S))
+
+
+def test_rows_that_say_their_numbers_are_paired_by_these():
+    """The source's own count: its volume 7 is the first after two dummies."""
+    numbers = np.array([5, 7, 8, 10, 11, 90])
+    series = bold(6, volume_index=numbers)
+    pairing = Pairing(tr_s=TR_S, numbered_from=7, dummy_volumes=2)
+    found = align(eeg(triggers()), series, pairing)
+    np.testing.assert_array_equal(found.volume, [2, 3, 4, 5, 6])
+    np.testing.assert_array_equal(found.bold[:, 0], [1, 2, np.nan, 3, 4])
+    np.testing.assert_allclose(found.onsets_s, triggers()[2:7])
+    assert "2 rows of BOLD lie outside of the run" in found.notes
+    with pytest.raises(DataFileError, match=r"numbers its rows from 5 to 90 and .*60"):
+        align(eeg(triggers()), series, Pairing(tr_s=TR_S, numbered_from=200))
+
+
+def test_a_last_volume_after_the_eeg_is_outside_where_rows_are_numbered():
+    series = bold(N, volume_index=np.arange(N))
+    short = eeg(triggers(), seconds=triggers()[-1] - 0.5)
+    found = align(short, series, Pairing(tr_s=TR_S, numbered_from=0))
+    assert len(found) == N - 1

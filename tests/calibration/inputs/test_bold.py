@@ -3,6 +3,8 @@ import pytest
 
 from rtbold.calibration.inputs.bold import read_bold, read_confounds
 from rtbold.errors import ConfigError, DataFileError
+from rtbold.messages import MeasuredVolume
+from rtbold.record.event_lines import to_line
 
 RNG = np.random.default_rng(1)
 VALUES = np.round(RNG.standard_normal((12, 3)), 4)
@@ -320,3 +322,57 @@ def test_a_note_beside_the_table_says_that_it_is_simulated(tmp_path):
     assert not read_bold(path).simulated
     (tmp_path / "simulated.json").write_text('{"simulated": true}', encoding="utf-8")
     assert read_bold(path).simulated
+
+
+# What data sets need: confounds by name, ROIs left out, volumes of a session's log.
+
+
+def test_confounds_are_picked_by_name(tmp_path):
+    path = tmp_path / "confounds.tsv"
+    path.write_text(
+        "csf\ttrans_x\ttrans_y\tdvars\n1\t2\t3\tn/a\n2\t4\t1\tn/a\n3\t1\t2\t5\n"
+    )
+    with pytest.raises(DataFileError, match=r"no finite number for .*'dvars'"):
+        read_confounds(path, 3)
+    found = read_confounds(path, 3, columns=["trans_*", "csf"])
+    assert {name: list(values) for name, values in found.items()} == {
+        "csf": [1, 2, 3], "trans_x": [2, 4, 1], "trans_y": [3, 1, 2],
+    }  # fmt: skip
+    with pytest.raises(
+        DataFileError, match=r"confounds\.tsv has no column 'tran_x'.*Did you mean 't"
+    ):
+        read_confounds(path, 3, columns=["tran_x"])
+
+
+def test_rois_that_are_not_measured_can_be_left_out(tmp_path):
+    path = tmp_path / "b.tsv"
+    rows = [[a, "n/a" if k == 2 else b, 3] for k, (a, b, _) in enumerate(VALUES)]
+    table(path, ("a", "b", "c"), rows)
+    with pytest.raises(DataFileError, match=r"no finite number for 'b' at 1 volumes"):
+        read_bold(path)
+    series = read_bold(path, leave_out=True)
+    assert series.rois == ("a",)
+    assert series.unusable == {
+        "b": "has no finite number at 1 volumes (the first is volume 2, counted from "
+        "0)",
+        "c": "is constant (3)",
+    }
+    with pytest.raises(DataFileError, match=r"no finite number for 'b'"):
+        read_bold(path, columns=["a", "b"], leave_out=True)  # it was asked for
+
+
+def test_a_sessions_log_holds_measured_volumes(tmp_path):
+    path = tmp_path / "events.jsonl"
+    volumes = [
+        MeasuredVolume(k, ("a", "b"), (float(k % 4), float(k * k % 7)), 5.0, 2.0 * k)
+        for k in (3, 4, 6)
+    ]
+    lines = ['{"type":"header","format":1}', *map(to_line, volumes)]
+    path.write_text("\n".join(lines) + "\n")
+    series = read_bold(path)
+    assert series.rois == ("a", "b")
+    np.testing.assert_array_equal(series.volume_index, [3, 4, 6])
+    np.testing.assert_array_equal(series.onsets_s, [6.0, 8.0, 12.0])
+    path.write_text(lines[0] + "\n")
+    with pytest.raises(DataFileError, match=r"measured no BOLD \(events\.jsonl"):
+        read_bold(path)

@@ -36,7 +36,7 @@ def test_a_data_set_is_listed_prepared_and_listed_again(data_set, tmp_path, caps
     assert out.count("not prepared") == 2
     code, out, _ = said_by(capsys, data_set, "--out", folder, "--scan", "2")
     assert code == 0
-    assert "twin-easy-2991\tprepared\t23 volumes, 23 markers, 0 missed" in out
+    assert "twin-easy-2991\tprepared\t24 volumes, 24 markers, 0 missed" in out
     assert f"1 prepared; {folder}" in out
     code, out, _ = said_by(capsys, data_set, "--out", folder, "--list")
     lines = [line for line in out.splitlines() if not line.startswith(" ")]

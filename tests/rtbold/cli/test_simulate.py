@@ -1,3 +1,5 @@
+import json
+
 import pytest
 import typer
 from typer.testing import CliRunner
@@ -12,7 +14,11 @@ app.command()(simulate)
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        ("--level medium", "easy, hard, confound"),
+        ("--level medium", "easy, hard, confound, hard-flat, field"),
+        ("--level medium", "foreign"),
+        ("--level hard --session 2", "one session a seed"),
+        ("--level foreign --session 0", "session"),
+        ("--level foreign --reference Q7", "Q7"),
         ("--tr 2100", "milliseconds"),
         ("--duration -5", "duration"),
         ("--rate 100", "200"),
@@ -38,3 +44,13 @@ def test_save_writes_files_and_plays_nothing(tmp_path):
     result = CliRunner().invoke(app, ["--duration", "10", "--save", str(folder)])
     assert result.exit_code == 0
     assert {p.name for p in folder.iterdir()} >= {"eeg.vhdr", "bold.tsv", "truth.tsv"}
+
+
+@pytest.mark.parametrize("level", ["field", "hard-flat", "foreign"])
+def test_every_level_can_be_saved(tmp_path, level):
+    folder = tmp_path / "session"
+    options = ["--level", level, "--duration", "10", "--save", str(folder)]
+    assert CliRunner().invoke(app, options).exit_code == 0
+    facts = json.loads((folder / "simulated.json").read_text())
+    assert facts["simulated"] is True
+    assert facts["level"] == level

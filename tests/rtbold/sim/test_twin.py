@@ -1,6 +1,6 @@
 import hashlib
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import cache
 
 import numpy as np
@@ -8,11 +8,23 @@ import pytest
 from scipy.signal import butter, hilbert, sosfiltfilt
 
 from rtbold.errors import ConfigError
+from rtbold.sim.artefacts import Scene, _muscle
 from rtbold.sim.bold import filtered_target
-from rtbold.sim.brain import DECLARED, SourceActivity, draw_brain
-from rtbold.sim.head import read_rois
+from rtbold.sim.brain import (
+    DECLARED,
+    RHYTHMS,
+    SourceActivity,
+    draw_body,
+    draw_brain,
+)
+from rtbold.sim.head import read_leadfield, read_rois
 from rtbold.sim.settings import (
     DEMO_SEED,
+    FIELD_TEST_SEEDS,
+    FIELD_TRAIN_SEEDS,
+    FIELD_VALIDATION_SEEDS,
+    FOREIGN_DEVELOPMENT_SEEDS,
+    FOREIGN_TEST_SEEDS,
     LEVEL_NAMES,
     LEVELS,
     NEUROBOLT_CHANNELS,
@@ -21,7 +33,12 @@ from rtbold.sim.settings import (
     VALIDATION_SEEDS,
     TwinSettings,
 )
-from rtbold.sim.twin import simulate, simulate_base, steady_eeg_uv
+from rtbold.sim.twin import (
+    simulate,
+    simulate_base,
+    source_amplitudes,
+    steady_eeg_uv,
+)
 
 
 @cache
@@ -194,6 +211,8 @@ def test_the_sample_index_is_exact():
 
 def test_seed_ranges_are_apart():
     sets = [set(TRAIN_SEEDS), set(VALIDATION_SEEDS), set(TEST_SEEDS), {DEMO_SEED}]
+    sets += [set(FIELD_TRAIN_SEEDS), set(FIELD_VALIDATION_SEEDS), set(FIELD_TEST_SEEDS)]
+    sets += [set(FOREIGN_DEVELOPMENT_SEEDS), set(FOREIGN_TEST_SEEDS)]
     assert sum(map(len, sets)) == len(set.union(*sets))
 
 
@@ -241,12 +260,81 @@ def test_an_electrode_that_is_not_there_is_refused():
         simulate(settings)
 
 
-def test_the_settings_of_the_levels_are_frozen():
+ADDED = {  # fields that came after the first levels were frozen, and what they were
+    "tension_follows": True, "network_weight": 0.64, "local_weight": 0.64,
+    "arousal_weight": 0.42, "rhythm_arousal": 1.0,
+}  # fmt: skip
+
+
+def test_the_settings_of_the_first_levels_are_frozen():
     # A change here is a new twin: every figure measured on the old one is void.
-    text = json.dumps({name: asdict(LEVELS[name]) for name in LEVELS}, sort_keys=True)
+    first = {name: asdict(LEVELS[name]) for name in ("easy", "hard", "confound")}
+    for fields in first.values():
+        assert {name: fields.pop(name) for name in ADDED} == ADDED
+    text = json.dumps(first, sort_keys=True)
     assert hashlib.sha256(text.encode()).hexdigest() == (
         "c00e5e1f7c28e8a9fc1a9547dfc9b2620a62fd75cbb713501da2e086d01962c3"
     )
+
+
+def test_hard_flat_is_hard_but_for_its_tension():
+    assert replace(LEVELS["hard-flat"], tension_follows=True) == LEVELS["hard"]
+    hard, flat = session("hard"), session("hard-flat")
+    for name in ("bold", "bold_truth", "drive", "arousal", "volume_onsets_s"):
+        np.testing.assert_array_equal(getattr(flat, name), getattr(hard, name))
+    for a, b in ((hard.body, flat.body),):
+        for name in ("heart_rate_hz", "motion_t_s", "motion_size"):
+            np.testing.assert_array_equal(getattr(b, name), getattr(a, name))
+    apart = hard.eeg_uv - flat.eeg_uv
+    power = np.abs(np.fft.rfft(apart[NEUROBOLT_CHANNELS.index("T7")])) ** 2
+    hz = np.fft.rfftfreq(apart.shape[1], 1 / 200)
+    assert np.sqrt(np.mean(apart[NEUROBOLT_CHANNELS.index("T7")] ** 2)) > 0.1
+    assert power[(hz < 29.5) | (hz > 80.5)].sum() < 1e-4 * power.sum()
+
+
+def test_the_tension_of_hard_flat_is_the_mean_of_that_of_hard():
+    rois, field = read_rois(), read_leadfield()
+    course = {}
+    for level in ("hard", "hard-flat"):
+        settings = TwinSettings(seed=1000, level=level, duration_s=60.0)
+        brain = draw_brain(settings, rois, "brain")
+        body = draw_body(settings, brain.arousal)
+        scene = Scene(settings, field.positions_m, body, brain.arousal)
+        course[level] = _muscle(scene)[0][1]
+    heard = np.abs(course["hard-flat"]) > 1e-3
+    ratio = course["hard"][heard] / course["hard-flat"][heard]  # noise cancels
+    assert ratio.mean() == pytest.approx(1, abs=0.02)
+    assert ratio.std() > 0.1
+
+
+def test_field_is_weaker_than_hard_and_more_of_it_is_arousal():
+    field, hard = LEVELS["field"], LEVELS["hard"]
+    assert field.coupling < hard.coupling
+    settings = [TwinSettings(19_500, level, duration_s=600.0) for level in
+                ("hard", "field")]  # fmt: skip
+    shared = []
+    for each in settings:
+        brain = draw_brain(each, read_rois(), "brain")
+        r = [correlation(row, brain.arousal) for row in brain.drive]
+        shared.append(np.mean(np.square(r)))
+    assert shared[1] > 1.2 * shared[0]
+
+
+@pytest.mark.parametrize("level", ["hard", "confound"])
+def test_what_a_perfect_unmixing_would_read_is_what_the_eeg_is_made_of(level):
+    settings = TwinSettings(seed=1000, level=level, duration_s=30.0)
+    found, rois = source_amplitudes(settings), read_rois()
+    assert found.log_amplitude.shape == (64, len(RHYTHMS), found.t_s.size)
+    assert found.rhythms == tuple(RHYTHMS)
+    assert [r.name for r, seen in zip(rois, found.in_eeg, strict=True) if not seen] == [
+        roi.name for roi in rois if not roi.sources_mni_mm
+    ]
+    whose = "brain" if level == "hard" else "decoy"
+    activity = SourceActivity(settings, draw_brain(settings, rois, whose), rois)
+    whole_s = np.arange(0.0, 30.0)
+    made = activity._amplitude("alpha", 3)[::200]
+    there = found.at(whole_s)[3, found.rhythms.index("alpha")]
+    np.testing.assert_allclose(np.exp(there), made, rtol=1e-5)
 
 
 FROZEN = {  # seed 1000: sd of EEG and BOLD; EEG, BOLD, its neural part at some places
