@@ -104,6 +104,9 @@ class LostChannels:
         self._n = len(channels)
         self._xyz = positions(channels) if expected else np.empty((0, 3))
         self._average = canonical(reference) == AVERAGE
+        # Without its reference a session has no window at all
+        names = [canonical(name) for name in channels]
+        self._may = np.array([name != canonical(reference) for name in names])
         self._windows = windows if expected and self._n > MIN_CHANNELS else 0.0
         self._each = min(expected / windows, 1.0) if windows else 0.0
 
@@ -116,9 +119,9 @@ class LostChannels:
         """Return (sets + 1, channels, channels); the first loses nothing."""
         matrices = [np.eye(self._n)]
         for _ in range(BANK_N if self.used else 0):
-            lost = np.flatnonzero(rng.random(self._n) < self._each)
+            lost = np.flatnonzero((rng.random(self._n) < self._each) & self._may)
             if not len(lost):
-                lost = rng.integers(self._n, size=1)
+                lost = rng.choice(np.flatnonzero(self._may), size=1)
             kept_n = max(self._n - len(lost), MIN_CHANNELS)
             matrices.append(self.matrix(rng.permutation(lost)[: self._n - kept_n]))
         return np.stack(matrices).astype(np.float32)

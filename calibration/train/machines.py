@@ -8,7 +8,7 @@ import os
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
@@ -54,8 +54,16 @@ class Machines:
         """Return the rows of all processes, which took turns: (processes * n, ...)."""
         if self.share.world == 1:
             return rows
-        found = cast("Tensor", self.fabric.all_gather(rows))  # (processes, n, ...)
-        return found.transpose(0, 1).flatten(0, 1)
+        found = [torch.empty_like(rows) for _ in range(self.share.world)]
+        torch.distributed.all_gather(found, rows.contiguous())
+        return torch.stack(found, dim=1).flatten(0, 1)
+
+    def mean(self, value: float) -> float:
+        """Return the mean over processes."""
+        if self.share.world == 1:
+            return value
+        own = torch.tensor([value], dtype=torch.float64, device=self.device)
+        return float(self.gathered(own).mean())
 
 
 def join_machines(
@@ -90,10 +98,11 @@ def join_machines(
     else:
         here = int(environ["LOCAL_WORLD_SIZE"])
         nodes = int(environ["WORLD_SIZE"]) // here
-        # Some forms of the models have weights that nothing reads
-        strategy = DDPStrategy(find_unused_parameters=True)
         fabric = Fabric(
-            accelerator=accelerator, devices=here, num_nodes=nodes, strategy=strategy
+            accelerator=accelerator,
+            devices=here,
+            num_nodes=nodes,
+            strategy=DDPStrategy(),
         )
     fabric.launch()
     return Machines(fabric)

@@ -33,6 +33,7 @@ from rtbold.calibration.train.batches import (
     Prefetched,
     Share,
     TrainingBatches,
+    gather,
     in_order,
 )
 from rtbold.calibration.train.losses import Figures, figures_of, loss_of
@@ -176,6 +177,7 @@ class _Training:
         self._average = copy.deepcopy(network) if self._how.averaging else network
         self._loss = loss_of(self._how, np.concatenate(train.measured)).to(device)
         self._batches = self._feed(train)
+        _leave_unread(network, train)
         self._optimiser = optimiser_of(network, self._how)
         self._wrapped, self._stepper = run.machines.fabric.setup(
             network, self._optimiser
@@ -294,7 +296,8 @@ class _Training:
                 for name, value in self._average.state_dict().items()
             }
         course.validation.append(figures)
-        course.losses.append(course.loss_sum / max(course.step, 1))
+        own = course.loss_sum / max(course.step, 1)
+        course.losses.append(self._run.machines.mean(own))
         course.epoch, course.step, course.loss_sum = course.epoch + 1, 0, 0.0
         waited = course.epoch - 1 - max(course.best_epoch, 0)
         course.stopped_early = bool(
@@ -392,6 +395,20 @@ class _Training:
         if self._average is not self._network:
             parts["average"] = self._average
         return parts
+
+
+def _leave_unread(network: nn.Module, train: Part) -> None:
+    """Take weights that nothing reads, as some forms have, out of the training.
+
+    Processes would wait for their gradients; no optimiser moves them anyway.
+    """
+    network.eval()
+    some = torch.from_numpy(gather(train.scans, train.places[:1]))
+    network(some.to(next(network.parameters()).device)).sum().backward()
+    for parameter in network.parameters():
+        if parameter.requires_grad and parameter.grad is None:
+            parameter.requires_grad_(False)
+        parameter.grad = None
 
 
 def read_state(path: Path, key: Mapping[str, str | int]) -> dict[str, Any]:

@@ -62,16 +62,17 @@ def measure(plan: TrainPlan) -> dict[str, object]:
     machines = join_machines("cpu", n_threads=plan.n_threads)
     try:
         scans = _scans(plan)
+        loader = _loader(scans)
         waits: list[float] = []
         rows = [
-            Row(PLAIN, _plain(scans, plan)),
-            Row("rtbold, float32", _ours(scans, plan, machines, "float32", waits)),
-            Row("rtbold, bfloat16", _ours(scans, plan, machines, "bfloat16", waits)),
+            Row(PLAIN, _plain(loader)),
+            Row("rtbold, float32", _ours(scans, machines, "float32", waits)),
+            Row("rtbold, bfloat16", _ours(scans, machines, "bfloat16", waits)),
         ]
         _in_turns(rows, plan.turns)
         inputs = [
-            Row(INPUT_PLAIN, lambda: _rate(_loaded(scans, plan))),
-            Row(INPUT_OURS, lambda: _rate(_gathered(scans, plan))),
+            Row(INPUT_PLAIN, lambda: _rate(len(windows) for windows, _ in loader)),
+            Row(INPUT_OURS, lambda: _rate(_gathered(scans))),
         ]
         _in_turns(inputs, plan.turns)
     finally:
@@ -120,12 +121,6 @@ def _scans(plan: TrainPlan):  # noqa: ANN202 - imported inside
 # The plain loop.
 
 
-def _loaded(part, plan: TrainPlan) -> Iterator[int]:  # noqa: ANN001
-    """Yield the size of each batch that a loader makes of single windows."""
-    for windows, _ in _loader(part):
-        yield len(windows)
-
-
 def _loader(part):  # noqa: ANN001, ANN202
     import torch
     from torch.utils.data import DataLoader, Dataset
@@ -144,7 +139,7 @@ def _loader(part):  # noqa: ANN001, ANN202
     return DataLoader(Windows(), batch_size=BATCH, shuffle=True, drop_last=True)
 
 
-def _plain(part, plan: TrainPlan) -> Callable[[], float]:  # noqa: ANN001
+def _plain(loader) -> Callable[[], float]:  # noqa: ANN001
     import torch
 
     drawn = drawn_neurobolt()
@@ -157,7 +152,6 @@ def _plain(part, plan: TrainPlan) -> Callable[[], float]:  # noqa: ANN001
     optimiser = torch.optim.AdamW(
         [{"params": [eager.w[name]]} for name in sorted(learned)], lr=1e-5
     )
-    loader = _loader(part)
 
     def work() -> float:
         begun_s, n = time.perf_counter(), 0
@@ -175,7 +169,7 @@ def _plain(part, plan: TrainPlan) -> Callable[[], float]:  # noqa: ANN001
 # rtbold's own.
 
 
-def _gathered(part, plan: TrainPlan) -> Iterator[int]:  # noqa: ANN001
+def _gathered(part) -> Iterator[int]:  # noqa: ANN001
     """Yield the size of each batch that is gathered."""
     from rtbold.calibration.train.batches import LostChannels, Share, TrainingBatches
 
@@ -191,7 +185,7 @@ def _rate(sizes: Iterator[int]) -> float:
     return n / (time.perf_counter() - begun_s)
 
 
-def _ours(part, plan: TrainPlan, machines, precision: str, waits: list[float]):  # noqa: ANN001, ANN202
+def _ours(part, machines, precision: str, waits: list[float]):  # noqa: ANN001, ANN202
     import msgspec
 
     from rtbold.calibration.train.batches import Part

@@ -163,6 +163,13 @@ def test_the_expected_share_of_channels_is_lost():
     assert lost / n == pytest.approx(0.06, abs=0.02)  # a set that loses none loses one
 
 
+def test_the_reference_is_never_lost():
+    made = LostChannels(CAP, "Cz", expected=0.5, windows=0.5)
+    bank = made.bank(np.random.default_rng(2))
+    at = CAP.index("CZ")
+    np.testing.assert_array_equal(bank[:, at], np.eye(len(CAP))[[at]].repeat(33, 0))
+
+
 def test_enough_channels_always_stay():
     made = LostChannels(CAP, "average", expected=0.5, windows=0.5)
     for matrix in made.bank(np.random.default_rng(1))[1:]:
