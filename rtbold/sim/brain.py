@@ -76,7 +76,7 @@ def draw_brain(settings: TwinSettings, rois: tuple[Roi, ...], whose: str) -> Bra
     band_drive = standardised(
         level.network_weight * shared
         + level.local_weight * local
-        + level.arousal_weight * arousal
+        + level.arousal_weight * _arousal_share(rois, level.arousal_spread) * arousal
     )
     declared = np.zeros_like(band_drive)
     if level.declared_share > 0:
@@ -88,6 +88,19 @@ def draw_brain(settings: TwinSettings, rois: tuple[Roi, ...], whose: str) -> Bra
     share = np.where(is_declared, level.declared_share, 0.0)[:, None]
     drive = np.sqrt(1 - share) * band_drive + np.sqrt(share) * declared
     return Brain(standardised(drive), band_drive, declared, arousal)
+
+
+def _arousal_share(rois: tuple[Roi, ...], spread: float) -> FloatArray:
+    """Return (rois, 1): how much of arousal each region has, 1 on average.
+
+    Everybody's regions differ alike, and each network has 1 on average: so arousal
+    outlasts a global regression, and not a difference of two networks.
+    """
+    lean = generator(0, "population/arousal").standard_normal(len(rois))
+    network = np.array([roi.network for roi in rois])
+    for name in set(network):
+        lean[network == name] -= lean[network == name].mean()
+    return np.asarray(1.0 + spread * lean)[:, None]
 
 
 def _arousal(settings: TwinSettings, t_s: FloatArray, whose: str) -> FloatArray:

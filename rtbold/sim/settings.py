@@ -55,6 +55,7 @@ class LevelParameters:
     network_weight: float = 0.64
     local_weight: float = 0.64
     arousal_weight: float = 0.42
+    arousal_spread: float = 0.0  # of it over the regions of a network, in everybody
     rhythm_arousal: float = 1.0  # how much the rhythms follow arousal; 1: as `hard`
 
 
@@ -80,8 +81,9 @@ LEVELS: dict[Level, LevelParameters] = {
     ),
     "hard-flat": replace(_HARD, tension_follows=False),
     "field": replace(
-        _HARD, coupling=0.2, coupling_sd=0.5, noise_sd=0.7, tension=0.15,
-        network_weight=0.55, local_weight=0.6, arousal_weight=0.42, rhythm_arousal=0.7,
+        _HARD, coupling=0.12, coupling_sd=0.7, noise_sd=0.7, tension=0.15,
+        network_weight=0.55, local_weight=0.6, arousal_weight=0.45, arousal_spread=0.6,
+        rhythm_arousal=0.7,
     ),
 }  # fmt: skip
 

@@ -14,6 +14,7 @@ from rtbold.sim.brain import (
     DECLARED,
     RHYTHMS,
     SourceActivity,
+    _arousal_share,
     draw_body,
     draw_brain,
 )
@@ -262,7 +263,8 @@ def test_an_electrode_that_is_not_there_is_refused():
 
 ADDED = {  # fields that came after the first levels were frozen, and what they were
     "tension": 0.5, "tension_follows": True, "network_weight": 0.64,
-    "local_weight": 0.64, "arousal_weight": 0.42, "rhythm_arousal": 1.0,
+    "local_weight": 0.64, "arousal_weight": 0.42, "arousal_spread": 0.0,
+    "rhythm_arousal": 1.0,
 }  # fmt: skip
 
 
@@ -281,7 +283,7 @@ def test_the_settings_of_the_later_levels_are_frozen_too():
     later = {name: asdict(LEVELS[name]) for name in ("hard-flat", "field")}
     text = json.dumps(later, sort_keys=True)
     assert hashlib.sha256(text.encode()).hexdigest() == (
-        "3e083b220dd4db4029812c1a51295a7d553315d96a915e0a8e6341eba101f73a"
+        "6ea88e5b66436bfb40c940977519276718b57ee862bb72305563ed5abb931121"
     )
 
 
@@ -328,6 +330,16 @@ def test_field_is_weaker_than_hard_and_more_of_it_is_arousal():
     assert shared[1] > 1.1 * shared[0]
 
 
+def test_on_field_regions_of_a_network_have_unlike_arousal_and_networks_like():
+    rois = read_rois()
+    share = _arousal_share(rois, 0.6)[:, 0]
+    network = np.array([roi.network for roi in rois])
+    for name in set(network):
+        assert share[network == name].mean() == pytest.approx(1)
+    assert share.std() > 0.4
+    np.testing.assert_array_equal(_arousal_share(rois, 0.0), 1.0)
+
+
 @pytest.mark.parametrize("level", ["hard", "confound"])
 def test_what_a_perfect_unmixing_would_read_is_what_the_eeg_is_made_of(level):
     settings = TwinSettings(seed=1000, level=level, duration_s=30.0)
@@ -354,8 +366,8 @@ FROZEN = {  # seed 1000: sd of EEG and BOLD; EEG, BOLD, its neural part at some 
                  (0.2247, 0.8574)),
     "hard-flat": (15.1569, 1.2635, (0.980, 36.223, 2.440), (-0.0793, 1.602, 0.97),
                   (0.2388, 0.9315)),
-    "field": (15.1530, 1.3275, (1.106, 39.907, 2.491), (-0.1741, 1.3471, 0.8514),
-              (0.1861, 0.8053)),
+    "field": (15.1515, 1.3211, (1.233, 44.296, 2.429), (-0.2254, 0.924, 0.9511),
+              (0.1348, 0.3822)),
 }  # fmt: skip
 
 
