@@ -146,9 +146,7 @@ def _with_atlas(reading: Reading, atlas: Path | None) -> Reading:
 
 
 def _data_set(name: str, ground: Ground, described: Description) -> DataSet:
-    layout = described.layout
-    if layout is None:
-        layout = "pairs" if described.scan else _layout_of(ground.root)
+    layout = described.layout or _layout_said(described) or _layout_of(ground.root)
     found = _find(layout, ground, described)
     changes = dict(described.changes)
     if layout == "pairs":
@@ -193,6 +191,20 @@ def _find(layout: Layout, ground: Ground, described: Description) -> Found:
     if described.twin is None and is_twin(ground.root):
         return find_twin_files(ground.root)
     return find_twin(described.twin)
+
+
+def _layout_said(described: Description) -> Layout | None:
+    """Return the layout whose table a description has; None: of none, or of several."""
+    usual = Description()
+    said: dict[Layout, bool] = {
+        "pairs": bool(described.scan),
+        "twin": described.twin is not None,
+        "neurobolt": described.neurobolt != usual.neurobolt,
+        "bids": described.bids != usual.bids,
+        "xdf": described.xdf != usual.xdf,
+    }
+    named = [layout for layout, has_table in said.items() if has_table]
+    return named[0] if len(named) == 1 else None
 
 
 def _layout_of(root: Path) -> Layout:

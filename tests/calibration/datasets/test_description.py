@@ -41,6 +41,17 @@ def test_a_folder_of_two_layouts_needs_a_word(tmp_path):
     assert open_dataset(tmp_path).layout == "neurobolt"
 
 
+def test_the_table_of_a_layout_names_the_layout(tmp_path):
+    path = tmp_path / "study.toml"
+    path.write_text("[twin]\nseeds = [2961, 2962]\n")
+    found = open_dataset(path)
+    assert (found.layout, len(found.sources)) == ("twin", 2)
+    files.neurobolt(tmp_path, ["sub01-scan01"])
+    files.bids_scan(tmp_path)
+    path.write_text('[bids]\ntasks = ["rest"]\n')
+    assert open_dataset(path).layout == "bids"
+
+
 def test_a_toml_lies_anywhere_and_names_the_folder(tmp_path):
     files.neurobolt(tmp_path / "data-1", ["sub01-scan01"])
     (tmp_path / "here").mkdir()
