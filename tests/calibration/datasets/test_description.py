@@ -48,8 +48,11 @@ def test_the_table_of_a_layout_names_the_layout(tmp_path):
     assert (found.layout, len(found.sources)) == ("twin", 2)
     files.neurobolt(tmp_path, ["sub01-scan01"])
     files.bids_scan(tmp_path)
-    path.write_text('[bids]\ntasks = ["rest"]\n')
-    assert open_dataset(path).layout == "bids"
+    path.write_text("[bids]\nevents = false\n")
+    with pytest.raises(
+        ConfigError, match=r"\(bids\) holds no scan.*no ROI time series"
+    ):
+        open_dataset(path)
 
 
 def test_a_toml_lies_anywhere_and_names_the_folder(tmp_path):
