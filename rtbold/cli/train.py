@@ -16,10 +16,11 @@ from rtbold.distribution import need
 if TYPE_CHECKING:
     from rtbold.calibration import TrainHooks, TrainResults
 
-# Without which no training comes to an end: to train, to draw, to write the model
-PACKAGES = (
-    "torch", "lightning_fabric", "tensorboardX", "onnx", "onnxscript", "safetensors",
-)  # fmt: skip
+# Without which no training comes to an end: to train and draw, to write the model
+PACKAGES = {
+    "training": ("torch", "lightning_fabric", "tensorboardX"),
+    "calibration": ("onnx", "onnxscript", "safetensors"),
+}
 
 CacheFolder = Annotated[
     Path, typer.Argument(metavar="CACHE", help="Folder that `rtbold prepare` made.")
@@ -96,7 +97,8 @@ def train(
             submit, words, out, folds=fold, seeds=seed, size=(nodes, gpus, cpus)
         )
         return
-    need(*PACKAGES, extra="training", purpose="rtbold train")
+    for extra, packages in PACKAGES.items():
+        need(*packages, extra=extra, purpose="rtbold train")
     n_threads = settle(os.environ, threads)
 
     import time
