@@ -22,7 +22,7 @@ from rtbold.calibration.lineage import not_checked, same_scan
 from rtbold.electrodes import match
 from rtbold.engine import Engine, open_engine
 from rtbold.errors import ConfigError
-from rtbold.messages import Float32Array, FloatArray
+from rtbold.messages import TR_TOLERANCE, Float32Array, FloatArray
 from rtbold.text import first_few
 
 if TYPE_CHECKING:
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
 BATCH_N: Final = 32  # windows in one call of the engine
 PLACES: Final = ("fold", "seed", "scan", "subject", "session")
 P95: Final = 95.0  # percentile that the published scaling divides by
-_TR_TOLERANCE: Final = 0.01
 
 
 @dataclass(frozen=True, slots=True)
@@ -297,7 +296,7 @@ def check_fits(card: Card, scan: "PreparedScan", prepared: Card) -> str:
             f"as the model needs it: rtbold prepare DATASET --out CACHE "
             f"--model-reference {card.reference}"
         )
-    if abs(card.tr_s - scan.tr_s) > _TR_TOLERANCE * card.tr_s and card.horizon_tr:
+    if abs(card.tr_s - scan.tr_s) > TR_TOLERANCE * card.tr_s and card.horizon_tr:
         return (
             f"model '{card.name}' looks {card.horizon_tr} volumes of {card.tr_s:g} s "
             f"ahead, the scans have volumes of {scan.tr_s:g} s"

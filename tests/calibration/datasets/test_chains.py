@@ -16,6 +16,8 @@ from rtbold.predict import PipelineSettings
 from rtbold.sim.settings import TwinSettings
 from rtbold.window import ScheduleSettings
 
+pytestmark = pytest.mark.heavy
+
 CHANNELS = ("Fp1", "Fp2", "F3", "F4", "C3", "C4", "P3", "P4", "O1", "O2", "Cz", "ECG")
 NAMES = tuple(name.upper() for name in CHANNELS[:-1])
 

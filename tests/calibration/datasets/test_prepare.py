@@ -21,6 +21,8 @@ from rtbold.calibration.fit.target import TargetSettings
 from rtbold.errors import ConfigError, DataFileError, RtboldError, StreamMismatch
 from rtbold.sim.settings import TwinSettings
 
+pytestmark = pytest.mark.heavy
+
 CHANNELS = ("Fp1", "Fp2", "F3", "F4", "C3", "C4", "P3", "P4", "O1", "O2", "Cz", "ECG")
 NAMES = tuple(name.upper() for name in CHANNELS[:-1])
 

@@ -11,6 +11,8 @@ from bundles import tiny_card
 
 from rtbold.calibration.explain.attribution import ExplainSettings, as_method, attribute
 
+pytestmark = pytest.mark.heavy
+
 ROIS = ("Cuneus", "Putamen", "Caudate")
 
 

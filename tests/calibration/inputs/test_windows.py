@@ -24,6 +24,8 @@ from rtbold.predict.ood import OodResult
 from rtbold.predict.pipeline import Pipeline
 from rtbold.record.events_log import EventLogWriter
 
+pytestmark = pytest.mark.heavy
+
 SECONDS = 48.0
 FIRST_S = 1.0037  # of the triggers, after the first sample
 OFFSET_S = 0.25  # of the sender's clock

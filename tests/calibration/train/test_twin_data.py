@@ -11,6 +11,8 @@ from rtbold.calibration.train.dataset import TwinScans
 from rtbold.models.linear import BandPowerRidge, BandPowerRidgeConfig
 from rtbold.models.published.checkpoints import read_checkpoint
 
+pytestmark = pytest.mark.heavy
+
 SEED = 2990
 
 

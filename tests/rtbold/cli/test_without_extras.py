@@ -56,6 +56,7 @@ EXPLAIN = "models explain demo rest.vhdr --allow-simulated-model".split()
 REPLAY = "replay rest_raw.fif --model demo --out o.tsv".split()
 IMPORT = "models import a.pth --out a.rtbold".split()
 SAVE = "simulate --duration 30 --save twin".split()
+TRAIN = ["train", "cache", "--recipe", "ridge", "--out", "m.rtbold"]
 
 
 @pytest.mark.parametrize(
@@ -72,6 +73,8 @@ SAVE = "simulate --duration 30 --save twin".split()
         ("torch", "calibration", IMPORT),
         ("captum", "calibration", EXPLAIN),
         ("torch", "calibration", PREDICT),
+        ("lightning_fabric", "training", TRAIN),
+        ("tensorboardX", "training", TRAIN),
     ],
 )
 def test_one_line_says_what_to_install(

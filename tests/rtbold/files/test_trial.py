@@ -10,6 +10,8 @@ from rtbold.errors import DataFileError
 from rtbold.files import eeghdf, trial
 from rtbold.files.recording import ReadOptions
 
+pytestmark = pytest.mark.heavy
+
 # Found by changing bytes: HDF5 never comes back from reading its texts.
 HANGS = Path(__file__).parents[2] / "data" / "files" / "never_comes_back.h5"
 

@@ -16,6 +16,8 @@ from rtbold.messages import (
 from rtbold.predict.pipeline import Pipeline, PipelineSettings
 from rtbold.window.schedule import ScheduleSettings
 
+pytestmark = pytest.mark.heavy
+
 RATE_HZ = live.RATE_HZ
 BOUND_S = 0.11  # the tolerance, and a sample or two
 

@@ -22,6 +22,8 @@ from rtbold.predict.pipeline import Pipeline, PipelineSettings
 from rtbold.predict.status import QualitySettings
 from rtbold.window.schedule import ScheduleSettings
 
+pytestmark = pytest.mark.heavy
+
 T0_S = 1000.0
 BEGUN_S = 22.0
 SAME_SD = 0.03  # a window that is 25 ms off

@@ -8,6 +8,8 @@ import pytest
 
 from rtbold.messages import EegChunk, Marker, OperatorCommand, TimePassed
 
+pytestmark = pytest.mark.heavy
+
 RATE_HZ = 250.0
 WINDOW_S = 16.0
 

@@ -5,6 +5,8 @@ import numpy as np
 import pipeline_rig as rig
 import pytest
 
+pytestmark = pytest.mark.heavy
+
 RATE_HZ = live.RATE_HZ
 FOUND_S = 0.8  # after the first sample that was sent before
 
