@@ -313,7 +313,7 @@ def _opening(job: _Job, started: Started) -> Iterator[str]:
     label = "SIMULATED, " if job.cache.simulated else ""
     yield (
         f"{label}recipe {job.recipe.name}: {len(training)} training windows of "
-        f"{len(training.scans)} scans, {len(validation)} validation windows of "
+        f"{count(len(training.scans), 'scan')}, {len(validation)} validation windows of "
         f"{len(validation.scans)}; {training.targets[0].shape[1]} ROIs"
     )
     if job.base is not None:

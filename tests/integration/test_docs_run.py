@@ -71,7 +71,7 @@ class Reader:
         words = self.with_ports(line.words[1:])
         self.end(words[0])  # an alternative: the reader stops what serves already
         log = self.folder / f"{words[0]}.log"
-        serves = words[0] in SERVES and "--save" not in words
+        serves = words[0] in SERVES and not {"--save", "--bids"} & {*words}
         with log.open("w+") as said:
             child = subprocess.Popen(
                 [sys.executable, "-m", "rtbold", *words], cwd=self.folder,
@@ -145,7 +145,8 @@ def reading(folder):
 )
 def test_a_page_can_be_followed(page, tmp_path):
     lines = to_run(page)
-    wanted = {"gui": "PyQt6", "calibrate": "torch", "explain": "captum"}
+    wanted = {"gui": "PyQt6", "calibrate": "torch", "explain": "captum",
+              "train": "lightning_fabric", "--bids": "mne_bids"}  # fmt: skip
     if any("tensorrt" in line.text for line in lines):
         pytest.importorskip("tensorrt_rtx")
     for word, package in wanted.items():
