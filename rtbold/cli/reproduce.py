@@ -112,12 +112,9 @@ def reproduce(
             words = ["train", str(cache), "--recipe", recipe or one.recipe, *split]
             words += ["--fold", str(fold), *_option("--base", base)]
             _run([*words, "--out", str(bundle)])
-        _run(
-            [
-                "evaluate", str(cache), f"neurobolt={folder / 'fold{fold}.rtbold'}",
-                *split, "--fold", "all", "--out", str(folder / "comparison"),
-            ]
-        )  # fmt: skip
+        models = f"{Path(recipe or 'neurobolt').stem}={folder / 'fold{fold}.rtbold'}"
+        comparison = ["--fold", "all", "--out", str(folder / "comparison")]
+        _run(["evaluate", str(cache), models, *split, *comparison])
 
 
 def _protocols(name: str) -> tuple[str, ...]:

@@ -30,6 +30,8 @@ OF_A_LAB = (
     "192.168.0.5", "keys", "recordings/", "--live",
     "models compile",  # writes into the bundle of this very checkout
 )  # fmt: skip
+# What wants scans of the reader's, where the page itself makes none
+OF_SCANS = ("prepare", "train", "evaluate", "reproduce")
 SERVES = ("fake", "gui", "monitor", "play", "rehearse", "run", "simulate")
 LIVES_S = 8.0  # a command that serves, and has not ended by then, serves
 ENDS_S = 600.0  # a calibration of sixteen minutes of scan, on busy cores
@@ -41,7 +43,9 @@ def needs_a_lab(line):
 
 
 def to_run(page):
-    return [line for line in lines_of(page) if not needs_a_lab(line)]
+    lines = lines_of(page)
+    skipped = () if any("--bids" in line.words for line in lines) else OF_SCANS
+    return [n for n in lines if not needs_a_lab(n) and n.words[1] not in skipped]
 
 
 FOLLOWED = [page for page in PAGES if to_run(page)]
