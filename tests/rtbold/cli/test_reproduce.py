@@ -43,7 +43,7 @@ def test_seven_targets_within_scans_of_neurobolt(run, tmp_path):
     cache = open_cache(out / "within" / "cache")
     assert cache.rois == TARGETS
     assert cache.settings.chain == "published-within"
-    cards = sorted((out / "within").glob("fold*.rtbold/card.*"))
+    cards = sorted((out / "within").glob("fold*.rtbold/card.json"))
     before = [card.stat().st_mtime_ns for card in cards]
     assert len(before) == 2
     assert reproduced(*words) == 0  # goes on: nothing is trained twice
