@@ -140,12 +140,14 @@ class _Added:
     subjects: list[str] = field(default_factory=list)
     simulated: bool = False
     derived: bool = False
+    bold: bool = False
 
     def take(self, recording: BidsRecording) -> None:
         """Take one recording."""
         self.subjects.append(recording.name.subject)
         self.simulated |= recording.simulated
         self.derived |= bool(recording.derived) or recording.bold is not None
+        self.bold |= recording.bold is not None
 
 
 def check_target(root: Path) -> None:
@@ -414,8 +416,8 @@ def _describe(root: Path, added: _Added, texts: BidsTexts) -> None:
         _if_absent(root / "README", warning + texts.readme)
     if added.simulated:
         _add_ignored(root / ".bidsignore", f"**/{SIMULATED_NAME}")
+    derived = root / "derivatives" / PIPELINE
     if added.derived:
-        derived = root / "derivatives" / PIPELINE
         derived.mkdir(parents=True, exist_ok=True)
         of_derived = {
             **about,
@@ -426,6 +428,9 @@ def _describe(root: Path, added: _Added, texts: BidsTexts) -> None:
         }
         _if_absent(derived / "dataset_description.json", as_json(of_derived))
         _if_absent(derived / "README", warning + texts.derivative_readme)
+    if added.bold:  # BIDS has no place for series of ROIs yet (proposal 12)
+        for pattern in ("**/*_timeseries.*", f"**/{SIMULATED_NAME}"):
+            _add_ignored(derived / ".bidsignore", pattern)
 
 
 def _generated_by(commit: str | None) -> dict[str, str]:

@@ -2,6 +2,7 @@ import json
 
 import numpy as np
 import pytest
+from bids_validator import MISSING, WHY_NOT, errors_of
 
 from rtbold.calibration.datasets.description import open_dataset
 from rtbold.calibration.datasets.sources import load_scan
@@ -56,3 +57,11 @@ def test_sessions_of_the_foreign_generator_lie_beside_each_other(tmp_path):
         write_scan(settings, tmp_path, subject="01")
     names = [source.name for source in open_dataset(tmp_path).sources]
     assert names == [f"sub-01_ses-0{k}_task-rest_run-01" for k in (1, 2)]
+
+
+@pytest.mark.integration
+@pytest.mark.skipif(bool(MISSING), reason=WHY_NOT)
+def test_the_standard_finds_no_error(tmp_path):
+    write_scan(SETTINGS, tmp_path / "study", subject="01")
+    assert errors_of(tmp_path / "study", tmp_path / "deno") == []
+    assert errors_of(tmp_path / "study/derivatives/rtbold", tmp_path / "deno") == []
