@@ -10,7 +10,7 @@ from typing import Annotated, Final
 
 import typer
 
-from rtbold.cli.train import PACKAGES
+from rtbold.cli import evaluate, train
 from rtbold.distribution import need
 
 # Li et al., NeurIPS 2024: sensory, cognitive and deep regions, and the mean of all
@@ -87,7 +87,8 @@ def reproduce(
     """
     from rtbold.calibration import check_out, load_recipe, open_dataset
 
-    need(*PACKAGES, extra="training", purpose="rtbold reproduce")
+    need(*train.PACKAGES, extra="training", purpose="rtbold reproduce")
+    need(*evaluate.PACKAGES, extra="calibration", purpose="rtbold reproduce")
     chosen = _protocols(protocol)
     _check_given(out, atlas, sheet)
     if recipe is not None:
