@@ -70,13 +70,13 @@ def effect(difference: FloatArray, *, seed: int = 0) -> dict[str, float]:
     """Return mean and Cohen's dz (mean over sd) of paired differences over subjects.
 
     Intervals are of 95 %, percentiles of a bootstrap over subjects; nan where there are
-    fewer than three.
+    fewer than three. One subject alone has no spread, so its dz is nan.
     """
     drawn = _resampled(difference, seed=seed)
     means = drawn.mean(axis=1)
     sd = drawn.std(axis=1, ddof=1) if drawn.shape[1] > 1 else np.zeros(len(drawn))
     usable = sd > 1e-12  # a resample of one subject alone has no spread
-    spread = float(difference.std(ddof=1)) if len(difference) > 1 else 0.0
+    spread = float(difference.std(ddof=1)) if len(difference) > 1 else np.nan
     low, high = _percentiles(means)
     dz_low, dz_high = _percentiles(means[usable] / sd[usable])
     return {
@@ -84,7 +84,7 @@ def effect(difference: FloatArray, *, seed: int = 0) -> dict[str, float]:
         "mean": float(difference.mean()),
         "low": low,
         "high": high,
-        "dz": float(difference.mean() / spread) if spread > 0 else 0.0,
+        "dz": 0.0 if spread == 0 else float(difference.mean() / spread),
         "dz_low": dz_low,
         "dz_high": dz_high,
     }

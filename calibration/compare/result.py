@@ -93,7 +93,7 @@ class Difference(msgspec.Struct, frozen=True, kw_only=True):
     mean: float
     low: float | None
     high: float | None
-    dz: float
+    dz: float | None
     dz_low: float | None
     dz_high: float | None
 
@@ -232,10 +232,9 @@ def differences(
                     of=of,
                     n=int(result["n"]),
                     mean=result["mean"],
-                    dz=result["dz"],
                     **{
                         k: _known(result[k])
-                        for k in ("low", "high", "dz_low", "dz_high")
+                        for k in ("low", "high", "dz", "dz_low", "dz_high")
                     },
                 )
             )

@@ -310,10 +310,10 @@ def _doubt(job: _Job) -> str:
 
 def _opening(job: _Job, started: Started) -> Iterator[str]:
     training, validation = job.parts
-    label = "SIMULATED, " if job.cache.simulated else ""
+    label, n = "SIMULATED, " if job.cache.simulated else "", len(training.scans)
     yield (
         f"{label}recipe {job.recipe.name}: {len(training)} training windows of "
-        f"{len(training.scans)} scans, {len(validation)} validation windows of "
+        f"{n} scan{'s' * (n != 1)}, {len(validation)} validation windows of "
         f"{len(validation.scans)}; {training.targets[0].shape[1]} ROIs"
     )
     if job.base is not None:

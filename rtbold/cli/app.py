@@ -49,6 +49,12 @@ COMMANDS: Final = {
         "evaluate",
         "Put models side by side on scans they have not seen, with controls.",
     ),
+    "reproduce": Place(
+        "reproduce",
+        "reproduce",
+        "Prepare, train and evaluate as NeuroBOLT was published, "
+        "within and across scans.",
+    ),
     "preflight": Place(
         "preflight",
         "preflight",
@@ -182,7 +188,7 @@ PANELS: Final = {
     "Run and watch": ("run", "monitor"),
     "After a session": ("recorders", "verify", "replay", "export"),
     "Without a scanner": ("simulate", "play", "fake"),
-    "Models": ("prepare", "train", "evaluate", "models"),
+    "Models": ("prepare", "train", "evaluate", "reproduce", "models"),
 }
 
 _MARKUP: Final = "markdown"

@@ -54,7 +54,7 @@ _PREPARE: Final[_Panels] = {
     "Windows": (
         "conditioning", "channels", "interpolate", "model_reference", "cleaning",
     ),
-    "Targets": ("atlas", "confounds", "scale", "detrend", "lowpass"),
+    "Targets": ("atlas", "roi", "confounds", "scale", "detrend", "lowpass"),
 }  # fmt: skip
 
 _TRAIN: Final[_Panels] = {

@@ -1,6 +1,7 @@
 """``rtbold prepare``: a data set's scans, read and conditioned once, into a cache."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -31,6 +32,10 @@ SkipBad = Annotated[
 ]
 Jobs = Annotated[int, typer.Option(help="Processes; each has one scan in memory.")]
 Atlas = Annotated[Path | None, typer.Option(help="Labels or maps, for BOLD as NIfTI.")]
+Roi = Annotated[
+    list[str] | None,
+    typer.Option(help="Only this ROI; repeatable [all that the data set has]."),
+]
 Conditioning = Annotated[
     str,
     typer.Option(
@@ -70,6 +75,7 @@ def prepare(
     skip_bad: SkipBad = False,
     jobs: Jobs = 1,
     atlas: Atlas = None,
+    roi: Roi = None,
     conditioning: Conditioning = "live",
     channels: Channels = None,
     interpolate: Interpolate = False,
@@ -104,6 +110,9 @@ def prepare(
     check_range("--jobs", jobs, 1, 256)
     chain = as_chain(conditioning)
     found = open_dataset(data_set, atlas=atlas)
+    sources = tuple(
+        replace(source, rois=tuple(roi)) if roi else source for source in found.sources
+    )
     if listed:
         _list(found, out)
         return
@@ -125,7 +134,7 @@ def prepare(
     )
     chosen = _names(found, scan or ())
     _tell_left_out(found)
-    made = prepare(found.name, found.sources, settings, chosen=chosen, n_processes=jobs)
+    made = prepare(found.name, sources, settings, chosen=chosen, n_processes=jobs)
     _end(_shown(made), out)
 
 

@@ -54,6 +54,13 @@ def simulate(
         Path | None,
         typer.Option(help="Write the session into this folder instead of playing it."),
     ] = None,
+    bids: Annotated[
+        Path | None,
+        typer.Option(help="Add the session to this BIDS folder instead, or a new one."),
+    ] = None,
+    subject: Annotated[
+        str | None, typer.Option(help="With --bids: code of the subject, such as 01.")
+    ] = None,
 ) -> None:
     """Play a simulated session on LSL: EEG, volume triggers and measured ROI BOLD.
 
@@ -62,6 +69,7 @@ def simulate(
     from rtbold.config import check_range
     from rtbold.sim import ECG, NEUROBOLT_CHANNELS, simulation_settings
 
+    _check_place(save, bids, subject)
     check_range("--wait-for-consumers", wait_for_consumers, 0, 3600)
     check_range("--mains", mains, 40, 70)
     settings = simulation_settings(
@@ -81,7 +89,29 @@ def simulate(
 
         typer.echo(f"wrote {write_session(settings, save)}", err=True)
         return
+    if bids is not None and subject is not None:
+        from rtbold.sim import write_scan
+
+        files = write_scan(settings, bids, subject=subject)
+        typer.echo(f"wrote {len(files)} files of sub-{subject} into {bids}", err=True)
+        return
     _play(settings, name=name, wait_s=wait_for_consumers)
+
+
+def _check_place(save: Path | None, bids: Path | None, subject: str | None) -> None:
+    """Refuse two places, and a place in a BIDS folder without a name."""
+    from rtbold.errors import ConfigError
+
+    if save is not None and bids is not None:
+        raise ConfigError(
+            f"--save {save} and --bids {bids} were given, expected one. Leave one out."
+        )
+    if (bids is None) != (subject is None):
+        given, lacks = ("--bids", "--subject") if bids else ("--subject", "--bids")
+        raise ConfigError(
+            f"{given} was given without {lacks}, expected both or neither, such as "
+            "--bids study --subject 01."
+        )
 
 
 def _play(settings: "SimulationSettings", *, name: str, wait_s: float) -> None:

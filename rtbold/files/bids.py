@@ -5,6 +5,7 @@ folder of its own; a target gets whole recordings or nothing, and loses no file.
 """
 
 import json
+import re
 import tempfile
 import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -67,6 +68,10 @@ class BidsRecording:
     derived: Mapping[str, BidsTable] = field(default_factory=dict)  # by desc-LABEL
     line_hz: float | None = None  # of the mains; None: not known
     simulated: bool = False
+    reference: str | None = None  # for the header; None: it says none
+    markers: tuple[tuple[int, str], ...] = ()  # (sample, label): for the file as well
+    bold: BidsTable | None = None  # ROI series, one row a volume
+    parcels: str = ""  # whose ROIs they are, for the name of the file
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +81,8 @@ class BidsTexts:
     readme: str
     derivative_readme: str
     commit: str | None = None  # of rtbold, where it is known
+    name: str = "EEG with BOLD predicted live"
+    derivative_name: str = "BOLD predicted from EEG, as it was published live"
 
 
 def write_bids(
@@ -133,12 +140,14 @@ class _Added:
     subjects: list[str] = field(default_factory=list)
     simulated: bool = False
     derived: bool = False
+    bold: bool = False
 
     def take(self, recording: BidsRecording) -> None:
         """Take one recording."""
         self.subjects.append(recording.name.subject)
         self.simulated |= recording.simulated
-        self.derived |= bool(recording.derived)
+        self.derived |= bool(recording.derived) or recording.bold is not None
+        self.bold |= recording.bold is not None
 
 
 def check_target(root: Path) -> None:
@@ -168,8 +177,12 @@ def check_free(root: Path, name: RunName) -> None:
     ------
     ConfigError : one is.
     """
-    for top in (root, root / "derivatives" / PIPELINE):
-        folder = top / name.datatype_folder
+    derived = root / "derivatives" / PIPELINE
+    for folder in (
+        root / name.datatype_folder,
+        derived / name.datatype_folder,
+        derived / _functional(name),
+    ):
         there = sorted(folder.glob(f"{name.stem}_*")) if folder.is_dir() else []
         if there:
             raise ConfigError(
@@ -177,6 +190,11 @@ def check_free(root: Path, name: RunName) -> None:
                 "recording that the data set does not hold; give another --run or "
                 "--session, or choose another folder with --bids."
             )
+
+
+def _functional(name: RunName) -> Path:
+    """Return where BIDS has what was measured of BOLD, below a root."""
+    return name.datatype_folder.with_name("func")
 
 
 def _check_kind(root: Path, recording: BidsRecording) -> None:
@@ -222,6 +240,18 @@ def _write_recording(
     derived.mkdir(parents=True, exist_ok=True)
     for label, table in recording.derived.items():
         _write_table(derived / f"{name.stem}_desc-{label}_events", table)
+    if recording.bold is not None:
+        _write_bold(stage / "derivatives" / PIPELINE, recording, recording.bold)
+
+
+def _write_bold(top: Path, recording: BidsRecording, bold: BidsTable) -> None:
+    folder = top / _functional(recording.name)
+    folder.mkdir(parents=True, exist_ok=True)
+    parcels = f"_seg-{recording.parcels}" if recording.parcels else ""
+    _write_table(folder / f"{recording.name.stem}{parcels}_timeseries", bold)
+    if recording.simulated:
+        note = as_json({"simulated": True})
+        (folder / SIMULATED_NAME).write_text(note, encoding="utf-8")
 
 
 def _brainvision(folder: Path, recording: BidsRecording, mne: ModuleType) -> Any:  # noqa: ANN401 -- untyped
@@ -237,8 +267,9 @@ def _brainvision(folder: Path, recording: BidsRecording, mne: ModuleType) -> Any
         data=np.zeros((len(channels), 1)), sfreq=recording.rate_hz, ch_names=names,
         fname_base=_SOURCE, folder_out=str(folder), resolution=1.0,
         unit=["µV" if channel.unit == "uV" else NOTHING for channel in channels],
-        fmt="binary_float32",
+        fmt="binary_float32", ref_ch_names=recording.reference,
     )  # fmt: skip
+    _add_markers(folder / f"{_SOURCE}.vmrk", recording.markers)
     n_samples = recording.data_uv.shape[1]
     with (folder / f"{_SOURCE}.eeg").open("wb") as file:
         for first in range(0, n_samples, _BLOCK_N):
@@ -250,6 +281,19 @@ def _brainvision(folder: Path, recording: BidsRecording, mne: ModuleType) -> Any
     raw.set_channel_types(dict(zip(raw.ch_names, kinds, strict=True)), verbose="ERROR")
     raw.info["line_freq"] = recording.line_hz
     return raw
+
+
+def _add_markers(path: Path, markers: Sequence[tuple[int, str]]) -> None:
+    """Add markers to a file of them; a sample is counted from 0, there from 1."""
+    if not markers:
+        return
+    text = path.read_text(encoding="utf-8").rstrip("\n")
+    first = len(re.findall(r"^Mk\d+=", text, re.M)) + 1
+    lines = [
+        f"Mk{number}=Response,{label},{sample + 1},1,0"
+        for number, (sample, label) in enumerate(markers, start=first)
+    ]
+    path.write_text("\n".join([text, *lines, ""]), encoding="utf-8", newline="\n")
 
 
 def unique(labels: Sequence[str]) -> list[str]:
@@ -358,9 +402,8 @@ SIMULATED_TEXT = "SIMULATED EEG: no brain made it.\n\n"
 
 def _describe(root: Path, added: _Added, texts: BidsTexts) -> None:
     warning = SIMULATED_TEXT if added.simulated else ""
-    what = "SIMULATED EEG" if added.simulated else "EEG"
     about = {
-        "Name": f"{what} with BOLD predicted live",
+        "Name": f"SIMULATED {texts.name}" if added.simulated else texts.name,
         "BIDSVersion": BIDS_VERSION,
         "DatasetType": "raw",
         "GeneratedBy": [
@@ -373,18 +416,21 @@ def _describe(root: Path, added: _Added, texts: BidsTexts) -> None:
         _if_absent(root / "README", warning + texts.readme)
     if added.simulated:
         _add_ignored(root / ".bidsignore", f"**/{SIMULATED_NAME}")
+    derived = root / "derivatives" / PIPELINE
     if added.derived:
-        derived = root / "derivatives" / PIPELINE
         derived.mkdir(parents=True, exist_ok=True)
         of_derived = {
             **about,
-            "Name": "BOLD predicted from EEG, as it was published live",
+            "Name": texts.derivative_name,
             "DatasetType": "derivative",
             "GeneratedBy": [_generated_by(texts.commit)],
             "SourceDatasets": [{"URL": "../.."}],
         }
         _if_absent(derived / "dataset_description.json", as_json(of_derived))
         _if_absent(derived / "README", warning + texts.derivative_readme)
+    if added.bold:  # BIDS has no place for series of ROIs yet (proposal 12)
+        for pattern in ("**/*_timeseries.*", f"**/{SIMULATED_NAME}"):
+            _add_ignored(derived / ".bidsignore", pattern)
 
 
 def _generated_by(commit: str | None) -> dict[str, str]:

@@ -1,3 +1,4 @@
+from .bids import write_scan as write_scan
 from .demo import (
     ENOUGH_VOLUMES as ENOUGH_VOLUMES,
     DemoData as DemoData,

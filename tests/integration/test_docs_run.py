@@ -30,6 +30,8 @@ OF_A_LAB = (
     "192.168.0.5", "keys", "recordings/", "--live",
     "models compile",  # writes into the bundle of this very checkout
 )  # fmt: skip
+# What wants scans of the reader's, where the page itself makes none
+OF_SCANS = ("prepare", "train", "evaluate", "reproduce")
 SERVES = ("fake", "gui", "monitor", "play", "rehearse", "run", "simulate")
 LIVES_S = 8.0  # a command that serves, and has not ended by then, serves
 ENDS_S = 600.0  # a calibration of sixteen minutes of scan, on busy cores
@@ -41,7 +43,9 @@ def needs_a_lab(line):
 
 
 def to_run(page):
-    return [line for line in lines_of(page) if not needs_a_lab(line)]
+    lines = lines_of(page)
+    skipped = () if any("--bids" in line.words for line in lines) else OF_SCANS
+    return [n for n in lines if not needs_a_lab(n) and n.words[1] not in skipped]
 
 
 FOLLOWED = [page for page in PAGES if to_run(page)]
@@ -71,7 +75,7 @@ class Reader:
         words = self.with_ports(line.words[1:])
         self.end(words[0])  # an alternative: the reader stops what serves already
         log = self.folder / f"{words[0]}.log"
-        serves = words[0] in SERVES and "--save" not in words
+        serves = words[0] in SERVES and not {"--save", "--bids"} & {*words}
         with log.open("w+") as said:
             child = subprocess.Popen(
                 [sys.executable, "-m", "rtbold", *words], cwd=self.folder,
@@ -145,7 +149,8 @@ def reading(folder):
 )
 def test_a_page_can_be_followed(page, tmp_path):
     lines = to_run(page)
-    wanted = {"gui": "PyQt6", "calibrate": "torch", "explain": "captum"}
+    wanted = {"gui": "PyQt6", "calibrate": "torch", "explain": "captum",
+              "train": "lightning_fabric", "--bids": "mne_bids"}  # fmt: skip
     if any("tensorrt" in line.text for line in lines):
         pytest.importorskip("tensorrt_rtx")
     for word, package in wanted.items():

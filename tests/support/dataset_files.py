@@ -190,20 +190,23 @@ def write_atlas(path, labels=None, names=PLAIN_ROIS, affine=AFFINE):
 def neurobolt(
     root, names=("sub01-scan01", "sub01-scan02", "sub02-scan01"), *,
     eeg="data/EEG", bold_folder="data/fMRI_difumo", ends="_difumo64_roi.pkl",
-    wires=False, marker="R149", others=(),
+    wires=False, marker="R149", others=(), n=N_VOLUMES, named=(ROIS[2],),
 ):  # fmt: skip
-    """Write the published layout: sets, and pickles of 64 ROIs and two globals."""
+    """Write the published layout: sets, and pickles of 64 ROIs and two globals.
+
+    `named`: ROIs that have a name of their own.
+    """
     labels = NEUROBOLT_EEG + NEUROBOLT_OTHERS + (CARBON_WIRES if wires else ())
-    rois = [f"region {k}" for k in range(63)] + [ROIS[2]]
+    rois = [f"region {k}" for k in range(64 - len(named))] + [*named]
     columns = [*rois, "global signal clean", "global signal raw"]
     for k, name in enumerate(names):
         write_set(
             root / eeg / f"{name}_eeg.set", labels,
-            eeg_uv(len(labels), seconds(), 250.0, k),
-            markers=[*volumes(marker), *others],
+            eeg_uv(len(labels), seconds(n), 250.0, k),
+            markers=[*volumes(marker, n=n), *others],
         )  # fmt: skip
         write_pickle(
-            root / bold_folder / f"{name}{ends}", columns, bold(n_rois=66, seed=k)
+            root / bold_folder / f"{name}{ends}", columns, bold(n, n_rois=66, seed=k)
         )
     return root
 

@@ -30,6 +30,7 @@ def test_two_subjects_have_no_interval(n):
     assert found.median == pytest.approx(values.mean())
     assert found.low is found.high is found.mean_low is found.mean_high is None
     assert np.isnan(effect(values)["low"])
+    assert np.isnan(effect(values)["dz"]) == (n == 1)  # one has no spread
     assert np.isnan(medians(values[:, None])[1]).all()
 
 

@@ -18,7 +18,8 @@ def test_a_shipped_recipe_has_its_name_and_says_what_it_is(name):
 
 
 def test_the_recipes_that_are_promised_are_there():
-    assert {"neurobolt-published", "neurobolt-small", "ridge"} <= set(shipped())
+    published = {"neurobolt-published", "neurobolt-published-across"}
+    assert published | {"neurobolt-small", "ridge"} <= set(shipped())
 
 
 def test_the_published_recipe_is_the_publication_s():

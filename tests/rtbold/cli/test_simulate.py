@@ -6,6 +6,7 @@ from typer.testing import CliRunner
 
 from rtbold.cli.simulate import simulate
 from rtbold.errors import ConfigError
+from rtbold.files import read_recording
 
 app = typer.Typer()
 app.command()(simulate)
@@ -54,3 +55,35 @@ def test_every_level_can_be_saved(tmp_path, level):
     facts = json.loads((folder / "simulated.json").read_text())
     assert facts["simulated"] is True
     assert facts["level"] == level
+
+
+def test_a_scan_is_added_to_a_bids_folder(tmp_path):
+    pytest.importorskip("mne_bids", reason="the extra bids brings what writes BIDS")
+    root = tmp_path / "study"
+    options = ["--level", "easy", "--duration", "30", "--bids", str(root)]
+    for seed, subject in (("1101", "01"), ("1102", "02")):
+        made = CliRunner().invoke(app, [*options, "--seed", seed, "--subject", subject])
+        assert made.exit_code == 0, made.exception
+        assert f"sub-{subject} into" in made.output
+    (eeg,) = root.glob("sub-02/ses-01/eeg/*_eeg.vhdr")
+    assert read_recording(eeg).simulated
+    again = CliRunner().invoke(app, [*options, "--subject", "02"])
+    assert isinstance(again.exception, ConfigError)
+    assert "there already" in str(again.exception)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        ("--bids x", "--bids was given without --subject"),
+        ("--subject 01", "--subject was given without --bids"),
+        ("--save x --bids y --subject 01", "expected one"),
+        ("--bids x --subject a_b", "the subject is 'a_b'"),
+    ],
+)
+def test_a_place_in_a_bids_folder_is_whole(arguments, says, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    result = CliRunner().invoke(app, arguments.split())
+    assert isinstance(result.exception, ConfigError)
+    assert says in str(result.exception)
+    assert list(tmp_path.iterdir()) == []
