@@ -242,11 +242,11 @@ def rehearsal(stage: Stage, history_s: float) -> None:
     results.minutes.set_value(1)
     # the twin's scan runs already, so its BOLD would be of other volumes
     page.form.set_choice(replace(choice, truth=""))
-    task = page._controller.rehearsal  # noqa: SLF001 - how far it is
+    there = page._controller  # noqa: SLF001 - how far it is
     page.rehearse.click()  # opens its page
     results.again.click()
     stage.live(window, 35)
-    stage.live(window, PATIENCE_S, until=lambda: not task.running)
+    stage.live(window, PATIENCE_S, until=lambda: not there.rehearsal.running)
     stage.live(window, 1)
     stage.shoot("rehearsal-go", window)
     page.form.set_choice(replace(choice, truth="", tr_s=2.1))
@@ -257,7 +257,7 @@ def rehearsal(stage: Stage, history_s: float) -> None:
     results.again.click()
     stage.live(window, 40)
     stage.end(twin)
-    stage.live(window, 2 * PATIENCE_S, until=lambda: not task.running)
+    stage.live(window, 2 * PATIENCE_S, until=lambda: not there.rehearsal.running)
     stage.live(window, 1)
     stage.shoot("rehearsal-no-go", window)
 
