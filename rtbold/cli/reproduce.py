@@ -87,7 +87,8 @@ def reproduce(
     """
     from rtbold.calibration import check_out, load_recipe, open_dataset
 
-    need(*train.PACKAGES, extra="training", purpose="rtbold reproduce")
+    for extra, packages in train.PACKAGES.items():
+        need(*packages, extra=extra, purpose="rtbold reproduce")
     need(*evaluate.PACKAGES, extra="calibration", purpose="rtbold reproduce")
     chosen = _protocols(protocol)
     _check_given(out, atlas, sheet)

@@ -75,7 +75,7 @@ class SourceAmplitudes:
     in_eeg: np.ndarray  # (rois,) bool; False: the region has no source at all
 
     def at(self, times_s: FloatArray) -> FloatArray:
-        """Return (rois, rhythms, *times) at any times, linear between samples."""
+        """Return (rois, rhythms, times) at any times, linear between samples."""
         rows = self.log_amplitude.reshape(-1, self.t_s.size)
         found = np.stack([np.interp(times_s, self.t_s, row) for row in rows])
         return found.reshape(*self.log_amplitude.shape[:2], *np.shape(times_s))
