@@ -38,11 +38,12 @@ NO_CACHE = ("-p", "no:cacheprovider")  # one process at a time may write it
 # Not .coverage.*, which pytest-cov takes up
 PLAYED_COVERAGE, HEAVY_COVERAGE = ".played-coverage", ".heavy-coverage"
 UNIT = "not integration and not realtime and not heavy"
-HEAVY = "heavy and not integration and not realtime"  # nobody waits for them: lowered
-CLOCKED = "integration and not realtime and not long"  # one at a time: for the clock
+HEAVY = "heavy and not realtime"  # nobody waits for them: lowered
+# One at a time: for the clock
+CLOCKED = "integration and not realtime and not heavy and not long"
 PLAYED = "realtime and not long"  # a minute each and little work: they share it
-LONG_BESIDE = "(integration or realtime) and long and not alone"
-LONG_ALONE = "long and alone"
+LONG_BESIDE = "long and not alone and (realtime or integration and not heavy)"
+LONG_ALONE = "long and alone and (realtime or not heavy)"
 SIZE_NOTE = """\
 The full test environment takes about 1.1 GB to fetch and 2.3 GB on disk with the CPU
 build of torch. On Linux the plain torch wheel adds several GB of CUDA libraries; how to

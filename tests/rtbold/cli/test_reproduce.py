@@ -12,10 +12,10 @@ REGIONS = (
     "Precuneus anterior", "Putamen", "Thalamus",
 )  # fmt: skip
 FIVE = tuple(f"sub0{k}-scan01" for k in range(1, 6))
+MINUTES = [pytest.mark.integration, pytest.mark.heavy, pytest.mark.long]
 whole = pytest.mark.parametrize(
-    "run", [pytest.param(True, marks=[pytest.mark.integration, pytest.mark.long])],
-    ids=["whole"],
-)  # fmt: skip
+    "run", [pytest.param(True, marks=MINUTES)], ids=["whole"]
+)
 
 
 def reproduced(*words):
