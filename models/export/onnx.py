@@ -161,4 +161,19 @@ def to_safetensors(
         notes[LINEAGE] = msgspec.json.encode(lineage).decode()
     if simulated is not None:
         notes[SIMULATED] = "true" if simulated else "false"
-    return save(state, metadata=notes or None)
+    return _in_order(save(state, metadata=notes or None))
+
+
+def _in_order(file: bytes) -> bytes:
+    """Return a safetensors file with its notes in order: the library shuffles them.
+
+    The file begins with the length of its header, in 8 bytes; offsets count from the
+    header's end.
+    """
+    end = 8 + int.from_bytes(file[:8], "little")
+    header = msgspec.json.decode(file[8:end], type=dict[str, dict[str, object]])
+    if notes := header.get("__metadata__"):
+        header["__metadata__"] = dict(sorted(notes.items()))
+    text = msgspec.json.encode(header)
+    text += b" " * (-len(text) % 8)
+    return len(text).to_bytes(8, "little") + text + file[end:]

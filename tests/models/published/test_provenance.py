@@ -9,7 +9,7 @@ torch = pytest.importorskip("torch")
 
 import checkpoint_files as files  # noqa: E402
 from bundles import tiny_card  # noqa: E402
-from safetensors.torch import load_file, save_file  # noqa: E402
+from safetensors.torch import load as load_bytes, load_file, save_file  # noqa: E402
 
 from rtbold.bundle.card import Lineage, Origin  # noqa: E402
 from rtbold.bundle.gates import check_domain  # noqa: E402
@@ -186,3 +186,12 @@ def test_the_imported_bundle_says_it_and_a_real_stream_is_refused(
     assert read_checkpoint(outcome.bundle.file(WEIGHTS)).simulated
     fields = json.loads((outcome.bundle.path / "card.json").read_text("utf-8"))
     assert fields["sealed"]
+
+
+def test_the_same_weights_and_notes_are_the_same_bytes():
+    """The library shuffled the notes: a bundle's hash differed every second time."""
+    network = torch.nn.Linear(3, 4)
+    made = {to_safetensors(network, Lineage(), simulated=True) for _ in range(12)}
+    assert len(made) == 1
+    found = load_bytes(made.pop())
+    assert all(torch.equal(found[k], v) for k, v in network.state_dict().items())
