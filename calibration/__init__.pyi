@@ -83,7 +83,7 @@ from .settings import (
 )
 from .train.machines import join_machines as join_machines
 from .train.recipe import load_recipe as load_recipe
-from .train.results import TrainResults as TrainResults
+from .train.results import TrainResults as TrainResults, results_path as results_path
 from .train.submit import (
     JobArray as JobArray,
     named as named,

@@ -1,17 +1,15 @@
 """What training left beside a bundle: which rows it learned from, and its curve."""
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Final
 
 import msgspec
 
 from rtbold.bundle import Bundle
+from rtbold.calibration.train.results import results_path
 from rtbold.disk import read_file
 from rtbold.errors import DataFileError
 
-FOLDER_SUFFIX: Final = ".training"  # of the folder beside NAME.rtbold
-RESULTS_NAME: Final = "results.json"
 _LARGEST_BYTES: Final = 10_000_000
 
 
@@ -54,11 +52,6 @@ def read_trained(bundle: Bundle) -> Trained | None:
             f"{bundle.path.name}; remove it, or train again"
         ) from error
     return found if found.sha256 == bundle.sha256 else None
-
-
-def results_path(bundle: Path) -> Path:
-    """Return where training writes what it found out."""
-    return bundle.with_suffix(FOLDER_SUFFIX) / RESULTS_NAME
 
 
 def learned_these_rows(

@@ -9,6 +9,7 @@ from rtbold.calibration.train.recipe import Recipe
 from rtbold.errors import DataFileError
 
 RESULTS_NAME: Final = "results.json"
+WORK_SUFFIX: Final = ".training"  # of the folder beside the bundle
 RESULTS_FORMAT: Final = 1
 
 
@@ -69,6 +70,16 @@ class TrainResults(
     penalty: float | None = None  # of the closed form
     speed: SpeedFacts | None = None  # None: there were no steps
     software: dict[str, str] = {}
+
+
+def work_folder(bundle: Path) -> Path:
+    """Return the folder of a training's state, curves and results."""
+    return bundle.with_suffix(WORK_SUFFIX)
+
+
+def results_path(bundle: Path) -> Path:
+    """Return where training writes what it found out."""
+    return work_folder(bundle) / RESULTS_NAME
 
 
 def write_results(folder: Path, results: TrainResults) -> Path:

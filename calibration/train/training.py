@@ -42,6 +42,7 @@ from rtbold.calibration.train.results import (
     PartFacts,
     SpeedFacts,
     TrainResults,
+    work_folder,
     write_results,
 )
 from rtbold.calibration.train.ridge import fit_efp, fit_linear, refit_head
@@ -53,7 +54,6 @@ from rtbold.models import Efp, LinearModel
 from rtbold.sim import SimulationSettings, refuse_held_out
 
 STATE_NAME: Final = "state.pt"
-WORK_SUFFIX: Final = ".training"  # of the folder beside the bundle
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +76,7 @@ class TrainSettings:
     @property
     def work(self) -> Path:
         """Folder of state, curves and results."""
-        return self.out.with_suffix(WORK_SUFFIX)
+        return work_folder(self.out)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -158,7 +158,9 @@ def _n_folds(cache: Path, rule: str, seed: int) -> int:
 
 def _is_trained(bundle: Path) -> bool:
     """Whether its training came to an end; else `rtbold train` says what to do."""
-    return (bundle.with_suffix(".training") / "results.json").is_file()
+    from rtbold.calibration import results_path
+
+    return results_path(bundle).is_file()
 
 
 def _run(words: Sequence[str]) -> None:

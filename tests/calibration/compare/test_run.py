@@ -36,8 +36,8 @@ from rtbold.calibration.compare.result import (
 )
 from rtbold.calibration.compare.run import CompareSettings, compare_models
 from rtbold.calibration.compare.tables import TSV_COLUMNS, comparison_tables, tsv
-from rtbold.calibration.compare.training import results_path
 from rtbold.calibration.datasets.splits import Sealed
+from rtbold.calibration.train.results import results_path
 from rtbold.errors import ConfigError, DataFileError
 
 pytestmark = pytest.mark.heavy
