@@ -12,7 +12,7 @@ was made from, so a scan that was made again from other files never mixes with t
 
 import re
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -201,26 +201,8 @@ class Cache:
 
     def card(self) -> Card:
         """Return the draft card: the stream that a model of this cache needs."""
-        settings, whole = self.settings, all(e.simulated for e in self.entries)
-        return Card(
-            name=settings.data_set,
-            architecture="",
-            channels=settings.channels,
-            reference=settings.reference,
-            tr_s=settings.tr_s,
-            rois=self.rois,
-            atlas=settings.atlas,
-            normalisation=Normalisation(
-                method=settings.targets.method, lowpass_hz=settings.targets.lowpass_hz
-            ),
-            conditioning=settings.conditioning,
-            cleaning=settings.cleaning,
-            scanner="simulated" if whole else "inside_running",
-            origin=Origin(
-                kind="simulated" if whole else "group",
-                simulated_lineage=self.simulated,
-            ),
-        )
+        simulated = [entry.simulated for entry in self.entries]
+        return draft_card(self.settings, self.rois, simulated=simulated)
 
     def read(self, name: str) -> PreparedScan:
         """Return one scan; its EEG stays on the disk until it is looked at.
@@ -247,6 +229,37 @@ class Cache:
             scaling=_of_rois(scan.scaling, chosen),
             scaling_gsr=_of_rois(scan.scaling_gsr, chosen),
         )
+
+
+def draft_card(
+    settings: CacheSettings, rois: tuple[str, ...], *, simulated: Sequence[bool]
+) -> Card:
+    """Return the card that windows are made by, and that a model of them begins with.
+
+    Parameters
+    ----------
+    simulated : of each scan.
+    """
+    whole = all(simulated)
+    return Card(
+        name=settings.data_set,
+        architecture="",
+        channels=settings.channels,
+        reference=settings.reference,
+        tr_s=settings.tr_s,
+        rois=rois,
+        atlas=settings.atlas,
+        normalisation=Normalisation(
+            method=settings.targets.method, lowpass_hz=settings.targets.lowpass_hz
+        ),
+        conditioning=settings.conditioning,
+        cleaning=settings.cleaning,
+        scanner="simulated" if whole else "inside_running",
+        origin=Origin(
+            kind="simulated" if whole else "group",
+            simulated_lineage=any(simulated),
+        ),
+    )
 
 
 def open_cache(folder: str | Path) -> Cache:

@@ -15,13 +15,14 @@ from typing import Final, Literal
 import msgspec
 import numpy as np
 
-from rtbold.bundle import Card, Cleaning, Conditioning, Origin
+from rtbold.bundle import Cleaning, Conditioning
 from rtbold.calibration.datasets.cache import (
     CacheSettings,
     PreparedReport,
     PreparedScan,
     claim_cache,
     data_folder,
+    draft_card,
     entry_of,
     other_settings,
     read_settings,
@@ -379,7 +380,7 @@ def prepared(loaded: LoadedScan, cache: CacheSettings) -> PreparedScan:
         targets = scan_targets(measured, cache.targets, cache.confounds)
         windows = windows_of(
             loaded,
-            draft_card(cache, simulated=loaded.simulated),
+            draft_card(cache, cache.rois, simulated=[loaded.simulated]),
             chain=cache.chain,
             interpolate=cache.interpolate_missing,
         )
@@ -419,24 +420,6 @@ def _told_of(source: ScanSource) -> Iterator[None]:
     except RtboldError as error:
         told = str(error).replace("--reference", "reference in the description")
         raise type(error)(f"{source.what}: {told}") from error
-
-
-def draft_card(cache: CacheSettings, *, simulated: bool) -> Card:
-    """Return the card that windows are made by."""
-    return Card(
-        name=cache.data_set,
-        architecture="",
-        channels=cache.channels,
-        reference=cache.reference,
-        tr_s=cache.tr_s,
-        rois=cache.rois,
-        conditioning=cache.conditioning,
-        cleaning=cache.cleaning,
-        scanner="simulated" if simulated else "inside_running",
-        origin=Origin(
-            kind="simulated" if simulated else "group", simulated_lineage=simulated
-        ),
-    )
 
 
 def _check_tr(loaded: LoadedScan, cache: CacheSettings) -> None:
