@@ -29,7 +29,7 @@ from environment import ROOT, prepare, python_of, require_python
 
 from docs import build_command
 
-EXTRAS = "files,gui,calibration,training,tensorrt,record,bids,docs,test"
+EXTRAS = "files,gui,calibration,training,tensorrt,record,feedback,bids,docs,test"
 LOWEST = 19  # of the niceness
 NOTHING_SELECTED = 5  # pytest: no test fits the choice; -k may well pick one kind only
 PYTEST = ("-m", "pytest", "--durations=15", "--durations-min=2")
