@@ -3,6 +3,7 @@
 The command line and an optional TOML file meet here; inside, the types are trusted.
 """
 
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
@@ -32,6 +33,7 @@ CHOICES = {
     "kind": KINDS,
 }
 LONGEST_TR_S = 10.0
+_CODE = re.compile(r"[\w.-]{1,64}", re.ASCII)
 MAX_SETTINGS_BYTES = 1_000_000  # of a file of settings
 
 
@@ -73,6 +75,10 @@ class RunSettings:
     session: str = DEFAULT_SESSION
     task: str = DEFAULT_TASK
     run: int | None = None  # its number; None: the next that was not recorded
+    protocol: Path | None = None  # `run` is then its run, None: the next not done
+    attempt: int | None = None  # at that run; None: the next
+    condition: str | None = None  # opaque code of the session
+    confirmed_by: str | None = None  # code of the second person, for what is risky
     truth: str | None = None  # lsl:NAME, file:PATH, tcp:HOST:PORT, tbv:HOST:PORT
     truth_roi: tuple[str, ...] = ()
     truth_first: int = 0
@@ -103,6 +109,7 @@ class RunSettings:
             )
         _check_choices({name: getattr(self, name) for name in CHOICES})
         check_run(self.run)
+        check_range("--attempt", self.attempt, 1, 999)
         for what, label in (
             ("subject", self.record_as),
             ("session", self.session),
@@ -111,6 +118,7 @@ class RunSettings:
             if label is not None:
                 check_label(what, label)
         self._check_beside()
+        self._check_protocol()
 
     @property
     def locked(self) -> bool:
@@ -158,6 +166,21 @@ class RunSettings:
                 "--model and --subject were both given; a subject names its own model. "
                 "Give one of them."
             )
+
+    def _check_protocol(self) -> None:
+        """Refuse what says something of a protocol that was not given."""
+        for option in ("attempt", "condition", "confirmed_by"):
+            value = getattr(self, option)
+            if value is not None and self.protocol is None:
+                raise ConfigError(
+                    f"--{option.replace('_', '-')} says something of a protocol, but "
+                    "none was given. Expected --protocol FILE beside it."
+                )
+            if isinstance(value, str) and not _CODE.fullmatch(value):
+                raise ConfigError(
+                    f"--{option.replace('_', '-')} is {value!r}, expected a code of 1 "
+                    "to 64 letters, digits, dots, dashes or underscores."
+                )
 
     @classmethod
     def build(

@@ -154,6 +154,19 @@ class RunOptions(TypedDict):
     ]
     task: Annotated[Text, typer.Option(help="Task in the recording's names [nf].")]
     run: Annotated[int | None, typer.Option(help="Number of the run [the next one].")]
+    protocol: Annotated[
+        Path | None,
+        typer.Option(help="Follow this protocol; --run is then a run of it."),
+    ]
+    attempt: Annotated[
+        int | None, typer.Option(help="Attempt at a protocol's run [the next one].")
+    ]
+    condition: Annotated[
+        Text, typer.Option(help="Opaque code that travels with each value.")
+    ]
+    confirmed_by: Annotated[
+        Text, typer.Option(help="Code of who confirms what a protocol lists as risky.")
+    ]
     truth: Annotated[
         Text,
         typer.Option(

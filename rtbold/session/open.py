@@ -62,6 +62,7 @@ from rtbold.record import (
 )
 from rtbold.run_names import UNNAMED_SUBJECT
 from rtbold.session.discretion import Discretion, of_this_machine
+from rtbold.session.protocol import ChosenRun, ProtocolRun, check_fits, choose_run
 from rtbold.session.session import Session, SessionParts, TimedModel
 from rtbold.session.truth import LiveTruth, SessionTruth
 from rtbold.window import ScheduleSettings
@@ -287,9 +288,15 @@ def open_session(
         check_counted(acquire)
     bundle = load_bundle(run, subject_root)
     feedback = FeedbackSettings.choose(bundle.card, run.target)
+    subject = recorded_subject(run, bundle.card)
+    chosen = choose_run(run, subject=subject, now_unix_s=now_unix_s())
+    if chosen is not None:
+        run = chosen.settings
+        check_fits(chosen, tr_s=run.tr_s or bundle.card.tr_s, target=feedback.target)
     check_verdict(bundle.card, run.target, allowed=run.allow_unvalidated)
     with ExitStack() as stack:
         opener = _Opener(run, bundle, feedback, clock, now_unix_s, stack)
+        opener.chosen = chosen
         feed, control = opener.sockets()
         engine = open_engine(bundle, engine=run.engine, precision=run.precision)
         stack.callback(engine.close)
@@ -302,9 +309,13 @@ def open_session(
         session = Session(
             parts, opener.commands, clock, discretion=_discretion(run, acquisition)
         )
+        for note in chosen.notes if chosen else ():
+            session.warn(note)
         yield session
+        problem = parts.protocol.close() if parts.protocol else ""
         if parts.recording is not None:
-            session.summary.recording_problem = parts.recording.close()
+            problem = parts.recording.close() or problem
+        session.summary.recording_problem = problem
 
 
 def _discretion(run: RunSettings, acquisition: Acquisition) -> Discretion:
@@ -363,6 +374,7 @@ class _Opener:
         self._now_unix_s = now_unix_s
         self._stack = stack
         self.commands = CommandQueue()
+        self.chosen: ChosenRun | None = None  # of a protocol
 
     def sockets(self) -> tuple[Feed, Control]:
         """Bind both ports, before anything expensive is done."""
@@ -446,8 +458,26 @@ class _Opener:
             trigger_label=run.trigger,
             truth=self._truth(settings.schedule.tr_s) if run.truth else None,
             kind=run.kind,
-            run_number=recording.number if recording else run.run or 1,
+            run_number=self._run_number(recording),
+            protocol=self._protocol(recording),
         )
+
+    def _run_number(self, recording: RecordingRun | None) -> int:
+        if self.chosen is not None:
+            return self.chosen.asked.run
+        return recording.number if recording else self._run.run or 1
+
+    def _protocol(self, recording: RecordingRun | None) -> ProtocolRun | None:
+        if self.chosen is None:
+            return None
+        protocol = ProtocolRun(
+            self.chosen,
+            recording.paths.folder if recording else None,
+            begun_s=self._clock.now_s(),
+            now_unix_s=self._now_unix_s,
+        )
+        self._stack.callback(protocol.close)
+        return protocol
 
     def _truth(self, tr_s: float) -> LiveTruth:
         """Open the source of measured BOLD; it need not be there yet."""
@@ -482,6 +512,9 @@ class _Opener:
             {
                 "run": asdict(run),
                 "pipeline": msgspec.to_builtins(settings),
+                "protocol": (
+                    msgspec.to_builtins(self.chosen.asked) if self.chosen else None
+                ),
                 "model_sha256": self._bundle.sha256,
                 "engine": msgspec.to_builtins(self._used),
                 "machine": self._machine,

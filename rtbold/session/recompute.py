@@ -8,17 +8,20 @@ from typing import Any
 import msgspec
 
 from rtbold.bundle import Card
-from rtbold.messages import BoldPrediction, Event, MeasuredVolume
+from rtbold.messages import BoldPrediction, Event, MeasuredVolume, OperatorCommand
 from rtbold.predict import Model, Pipeline, PipelineSettings, marked_late
+from rtbold.protocol import Follower, Protocol, Step
 from rtbold.publish import (
     FeedbackSettings,
     LiveIntervals,
     Moments,
+    Phase,
     Truth as TruthMessage,
     Widths,
     pred_fb,
     pred_roi,
 )
+from rtbold.session.protocol import phase_of
 from rtbold.session.truth import SessionTruth
 
 Fields = dict[str, Any]
@@ -58,6 +61,19 @@ def on_wire(message: msgspec.Struct) -> Fields:
     return fields
 
 
+@dataclass(frozen=True, slots=True)
+class Follows:
+    """A protocol and what follows it, anew."""
+
+    protocol: Protocol
+    follower: Follower
+
+    def told(self, step: Step) -> Iterator[Phase]:
+        """Yield the phase that the session kept of a step, if it kept one."""
+        if step.changed is not None and step.changed.where != "before":
+            yield phase_of(self.protocol, self.follower)
+
+
 class Recomputation:
     """A session once more: events in, what it published out. Pure.
 
@@ -68,6 +84,7 @@ class Recomputation:
     settings : of its pipeline.
     target : of ``--target``; None: the card's.
     truth : what pairs measured BOLD; None: nobody measured.
+    follows : the protocol of the session, from its start; None: there was none.
     """
 
     def __init__(
@@ -78,19 +95,28 @@ class Recomputation:
         *,
         target: str | None = None,
         truth: SessionTruth | None = None,
+        follows: Follows | None = None,
     ) -> None:
         self._card = card
         self._pipeline = Pipeline(card, model, settings)
         self._feedback = FeedbackSettings.choose(card, target)
         self._truth = truth
+        self._follows = follows
         self._intervals = LiveIntervals(card.intervals)
 
-    def __call__(self, events: Iterable[Event]) -> Iterator[Remade | TruthMessage]:
-        """Yield predictions and truth in the order in which they went out."""
+    def __call__(
+        self, events: Iterable[Event]
+    ) -> Iterator[Remade | TruthMessage | Phase]:
+        """Yield predictions, truth and phases, each in the order of its topic."""
+        follows = self._follows
         for event in events:
+            if follows is not None and isinstance(event, OperatorCommand):
+                yield from follows.told(follows.follower.take(event))
             for prediction in self._pipeline.push(event):
                 widths = self._intervals.widths
                 yield Remade(prediction, self._card, self._feedback, widths)
+                if follows is not None:
+                    yield from follows.told(follows.follower.tick(prediction.tick))
                 if self._truth is not None:
                     self._truth.predicted(prediction)
             if isinstance(event, MeasuredVolume) and self._truth is not None:
