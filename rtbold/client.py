@@ -230,7 +230,7 @@ class Subscriber:
         return "no_feedback_block" if training else "no_feedback_run"
 
     def _is_of_block(self, usable: Message) -> bool:
-        """Return whether a value is of the block that is shown; True: of no protocol."""
+        """Return whether a value is of the block that is shown, if there are blocks."""
         first = self.latest["phase"].body.get("shows_from")
         volume = usable.body.get("volume_index")
         return first is None or (volume is not None and volume >= first)

@@ -30,19 +30,20 @@ from rtbold.bundle import (
     default_root,
     domain_reasons,
     newest,
+    unfit_because,
 )
 from rtbold.clock import Clock
 from rtbold.condition import IntakeSettings, stream_fit
 from rtbold.config import RunSettings
 from rtbold.engine import Engine, open_engine, ran_on, used
 from rtbold.errors import ConfigError, StreamMismatch
+from rtbold.feedback import FeedbackChain, asked_target
 from rtbold.messages import Reason, StreamDescription
 from rtbold.predict import Pipeline, PipelineSettings, stream_settings
 from rtbold.publish import (
     CommandQueue,
     Control,
     Feed,
-    FeedbackSettings,
     FeedSettings,
     Hello,
     Log,
@@ -63,6 +64,7 @@ from rtbold.record import (
 from rtbold.run_names import UNNAMED_SUBJECT
 from rtbold.session.discretion import Discretion, of_this_machine
 from rtbold.session.protocol import ChosenRun, ProtocolRun, check_fits, choose_run
+from rtbold.session.recompute import nowhere
 from rtbold.session.session import Session, SessionParts, TimedModel
 from rtbold.session.truth import LiveTruth, SessionTruth
 from rtbold.window import ScheduleSettings
@@ -164,7 +166,7 @@ def stream_pipeline_settings(
     standing = check_domain(
         card,
         stream,
-        target=run.target,
+        **asked_target(card, run.target),
         allow_simulated_model=run.allow_simulated_model,
         allow_unvalidated=run.allow_unvalidated,
     )
@@ -287,13 +289,16 @@ def open_session(
         check_source(run.truth, run.truth_roi)
         check_counted(acquire)
     bundle = load_bundle(run, subject_root)
-    feedback = FeedbackSettings.choose(bundle.card, run.target)
     subject = recorded_subject(run, bundle.card)
     chosen = choose_run(run, subject=subject, now_unix_s=now_unix_s())
     if chosen is not None:
         run = chosen.settings
-        check_fits(chosen, tr_s=run.tr_s or bundle.card.tr_s, target=feedback.target)
-    check_verdict(bundle.card, run.target, allowed=run.allow_unvalidated)
+    feedback = feedback_chain(run, bundle.card, has_protocol=chosen is not None)
+    asked = asked_target(bundle.card, run.target)
+    if chosen is not None:
+        tr_s = run.tr_s or bundle.card.tr_s
+        check_fits(chosen, tr_s=tr_s, target=feedback.target.name)
+    check_verdict(bundle.card, **asked, allowed=run.allow_unvalidated)
     with ExitStack() as stack:
         opener = _Opener(run, bundle, feedback, clock, now_unix_s, stack)
         opener.chosen = chosen
@@ -306,6 +311,9 @@ def open_session(
         ports = Ports(feed=feed.port, control=control.port)
         parts = opener.parts(engine, acquisition, feed, ports=ports)
         feed.publish(parts.hello(None))
+        if text := withheld_text(run, bundle.card):
+            LOG.warning("%s", text)
+            feed.publish(Log(level="warning", text=text))
         session = Session(
             parts, opener.commands, clock, discretion=_discretion(run, acquisition)
         )
@@ -316,6 +324,37 @@ def open_session(
         if parts.recording is not None:
             problem = parts.recording.close() or problem
         session.summary.recording_problem = problem
+
+
+def feedback_chain(
+    run: RunSettings, card: Card, *, has_protocol: bool = False
+) -> FeedbackChain:
+    """Return what makes feedback of this run's predictions.
+
+    Raises
+    ------
+    ConfigError : the target cannot be read or has no baseline, or the baseline is one
+        that nothing will measure.
+    """
+    settings = run.fed_back
+    if settings.baseline != "card" and not has_protocol:
+        raise ConfigError(
+            f"feedback.baseline is {settings.baseline!r}, but nothing says in which "
+            "volumes nobody regulates: there is no protocol. Expected one, or "
+            "baseline = 'card'."
+        )
+    return FeedbackChain(settings, card, withheld=bool(withheld_text(run, card)))
+
+
+def withheld_text(run: RunSettings, card: Card) -> str:
+    """Return why nothing is fed back of this model; empty: nothing is withheld."""
+    why = unfit_because(card, **asked_target(card, run.target))
+    if not why or run.approval is not None:
+        return ""
+    return (
+        f"nothing is fed back: calibration found {run.target or card.target!r} {why}. "
+        "Whoever answers for the study may approve of it: --approval ID."
+    )
 
 
 def _discretion(run: RunSettings, acquisition: Acquisition) -> Discretion:
@@ -362,7 +401,7 @@ class _Opener:
         self,
         run: RunSettings,
         bundle: Bundle,
-        feedback: FeedbackSettings,
+        feedback: FeedbackChain,
         clock: Clock,
         now_unix_s: Callable[[], float],
         stack: ExitStack,
@@ -432,7 +471,7 @@ class _Opener:
         settings = stream_pipeline_settings(run, self._bundle, stream)
         mirrored = mirror_settings(
             self._bundle,
-            target=self._feedback.target,
+            target=self._feedback.target.name,
             tr_s=settings.schedule.tr_s,
             simulated=stream.simulated,
             port=ports.feed,
@@ -444,6 +483,7 @@ class _Opener:
         self._used, self._machine = used(engine), ran_on(engine)
         model = TimedModel(engine, self._clock, runs_on=str(self._used))
         recording = self._recording(settings, streams) if run.record else None
+        protocol = self._protocol(recording)
         return SessionParts(
             bundle=self._bundle,
             pipeline=Pipeline(self._bundle.card, model, settings),
@@ -459,7 +499,8 @@ class _Opener:
             truth=self._truth(settings.schedule.tr_s) if run.truth else None,
             kind=run.kind,
             run_number=self._run_number(recording),
-            protocol=self._protocol(recording),
+            protocol=protocol,
+            where=protocol.where if protocol else nowhere,
         )
 
     def _run_number(self, recording: RecordingRun | None) -> int:
@@ -487,7 +528,7 @@ class _Opener:
         self._stack.callback(source.close)
         pairs = SessionTruth(
             self._bundle.card,
-            self._feedback.target,
+            self._feedback.target.name,
             tr_s=tr_s,
             first=run.truth_first,
             by_onset=run.truth_by_onset,
@@ -549,7 +590,8 @@ class _Opener:
                 encoding=self._run.encoding,
                 upstream_delay_ms=self._run.upstream_delay_ms,
                 clock_uncertainty_ms=clock_uncertainty_ms,
+                approval=self._run.approval or "",
             )
-            return hello(self._bundle.card, facts, settings=self._feedback)
+            return hello(self._bundle.card, facts, settings=self._feedback.settings)
 
         return say

@@ -9,14 +9,22 @@ from pathlib import Path
 import msgspec
 
 from rtbold.acquire import same_label
-from rtbold.config import RunSettings
+from rtbold.config import FeedbackSettings, RunSettings
 from rtbold.disk import read_file
 from rtbold.errors import ConfigError, DataFileError, RtboldError
-from rtbold.messages import TR_TOLERANCE, Event, Marker, OperatorCommand, Tick
+from rtbold.messages import (
+    TR_TOLERANCE,
+    BoldPrediction,
+    Event,
+    Marker,
+    OperatorCommand,
+    Tick,
+)
 from rtbold.owner_only import write_bytes
 from rtbold.protocol import (
     COPY_NAME,
     Attempt,
+    BlockNow,
     Follower,
     FollowSettings,
     Protocol,
@@ -96,6 +104,7 @@ def choose_run(
         condition=run.condition,
         confirmed_by=run.confirmed_by,
     )
+    run = _with_feedback(run, protocol)
     kind = protocol.study.run(number).kind
     if run.kind not in ("training", kind):
         raise ConfigError(
@@ -105,6 +114,22 @@ def choose_run(
     notes = tuple(_notes(protocol, found, now_unix_s))
     settings = replace(run, kind=kind, run=None)
     return ChosenRun(protocol, asked, settings, notes)
+
+
+def _with_feedback(run: RunSettings, protocol: Protocol) -> RunSettings:
+    """Return the settings with the protocol's table of feedback."""
+    if not protocol.study.feedback:
+        return run
+    if run.feedback != FeedbackSettings():
+        raise ConfigError(
+            f"{protocol.place('feedback')}: the protocol says how feedback is made, "
+            "and so do the session's own settings. Leave one of them out."
+        )
+    table = FeedbackSettings.build(
+        protocol.study.feedback, f"{protocol.place('feedback')}: [feedback]"
+    )
+    target = run.target or table.target  # one place for it
+    return replace(run, feedback=replace(table, target=None), target=target)
 
 
 def check_fits(chosen: ChosenRun, *, tr_s: float, target: str) -> None:
@@ -249,6 +274,7 @@ class ProtocolRun:
         self._follower = follower(chosen.protocol, chosen.asked)
         self._stop_label = chosen.protocol.study.safety.stop_marker
         self._over_s: float | None = None
+        self._now: BlockNow | None = None
         self._was_stopped = False
         self._closed = False
         if folder is not None:
@@ -284,9 +310,14 @@ class ProtocolRun:
     def tick(self, tick: Tick, now_s: float) -> Step:
         """Take one volume, in order."""
         step = self._follower.tick(tick)
+        self._now = step.now
         over = self._follower.state.where == "over"
         self._over_s = (self._over_s or now_s) if over else None
         return step
+
+    def where(self, prediction: BoldPrediction) -> BlockNow | None:
+        """Return where the newest volume lies; None: in no block."""
+        return self._now
 
     def is_over(self, now_s: float) -> bool:
         """Whether the session may end: blocks are over, and questions answered."""

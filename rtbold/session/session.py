@@ -11,6 +11,7 @@ from rtbold.bundle import Bundle
 from rtbold.clock import Clock
 from rtbold.config import KindName
 from rtbold.errors import StreamMismatch
+from rtbold.feedback import Feedback, FeedbackChain, Norm, SafetyLimits
 from rtbold.messages import (
     TR_TOLERANCE,
     WINDOW_S,
@@ -32,7 +33,6 @@ from rtbold.publish import (
     CommandQueue,
     ControlCommand,
     Feed,
-    FeedbackSettings,
     Hello,
     LiveIntervals,
     Log,
@@ -50,6 +50,7 @@ from rtbold.record import RecordingRun
 from rtbold.session.discretion import Discretion
 from rtbold.session.machine import garbage_on_demand
 from rtbold.session.protocol import ProtocolRun
+from rtbold.session.recompute import Where, nowhere
 from rtbold.session.truth import LiveTruth
 from rtbold.session.views import (
     Outages,
@@ -108,7 +109,7 @@ class SessionParts:
     feed: Feed
     mirror: LslMirror | None
     recording: RecordingRun | None
-    feedback: FeedbackSettings
+    feedback: FeedbackChain
     upstream_ms: float | None
     hello: Callable[[float | None], Hello]  # from the clock's uncertainty in ms
     trigger_label: str | None  # of --trigger; None: the only one that comes
@@ -116,6 +117,7 @@ class SessionParts:
     kind: KindName = "training"  # of the run; feedback is shown in training alone
     run_number: int = 1
     protocol: ProtocolRun | None = None  # None: a run without blocks
+    where: Where = nowhere  # in the protocol the volume of a prediction lies
 
 
 @dataclass(slots=True)
@@ -127,6 +129,7 @@ class SessionSummary:
     n_volumes: int = 0
     worst_age_ms: float = 0.0
     recording_problem: str = ""
+    shown: str = ""  # what was limited of what was shown; empty: nothing was shown
     truth: str = ""  # score after the run; empty: nothing was measured
 
 
@@ -219,6 +222,8 @@ class Session:
         self._begun_s = clock.now_s()
         self._planned_s: float | None = None
         self._stopped = False  # by the participant, in a run without a protocol
+        self._limits = SafetyLimits(parts.feedback.settings)
+        self._norm: Norm | None = None  # as told
         self.intervals = LiveIntervals(parts.bundle.card.intervals)
         self.summary = SessionSummary()
 
@@ -254,6 +259,9 @@ class Session:
             self._say("info", priority)
         with garbage_on_demand():
             self._loop(duration_s)
+        self.summary.shown = self._limits.in_words()
+        if self.summary.shown:
+            self._say("info", f"feedback: {self.summary.shown}")
         if self._parts.truth is not None:
             self.summary.truth = self._parts.truth.pairs.after_run()
         return self.summary
@@ -324,9 +332,9 @@ class Session:
         )
         step = self._take_volume(prediction, now_s)
         card, widths = self._parts.bundle.card, self.intervals.widths
-        target = self._parts.feedback
+        feedback = self._fed_back(prediction)
         roi = pred_roi(prediction, card, moments, widths=widths)
-        fb = pred_fb(prediction, card, moments, settings=target, widths=widths)
+        fb = pred_fb(prediction, card, moments, feedback=feedback, widths=widths)
         self._parts.feed.publish(fb)
         self._parts.feed.publish(roi)
         self._keep_published(fb, roi)
@@ -382,6 +390,18 @@ class Session:
             self._say("warning" if urgent else "info", text)
             if self._parts.mirror is not None:
                 self._parts.mirror.push_event(text, self._clock.now_s())
+
+    def _fed_back(self, prediction: BoldPrediction) -> Feedback:
+        """Return what a participant may be shown of a prediction."""
+        now = self._parts.where(prediction)
+        feedback = self._limits.push(self._parts.feedback.push(prediction, now), now)
+        norm = feedback.norm
+        if self._norm is not None and norm.baseline != self._norm.baseline:
+            n_eff = "?" if norm.n_eff is None else f"{norm.n_eff:g}"
+            text = f"baseline {norm.baseline!r}: {norm.n} volumes, {n_eff} independent"
+            self._say("info", text)
+        self._norm = norm
+        return feedback
 
     def _note(self, prediction: BoldPrediction, age_ms: float) -> None:
         """Count, and say when the status has changed."""

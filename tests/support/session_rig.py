@@ -7,9 +7,10 @@ import pipeline_rig as rig
 
 from rtbold.acquire.acquisition import InletStatus
 from rtbold.clock import HandCrankedClock
+from rtbold.config import FeedbackSettings
+from rtbold.feedback.chain import FeedbackChain
 from rtbold.messages import Marker, StreamChanged, TimePassed
 from rtbold.publish.control import CommandQueue
-from rtbold.publish.feedback import FeedbackSettings
 from rtbold.publish.wire import Log
 from rtbold.session.discretion import Discretion
 from rtbold.session.session import Session, SessionParts, TimedModel
@@ -48,7 +49,7 @@ class Rig:
             feed=self.feed,
             mirror=None,
             recording=None,
-            feedback=FeedbackSettings.choose(card),
+            feedback=FeedbackChain(FeedbackSettings(), card),
             upstream_ms=None,
             hello=lambda ms: None,
             trigger_label="R128",
