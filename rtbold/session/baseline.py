@@ -13,17 +13,16 @@ from typing import Final
 
 import msgspec
 
-from rtbold.config import FeedbackSettings
+from rtbold.config import FeedbackSettings, KindName
 from rtbold.disk import read_file
 from rtbold.feedback import FeedbackChain, Reference
 from rtbold.messages import BoldPrediction
 from rtbold.owner_only import write_bytes
 from rtbold.protocol import BlockNow
 from rtbold.run_names import RunGroup
-from rtbold.session.recompute import Where
+from rtbold.session.recompute import Where, nowhere
 
 BASELINE_NAME: Final = "baseline.json"
-WHOLE_RUN: Final = "baseline"  # name of the block that a run of that kind is
 _MAX_BYTES: Final = 1_000_000
 _RUN: Final = re.compile(r"_run-(\d+)$")
 
@@ -109,22 +108,24 @@ def find_baseline(
     return FoundBaseline(None, f"no earlier run of this session has a baseline{left}")
 
 
-def whole_run(number: int) -> Where:
-    """Return where the volumes of a baseline run without a protocol lie: in one block.
+def whole_run(kind: KindName, number: int = 1) -> Where:
+    """Return where the volumes of a run without a protocol lie.
 
-    Parameters
-    ----------
-    number : of the run.
+    A training has no blocks: each volume is fed back. Any other run is one block
+    without feedback; of a baseline run it is the baseline block.
     """
+    if kind == "training":
+        return nowhere
 
     def where(prediction: BoldPrediction) -> BlockNow | None:
         volume = prediction.tick.volume_index
         if volume is None:
             return None
         return BlockNow(
-            run=number, attempt=1, run_type="baseline", block=1, name=WHOLE_RUN,
-            task="baseline", direction=None, feedback="none", volume_in_block=volume,
-            n_volumes=volume + 1, last_of_block=False,
+            run=number, attempt=1, run_type=kind, block=1, name=kind,
+            task="baseline" if kind == "baseline" else "regulate", direction=None,
+            feedback="none", volume_in_block=volume, n_volumes=volume + 1,
+            last_of_block=False,
         )  # fmt: skip
 
     return where

@@ -64,7 +64,6 @@ from rtbold.record import (
 from rtbold.run_names import UNNAMED_SUBJECT, RunGroup
 from rtbold.session.baseline import FoundBaseline, find_baseline, whole_run
 from rtbold.session.discretion import Discretion, of_this_machine
-from rtbold.session.recompute import nowhere
 from rtbold.session.session import Session, SessionParts, TimedModel
 from rtbold.session.truth import LiveTruth, SessionTruth
 from rtbold.window import ScheduleSettings
@@ -521,7 +520,7 @@ class _Opener:
             truth=self._truth(settings.schedule.tr_s) if run.truth else None,
             kind=run.kind,
             run_number=number,
-            where=whole_run(number) if run.kind == "baseline" else nowhere,
+            where=whole_run(run.kind, number),
         )
 
     def _truth(self, tr_s: float) -> LiveTruth:

@@ -18,7 +18,7 @@ from rtbold.feedback import Reference, asked_target
 from rtbold.predict import PipelineSettings
 from rtbold.record import CARD_NAME, EVENTS_NAME, SETTINGS_NAME, SETTINGS_VERSION
 from rtbold.session.baseline import whole_run
-from rtbold.session.recompute import Where, nowhere
+from rtbold.session.recompute import Where
 
 MAX_SETTINGS_BYTES = 100_000_000  # the conversion of 512 channels has some 5 MB
 
@@ -61,7 +61,7 @@ class RecordedSettings(msgspec.Struct, frozen=True):
     @property
     def where(self) -> Where:
         """Where in its protocol each volume lay."""
-        return whole_run(1) if self.run.kind == "baseline" else nowhere
+        return whole_run(self.run.kind)
 
 
 class _Version(msgspec.Struct, frozen=True):

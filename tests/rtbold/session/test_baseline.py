@@ -110,7 +110,7 @@ def test_a_running_baseline_takes_the_place_of_a_carried_one_when_it_is_as_good(
 
 
 def test_a_baseline_run_without_a_protocol_is_one_block_that_ends_with_it():
-    chain, where = FeedbackChain(BLOCK, CARD), whole_run(3)
+    chain, where = FeedbackChain(BLOCK, CARD), whole_run("baseline", 3)
     values = np.random.default_rng(0).normal(0.0, 1.0, 65)
     for i, value in enumerate(values):
         given = prediction(value, i)
@@ -119,6 +119,15 @@ def test_a_baseline_run_without_a_protocol_is_one_block_that_ends_with_it():
     chain.finish()
     assert (chain.measured.name, chain.measured.n) == ("baseline", 65)
     assert where(prediction(1.0, None)) is None
+
+
+@pytest.mark.parametrize("kind", ["transfer", "localiser", "baseline"])
+def test_a_run_that_is_no_training_shows_nothing_also_without_a_protocol(kind):
+    ranged = FeedbackSettings(low=-1.0, high=1.0)
+    for each, shown in ((kind, None), ("training", 0.75)):
+        given, chain = prediction(0.5, 0), FeedbackChain(ranged, CARD)
+        made = chain.push(given, whole_run(each)(given))
+        assert (made.value, made.shown) == (0.5, shown)
 
 
 # Of a run
