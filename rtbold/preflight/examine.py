@@ -10,13 +10,13 @@ from typing import Any
 
 import psutil
 
-from rtbold.bundle import Bundle, Card, check_domain, domain_reasons
+from rtbold.bundle import Bundle, check_domain, domain_reasons
 from rtbold.client import request
 from rtbold.clock import Clock
 from rtbold.config import RunSettings
 from rtbold.engine import open_engine
 from rtbold.errors import RtboldError
-from rtbold.feedback import FeedbackChain, asked_target
+from rtbold.feedback import asked_target
 from rtbold.messages import Check, Reason, StreamDescription
 from rtbold.preflight.checks import decided, gate_finding, refused, tried
 from rtbold.preflight.machine import (
@@ -37,8 +37,10 @@ from rtbold.publish import ServerKeys, check_bind
 from rtbold.record import find_labrecorder
 from rtbold.run_names import RunGroup, check_unused, next_run
 from rtbold.session import (
+    carried_baseline,
     check_fits,
     choose_run,
+    feedback_chain,
     load_bundle,
     recorded_subject,
     session_domain,
@@ -150,7 +152,7 @@ def _model(run: RunSettings, bundle: Bundle) -> Iterator[Check]:
         )
     target = tried(
         "target",
-        lambda: _feedback_words(card, run),
+        lambda: _feedback_words(bundle, run),
     )
     yield target
     if target.state == "ok":
@@ -167,19 +169,20 @@ def _model(run: RunSettings, bundle: Bundle) -> Iterator[Check]:
         )
 
 
-def _feedback_words(card: Card, run: RunSettings) -> str:
+def _feedback_words(bundle: Bundle, run: RunSettings) -> str:
     """Return what is fed back, and from what it is made if it is a contrast.
 
     Raises
     ------
     ConfigError : the target cannot be read, or there is no baseline for it.
     """
-    target = FeedbackChain(run.fed_back, card).target
-    words = f"feedback from {target.name}"
-    if target.name in target.weights:
-        return words
-    parts = [f"{weight:+.3g} {roi}" for roi, weight in target.weights.items()]
-    return f"{words}: {first_few(parts)}"
+    carried = carried_baseline(run, bundle)
+    chain = feedback_chain(run, bundle.card, carried=carried.reference)
+    words = f"feedback from {chain.target.name}"
+    if chain.target.name not in chain.target.weights:
+        parts = [f"{w:+.3g} {roi}" for roi, w in chain.target.weights.items()]
+        words += f": {first_few(parts)}"
+    return f"{words}; {carried.text}" if carried.text else words
 
 
 def _engine(run: RunSettings, bundle: Bundle) -> Check:
