@@ -16,7 +16,7 @@ from rtbold.clock import Clock
 from rtbold.config import RunSettings
 from rtbold.engine import open_engine
 from rtbold.errors import RtboldError
-from rtbold.feedback import asked_target
+from rtbold.feedback import asked_target, choose_target
 from rtbold.messages import Check, Reason, StreamDescription
 from rtbold.preflight.checks import decided, gate_finding, refused, tried
 from rtbold.preflight.machine import (
@@ -116,7 +116,7 @@ def _protocol(
         )
         assert chosen is not None  # there is a protocol
         if card is not None:
-            target = FeedbackChain(chosen.settings.fed_back, card).target.name
+            target = choose_target(card, chosen.settings.target).name
             check_fits(chosen, tr_s=run.tr_s or card.tr_s, target=target)
     except RtboldError as error:
         alone = replace(
