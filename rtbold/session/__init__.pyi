@@ -15,6 +15,8 @@ from .open import (
     session_domain as session_domain,
     stream_pipeline_settings as stream_pipeline_settings,
 )
+from .provenance import KeptFacts as KeptFacts, kept_facts as kept_facts
+from .published import read_log as read_log
 from .recorded import (
     RecordedSettings as RecordedSettings,
     machine_difference as machine_difference,
