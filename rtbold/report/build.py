@@ -6,11 +6,12 @@ from itertools import groupby
 from pathlib import Path
 
 from rtbold.errors import DataFileError, RtboldError
-from rtbold.report.checklists import Item, cred_nf
+from rtbold.report.checklists import CRED_NF, Facts, Item, filled
 from rtbold.report.effects import Effect
+from rtbold.report.facts import model_facts, session_facts
 from rtbold.report.material import SessionMaterial, read_material, session_folders
 from rtbold.report.summary import SessionSummary, over_sessions, summarise
-from rtbold.report.words import methods_text, study_facts
+from rtbold.report.words import methods_text
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -28,18 +29,22 @@ class Report:
     title: str
     sessions: tuple[ReportedSession, ...]
     over_sessions: Effect | None  # change of the effect from session to session
-    checklist: tuple[Item, ...]
+    facts: Facts
+    checklist: tuple[Item, ...]  # CRED-nf
     methods: str
     simulated: bool  # the model or the stream of any session was
     left_out: tuple[tuple[str, str], ...]  # recording, why
 
 
-def build_report(path: Path, given: Mapping[str, str] | None = None) -> Report:
+def build_report(
+    path: Path, given: Mapping[str, str] | None = None, site: Facts | None = None
+) -> Report:
     """Return the report of all recorded sessions at or below `path`.
 
     Parameters
     ----------
     given : the author's own answers to the checklist, by item.
+    site : facts of the hardware, which go before those of the recordings.
 
     Raises
     ------
@@ -58,16 +63,24 @@ def build_report(path: Path, given: Mapping[str, str] | None = None) -> Report:
             + "; ".join(f"{name}: {why}" for name, why in left_out)
         )
     sessions = tuple(_session(group) for group in _by_session(materials))
-    newest = sessions[-1]
+    facts = _facts(sessions[-1], site or {})
     return Report(
         title=path.resolve().name,
         sessions=sessions,
         over_sessions=over_sessions([each.summary for each in sessions]),
-        checklist=cred_nf(study_facts(newest.materials, newest.summary), given),
-        methods=methods_text(newest.materials[-1]),
+        facts=facts,
+        checklist=filled(CRED_NF, facts, given),
+        methods=methods_text(facts),
         simulated=any(is_simulated(each) for each in materials),
         left_out=tuple(left_out),
     )
+
+
+def _facts(session: ReportedSession, site: Facts) -> dict[str, str]:
+    """Return all facts; what somebody told goes before what was worked out."""
+    card = session.materials[-1].facts.card
+    own = session_facts(session.materials, session.summary)
+    return {**model_facts(card), **own, **site}
 
 
 def is_simulated(material: SessionMaterial) -> bool:

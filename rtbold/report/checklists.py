@@ -1,78 +1,79 @@
-"""CRED-nf: what a report of a neurofeedback study must tell, item by item.
+"""Checklists of what a paper must tell, each item filled where the answer is known.
 
-The 23 items are those of Ros et al. 2020 (Brain 143:1674), in words of our own. An
-item is filled where the recording holds the answer; else it is the author's.
+The lists are data in ``lists/``; the answers are facts by name, from a bundle's card,
+a recording, and the file of the site. What nobody told is the author's to fill.
 """
 
+import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
 from typing import Final, Literal
 
-State = Literal["filled", "yours"]
-YOURS: Final = ""
+import msgspec
+
+State = Literal["filled", "yours", "not_applicable"]
+CRED_NF: Final = "cred-nf"
+LISTS: Final = (CRED_NF, "cobidas-meeg", "cobidas-mri")
+Facts = Mapping[str, str]  # name of a fact -> a sentence
+
+
+class Asked(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One item of a list.
+
+    Parameters
+    ----------
+    fact : which fact answers it; None: no program can.
+    not_applicable : why this program never has an answer.
+    """
+
+    number: str
+    domain: str
+    asks: str
+    fact: str | None = None
+    not_applicable: str | None = None
+
+
+class Checklist(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A list, and where it comes from."""
+
+    title: str
+    source: str
+    items: tuple[Asked, ...]
+
+    def numbers(self) -> tuple[str, ...]:
+        """Return the numbers of its items, in order."""
+        return tuple(item.number for item in self.items)
 
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One item of a checklist, and what can be said of it."""
+    """One item, and what can be said of it."""
 
     number: str
     domain: str
     asks: str
     state: State
-    answer: str
+    answer: str  # empty where it is yours to fill
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StudyFacts:
-    """What the recordings tell of a study, each as a sentence; None: they do not."""
-
-    control: str | None = None
-    blinding: str | None = None
-    guesses: str | None = None  # how far people stayed blind
-    instructions: str | None = None  # strategy that was given
-    processing: str | None = None  # online processing and artefact correction
-    artefacts: str | None = None  # quality by condition
-    feature: str | None = None
-    schedule: str | None = None  # of reinforcement
-    display: str | None = None
-    displayed: str | None = None  # all variables that were shown
-    software: str | None = None
-    success: str | None = None
-    plots: str | None = None
+@cache
+def checklist(name: str) -> Checklist:
+    """Return one of `LISTS`."""
+    text = files("rtbold.report").joinpath("lists", f"{name}.toml").read_text("utf-8")
+    return msgspec.convert(tomllib.loads(text), Checklist)
 
 
-_ITEMS: Final[tuple[tuple[str, str, str, str | None], ...]] = (
-    ("1a", "Before", "Where the study was registered before it began", None),
-    ("1b", "Before", "How the number of participants was chosen", None),
-    ("2a", "Control", "Which control group or condition there was", "control"),
-    ("2b", "Control", "Whether participants and experimenters were blind", "blinding"),
-    ("2c", "Control", "Whether raters and statisticians were blind", None),
-    ("2d", "Control", "How far they stayed blind", "guesses"),
-    ("2e", "Control", "In clinical studies: a group with the usual treatment", None),
-    ("3a", "Measures", "Expectations, motivation and other psychosocial factors", None),
-    ("3b", "Measures", "Whether a strategy was given", "instructions"),
-    ("3c", "Measures", "Which strategies participants reported", None),
-    ("3d", "Measures", "Online processing and artefact correction", "processing"),
-    ("3e", "Measures", "Artefacts by condition and group", "artefacts"),
-    ("4a", "Feedback", "How the feature was extracted", "feature"),
-    ("4b", "Feedback", "How it was reinforced, and by which threshold", "schedule"),
-    ("4c", "Feedback", "Modality and content of the feedback", "display"),
-    ("4d", "Feedback", "All brain variables as they were shown", "displayed"),
-    ("4e", "Feedback", "Hardware and software", "software"),
-    ("5a", "Outcome: brain", "Whether the signal was regulated", "success"),
-    ("5b", "Outcome: brain", "Plots within and between sessions", "plots"),
-    ("5c", "Outcome: brain", "Comparison with the control condition", None),
-    ("6a", "Outcome: behaviour", "Clinical or behavioural measures, and change", None),
-    ("6b", "Outcome: behaviour", "Regulation against behaviour", None),
-    ("7a", "Data", "Where materials and data are", None),
-)
+def all_numbers() -> tuple[str, ...]:
+    """Return the numbers of the items of all lists."""
+    return tuple(n for name in LISTS for n in checklist(name).numbers())
 
 
-def cred_nf(
-    facts: StudyFacts, given: Mapping[str, str] | None = None
+def filled(
+    name: str, facts: Facts, given: Mapping[str, str] | None = None
 ) -> tuple[Item, ...]:
-    """Return the checklist.
+    """Return the items of a list with their answers.
 
     Parameters
     ----------
@@ -80,26 +81,20 @@ def cred_nf(
     """
     own = given or {}
     return tuple(
-        _item(number, domain, asks, own.get(number) or _known(facts, name))
-        for number, domain, asks, name in _ITEMS
+        _item(each, own.get(each.number) or facts.get(each.fact or ""))
+        for each in checklist(name).items
     )
 
 
-def _known(facts: StudyFacts, name: str | None) -> str | None:
-    return getattr(facts, name) if name else None
-
-
-def _item(number: str, domain: str, asks: str, answer: str | None) -> Item:
-    return Item(number, domain, asks, "filled" if answer else "yours", answer or YOURS)
-
-
-def item_numbers() -> tuple[str, ...]:
-    """Return the numbers of the checklist's items, in order."""
-    return tuple(number for number, *_ in _ITEMS)
+def _item(asked: Asked, answer: str | None) -> Item:
+    state: State = "filled" if answer else "yours"
+    if not answer and asked.not_applicable:
+        state, answer = "not_applicable", asked.not_applicable
+    return Item(asked.number, asked.domain, asked.asks, state, answer or "")
 
 
 def as_json(items: Sequence[Item]) -> list[dict[str, str]]:
-    """Return the items as ``cred-nf.json`` has them."""
+    """Return the items as the JSON files have them."""
     return [
         {"item": each.number, "domain": each.domain, "asks": each.asks,
          "state": each.state, "answer": each.answer}

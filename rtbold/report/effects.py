@@ -79,7 +79,8 @@ def effect(values: Sequence[float] | FloatArray) -> Effect | None:
     if not n:
         return None
     mean = float(known.mean())
-    if n < FEWEST or not (sd := float(known.std(ddof=1))) > 0:
+    least = 1e-9 * float(np.abs(known).max())  # below, equal numbers differ by rounding
+    if n < FEWEST or not (sd := float(known.std(ddof=1))) > least:
         return Effect(mean, None, None, n)
     half = float(stats.t.ppf((1 + LEVEL) / 2, n - 1)) * sd / n**0.5
     return Effect(mean, mean - half, mean + half, n, mean / sd)

@@ -116,10 +116,11 @@ def test_own_answers_go_into_the_checklist(record, report):
 
 
 def test_methods_say_what_is_not_known(record):
-    text = build_report(record(1)).methods
-    assert "2 regions" in text
+    text = build_report(record(1), site={"scanner": "a Prisma, 3 T"}).methods
+    assert "BOLD was measured with a Prisma, 3 T." in text
     assert "online:RecView" in text
-    assert "not recorded" in text
+    assert "[amplifier: yours to fill]" in text
+    assert "up and down" in text
 
 
 def test_what_cannot_be_read_is_left_out_and_named(record):
