@@ -164,7 +164,8 @@ def _verdict(card: Mapping[str, Any]) -> str:
         f"Out of fold, {gate.get('target')}: R {gate.get('r', 0):.2f} (95 % "
         f"{gate.get('r_low', 0):.2f} to {gate.get('r_high', 0):.2f}), one-sided p "
         f"{gate.get('p', 1):.3g} against {verdict.get('n_surrogates')} surrogates of "
-        f"random phase, {verdict.get('n_volumes')} volumes; verdict: {gate.get('label')}."
+        f"random phase, {verdict.get('n_volumes')} volumes; "
+        f"verdict: {gate.get('label')}."
     )
 
 

@@ -26,6 +26,7 @@ CARD = {
     "alignment": {"marker": "R128", "n_volumes": 410, "n_found": 409,
                   "jitter_sd_ms": 0.1, "lag_peak_s": 5.0},
     "cleaning": {"mode": "online", "software": "RecView"},
+    "software": {"rtbold": "0.1"},
 }  # fmt: skip
 
 
@@ -108,8 +109,8 @@ def test_nothing_is_overwritten(tmp_path, capsys):
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("[eeg]\namplifer = 'x'", "amplifer"), ("[eeg", "TOML"), ("[eeg]\ncap = 3", "cap"),
-        ("[eeg]\namplifier = 3", "amplifier"),
+        ("[eeg]\namplifer = 'x'", "amplifer"), ("[eeg", "TOML"),
+        ("[eeg]\namplifier = 3", "amplifier"), ("[eeg]\ncap = 3", "cap"),
     ],
 )  # fmt: skip
 def test_a_wrong_site_is_refused_by_its_key(tmp_path, text, said):
