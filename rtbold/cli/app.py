@@ -78,6 +78,16 @@ COMMANDS: Final = {
         "export",
         "Write a recorded session as BIDS: EEG, events, and what was published.",
     ),
+    "report": Place(
+        "session_report",
+        "report",
+        "Report recorded sessions: regulation, learning, quality, methods, CRED-nf.",
+    ),
+    "methods": Place(
+        "session_report",
+        "methods",
+        "Print a methods text and the checklists CRED-nf, COBIDAS-MEEG, COBIDAS-MRI.",
+    ),
     "play": Place("play", "play", "Play a recording on LSL in real time."),
     "replay": Place(
         "replay",
@@ -206,7 +216,9 @@ PANELS: Final = {
         "streams", "calibrate", "subjects", "protocol", "preflight", "rehearse",
     ),
     "Run and watch": ("run", "monitor"),
-    "After a session": ("recorders", "verify", "replay", "export"),
+    "After a session": (
+        "recorders", "report", "verify", "replay", "export", "methods",
+    ),
     "Without a scanner": ("simulate", "play", "fake"),
     "Models": ("prepare", "train", "evaluate", "reproduce", "models"),
 }  # fmt: skip

@@ -18,6 +18,8 @@ from .open import (
     stream_pipeline_settings as stream_pipeline_settings,
 )
 from .protocol import check_fits as check_fits, choose_run as choose_run
+from .provenance import KeptFacts as KeptFacts, kept_facts as kept_facts
+from .published import read_log as read_log
 from .recorded import (
     RecordedSettings as RecordedSettings,
     machine_difference as machine_difference,

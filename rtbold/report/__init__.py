@@ -1,0 +1,5 @@
+"""What came of recorded sessions: effects of regulation, quality, times, checklists."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
