@@ -8,7 +8,7 @@ asked for by `ForeignSettings` is made by ``foreign.py``.
 import json
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -181,6 +181,17 @@ def steady_eeg_uv(settings: TwinSettings, *, arousal: float) -> Float32Array:
     field = read_leadfield()
     rows = field.rows(_electrodes(settings))
     return _referenced(_neural_uv(settings, brain, field=field, rows=rows), settings)
+
+
+def simulate_moved(
+    settings: TwinSettings, move: Callable[[Brain], Brain]
+) -> Float32Array:
+    """Return the session's EEG at 200 Hz, of its brain as `move` changes it.
+
+    Head, carriers, noise and artefacts are those of the settings.
+    """
+    heard = _heard(settings, read_rois())
+    return _eeg_uv(settings, move(heard), draw_body(settings, heard.arousal))
 
 
 def _electrodes(settings: TwinSettings) -> tuple[str, ...]:
