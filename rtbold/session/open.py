@@ -298,7 +298,7 @@ def open_session(
         run,
         bundle.card,
         carried=carried.reference,
-        has_protocol=chosen is not None,
+        has_protocol=chosen is not None and chosen.measures_baseline,
     )
     asked = asked_target(bundle.card, run.target)
     if chosen is not None:
@@ -523,8 +523,8 @@ class _Opener:
         self._used, self._machine = used(engine), ran_on(engine)
         model = TimedModel(engine, self._clock, runs_on=str(self._used))
         recording = self._recording(settings, streams) if run.record else None
-        protocol = self._protocol(recording)
         number = self._run_number(recording)
+        protocol = self._protocol(recording)
         return SessionParts(
             bundle=self._bundle,
             pipeline=Pipeline(self._bundle.card, model, settings),
