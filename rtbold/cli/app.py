@@ -182,14 +182,34 @@ SUBJECT_COMMANDS: Final = {
 }
 
 # The list of commands in panels, by the order in which a lab comes to need them.
+PROTOCOL_COMMANDS: Final = {
+    "new": Place(
+        "protocol",
+        "new",
+        "Write a commented protocol to begin with; a file that is there is left alone.",
+    ),
+    "check": Place(
+        "protocol",
+        "check",
+        "Check a protocol and draw it as a timeline; "
+        "what is wrong is said with its line.",
+    ),
+    "runs": Place(
+        "protocol",
+        "runs",
+        "List the runs of a protocol, the attempts at each, and which one comes next.",
+    ),
+}
 PANELS: Final = {
     "Start here": ("doctor", "demo", "gui"),
-    "Prepare a session": ("streams", "calibrate", "subjects", "preflight", "rehearse"),
+    "Prepare a session": (
+        "streams", "calibrate", "subjects", "protocol", "preflight", "rehearse",
+    ),
     "Run and watch": ("run", "monitor"),
     "After a session": ("recorders", "verify", "replay", "export"),
     "Without a scanner": ("simulate", "play", "fake"),
     "Models": ("prepare", "train", "evaluate", "reproduce", "models"),
-}
+}  # fmt: skip
 
 _MARKUP: Final = "markdown"
 _SETTINGS: Final = {"help_option_names": ["-h", "--help"]}
@@ -211,9 +231,11 @@ def build_app() -> typer.Typer:
         "Model bundles: list, show, seal, predict, import, export, compile, explain."
     )
     subjects = "Calibrated subjects: list, show, compare."
+    protocol = "Protocols of a study: new, check, runs."
     for name, places, line in (
         ("models", MODEL_COMMANDS, models),
         ("subjects", SUBJECT_COMMANDS, subjects),
+        ("protocol", PROTOCOL_COMMANDS, protocol),
     ):
         panel = panel_of(name)
         app.add_typer(_group(places, line), name=name, rich_help_panel=panel)

@@ -6,7 +6,13 @@ import sys
 import pytest
 
 from rtbold import cli
-from rtbold.cli.app import COMMANDS, MODEL_COMMANDS, SUBJECT_COMMANDS, load
+from rtbold.cli.app import (
+    COMMANDS,
+    MODEL_COMMANDS,
+    PROTOCOL_COMMANDS,
+    SUBJECT_COMMANDS,
+    load,
+)
 
 HEAVY = (
     "pylsl", "openvino", "torch", "PyQt6", "matplotlib", "scipy.signal", "mne",
@@ -16,6 +22,7 @@ ALL = {
     **COMMANDS,
     **{f"models {word}": place for word, place in MODEL_COMMANDS.items()},
     **{f"subjects {word}": place for word, place in SUBJECT_COMMANDS.items()},
+    **{f"protocol {word}": place for word, place in PROTOCOL_COMMANDS.items()},
 }
 
 
@@ -68,6 +75,7 @@ def test_every_command_has_a_line_in_the_list(capsys, monkeypatch):
         ([], COMMANDS),
         (["models"], MODEL_COMMANDS),
         (["subjects"], SUBJECT_COMMANDS),
+        (["protocol"], PROTOCOL_COMMANDS),
     ):
         assert cli.main([*words, "--help"]) == 0
         shown = capsys.readouterr().out

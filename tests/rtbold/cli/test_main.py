@@ -3,7 +3,12 @@ import io
 import pytest
 
 from rtbold.cli import main, report
-from rtbold.cli.app import COMMANDS, MODEL_COMMANDS, SUBJECT_COMMANDS
+from rtbold.cli.app import (
+    COMMANDS,
+    MODEL_COMMANDS,
+    PROTOCOL_COMMANDS,
+    SUBJECT_COMMANDS,
+)
 from rtbold.errors import ConfigError, StreamNotFound
 
 
@@ -13,6 +18,7 @@ from rtbold.errors import ConfigError, StreamNotFound
         *COMMANDS,
         *(f"models {m}" for m in MODEL_COMMANDS),
         *(f"subjects {m}" for m in SUBJECT_COMMANDS),
+        *(f"protocol {m}" for m in PROTOCOL_COMMANDS),
     ],
 )
 def test_every_command_shows_an_example(command, capsys):
