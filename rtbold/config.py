@@ -73,6 +73,7 @@ class RunSettings:
     session: str = DEFAULT_SESSION
     task: str = DEFAULT_TASK
     run: int | None = None  # its number; None: the next that was not recorded
+    blind: Path | None = None  # folder of a blinded study
     truth: str | None = None  # lsl:NAME, file:PATH, tcp:HOST:PORT, tbv:HOST:PORT
     truth_roi: tuple[str, ...] = ()
     truth_first: int = 0
@@ -137,6 +138,7 @@ class RunSettings:
                 "--session, --task and --record-as name a recording, but nothing is "
                 "recorded. Expected --record DIR beside them."
             )
+        self._check_blind()
         if self.truth is None and self.truth_roi:
             raise ConfigError(
                 "--truth-roi names the ROIs of measured BOLD, but no source was given. "
@@ -157,6 +159,28 @@ class RunSettings:
             raise ConfigError(
                 "--model and --subject were both given; a subject names its own model. "
                 "Give one of them."
+            )
+
+    def _check_blind(self) -> None:
+        """Refuse a blinded session that would leave nothing, or tell too much."""
+        if self.blind is None:
+            return
+        if self.record is None:
+            raise ConfigError(
+                f"--blind {self.blind} was given, but nothing is recorded, so that "
+                "nobody could ever unblind it. Expected --record DIR beside it."
+            )
+        if not (self.record_as or self.subject):
+            raise ConfigError(
+                f"--blind {self.blind} was given without a participant, whose place "
+                "in the allocation is looked up. Expected --subject CODE or "
+                "--record-as CODE; there is no default arm."
+            )
+        if self.truth is not None:
+            raise ConfigError(
+                "--blind and --truth were both given; measured BOLD beside what the "
+                "participant is given tells the arm. Leave --truth out, and pair the "
+                "scan with the predictions once the session is unblinded."
             )
 
     @classmethod

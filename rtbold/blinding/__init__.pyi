@@ -20,6 +20,8 @@ from .donors import (
     RecordedBlock as RecordedBlock,
     choose_donor as choose_donor,
     fitted_donor as fitted_donor,
+    planned_blocks as planned_blocks,
+    recorded_blocks as recorded_blocks,
 )
 from .keys import (
     OWNERS as OWNERS,

@@ -16,10 +16,15 @@ from typing import Final
 
 import msgspec
 import numpy as np
-from nacl.bindings import sodium_pad, sodium_unpad
 
 from rtbold.blinding.design import ArmName, Design
-from rtbold.blinding.keys import NotOpened, PublicKeys, SecretKeys
+from rtbold.blinding.keys import (
+    NotOpened,
+    PublicKeys,
+    SecretKeys,
+    padded,
+    unpadded,
+)
 from rtbold.disk import read_file
 from rtbold.errors import ConfigError
 from rtbold.run_names import check_label
@@ -201,7 +206,7 @@ def seal_allocation(
 
 def _sealed(design: Design, place: Place, keys: PublicKeys) -> str:
     secret = _Secret(design.study, place.code, place.arm, place.draw)
-    data = sodium_pad(msgspec.json.encode(secret), PADDED_BYTES)
+    data = padded(msgspec.json.encode(secret), PADDED_BYTES)
     return base64.b64encode(keys.seal(data)).decode()
 
 
@@ -243,7 +248,7 @@ class Allocation:
         text = slot.for_session if secret.owner == "session" else slot.for_statistician
         try:
             data = secret.open(base64.b64decode(text, validate=True))
-            found = msgspec.json.decode(sodium_unpad(data, PADDED_BYTES), type=_Secret)
+            found = msgspec.json.decode(unpadded(data), type=_Secret)
         except (NotOpened, ValueError, msgspec.MsgspecError) as error:
             raise AllocationRefused(
                 f"place {slot.code} does not open: {error}. Ask the statistician for "

@@ -85,10 +85,20 @@ class Yoked:
 
     def __init__(self, donor: Donor) -> None:
         self._donor = donor
+        self._given: dict[tuple[int, int], int] = {}  # of each block, the last volume
 
     def __call__(self, step: Step) -> float | None:
-        """Return the donor's z; None outside of its blocks: it is never looped."""
-        return None if step.now is None else self._donor.z_at(step.now)
+        """Return the donor's z; None outside of its blocks, and at a place once more.
+
+        A run that begins anew in the same session would get the same numbers again.
+        """
+        if (now := step.now) is None:
+            return None
+        place = now.run, now.block
+        if now.volume_in_block <= self._given.get(place, -1):
+            return None
+        self._given[place] = now.volume_in_block
+        return self._donor.z_at(now)
 
 
 class DelayedSelf:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from rtbold.errors import RtboldError
-from rtbold.protocol import BlockNow, Direction
+from rtbold.protocol import BlockNow, Direction, RunPlan
 
 MOST_MISSING: Final = 0.2  # of a donor's volumes
 LONGEST_HOLE: Final = 5  # volumes in a row, some 10 s
@@ -56,6 +56,44 @@ class Donor:
         """Return z at one place of the protocol; None: the donor was never there."""
         block = self.z.get((now.run, now.block), ())
         return block[now.volume_in_block] if now.volume_in_block < len(block) else None
+
+
+def planned_blocks(plan: RunPlan) -> tuple[PlannedBlock, ...]:
+    """Return the blocks of a run, as donors are matched with them."""
+    return tuple(
+        PlannedBlock(
+            run=plan.run,
+            block=block.number,
+            direction=block.direction,
+            n_volumes=block.n_volumes,
+        )
+        for block in plan.blocks
+    )
+
+
+def recorded_blocks(
+    plan: RunPlan, z: Mapping[int, float | None]
+) -> tuple[RecordedBlock, ...]:
+    """Return the blocks that a donor has had.
+
+    Parameters
+    ----------
+    plan : of the donor's run.
+    z : by volume; those of volumes that were never reached are not there.
+    """
+    end = max(z, default=-1) + 1
+    return tuple(
+        RecordedBlock(
+            run=plan.run,
+            block=block.number,
+            direction=block.direction,
+            z=tuple(
+                z.get(volume)
+                for volume in range(block.first_volume, min(block.end_volume, end))
+            ),
+        )
+        for block in plan.blocks
+    )
 
 
 def fitted_donor(

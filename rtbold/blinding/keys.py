@@ -2,7 +2,8 @@
 
 Each pair comes from 32 random bytes: a key that others seal to (X25519) and one that
 signs (Ed25519). ``NAME.key`` is public and may be sent by mail; ``NAME.key_secret``
-stays where it was made. Who has the statistician's secret can unblind.
+stays where it was made. Who has the statistician's secret can unblind. PyNaCl is
+imported where it is used: a session that is not blinded needs none.
 """
 
 import base64
@@ -11,17 +12,17 @@ import os
 import stat
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, get_args
+from typing import TYPE_CHECKING, Literal, get_args
 
 import msgspec
-from nacl.exceptions import CryptoError
-from nacl.public import PrivateKey, PublicKey, SealedBox
-from nacl.signing import SigningKey, VerifyKey
-from nacl.utils import random
 
 from rtbold.disk import read_file
 from rtbold.errors import ConfigError, RtboldError
 from rtbold.owner_only import create, make_folder, write_all
+
+if TYPE_CHECKING:
+    from nacl.public import PrivateKey
+    from nacl.signing import SigningKey
 
 Owner = Literal["statistician", "session"]
 OWNERS: tuple[Owner, ...] = get_args(Owner)
@@ -51,10 +52,15 @@ class PublicKeys:
 
     def seal(self, data: bytes) -> bytes:
         """Return `data` for the owner of the secret alone."""
+        from nacl.public import PublicKey, SealedBox
+
         return bytes(SealedBox(PublicKey(self.sealing)).encrypt(data))
 
     def has_signed(self, data: bytes, signature: bytes) -> bool:
         """Return whether the owner has signed these very bytes."""
+        from nacl.exceptions import CryptoError
+        from nacl.signing import VerifyKey
+
         try:
             VerifyKey(self.signing).verify(data, signature)
         except (CryptoError, ValueError, TypeError):
@@ -72,7 +78,7 @@ class SecretKeys:
     @classmethod
     def new(cls, owner: Owner) -> "SecretKeys":
         """Return a new pair."""
-        return cls(owner, bytes(random(KEY_BYTES)))
+        return cls(owner, os.urandom(KEY_BYTES))
 
     @property
     def public(self) -> PublicKeys:
@@ -84,11 +90,15 @@ class SecretKeys:
         )
 
     @property
-    def _sealing(self) -> PrivateKey:
+    def _sealing(self) -> "PrivateKey":
+        from nacl.public import PrivateKey
+
         return PrivateKey(self.derived(b"seal"))
 
     @property
-    def _signing(self) -> SigningKey:
+    def _signing(self) -> "SigningKey":
+        from nacl.signing import SigningKey
+
         return SigningKey(self.derived(b"sign"))
 
     def derived(self, purpose: bytes) -> bytes:
@@ -108,6 +118,9 @@ class SecretKeys:
         ------
         NotOpened : it was sealed to another key, or was altered.
         """
+        from nacl.exceptions import CryptoError
+        from nacl.public import SealedBox
+
         try:
             return bytes(SealedBox(self._sealing).decrypt(sealed))
         except (CryptoError, ValueError, TypeError) as error:
@@ -116,6 +129,25 @@ class SecretKeys:
                 f"key {self.public.fingerprint}: it was sealed to another key, or was "
                 "altered. Expected the key and the file that belong together."
             ) from error
+
+
+def padded(data: bytes, block_bytes: int) -> bytes:
+    """Return `data` filled up to a multiple of a size (ISO/IEC 7816-4)."""
+    n_left = -(len(data) + 1) % block_bytes
+    return data + b"\x80" + bytes(n_left)
+
+
+def unpadded(data: bytes) -> bytes:
+    """Return what `padded` has filled up.
+
+    Raises
+    ------
+    ValueError : it was not.
+    """
+    whole = data.rstrip(b"\0")
+    if not whole.endswith(b"\x80"):
+        raise ValueError("it is not padded")
+    return whole[:-1]
 
 
 class _KeyFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -9,22 +9,28 @@ cut out, exchanged or brought in from elsewhere is found. All records are padded
 
 import base64
 import json
+import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
-from nacl.bindings import sodium_pad, sodium_unpad
-from nacl.exceptions import CryptoError
-from nacl.secret import Aead
-from nacl.utils import random
 
-from rtbold.blinding.keys import NotOpened, PublicKeys, SecretKeys
+from rtbold.blinding.keys import (
+    NotOpened,
+    PublicKeys,
+    SecretKeys,
+    padded,
+    unpadded,
+)
 from rtbold.clock import Clock
 from rtbold.disk import open_file
 from rtbold.errors import DataFileError
-from rtbold.record import LineLog
+from rtbold.record import EventLogState, LineLog
+
+if TYPE_CHECKING:
+    from nacl.secret import Aead
 
 SEALED_NAME: Final = "sealed.jsonl"
 SEALED_FORMAT: Final = "rtbold.sealed/1"
@@ -44,7 +50,9 @@ class Sealer:
     """
 
     def __init__(self, keys: PublicKeys, session: str) -> None:
-        key = random(Aead.KEY_SIZE)
+        from nacl.secret import Aead
+
+        key = os.urandom(Aead.KEY_SIZE)
         self._box = Aead(key)
         self._n = 0
         self.header = {
@@ -60,7 +68,7 @@ class Sealer:
         """Return the next record as a line, without its break."""
         n, self._n = self._n, self._n + 1
         tie = _tie(self._tie, n, last=last)
-        box = self._box.encrypt(sodium_pad(record, PADDED_BYTES), tie)
+        box = self._box.encrypt(padded(record, PADDED_BYTES), tie)
         text = base64.b64encode(bytes(box)).decode("ascii")
         fields: dict[str, object] = {"n": n, "box": text}
         return json.dumps(fields | ({"last": True} if last else {}))
@@ -90,11 +98,12 @@ class SealedLog(LineLog):
         record = msgspec.json.encode({"record": what, **fields})
         self.put("a sealed record", lambda: self._sealer.line(record))
 
-    def end(self) -> None:
-        """Hand over the last record, without which the file is not whole."""
+    def close(self, timeout_s: float = 5.0) -> EventLogState:
+        """Write the last record, without which the file is not whole, and close."""
         if not self._ended:
             self._ended = True
             self.put("the end", lambda: self._sealer.line(b"{}", last=True))
+        return super().close(timeout_s)
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +141,8 @@ def open_sealed(path: Path, secret: SecretKeys) -> Opened:
     DataFileError : it is no sealed file, or is damaged in its first line.
     NotOpened : it was sealed to another key.
     """
+    from nacl.secret import Aead
+
     lines = _lines(path)
     try:
         header = msgspec.json.decode(next(lines, b""), type=_Header)
@@ -166,7 +177,7 @@ def _lines(path: Path) -> Iterator[bytes]:
         ) from error
 
 
-def _opened(session: str, box: Aead, lines: Iterator[bytes]) -> Opened:
+def _opened(session: str, box: "Aead", lines: Iterator[bytes]) -> Opened:
     """Open line by line; what does not open is told and left out."""
     records: list[Mapping[str, Any]] = []
     notes: list[str] = []
@@ -204,12 +215,14 @@ def _line(text: bytes) -> _Line | None:
         return None
 
 
-def _record(session: str, box: Aead, line: _Line) -> Mapping[str, Any] | None:
+def _record(session: str, box: "Aead", line: _Line) -> Mapping[str, Any] | None:
+    from nacl.exceptions import CryptoError
+
     assert line.n is not None  # the caller looked
     tie = _tie(session.encode(), line.n, last=line.last)
     try:
         data = box.decrypt(base64.b64decode(line.box, validate=True), tie)
-        record = msgspec.json.decode(sodium_unpad(bytes(data), PADDED_BYTES))
+        record = msgspec.json.decode(unpadded(bytes(data)))
     except (CryptoError, ValueError, TypeError, msgspec.MsgspecError):
         return None
     if not isinstance(record, dict) or not (line.last or "record" in record):

@@ -154,6 +154,10 @@ class RunOptions(TypedDict):
     ]
     task: Annotated[Text, typer.Option(help="Task in the recording's names [nf].")]
     run: Annotated[int | None, typer.Option(help="Number of the run [the next one].")]
+    blind: Annotated[
+        Path | None,
+        typer.Option(help="Folder of a blinded study: its allocation names the arm."),
+    ]
     truth: Annotated[
         Text,
         typer.Option(

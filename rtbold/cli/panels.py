@@ -21,7 +21,7 @@ _SESSION: Final[_Panels] = {
     ),
     "What goes out": ("bind", "port", "control_port", "curve_keys", "encoding"),
     "Recording": (
-        "record", "record_copy", "record_as", "session", "task", "run", "kind",
+        "record", "record_copy", "record_as", "session", "task", "run", "kind", "blind",
     ),
     "Length": ("duration",),
     "Measured BOLD": ("truth", "truth_roi", "truth_first", "truth_by_onset"),

@@ -61,6 +61,7 @@ from rtbold.record import (
     wait_for_end,
 )
 from rtbold.run_names import UNNAMED_SUBJECT
+from rtbold.session.blinded import Blinding, prepare_blinding
 from rtbold.session.discretion import Discretion, of_this_machine
 from rtbold.session.session import Session, SessionParts, TimedModel
 from rtbold.session.truth import LiveTruth, SessionTruth
@@ -230,11 +231,17 @@ def conversion(
 
 
 def mirror_settings(
-    bundle: Bundle, *, target: str, tr_s: float, simulated: bool, port: int
+    bundle: Bundle,
+    *,
+    target: str,
+    tr_s: float,
+    simulated: bool,
+    port: int,
+    blinded: bool = False,
 ) -> MirrorSettings:
-    """Return what the LSL mirror says about itself."""
+    """Return what the LSL mirror says about itself; a blinded one has no ROIs."""
     return MirrorSettings(
-        rois=bundle.card.rois,
+        rois=() if blinded else bundle.card.rois,
         target=target,
         tr_s=tr_s,
         model_sha256=bundle.sha256,
@@ -288,8 +295,10 @@ def open_session(
     bundle = load_bundle(run, subject_root)
     feedback = FeedbackSettings.choose(bundle.card, run.target)
     check_verdict(bundle.card, run.target, allowed=run.allow_unvalidated)
+    blinding = prepare_blinding(run, bundle.card, feedback.target)
     with ExitStack() as stack:
         opener = _Opener(run, bundle, feedback, clock, now_unix_s, stack)
+        opener.blinding = blinding
         feed, control = opener.sockets()
         engine = open_engine(bundle, engine=run.engine, precision=run.precision)
         stack.callback(engine.close)
@@ -310,7 +319,12 @@ def open_session(
 def _discretion(run: RunSettings, acquisition: Acquisition) -> Discretion:
     """Return what takes the names of this session's places and computers out."""
     kind, _, truth = (run.truth or "").partition(":")
-    given = [run.record, run.curve_keys, Path(run.model) if run.model else None]
+    given = [
+        run.record,
+        run.curve_keys,
+        run.blind,
+        Path(run.model) if run.model else None,
+    ]
     given.append(Path(truth).parent if kind == "file" else None)
     source = truth.rpartition(":")[0] if kind in ("tcp", "tbv") else None
     streams = (acquisition.description, acquisition.marker_description)
@@ -363,6 +377,7 @@ class _Opener:
         self._now_unix_s = now_unix_s
         self._stack = stack
         self.commands = CommandQueue()
+        self.blinding: Blinding | None = None
 
     def sockets(self) -> tuple[Feed, Control]:
         """Bind both ports, before anything expensive is done."""
@@ -424,6 +439,7 @@ class _Opener:
             tr_s=settings.schedule.tr_s,
             simulated=stream.simulated,
             port=ports.feed,
+            blinded=self.blinding is not None,
         )
         streams = [stream, *([markers] if markers else []), *mirror_streams(mirrored)]
         self._end_left_over(streams, feed)
@@ -431,7 +447,12 @@ class _Opener:
         self._stack.callback(mirror.close)
         self._used, self._machine = used(engine), ran_on(engine)
         model = TimedModel(engine, self._clock, runs_on=str(self._used))
+        if self.blinding is not None:
+            self.blinding.check_precision(self._used.precision)
         recording = self._recording(settings, streams) if run.record else None
+        blinded = None
+        if self.blinding is not None and recording is not None:
+            blinded = self.blinding.begin(recording, self._clock)
         return SessionParts(
             bundle=self._bundle,
             pipeline=Pipeline(self._bundle.card, model, settings),
@@ -447,6 +468,7 @@ class _Opener:
             truth=self._truth(settings.schedule.tr_s) if run.truth else None,
             kind=run.kind,
             run_number=recording.number if recording else run.run or 1,
+            blinded=blinded,
         )
 
     def _truth(self, tr_s: float) -> LiveTruth:

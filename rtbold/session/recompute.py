@@ -19,6 +19,7 @@ from rtbold.publish import (
     pred_fb,
     pred_roi,
 )
+from rtbold.session.blinded import Blinded
 from rtbold.session.truth import SessionTruth
 
 Fields = dict[str, Any]
@@ -33,6 +34,7 @@ class Remade:
     card: Card
     feedback: FeedbackSettings
     widths: Widths  # of the intervals, when it went out
+    shown: BoldPrediction | None = None  # in a blinded session, what was fed back
 
     def messages(self, *, late: bool) -> tuple[Fields, Fields]:
         """Return ``pred.roi`` and ``pred.fb`` as on the wire.
@@ -41,15 +43,20 @@ class Remade:
         ----------
         late : the session found it late, which depends on when it was computed.
         """
-        made = self.prediction
-        if late and made.next_due_s is not None:
-            made = marked_late(made, made.next_due_s + 1.0)
+        made = _marked(self.prediction, late=late)
+        shown = made if self.shown is None else _marked(self.shown, late=late)
         widths = self.widths
         roi = pred_roi(made, self.card, _NO_MOMENTS, widths=widths)
         fb = pred_fb(
-            made, self.card, _NO_MOMENTS, settings=self.feedback, widths=widths
+            shown, self.card, _NO_MOMENTS, settings=self.feedback, widths=widths
         )
         return on_wire(roi), on_wire(fb)
+
+
+def _marked(made: BoldPrediction, *, late: bool) -> BoldPrediction:
+    if late and made.next_due_s is not None:
+        return marked_late(made, made.next_due_s + 1.0)
+    return made
 
 
 def on_wire(message: msgspec.Struct) -> Fields:
@@ -68,6 +75,7 @@ class Recomputation:
     settings : of its pipeline.
     target : of ``--target``; None: the card's.
     truth : what pairs measured BOLD; None: nobody measured.
+    blinded : what was delivered in place of the predictions; None: they were.
     """
 
     def __init__(
@@ -78,11 +86,13 @@ class Recomputation:
         *,
         target: str | None = None,
         truth: SessionTruth | None = None,
+        blinded: Blinded | None = None,
     ) -> None:
         self._card = card
         self._pipeline = Pipeline(card, model, settings)
         self._feedback = FeedbackSettings.choose(card, target)
         self._truth = truth
+        self._blinded = blinded
         self._intervals = LiveIntervals(card.intervals)
 
     def __call__(self, events: Iterable[Event]) -> Iterator[Remade | TruthMessage]:
@@ -90,7 +100,8 @@ class Recomputation:
         for event in events:
             for prediction in self._pipeline.push(event):
                 widths = self._intervals.widths
-                yield Remade(prediction, self._card, self._feedback, widths)
+                given = self._blinded.deliver(prediction) if self._blinded else None
+                yield Remade(prediction, self._card, self._feedback, widths, given)
                 if self._truth is not None:
                     self._truth.predicted(prediction)
             if isinstance(event, MeasuredVolume) and self._truth is not None:

@@ -47,6 +47,7 @@ from rtbold.publish import (
     run_phase,
 )
 from rtbold.record import RecordingRun
+from rtbold.session.blinded import Blinded
 from rtbold.session.discretion import Discretion
 from rtbold.session.machine import garbage_on_demand
 from rtbold.session.truth import LiveTruth
@@ -114,6 +115,7 @@ class SessionParts:
     truth: LiveTruth | None  # None: nobody measures BOLD
     kind: KindName = "training"  # of the run; feedback is shown in training alone
     run_number: int = 1
+    blinded: Blinded | None = None  # None: what is predicted is what goes out
 
 
 @dataclass(slots=True)
@@ -310,14 +312,19 @@ class Session:
         target = self._parts.feedback
         roi = pred_roi(prediction, card, moments, widths=widths)
         fb = pred_fb(prediction, card, moments, settings=target, widths=widths)
-        self._parts.feed.publish(fb)
-        self._parts.feed.publish(roi)
-        self._keep_published(fb, roi)
+        blinded, shown = self._parts.blinded, prediction
+        if blinded is None:
+            self._send(fb, roi)
+        else:  # the real ones are for the statistician alone
+            blinded.seal(roi, fb)
+            shown = blinded.deliver(prediction)
+            fb = pred_fb(shown, card, moments, settings=target, widths=widths)
+            self._send(fb)
         if self._parts.mirror is not None:
             self._parts.mirror.push(roi, fb)
         if self._parts.truth is not None:
             self._parts.truth.pairs.predicted(prediction)
-        self._note(prediction, fb.age_ms)
+        self._note(shown, fb.age_ms)
         gc.collect()  # the next one is a TR away
 
     def _note(self, prediction: BoldPrediction, age_ms: float) -> None:
@@ -383,6 +390,11 @@ class Session:
         )
         if message is not None:
             self._keep_published(message)
+
+    def _send(self, *messages: Message) -> None:
+        for message in messages:
+            self._parts.feed.publish(message)
+        self._keep_published(*messages)
 
     def _keep_published(self, *messages: Message) -> None:
         """Keep what has gone out, so that it can be verified later."""

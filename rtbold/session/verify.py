@@ -5,25 +5,29 @@ feedback and truth. When a message was computed and sent is not a result; whethe
 late is taken over, and checked against the times that were published with it.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
+from rtbold.blinding import ARM_RECORD, UNBLINDED_NAME, note_of, opened_records
 from rtbold.bundle import Bundle, Card
 from rtbold.engine import deviation, why_refused
+from rtbold.errors import DataFileError
 from rtbold.messages import Float32Array
 from rtbold.predict import Model
 from rtbold.publish import FeedbackSettings, Truth as TruthMessage
 from rtbold.record import EVENTS_NAME, Loss, session_events
+from rtbold.session.blinded import blinded_again
 from rtbold.session.published import (
     Fields,
     Published,
     Topic,
     compared_keys,
     read_published,
+    with_sealed,
 )
 from rtbold.session.recompute import Recomputation, Remade, on_wire
 from rtbold.session.recorded import RecordedSettings
@@ -35,6 +39,11 @@ ROUNDED = frozenset((
     "values", "values_z", "value", "z", "low", "high", "low_80", "high_80",
     "unlikeness", "mirrored", "filtered", "predicted", "scores", "target_score",
 ))  # fmt: skip
+NEEDS_KEY = (
+    "the session is blinded, and its predictions are sealed: whether they come out "
+    "again needs the statistician's key. Unblind it first: rtbold unblind SESSION "
+    "--key FILE"
+)
 _LATE_ROUNDING_S = 2e-6  # of the published times
 _LOOK_AHEAD = 50  # messages; those that were not kept may lie between
 _MOST_LOSSES = 5  # that are listed
@@ -375,7 +384,14 @@ def verify_session(
     ------
     DataFileError : log, settings or what was published cannot be read.
     """
-    comparison = Comparison(read_published(folder), bundle.card)
+    published, blinded = read_published(folder), None
+    if note_of(folder) is not None:
+        records = opened_records(folder)
+        if records is None:
+            return Verification(verdict="not_verifiable", why=NEEDS_KEY, n_compared={})
+        published = with_sealed(published, records)
+        blinded = blinded_again(_arm_of(folder, records), bundle.card)
+    comparison = Comparison(published, bundle.card)
     events = session_events(folder / EVENTS_NAME, tell=comparison.lost)
     assert events is not None  # the caller found the folder by its event log
     again = Recomputation(
@@ -384,9 +400,20 @@ def verify_session(
         settings.pipeline,
         target=settings.run.target,
         truth=_truth(bundle.card, settings),
+        blinded=blinded,
     )
     comparison(again(events))
     return comparison.result(kind)
+
+
+def _arm_of(folder: Path, records: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
+    for record in records:
+        if record.get("record") == ARM_RECORD:
+            return record
+    raise DataFileError(
+        f"{folder / UNBLINDED_NAME} does not say which arm it was, expected its first "
+        "line to do so. Unblind the session again."
+    )
 
 
 def _truth(card: Card, settings: RecordedSettings) -> SessionTruth | None:

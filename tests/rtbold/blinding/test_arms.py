@@ -159,6 +159,14 @@ def test_a_donor_is_never_looped_and_no_number_stands_still_after_its_end():
     assert all(p.values is None for p in got[100:])
 
 
+def test_a_run_that_begins_anew_does_not_get_the_same_numbers_again():
+    it = arms("yoked", "real", "yoked")
+    first = [it.deliver(prediction(k), at(k)) for k in range(5)]
+    again = [it.deliver(prediction(k), at(k)) for k in range(3)]
+    assert all(p.values is not None for p in first)
+    assert {(p.status, p.values is None) for p in again} == {("warmup", True)}
+
+
 def test_delayed_gives_what_was_more_than_a_minute_ago():
     got, real = scores(delivered("delayed", "real", "delayed")), scores(series())
     assert all(z is None for z in got[: 8 + DELAY])
@@ -208,8 +216,8 @@ def test_no_number_goes_out_while_the_real_status_is_unusable(chosen):
     for k, p in enumerate(series()):
         it.deliver(p, at(k))
     for status in ("invalid", "warmup", "paused"):
-        for values in (None, (1.0, 1.0, 1.0)):
-            got = it.deliver(prediction(200, values, status, ("gap",)), at(200))
+        for k, values in enumerate((None, (1.0, 1.0, 1.0)), 200):
+            got = it.deliver(prediction(k, values, status, ("gap",)), at(k))
             assert (got.values, got.status, got.reasons) == (None, status, ("gap",))
 
 

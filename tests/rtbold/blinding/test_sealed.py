@@ -120,9 +120,7 @@ def test_the_log_is_written_from_a_thread_and_says_that_it_ended(tmp_path):
     log = SealedLog(path, HandCrankedClock(0.0), Sealer(KEYS.public, "s1"))
     for k in range(3):
         log.append("pred.roi", {"k": k})
-    log.end()
-    log.end()
-    assert log.close().n_lost == 0
+    assert log.close().n_lost == log.close().n_lost == 0
     found = open_sealed(path, KEYS)
     assert [record["k"] for record in found.of("pred.roi")] == [0, 1, 2]
     assert found.notes == ()
@@ -139,7 +137,6 @@ def blinded(folder, arm="yoked"):
     )
     log.append(ARM_RECORD, {"arm": arm})
     log.append("pred.roi", {"k": 1})
-    log.end()
     log.close()
     return folder
 

@@ -43,7 +43,7 @@ def asked_for(arguments):
 
 def test_every_setting_has_an_option():
     # which contradict others in EVERYTHING
-    left_out = {"trigger_channel", "subject", "truth_by_onset"}
+    left_out = {"trigger_channel", "subject", "truth_by_onset", "blind"}
     for field in fields(RunSettings):
         if field.name not in left_out:
             assert getattr(EVERYTHING, field.name) != field.default, field.name

@@ -1,0 +1,267 @@
+"""A blinded session: which arm it delivers, and where the real predictions go.
+
+Everything that any arm of the study needs is looked up and checked in every arm, in the
+same order, before the session begins: no refusal and no delay tells the arm.
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+
+from rtbold.blinding import (
+    ARM_RECORD,
+    SEALED_NAME,
+    Arms,
+    BlindedNote,
+    Design,
+    Donor,
+    DonorRefused,
+    Place,
+    SealedLog,
+    Sealer,
+    Study,
+    build_arms,
+    choose_donor,
+    open_study,
+    planned_blocks,
+    write_note,
+)
+from rtbold.bundle import Card
+from rtbold.clock import Clock
+from rtbold.config import RunSettings
+from rtbold.errors import ConfigError, DataFileError
+from rtbold.messages import BoldPrediction
+from rtbold.protocol import BlockNow, RunPlan
+from rtbold.publish import Message, PredFb, PredRoi
+from rtbold.record import RecordingRun
+from rtbold.session.donors import find_donors, free_plan
+
+WHOLE_PRECISIONS = ("f32", "tf32")  # what rounds more leaves its mark on real values
+_ENDLESS = 1_000_000  # volumes of a session without an end
+_NAME_BYTES = 16  # of an arm, so that records have one size
+
+
+class ArmRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """The first sealed record: all that the delivered values follow from."""
+
+    arm: str  # padded with blanks
+    target: str
+    tr_s: float
+    n_volumes: int  # of a run without a protocol
+    design: Design
+    donor: str | None
+    donor_z: tuple[tuple[int, int, tuple[float, ...]], ...]  # run, block, z
+    n_filled: int
+
+
+class Blinded:
+    """What a session does in place of publishing its own predictions.
+
+    Parameters
+    ----------
+    arms : of the study.
+    plan : of a run without a protocol.
+    log : where the real predictions go; None: nowhere, they are computed anew.
+    """
+
+    def __init__(self, arms: Arms, plan: RunPlan, log: SealedLog | None = None) -> None:
+        self._arms = arms
+        self._plan = plan
+        self._log = log
+
+    def deliver(
+        self, real: BoldPrediction, now: BlockNow | None = None
+    ) -> BoldPrediction:
+        """Return what the participant is given for this volume.
+
+        Parameters
+        ----------
+        now : where in the protocol it lies; None: by the number of the volume.
+        """
+        place = self._plan.at(real.tick.volume_index) if now is None else now
+        return self._arms.deliver(real, place)
+
+    def seal(self, roi: PredRoi, fb: PredFb) -> None:
+        """Keep the real messages for the statistician."""
+        if self._log is not None:
+            for message in (roi, fb):
+                self._log.append(message.topic, _fields(message))
+
+
+def _fields(message: Message) -> dict[str, object]:
+    fields: dict[str, object] = msgspec.to_builtins(message)
+    return fields
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Blinding:
+    """All that a blinded session needs, before anything of it is open."""
+
+    study: Study
+    place: Place
+    card: Card
+    target: str
+    tr_s: float
+    plan: RunPlan
+    donors: tuple[Donor, ...] = field(repr=False)
+    refused: tuple[DonorRefused, ...] = field(repr=False)
+
+    def check_precision(self, precision: str) -> None:
+        """Refuse an engine that rounds so that real values can be told from others.
+
+        Raises
+        ------
+        ConfigError : it does.
+        """
+        if precision not in WHOLE_PRECISIONS:
+            raise ConfigError(
+                f"the engine runs in {precision}, whose rounding can be seen in real "
+                f"values alone; expected {' or '.join(WHOLE_PRECISIONS)} in a blinded "
+                "session. Give --precision f32."
+            )
+
+    def begin(self, recording: RecordingRun, clock: Clock) -> Blinded:
+        """Write what everybody may know, and open the sealed file.
+
+        Raises
+        ------
+        ConfigError, DonorRefused : something that an arm needs is missing.
+        OSError : the disk takes nothing.
+        """
+        donor = self._donor(recording.number)
+        arms = self._arms(donor)
+        study, paths = self.study, recording.paths
+        write_note(
+            paths.folder,
+            BlindedNote(
+                study=study.design.study,
+                code=self.place.code,
+                statistician=study.statistician.fingerprint,
+                protocol_sha256=study.design.protocol_sha256,
+            ),
+        )
+        sealer = Sealer(study.statistician, paths.stem)
+        log = SealedLog(paths.folder / SEALED_NAME, clock, sealer)
+        recording.keep_beside(log)
+        log.append(ARM_RECORD, msgspec.to_builtins(self._record(donor)))
+        return Blinded(arms, self.plan, log)
+
+    def check(self) -> None:
+        """Refuse what `begin` would refuse, before anything is open."""
+        self._arms(self._donor(1))
+
+    def _donor(self, number: int) -> Donor | None:
+        """Return the donor of a run; the next run has the next one."""
+        if "yoked" not in self.study.design.arms:
+            return None
+        draw = self.place.draw + number - 1
+        return choose_donor(self.donors, self.refused, draw=draw)
+
+    def _arms(self, donor: Donor | None) -> Arms:
+        return build_arms(
+            self.place.arm,
+            self.study.design,
+            card=self.card,
+            target=self.target,
+            tr_s=self.tr_s,
+            donor=donor,
+        )
+
+    def _record(self, donor: Donor | None) -> ArmRecord:
+        z = donor.z if donor else {}
+        return ArmRecord(
+            arm=self.place.arm.ljust(_NAME_BYTES),
+            target=self.target,
+            tr_s=self.tr_s,
+            n_volumes=self.plan.n_volumes,
+            design=self.study.design,
+            donor=donor.name if donor else None,
+            donor_z=tuple((*key, row) for key, row in z.items()),
+            n_filled=donor.n_filled if donor else 0,
+        )
+
+
+def prepare_blinding(run: RunSettings, card: Card, target: str) -> Blinding | None:
+    """Look up the participant's place and all that any arm needs; None: not blinded.
+
+    Raises
+    ------
+    ConfigError : the study does not know the participant, or is for another protocol.
+    DonorRefused : no donor fits, whatever the arm.
+    """
+    if run.blind is None:
+        return None
+    study = open_study(run.blind)
+    subject = run.record_as or run.subject
+    assert subject is not None  # the settings have refused it
+    place = study.place_of(subject, protocol_sha256=None)
+    tr_s = run.tr_s or card.tr_s
+    yoked = "yoked" in study.design.arms
+    plan = free_plan(_n_volumes(run.duration_s, tr_s, needed=yoked), tr_s=tr_s)
+    donors, refused = [], list[DonorRefused]()
+    if yoked:
+        donors, refused = find_donors(
+            study.donors, planned_blocks(plan), target=target, not_of=subject
+        )
+    blinding = Blinding(
+        study=study,
+        place=place,
+        card=card,
+        target=target,
+        tr_s=tr_s,
+        plan=plan,
+        donors=tuple(donors),
+        refused=tuple(refused),
+    )
+    blinding.check()
+    return blinding
+
+
+def _n_volumes(duration_s: float | None, tr_s: float, *, needed: bool) -> int:
+    """Return how many volumes a run without a protocol may have."""
+    if duration_s is not None:
+        return math.floor(duration_s / tr_s) + 1
+    if needed:
+        raise ConfigError(
+            "the study has the arm yoked, and the session has no end: whether a donor "
+            "is long enough cannot be known before. Give --duration SECONDS."
+        )
+    return _ENDLESS
+
+
+def blinded_again(record: Mapping[str, Any], card: Card) -> Blinded:
+    """Return what a session has delivered by, from its first sealed record.
+
+    Raises
+    ------
+    DataFileError : it cannot be read.
+    ConfigError : card and record do not fit.
+    """
+    try:
+        known = msgspec.convert(record, ArmRecord)
+    except msgspec.ValidationError as error:
+        raise DataFileError(
+            f"the record of the arm cannot be read ({error}), expected what a blinded "
+            "session has sealed. Another version of rtbold may have written it."
+        ) from error
+    donor = None
+    if known.donor is not None:
+        z = {(run, block): row for run, block, row in known.donor_z}
+        donor = Donor(known.donor, z, known.n_filled)
+    arm = next((each for each in known.design.arms if each == known.arm.strip()), None)
+    if arm is None:
+        raise DataFileError(
+            f"the record names arm {known.arm.strip()!r}, which is none"
+        )
+    arms = build_arms(
+        arm,
+        known.design,
+        card=card,
+        target=known.target,
+        tr_s=known.tr_s,
+        donor=donor,
+    )
+    return Blinded(arms, free_plan(known.n_volumes, tr_s=known.tr_s))
