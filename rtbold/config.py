@@ -3,17 +3,19 @@
 The command line and an optional TOML file meet here; inside, the types are trusted.
 """
 
+import math
 import tomllib
-from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Final, Literal, get_args
 
 import msgspec
 
 from rtbold.disk import read_file
 from rtbold.errors import ConfigError
 from rtbold.run_names import DEFAULT_SESSION, DEFAULT_TASK, check_label, check_run
+from rtbold.text import did_you_mean, printable
 
 EngineName = Literal["auto", "openvino", "tensorrt", "torch"]
 ENGINES: tuple[str, ...] = get_args(EngineName)
@@ -31,8 +33,172 @@ CHOICES = {
     "scanner": SCANNERS,
     "kind": KINDS,
 }
+# How feedback is made of predictions; what each does: docs/reference/feedback.md
+SmoothName = Literal["none", "mean", "exponential"]
+NormaliseName = Literal["zscore", "percentile"]
+BaselineName = Literal["card", "block", "running"]
 LONGEST_TR_S = 10.0
 MAX_SETTINGS_BYTES = 1_000_000  # of a file of settings
+_LONGEST_APPROVAL: Final = 64
+
+
+def check_range(
+    option: str,
+    value: float | None,
+    low: float,
+    high: float,
+    *,
+    hint: str = "",
+) -> None:
+    """Raise ConfigError unless `value` is None or within [low, high]."""
+    if value is None or low <= value <= high:
+        return
+    raise ConfigError(f"{option} is {value!r}, expected {low:g} to {high:g}.{hint}")
+
+
+def _check_number(name: str, value: float | None, low: float, high: float) -> None:
+    if value is not None and not math.isfinite(value):
+        raise ConfigError(f"{name} is {value}, expected {low:g} to {high:g}.")
+    check_range(name, value, low, high)
+
+
+def _check_choice(name: str, value: object) -> None:
+    choices = _FEEDBACK_CHOICES[name]
+    if value not in choices:
+        raise ConfigError(
+            f"feedback.{name} is {value!r}, expected one of {', '.join(choices)}."
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FeedbackSettings:
+    """What becomes of a prediction before a participant sees it.
+
+    The table ``[feedback]`` of a settings file and of a protocol. As it is by default,
+    the target's value and its z against the card go out, and nothing else.
+    """
+
+    target: str | None = None  # ROI, contrast, group or Global; None: the card's
+    smooth: SmoothName = "none"
+    smooth_n: int = 3  # volumes of the mean
+    smooth_s: float = 6.0  # time constant of the exponential
+    normalise: NormaliseName = "zscore"
+    baseline: BaselineName = "card"
+    memory_n: int = 180  # volumes that a running baseline remembers
+    skip_n: int = 3  # first volumes of a block that enter no baseline
+    winsorise_sd: float | None = None  # what lies further out is drawn in to it
+    low: float | None = None  # what is shown as 0: z, or percent
+    high: float | None = None  # what is shown as 1
+    neutral: float = 0.5  # where what is shown begins, and begins again
+    shown_min: float = 0.0  # bounds of what is shown
+    shown_max: float = 1.0
+    max_step: float | None = None  # of what is shown, from one volume to the next
+    reward: float | None = None  # what is shown must reach it
+    hysteresis: float = 0.0  # below it a reward that is on goes off
+    success_rate: float | None = None  # the threshold moves towards this share
+    success_step: float = 0.05  # by which it moves
+
+    def __post_init__(self) -> None:
+        """Refuse what is wrong by itself or contradicts something else."""
+        for name, low, high in _FEEDBACK_RANGES:
+            _check_number(f"feedback.{name}", getattr(self, name), low, high)
+        for name in _FEEDBACK_CHOICES:
+            _check_choice(name, getattr(self, name))
+        self._check_beside()
+
+    @property
+    def has_range(self) -> bool:
+        """Whether a value from 0 to 1 is shown, beside the value in model units."""
+        return self.low is not None
+
+    @classmethod
+    def build(
+        cls, table: Mapping[str, object], where: str = "[feedback]"
+    ) -> "FeedbackSettings":
+        """Return the settings of a TOML table.
+
+        Raises
+        ------
+        ConfigError : a key is unknown, or a value is wrong.
+        """
+        known = [field.name for field in fields(cls)]
+        if unknown := sorted(set(table) - set(known)):
+            raise ConfigError(
+                f"{where} has unknown keys {unknown}; known ones are {known}."
+                + did_you_mean(unknown, known)
+            )
+        for name in table.keys() & _FEEDBACK_CHOICES.keys():
+            _check_choice(name, table[name])  # msgspec would not say what it expected
+        try:
+            return msgspec.convert(dict(table), cls)
+        except msgspec.ValidationError as error:
+            raise ConfigError(f"{where}: {error}. Mend that value.") from error
+
+    def _check_beside(self) -> None:
+        if (self.low is None) is not (self.high is None):
+            raise ConfigError(
+                f"feedback.low is {self.low} and feedback.high {self.high}, expected "
+                "both (what is shown as 0, and what as 1) or neither."
+            )
+        if self.low is not None and self.high is not None and self.low >= self.high:
+            raise ConfigError(
+                f"feedback.low is {self.low:g}, expected less than feedback.high, "
+                f"{self.high:g}. To turn the display round, change each sign of the "
+                "target."
+            )
+        if self.normalise == "percentile":
+            self._check_percentile()
+        if not self.shown_min <= self.neutral <= self.shown_max:
+            raise ConfigError(
+                f"feedback.neutral is {self.neutral:g}, expected between "
+                f"feedback.shown_min, {self.shown_min:g}, and feedback.shown_max, "
+                f"{self.shown_max:g}."
+            )
+        needs_range = [n for n in _OF_WHAT_IS_SHOWN if getattr(self, n) is not None]
+        if needs_range and not self.has_range:
+            raise ConfigError(
+                f"feedback.{needs_range[0]} is about what is shown, but no range was "
+                "given. Expected feedback.low and feedback.high beside it."
+            )
+        if self.success_rate is not None and self.reward is None:
+            raise ConfigError(
+                "feedback.success_rate moves a threshold, but feedback.reward was not "
+                "given. Expected the threshold to begin with, such as reward = 0.6."
+            )
+
+    def _check_percentile(self) -> None:
+        if self.baseline == "card":
+            raise ConfigError(
+                "feedback.normalise is 'percentile', but the card knows a mean and an "
+                "sd only. Expected feedback.baseline 'block' or 'running' beside it."
+            )
+        for name in ("low", "high"):
+            _check_number(f"feedback.{name}", getattr(self, name), 0, 100)
+
+
+_FEEDBACK_CHOICES: Final[dict[str, tuple[str, ...]]] = {
+    "smooth": get_args(SmoothName),
+    "normalise": get_args(NormaliseName),
+    "baseline": get_args(BaselineName),
+}
+_FEEDBACK_RANGES: Final = (
+    ("smooth_n", 1, 100),
+    ("smooth_s", 0.1, 300),
+    ("memory_n", 20, 2000),
+    ("skip_n", 0, 100),
+    ("winsorise_sd", 1, 10),
+    ("low", -100, 100),
+    ("high", -100, 100),
+    ("neutral", 0, 1),
+    ("shown_min", 0, 1),
+    ("shown_max", 0, 1),
+    ("max_step", 0.001, 1),
+    ("reward", 0, 1),
+    ("hysteresis", 0, 1),
+    ("success_rate", 0.05, 0.95),
+    ("success_step", 0.001, 0.5),
+)
+_OF_WHAT_IS_SHOWN: Final = ("max_step", "reward", "success_rate")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,6 +225,8 @@ class RunSettings:
     scanner: ScannerName | None = None
     tr_s: float | None = None
     target: str | None = None
+    feedback: FeedbackSettings = FeedbackSettings()
+    approval: str | None = None  # of an ethics board or a principal investigator
     kind: KindName = "training"
     engine: EngineName = "auto"
     precision: PrecisionName = "f32"
@@ -103,6 +271,7 @@ class RunSettings:
                 "control socket need a port each."
             )
         _check_choices({name: getattr(self, name) for name in CHOICES})
+        _check_approval(self.approval)
         check_run(self.run)
         for what, label in (
             ("subject", self.record_as),
@@ -112,6 +281,11 @@ class RunSettings:
             if label is not None:
                 check_label(what, label)
         self._check_beside()
+
+    @property
+    def fed_back(self) -> FeedbackSettings:
+        """How feedback is made in this run; ``--target`` goes over the table's."""
+        return replace(self.feedback, target=self.target or self.feedback.target)
 
     @property
     def locked(self) -> bool:
@@ -200,13 +374,77 @@ class RunSettings:
             unknown key.
         """
         values = _read_toml(file) if file else {}
-        values |= {key: value for key, value in given.items() if value is not None}
+        over = {key: value for key, value in given.items() if value is not None}
+        tables = [t for t in (values.get("feedback"), over.get("feedback")) if t]
+        values |= over
+        if len(tables) > 1 and all(isinstance(t, Mapping) for t in tables):
+            values["feedback"] = {**tables[0], **tables[1]}  # option over file
         _check_choices(values)  # msgspec would not say what it expected
+        feedback = _feedback(values.pop("feedback", {}), file)
+        values.setdefault("target", feedback.target)  # one place for it
+        values["feedback"] = replace(feedback, target=None)
         try:
             return msgspec.convert(values, cls, dec_hook=_to_path)
         except msgspec.ValidationError as error:
             where = f"{file}: " if file else ""
             raise ConfigError(f"{where}{error}. Mend that value.") from error
+
+
+def feedback_table(pairs: Sequence[str]) -> dict[str, object]:
+    """Return the table ``[feedback]`` of ``KEY=VALUE`` words; values as TOML has them.
+
+    Raises
+    ------
+    ConfigError : a word is no such pair, or a key comes twice.
+    """
+    found: dict[str, object] = {}
+    for pair in pairs:
+        key, equals, text = pair.partition("=")
+        if not (equals and key.strip() and text.strip()):
+            raise ConfigError(
+                f"--feedback is {printable(pair)!r}, expected KEY=VALUE such as "
+                "smooth=mean; give it once for each."
+            )
+        if key.strip() in found:
+            raise ConfigError(f"--feedback gives {key.strip()!r} twice, expected once.")
+        found[key.strip()] = _toml_value(text.strip())
+    return found
+
+
+def _toml_value(text: str) -> object:
+    """Return a number as a number, and everything else as the text that it is."""
+    try:
+        return float(text) if not text.lstrip("+-").isdecimal() else int(text)
+    except ValueError:
+        return text.strip("\"'")
+
+
+def _feedback(given: object, file: Path | None) -> FeedbackSettings:
+    """Return the table of a settings file, or what is one already."""
+    if isinstance(given, FeedbackSettings):
+        return given
+    where = f"{file}, [feedback]" if file else "--feedback"
+    if not isinstance(given, Mapping):
+        raise ConfigError(f"{where} is {given!r}, expected a table [feedback].")
+    return FeedbackSettings.build(given, where)
+
+
+def _check_approval(approval: str | None) -> None:
+    """Refuse an id that cannot be read again: it goes into records and onto the wire.
+
+    Raises
+    ------
+    ConfigError : it is empty, long, or no plain text.
+    """
+    if approval is None:
+        return
+    plain = printable(approval, _LONGEST_APPROVAL)
+    if not approval.strip() or plain != approval:
+        raise ConfigError(
+            f"--approval is {plain!r}, expected the id under which the use of this "
+            "model was approved, such as 'EC-2026-114': one line, at most "
+            f"{_LONGEST_APPROVAL} characters."
+        )
 
 
 def _check_choices(values: Mapping[str, object]) -> None:
@@ -215,20 +453,6 @@ def _check_choices(values: Mapping[str, object]) -> None:
             raise ConfigError(
                 f"--{name} is {values[name]!r}, expected one of {', '.join(choices)}."
             )
-
-
-def check_range(
-    option: str,
-    value: float | None,
-    low: float,
-    high: float,
-    *,
-    hint: str = "",
-) -> None:
-    """Raise ConfigError unless `value` is None or within [low, high]."""
-    if value is None or low <= value <= high:
-        return
-    raise ConfigError(f"{option} is {value!r}, expected {low:g} to {high:g}.{hint}")
 
 
 def check_tr(option: str, tr_s: float | None) -> None:

@@ -1,12 +1,12 @@
 """The fed-back target as one number, and back: what arms compute with. Pure."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
 from rtbold.bundle import Card
 from rtbold.errors import ConfigError
+from rtbold.feedback import choose_target
 from rtbold.messages import Float32Array, FloatArray
 
 
@@ -24,43 +24,27 @@ class TargetScale:
 
     @classmethod
     def of(cls, card: Card, target: str) -> "TargetScale":
-        """Return the scale of a ROI or of the card's contrast.
+        """Return the scale of a target as `--target` names it.
+
+        The sd of a contrast that was not calibrated is that of independent ROIs: it
+        scales what arms exchange, and is told to nobody.
 
         Raises
         ------
         ConfigError : the card has no such target, or no baseline of it.
         """
-        contrast = card.contrast
-        if contrast is not None and contrast.name == target:
-            return cls._checked(
-                card, contrast.weights, mean_sd=(contrast.mean, contrast.sd)
-            )
-        if target not in card.rois:
-            raise ConfigError(
-                f"bundle {card.name!r} has no ROI {target!r}, expected one of "
-                f"{', '.join(card.rois)}. A control condition needs it."
-            )
-        roi = card.rois.index(target)
-        mean = card.baseline.mean[roi : roi + 1]
-        sd = card.baseline.sd[roi : roi + 1]
-        if not mean or not sd:
+        found, baseline = choose_target(card, target), card.baseline
+        weights = np.array([found.weights.get(roi, 0.0) for roi in card.rois])
+        centre = np.array(baseline.mean, np.float64)
+        sds = np.array(baseline.sd, np.float64)
+        if centre.shape != weights.shape or sds.shape != weights.shape:
             raise _no_baseline(card, target)
-        return cls._checked(card, {target: 1.0}, mean_sd=(mean[0], sd[0]))
-
-    @classmethod
-    def _checked(
-        cls, card: Card, weights: Mapping[str, float], *, mean_sd: tuple[float, float]
-    ) -> "TargetScale":
-        mean, sd = mean_sd
-        centre = np.array(card.baseline.mean, np.float64)
-        if (
-            len(centre) != len(card.rois)
-            or not np.isfinite([mean, sd, *centre]).all()
-            or sd <= 0
-        ):
-            raise _no_baseline(card, " + ".join(weights))
-        row = np.array([weights.get(roi, 0.0) for roi in card.rois])
-        return cls(row, centre, mean, sd)
+        mean, sd = float(weights @ centre), float(np.hypot.reduce(weights * sds))
+        if card.contrast is not None and found.is_of_card(card):
+            mean, sd = card.contrast.mean, card.contrast.sd
+        if not (np.isfinite([mean, sd, *centre]).all() and sd > 0):
+            raise _no_baseline(card, target)
+        return cls(weights, centre, mean, sd)
 
     def score(self, values: Float32Array) -> float:
         """Return z of values (rois,), model units."""

@@ -4,6 +4,7 @@ A model learns what its cleaning chain and its scanner leave in the EEG. Behind 
 chain, or outside the scanner, it may answer anything, and nothing in its verdict holds.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from rtbold.bundle.card import (
@@ -14,6 +15,7 @@ from rtbold.bundle.card import (
 from rtbold.config import SCANNERS
 from rtbold.errors import ConfigError, DomainRefused
 from rtbold.messages import ModelOrigin, Reason, StreamDescription
+from rtbold.text import first_few
 
 HOW = "online:NAME or offline:NAME, such as online:RecView, or none"
 
@@ -177,12 +179,17 @@ def check_trained(card: Card) -> ModelOrigin:
     return card.origin.kind
 
 
-def unfit_because(card: Card, target: str | None = None) -> str:
+def unfit_because(
+    card: Card, target: str | None = None, *, parts: Sequence[str] = ()
+) -> str:
     """Return why calibration found a target unfit for feedback; empty: it did not.
+
+    A contrast that was not calibrated has no verdict, whatever those of its parts are.
 
     Parameters
     ----------
     target : ROI or contrast; None: the declared one.
+    parts : the ROIs of a contrast.
     """
     verdict = card.verdict
     if verdict is None:
@@ -191,6 +198,12 @@ def unfit_because(card: Card, target: str | None = None) -> str:
     if target in (None, gate.target):
         return "" if verdict.fit_for_feedback else f"'{gate.label}': {gate.reason}"
     labels = {found.roi: found.label for found in verdict.rois}
+    if target not in card.rois and parts:
+        told = [f"{roi} {labels.get(roi, 'undecided')!r}" for roi in parts]
+        return (
+            "'undecided': a contrast needs a verdict of its own, and this one was not "
+            f"calibrated (its parts: {first_few(told)})"
+        )
     label = labels.get(target or "", "undecided")
     return "" if label == FIT_FOR_FEEDBACK else f"'{label}' over all ROIs"
 
@@ -200,6 +213,7 @@ def check_domain(
     stream: StreamDescription,
     *,
     target: str | None = None,
+    parts: Sequence[str] = (),
     allow_simulated_model: bool = False,
     allow_unvalidated: bool = False,
 ) -> tuple[Reason, ...]:
@@ -208,6 +222,7 @@ def check_domain(
     Parameters
     ----------
     target : ROI or contrast that is fed back; None: the card's.
+    parts : the ROIs of a contrast.
 
     Returns
     -------
@@ -242,8 +257,11 @@ def check_domain(
                 "--allow-unvalidated."
             )
         reasons.append("unvalidated")
-    if check_verdict(card, target, allowed=allow_unvalidated):
+    if check_verdict(card, target, parts=parts, allowed=allow_unvalidated):
         reasons.append("unvalidated")
+    name = target or card.target or card.rois[0]
+    if card.verdict is None and name not in card.rois:
+        reasons.append("unvalidated")  # a contrast that nothing has judged
     if not reasons and not knows_subject(card, stream):
         reasons.append("unvalidated")
     return tuple(dict.fromkeys(reasons))
@@ -260,19 +278,22 @@ def knows_subject(card: Card, stream: StreamDescription) -> bool:
     return kind == "subject" or (kind == "simulated" and stream.simulated)
 
 
-def check_verdict(card: Card, target: str | None, *, allowed: bool) -> bool:
+def check_verdict(
+    card: Card, target: str | None, *, allowed: bool, parts: Sequence[str] = ()
+) -> bool:
     """Return whether a target is unfit for feedback and runs all the same.
 
     Raises
     ------
     DomainRefused : it is unfit, and that was not allowed.
     """
-    why = unfit_because(card, target)
+    why = unfit_because(card, target, parts=parts)
     if why and not allowed:
         raise DomainRefused(
             f"calibration found {target or card.target!r} of bundle '{card.name}' "
             f"{why}. Expected 'specific', which alone is fit for feedback. Scan "
             "longer, choose another target, or pass --allow-unvalidated: every "
-            "message then says 'unvalidated'."
+            "message then says 'unvalidated', and nothing is fed back without "
+            "--approval ID."
         )
     return bool(why)

@@ -8,7 +8,7 @@ from typing import Annotated, Any, TypedDict, get_type_hints
 
 import typer
 
-from rtbold.config import RunSettings
+from rtbold.config import FeedbackSettings, RunSettings, feedback_table
 
 SubjectRoot = Annotated[
     Path | None,
@@ -120,7 +120,26 @@ class RunOptions(TypedDict):
     scanner: Scanner
     tr: Tr
     target: Annotated[
-        Text, typer.Option(help="ROI that is fed back [the card's first].")
+        Text,
+        typer.Option(
+            help="What is fed back: a ROI, Global, or a contrast such as "
+            "'Putamen - 0.5*Global' [the card's]."
+        ),
+    ]
+    feedback: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="KEY=VALUE",
+            help="How it is made of predictions, as in the table [feedback] of "
+            "--config, such as smooth=mean; repeatable.",
+        ),
+    ]
+    approval: Annotated[
+        Text,
+        typer.Option(
+            help="Id under which a model that calibration did not find fit is fed "
+            "back; without it, nothing is."
+        ),
     ]
     kind: Annotated[
         Text,
@@ -220,6 +239,8 @@ class RequestedRun:
             for name, value in given.items()
             if name not in _NO_SETTINGS and value not in (None, [])
         }
+        if pairs := given.get("feedback"):
+            values["feedback"] = feedback_table(pairs)
         settings = RunSettings.build(values, given.get("config"))
         return cls(settings, given.get("root"))
 
@@ -263,6 +284,13 @@ def _is_list(value: object) -> bool:
 
 def _words(name: str, value: object) -> list[str]:
     option = "--" + name.replace("_", "-")
+    if isinstance(value, FeedbackSettings):
+        pairs = [
+            f"{field.name}={getattr(value, field.name)}"
+            for field in fields(FeedbackSettings)
+            if getattr(value, field.name) != field.default
+        ]
+        return [word for pair in pairs for word in (option, pair)]
     if isinstance(value, bool):
         return [option]
     if isinstance(value, tuple):

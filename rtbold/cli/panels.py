@@ -10,7 +10,8 @@ from typing import Final
 _Panels = Mapping[str, Sequence[str]]
 
 _SESSION: Final[_Panels] = {
-    "Model": ("model", "subject", "root", "target", "engine", "precision"),
+    "Model": ("model", "subject", "root", "engine", "precision"),
+    "Feedback": ("target", "feedback", "approval"),
     "EEG": (
         "stream", "host", "type_", "wait", "unit", "reference", "interpolate",
         "upstream_delay_ms", "cleaning", "scanner",

@@ -22,7 +22,8 @@ _ORDER: dict[Reason, int] = {reason: i for i, reason in enumerate(get_args(Reaso
 Misfit = Literal["channels", "rate"]  # why the model cannot use the stream
 LaterFact = Literal[
     "engine_failed", "unlike", "long_unlike", "late", "no_values", "not_finite",
-    "simulated_fed_back", "baseline_short", "baseline_missing",
+    "simulated_fed_back", "baseline_short", "baseline_missing", "smoothing",
+    "unapproved",
 ]  # fmt: skip
 
 
@@ -157,6 +158,8 @@ _LATER: Final[dict[LaterFact, _Finding]] = {
     "simulated_fed_back": ("invalid", "simulated_model"),
     "baseline_short": ("degraded", "short_baseline"),
     "baseline_missing": ("warmup", "short_baseline"),
+    "smoothing": ("warmup", "warmup"),  # it has not enough behind it
+    "unapproved": ("invalid", "unvalidated"),
 }
 
 

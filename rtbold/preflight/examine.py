@@ -9,12 +9,13 @@ from typing import Any
 
 import psutil
 
-from rtbold.bundle import Bundle, check_domain, domain_reasons
+from rtbold.bundle import Bundle, Card, check_domain, domain_reasons
 from rtbold.client import request
 from rtbold.clock import Clock
 from rtbold.config import RunSettings
 from rtbold.engine import open_engine
 from rtbold.errors import RtboldError
+from rtbold.feedback import FeedbackChain, asked_target
 from rtbold.messages import Check, Reason, StreamDescription
 from rtbold.preflight.checks import decided, gate_finding, refused, tried
 from rtbold.preflight.machine import (
@@ -30,10 +31,11 @@ from rtbold.preflight.machine import (
 )
 from rtbold.preflight.stream_checks import ChannelReport
 from rtbold.preflight.streams import Streams
-from rtbold.publish import FeedbackSettings, ServerKeys, check_bind
+from rtbold.publish import ServerKeys, check_bind
 from rtbold.record import find_labrecorder
 from rtbold.run_names import RunGroup, check_unused, next_run
 from rtbold.session import load_bundle, recorded_subject, session_domain
+from rtbold.text import first_few
 
 ASK_S = 1.0  # for whoever holds the control port
 BYTES_PER_VALUE = 4  # as LabRecorder writes float32; double is twice as much
@@ -101,7 +103,7 @@ def _model(run: RunSettings, bundle: Bundle) -> Iterator[Check]:
         )
     target = tried(
         "target",
-        lambda: f"feedback from {FeedbackSettings.choose(card, run.target).target}",
+        lambda: _feedback_words(card, run),
     )
     yield target
     if target.state == "ok":
@@ -110,12 +112,27 @@ def _model(run: RunSettings, bundle: Bundle) -> Iterator[Check]:
             lambda: check_domain(
                 card,
                 ANY_STREAM,
-                target=run.target,
+                **asked_target(card, run.target),
                 allow_unvalidated=run.allow_unvalidated,
             ),
             found="nothing speaks against this model and target",
             override="--allow-unvalidated",
         )
+
+
+def _feedback_words(card: Card, run: RunSettings) -> str:
+    """Return what is fed back, and from what it is made if it is a contrast.
+
+    Raises
+    ------
+    ConfigError : the target cannot be read, or there is no baseline for it.
+    """
+    target = FeedbackChain(run.fed_back, card).target
+    words = f"feedback from {target.name}"
+    if target.name in target.weights:
+        return words
+    parts = [f"{weight:+.3g} {roi}" for roi, weight in target.weights.items()]
+    return f"{words}: {first_few(parts)}"
 
 
 def _engine(run: RunSettings, bundle: Bundle) -> Check:

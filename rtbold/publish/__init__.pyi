@@ -18,7 +18,6 @@ from .control import (
     Replies as Replies,
 )
 from .feed import Feed as Feed
-from .feedback import FeedbackSettings as FeedbackSettings
 from .guests import Allowance as Allowance
 from .intervals import LiveIntervals as LiveIntervals, Widths as Widths
 from .keys import (

@@ -2,15 +2,24 @@
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Final, Literal, TypedDict
 
 import numpy as np
+from msgspec import UNSET, UnsetType
 
 from rtbold import distribution
 from rtbold.bundle import Card, check_trained
 from rtbold.condition import BAND_NAMES, MONITOR_BANDS_HZ, SPAN_S, band_powers
 from rtbold.config import KindName
+from rtbold.feedback import (
+    Feedback,
+    FeedbackSettings,
+    Norm,
+    choose_target,
+    norm_before,
+    z_values,
+)
 from rtbold.messages import (
     MODEL_RATE_HZ,
     WINDOW_S,
@@ -19,12 +28,6 @@ from rtbold.messages import (
     ModelOrigin,
 )
 from rtbold.predict import checked_status
-from rtbold.publish.feedback import (
-    FeedbackSettings,
-    feedback_value,
-    norm_part,
-    z_values,
-)
 from rtbold.publish.intervals import (
     Widths,
     card_widths,
@@ -40,8 +43,10 @@ from rtbold.publish.wire import (
     Bands,
     Eeg,
     Encoding,
+    FeedbackPart,
     Hello,
     LatencyPart,
+    NormPart,
     Phase,
     Ports,
     PredFb,
@@ -91,6 +96,7 @@ class SessionFacts:
     heartbeat_s: float = 0.5
     upstream_delay_ms: float | None = None
     clock_uncertainty_ms: float | None = None
+    approval: str = ""  # of --approval
 
 
 def roi_hash(rois: Sequence[str]) -> str:
@@ -119,7 +125,7 @@ def pred_roi(
         status=status,
         reasons=reasons,
         values=None if values is None else shortest_all(values),
-        values_z=None if values is None else z_values(values, card.baseline),
+        values_z=None if values is None else _z_parts(values, card),
         **roi_bounds(values, _widths(prediction, card, widths)),
         roi_hash=roi_hash(card.rois),
     )
@@ -130,30 +136,88 @@ def pred_fb(
     card: Card,
     moments: Moments,
     *,
-    settings: FeedbackSettings,
+    feedback: Feedback,
     widths: Widths | None = None,
 ) -> PredFb:
     """Return the message with the feedback value.
 
+    What the feedback has no use for in this session is left out of the message.
+
     Parameters
     ----------
+    feedback : as it is delivered.
     widths : of the ROIs' intervals; None: the card's. A contrast has its own.
     """
-    feedback = feedback_value(prediction, card, settings)
-    if feedback.target in card.rois:
-        roi, known = card.rois.index(feedback.target), widths
-    else:
-        roi, known = 0, contrast_widths(card)
+    roi, known = _fb_widths(feedback, card, widths)
     return PredFb(
         **_shared(prediction, card, moments),
         status=feedback.status,
         reasons=feedback.reasons,
         target=feedback.target,
-        value=feedback.value,
-        z=feedback.z,
+        value=shortest(feedback.value),
+        z=shortest(feedback.z),
         **fb_bounds(feedback.value, _widths(prediction, card, known), roi),
-        norm=feedback.norm,
+        norm=norm_part(feedback.norm),
         clipped=feedback.clipped,
+        **_shown(feedback),
+    )
+
+
+class _Shown(TypedDict):
+    percentile: float | UnsetType | None
+    outlier: bool | UnsetType
+    shown: float | UnsetType | None
+    limited: bool | UnsetType
+    reward: bool | UnsetType | None
+    reward_threshold: float | UnsetType | None
+    condition: str | UnsetType
+
+
+def _shown(feedback: Feedback) -> _Shown:
+    """Return what is shown, by the stages that the session has."""
+    stages = feedback.stages
+    ranged, rewarded = "range" in stages, "reward" in stages
+    condition = feedback.condition
+    return _Shown(
+        percentile=shortest(feedback.percentile) if "percentile" in stages else UNSET,
+        outlier=feedback.outlier if "winsorise" in stages else UNSET,
+        shown=shortest(feedback.shown) if ranged else UNSET,
+        limited=feedback.limited if ranged else UNSET,
+        reward=feedback.reward if rewarded else UNSET,
+        reward_threshold=shortest(feedback.reward_threshold) if rewarded else UNSET,
+        condition=UNSET if condition is None else condition,
+    )
+
+
+def _fb_widths(
+    feedback: Feedback, card: Card, widths: Widths | None
+) -> tuple[int, Widths | None]:
+    """Return which row of which widths is the target's.
+
+    There are none for a contrast that was not calibrated, nor around a value that is
+    smoothed: they come from errors of single volumes.
+    """
+    if "smooth" in feedback.stages:
+        return 0, Widths({})
+    if feedback.target in card.rois:
+        return card.rois.index(feedback.target), widths
+    if card.contrast is not None and card.contrast.name == feedback.target:
+        return 0, contrast_widths(card)
+    return 0, Widths({})
+
+
+def _z_parts(values: Float32Array, card: Card) -> tuple[float | None, ...]:
+    return tuple(shortest(z) for z in z_values(values, card.baseline))
+
+
+def norm_part(norm: Norm) -> NormPart:
+    """Return what the wire says about a baseline."""
+    return NormPart(
+        method=norm.method,
+        baseline=norm.baseline,
+        n=norm.n,
+        n_eff=norm.n_eff,
+        n_winsorised=UNSET if norm.n_winsorised is None else norm.n_winsorised,
     )
 
 
@@ -185,8 +249,8 @@ def hello(card: Card, facts: SessionFacts, *, settings: FeedbackSettings) -> Hel
         rois=card.rois,
         roi_hash=roi_hash(card.rois),
         atlas=card.atlas,
-        target=settings.target,
-        norm=norm_part(card.baseline),
+        target=choose_target(card, settings.target).name,
+        norm=norm_part(norm_before(settings, card)),
         slice_reference=card.slice_reference,
         horizon_tr=card.horizon_tr,
         upstream_delay_ms=facts.upstream_delay_ms,
@@ -194,7 +258,17 @@ def hello(card: Card, facts: SessionFacts, *, settings: FeedbackSettings) -> Hel
         encoding=facts.encoding,
         heartbeat_s=facts.heartbeat_s,
         ports=facts.ports,
+        feedback=_feedback_part(settings),
+        approval=facts.approval or UNSET,
     )
+
+
+def _feedback_part(settings: FeedbackSettings) -> FeedbackPart | UnsetType:
+    """Return how feedback is made; UNSET: as it always was."""
+    if replace(settings, target=None) == FeedbackSettings():
+        return UNSET
+    given = asdict(settings)
+    return FeedbackPart(**{name: given[name] for name in given if name != "target"})
 
 
 RUN_TYPES: Final[dict[KindName, Literal["train", "transfer", "rest", "calib"]]] = {

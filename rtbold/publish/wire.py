@@ -67,10 +67,34 @@ class WindowPart(_Part, frozen=True, kw_only=True):
 class NormPart(_Part, frozen=True, kw_only=True):
     """The baseline that ``z`` is relative to."""
 
-    method: Literal["zscore"] = "zscore"
+    method: Literal["zscore", "percentile"] = "zscore"
     baseline: str
     n: int
     n_eff: float | None = None
+    n_winsorised: int | UnsetType = UNSET  # outliers in it that were drawn in
+
+
+class FeedbackPart(_Part, frozen=True, kw_only=True):
+    """How this session makes feedback of a prediction."""
+
+    smooth: Literal["none", "mean", "exponential"]
+    smooth_n: int  # volumes of the mean
+    smooth_s: float  # time constant of the exponential
+    normalise: Literal["zscore", "percentile"]
+    baseline: Literal["card", "block", "running"]
+    memory_n: int  # volumes that a running baseline remembers
+    skip_n: int  # first volumes of a block that enter no baseline
+    winsorise_sd: float | None  # what lies further out is drawn in to it
+    low: float | None  # what is shown as 0: z, or percent
+    high: float | None  # what is shown as 1
+    neutral: float  # what to show while there is no value
+    shown_min: float  # bounds of what is shown
+    shown_max: float
+    max_step: float | None  # of what is shown, from one volume to the next
+    reward: float | None  # threshold, at the start
+    hysteresis: float  # below it a reward that is on goes off
+    success_rate: float | None  # the threshold moves towards this share
+    success_step: float  # by which it moves
 
 
 class LatencyPart(_Part, frozen=True, kw_only=True):
@@ -186,7 +210,14 @@ class PredFb(_Prediction, frozen=True, kw_only=True, tag_field="schema",
     low_80: float | None = None  # 80 % interval
     high_80: float | None = None
     norm: NormPart
-    clipped: bool = False
+    clipped: bool = False  # beyond the range: its end is shown
+    percentile: float | UnsetType | None = UNSET  # of the baseline, 0 to 100
+    outlier: bool | UnsetType = UNSET  # of the baseline; it was drawn in
+    shown: float | UnsetType | None = UNSET  # 0 to 1, what to show; null: neutral
+    limited: bool | UnsetType = UNSET  # bounds or the largest step changed `shown`
+    reward: bool | UnsetType | None = UNSET  # null: nothing is rewarded here
+    reward_threshold: float | UnsetType | None = UNSET  # of `shown`
+    condition: str | UnsetType = UNSET  # opaque code of the protocol
 
 
 class Hello(Message, frozen=True, kw_only=True, tag_field="schema",
@@ -220,6 +251,8 @@ class Hello(Message, frozen=True, kw_only=True, tag_field="schema",
     encoding: Encoding
     heartbeat_s: float
     ports: Ports
+    feedback: FeedbackPart | UnsetType = UNSET  # left out: value and z, nothing else
+    approval: str | UnsetType = UNSET  # id under which an unfit model is used
 
 
 class Truth(Message, frozen=True, kw_only=True, tag_field="schema",

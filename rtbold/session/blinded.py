@@ -33,9 +33,10 @@ from rtbold.bundle import Card
 from rtbold.clock import Clock
 from rtbold.config import RunSettings
 from rtbold.errors import ConfigError, DataFileError
+from rtbold.feedback import Feedback, FeedbackChain, SafetyLimits, choose_target
 from rtbold.messages import BoldPrediction
 from rtbold.protocol import BlockNow, RunPlan
-from rtbold.publish import Message, PredFb, PredRoi
+from rtbold.publish import Message
 from rtbold.record import RecordingRun
 from rtbold.session.donors import find_donors, free_plan
 
@@ -63,14 +64,12 @@ class Blinded:
     Parameters
     ----------
     arms : of the study.
-    plan : of a run without a protocol.
-    log : where the real predictions go; None: nowhere, they are computed anew.
+    plan : of a run without a protocol; None: a protocol says where a volume lies.
     """
 
-    def __init__(self, arms: Arms, plan: RunPlan, log: SealedLog | None = None) -> None:
+    def __init__(self, arms: Arms, plan: RunPlan | None) -> None:
         self._arms = arms
         self._plan = plan
-        self._log = log
 
     def deliver(
         self, real: BoldPrediction, now: BlockNow | None = None
@@ -79,21 +78,39 @@ class Blinded:
 
         Parameters
         ----------
-        now : where in the protocol it lies; None: by the number of the volume.
+        now : where in the protocol it lies.
         """
-        place = self._plan.at(real.tick.volume_index) if now is None else now
-        return self._arms.deliver(real, place)
-
-    def seal(self, roi: PredRoi, fb: PredFb) -> None:
-        """Keep the real messages for the statistician."""
-        if self._log is not None:
-            for message in (roi, fb):
-                self._log.append(message.topic, _fields(message))
+        if self._plan is not None:
+            now = self._plan.at(real.tick.volume_index)
+        return self._arms.deliver(real, now)
 
 
-def _fields(message: Message) -> dict[str, object]:
-    fields: dict[str, object] = msgspec.to_builtins(message)
-    return fields
+class SealedSession(Blinded):
+    """A session that runs: it also keeps what it does not publish.
+
+    Parameters
+    ----------
+    arms, plan : as for `Blinded`.
+    chain : makes feedback of the real predictions, as it would be without blinding.
+    log : for the statistician alone.
+    """
+
+    def __init__(
+        self, arms: Arms, plan: RunPlan | None, *, chain: FeedbackChain, log: SealedLog
+    ) -> None:
+        super().__init__(arms, plan)
+        self._chain = chain
+        self._limits = SafetyLimits(chain.settings)
+        self._log = log
+
+    def feedback_of(self, real: BoldPrediction, now: BlockNow | None) -> Feedback:
+        """Return what would be fed back without blinding."""
+        return self._limits.push(self._chain.push(real, now), now)
+
+    def seal(self, *messages: Message) -> None:
+        """Keep messages of the real predictions."""
+        for message in messages:
+            self._log.append(message.topic, msgspec.to_builtins(message))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,8 +140,14 @@ class Blinding:
                 "session. Give --precision f32."
             )
 
-    def begin(self, recording: RecordingRun, clock: Clock) -> Blinded:
+    def begin(
+        self, recording: RecordingRun, clock: Clock, *, chain: FeedbackChain
+    ) -> SealedSession:
         """Write what everybody may know, and open the sealed file.
+
+        Parameters
+        ----------
+        chain : a new one, for the real predictions.
 
         Raises
         ------
@@ -147,7 +170,7 @@ class Blinding:
         log = SealedLog(paths.folder / SEALED_NAME, clock, sealer)
         recording.keep_beside(log)
         log.append(ARM_RECORD, msgspec.to_builtins(self._record(donor)))
-        return Blinded(arms, self.plan, log)
+        return SealedSession(arms, self.plan, chain=chain, log=log)
 
     def check(self) -> None:
         """Refuse what `begin` would refuse, before anything is open."""
@@ -184,7 +207,7 @@ class Blinding:
         )
 
 
-def prepare_blinding(run: RunSettings, card: Card, target: str) -> Blinding | None:
+def prepare_blinding(run: RunSettings, card: Card) -> Blinding | None:
     """Look up the participant's place and all that any arm needs; None: not blinded.
 
     Raises
@@ -198,6 +221,7 @@ def prepare_blinding(run: RunSettings, card: Card, target: str) -> Blinding | No
     subject = run.record_as or run.subject
     assert subject is not None  # the settings have refused it
     place = study.place_of(subject, protocol_sha256=None)
+    target = choose_target(card, run.fed_back.target).name
     tr_s = run.tr_s or card.tr_s
     yoked = "yoked" in study.design.arms
     plan = free_plan(_n_volumes(run.duration_s, tr_s, needed=yoked), tr_s=tr_s)

@@ -30,19 +30,20 @@ from rtbold.bundle import (
     default_root,
     domain_reasons,
     newest,
+    unfit_because,
 )
 from rtbold.clock import Clock
 from rtbold.condition import IntakeSettings, stream_fit
 from rtbold.config import RunSettings
 from rtbold.engine import Engine, open_engine, ran_on, used
 from rtbold.errors import ConfigError, StreamMismatch
+from rtbold.feedback import FeedbackChain, asked_target
 from rtbold.messages import Reason, StreamDescription
 from rtbold.predict import Pipeline, PipelineSettings, stream_settings
 from rtbold.publish import (
     CommandQueue,
     Control,
     Feed,
-    FeedbackSettings,
     FeedSettings,
     Hello,
     Log,
@@ -164,7 +165,7 @@ def stream_pipeline_settings(
     standing = check_domain(
         card,
         stream,
-        target=run.target,
+        **asked_target(card, run.target),
         allow_simulated_model=run.allow_simulated_model,
         allow_unvalidated=run.allow_unvalidated,
     )
@@ -293,9 +294,10 @@ def open_session(
         check_source(run.truth, run.truth_roi)
         check_counted(acquire)
     bundle = load_bundle(run, subject_root)
-    feedback = FeedbackSettings.choose(bundle.card, run.target)
-    check_verdict(bundle.card, run.target, allowed=run.allow_unvalidated)
-    blinding = prepare_blinding(run, bundle.card, feedback.target)
+    feedback = feedback_chain(run, bundle.card)
+    asked = asked_target(bundle.card, run.target)
+    check_verdict(bundle.card, **asked, allowed=run.allow_unvalidated)
+    blinding = prepare_blinding(run, bundle.card)
     with ExitStack() as stack:
         opener = _Opener(run, bundle, feedback, clock, now_unix_s, stack)
         opener.blinding = blinding
@@ -308,12 +310,46 @@ def open_session(
         ports = Ports(feed=feed.port, control=control.port)
         parts = opener.parts(engine, acquisition, feed, ports=ports)
         feed.publish(parts.hello(None))
+        if text := withheld_text(run, bundle.card):
+            LOG.warning("%s", text)
+            feed.publish(Log(level="warning", text=text))
         session = Session(
             parts, opener.commands, clock, discretion=_discretion(run, acquisition)
         )
         yield session
         if parts.recording is not None:
             session.summary.recording_problem = parts.recording.close()
+
+
+def feedback_chain(
+    run: RunSettings, card: Card, *, has_protocol: bool = False
+) -> FeedbackChain:
+    """Return what makes feedback of this run's predictions.
+
+    Raises
+    ------
+    ConfigError : the target cannot be read or has no baseline, or the baseline is one
+        that nothing will measure.
+    """
+    settings = run.fed_back
+    if settings.baseline != "card" and not has_protocol:
+        raise ConfigError(
+            f"feedback.baseline is {settings.baseline!r}, but nothing says in which "
+            "volumes nobody regulates: there is no protocol. Expected one, or "
+            "baseline = 'card'."
+        )
+    return FeedbackChain(settings, card, withheld=bool(withheld_text(run, card)))
+
+
+def withheld_text(run: RunSettings, card: Card) -> str:
+    """Return why nothing is fed back of this model; empty: nothing is withheld."""
+    why = unfit_because(card, **asked_target(card, run.target))
+    if not why or run.approval is not None:
+        return ""
+    return (
+        f"nothing is fed back: calibration found {run.target or card.target!r} {why}. "
+        "Whoever answers for the study may approve of it: --approval ID."
+    )
 
 
 def _discretion(run: RunSettings, acquisition: Acquisition) -> Discretion:
@@ -365,7 +401,7 @@ class _Opener:
         self,
         run: RunSettings,
         bundle: Bundle,
-        feedback: FeedbackSettings,
+        feedback: FeedbackChain,
         clock: Clock,
         now_unix_s: Callable[[], float],
         stack: ExitStack,
@@ -435,7 +471,7 @@ class _Opener:
         settings = stream_pipeline_settings(run, self._bundle, stream)
         mirrored = mirror_settings(
             self._bundle,
-            target=self._feedback.target,
+            target=self._feedback.target.name,
             tr_s=settings.schedule.tr_s,
             simulated=stream.simulated,
             port=ports.feed,
@@ -452,7 +488,8 @@ class _Opener:
         recording = self._recording(settings, streams) if run.record else None
         blinded = None
         if self.blinding is not None and recording is not None:
-            blinded = self.blinding.begin(recording, self._clock)
+            chain = feedback_chain(run, self._bundle.card)  # for the real ones
+            blinded = self.blinding.begin(recording, self._clock, chain=chain)
         return SessionParts(
             bundle=self._bundle,
             pipeline=Pipeline(self._bundle.card, model, settings),
@@ -479,7 +516,7 @@ class _Opener:
         self._stack.callback(source.close)
         pairs = SessionTruth(
             self._bundle.card,
-            self._feedback.target,
+            self._feedback.target.name,
             tr_s=tr_s,
             first=run.truth_first,
             by_onset=run.truth_by_onset,
@@ -538,7 +575,8 @@ class _Opener:
                 encoding=self._run.encoding,
                 upstream_delay_ms=self._run.upstream_delay_ms,
                 clock_uncertainty_ms=clock_uncertainty_ms,
+                approval=self._run.approval or "",
             )
-            return hello(self._bundle.card, facts, settings=self._feedback)
+            return hello(self._bundle.card, facts, settings=self._feedback.settings)
 
         return say

@@ -22,7 +22,7 @@ _SHA256 = re.compile("[0-9a-f]{64}")  # looks like a serial number, and is none
 _PROTOCOL = (
     "tr_s", "trigger", "trigger_channel", "trigger_every", "dummy_volumes",
     "upstream_delay_ms", "cleaning", "scanner", "target", "unit", "reference",
-    "interpolate", "truth_first", "truth_by_onset", "allow_unvalidated",
+    "interpolate", "truth_first", "truth_by_onset", "feedback", "allow_unvalidated",
     "allow_simulated_model", "allow_domain_shift",
 )  # fmt: skip
 _CARD = (

@@ -1,17 +1,30 @@
 """The messages of a session, made anew from its events by the live session's parts."""
 
 import json
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
 from typing import Any
 
 import msgspec
 
 from rtbold.bundle import Card
-from rtbold.messages import BoldPrediction, Event, MeasuredVolume
-from rtbold.predict import Model, Pipeline, PipelineSettings, marked_late
-from rtbold.publish import (
+from rtbold.feedback import (
+    Feedback,
+    FeedbackChain,
     FeedbackSettings,
+    SafetyLimits,
+)
+from rtbold.messages import BoldPrediction, Event, MeasuredVolume
+from rtbold.predict import (
+    Model,
+    Pipeline,
+    PipelineSettings,
+    StatusReasons,
+    marked_late,
+    with_facts,
+)
+from rtbold.protocol import BlockNow
+from rtbold.publish import (
     LiveIntervals,
     Moments,
     Truth as TruthMessage,
@@ -26,15 +39,22 @@ Fields = dict[str, Any]
 _NO_MOMENTS = Moments(t_pipeline_s=0.0, t_predicted_s=0.0, t_publish_s=0.0)
 
 
+Where = Callable[[BoldPrediction], BlockNow | None]
+
+
+def nowhere(prediction: BoldPrediction) -> BlockNow | None:
+    """Return where a volume lies in no protocol."""
+    return None
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Remade:
     """One prediction, and how its messages are made; when it came is not known."""
 
     prediction: BoldPrediction
     card: Card
-    feedback: FeedbackSettings
+    feedback: Feedback  # as if it had not been late
     widths: Widths  # of the intervals, when it went out
-    shown: BoldPrediction | None = None  # in a blinded session, what was fed back
 
     def messages(self, *, late: bool) -> tuple[Fields, Fields]:
         """Return ``pred.roi`` and ``pred.fb`` as on the wire.
@@ -43,20 +63,23 @@ class Remade:
         ----------
         late : the session found it late, which depends on when it was computed.
         """
-        made = _marked(self.prediction, late=late)
-        shown = made if self.shown is None else _marked(self.shown, late=late)
-        widths = self.widths
+        made = self.prediction
+        feedback, widths = self.feedback, self.widths
+        if late and made.next_due_s is not None:
+            made = marked_late(made, made.next_due_s + 1.0)
+            feedback = _late(feedback)
         roi = pred_roi(made, self.card, _NO_MOMENTS, widths=widths)
-        fb = pred_fb(
-            shown, self.card, _NO_MOMENTS, settings=self.feedback, widths=widths
-        )
+        fb = pred_fb(made, self.card, _NO_MOMENTS, feedback=feedback, widths=widths)
         return on_wire(roi), on_wire(fb)
 
 
-def _marked(made: BoldPrediction, *, late: bool) -> BoldPrediction:
-    if late and made.next_due_s is not None:
-        return marked_late(made, made.next_due_s + 1.0)
-    return made
+def _late(feedback: Feedback) -> Feedback:
+    """Return what the chain makes of the same prediction when it is late."""
+    if feedback.status == "paused":
+        return feedback
+    known = StatusReasons(feedback.status, feedback.reasons)
+    status, reasons = with_facts(known, "late")
+    return replace(feedback, status=status, reasons=reasons)
 
 
 def on_wire(message: msgspec.Struct) -> Fields:
@@ -73,7 +96,9 @@ class Recomputation:
     card : the session's.
     model : its engine.
     settings : of its pipeline.
-    target : of ``--target``; None: the card's.
+    feedback : how the session made it; None: the card's target, as it is.
+    withheld : nothing was fed back, for the model was not found fit.
+    where : where in the protocol the volume of a prediction lies.
     truth : what pairs measured BOLD; None: nobody measured.
     blinded : what was delivered in place of the predictions; None: they were.
     """
@@ -84,13 +109,18 @@ class Recomputation:
         model: Model,
         settings: PipelineSettings,
         *,
-        target: str | None = None,
+        feedback: FeedbackSettings | None = None,
+        withheld: bool = False,
+        where: Where = nowhere,
         truth: SessionTruth | None = None,
         blinded: Blinded | None = None,
     ) -> None:
         self._card = card
         self._pipeline = Pipeline(card, model, settings)
-        self._feedback = FeedbackSettings.choose(card, target)
+        asked = feedback or FeedbackSettings()
+        self._feedback = FeedbackChain(asked, card, withheld=withheld)
+        self._limits = SafetyLimits(asked)
+        self._where = where
         self._truth = truth
         self._blinded = blinded
         self._intervals = LiveIntervals(card.intervals)
@@ -100,8 +130,8 @@ class Recomputation:
         for event in events:
             for prediction in self._pipeline.push(event):
                 widths = self._intervals.widths
-                given = self._blinded.deliver(prediction) if self._blinded else None
-                yield Remade(prediction, self._card, self._feedback, widths, given)
+                feedback = self._fed_back(prediction)
+                yield Remade(prediction, self._card, feedback, widths)
                 if self._truth is not None:
                     self._truth.predicted(prediction)
             if isinstance(event, MeasuredVolume) and self._truth is not None:
@@ -109,6 +139,12 @@ class Recomputation:
                 message = self._truth.measured(event, say=_nobody, learn=learn)
                 if message is not None:
                     yield message
+
+    def _fed_back(self, prediction: BoldPrediction) -> Feedback:
+        now = self._where(prediction)
+        if self._blinded is not None:
+            prediction = self._blinded.deliver(prediction, now)
+        return self._limits.push(self._feedback.push(prediction, now), now)
 
 
 def _nobody(level: str, text: str) -> None:

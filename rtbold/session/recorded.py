@@ -6,12 +6,15 @@ from dataclasses import replace
 from pathlib import Path
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
 from rtbold import bundle as bundles
-from rtbold.bundle import Bundle, Card, calibrations, parse_card
+from rtbold.bundle import Bundle, Card, calibrations, parse_card, unfit_because
+from rtbold.config import FeedbackSettings
 from rtbold.disk import read_file
 from rtbold.engine import EngineUsed
 from rtbold.errors import BundleError, DataFileError, RtboldError
+from rtbold.feedback import asked_target
 from rtbold.predict import PipelineSettings
 from rtbold.record import CARD_NAME, EVENTS_NAME, SETTINGS_NAME, SETTINGS_VERSION
 
@@ -24,9 +27,22 @@ class RunAsked(msgspec.Struct, frozen=True):
     model: str | None = None
     subject: str | None = None
     target: str | None = None
+    feedback: FeedbackSettings = FeedbackSettings()
+    approval: str | UnsetType | None = UNSET  # UNSET: nobody was asked for one yet
     truth: str | None = None
     truth_first: int = 0
     truth_by_onset: bool = False
+
+    @property
+    def fed_back(self) -> FeedbackSettings:
+        """How feedback was made."""
+        return replace(self.feedback, target=self.target)
+
+    def withheld(self, card: Card) -> bool:
+        """Return whether nothing was fed back of this model."""
+        if self.approval is not None:  # given, or of a version that did not ask
+            return False
+        return bool(unfit_because(card, **asked_target(card, self.target)))
 
 
 class RecordedSettings(msgspec.Struct, frozen=True):

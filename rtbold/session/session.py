@@ -12,6 +12,7 @@ from rtbold.bundle import Bundle
 from rtbold.clock import Clock
 from rtbold.config import KindName
 from rtbold.errors import StreamMismatch
+from rtbold.feedback import Feedback, FeedbackChain, Norm, SafetyLimits
 from rtbold.messages import (
     TR_TOLERANCE,
     WINDOW_S,
@@ -27,12 +28,12 @@ from rtbold.messages import (
     TimePassed,
 )
 from rtbold.predict import Pipeline, marked_late
+from rtbold.protocol import BlockNow
 from rtbold.publish import (
     Allowance,
     CommandQueue,
     ControlCommand,
     Feed,
-    FeedbackSettings,
     Hello,
     LiveIntervals,
     Log,
@@ -47,9 +48,10 @@ from rtbold.publish import (
     run_phase,
 )
 from rtbold.record import RecordingRun
-from rtbold.session.blinded import Blinded
+from rtbold.session.blinded import SealedSession
 from rtbold.session.discretion import Discretion
 from rtbold.session.machine import garbage_on_demand
+from rtbold.session.recompute import Where, nowhere
 from rtbold.session.truth import LiveTruth
 from rtbold.session.views import (
     Outages,
@@ -108,14 +110,15 @@ class SessionParts:
     feed: Feed
     mirror: LslMirror | None
     recording: RecordingRun | None
-    feedback: FeedbackSettings
+    feedback: FeedbackChain
     upstream_ms: float | None
     hello: Callable[[float | None], Hello]  # from the clock's uncertainty in ms
     trigger_label: str | None  # of --trigger; None: the only one that comes
     truth: LiveTruth | None  # None: nobody measures BOLD
     kind: KindName = "training"  # of the run; feedback is shown in training alone
     run_number: int = 1
-    blinded: Blinded | None = None  # None: what is predicted is what goes out
+    where: Where = nowhere  # in the protocol the volume of a prediction lies
+    blinded: SealedSession | None = None  # None: what is predicted is what goes out
 
 
 @dataclass(slots=True)
@@ -127,6 +130,7 @@ class SessionSummary:
     n_volumes: int = 0
     worst_age_ms: float = 0.0
     recording_problem: str = ""
+    shown: str = ""  # what was limited of what was shown; empty: nothing was shown
     truth: str = ""  # score after the run; empty: nothing was measured
 
 
@@ -218,6 +222,8 @@ class Session:
         self._eeg_due_s = self._slow_due_s = self._phase_due_s = clock.now_s()
         self._begun_s = clock.now_s()
         self._planned_s: float | None = None
+        self._limits = SafetyLimits(parts.feedback.settings)
+        self._norm: Norm | None = None  # as told
         self.intervals = LiveIntervals(parts.bundle.card.intervals)
         self.summary = SessionSummary()
 
@@ -245,6 +251,9 @@ class Session:
             self._say("info", priority)
         with garbage_on_demand():
             self._loop(duration_s)
+        self.summary.shown = self._limits.in_words()
+        if self.summary.shown:
+            self._say("info", f"feedback: {self.summary.shown}")
         if self._parts.truth is not None:
             self.summary.truth = self._parts.truth.pairs.after_run()
         return self.summary
@@ -309,23 +318,35 @@ class Session:
             upstream_ms=self._parts.upstream_ms,
         )
         card, widths = self._parts.bundle.card, self.intervals.widths
-        target = self._parts.feedback
+        now, blinded = self._parts.where(prediction), self._parts.blinded
+        shown = blinded.deliver(prediction, now) if blinded else prediction
+        feedback = self._fed_back(shown, now)
         roi = pred_roi(prediction, card, moments, widths=widths)
-        fb = pred_fb(prediction, card, moments, settings=target, widths=widths)
-        blinded, shown = self._parts.blinded, prediction
+        fb = pred_fb(prediction, card, moments, feedback=feedback, widths=widths)
         if blinded is None:
             self._send(fb, roi)
         else:  # the real ones are for the statistician alone
-            blinded.seal(roi, fb)
-            shown = blinded.deliver(prediction)
-            fb = pred_fb(shown, card, moments, settings=target, widths=widths)
             self._send(fb)
+            own = blinded.feedback_of(prediction, now)
+            real = pred_fb(prediction, card, moments, feedback=own, widths=widths)
+            blinded.seal(roi, real)
         if self._parts.mirror is not None:
             self._parts.mirror.push(roi, fb)
         if self._parts.truth is not None:
             self._parts.truth.pairs.predicted(prediction)
         self._note(shown, fb.age_ms)
         gc.collect()  # the next one is a TR away
+
+    def _fed_back(self, prediction: BoldPrediction, now: BlockNow | None) -> Feedback:
+        """Return what a participant may be shown of a prediction."""
+        feedback = self._limits.push(self._parts.feedback.push(prediction, now), now)
+        norm = feedback.norm
+        if self._norm is not None and norm.baseline != self._norm.baseline:
+            n_eff = "?" if norm.n_eff is None else f"{norm.n_eff:g}"
+            text = f"baseline {norm.baseline!r}: {norm.n} volumes, {n_eff} independent"
+            self._say("info", text)
+        self._norm = norm
+        return feedback
 
     def _note(self, prediction: BoldPrediction, age_ms: float) -> None:
         """Count, and say when the status has changed."""

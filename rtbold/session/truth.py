@@ -9,6 +9,7 @@ import numpy as np
 from rtbold.acquire import OpenFeed
 from rtbold.bundle import Card
 from rtbold.errors import StreamMismatch
+from rtbold.feedback import choose_target
 from rtbold.messages import (
     VOIDS_INTERVALS,
     BoldPrediction,
@@ -222,11 +223,11 @@ def contrast_weights(card: Card, target: str) -> dict[str, tuple[float, float]]:
     The contrast is one of model units, so a measured ROI is divided by the scale that
     its calibration found.
     """
-    contrast, scale = card.contrast, card.normalisation.scale
-    if contrast is None or contrast.name != target or len(scale) != len(card.rois):
+    weights, scale = choose_target(card, target).weights, card.normalisation.scale
+    if target in card.rois or len(scale) != len(card.rois):
         return {}
     by_roi = dict(zip(card.rois, scale, strict=True))
-    return {roi: (w / by_roi[roi], w) for roi, w in contrast.weights.items()}
+    return {roi: (w / by_roi[roi], w) for roi, w in weights.items()}
 
 
 def score_text(score: TruthScore) -> str:

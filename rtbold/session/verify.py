@@ -16,9 +16,10 @@ from rtbold.blinding import ARM_RECORD, UNBLINDED_NAME, note_of, opened_records
 from rtbold.bundle import Bundle, Card
 from rtbold.engine import deviation, why_refused
 from rtbold.errors import DataFileError
+from rtbold.feedback import choose_target
 from rtbold.messages import Float32Array
 from rtbold.predict import Model
-from rtbold.publish import FeedbackSettings, Truth as TruthMessage
+from rtbold.publish import Truth as TruthMessage
 from rtbold.record import EVENTS_NAME, Loss, session_events
 from rtbold.session.blinded import blinded_again
 from rtbold.session.published import (
@@ -398,7 +399,8 @@ def verify_session(
         bundle.card,
         model,
         settings.pipeline,
-        target=settings.run.target,
+        feedback=settings.run.fed_back,
+        withheld=settings.run.withheld(bundle.card),
         truth=_truth(bundle.card, settings),
         blinded=blinded,
     )
@@ -423,7 +425,7 @@ def _truth(card: Card, settings: RecordedSettings) -> SessionTruth | None:
         return None
     return SessionTruth(
         card,
-        FeedbackSettings.choose(card, run.target).target,
+        choose_target(card, run.target).name,
         tr_s=settings.pipeline.schedule.tr_s,
         first=run.truth_first,
         by_onset=run.truth_by_onset,

@@ -17,6 +17,12 @@ from typing import Final, Literal, Protocol, TypedDict, get_args
 from rtbold.bundle import Card
 from rtbold.clock import Clock
 from rtbold.errors import ConfigError
+from rtbold.feedback import (
+    FeedbackChain,
+    FeedbackSettings,
+    SafetyLimits,
+    choose_target,
+)
 from rtbold.messages import BoldPrediction, ChannelState, MeasuredVolume, Reason, Status
 from rtbold.publish import (
     EVENTS_NAME,
@@ -26,7 +32,6 @@ from rtbold.publish import (
     ControlCommand,
     Encoding,
     Feed,
-    FeedbackSettings,
     FeedSettings,
     Log,
     LogLevel,
@@ -151,7 +156,7 @@ class FakePlan:
     """
 
     card: Card
-    target: FeedbackSettings
+    target: FeedbackSettings  # with a ROI as its target
     speed: float = 1.0
     seed: int = 0
     truth: bool = True
@@ -212,7 +217,9 @@ class FakeSession:
         self._commands = CommandQueue()
         self._stopped = self._paused = self._hung = False
         eeg = FakeEeg(card.channels, seed=plan.seed)
-        target = card.rois.index(plan.target.target)
+        self._feedback = FeedbackChain(plan.target, card)
+        self._limits = SafetyLimits(plan.target)
+        target = card.rois.index(self._feedback.target.name)
         self._bold = FakeBold(len(card.rois), target, seed=plan.seed)
         self._time = ScriptTime(clock.now_s(), plan.speed)
         self._views = FakeViews(card, eeg, self._time)
@@ -314,7 +321,8 @@ class FakeSession:
         values = self._bold.predicted(index, row.value)
         prediction = fake_prediction(row, at, values)
         moments = fake_moments(at, self._clock.now_s())
-        fb = pred_fb(prediction, plan.card, moments, settings=plan.target)
+        feedback = self._limits.push(self._feedback.push(prediction, None), None)
+        fb = pred_fb(prediction, plan.card, moments, feedback=feedback)
         roi = pred_roi(prediction, plan.card, moments)
         self._outlet.publish(fb)
         self._outlet.publish(roi)
@@ -340,7 +348,7 @@ class FakeSession:
         if state is None:
             return
         lowpass_hz = self._plan.card.normalisation.lowpass_hz
-        target = self._plan.target.target
+        target = self._feedback.target.name
         self._outlet.publish(truth_message(state, target, lowpass_hz=lowpass_hz))
 
     def _note(self, prediction: BoldPrediction) -> None:
@@ -518,17 +526,28 @@ def _plan(settings: FakeSettings, tr_s: float) -> FakePlan:
     )
     return FakePlan(
         card=card,
-        target=FeedbackSettings.choose(card, settings.target),
+        target=FeedbackSettings(target=_roi(card, settings.target)),
         speed=settings.speed,
         seed=settings.seed,
         truth=settings.truth,
     )
 
 
+def _roi(card: Card, text: str | None) -> str:
+    """Return the ROI that is fed back: a script has values of one only."""
+    target = choose_target(card, text)
+    if target.roi_of(card) is None:
+        raise ConfigError(
+            f"--target is the contrast {target.name!r}, expected one ROI: a script has "
+            "one value for each volume."
+        )
+    return target.name
+
+
 def _mirrored(plan: FakePlan, port: int) -> MirrorSettings:
     return MirrorSettings(
         rois=plan.card.rois,
-        target=plan.target.target,
+        target=plan.target.target or plan.card.rois[0],
         tr_s=plan.card.tr_s,
         model_sha256=NO_MODEL,
         simulated=True,

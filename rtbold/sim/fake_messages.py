@@ -13,6 +13,7 @@ from rtbold.bundle import Baseline, Card, Intervals, Origin
 from rtbold.condition import SPAN_S
 from rtbold.electrodes import canonical, positions
 from rtbold.errors import ConfigError
+from rtbold.feedback import FeedbackSettings
 from rtbold.messages import (
     MODEL_RATE_HZ,
     WINDOW_S,
@@ -29,7 +30,6 @@ from rtbold.publish import (
     ChannelPart,
     Eeg,
     Encoding,
-    FeedbackSettings,
     Hello,
     Moments,
     Phase,

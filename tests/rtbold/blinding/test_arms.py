@@ -95,7 +95,7 @@ REAL = [None if p.values is None else p for p in series()]
 # The scale
 
 
-@pytest.mark.parametrize("target", ["first", "third", "c"])
+@pytest.mark.parametrize("target", ["first", "third", "c", "Global"])
 @pytest.mark.parametrize("z", [-2.5, 0.0, 0.1234567, 3.0])
 def test_values_at_a_score_have_that_score(target, z):
     scale = TargetScale.of(card(), target)
@@ -105,7 +105,7 @@ def test_values_at_a_score_have_that_score(target, z):
 @pytest.mark.parametrize(
     ("target", "changes", "said"),
     [
-        ("fourth", {}, "has no ROI 'fourth', expected one of first, second"),
+        ("fourth", {}, "'fourth' is no ROI"),
         ("first", {"baseline": Baseline()}, "has no baseline of 'first'"),
         (
             "first",

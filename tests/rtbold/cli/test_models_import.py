@@ -19,12 +19,12 @@ from rtbold.bundle.store import card_schema, load  # noqa: E402
 from rtbold.cli import main  # noqa: E402
 from rtbold.engine.opening import open_engine  # noqa: E402
 from rtbold.errors import DomainRefused  # noqa: E402
+from rtbold.feedback.baseline import has_baseline, z_values  # noqa: E402
 from rtbold.messages import Channel, StreamDescription  # noqa: E402
 from rtbold.models.export.onnx import to_safetensors  # noqa: E402
 from rtbold.models.labram import Labram, LabramConfig  # noqa: E402
 from rtbold.models.published import importing  # noqa: E402
 from rtbold.models.published.checkpoints import read_checkpoint  # noqa: E402
-from rtbold.publish.feedback import has_baseline, z_values  # noqa: E402
 
 STREAM = StreamDescription(
     name="amp", type="EEG", rate_hz=200.0, channels=(Channel("CZ"),)

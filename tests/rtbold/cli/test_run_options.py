@@ -7,7 +7,7 @@ import typer
 from typer.testing import CliRunner
 
 from rtbold.cli.options import RequestedRun, RunOptions, takes_run_options
-from rtbold.config import RunSettings
+from rtbold.config import FeedbackSettings, RunSettings
 from rtbold.errors import ConfigError
 
 EVERYTHING = RunSettings(
@@ -16,6 +16,8 @@ EVERYTHING = RunSettings(
     trigger_host="stim-pc", trigger="R128",
     trigger_every=36, dummy_volumes=4, upstream_delay_ms=37.0,
     cleaning="online:RecView", scanner="inside_running", tr_s=2.5, target="Putamen",
+    feedback=FeedbackSettings(smooth="mean", smooth_n=4, low=-2.0, high=2.5),
+    approval="EC-2026-114",
     engine="openvino", precision="int8", bind="127.0.0.2", port=5590,
     control_port=5591, curve_keys=Path("keys"), encoding="msgpack",
     record=Path("a folder"), record_copy=Path("another"), record_as="S07",

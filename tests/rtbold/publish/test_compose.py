@@ -7,6 +7,8 @@ import pytest
 from hypothesis import given, strategies as st
 
 from rtbold.bundle.card import Baseline, Card, Origin
+from rtbold.config import FeedbackSettings
+from rtbold.feedback.chain import FeedbackChain
 from rtbold.messages import BoldPrediction, Tick
 from rtbold.publish.compose import (
     Moments,
@@ -17,7 +19,6 @@ from rtbold.publish.compose import (
     roi_hash,
     run_phase,
 )
-from rtbold.publish.feedback import FeedbackSettings
 from rtbold.publish.wire import Ports, encode
 
 SCHEMAS = Path(__file__).resolve().parents[3] / "rtbold" / "schemas"
@@ -28,7 +29,7 @@ CARD = Card(
     origin=Origin(kind="group", simulated_lineage=False),
 )  # fmt: skip
 MOMENTS = Moments(t_pipeline_s=100.1, t_predicted_s=100.12, t_publish_s=100.121)
-TARGET = FeedbackSettings("first")
+TARGET = FeedbackSettings(target="first")
 FACTS = SessionFacts(
     model_sha256="ab" * 32, simulated_stream=False, ports=Ports(feed=5580), tr_s=2.0
 )
@@ -46,8 +47,9 @@ def prediction(values=(0.42, -1.0), status="ok", reasons=(), index=7, **changes)
 
 
 def both(given):
+    feedback = FeedbackChain(TARGET, CARD).push(given, None)
     return pred_roi(given, CARD, MOMENTS), pred_fb(
-        given, CARD, MOMENTS, settings=TARGET
+        given, CARD, MOMENTS, feedback=feedback
     )
 
 

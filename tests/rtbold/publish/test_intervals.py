@@ -8,16 +8,17 @@ import pytest
 from msgspec.structs import replace
 
 from rtbold.bundle.card import N_QUANTILES, Contrast, Intervals
+from rtbold.config import FeedbackSettings
+from rtbold.feedback.chain import FeedbackChain
 from rtbold.messages import BoldPrediction, Tick
 from rtbold.publish.compose import Moments, pred_fb, pred_roi
-from rtbold.publish.feedback import FeedbackSettings
 from rtbold.publish.intervals import LiveIntervals, Widths, card_widths
 from rtbold.publish.wire import encode
 
 SCHEMAS = Path(__file__).resolve().parents[3] / "rtbold" / "schemas"
 CARD = rig.card(rois=("first", "second"))
 MOMENTS = Moments(t_pipeline_s=100.1, t_predicted_s=100.12, t_publish_s=100.121)
-TARGET = FeedbackSettings("first")
+TARGET = FeedbackSettings(target="first")
 GRID = tuple(np.linspace(0, 4, N_QUANTILES).tolist())
 INTERVALS = Intervals(
     half_width=((1.0, 2.0), (0.5, None)), n_eff=(40.0, 10.0), quantiles=(GRID, GRID)
@@ -41,7 +42,8 @@ def assert_fits(message):
 
 def both(given, card=KNOWN, settings=TARGET, widths=None):
     roi = pred_roi(given, card, MOMENTS, widths=widths)
-    fb = pred_fb(given, card, MOMENTS, settings=settings, widths=widths)
+    feedback = FeedbackChain(settings, card).push(given, None)
+    fb = pred_fb(given, card, MOMENTS, feedback=feedback, widths=widths)
     assert_fits(roi)
     assert_fits(fb)
     return roi, fb
@@ -77,7 +79,7 @@ def test_a_contrast_has_an_interval_of_its_own():
         half_width=(1.5, None),
     )  # fmt: skip
     card = replace(KNOWN, contrast=contrast)
-    _, fb = both(prediction((0.5, -1.0)), card, FeedbackSettings("a_vs_b"))
+    _, fb = both(prediction((0.5, -1.0)), card, FeedbackSettings(target="a_vs_b"))
     assert (fb.value, fb.low_80, fb.high_80) == (1.5, 0.0, 3.0)
     assert (fb.low, fb.high) == (None, None)
 

@@ -8,10 +8,11 @@ import pytest
 
 from rtbold.acquire.acquisition import InletStatus
 from rtbold.clock import HandCrankedClock
+from rtbold.config import FeedbackSettings
 from rtbold.errors import StreamMismatch
+from rtbold.feedback.chain import FeedbackChain
 from rtbold.messages import Marker, StreamChanged, TimePassed
 from rtbold.publish.control import CommandQueue
-from rtbold.publish.feedback import FeedbackSettings
 from rtbold.publish.wire import Log, Phase, PredRoi, Trigger
 from rtbold.session.discretion import Discretion
 from rtbold.session.session import Session, SessionParts, TimedModel
@@ -50,7 +51,7 @@ class Rig:
             feed=self.feed,
             mirror=None,
             recording=None,
-            feedback=FeedbackSettings.choose(card),
+            feedback=FeedbackChain(FeedbackSettings(), card),
             upstream_ms=None,
             hello=lambda ms: None,
             trigger_label="R128",

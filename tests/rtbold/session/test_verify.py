@@ -7,6 +7,7 @@ import pipeline_rig as rig
 import pytest
 
 from rtbold.bundle.card import N_QUANTILES, Intervals
+from rtbold.config import FeedbackSettings
 from rtbold.messages import MeasuredVolume, StreamChanged
 from rtbold.predict.pipeline import PipelineSettings
 from rtbold.record.events_read import Loss
@@ -18,6 +19,7 @@ from rtbold.window.schedule import ScheduleSettings
 
 SECONDS, RATE_HZ = 60.0, 250.0
 SETTINGS = PipelineSettings(schedule=ScheduleSettings(tr_s=rig.TR_S))
+FED_BACK = FeedbackSettings(target="a")
 QUANTILES = tuple(i / (N_QUANTILES - 1) for i in range(N_QUANTILES))
 CARD = rig.card(
     intervals=Intervals(
@@ -51,7 +53,7 @@ EVENTS = events()
 def again():
     truth = SessionTruth(CARD, "a", tr_s=rig.TR_S)
     model = rig.RecordingModel()
-    made = Recomputation(CARD, model, SETTINGS, target="a", truth=truth)
+    made = Recomputation(CARD, model, SETTINGS, feedback=FED_BACK, truth=truth)
     return list(made(EVENTS))
 
 
@@ -110,7 +112,7 @@ class Learns:
 
 def test_measured_volumes_move_the_intervals_from_then_on():
     made = Recomputation(
-        CARD, rig.RecordingModel(), SETTINGS, target="a", truth=Learns()
+        CARD, rig.RecordingModel(), SETTINGS, feedback=FED_BACK, truth=Learns()
     )
     messages = [one.messages(late=False)[0] for one in made(EVENTS[:3000])]
     usable = [m for m in messages if m["values"]]

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from rtbold.clock import HandCrankedClock
+from rtbold.config import FeedbackSettings
 from rtbold.publish.control import ControlCommand
-from rtbold.publish.feedback import FeedbackSettings
 from rtbold.publish.wire import Ports, encode, unpack_samples
 from rtbold.sim.fake import FakePlan, FakeSession, timeline
 from rtbold.sim.fake_messages import delays, fake_card, fake_hello
@@ -47,7 +47,7 @@ class Rig:
         self.out = Outlet(self.clock, unwanted)
         self.hung_s = []
         self.card = fake_card(TR_S / speed, n_rois=n_rois)
-        target = FeedbackSettings.choose(self.card)
+        target = FeedbackSettings()
         self.session = FakeSession(
             FakePlan(card=self.card, target=target, speed=speed, **plan),
             self.out,
@@ -80,7 +80,7 @@ def test_each_row_goes_out_when_due():
 def test_every_message_is_valid_and_every_topic_is_there():
     rig = Rig()
     out = rig.play(take(60))
-    hello = fake_hello(rig.card, Ports(feed=1), FeedbackSettings.choose(rig.card))
+    hello = fake_hello(rig.card, Ports(feed=1), FeedbackSettings())
     newest = {message.topic: message for message in [*(m for _, m in out.sent), hello]}
     assert set(newest) == {
         "hello", "pred.fb", "pred.roi", "trigger", "truth", "quality", "eeg", "bands",

@@ -3,8 +3,8 @@ import pytest
 
 from rtbold.bundle.card import Card
 from rtbold.condition.spectra import BAND_NAMES, band_powers
+from rtbold.config import FeedbackSettings
 from rtbold.errors import ConfigError
-from rtbold.publish.feedback import FeedbackSettings
 from rtbold.publish.wire import Ports
 from rtbold.sim.fake_messages import CAPS, LOOP_SAMPLES, FakeEeg, fake_card, fake_hello
 from rtbold.sim.head import read_rois
@@ -14,7 +14,7 @@ from rtbold.sim.head import read_rois
 def test_hello_names_channels_and_rois(n_channels):
     card = fake_card(2.1, n_rois=64, n_channels=n_channels)
     assert isinstance(card, Card)
-    said = fake_hello(card, Ports(feed=1), FeedbackSettings.choose(card))
+    said = fake_hello(card, Ports(feed=1), FeedbackSettings())
     assert len(said.channels) == n_channels
     assert said.rois == tuple(roi.name for roi in read_rois())
     assert said.target == said.rois[0]

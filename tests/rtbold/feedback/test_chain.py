@@ -4,9 +4,12 @@ import numpy as np
 import pytest
 
 from rtbold.bundle.card import Baseline, Card, Contrast, Origin
+from rtbold.config import FeedbackSettings
 from rtbold.errors import ConfigError
+from rtbold.feedback.baseline import z_values
+from rtbold.feedback.chain import FeedbackChain
+from rtbold.feedback.target import choose_target
 from rtbold.messages import BoldPrediction, Tick
-from rtbold.publish.feedback import FeedbackSettings, feedback_value, z_values
 
 ROIS = ("first", "second")
 BASELINE = Baseline(name="card", mean=(1.0, -1.0), sd=(2.0, 0.5), n=100, n_eff=30.0)
@@ -31,7 +34,8 @@ def prediction(values=(2.0, -0.5), status="ok", reasons=()):
 
 def value_of(given, of=None, target=None):
     of = of or card()
-    return feedback_value(given, of, FeedbackSettings.choose(of, target))
+    chain = FeedbackChain(FeedbackSettings(target=target), of)
+    return chain.push(given, None)
 
 
 def test_value_and_z_of_the_first_roi_by_default():
@@ -47,8 +51,8 @@ def test_another_target():
 
 
 def test_unknown_target_names_those_there_are():
-    with pytest.raises(ConfigError, match=r"'third'.*first, second"):
-        FeedbackSettings.choose(card(), "third")
+    with pytest.raises(ConfigError, match=r"(?s)'third'.*first, second"):
+        choose_target(card(), "third")
 
 
 @pytest.mark.parametrize("status", ["invalid", "warmup", "paused"])
@@ -114,7 +118,7 @@ def test_z_of_every_roi_is_null_where_the_baseline_says_nothing():
 
 
 def test_the_declared_target_comes_before_the_first_roi():
-    assert FeedbackSettings.choose(card(target="second")).target == "second"
+    assert choose_target(card(target="second")).name == "second"
 
 
 def test_a_contrast_is_a_weighted_sum_against_its_own_baseline():

@@ -1,0 +1,5 @@
+"""What becomes of a prediction before a participant sees it. Pure."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
