@@ -17,6 +17,12 @@ from rtbold.predict import Model, Pipeline, PipelineSettings
 from rtbold.record import EVENTS_NAME, Tell, session_events
 from rtbold.session.recorded import read_settings
 
+NEEDS_KEY = (
+    "the session is blinded, and its real predictions beside what was delivered tell "
+    "the arm: this needs the statistician's key. Unblind it first: rtbold unblind "
+    "SESSION --key FILE"
+)
+
 
 @dataclass(frozen=True, slots=True)
 class RecordedSession:
@@ -58,11 +64,7 @@ def check_open(folder: Path) -> None:
     ConfigError : it is blinded, and nobody has unblinded it.
     """
     if note_of(folder) is not None and opened_records(folder) is None:
-        raise ConfigError(
-            f"{folder} is of a blinded session, and its real predictions beside what "
-            "was delivered tell the arm. Expected an unblinded one: rtbold unblind "
-            "SESSION --key FILE"
-        )
+        raise ConfigError(f"{folder}: {NEEDS_KEY}")
 
 
 def recorded_engine(path: Path) -> EngineUsed | None:

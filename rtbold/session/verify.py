@@ -32,6 +32,7 @@ from rtbold.session.published import (
 )
 from rtbold.session.recompute import Recomputation, Remade, on_wire
 from rtbold.session.recorded import RecordedSettings
+from rtbold.session.replay import NEEDS_KEY
 from rtbold.session.truth import SessionTruth
 
 Verdict = Literal["identical", "different", "within_tolerance", "not_verifiable"]
@@ -40,11 +41,6 @@ ROUNDED = frozenset((
     "values", "values_z", "value", "z", "low", "high", "low_80", "high_80",
     "unlikeness", "mirrored", "filtered", "predicted", "scores", "target_score",
 ))  # fmt: skip
-NEEDS_KEY = (
-    "the session is blinded, and its predictions are sealed: whether they come out "
-    "again needs the statistician's key. Unblind it first: rtbold unblind SESSION "
-    "--key FILE"
-)
 _LATE_ROUNDING_S = 2e-6  # of the published times
 _LOOK_AHEAD = 50  # messages; those that were not kept may lie between
 _MOST_LOSSES = 5  # that are listed
