@@ -280,6 +280,7 @@ class RunSettings:
         ):
             if label is not None:
                 check_label(what, label)
+        self._check_blind()
         self._check_beside()
 
     @property
@@ -312,7 +313,6 @@ class RunSettings:
                 "--session, --task and --record-as name a recording, but nothing is "
                 "recorded. Expected --record DIR beside them."
             )
-        self._check_blind()
         if self.truth is None and self.truth_roi:
             raise ConfigError(
                 "--truth-roi names the ROIs of measured BOLD, but no source was given. "

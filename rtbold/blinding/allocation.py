@@ -55,7 +55,7 @@ class Place:
     stratum: str = ""
     subject: str | None = None  # None: whoever is enrolled next
     arm: ArmName = field(repr=False)
-    draw: int = field(repr=False)  # chooses among donors
+    draw: int = field(repr=False)  # places of this arm before it: whose donor it has
 
     def __post_init__(self) -> None:
         """Refuse what is no code of a participant."""
@@ -123,21 +123,21 @@ def allocate(
             f"subjects {', '.join(sorted(twice))} stand in the list more than once; "
             "expected each once. Take the others out."
         )
-    codes, list_of = _codes(n), list[Place]()
+    codes, list_of, before = _codes(n), list[Place](), Counter[ArmName]()
     for stratum, subjects in places.items():
         rng = _generator(design, stratum, seed=seed, secret=secret)
         arms = _arms(design, len(subjects), rng)
-        draws = rng.integers(0, 2**31, len(subjects))
-        for subject, arm, draw in zip(subjects, arms, draws, strict=True):
+        for subject, arm in zip(subjects, arms, strict=True):
             list_of.append(
                 Place(
                     code=codes.pop(),
                     stratum=stratum,
                     subject=subject,
                     arm=arm,
-                    draw=int(draw),
+                    draw=before[arm],
                 )
             )
+            before[arm] += 1
     return tuple(list_of)
 
 

@@ -49,6 +49,7 @@ class Donor:
     """A recording that fits a plan, without holes."""
 
     name: str  # of its recording
+    person: str  # code of whose it is
     z: Mapping[BlockId, tuple[float, ...]]
     n_filled: int  # volumes that the recording lacks
 
@@ -97,7 +98,11 @@ def recorded_blocks(
 
 
 def fitted_donor(
-    name: str, recorded: Sequence[RecordedBlock], plan: Sequence[PlannedBlock]
+    name: str,
+    recorded: Sequence[RecordedBlock],
+    plan: Sequence[PlannedBlock],
+    *,
+    person: str = "",
 ) -> Donor:
     """Return a donor that has something to give for every volume of a plan.
 
@@ -129,7 +134,7 @@ def fitted_donor(
         (planned.run, planned.block): tuple(next(filled) for _ in row)
         for planned, row in zip(plan, rows, strict=True)
     }
-    return Donor(name, z, sum(value is None for value in series))
+    return Donor(name, person, z, sum(value is None for value in series))
 
 
 def filled_series(name: str, series: Sequence[float | None]) -> list[float]:
@@ -179,9 +184,21 @@ def _known(z: float | None) -> float:
 
 
 def choose_donor(
-    fitting: Sequence[Donor], refused: Sequence[DonorRefused], *, draw: int
+    fitting: Sequence[Donor],
+    refused: Sequence[DonorRefused],
+    *,
+    draw: int,
+    number: int = 1,
 ) -> Donor:
-    """Return one of the donors that fit, by the number that was drawn for a place.
+    """Return one of the donors that fit.
+
+    Where there are as many persons as places of the arm, each has a person of their
+    own: two participants with the same numbers would know that neither has theirs.
+
+    Parameters
+    ----------
+    draw : of the place; it chooses the person.
+    number : of the run, from 1; it chooses among the person's recordings.
 
     Raises
     ------
@@ -194,4 +211,7 @@ def choose_donor(
             "one, whatever the arm. Put a longer recording of the same protocol into "
             "the study's folder of donors."
         )
-    return sorted(fitting, key=lambda donor: donor.name)[draw % len(fitting)]
+    persons = sorted({donor.person for donor in fitting})
+    person = persons[draw % len(persons)]
+    own = sorted((d for d in fitting if d.person == person), key=lambda d: d.name)
+    return own[(number - 1) % len(own)]

@@ -177,11 +177,12 @@ class Blinding:
         self._arms(self._donor(1))
 
     def _donor(self, number: int) -> Donor | None:
-        """Return the donor of a run; the next run has the next one."""
+        """Return the donor of a run; the next run has the person's next recording."""
         if "yoked" not in self.study.design.arms:
             return None
-        draw = self.place.draw + number - 1
-        return choose_donor(self.donors, self.refused, draw=draw)
+        return choose_donor(
+            self.donors, self.refused, draw=self.place.draw, number=number
+        )
 
     def _arms(self, donor: Donor | None) -> Arms:
         return build_arms(
@@ -274,7 +275,7 @@ def blinded_again(record: Mapping[str, Any], card: Card) -> Blinded:
     donor = None
     if known.donor is not None:
         z = {(run, block): row for run, block, row in known.donor_z}
-        donor = Donor(known.donor, z, known.n_filled)
+        donor = Donor(known.donor, "", z, known.n_filled)
     arm = next((each for each in known.design.arms if each == known.arm.strip()), None)
     if arm is None:
         raise DataFileError(

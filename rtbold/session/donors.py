@@ -102,7 +102,9 @@ def _donor(
             f"expected {target}. Choose another."
         )
     z = _longest(_trains(messages, card, target))
-    return fitted_donor(folder.name, recorded_blocks(_plan_of(folder, z), z), plan)
+    person = folder.name if name is None else name.subject
+    had_blocks = recorded_blocks(_plan_of(folder, z), z)
+    return fitted_donor(folder.name, had_blocks, plan, person=person)
 
 
 def _plan_of(folder: Path, z: dict[int, float | None]) -> RunPlan:

@@ -184,6 +184,15 @@ def test_the_same_seed_and_key_give_the_same_list_and_another_key_does_not():
     assert arms(1, STATISTICIAN) != arms(1, SESSION)  # a guessed seed tells nothing
 
 
+def test_places_of_an_arm_are_counted_so_that_each_has_a_donor_of_its_own():
+    places = allocate(
+        design(), {"a": [None] * 9, "b": [None] * 9}, seed=4, secret=STATISTICIAN
+    )
+    for arm in ("real", "yoked"):
+        draws = [place.draw for place in places if place.arm == arm]
+        assert draws == list(range(len(draws)))
+
+
 def test_codes_are_opaque_unlike_and_not_of_the_seed():
     one, two = ([place.code for place in listed(50)] for _ in range(2))
     assert len(set(one)) == 50

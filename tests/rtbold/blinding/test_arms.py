@@ -47,7 +47,7 @@ def at(k, n=400):
 
 def donor(n=400):
     rng = np.random.default_rng(3)
-    return Donor("d", {(1, 1): tuple(map(float, rng.normal(size=n)))}, 0)
+    return Donor("d", "p", {(1, 1): tuple(map(float, rng.normal(size=n)))}, 0)
 
 
 def design(*arms, **changes):

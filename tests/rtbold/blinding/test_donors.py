@@ -78,13 +78,15 @@ def test_a_donor_that_lacks_too_much_is_refused(series, said):
         filled_series("d", series)
 
 
-def test_the_number_of_the_place_chooses_among_donors_in_any_order():
+def test_each_place_has_a_person_of_its_own_and_each_run_their_next_recording():
     donors = [
-        fitted_donor(name, had(("up", [1.0] * 9)), plan(("up", 9))) for name in "cab"
+        fitted_donor(f"{who}{run}", had(("up", [1.0] * 9)), plan(("up", 9)), person=who)
+        for who in "cab"
+        for run in (2, 1)
     ]
-    for draw, name in ((0, "a"), (1, "b"), (5, "c")):
-        assert choose_donor(donors, [], draw=draw).name == name
-        assert choose_donor(donors[::-1], [], draw=draw).name == name
+    for draw, number, name in ((0, 1, "a1"), (0, 2, "a2"), (1, 1, "b1"), (5, 3, "c1")):
+        for each in (donors, donors[::-1]):
+            assert choose_donor(each, [], draw=draw, number=number).name == name
 
 
 def test_where_none_fits_each_says_why():
