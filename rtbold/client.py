@@ -36,7 +36,16 @@ _USABLE = ("ok", "degraded")
 _SHOWING = ("train",)  # run types that show feedback; any other one is neutral
 _NUMBERS = {
     "hello": ("tr_s",),
-    "pred.fb": ("next_due_lsl", "t_trigger", "value", "z", "low", "high"),
+    "phase": ("shows_from",),
+    "pred.fb": (
+        "next_due_lsl",
+        "t_trigger",
+        "value",
+        "z",
+        "low",
+        "high",
+        "volume_index",
+    ),
 }
 
 
@@ -171,15 +180,20 @@ class Subscriber:
     def feedback(self) -> Feedback:
         """Return what to show: the value, the last one held for a TR, or neutral.
 
-        Neutral too unless the session has said that this is a training run.
+        Neutral too unless the session has said that this is a training run, and, where
+        it follows a protocol, that this block shows the value.
         """
         if not self.alive:
             return Feedback("neutral", None, None, ("no_heartbeat",))
         if why_not := self._why_not():
             return Feedback("neutral", None, None, (why_not,))
         newest, usable, stalled = self.latest.get("pred.fb"), self._usable, self.stalled
+        if usable is not None and not self._is_of_block(usable):
+            usable = None  # a value of the rest before is not held into a block
         if newest is None or usable is None:
             why = (newest.body.get("reasons") or ()) if newest else ("no_prediction",)
+            if newest is not None and newest is self._usable:
+                why = ("no_feedback_block",)
             return Feedback("neutral", None, None, tuple(why))
         value, z = usable.body["value"], usable.body.get("z")
         if newest is usable and not stalled:
@@ -208,7 +222,18 @@ class Subscriber:
             return "no_phase"  # not told yet, or by a publisher that tells no kind
         if phase.body.get("name") == "end":  # the run is over; its session may go on
             return "no_feedback_run"
-        return "" if phase.body.get("run_type") in _SHOWING else "no_feedback_run"
+        if phase.body.get("stopped"):
+            return "participant_stop"
+        if phase.body.get("run_type") in _SHOWING:
+            return "no_feedback_block" if phase.body.get("feedback") == "none" else ""
+        training = phase.body.get("kind") == "training"  # with a block that shows none
+        return "no_feedback_block" if training else "no_feedback_run"
+
+    def _is_of_block(self, usable: Message) -> bool:
+        """Return whether a value is of the block that is shown, if there are blocks."""
+        first = self.latest["phase"].body.get("shows_from")
+        volume = usable.body.get("volume_index")
+        return first is None or (volume is not None and volume >= first)
 
     def _accept(self, frames: list[bytes]) -> Message | None:
         """Return the message, or None if it is foreign, old or a duplicate."""

@@ -4,6 +4,7 @@ The command line and an optional TOML file meet here; inside, the types are trus
 """
 
 import math
+import re
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
@@ -38,6 +39,7 @@ SmoothName = Literal["none", "mean", "exponential"]
 NormaliseName = Literal["zscore", "percentile"]
 BaselineName = Literal["card", "block", "running"]
 LONGEST_TR_S = 10.0
+_CODE = re.compile(r"[\w.-]{1,64}", re.ASCII)
 MAX_SETTINGS_BYTES = 1_000_000  # of a file of settings
 _LONGEST_APPROVAL: Final = 64
 
@@ -242,6 +244,10 @@ class RunSettings:
     task: str = DEFAULT_TASK
     run: int | None = None  # its number; None: the next that was not recorded
     blind: Path | None = None  # folder of a blinded study
+    protocol: Path | None = None  # `run` is then its run, None: the next not done
+    attempt: int | None = None  # at that run; None: the next
+    condition: str | None = None  # opaque code of the session
+    confirmed_by: str | None = None  # code of the second person, for what is risky
     truth: str | None = None  # lsl:NAME, file:PATH, tcp:HOST:PORT, tbv:HOST:PORT
     truth_roi: tuple[str, ...] = ()
     truth_first: int = 0
@@ -273,6 +279,7 @@ class RunSettings:
         _check_choices({name: getattr(self, name) for name in CHOICES})
         _check_approval(self.approval)
         check_run(self.run)
+        check_range("--attempt", self.attempt, 1, 999)
         for what, label in (
             ("subject", self.record_as),
             ("session", self.session),
@@ -282,6 +289,7 @@ class RunSettings:
                 check_label(what, label)
         self._check_blind()
         self._check_beside()
+        self._check_protocol()
 
     @property
     def fed_back(self) -> FeedbackSettings:
@@ -356,6 +364,21 @@ class RunSettings:
                 "participant is given tells the arm. Leave --truth out, and pair the "
                 "scan with the predictions once the session is unblinded."
             )
+
+    def _check_protocol(self) -> None:
+        """Refuse what says something of a protocol that was not given."""
+        for option in ("attempt", "condition", "confirmed_by"):
+            value = getattr(self, option)
+            if value is not None and self.protocol is None:
+                raise ConfigError(
+                    f"--{option.replace('_', '-')} says something of a protocol, but "
+                    "none was given. Expected --protocol FILE beside it."
+                )
+            if isinstance(value, str) and not _CODE.fullmatch(value):
+                raise ConfigError(
+                    f"--{option.replace('_', '-')} is {value!r}, expected a code of 1 "
+                    "to 64 letters, digits, dots, dashes or underscores."
+                )
 
     @classmethod
     def build(

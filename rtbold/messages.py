@@ -126,9 +126,14 @@ class TimePassed:
 
 @dataclass(frozen=True, slots=True)
 class OperatorCommand:
-    """A request of the operator that the pipeline must know of."""
+    """A request of the operator or the participant that is kept with the events.
 
-    op: Literal["pause", "resume", "mark", "note"]
+    The pipeline acts on a pause and its end, a protocol on what is said last.
+    """
+
+    op: Literal[
+        "pause", "resume", "mark", "note", "participant_stop", "adverse_event", "answer"
+    ]
     text: str = ""
 
 

@@ -7,7 +7,9 @@ from typing import Any, Literal, Protocol
 
 from rtbold.client import CurveKeys, request
 
-Command = Literal["pause", "resume", "stop", "mark", "note"]
+Command = Literal[
+    "pause", "resume", "stop", "mark", "note", "participant_stop", "adverse_event"
+]
 
 DEFAULT_CONTROL = "tcp://127.0.0.1:5581"
 ANSWER_WITHIN_S = 2.0
@@ -23,7 +25,14 @@ DONE_WORDS: dict[Command, str] = {
     "stop": "Stop accepted: the session ends.",
     "mark": "Marked",
     "note": "Noted",
+    "participant_stop": "The participant has stopped: nothing is shown until Resume.",
+    "adverse_event": "Adverse event noted",
 }
+
+
+_A: dict[Command, str] = {
+    "mark": "a mark", "note": "a note", "adverse_event": "an adverse event",
+}  # fmt: skip
 
 
 class Request(Protocol):
@@ -121,6 +130,14 @@ class SessionController:
         """Put the operator's remark into the recording."""
         self._send("note", text)
 
+    def participant_stop(self) -> None:
+        """Say that the participant stops: feedback is neutral at once."""
+        self._send("participant_stop")
+
+    def adverse_event(self, text: str) -> None:
+        """Put an adverse event into the recording."""
+        self._send("adverse_event", text)
+
     def results(self) -> list[CommandResult]:
         """Return what has been answered since the last call; never waits."""
         found: list[CommandResult] = []
@@ -161,8 +178,8 @@ class SessionController:
             return "Not sent: this session has no control socket ."
         if self._n_pending >= MOST_WAITING:
             return f"Not sent: {self._n_pending} commands still wait for an answer."
-        if command in ("mark", "note") and not text.strip():
-            return f"Not sent: a {command} needs a text."
+        if command in ("mark", "note", "adverse_event") and not text.strip():
+            return f"Not sent: {_A[command]} needs a text."
         if len(text) > LONGEST_TEXT:
             return f"Not sent: {len(text)} characters, {LONGEST_TEXT} at most."
         return ""

@@ -19,7 +19,9 @@ class CommandRules:
     mark: str = ""
     note: str = ""
     alpha: str = ""
-    resumes: bool = False  # the operator has paused, so the button resumes
+    participant_stop: str = ""
+    adverse_event: str = ""
+    resumes: bool = False  # operator or participant stopped it, so the button resumes
 
 
 def command_rules(
@@ -43,12 +45,19 @@ def command_rules(
         mark=deaf,
         note=deaf,
         alpha=deaf or _no_bands(state),
+        participant_stop=deaf,
+        adverse_event=deaf,
         resumes=_resumes(state),
     )
 
 
 def _resumes(state: DashboardState) -> bool:
-    """Return whether the operator paused; lost triggers pause too and do not resume."""
+    """Return whether the operator paused; lost triggers pause too and do not resume.
+
+    Or whether the participant has stopped, which a resume takes back.
+    """
+    if state.phase is not None and state.phase.stopped is True:
+        return True
     if state.beat is None or state.beat.state != "paused":
         return False
     fb = state.fb

@@ -5,6 +5,7 @@ clock.
 """
 
 import math
+from dataclasses import replace
 
 from rtbold.client import STALLED_AFTER_TRS
 from rtbold.gui.state.event_log import EventLog
@@ -286,13 +287,23 @@ class DashboardState:
 
     @property
     def run_shows(self) -> bool:
-        """Whether the run is known to be one that shows feedback."""
+        """Whether the run, and its block, are known to show feedback."""
         phase = self.phase
-        return phase is not None and phase.run_type == "train" and phase.name != "end"
+        if phase is None or phase.stopped is True or phase.feedback == "none":
+            return False
+        return phase.run_type == "train" and phase.name != "end"
 
     def shown(self, now_s: float) -> ShownValue:
-        """Return what an app may show now: nothing, but in a training run."""
-        return shown_value(self._feedback_facts(now_s))
+        """Return what an app may show now: nothing, but in a training run.
+
+        Where a protocol is followed, values of its block alone.
+        """
+        facts = self._feedback_facts(now_s)
+        first = self.phase.shows_from if self.phase else None
+        volume = facts.usable.volume_index if facts.usable else None
+        if isinstance(first, int) and (volume is None or volume < first):
+            facts = replace(facts, usable=None)
+        return shown_value(facts)
 
     def value_now(self, now_s: float) -> ShownValue:
         """Return the value as the operator sees it, whether it is shown or not."""

@@ -5,8 +5,12 @@ from collections import deque
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
+from msgspec import UNSET
+
 from rtbold.publish import Phase
 
+RESTING = ("rest", "baseline", "break")  # tasks of blocks with a cross
+LONGEST_INSTRUCTION = 300  # characters that fit
 GLIDE_S = 0.25  # time constant of the optional smoothing: most of a step within 0.6 s
 TRACE_S = 60.0  # on the plain trace
 TRACE_STEP_S = 0.1
@@ -18,9 +22,19 @@ def rests(phase: Phase | None, lsl_now_s: float | None) -> bool:
     """Return whether the protocol rests now."""
     if phase is None or lsl_now_s is None:
         return False
+    if phase.task is not UNSET and not phase.stopped:  # of a protocol: it says when
+        return phase.task in RESTING
     if not phase.t_on <= lsl_now_s < (phase.t_off_planned or math.inf):
         return False
     return phase.run_type == "rest" or phase.name.casefold() == "rest"
+
+
+def instruction(phase: Phase | None) -> str:
+    """Return what the participant is told now; empty: nothing."""
+    if phase is None or phase.stopped is True or phase.instruction is UNSET:
+        return ""
+    over = phase.block == 0 and phase.name != "waiting"
+    return "" if over else " ".join(phase.instruction.split())[:LONGEST_INSTRUCTION]
 
 
 class Shown(Protocol):
@@ -46,6 +60,7 @@ class ParticipantView:
     level: float | None  # 0 (lowest) to 1; None: neutral
     lit: bool  # the photodiode's square
     rest: bool = False  # the protocol rests: no value, a cross where one is wanted
+    words: str = ""  # the protocol's instruction
 
 
 class ParticipantLevel:
@@ -87,7 +102,7 @@ class ParticipantLevel:
         return ParticipantView(None, self._lit)
 
     def take(
-        self, shown: Shown, now_s: float, *, rest: bool = False
+        self, shown: Shown, now_s: float, *, rest: bool = False, words: str = ""
     ) -> ParticipantView:
         """Return what to draw at `now_s`; call it once per frame.
 
@@ -102,7 +117,7 @@ class ParticipantLevel:
             self._trace.append((now_s, self._level))
         while self._trace and now_s - self._trace[0][0] > TRACE_S:
             self._trace.popleft()
-        return ParticipantView(self._level, self._lit, rest)
+        return ParticipantView(self._level, self._lit, rest, words)
 
     def trace(self, now_s: float) -> list[tuple[float, float | None]]:
         """Return (seconds ago, level) of the last minute, oldest first."""

@@ -192,7 +192,7 @@ def target_words(state: DashboardState, now_s: float) -> TargetWords:
 
 def run_type_words(phase: Phase) -> str:
     """Return the kind of the run; one of a newer publisher is named as it came."""
-    return run_kind_words(phase.run_type)
+    return run_kind_words(phase.run_type if phase.kind is UNSET else phase.kind)
 
 
 def not_shown_words(state: DashboardState) -> str:
@@ -203,7 +203,33 @@ def not_shown_words(state: DashboardState) -> str:
         return "NOT SHOWN: the run's kind is not known"
     if state.phase.name == "end":
         return "NOT SHOWN: the run is over"
+    if state.phase.stopped is True:
+        return "NOT SHOWN: the participant has stopped"
+    if state.phase.kind == "training":
+        where = f"block {state.phase.name}" if state.phase.block else "before the run"
+        return f"NOT SHOWN: {where}"
     return f"NOT SHOWN: {run_type_words(state.phase)} run"
+
+
+def phase_words(phase: Phase) -> str:
+    """Return which run and block it is, and whether feedback is shown in it."""
+    again = f", attempt {phase.attempt}" if phase.attempt not in (UNSET, 1) else ""
+    run = f"Run {phase.run} ({run_type_words(phase)}{again})"
+    shows = "" if phase.run_type == "train" else ": no feedback is shown"
+    if phase.stopped is True:
+        shows = ": THE PARTICIPANT HAS STOPPED"
+    return run + _block_words(phase) + shows
+
+
+def _block_words(phase: Phase) -> str:
+    if not phase.block:
+        return {"end": ", over", "waiting": ", waits for its first volume"}.get(
+            phase.name, ""
+        )
+    number = f"{phase.block} of {phase.n_blocks}" if phase.n_blocks else phase.block
+    told = not phase.direction or phase.direction in phase.name.casefold().split()
+    way = "" if told else f", {phase.direction}"
+    return f", block {number}: {phase.name}{way}"
 
 
 def interval_words(shown: ShownValue) -> str:

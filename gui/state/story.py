@@ -15,11 +15,15 @@ from rtbold.publish import Bye, Log, Phase, Quality, Trigger
 MOST_MARKS = 500
 MOST_BLOCKS = 500
 MOST_GAPS = 500
-MarkKind = Literal["mark", "note", "pause", "resume", "start", "stop"]
+MarkKind = Literal[
+    "mark", "note", "pause", "resume", "start", "stop", "participant stop",
+    "adverse event",
+]  # fmt: skip
 SAID: Final = "operator: "  # how a session's log begins what an operator asked for
 OPS: Final[dict[str, MarkKind]] = {
     "mark": "mark", "note": "note", "pause": "pause", "resume": "resume",
-    "start": "start", "stop": "stop",
+    "start": "start", "stop": "stop", "participant_stop": "participant stop",
+    "adverse_event": "adverse event",
 }  # fmt: skip
 LOSSES: Final = ("gap", "no_data")  # reasons of predictions without their EEG
 SHORTEST_GAP_S = 0.05  # so that a gap without a length is seen
@@ -42,7 +46,7 @@ class Block:
     t_on_s: float
     t_off_s: float | None  # planned; None: not planned
     run: int
-    run_type: str
+    run_type: str  # of a protocol: the run's kind, whatever its block shows
     block: int
     name: str
 
@@ -93,7 +97,7 @@ class Story:
             phase.t_on,
             phase.t_off_planned,
             phase.run,
-            phase.run_type,
+            phase.run_type if phase.kind is UNSET else phase.kind,
             phase.block,
             phase.name,
         )

@@ -1,4 +1,4 @@
-"""The participant's window: one drawing, no words, its own screen."""
+"""The participant's window: one drawing, on its own screen; words of a protocol."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -38,6 +38,7 @@ from rtbold.gui.state.participant import (
     TRACE_STEP_S,
     ParticipantLevel,
     ParticipantView,
+    instruction,
     rests,
 )
 from rtbold.gui.state.preferences import (
@@ -47,14 +48,15 @@ from rtbold.gui.state.preferences import (
     ParticipantLook,
     Preferences,
 )
+from rtbold.gui.views.drawing import fitted
 from rtbold.gui.views.forms import wrapped_label
 
 # What the participant's window shows, chosen by the operator.
 
 WORDS = (
-    "The participant sees one shape and no words. It is neutral whenever the value may "
-    "not be shown. F11 on that window fills its screen, Esc gives the window back; all "
-    "other keys work there as they do here."
+    "The participant sees one shape and no words but a protocol's instructions. It is "
+    "neutral whenever the value may not be shown. F11 on that window fills its screen, "
+    "Esc gives the window back; all other keys work there as they do here."
 )
 
 
@@ -307,6 +309,21 @@ def draw_cross(painter: QPainter, area: QRectF, look: Look) -> None:
     painter.drawLine(QPointF(x, y - arm), QPointF(x, y + arm))
 
 
+WORDS_SHARE = 0.1  # of the window's height
+WORDS_FLAGS = int(Qt.AlignmentFlag.AlignHCenter | Qt.AlignmentFlag.AlignTop)
+
+
+def draw_words(painter: QPainter, area: QRectF, words: str, look: Look) -> None:
+    """Draw an instruction over the upper edge, as large as fits."""
+    if not words:
+        return
+    room = QRectF(area.left(), area.top(), area.width(), WORDS_SHARE * area.height())
+    room.adjust(0.05 * area.width(), 0.02 * area.height(), -0.05 * area.width(), 0)
+    painter.setFont(fitted(painter.font(), words, room, most_px=0.5 * room.height()))
+    painter.setPen(look.outline)
+    painter.drawText(room, WORDS_FLAGS, words)
+
+
 DRAWINGS: dict[ParticipantForm, Drawing] = {
     "thermometer": draw_thermometer,
     "circle": draw_circle,
@@ -409,7 +426,10 @@ class ParticipantWindow(QWidget):
     def refresh(self, state: DashboardState, now_s: float) -> None:
         """Draw what the rule for apps allows at `now_s`."""
         rest = rests(state.phase, state.lsl_now_s(now_s))
-        self._show(self._level.take(state.shown(now_s), now_s, rest=rest), now_s)
+        stale = state.headline(now_s).stale  # an old instruction is none
+        words = "" if stale else instruction(state.phase)
+        view = self._level.take(state.shown(now_s), now_s, rest=rest, words=words)
+        self._show(view, now_s)
 
     def neutral(self) -> None:
         """Show nothing; for when the dashboard itself has a fault."""
@@ -457,6 +477,7 @@ class ParticipantWindow(QWidget):
             draw_cross(painter, area, look)
         else:
             DRAWINGS[chosen.participant](painter, area, self._picture(look))
+        draw_words(painter, area, self._view.words, look)
         side = self.preferences.photodiode_px
         if side:
             corner = QRectF(0, self.height() - side, side, side)

@@ -177,6 +177,19 @@ class RunOptions(TypedDict):
         Path | None,
         typer.Option(help="Folder of a blinded study: its allocation names the arm."),
     ]
+    protocol: Annotated[
+        Path | None,
+        typer.Option(help="Follow this protocol; --run is then a run of it."),
+    ]
+    attempt: Annotated[
+        int | None, typer.Option(help="Attempt at a protocol's run [the next one].")
+    ]
+    condition: Annotated[
+        Text, typer.Option(help="Opaque code that travels with each value.")
+    ]
+    confirmed_by: Annotated[
+        Text, typer.Option(help="Code of who confirms what a protocol lists as risky.")
+    ]
     truth: Annotated[
         Text,
         typer.Option(

@@ -24,6 +24,7 @@ _SESSION: Final[_Panels] = {
     "Recording": (
         "record", "record_copy", "record_as", "session", "task", "run", "kind", "blind",
     ),
+    "Protocol": ("protocol", "attempt", "condition", "confirmed_by"),
     "Length": ("duration",),
     "Measured BOLD": ("truth", "truth_roi", "truth_first", "truth_by_onset"),
     "Against a refusal": (

@@ -32,6 +32,8 @@ def preflight(
         rtbold preflight --subject S01 --stream BrainVision \
             --trigger-stream BrainVision-Markers --trigger R128 --record recordings
     """
+    import time
+
     from rtbold.acquire import LslClock
     from rtbold.bundle import default_root
     from rtbold.config import check_range
@@ -43,6 +45,7 @@ def preflight(
         run=asked.settings,
         subject_root=asked.root or default_root(),
         listen_s=listen,
+        now_unix_s=time.time(),
     )
     found = run_checks(
         examine_session(settings, LslClock()),

@@ -156,7 +156,7 @@ def written(text: str) -> str:
         size = abs(term.weight)
         bare = term.name and not _NOT_BARE.search(term.name)
         name = term.name if bare else _quoted(term.name)
-        words = name if size == 1.0 else f"{size:g}*{name}"
+        words = name if size == 1.0 else f"{repr(size).removesuffix('.0')}*{name}"
         first = words if sign == "+" else f"-{words}"
         parts.append(f" {sign} {words}" if parts else first)
     return "".join(parts)

@@ -1,5 +1,6 @@
 """Look at everything that a session would open; publish nothing, write nothing."""
 
+import math
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, suppress
@@ -31,10 +32,17 @@ from rtbold.preflight.machine import (
 )
 from rtbold.preflight.stream_checks import ChannelReport
 from rtbold.preflight.streams import Streams
+from rtbold.protocol import plan_run, run_line
 from rtbold.publish import ServerKeys, check_bind
 from rtbold.record import find_labrecorder
 from rtbold.run_names import RunGroup, check_unused, next_run
-from rtbold.session import load_bundle, recorded_subject, session_domain
+from rtbold.session import (
+    check_fits,
+    choose_run,
+    load_bundle,
+    recorded_subject,
+    session_domain,
+)
 from rtbold.text import first_few
 
 ASK_S = 1.0  # for whoever holds the control port
@@ -55,6 +63,7 @@ class PreflightSettings:
     run: RunSettings
     subject_root: Path | None = None
     listen_s: float = 6.0
+    now_unix_s: float = math.inf  # tells what is left of a break between runs
 
 
 def examine_session(
@@ -66,8 +75,10 @@ def examine_session(
         bundle = load_bundle(run, settings.subject_root)
     except RtboldError as error:
         yield refused("model", error)
-    else:
+    protocol, run = _protocol(settings, bundle)
+    if bundle is not None:
         yield from _model(run, bundle)
+    yield from protocol
     yield from check_ports(run)
     yield check_priority()
     yield from _recording(run, bundle)
@@ -85,6 +96,42 @@ def examine_session(
             yield check_room(run.record, n_channels=n_channels, rate_hz=rate_hz)
         if stream is not None:
             yield from streams.listen(settings.listen_s)
+
+
+def _protocol(
+    settings: PreflightSettings, bundle: Bundle | None
+) -> tuple[list[Check], RunSettings]:
+    """Return what is found of the protocol, and the settings that it leads to."""
+    run, name = settings.run, "protocol"
+    if run.protocol is None:
+        return [], run
+    card = bundle.card if bundle else None
+    try:
+        chosen = choose_run(
+            run,
+            subject=recorded_subject(run, card),
+            now_unix_s=settings.now_unix_s,
+        )
+        assert chosen is not None  # there is a protocol
+        if card is not None:
+            target = FeedbackChain(chosen.settings.fed_back, card).target.name
+            check_fits(chosen, tr_s=run.tr_s or card.tr_s, target=target)
+    except RtboldError as error:
+        alone = replace(
+            run,
+            protocol=None,
+            run=None,
+            attempt=None,
+            condition=None,
+            confirmed_by=None,
+        )
+        return [refused(name, error)], alone
+    asked = chosen.asked
+    plan = plan_run(chosen.protocol.study, asked.run, attempt=asked.attempt)
+    found = f"{plan.study}, {run_line(plan)}, attempt {asked.attempt}"
+    checks = [Check(name, "ok", found, must=True)]
+    checks += [Check(name, "warn", note) for note in chosen.notes]
+    return checks, chosen.settings
 
 
 def _model(run: RunSettings, bundle: Bundle) -> Iterator[Check]:

@@ -14,6 +14,12 @@ from .events import (
     Shown as Shown,
     Task as Task,
 )
+from .follow import (
+    Follower as Follower,
+    FollowSettings as FollowSettings,
+    ProtocolNow as ProtocolNow,
+    Step as Step,
+)
 from .history import (
     ATTEMPT_NAME as ATTEMPT_NAME,
     COPY_NAME as COPY_NAME,

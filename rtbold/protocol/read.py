@@ -2,6 +2,7 @@
 
 import difflib
 import hashlib
+import inspect
 import re
 import tomllib
 from collections.abc import Callable, Iterator, Mapping
@@ -12,6 +13,7 @@ from typing import Any, Final
 
 import msgspec
 
+from rtbold.config import FeedbackSettings
 from rtbold.disk import read_file
 from rtbold.errors import ConfigError
 from rtbold.protocol.check import problems_of
@@ -31,6 +33,7 @@ from rtbold.protocol.study import (
 MAX_BYTES = 1_000_000
 MOST_TOLD = 10  # problems of one file
 _AT = re.compile(r" - at `\$(.*)`$")
+_FED = re.compile(r"(?:feedback\.|at `\$\.)(\w+)")
 _STEP = re.compile(r"\.([^.\[]+)|\[(\d+)\]")
 
 
@@ -94,7 +97,7 @@ def parse_protocol(text: bytes, *, where: str) -> Protocol:
         raise ConfigError(f"{where} is not valid TOML: {error}") from error
     _refuse(where, lines, list(_unknown(given)))
     study = _convert(given, where, lines)
-    _refuse(where, lines, list(problems_of(study)))
+    _refuse(where, lines, [*problems_of(study), *_feedback(study)])
     return Protocol(study, text, where, lines)
 
 
@@ -125,7 +128,7 @@ def _refuse(where: str, lines: Mapping[Place, int], problems: list[Problem]) -> 
 # Keys that nobody knows: a misspelt one must not be passed over.
 
 _BELOW: Final[dict[type, dict[str, type]]] = {
-    Study: {"runs": Run, "safety": Safety},
+    Study: {"runs": Run, "safety": Safety, "feedback": FeedbackSettings},
     Safety: {"risky": Risky},
     Block: {"instruction": ByDirection},
     Run: {"blocks": Placed},
@@ -149,7 +152,7 @@ def _unknown_in(given: object, kind: type, path: Place) -> Iterator[Problem]:
         return
     if not isinstance(given, Mapping):
         return
-    known = [field.name for field in msgspec.structs.fields(kind)]
+    known = list(inspect.signature(kind).parameters)
     for key, value in given.items():
         if key not in known:
             yield (*path, key), _unknown_words(key, known)
@@ -200,6 +203,15 @@ def _converted(
         what = f"{keys[-1]}: " if keys else ""
         tell((place, f"{what}{_AT.sub('', words)}. Mend that value."))
         return given
+
+
+def _feedback(study: Study) -> Iterator[Problem]:
+    """Yield what the feedback's own settings refuse, at the key that they name."""
+    try:
+        FeedbackSettings.build(study.feedback)
+    except ConfigError as error:
+        named = _FED.search(str(error))
+        yield ("feedback", *(named.groups() if named else ())), str(error)
 
 
 def _steps(text: str) -> Place:

@@ -1,10 +1,11 @@
 """What the session publishes about a bundle and about each prediction. Pure."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Final, Literal, TypedDict
 
+import msgspec
 import numpy as np
 from msgspec import UNSET, UnsetType
 
@@ -28,6 +29,7 @@ from rtbold.messages import (
     ModelOrigin,
 )
 from rtbold.predict import checked_status
+from rtbold.protocol import ProtocolNow, Question
 from rtbold.publish.intervals import (
     Widths,
     card_widths,
@@ -51,6 +53,7 @@ from rtbold.publish.wire import (
     Ports,
     PredFb,
     PredRoi,
+    QuestionPart,
     Truth,
     TruthScore,
     WindowPart,
@@ -286,6 +289,7 @@ def run_phase(
     begun_s: float,
     planned_s: float | None = None,
     ended_s: float | None = None,
+    stopped: bool = False,
 ) -> Phase:
     """Return the phase of a run without blocks; its kind says who may see feedback.
 
@@ -293,15 +297,68 @@ def run_phase(
     ----------
     begun_s, ended_s : LSL clock; None: it goes on.
     planned_s : how long it is to go on; None: until it is stopped.
+    stopped : the participant has asked to stop; nothing is shown any more.
     """
     planned_end_s = None if planned_s is None else begun_s + planned_s
     return Phase(
         run=number,
-        run_type=RUN_TYPES[kind],
+        run_type="rest" if stopped else RUN_TYPES[kind],
         block=0,
         name=kind if ended_s is None else "end",
         t_on=begun_s,
         t_off_planned=planned_end_s if ended_s is None else ended_s,
+        stopped=stopped or UNSET,
+    )
+
+
+def protocol_phase(
+    state: ProtocolNow,
+    questions: Mapping[str, Question],
+    *,
+    answered: Collection[str] = (),
+) -> Phase:
+    """Return the phase of a run that follows a protocol.
+
+    Before the first volume it has no block; after the last one its name is ``end``,
+    and it carries the questions.
+
+    Parameters
+    ----------
+    state : where the session is.
+    questions : of the protocol, by name.
+    answered : names of those that are not to be asked any more.
+    """
+    plan, block = state.plan, state.block
+    name = {"before": "waiting", "over": "end"}.get(state.where, "")
+    shown = RUN_TYPES[plan.run_type]
+    asked = block.questions if block else plan.questions
+    ask = asked if block or state.where == "over" else ()
+    n_volumes = plan.n_volumes if block is None else block.n_volumes
+    return Phase(
+        run=plan.run,
+        run_type=shown if shown != "train" or state.shows else "rest",
+        block=0 if block is None else block.number,
+        name=name or (block.name if block else ""),
+        t_on=state.t_on_s,
+        t_off_planned=None if block is None else state.t_on_s + n_volumes * plan.tr_s,
+        protocol=plan.study,
+        kind=plan.run_type,
+        attempt=plan.attempt,
+        n_blocks=len(plan.blocks),
+        task=UNSET if block is None else block.task,
+        direction=UNSET if block is None else block.direction,
+        feedback="none" if block is None or state.stopped else block.feedback,
+        shows_from=state.shows_from,
+        first_volume=UNSET if block is None else block.first_volume,
+        n_volumes=n_volumes,
+        condition=UNSET if block is None else block.condition,
+        instruction=plan.instruction if block is None else block.instruction,
+        questions=tuple(
+            QuestionPart(name=key, **msgspec.structs.asdict(questions[key]))
+            for key in ask
+            if key not in answered
+        ),
+        stopped=state.stopped,
     )
 
 

@@ -25,9 +25,15 @@ from rtbold.publish.wire import TOPICS, Message, Topic
 from rtbold.text import printable
 
 Op = Literal[
-    "START", "PAUSE", "RESUME", "STOP", "MARK", "NOTE", "HELLO", "LATEST", "TIME"
-]
-CommandOp = Literal["start", "pause", "resume", "stop", "mark", "note"]
+    "START", "PAUSE", "RESUME", "STOP", "MARK", "NOTE", "HELLO", "LATEST", "TIME",
+    "PARTICIPANT_STOP", "ADVERSE_EVENT", "ANSWER",
+]  # fmt: skip
+CommandOp = Literal[
+    "start", "pause", "resume", "stop", "mark", "note", "participant_stop",
+    "adverse_event", "answer",
+]  # fmt: skip
+_ALWAYS = ("stop", "participant_stop")  # taken however many wait
+_PATIENT = ("mark", "note", "answer")  # what gives way where too much comes
 LATEST_BY_DEFAULT: Topic = "pred.fb"
 LONGEST_TEXT = 1000
 LONGEST_ECHO = 200  # characters of what is no request, in its refusal
@@ -43,7 +49,7 @@ PLACES = Places(
 MOST_FRAMES = 8  # of a request: who sent it, an empty one, the JSON
 READ_BURST, READ_PER_S = 300, 2000.0  # requests of all clients together
 MOST_A_TURN = 20
-PUT_OFF = ("MARK", "NOTE", "HELLO", "LATEST", "TIME")
+PUT_OFF = ("MARK", "NOTE", "ANSWER", "HELLO", "LATEST", "TIME")
 TOO_MANY = (
     f"too many requests, expected {PLACES.served_per_s:g} a second at most from one "
     "client. This one is not served; send it again later."
@@ -74,7 +80,7 @@ class CommandQueue:
     """Commands on their way from the control socket to the loop, in order; bounded.
 
     Any thread puts, the loop takes a few per turn. A flood of marks leaves places for
-    who wants to pause; STOP is taken always.
+    who wants to pause; STOP and a participant's stop are taken always.
     """
 
     def __init__(self) -> None:
@@ -95,14 +101,15 @@ class CommandQueue:
         TooManyCommands : it is not taken.
         RtboldError : the session has ended.
         """
-        urgent = command.op not in ("mark", "note")
+        urgent = command.op not in _PATIENT
         with self._lock:
             if self._closed:
                 raise RtboldError("the session has ended, and takes no command.")
-            if command.op == "stop" and command in self._waiting:
+            always = command.op in _ALWAYS
+            if always and command.op in (waiting.op for waiting in self._waiting):
                 return
             most = MOST_WAITING + (MOST_URGENT if urgent else 0)
-            if len(self._waiting) >= most and command.op != "stop":
+            if len(self._waiting) >= most and not always:
                 self.n_refused += 1
                 raise TooManyCommands(
                     f"too many commands: {len(self._waiting)} wait already, expected "
@@ -219,7 +226,8 @@ def _latest(request: Request, replies: Replies) -> Reply:
 
 
 def _command(request: Request) -> ControlCommand:
-    if request.op in ("MARK", "NOTE") and not request.text.strip():
+    wordy = request.op in ("MARK", "NOTE", "ADVERSE_EVENT", "ANSWER")
+    if wordy and not request.text.strip():
         raise RtboldError(f'{request.op} came without text, expected "text": "...".')
     if len(request.text) > LONGEST_TEXT:
         raise RtboldError(

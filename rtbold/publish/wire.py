@@ -18,6 +18,7 @@ import numpy as np
 from msgspec import UNSET, UnsetType
 from msgspec.structs import fields
 
+from rtbold.config import KindName
 from rtbold.messages import (
     ChannelState,
     Float32Array,
@@ -26,6 +27,7 @@ from rtbold.messages import (
     Reason,
     Status,
 )
+from rtbold.protocol import Direction, Shown, Task
 
 # Numbers as text should show them. Pure.
 
@@ -140,6 +142,18 @@ class TruthScore(_Part, frozen=True, kw_only=True):
     high: float | None
     n_eff: float  # independent volumes (Bartlett)
     n: int  # volumes with both
+
+
+class QuestionPart(_Part, frozen=True, kw_only=True):
+    """One question to the participant; the control request ANSWER answers it."""
+
+    name: str
+    text: str
+    kind: Literal["slider", "text"]
+    low: str = ""  # words at the ends of a slider
+    high: str = ""
+    minimum: int = 0
+    maximum: int = 100
 
 
 SCHEMA_VERSION = 1
@@ -317,7 +331,11 @@ class Bands(Message, frozen=True, kw_only=True, tag_field="schema",
 
 class Phase(Message, frozen=True, kw_only=True, tag_field="schema",
             tag="rtbold.phase/1"):  # fmt: skip
-    """Where the protocol is. Feedback may be shown while `run_type` is train."""
+    """Where the protocol is. Feedback may be shown while `run_type` is train.
+
+    What follows `t_off_planned` is there where a protocol file is followed. In a block
+    of a training that shows nothing, `run_type` is rest and `kind` is training.
+    """
 
     topic: Literal["phase"] = "phase"
     run: int
@@ -326,6 +344,20 @@ class Phase(Message, frozen=True, kw_only=True, tag_field="schema",
     name: str
     t_on: float
     t_off_planned: float | None
+    protocol: str | UnsetType = UNSET  # name of the study
+    kind: KindName | UnsetType = UNSET  # of the run
+    attempt: int | UnsetType = UNSET  # at this run, from 1
+    n_blocks: int | UnsetType = UNSET  # of the run
+    task: Task | UnsetType = UNSET
+    direction: Direction | UnsetType | None = UNSET
+    feedback: Shown | UnsetType = UNSET  # what the block shows
+    shows_from: int | UnsetType | None = UNSET  # first volume that may be shown now
+    first_volume: int | UnsetType = UNSET  # of the block, in the run
+    n_volumes: int | UnsetType = UNSET  # of the block
+    condition: str | UnsetType | None = UNSET  # opaque
+    instruction: str | UnsetType = UNSET  # for the participant
+    questions: tuple[QuestionPart, ...] | UnsetType = UNSET  # to be asked now
+    stopped: bool | UnsetType = UNSET  # the participant has asked to stop
 
 
 class Quality(Message, frozen=True, kw_only=True, tag_field="schema",

@@ -15,6 +15,7 @@ from .open import (
     session_domain as session_domain,
     stream_pipeline_settings as stream_pipeline_settings,
 )
+from .protocol import check_fits as check_fits, choose_run as choose_run
 from .recorded import (
     RecordedSettings as RecordedSettings,
     machine_difference as machine_difference,

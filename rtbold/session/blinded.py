@@ -35,10 +35,11 @@ from rtbold.config import RunSettings
 from rtbold.errors import ConfigError, DataFileError
 from rtbold.feedback import Feedback, FeedbackChain, SafetyLimits, choose_target
 from rtbold.messages import BoldPrediction
-from rtbold.protocol import BlockNow, RunPlan
+from rtbold.protocol import BlockNow, RunPlan, plan_run
 from rtbold.publish import Message
 from rtbold.record import RecordingRun
 from rtbold.session.donors import find_donors, free_plan
+from rtbold.session.protocol import ChosenRun
 
 WHOLE_PRECISIONS = ("f32", "tf32")  # what rounds more leaves its mark on real values
 _ENDLESS = 1_000_000  # volumes of a session without an end
@@ -51,7 +52,7 @@ class ArmRecord(msgspec.Struct, frozen=True, kw_only=True):
     arm: str  # padded with blanks
     target: str
     tr_s: float
-    n_volumes: int  # of a run without a protocol
+    n_volumes: int  # of a run without a protocol; 0: it followed one
     design: Design
     donor: str | None
     donor_z: tuple[tuple[int, int, tuple[float, ...]], ...]  # run, block, z
@@ -123,6 +124,7 @@ class Blinding:
     target: str
     tr_s: float
     plan: RunPlan
+    attempt: int | None  # at a protocol's run; None: there is no protocol
     donors: tuple[Donor, ...] = field(repr=False)
     refused: tuple[DonorRefused, ...] = field(repr=False)
 
@@ -154,7 +156,7 @@ class Blinding:
         ConfigError, DonorRefused : something that an arm needs is missing.
         OSError : the disk takes nothing.
         """
-        donor = self._donor(recording.number)
+        donor = self._donor(self.attempt or recording.number)
         arms = self._arms(donor)
         study, paths = self.study, recording.paths
         write_note(
@@ -170,7 +172,8 @@ class Blinding:
         log = SealedLog(paths.folder / SEALED_NAME, clock, sealer)
         recording.keep_beside(log)
         log.append(ARM_RECORD, msgspec.to_builtins(self._record(donor)))
-        return SealedSession(arms, self.plan, chain=chain, log=log)
+        free = self.plan if self.attempt is None else None
+        return SealedSession(arms, free, chain=chain, log=log)
 
     def check(self) -> None:
         """Refuse what `begin` would refuse, before anything is open."""
@@ -200,7 +203,7 @@ class Blinding:
             arm=self.place.arm.ljust(_NAME_BYTES),
             target=self.target,
             tr_s=self.tr_s,
-            n_volumes=self.plan.n_volumes,
+            n_volumes=self.plan.n_volumes if self.attempt is None else 0,
             design=self.study.design,
             donor=donor.name if donor else None,
             donor_z=tuple((*key, row) for key, row in z.items()),
@@ -208,8 +211,14 @@ class Blinding:
         )
 
 
-def prepare_blinding(run: RunSettings, card: Card) -> Blinding | None:
+def prepare_blinding(
+    run: RunSettings, card: Card, chosen: ChosenRun | None = None
+) -> Blinding | None:
     """Look up the participant's place and all that any arm needs; None: not blinded.
+
+    Parameters
+    ----------
+    chosen : run of a protocol; None: the session follows none.
 
     Raises
     ------
@@ -221,11 +230,15 @@ def prepare_blinding(run: RunSettings, card: Card) -> Blinding | None:
     study = open_study(run.blind)
     subject = run.record_as or run.subject
     assert subject is not None  # the settings have refused it
-    place = study.place_of(subject, protocol_sha256=None)
+    place = study.place_of(subject, protocol_sha256=_sha256(chosen))
     target = choose_target(card, run.fed_back.target).name
     tr_s = run.tr_s or card.tr_s
     yoked = "yoked" in study.design.arms
-    plan = free_plan(_n_volumes(run.duration_s, tr_s, needed=yoked), tr_s=tr_s)
+    if chosen is None:
+        plan = free_plan(_n_volumes(run.duration_s, tr_s, needed=yoked), tr_s=tr_s)
+    else:
+        asked = chosen.asked
+        plan = plan_run(chosen.protocol.study, asked.run, attempt=asked.attempt)
     donors, refused = [], list[DonorRefused]()
     if yoked:
         donors, refused = find_donors(
@@ -238,11 +251,16 @@ def prepare_blinding(run: RunSettings, card: Card) -> Blinding | None:
         target=target,
         tr_s=tr_s,
         plan=plan,
+        attempt=None if chosen is None else chosen.asked.attempt,
         donors=tuple(donors),
         refused=tuple(refused),
     )
     blinding.check()
     return blinding
+
+
+def _sha256(chosen: ChosenRun | None) -> str | None:
+    return None if chosen is None else chosen.asked.sha256
 
 
 def _n_volumes(duration_s: float | None, tr_s: float, *, needed: bool) -> int:
@@ -289,4 +307,5 @@ def blinded_again(record: Mapping[str, Any], card: Card) -> Blinded:
         tr_s=known.tr_s,
         donor=donor,
     )
-    return Blinded(arms, free_plan(known.n_volumes, tr_s=known.tr_s))
+    n, tr_s = known.n_volumes, known.tr_s
+    return Blinded(arms, free_plan(n, tr_s=tr_s) if n else None)

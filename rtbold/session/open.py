@@ -62,8 +62,10 @@ from rtbold.record import (
     wait_for_end,
 )
 from rtbold.run_names import UNNAMED_SUBJECT
-from rtbold.session.blinded import Blinding, prepare_blinding
+from rtbold.session.blinded import Blinding, SealedSession, prepare_blinding
 from rtbold.session.discretion import Discretion, of_this_machine
+from rtbold.session.protocol import ChosenRun, ProtocolRun, check_fits, choose_run
+from rtbold.session.recompute import nowhere
 from rtbold.session.session import Session, SessionParts, TimedModel
 from rtbold.session.truth import LiveTruth, SessionTruth
 from rtbold.window import ScheduleSettings
@@ -294,13 +296,21 @@ def open_session(
         check_source(run.truth, run.truth_roi)
         check_counted(acquire)
     bundle = load_bundle(run, subject_root)
-    feedback = feedback_chain(run, bundle.card)
+    subject = recorded_subject(run, bundle.card)
+    chosen = choose_run(run, subject=subject, now_unix_s=now_unix_s())
+    if chosen is not None:
+        run = chosen.settings
+    feedback = feedback_chain(run, bundle.card, has_protocol=chosen is not None)
     asked = asked_target(bundle.card, run.target)
+    if chosen is not None:
+        tr_s = run.tr_s or bundle.card.tr_s
+        check_fits(chosen, tr_s=tr_s, target=feedback.target.name)
     check_verdict(bundle.card, **asked, allowed=run.allow_unvalidated)
-    blinding = prepare_blinding(run, bundle.card)
+    blinding = prepare_blinding(run, bundle.card, chosen)
     with ExitStack() as stack:
         opener = _Opener(run, bundle, feedback, clock, now_unix_s, stack)
         opener.blinding = blinding
+        opener.chosen = chosen
         feed, control = opener.sockets()
         engine = open_engine(bundle, engine=run.engine, precision=run.precision)
         stack.callback(engine.close)
@@ -316,9 +326,13 @@ def open_session(
         session = Session(
             parts, opener.commands, clock, discretion=_discretion(run, acquisition)
         )
+        for note in chosen.notes if chosen else ():
+            session.warn(note)
         yield session
+        problem = parts.protocol.close() if parts.protocol else ""
         if parts.recording is not None:
-            session.summary.recording_problem = parts.recording.close()
+            problem = parts.recording.close() or problem
+        session.summary.recording_problem = problem
 
 
 def feedback_chain(
@@ -414,6 +428,7 @@ class _Opener:
         self._stack = stack
         self.commands = CommandQueue()
         self.blinding: Blinding | None = None
+        self.chosen: ChosenRun | None = None  # of a protocol
 
     def sockets(self) -> tuple[Feed, Control]:
         """Bind both ports, before anything expensive is done."""
@@ -486,10 +501,8 @@ class _Opener:
         if self.blinding is not None:
             self.blinding.check_precision(self._used.precision)
         recording = self._recording(settings, streams) if run.record else None
-        blinded = None
-        if self.blinding is not None and recording is not None:
-            chain = feedback_chain(run, self._bundle.card)  # for the real ones
-            blinded = self.blinding.begin(recording, self._clock, chain=chain)
+        protocol = self._protocol(recording)
+        blinded = self._blinded(recording, followed=protocol is not None)
         return SessionParts(
             bundle=self._bundle,
             pipeline=Pipeline(self._bundle.card, model, settings),
@@ -504,9 +517,37 @@ class _Opener:
             trigger_label=run.trigger,
             truth=self._truth(settings.schedule.tr_s) if run.truth else None,
             kind=run.kind,
-            run_number=recording.number if recording else run.run or 1,
+            run_number=self._run_number(recording),
+            protocol=protocol,
+            where=protocol.where if protocol else nowhere,
             blinded=blinded,
         )
+
+    def _blinded(
+        self, recording: RecordingRun | None, *, followed: bool
+    ) -> SealedSession | None:
+        if self.blinding is None or recording is None:
+            return None
+        # a second one, for the real predictions
+        chain = feedback_chain(self._run, self._bundle.card, has_protocol=followed)
+        return self.blinding.begin(recording, self._clock, chain=chain)
+
+    def _run_number(self, recording: RecordingRun | None) -> int:
+        if self.chosen is not None:
+            return self.chosen.asked.run
+        return recording.number if recording else self._run.run or 1
+
+    def _protocol(self, recording: RecordingRun | None) -> ProtocolRun | None:
+        if self.chosen is None:
+            return None
+        protocol = ProtocolRun(
+            self.chosen,
+            recording.paths.folder if recording else None,
+            begun_s=self._clock.now_s(),
+            now_unix_s=self._now_unix_s,
+        )
+        self._stack.callback(protocol.close)
+        return protocol
 
     def _truth(self, tr_s: float) -> LiveTruth:
         """Open the source of measured BOLD; it need not be there yet."""
@@ -541,6 +582,9 @@ class _Opener:
             {
                 "run": asdict(run),
                 "pipeline": msgspec.to_builtins(settings),
+                "protocol": (
+                    msgspec.to_builtins(self.chosen.asked) if self.chosen else None
+                ),
                 "model_sha256": self._bundle.sha256,
                 "engine": msgspec.to_builtins(self._used),
                 "machine": self._machine,

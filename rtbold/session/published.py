@@ -20,7 +20,7 @@ from rtbold.publish import EVENTS_NAME, PREDICTIONS_NAME
 from rtbold.record import PUBLISHED_NAME, session_parts
 
 Fields = Mapping[str, Any]
-Topic = Literal["pred.roi", "pred.fb", "truth"]
+Topic = Literal["pred.roi", "pred.fb", "truth", "phase"]
 TOPICS: tuple[Topic, ...] = ("pred.roi", "pred.fb", "truth")
 # Not a result: when it was computed, and what the feed adds
 _OF_THE_MOMENT = frozenset((
@@ -72,8 +72,7 @@ def with_sealed(published: Published, records: Sequence[Fields]) -> Published:
         for record in records
         if record.get("record") == "pred.roi"
     )
-    feedback = published.messages.get("pred.fb", ())
-    return replace(published, messages={"pred.roi": real, "pred.fb": feedback})
+    return replace(published, messages={**published.messages, "pred.roi": real})
 
 
 def compared_keys(published: Fields) -> tuple[str, ...]:
@@ -122,6 +121,9 @@ def _of_log(path: Path) -> Published:
         topic: tuple(m for m in log.messages if m.get("topic") == topic)
         for topic in TOPICS
     }
+    phases = tuple(m for m in log.messages if m.get("topic") == "phase")
+    if phases:  # of a session that followed a protocol
+        found["phase"] = phases
     return Published(found, whole=not log.notes, where=path.name, notes=log.notes)
 
 

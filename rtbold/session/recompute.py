@@ -14,7 +14,7 @@ from rtbold.feedback import (
     FeedbackSettings,
     SafetyLimits,
 )
-from rtbold.messages import BoldPrediction, Event, MeasuredVolume
+from rtbold.messages import BoldPrediction, Event, MeasuredVolume, OperatorCommand
 from rtbold.predict import (
     Model,
     Pipeline,
@@ -23,16 +23,18 @@ from rtbold.predict import (
     marked_late,
     with_facts,
 )
-from rtbold.protocol import BlockNow
+from rtbold.protocol import BlockNow, Follower, Protocol, Step
 from rtbold.publish import (
     LiveIntervals,
     Moments,
+    Phase,
     Truth as TruthMessage,
     Widths,
     pred_fb,
     pred_roi,
 )
 from rtbold.session.blinded import Blinded
+from rtbold.session.protocol import phase_of
 from rtbold.session.truth import SessionTruth
 
 Fields = dict[str, Any]
@@ -88,6 +90,39 @@ def on_wire(message: msgspec.Struct) -> Fields:
     return fields
 
 
+class Follows:
+    """A protocol that is followed anew; each prediction once, in order.
+
+    Parameters
+    ----------
+    protocol : of the session.
+    follower : of its run, at the start.
+    """
+
+    def __init__(self, protocol: Protocol, follower: Follower) -> None:
+        self._protocol, self._follower = protocol, follower
+        self._now: BlockNow | None = None
+
+    def tick(self, prediction: BoldPrediction) -> Iterator[Phase]:
+        """Take a volume; yield the phase that the session kept, if it kept one."""
+        step = self._follower.tick(prediction.tick)
+        self._now = step.now
+        return self._told(step)
+
+    def take(self, command: OperatorCommand) -> Iterator[Phase]:
+        """Act on a command, as `tick`."""
+        return self._told(self._follower.take(command))
+
+    def where(self, prediction: BoldPrediction) -> BlockNow | None:
+        """Return where the newest volume lies."""
+        return self._now
+
+    def _told(self, step: Step) -> Iterator[Phase]:
+        """Yield the phase that the session kept of a step, if it kept one."""
+        if step.changed is not None and step.changed.where != "before":
+            yield phase_of(self._protocol, self._follower)
+
+
 class Recomputation:
     """A session once more: events in, what it published out. Pure.
 
@@ -98,9 +133,10 @@ class Recomputation:
     settings : of its pipeline.
     feedback : how the session made it; None: the card's target, as it is.
     withheld : nothing was fed back, for the model was not found fit.
-    where : where in the protocol the volume of a prediction lies.
+    where : where in the protocol the volume of a prediction lies; `follows` knows it.
     truth : what pairs measured BOLD; None: nobody measured.
     blinded : what was delivered in place of the predictions; None: they were.
+    follows : the protocol of the session, from its start; None: there was none.
     """
 
     def __init__(
@@ -114,24 +150,33 @@ class Recomputation:
         where: Where = nowhere,
         truth: SessionTruth | None = None,
         blinded: Blinded | None = None,
+        follows: Follows | None = None,
     ) -> None:
         self._card = card
         self._pipeline = Pipeline(card, model, settings)
         asked = feedback or FeedbackSettings()
         self._feedback = FeedbackChain(asked, card, withheld=withheld)
         self._limits = SafetyLimits(asked)
-        self._where = where
+        self._where = follows.where if follows else where
         self._truth = truth
         self._blinded = blinded
+        self._follows = follows
         self._intervals = LiveIntervals(card.intervals)
 
-    def __call__(self, events: Iterable[Event]) -> Iterator[Remade | TruthMessage]:
-        """Yield predictions and truth in the order in which they went out."""
+    def __call__(
+        self, events: Iterable[Event]
+    ) -> Iterator[Remade | TruthMessage | Phase]:
+        """Yield predictions, truth and phases, each in the order of its topic."""
+        follows = self._follows
         for event in events:
+            if follows is not None and isinstance(event, OperatorCommand):
+                yield from follows.take(event)
             for prediction in self._pipeline.push(event):
                 widths = self._intervals.widths
+                phases = list(follows.tick(prediction)) if follows else []
                 feedback = self._fed_back(prediction)
                 yield Remade(prediction, self._card, feedback, widths)
+                yield from phases
                 if self._truth is not None:
                     self._truth.predicted(prediction)
             if isinstance(event, MeasuredVolume) and self._truth is not None:

@@ -17,6 +17,7 @@ from rtbold.errors import BundleError, DataFileError, RtboldError
 from rtbold.feedback import asked_target
 from rtbold.predict import PipelineSettings
 from rtbold.record import CARD_NAME, EVENTS_NAME, SETTINGS_NAME, SETTINGS_VERSION
+from rtbold.session.protocol import ProtocolAsked
 
 MAX_SETTINGS_BYTES = 100_000_000  # the conversion of 512 channels has some 5 MB
 
@@ -53,6 +54,7 @@ class RecordedSettings(msgspec.Struct, frozen=True):
     engine: EngineUsed | None = None  # sessions of early versions did not keep it
     machine: dict[str, str] = {}  # nor this; what it is made of: `engine.ran_on`
     run: RunAsked = RunAsked()
+    protocol: ProtocolAsked | None = None  # that it followed
 
 
 class _Version(msgspec.Struct, frozen=True):

@@ -5,7 +5,6 @@ import logging
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
-from typing import Literal
 
 from rtbold.acquire import Acquisition, EventGate, InletStatus
 from rtbold.bundle import Bundle
@@ -28,7 +27,7 @@ from rtbold.messages import (
     TimePassed,
 )
 from rtbold.predict import Pipeline, marked_late
-from rtbold.protocol import BlockNow
+from rtbold.protocol import BlockNow, Step
 from rtbold.publish import (
     Allowance,
     CommandQueue,
@@ -51,6 +50,7 @@ from rtbold.record import RecordingRun
 from rtbold.session.blinded import SealedSession
 from rtbold.session.discretion import Discretion
 from rtbold.session.machine import garbage_on_demand
+from rtbold.session.protocol import ProtocolRun
 from rtbold.session.recompute import Where, nowhere
 from rtbold.session.truth import LiveTruth
 from rtbold.session.views import (
@@ -117,6 +117,7 @@ class SessionParts:
     truth: LiveTruth | None  # None: nobody measures BOLD
     kind: KindName = "training"  # of the run; feedback is shown in training alone
     run_number: int = 1
+    protocol: ProtocolRun | None = None  # None: a run without blocks
     where: Where = nowhere  # in the protocol the volume of a prediction lies
     blinded: SealedSession | None = None  # None: what is predicted is what goes out
 
@@ -222,15 +223,24 @@ class Session:
         self._eeg_due_s = self._slow_due_s = self._phase_due_s = clock.now_s()
         self._begun_s = clock.now_s()
         self._planned_s: float | None = None
+        self._stopped = False  # by the participant, in a run without a protocol
         self._limits = SafetyLimits(parts.feedback.settings)
         self._norm: Norm | None = None  # as told
         self.intervals = LiveIntervals(parts.bundle.card.intervals)
         self.summary = SessionSummary()
 
     @property
+    def _protocol(self) -> ProtocolRun | None:
+        return self._parts.protocol
+
+    @property
     def recording(self) -> RecordingRun | None:
         """What this session leaves behind; None: nothing was asked for."""
         return self._parts.recording
+
+    def warn(self, text: str) -> None:
+        """Tell the operator before the loop begins."""
+        self._say("warning", text)
 
     def stop(self) -> None:
         """End the loop at its next turn; safe from a signal handler."""
@@ -273,6 +283,8 @@ class Session:
                 due_s = max(due_s + TIME_PASSES_EVERY_S, now_s)
             if duration_s is not None and now_s - begun_s >= duration_s:
                 break
+            if self._protocol is not None and self._protocol.is_over(now_s):
+                break
         self._publish_phase(self._clock.now_s(), ended=True)
         for command in self._commands.close():  # whoever sent it was told "ok"
             for event in self._command(command):
@@ -285,7 +297,8 @@ class Session:
         timeout_s = max(until_s - self._clock.now_s(), 0.0)
         gather = not self._parts.pipeline.waits
         for event in self._parts.acquisition.events(timeout_s, gather=gather):
-            yield from self._gate(event)
+            stop = self._protocol.command_of(event) if self._protocol else None
+            yield from self._gate(event) if stop is None else (stop,)
         if self._parts.truth is not None:
             yield from self._parts.truth.source.volumes()
 
@@ -295,6 +308,8 @@ class Session:
         self._outages.take(event)
         if self._parts.recording is not None:
             self._parts.recording.take(event)
+        if isinstance(event, OperatorCommand):
+            self._heed(event)
         for prediction in self._parts.pipeline.push(event):
             self._publish(prediction, t_pipeline_s)
         self._watch.take(event)
@@ -317,6 +332,7 @@ class Session:
             t_publish_s=self._clock.now_s(),
             upstream_ms=self._parts.upstream_ms,
         )
+        step = self._take_volume(prediction, now_s)
         card, widths = self._parts.bundle.card, self.intervals.widths
         now, blinded = self._parts.where(prediction), self._parts.blinded
         shown = blinded.deliver(prediction, now) if blinded else prediction
@@ -330,12 +346,58 @@ class Session:
             own = blinded.feedback_of(prediction, now)
             real = pred_fb(prediction, card, moments, feedback=own, widths=widths)
             blinded.seal(roi, real)
+        self._publish_step(step)
+        self._mark(step, prediction.tick.t_trigger_s)
         if self._parts.mirror is not None:
             self._parts.mirror.push(roi, fb)
         if self._parts.truth is not None:
             self._parts.truth.pairs.predicted(prediction)
         self._note(shown, fb.age_ms)
         gc.collect()  # the next one is a TR away
+
+    # The protocol: what a volume or a command changes in it
+
+    def _take_volume(self, prediction: BoldPrediction, now_s: float) -> Step:
+        """Return where a volume lies; what shows less goes out before its value."""
+        if self._protocol is None:
+            return Step()
+        step = self._protocol.tick(prediction.tick, now_s)
+        if step.changed is None or step.changed.shows:
+            return step
+        self._publish_step(step)
+        return replace(step, changed=None)
+
+    def _mark(self, step: Step, t_s: float) -> None:
+        """Tell the recording and the operator of a block that begins at `t_s`."""
+        for text in step.markers:
+            self._say("info", text)
+            if self._parts.mirror is not None:
+                self._parts.mirror.push_event(text, t_s)
+
+    def _publish_step(self, step: Step) -> None:
+        """Say where the protocol now is, if that is new, and keep it."""
+        if step.changed is None or self._protocol is None:
+            return
+        self._publish_phase(self._clock.now_s())
+        if step.changed.where != "before":
+            self._keep_published(self._protocol.phase)
+
+    def _heed(self, command: OperatorCommand) -> None:
+        """Do at once what the participant asks for; mark it in the recording."""
+        if command.op == "resume" and self._stopped:
+            self._stopped = False
+            self._publish_phase(self._clock.now_s())
+        if self._protocol is not None:
+            self._publish_step(self._protocol.take(command))
+        elif command.op == "participant_stop":
+            self._stopped = True
+            self._publish_phase(self._clock.now_s())
+        if command.op in ("participant_stop", "adverse_event", "answer"):
+            text = f"{command.op}: {command.text}".removesuffix(": ")
+            urgent = command.op != "answer"
+            self._say("warning" if urgent else "info", text)
+            if self._parts.mirror is not None:
+                self._parts.mirror.push_event(text, self._clock.now_s())
 
     def _fed_back(self, prediction: BoldPrediction, now: BlockNow | None) -> Feedback:
         """Return what a participant may be shown of a prediction."""
@@ -392,6 +454,9 @@ class Session:
     def _publish_phase(self, now_s: float, *, ended: bool = False) -> None:
         """Say which run this is, of which kind, and at the end that it is over."""
         self._phase_due_s = now_s + PHASE_EVERY_S
+        if self._protocol is not None and not ended:
+            self._parts.feed.publish(self._protocol.phase)
+            return
         self._parts.feed.publish(
             run_phase(
                 self._parts.kind,
@@ -399,6 +464,7 @@ class Session:
                 begun_s=self._begun_s,
                 planned_s=self._planned_s,
                 ended_s=now_s if ended else None,
+                stopped=self._stopped,
             )
         )
 
@@ -522,8 +588,7 @@ class Session:
             self._paused = command.op == "pause"
             yield OperatorCommand("pause" if self._paused else "resume")
         else:
-            if self._parts.mirror is not None:
+            if command.op in ("mark", "note") and self._parts.mirror is not None:
                 text = f"{command.op}: {command.text}"
                 self._parts.mirror.push_event(text, self._clock.now_s())
-            op: Literal["mark", "note"] = "mark" if command.op == "mark" else "note"
-            yield OperatorCommand(op, command.text)
+            yield OperatorCommand(command.op, command.text)

@@ -19,9 +19,10 @@ from rtbold.errors import DataFileError
 from rtbold.feedback import choose_target
 from rtbold.messages import Float32Array
 from rtbold.predict import Model
-from rtbold.publish import Truth as TruthMessage
+from rtbold.publish import Phase, Truth as TruthMessage
 from rtbold.record import EVENTS_NAME, Loss, session_events
 from rtbold.session.blinded import blinded_again
+from rtbold.session.protocol import follower, recorded_protocol
 from rtbold.session.published import (
     Fields,
     Published,
@@ -30,7 +31,7 @@ from rtbold.session.published import (
     read_published,
     with_sealed,
 )
-from rtbold.session.recompute import Recomputation, Remade, on_wire
+from rtbold.session.recompute import Follows, Recomputation, Remade, on_wire
 from rtbold.session.recorded import RecordedSettings
 from rtbold.session.replay import NEEDS_KEY
 from rtbold.session.truth import SessionTruth
@@ -129,13 +130,15 @@ class Comparison:
         if loss.kind != "part":
             self._broken = self._broken or loss
 
-    def __call__(self, made: Iterable[Remade | TruthMessage]) -> None:
+    def __call__(self, made: Iterable[Remade | TruthMessage | Phase]) -> None:
         """Compare until nothing more comes, or a loss makes the rest inexact."""
         for one in made:
             if self._broken is not None:
                 return
             if isinstance(one, Remade):
                 self._prediction(one)
+            elif isinstance(one, Phase):
+                self._pair("phase", on_wire(one))
             else:
                 self._pair("truth", on_wire(one))
 
@@ -209,7 +212,7 @@ class Comparison:
         moment = made.prediction.t_end_s, -1 if index is None else index
         for topic, those in self._published.messages.items():
             for fields in those[self._at[topic] :][:_LOOK_AHEAD]:
-                if topic != "truth" and _moment(fields) == moment:
+                if topic in ("pred.roi", "pred.fb") and _moment(fields) == moment:
                     late = "late" in fields.get("reasons", ())
                     self._check_late(topic, fields, late=late)
                     return late
@@ -330,7 +333,8 @@ def _moment(fields: Fields) -> tuple[float, int]:
     """Return what puts messages of a topic in order."""
     index = fields.get("volume_index")
     window = fields.get("window") or {}
-    return float(window.get("t_end") or 0.0), -1 if index is None else int(index)
+    t_s = window.get("t_end") or fields.get("t_on") or 0.0
+    return float(t_s), -1 if index is None else int(index)
 
 
 def _difference(
@@ -399,6 +403,7 @@ def verify_session(
         withheld=settings.run.withheld(bundle.card),
         truth=_truth(bundle.card, settings),
         blinded=blinded,
+        follows=_follows(folder, settings),
     )
     comparison(again(events))
     return comparison.result(kind)
@@ -412,6 +417,14 @@ def _arm_of(folder: Path, records: Sequence[Mapping[str, Any]]) -> Mapping[str, 
         f"{folder / UNBLINDED_NAME} does not say which arm it was, expected its first "
         "line to do so. Unblind the session again."
     )
+
+
+def _follows(folder: Path, settings: RecordedSettings) -> Follows | None:
+    """Return the protocol of the session from its start; None: it had none."""
+    if (asked := settings.protocol) is None:
+        return None
+    protocol = recorded_protocol(folder, asked)
+    return Follows(protocol, follower(protocol, asked))
 
 
 def _truth(card: Card, settings: RecordedSettings) -> SessionTruth | None:

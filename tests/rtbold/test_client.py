@@ -378,6 +378,48 @@ def test_nothing_is_shown_from_the_end_of_a_training_on(feed, publisher):
     assert (shown.show, shown.reasons) == ("neutral", ("no_feedback_run",))
 
 
+# A protocol: what shows is the block's business
+
+
+def test_a_block_without_feedback_is_neutral_in_a_training_too(feed, publisher):
+    publisher.beat()
+    publisher.send("pred.fb", volume_index=3)
+    publisher.phase("rest", kind="training", feedback="none", shows_from=None)
+    assert feed.feedback().reasons == ("no_feedback_block",)
+    publisher.phase("train", kind="training", feedback="none", shows_from=None)
+    assert feed.feedback().reasons == ("no_feedback_block",)  # whoever sent it so
+
+
+def test_the_last_value_of_a_rest_is_not_shown_in_the_block_after_it(feed, publisher):
+    publisher.beat()
+    publisher.send("pred.fb", volume_index=8)
+    block = {"kind": "training", "feedback": "continuous", "shows_from": 9}
+    publisher.phase("train", **block)
+    shown = feed.feedback()
+    assert (shown.show, shown.reasons) == ("neutral", ("no_feedback_block",))
+    bad(publisher, volume_index=9)  # nothing of the block to hold
+    assert (feed.feedback().show, feed.feedback().reasons) == ("neutral", ("gap",))
+    publisher.send("pred.fb", volume_index=10)
+    assert feed.feedback().show == "value"
+    bad(publisher, volume_index=11)
+    assert feed.feedback().show == "hold"
+
+
+def test_a_participants_stop_is_neutral_at_once(feed, publisher):
+    publisher.beat()
+    publisher.send("pred.fb", volume_index=9)
+    publisher.phase("train", feedback="continuous", shows_from=9, stopped=True)
+    assert feed.feedback().reasons == ("participant_stop",)
+
+
+@pytest.mark.parametrize("shows_from", ["9", True, []])
+def test_a_phase_whose_numbers_are_none_is_no_phase(feed, publisher, shows_from):
+    publisher.beat(run_type=None)
+    publisher.send("pred.fb")
+    publisher.phase("train", shows_from=shows_from)
+    assert feed.feedback().reasons == ("no_phase",)
+
+
 # Clients and publishers of schemas 1.0 and 1.1, which has the topic in the body.
 
 BEFORE = GOLDEN / "1.0"

@@ -30,11 +30,20 @@ KEYS = {  # Space is no key of any command
     "mark": ("F7", "Mark this moment in the recording, with the text if there is one"),
     "note": ("F8", "Write a note into the recording: type it, then Enter"),
     "alpha": ("F9", "Alpha check: 30 s eyes open, 30 s eyes closed"),
+    "participant_stop": (
+        "F10",
+        "The participant stops: nothing is shown from now on, until Resume",
+    ),
+    "adverse_event": (
+        "Shift+F7",
+        "Note an adverse event in the recording: type it, then this key",
+    ),
     "participant": ("Ctrl+P", "Open or close the participant's window"),
 }
 WORDS = {
     "start": "Start", "pause": "Pause", "stop": "Stop", "mark": "Mark", "note": "Note",
-    "alpha": "Alpha check", "participant": "Participant",
+    "alpha": "Alpha check", "participant_stop": "Participant stops",
+    "adverse_event": "Adverse event", "participant": "Participant",
 }  # fmt: skip
 STOP_QUESTION = (
     "Stop the session? Predictions and the recording end, and apps show their neutral "
@@ -47,7 +56,7 @@ class CommandBar(QWidget):
 
     Parameters
     ----------
-    controller : takes pause, resume, stop, mark and note.
+    controller : takes pause, resume, stop, mark, note and what the participant does.
     """
 
     start_requested = pyqtSignal()
@@ -75,6 +84,8 @@ class CommandBar(QWidget):
             "mark": self._mark,
             "note": self._note,
             "alpha": self.alpha_requested.emit,
+            "participant_stop": self._controller.participant_stop,
+            "adverse_event": self._adverse_event,
             "participant": self.participant_requested.emit,
         }
         self.buttons = {name: self._button(name) for name in KEYS}
@@ -148,7 +159,9 @@ class CommandBar(QWidget):
                 grid.setColumnStretch(column, 1)
         grid.addWidget(self.text, 2, 0, 1, 2)
         grid.addWidget(self.buttons["participant"], 2, 2)
-        grid.addWidget(self.answer, 3, 0, 1, 3)
+        grid.addWidget(self.buttons["participant_stop"], 3, 0, 1, 2)
+        grid.addWidget(self.buttons["adverse_event"], 3, 2)
+        grid.addWidget(self.answer, 4, 0, 1, 3)
 
     def _pause(self) -> None:
         if self._rules.resumes:
@@ -170,6 +183,15 @@ class CommandBar(QWidget):
             self.answer.setText(f"✕ {self._rules.note}")
             return
         self._controller.note(text)
+        self.text.clear()
+
+    def _adverse_event(self) -> None:
+        text = self.text.text().strip()
+        if not text:
+            self.answer.setText("✕ Not noted: type what happened, then this key again.")
+            self.text.setFocus()
+            return
+        self._controller.adverse_event(text)
         self.text.clear()
 
     def _ask_to_stop(self) -> None:

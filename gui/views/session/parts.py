@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Protocol, cast
 
+from msgspec import UNSET
 from PyQt6.QtCore import QByteArray, QEvent, QObject, QRectF, Qt
 from PyQt6.QtGui import QColor, QFont, QPainter, QPaintEvent
 from PyQt6.QtWidgets import (
@@ -17,7 +18,7 @@ from PyQt6.QtWidgets import (
 
 from rtbold.gui.state.dashboard import DashboardState
 from rtbold.gui.state.preferences import Colours
-from rtbold.gui.state.session_words import run_type_words
+from rtbold.gui.state.session_words import phase_words
 from rtbold.gui.state.words import span_words
 from rtbold.gui.views.drawing import Painted, fitted
 from rtbold.publish import Phase
@@ -127,7 +128,7 @@ class PhaseStrip(QWidget):
         phase, lsl_s = state.phase, state.lsl_now_s(now_s)
         if state.headline(now_s).stale:
             lsl_s = None  # what nobody confirms does not run on
-        spoken = phase is not None and phase.block > 0
+        spoken = phase is not None and (phase.block > 0 or phase.protocol is not UNSET)
         if self.isHidden() is spoken:
             self.setVisible(spoken)
         if phase is None or not spoken:
@@ -135,14 +136,6 @@ class PhaseStrip(QWidget):
         _set(self.name, phase_words(phase))
         _set(self.left, time_left_words(phase, lsl_s))
         self._bar.setValue(round(PARTS * _share(phase, lsl_s)))
-
-
-def phase_words(phase: Phase) -> str:
-    """Return which run and block it is, and whether feedback is shown in it."""
-    run = f"Run {phase.run} ({run_type_words(phase)})"
-    block = f", block {phase.block}: {phase.name}" if phase.block else ""
-    shows = "" if phase.run_type == "train" else ": no feedback is shown"
-    return run + block + shows
 
 
 def time_left_words(phase: Phase, lsl_now_s: float | None) -> str:

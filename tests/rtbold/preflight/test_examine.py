@@ -19,6 +19,7 @@ from rtbold.messages import Channel, Check, Marker
 from rtbold.preflight import streams
 from rtbold.preflight.examine import PreflightSettings, examine_session
 from rtbold.preflight.stream_checks import ChannelReport
+from rtbold.protocol import example
 
 RATE_HZ = 250.0
 SECONDS = 6.0
@@ -145,6 +146,23 @@ def test_all_is_well(world, root):
     assert [line.state for line in report.lines] == ["good"] * len(CHANNELS)
     assert checks["recording folder"].state == "warn"
     assert "feedback from Heschl's gyrus" in checks["target"].found
+
+
+def test_the_protocols_run_is_said_and_what_it_refuses_fails(world, root, tmp_path):
+    path = tmp_path / "study.toml"
+    path.write_bytes(example())
+    found = look(world, root, protocol=path)[0]
+    assert failed(found) == set()
+    assert found["protocol"].found.startswith("example, Run 1: localiser 'resting'")
+    assert look(world, root, protocol=path, run=9)[0]["protocol"].state == "fail"
+    path.write_bytes(example().replace(b"tr_s = 2.1", b"tr_s = 2.0"))
+    checks = look(world, root, protocol=path)[0]
+    assert failed(checks) == {"protocol"}
+    assert "for a TR of 2 s" in checks["protocol"].found
+    path.write_bytes(example().replace(b"cycles", b"cycels"))
+    assert (
+        "Did you mean 'cycles'" in look(world, root, protocol=path)[0]["protocol"].found
+    )
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="threads have priorities")

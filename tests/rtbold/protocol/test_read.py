@@ -41,10 +41,10 @@ def test_the_example_is_sound_and_has_what_a_study_needs():
 
 
 def test_a_small_protocol_is_read_and_keeps_its_feedback_table():
-    protocol = parse(SMALL + '[feedback]\nnorm = "percentile"\n')
-    assert protocol.study.feedback == {"norm": "percentile"}
-    assert protocol.place("feedback", "norm") == "nf.toml, line 17"
-    assert protocol.place("feedback", "norm", "deeper") == "nf.toml, line 17"
+    protocol = parse(SMALL + '[feedback]\nsmooth = "mean"\n')
+    assert protocol.study.feedback == {"smooth": "mean"}
+    assert protocol.place("feedback", "smooth") == "nf.toml, line 17"
+    assert protocol.place("feedback", "smooth", "deeper") == "nf.toml, line 17"
     assert protocol.place("seed") == "nf.toml"
     assert len(protocol.sha256) == 64
 
@@ -170,6 +170,23 @@ def test_feedback_in_a_run_that_shows_none_is_refused():
     transfer = 'kind = "transfer"\nfeedback = "continuous"'
     with pytest.raises(ConfigError, match=r"line 15: .*which shows none"):
         parse(changed(('kind = "training"', transfer)))
+
+
+@pytest.mark.parametrize(
+    ("table", "line", "words"),
+    [
+        ('smoth = "mean"', 17, "Did you mean 'smooth'"),
+        ('smooth = "median"', 17, "feedback.smooth is 'median'"),
+        ('smooth_n = "three"', 17, "Expected `int`, got `str`"),
+        ("memory_n = 5\nsmooth_n = 3", 17, "feedback.memory_n is 5"),
+        ("reward = 0.6", 17, "no range was given"),
+    ],
+)
+def test_the_feedbacks_own_settings_are_checked_with_their_line(table, line, words):
+    with pytest.raises(ConfigError) as caught:
+        parse(f"{SMALL}[feedback]\n{table}\n")
+    assert str(caught.value).startswith(f"nf.toml, line {line}: ")
+    assert words in str(caught.value)
 
 
 def test_many_problems_are_told_together_and_not_without_end():

@@ -93,7 +93,6 @@ def test_what_verify_compares_has_real_rois_and_delivered_feedback(tmp_path, pla
     run, secret = one(tmp_path, place, "inverse")
     opened = open_sealed(run.folder / "sealed.jsonl", secret)
     found = with_sealed(read_published(run.folder), opened.records)
-    assert set(found.messages) == {"pred.roi", "pred.fb"}
     assert len(found.messages["pred.roi"]) == len(found.messages["pred.fb"])
     assert "record" not in found.messages["pred.roi"][0]
 

@@ -20,7 +20,10 @@ class FakeController:
         return told
 
     def __getattr__(self, name):
-        if name not in ("pause", "resume", "stop", "mark", "note"):
+        if name not in (
+            "pause", "resume", "stop", "mark", "note", "participant_stop",
+            "adverse_event",
+        ):  # fmt: skip
             raise AttributeError(name)
         return lambda *texts: self.asked.append((name, *texts))
 
@@ -83,6 +86,25 @@ def test_keys_work_also_after_the_words_changed(qtbot, bar, controller, scene):
     assert "Stop it before" in bar.answer.text(), "a key that cannot work says why"
     qtbot.keyClick(bar, Qt.Key.Key_F5, Qt.KeyboardModifier.ShiftModifier)
     assert bar._question is not None
+
+
+def test_a_participants_stop_goes_out_at_once_and_unasked(
+    qtbot, bar, controller, scene
+):
+    refresh(bar, scene)
+    qtbot.keyClick(bar, Qt.Key.Key_F10)
+    assert controller.asked == [("participant_stop",)]
+    assert bar._question is None
+
+
+def test_an_adverse_event_needs_its_words(qtbot, bar, controller, scene):
+    refresh(bar, scene)
+    press(qtbot, bar, "adverse_event")
+    assert "type what happened" in bar.answer.text()
+    bar.text.setText("headache")
+    press(qtbot, bar, "adverse_event")
+    assert controller.asked == [("adverse_event", "headache")]
+    assert bar.text.text() == ""
 
 
 def test_stop_asks_and_no_is_the_default(qtbot, bar, controller, scene):
