@@ -22,6 +22,8 @@ from rtbold.clock import HandCrankedClock
 from rtbold.config import FeedbackSettings, RunSettings
 from rtbold.feedback.chain import FeedbackChain
 from rtbold.messages import BoldPrediction, Tick
+from rtbold.protocol.history import Attempt, write_attempt
+from rtbold.protocol.read import parse_protocol
 from rtbold.publish.control import CommandQueue
 from rtbold.publish.wire import encode
 from rtbold.record.events_log import PublishedLog
@@ -173,6 +175,19 @@ def donor(root, seed, n=N_VOLUMES + 10):
     (folder / "events.jsonl").write_text("{}\n")
     (folder / "card.json").write_bytes(msgspec.json.encode(CARD))
     return found
+
+
+def with_protocol(folder, text, *, attempt=1):
+    """Let a recorded donor have followed a protocol."""
+    (folder / "protocol.toml").write_text(text)
+    protocol = parse_protocol(text.encode(), where="x")
+    write_attempt(
+        folder,
+        Attempt(
+            study=protocol.study.name, sha256=protocol.sha256, run=1, attempt=attempt,
+            kind="training", n_volumes=N_VOLUMES,
+        ),
+    )  # fmt: skip
 
 
 def study(folder, arm, *, arms=ARMS, draw=3, subject="S01", **changes):

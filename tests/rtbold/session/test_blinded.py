@@ -13,6 +13,7 @@ from rtbold.blinding.records import note_of, unblind
 from rtbold.blinding.sealed import open_sealed
 from rtbold.errors import ConfigError, RtboldError
 from rtbold.session.blinded import blinded_again, prepare_blinding
+from rtbold.session.protocol import choose_run
 from rtbold.session.published import read_published, with_sealed
 
 N_DONORS = 5
@@ -167,6 +168,90 @@ def test_a_donor_that_is_damaged_is_refused_with_its_name(tmp_path, file):
     runs.study(tmp_path, "real")
     with pytest.raises(DonorRefused, match="donor sub-D07"):
         prepare_blinding(runs.settings(tmp_path), runs.CARD)
+
+
+PROTOCOL = """
+format = 1
+name = "p"
+tr_s = 2.1
+seed = 1
+[blocks.rest]
+task = "rest"
+volumes = 15
+[blocks.up]
+task = "regulate"
+direction = "up"
+volumes = 20
+[[runs]]
+name = "training"
+kind = "training"
+blocks = ["rest", "up"]
+cycles = 2
+"""
+
+
+def chosen_run(place, text, attempt=1):
+    path = place / "p.toml"
+    path.write_text(text)
+    given = runs.settings(place, protocol=path, attempt=attempt, run=1)
+    return choose_run(given, subject="S01", now_unix_s=1.0)
+
+
+def prepared(place, text, arm="yoked", attempt=1, **of_study):
+    chosen = chosen_run(place, text, attempt)
+    runs.study(place, arm, protocol_sha256=chosen.asked.sha256, **of_study)
+    return prepare_blinding(chosen.settings, runs.CARD, chosen)
+
+
+@pytest.fixture
+def followed(tmp_path):
+    """A study whose donor has followed the protocol."""
+    runs.donor(tmp_path / "donors", 7)
+    (folder,) = (tmp_path / "donors").iterdir()
+    runs.with_protocol(folder, PROTOCOL)
+    return tmp_path
+
+
+def test_a_donor_is_matched_with_the_blocks_of_the_protocol(followed):
+    blinding = prepared(followed, PROTOCOL)
+    (donor,) = blinding.donors
+    assert {key: len(z) for key, z in donor.z.items()} == {
+        (1, 1): 15, (1, 2): 20, (1, 3): 15, (1, 4): 20
+    }  # fmt: skip
+    assert blinding.attempt == 1
+
+
+def test_a_protocol_says_where_a_volume_lies_and_outside_nothing_is_given(followed):
+    blinding = prepared(followed, PROTOCOL, arms=("real", "yoked"))
+    arms = blinding._arms(blinding._donor(1))
+    real = list(runs.brain(11))
+    inside = arms.deliver(real[40], blinding.plan.at(40))
+    z = (float(inside.values[0]) - 0.3) / 0.8
+    assert z == pytest.approx(blinding.donors[0].z[1, 3][5], abs=1e-5)
+    assert arms.deliver(real[75], blinding.plan.at(75)).status == "warmup"
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (("volumes = 20", "volumes = 25"), "has 20 volumes, expected 25"),
+        (('direction = "up"', 'direction = "down"'), "direction up, expected direc"),
+        (("cycles = 2", "cycles = 3"), "block 5 has no such block"),
+    ],
+)
+def test_a_donor_of_another_protocol_is_refused(followed, change, said):
+    with pytest.raises(DonorRefused, match=said):
+        prepared(followed, PROTOCOL.replace(*change))
+
+
+def test_an_allocation_for_another_protocol_is_refused(followed):
+    chosen = chosen_run(followed, PROTOCOL)
+    runs.study(followed, "real", protocol_sha256="ab" * 32)
+    with pytest.raises(ConfigError, match=r"for protocol abababababab\.\.\."):
+        prepare_blinding(chosen.settings, runs.CARD, chosen)
+    runs.study(followed, "real")
+    with pytest.raises(ConfigError, match="for protocol none, this session has"):
+        prepare_blinding(chosen.settings, runs.CARD, chosen)
 
 
 def test_two_places_have_two_donors(tmp_path, place):
