@@ -243,6 +243,7 @@ class RunSettings:
     session: str = DEFAULT_SESSION
     task: str = DEFAULT_TASK
     run: int | None = None  # its number; None: the next that was not recorded
+    blind: Path | None = None  # folder of a blinded study
     protocol: Path | None = None  # `run` is then its run, None: the next not done
     attempt: int | None = None  # at that run; None: the next
     condition: str | None = None  # opaque code of the session
@@ -286,6 +287,7 @@ class RunSettings:
         ):
             if label is not None:
                 check_label(what, label)
+        self._check_blind()
         self._check_beside()
         self._check_protocol()
 
@@ -339,6 +341,28 @@ class RunSettings:
             raise ConfigError(
                 "--model and --subject were both given; a subject names its own model. "
                 "Give one of them."
+            )
+
+    def _check_blind(self) -> None:
+        """Refuse a blinded session that would leave nothing, or tell too much."""
+        if self.blind is None:
+            return
+        if self.record is None:
+            raise ConfigError(
+                f"--blind {self.blind} was given, but nothing is recorded, so that "
+                "nobody could ever unblind it. Expected --record DIR beside it."
+            )
+        if not (self.record_as or self.subject):
+            raise ConfigError(
+                f"--blind {self.blind} was given without a participant, whose place "
+                "in the allocation is looked up. Expected --subject CODE or "
+                "--record-as CODE; there is no default arm."
+            )
+        if self.truth is not None:
+            raise ConfigError(
+                "--blind and --truth were both given; measured BOLD beside what the "
+                "participant is given tells the arm. Leave --truth out, and pair the "
+                "scan with the predictions once the session is unblinded."
             )
 
     def _check_protocol(self) -> None:

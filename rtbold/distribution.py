@@ -23,6 +23,7 @@ _FOR_DEVELOPERS: Final = ("all", "docs", "fuzz", "test")
 # Where what is imported is not called like what is installed
 _IMPORTED_AS: Final = {
     "cuda-bindings": "cuda",
+    "pynacl": "nacl",
     "pyqt6": "PyQt6",
     "pyzmq": "zmq",
     "tensorrt-rtx": "tensorrt_rtx",

@@ -94,6 +94,11 @@ COMMANDS: Final = {
         "replay",
         "Compute the predictions of a recording with the live session's own pipeline.",
     ),
+    "unblind": Place(
+        "blind",
+        "unblind",
+        "Open what a blinded session has sealed, and keep who asked and when.",
+    ),
     "verify": Place(
         "verify",
         "verify",
@@ -191,7 +196,34 @@ SUBJECT_COMMANDS: Final = {
     ),
 }
 
-# The list of commands in panels, by the order in which a lab comes to need them.
+BLIND_COMMANDS: Final = {
+    "keys": Place(
+        "blind",
+        "keys",
+        "Make a pair of keys: the statistician's, or that of the session machine.",
+    ),
+    "allocate": Place(
+        "blind",
+        "allocate",
+        "Draw who gets which arm, and seal it for the statistician and one machine.",
+    ),
+    "list": Place(
+        "blind",
+        "list_",
+        "Show the whole list with its arms, to whoever has the statistician's key.",
+    ),
+    "enrol": Place(
+        "blind",
+        "enrol",
+        "Give a new participant the next place; nobody learns of which arm it is.",
+    ),
+    "guess": Place(
+        "blind",
+        "guess",
+        "Write down which arm operator or participant think it was, before unblinding.",
+    ),
+}
+
 PROTOCOL_COMMANDS: Final = {
     "new": Place(
         "protocol",
@@ -210,14 +242,16 @@ PROTOCOL_COMMANDS: Final = {
         "List the runs of a protocol, the attempts at each, and which one comes next.",
     ),
 }
+# The list of commands in panels, by the order in which a lab comes to need them.
 PANELS: Final = {
     "Start here": ("doctor", "demo", "gui"),
     "Prepare a session": (
-        "streams", "calibrate", "subjects", "protocol", "preflight", "rehearse",
+        "streams", "calibrate", "subjects", "protocol", "blind", "preflight",
+        "rehearse",
     ),
     "Run and watch": ("run", "monitor"),
     "After a session": (
-        "recorders", "report", "verify", "replay", "export", "methods",
+        "recorders", "report", "unblind", "verify", "replay", "export", "methods",
     ),
     "Without a scanner": ("simulate", "play", "fake"),
     "Models": ("prepare", "train", "evaluate", "reproduce", "models"),
@@ -244,8 +278,10 @@ def build_app() -> typer.Typer:
     )
     subjects = "Calibrated subjects: list, show, compare."
     protocol = "Protocols of a study: new, check, runs."
+    blind = "Blinded studies: keys, allocate, list, enrol, guess."
     for name, places, line in (
         ("models", MODEL_COMMANDS, models),
+        ("blind", BLIND_COMMANDS, blind),
         ("subjects", SUBJECT_COMMANDS, subjects),
         ("protocol", PROTOCOL_COMMANDS, protocol),
     ):

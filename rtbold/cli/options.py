@@ -173,6 +173,10 @@ class RunOptions(TypedDict):
     ]
     task: Annotated[Text, typer.Option(help="Task in the recording's names [nf].")]
     run: Annotated[int | None, typer.Option(help="Number of the run [the next one].")]
+    blind: Annotated[
+        Path | None,
+        typer.Option(help="Folder of a blinded study: its allocation names the arm."),
+    ]
     protocol: Annotated[
         Path | None,
         typer.Option(help="Follow this protocol; --run is then a run of it."),

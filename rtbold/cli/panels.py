@@ -22,7 +22,7 @@ _SESSION: Final[_Panels] = {
     ),
     "What goes out": ("bind", "port", "control_port", "curve_keys", "encoding"),
     "Recording": (
-        "record", "record_copy", "record_as", "session", "task", "run", "kind",
+        "record", "record_copy", "record_as", "session", "task", "run", "kind", "blind",
     ),
     "Protocol": ("protocol", "attempt", "condition", "confirmed_by"),
     "Length": ("duration",),

@@ -75,6 +75,7 @@ def _verified(
 
     from rtbold.bundle import default_root
     from rtbold.session import (
+        check_open,
         read_settings,
         recorded_bundle,
         session_folder,
@@ -82,6 +83,7 @@ def _verified(
     )
 
     folder = session_folder(path)
+    check_open(folder)
     settings = read_settings(folder)
     bundle = recorded_bundle(
         folder, settings, model=model, subject_root=root or default_root()

@@ -51,6 +51,10 @@ class MirrorSettings:
 def row(roi: PredRoi, fb: PredFb, *, n_rois: int) -> list[float]:
     """Return one sample of ``rtbold-pred``.
 
+    Parameters
+    ----------
+    n_rois : channels of ROIs; 0 in a blinded session.
+
     Raises
     ------
     ValueError : the two messages are not of one tick.
@@ -60,7 +64,7 @@ def row(roi: PredRoi, fb: PredFb, *, n_rois: int) -> list[float]:
             f"pred.roi is of volume {roi.volume_index}, pred.fb of {fb.volume_index}; "
             "expected both of one tick."
         )
-    values = (None,) * n_rois if roi.values is None else roi.values
+    values = (None,) * n_rois if roi.values is None else roi.values[:n_rois]
     numbers = (*values, fb.value, STATUS_RANK[fb.status], fb.volume_index)
     return [math.nan if number is None else float(number) for number in numbers]
 

@@ -1,3 +1,4 @@
+from .events_log import EventLogState as EventLogState, LineLog as LineLog
 from .events_read import (
     Loss as Loss,
     Tell as Tell,

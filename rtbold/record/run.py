@@ -10,7 +10,7 @@ import msgspec
 from rtbold.clock import Clock
 from rtbold.messages import EegChunk, Event, StreamChanged, StreamDescription
 from rtbold.record.copy import RecordingCopy
-from rtbold.record.events_log import EventLogWriter, PublishedLog
+from rtbold.record.events_log import EventLogWriter, LineLog, PublishedLog
 from rtbold.record.folder import SessionPaths
 from rtbold.record.parts import RecorderState
 from rtbold.record.recorder import Recorder
@@ -52,6 +52,7 @@ class RecordingRun:
         if self._copy and self._copy.events and self._copy.published:
             self._logs.append(self._copy.events)
             self._published.append(self._copy.published)
+        self._beside: list[LineLog] = []
         self._kept: deque[EegChunk] = deque()  # written without their samples
         self._uid = ""
         self._started = False
@@ -97,6 +98,10 @@ class RecordingRun:
         if covered:
             self._keep(event)
 
+    def keep_beside(self, log: LineLog) -> None:
+        """Watch and close one more log of this run."""
+        self._beside.append(log)
+
     def published(self, topic: str, message: msgspec.Struct) -> None:
         """Keep what has gone out."""
         for log in self._published:
@@ -128,7 +133,8 @@ class RecordingRun:
         """What the operator must know; empty while all is well."""
         recorder = self._recorder.state
         bad = recorder.status in ("degraded", "failed")
-        logs = [log.state.message for log in (self._logs[0], self._published[0])]
+        own = self._logs[0], self._published[0], *self._beside
+        logs = [log.state.message for log in own]
         copy = self._copy.problem if self._copy else ""
         texts = [recorder.message if bad else "", *logs, copy]
         return "; ".join(dict.fromkeys(text for text in texts if text))
@@ -148,7 +154,7 @@ class RecordingRun:
             if broken:
                 self._write_kept()
             problem = problem or "; ".join(f"{name} is not whole" for name in broken)
-        for log in (*self._logs[:1], *self._published[:1]):
+        for log in (self._logs[0], self._published[0], *self._beside):
             state = log.close()
             problem = problem or state.message
         if self._copy is not None:

@@ -28,6 +28,7 @@ from .recorded import (
     session_folder as session_folder,
 )
 from .replay import (
+    check_open as check_open,
     recorded_engine as recorded_engine,
     recorded_session as recorded_session,
     replay_events as replay_events,

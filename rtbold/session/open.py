@@ -63,6 +63,7 @@ from rtbold.record import (
 )
 from rtbold.run_names import UNNAMED_SUBJECT, RunGroup
 from rtbold.session.baseline import FoundBaseline, find_baseline, whole_run
+from rtbold.session.blinded import Blinding, SealedSession, prepare_blinding
 from rtbold.session.discretion import Discretion, of_this_machine
 from rtbold.session.protocol import ChosenRun, ProtocolRun, check_fits, choose_run
 from rtbold.session.session import Session, SessionParts, TimedModel
@@ -233,11 +234,17 @@ def conversion(
 
 
 def mirror_settings(
-    bundle: Bundle, *, target: str, tr_s: float, simulated: bool, port: int
+    bundle: Bundle,
+    *,
+    target: str,
+    tr_s: float,
+    simulated: bool,
+    port: int,
+    blinded: bool = False,
 ) -> MirrorSettings:
-    """Return what the LSL mirror says about itself."""
+    """Return what the LSL mirror says about itself; a blinded one has no ROIs."""
     return MirrorSettings(
-        rois=bundle.card.rois,
+        rois=() if blinded else bundle.card.rois,
         target=target,
         tr_s=tr_s,
         model_sha256=bundle.sha256,
@@ -305,8 +312,10 @@ def open_session(
         tr_s = run.tr_s or bundle.card.tr_s
         check_fits(chosen, tr_s=tr_s, target=feedback.target.name)
     check_verdict(bundle.card, **asked, allowed=run.allow_unvalidated)
+    blinding = prepare_blinding(run, bundle.card, chosen)
     with ExitStack() as stack:
         opener = _Opener(run, bundle, feedback, clock, now_unix_s, stack)
+        opener.blinding = blinding
         opener.chosen = chosen
         opener.carried = carried.reference
         feed, control = opener.sockets()
@@ -399,7 +408,12 @@ def withheld_text(run: RunSettings, card: Card) -> str:
 def _discretion(run: RunSettings, acquisition: Acquisition) -> Discretion:
     """Return what takes the names of this session's places and computers out."""
     kind, _, truth = (run.truth or "").partition(":")
-    given = [run.record, run.curve_keys, Path(run.model) if run.model else None]
+    given = [
+        run.record,
+        run.curve_keys,
+        run.blind,
+        Path(run.model) if run.model else None,
+    ]
     given.append(Path(truth).parent if kind == "file" else None)
     source = truth.rpartition(":")[0] if kind in ("tcp", "tbv") else None
     streams = (acquisition.description, acquisition.marker_description)
@@ -452,6 +466,7 @@ class _Opener:
         self._now_unix_s = now_unix_s
         self._stack = stack
         self.commands = CommandQueue()
+        self.blinding: Blinding | None = None
         self.chosen: ChosenRun | None = None  # of a protocol
         self.carried: Reference | None = None  # the baseline of an earlier run
 
@@ -515,6 +530,7 @@ class _Opener:
             tr_s=settings.schedule.tr_s,
             simulated=stream.simulated,
             port=ports.feed,
+            blinded=self.blinding is not None,
         )
         streams = [stream, *([markers] if markers else []), *mirror_streams(mirrored)]
         self._end_left_over(streams, feed)
@@ -522,9 +538,12 @@ class _Opener:
         self._stack.callback(mirror.close)
         self._used, self._machine = used(engine), ran_on(engine)
         model = TimedModel(engine, self._clock, runs_on=str(self._used))
+        if self.blinding is not None:
+            self.blinding.check_precision(self._used.precision)
         recording = self._recording(settings, streams) if run.record else None
         number = self._run_number(recording)
         protocol = self._protocol(recording)
+        blinded = self._blinded(recording, followed=protocol is not None)
         return SessionParts(
             bundle=self._bundle,
             pipeline=Pipeline(self._bundle.card, model, settings),
@@ -542,7 +561,19 @@ class _Opener:
             run_number=number,
             protocol=protocol,
             where=protocol.where if protocol else whole_run(run.kind, number),
+            blinded=blinded,
         )
+
+    def _blinded(
+        self, recording: RecordingRun | None, *, followed: bool
+    ) -> SealedSession | None:
+        if self.blinding is None or recording is None:
+            return None
+        # a second one, for the real predictions
+        chain = feedback_chain(
+            self._run, self._bundle.card, carried=self.carried, has_protocol=followed
+        )
+        return self.blinding.begin(recording, self._clock, chain=chain)
 
     def _run_number(self, recording: RecordingRun | None) -> int:
         if self.chosen is not None:

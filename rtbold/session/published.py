@@ -6,8 +6,8 @@ every tick, and its reasons where they changed. Sessions of early versions have 
 
 import json
 import math
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -56,6 +56,23 @@ def read_published(folder: Path) -> Published:
     if path.is_file() and path.stat().st_size:
         return _of_log(path)
     return _of_xdf(folder)
+
+
+def with_sealed(published: Published, records: Sequence[Fields]) -> Published:
+    """Return what a blinded session has made, once it was unblinded.
+
+    What went out has the delivered feedback alone; the sealed file had all ROIs.
+
+    Parameters
+    ----------
+    records : of the sealed file.
+    """
+    real = tuple(
+        {key: value for key, value in record.items() if key != "record"}
+        for record in records
+        if record.get("record") == "pred.roi"
+    )
+    return replace(published, messages={**published.messages, "pred.roi": real})
 
 
 def compared_keys(published: Fields) -> tuple[str, ...]:

@@ -151,7 +151,7 @@ def _take_mirrors(
     changes = _changes(s for s in streams if s.description.name == EVENTS_NAME)
     for mirror in mirrors:
         labels = [channel.label for channel in mirror.description.channels]
-        if labels[-2:] != ["status", "volume_index"] or len(labels) < 4:
+        if labels[-2:] != ["status", "volume_index"] or len(labels) < 3:
             found.notes.append(f"a stream {PREDICTIONS_NAME} is not as rtbold sends it")
             continue
         known: _Change | None = None  # told when it changes; not where a part begins

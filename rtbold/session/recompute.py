@@ -34,6 +34,7 @@ from rtbold.publish import (
     pred_fb,
     pred_roi,
 )
+from rtbold.session.blinded import Blinded
 from rtbold.session.protocol import phase_of
 from rtbold.session.truth import SessionTruth
 
@@ -136,6 +137,7 @@ class Recomputation:
     carried : the baseline that an earlier run had measured.
     where : where in the protocol the volume of a prediction lies; `follows` knows it.
     truth : what pairs measured BOLD; None: nobody measured.
+    blinded : what was delivered in place of the predictions; None: they were.
     follows : the protocol of the session, from its start; None: there was none.
     """
 
@@ -150,6 +152,7 @@ class Recomputation:
         carried: Reference | None = None,
         where: Where = nowhere,
         truth: SessionTruth | None = None,
+        blinded: Blinded | None = None,
         follows: Follows | None = None,
     ) -> None:
         self._card = card
@@ -159,6 +162,7 @@ class Recomputation:
         self._limits = SafetyLimits(asked)
         self._where = follows.where if follows else where
         self._truth = truth
+        self._blinded = blinded
         self._follows = follows
         self._intervals = LiveIntervals(card.intervals)
 
@@ -186,6 +190,8 @@ class Recomputation:
 
     def _fed_back(self, prediction: BoldPrediction) -> Feedback:
         now = self._where(prediction)
+        if self._blinded is not None:
+            prediction = self._blinded.deliver(prediction, now)
         return self._limits.push(self._feedback.push(prediction, now), now)
 
 

@@ -8,12 +8,20 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from rtbold.blinding import note_of, opened_records
 from rtbold.bundle import Bundle
 from rtbold.engine import EngineUsed
+from rtbold.errors import ConfigError
 from rtbold.messages import BoldPrediction, Event
 from rtbold.predict import Model, Pipeline, PipelineSettings
 from rtbold.record import EVENTS_NAME, Tell, session_events
 from rtbold.session.recorded import read_settings
+
+NEEDS_KEY = (
+    "the session is blinded, and its real predictions beside what was delivered tell "
+    "the arm: this needs the statistician's key. Unblind it first: rtbold unblind "
+    "SESSION --key FILE"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +49,22 @@ def recorded_session(path: Path, *, tell: Tell | None = None) -> RecordedSession
     events = session_events(path, tell=tell) if ours else None
     if events is None:
         return None
+    check_open(path.parent)
     found = read_settings(path.parent)
     return RecordedSession(events, found.pipeline, found.model_sha256)
+
+
+def check_open(folder: Path) -> None:
+    """Refuse to compute the real predictions of a session that is still blinded.
+
+    It protects from doing so by mistake: whoever has recording and model can.
+
+    Raises
+    ------
+    ConfigError : it is blinded, and nobody has unblinded it.
+    """
+    if note_of(folder) is not None and opened_records(folder) is None:
+        raise ConfigError(f"{folder}: {NEEDS_KEY}")
 
 
 def recorded_engine(path: Path) -> EngineUsed | None:

@@ -27,7 +27,7 @@ from rtbold.messages import (
     TimePassed,
 )
 from rtbold.predict import Pipeline, marked_late
-from rtbold.protocol import Step
+from rtbold.protocol import BlockNow, Step
 from rtbold.publish import (
     Allowance,
     CommandQueue,
@@ -48,6 +48,7 @@ from rtbold.publish import (
 )
 from rtbold.record import RecordingRun
 from rtbold.session.baseline import as_kept, keep_baseline
+from rtbold.session.blinded import SealedSession
 from rtbold.session.discretion import Discretion
 from rtbold.session.machine import garbage_on_demand
 from rtbold.session.protocol import ProtocolRun
@@ -119,6 +120,7 @@ class SessionParts:
     run_number: int = 1
     protocol: ProtocolRun | None = None  # None: a run without blocks
     where: Where = nowhere  # in the protocol the volume of a prediction lies
+    blinded: SealedSession | None = None  # None: what is predicted is what goes out
 
 
 @dataclass(slots=True)
@@ -335,19 +337,25 @@ class Session:
         )
         step = self._take_volume(prediction, now_s)
         card, widths = self._parts.bundle.card, self.intervals.widths
-        feedback = self._fed_back(prediction)
+        now, blinded = self._parts.where(prediction), self._parts.blinded
+        shown = blinded.deliver(prediction, now) if blinded else prediction
+        feedback = self._fed_back(shown, now)
         roi = pred_roi(prediction, card, moments, widths=widths)
         fb = pred_fb(prediction, card, moments, feedback=feedback, widths=widths)
-        self._parts.feed.publish(fb)
-        self._parts.feed.publish(roi)
-        self._keep_published(fb, roi)
+        if blinded is None:
+            self._send(fb, roi)
+        else:  # the real ones are for the statistician alone
+            self._send(fb)
+            own = blinded.feedback_of(prediction, now)
+            real = pred_fb(prediction, card, moments, feedback=own, widths=widths)
+            blinded.seal(roi, real)
         self._publish_step(step)
         self._mark(step, prediction.tick.t_trigger_s)
         if self._parts.mirror is not None:
             self._parts.mirror.push(roi, fb)
         if self._parts.truth is not None:
             self._parts.truth.pairs.predicted(prediction)
-        self._note(prediction, fb.age_ms)
+        self._note(shown, fb.age_ms)
         gc.collect()  # the next one is a TR away
 
     # The protocol: what a volume or a command changes in it
@@ -394,9 +402,8 @@ class Session:
             if self._parts.mirror is not None:
                 self._parts.mirror.push_event(text, self._clock.now_s())
 
-    def _fed_back(self, prediction: BoldPrediction) -> Feedback:
+    def _fed_back(self, prediction: BoldPrediction, now: BlockNow | None) -> Feedback:
         """Return what a participant may be shown of a prediction."""
-        now = self._parts.where(prediction)
         feedback = self._limits.push(self._parts.feedback.push(prediction, now), now)
         norm = feedback.norm
         if self._norm is not None and norm.baseline != self._norm.baseline:
@@ -486,6 +493,11 @@ class Session:
         )
         if message is not None:
             self._keep_published(message)
+
+    def _send(self, *messages: Message) -> None:
+        for message in messages:
+            self._parts.feed.publish(message)
+        self._keep_published(*messages)
 
     def _keep_published(self, *messages: Message) -> None:
         """Keep what has gone out, so that it can be verified later."""

@@ -5,20 +5,23 @@ feedback and truth. When a message was computed and sent is not a result; whethe
 late is taken over, and checked against the times that were published with it.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
+from rtbold.blinding import ARM_RECORD, UNBLINDED_NAME, note_of, opened_records
 from rtbold.bundle import Bundle, Card
 from rtbold.engine import deviation, why_refused
+from rtbold.errors import DataFileError
 from rtbold.feedback import choose_target
 from rtbold.messages import Float32Array
 from rtbold.predict import Model
 from rtbold.publish import Phase, Truth as TruthMessage
 from rtbold.record import EVENTS_NAME, Loss, session_events
+from rtbold.session.blinded import blinded_again
 from rtbold.session.protocol import follower, recorded_protocol
 from rtbold.session.published import (
     Fields,
@@ -26,9 +29,11 @@ from rtbold.session.published import (
     Topic,
     compared_keys,
     read_published,
+    with_sealed,
 )
 from rtbold.session.recompute import Follows, Recomputation, Remade, on_wire
 from rtbold.session.recorded import RecordedSettings
+from rtbold.session.replay import NEEDS_KEY
 from rtbold.session.truth import SessionTruth
 
 Verdict = Literal["identical", "different", "within_tolerance", "not_verifiable"]
@@ -381,7 +386,14 @@ def verify_session(
     ------
     DataFileError : log, settings or what was published cannot be read.
     """
-    comparison = Comparison(read_published(folder), bundle.card)
+    published, blinded = read_published(folder), None
+    if note_of(folder) is not None:
+        records = opened_records(folder)
+        if records is None:
+            return Verification(verdict="not_verifiable", why=NEEDS_KEY, n_compared={})
+        published = with_sealed(published, records)
+        blinded = blinded_again(_arm_of(folder, records), bundle.card)
+    comparison = Comparison(published, bundle.card)
     events = session_events(folder / EVENTS_NAME, tell=comparison.lost)
     assert events is not None  # the caller found the folder by its event log
     again = Recomputation(
@@ -393,10 +405,21 @@ def verify_session(
         carried=settings.carried_baseline,
         where=settings.where,
         truth=_truth(bundle.card, settings),
+        blinded=blinded,
         follows=_follows(folder, settings),
     )
     comparison(again(events))
     return comparison.result(kind)
+
+
+def _arm_of(folder: Path, records: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
+    for record in records:
+        if record.get("record") == ARM_RECORD:
+            return record
+    raise DataFileError(
+        f"{folder / UNBLINDED_NAME} does not say which arm it was, expected its first "
+        "line to do so. Unblind the session again."
+    )
 
 
 def _follows(folder: Path, settings: RecordedSettings) -> Follows | None:

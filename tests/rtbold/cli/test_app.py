@@ -7,6 +7,7 @@ import pytest
 
 from rtbold import cli
 from rtbold.cli.app import (
+    BLIND_COMMANDS,
     COMMANDS,
     MODEL_COMMANDS,
     PROTOCOL_COMMANDS,
@@ -22,6 +23,7 @@ ALL = {
     **COMMANDS,
     **{f"models {word}": place for word, place in MODEL_COMMANDS.items()},
     **{f"subjects {word}": place for word, place in SUBJECT_COMMANDS.items()},
+    **{f"blind {word}": place for word, place in BLIND_COMMANDS.items()},
     **{f"protocol {word}": place for word, place in PROTOCOL_COMMANDS.items()},
 }
 
@@ -75,6 +77,7 @@ def test_every_command_has_a_line_in_the_list(capsys, monkeypatch):
         ([], COMMANDS),
         (["models"], MODEL_COMMANDS),
         (["subjects"], SUBJECT_COMMANDS),
+        (["blind"], BLIND_COMMANDS),
         (["protocol"], PROTOCOL_COMMANDS),
     ):
         assert cli.main([*words, "--help"]) == 0

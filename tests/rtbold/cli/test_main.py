@@ -4,6 +4,7 @@ import pytest
 
 from rtbold.cli import main, report
 from rtbold.cli.app import (
+    BLIND_COMMANDS,
     COMMANDS,
     MODEL_COMMANDS,
     PROTOCOL_COMMANDS,
@@ -18,6 +19,7 @@ from rtbold.errors import ConfigError, StreamNotFound
         *COMMANDS,
         *(f"models {m}" for m in MODEL_COMMANDS),
         *(f"subjects {m}" for m in SUBJECT_COMMANDS),
+        *(f"blind {m}" for m in BLIND_COMMANDS),
         *(f"protocol {m}" for m in PROTOCOL_COMMANDS),
     ],
 )

@@ -25,6 +25,7 @@ EVERYTHING = RunSettings(
     truth_roi=("A", "B"), truth_first=3,
     duration_s=12.0, allow_unvalidated=True, allow_simulated_model=True,
     allow_domain_shift=True,
+    protocol=Path("study.toml"), attempt=2, condition="A7", confirmed_by="B3",
 )  # fmt: skip
 
 
@@ -45,7 +46,7 @@ def asked_for(arguments):
 
 def test_every_setting_has_an_option():
     # which contradict others in EVERYTHING
-    left_out = {"trigger_channel", "subject", "truth_by_onset"}
+    left_out = {"trigger_channel", "subject", "truth_by_onset", "blind"}
     for field in fields(RunSettings):
         if field.name not in left_out:
             assert getattr(EVERYTHING, field.name) != field.default, field.name
@@ -58,6 +59,7 @@ def test_every_setting_has_an_option():
         EVERYTHING,
         RunSettings(),
         RunSettings(subject="S01", trigger_channel="MkIdx"),
+        RunSettings(record=Path("a folder"), record_as="S07", blind=Path("study")),
         RunSettings(port=0, upstream_delay_ms=0.0),
         RunSettings(truth="lsl:b", truth_by_onset=True),
     ],

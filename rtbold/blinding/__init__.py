@@ -1,0 +1,5 @@
+"""Control conditions of a blinded study: arms, allocation, sealed predictions."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
