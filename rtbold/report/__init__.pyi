@@ -1,4 +1,5 @@
 from .answers import read_answers as read_answers
+from .blocks import FedBack as FedBack, RunSummary as RunSummary, runs_of as runs_of
 from .build import Report as Report, build_report as build_report
 from .checklists import (
     LISTS as LISTS,
@@ -7,7 +8,11 @@ from .checklists import (
     checklist as checklist,
     filled as filled,
 )
-from .effects import Effect as Effect
+from .effects import (
+    Effect as Effect,
+    differences as differences,
+    effect as effect,
+)
 from .facts import model_facts as model_facts
 from .output import (
     HTML_NAME as HTML_NAME,

@@ -10,6 +10,13 @@ from .demo import (
 )
 from .fake import FakeSettings as FakeSettings, run_fake as run_fake
 from .head import read_rois as read_rois
+from .learner import (
+    ClosedLoopHead as ClosedLoopHead,
+    Effort as Effort,
+    Learner as Learner,
+    LearnerSettings as LearnerSettings,
+    closed_loop_head as closed_loop_head,
+)
 from .outlets import (
     MARKERS_WAIT_S as MARKERS_WAIT_S,
     BroadcastSettings as BroadcastSettings,

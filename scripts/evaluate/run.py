@@ -16,7 +16,7 @@ from pathlib import Path
 import torch
 from runner import Job, Measure, Suite, done_or_do
 
-from evaluate import confound, coverage, gate, power, subjects, time
+from evaluate import confound, coverage, gate, learning, power, subjects, time
 
 LEAST_N = 3  # a subject, another's BOLD, and a third one's EEG
 
@@ -29,6 +29,7 @@ PARTS = {
     "confound": (confound, "scans"),
     "coverage": (coverage, "scans"),
     "time": (time, "cases"),
+    "learning": (learning, "persons"),
 }
 
 
