@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 from scipy.ndimage import gaussian_filter1d
 
-from rtbold.bundle import load, read_check
+from rtbold.bundle import load
 from rtbold.publish import create_keys
 
 SENDER = Path(__file__).with_name("lab_sender.py")
@@ -143,10 +143,6 @@ class Lab:
                 if not place.exists():
                     maker(place)
         self._supply_subject(words)
-        if {"S01", "W.npy"} <= {*words}:  # windows of that subject's channels
-            subject = self.data / "rtbold" / "subjects" / "S01"
-            check = read_check(load(subject / f"{CALIBRATED[1]}.rtbold"))
-            np.save(self.folder / "W.npy", check.eeg_uv)
         self._supply_data(words)
         self._send(words)
 
@@ -270,6 +266,9 @@ class Lab:
         if not named or subject.exists():
             return
         subject.mkdir(parents=True)
+        if "int8" in words:  # a network: band power has nothing for int8
+            copy_of("demo", subject / f"{CALIBRATED[1]}.rtbold")
+            return
         earlier = CALIBRATED[:1] if "calibrate" in words else CALIBRATED
         for name in earlier:
             bundle = f"{name}.rtbold"
@@ -283,7 +282,8 @@ class Lab:
             shutil.rmtree(self.folder / words[words.index("--out") + 1], True)
         if command in ("train", "evaluate") and not (self.folder / "cache").exists():
             self._data_set("study", with_images=False)
-            self._rtbold("prepare", "study", "--out", "cache")
+            channels = ",".join(load("demo").card.channels)
+            self._rtbold("prepare", "study", "--out", "cache", "--channels", channels)
         if RECORDING in words and not (self.folder / RECORDING).exists():
             self._supply_subject(["S01"])
             self._record()
