@@ -12,6 +12,7 @@ from rtbold.bundle import (
     Card,
     Conditioning,
     check_trained,
+    default_root,
     load,
 )
 from rtbold.calibration.compare.result import Coverage
@@ -118,7 +119,7 @@ class Models:
         BundleError : there is no such bundle, or it is damaged.
         """
         if path not in self._bundles:
-            bundle = load(path)
+            bundle = load(path, subject_root=default_root())
             check_trained(bundle.card)
             self._bundles[path] = bundle
             if not_checked(bundle.card, simulated=self._simulated):

@@ -373,8 +373,10 @@ def _find(path_or_name: str | Path, subject_root: Path | None) -> Path:
     name = str(path_or_name).removesuffix(SUFFIX)
     known = available(subject_root=subject_root)
     found = [entry.path for entry in known if entry.name == name]
-    if found:
-        return found[0]
+    # A subject's code stands for the newest calibration; names begin with the date
+    of_subject = [e.path for e in known if e.name.rpartition("/")[0] == name]
+    if found or of_subject:
+        return found[0] if found else of_subject[-1]
     names = ", ".join(sorted({entry.name for entry in known})) or "none"
     raise BundleError(
         f"no bundle '{path_or_name}': expected a folder NAME{SUFFIX} or one of these "

@@ -19,7 +19,7 @@ Subjects = Annotated[
     Path | None,
     typer.Option(
         "--root",
-        help="A subject folder to look in first.",
+        help="Folder of all subjects [the user's data folder].",
         exists=True,  # or a shipped bundle of the same name would be taken instead
         file_okay=False,
     ),
@@ -38,12 +38,12 @@ def list_models(
     """
     import json
 
-    from rtbold.bundle import available
+    from rtbold.bundle import available, default_root
     from rtbold.cli.bundle_facts import described
 
     rows = [
         described(entry.path, name=entry.name, place=entry.place)
-        for entry in available(subject_root=root)
+        for entry in available(subject_root=root or default_root())
     ]
     if as_json:
         typer.echo(json.dumps(rows))
@@ -74,9 +74,9 @@ def show(
     """
     import msgspec
 
-    from rtbold.bundle import load
+    from rtbold.bundle import default_root, load
 
-    found = load(bundle, subject_root=root)
+    found = load(bundle, subject_root=root or default_root())
     if as_json:
         typer.echo(msgspec.json.format(msgspec.json.encode(found.card), indent=2))
         return
@@ -99,9 +99,9 @@ def seal(
 
     Example: rtbold models seal S01/20261123-101500
     """
-    from rtbold.bundle import seal_bundle
+    from rtbold.bundle import default_root, seal_bundle
 
-    sealed = seal_bundle(bundle, subject_root=root)
+    sealed = seal_bundle(bundle, subject_root=root or default_root())
     typer.echo(f"{sealed.path}: sealed, sha256 {sealed.sha256}")
 
 
@@ -130,12 +130,12 @@ def predict(
     """
     import numpy as np
 
-    from rtbold.bundle import check_trained, load
+    from rtbold.bundle import check_trained, default_root, load
     from rtbold.engine import open_engine, read_windows, write_array
     from rtbold.files import check_folder
 
     check_folder(out)  # before the work, which may take a while
-    found = load(bundle, subject_root=root)
+    found = load(bundle, subject_root=root or default_root())
     check_trained(found.card)
     eeg_uv = read_windows(windows, found.card)
     for misfit in misfits(eeg_uv, found.card.channels):

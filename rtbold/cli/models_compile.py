@@ -26,10 +26,10 @@ def export(
 
     Example: rtbold models export demo --out demo.onnx
     """
-    from rtbold.bundle import load
+    from rtbold.bundle import default_root, load
     from rtbold.engine import export_onnx
 
-    found = load(bundle, subject_root=root)
+    found = load(bundle, subject_root=root or default_root())
     facts = export_onnx(found, out)
     typer.echo(f"{out}: {out.stat().st_size} bytes, sha256 {facts.sha256}")
     typer.echo(f"opset   {facts.opset}")
@@ -71,12 +71,12 @@ def compile_(
 
     Example: rtbold models compile demo
     """
-    from rtbold.bundle import load
+    from rtbold.bundle import default_root, load
     from rtbold.engine import engines_folder
     from rtbold.errors import EngineError
 
     wanted = _wanted(engine, precision or [], gpu or [])
-    found = load(bundle, subject_root=root)
+    found = load(bundle, subject_root=root or default_root())
     n_usable = 0
     if engine != "tensorrt" and wanted.cpu is not None:
         tried = _on_cpu(found, wanted.cpu, windows=windows, n_threads=threads)

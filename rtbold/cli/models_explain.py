@@ -72,7 +72,7 @@ def explain(
     """
     threads.settle(os.environ, None)
 
-    from rtbold.bundle import load
+    from rtbold.bundle import default_root, load
     from rtbold.config import RunSettings
 
     run = RunSettings.build(
@@ -84,7 +84,7 @@ def explain(
             scanner=scanner, allow_domain_shift=allow_domain_shift,
         )
     )  # fmt: skip
-    found = load(bundle, subject_root=root)
+    found = load(bundle, subject_root=root or default_root())
     _check_installed()
     picture = out or Path(f"{found.card.name}-explain.png")
     settings, rois = _checked(found, roi, picture, windows=windows, method=method)

@@ -63,7 +63,7 @@ def replay(
 
     Example: rtbold replay rest.vhdr --model demo --trigger R128 --out bold.tsv
     """
-    from rtbold.bundle import load
+    from rtbold.bundle import default_root, load
     from rtbold.config import RunSettings
     from rtbold.files import check_folder, write_predictions_tsv
 
@@ -77,7 +77,7 @@ def replay(
     )  # fmt: skip
     settings = RunSettings.build(given)
     check_folder(out)  # before the work, which takes a while
-    bundle = load(model)
+    bundle = load(model, subject_root=default_root())
     opened = _open_as_recorded(file, bundle, engine=engine, precision=precision)
     streams = XdfStreams(stream, trigger_stream)
     made = list(predictions(file, bundle, opened, settings, streams))

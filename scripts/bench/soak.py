@@ -3,10 +3,14 @@
 Twin, session with its recording, dashboard, ten subscribers and a process that eats a
 core. The twin's EEG is known, so that every published value is held against the value
 of its true window, computed from the file that the twin would write.
+
+The filters begin anew after an outage, and their 200 Hz grid then lies by up to 2.5 ms
+otherwise. `demo` answers that with up to 0.3 sd, so the true value is computed for each
+place of the grid, and the nearest counts.
 """
 
 import bisect
-import csv
+import math
 import random
 import signal
 import subprocess
@@ -15,8 +19,8 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack, suppress
-from dataclasses import dataclass, field
+from contextlib import ExitStack, closing, suppress
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -35,7 +39,13 @@ from bench.processes import (
     start,
     start_session,
 )
+from rtbold import bundle as bundles
 from rtbold.client import Message, Subscriber
+from rtbold.engine import open_engine
+from rtbold.files import Recording, read_recording, triggered_events
+from rtbold.messages import FloatArray
+from rtbold.predict import Pipeline, PipelineSettings
+from rtbold.window import ScheduleSettings
 
 HEAD_S = 45.0  # windows fill, the dashboard starts
 SPARE_S = 30.0  # the last fault is over before the session ends
@@ -44,8 +54,10 @@ MEAN_BETWEEN_S = 45.0
 RECOVERY_S = 16.0 + 3.0 + 2 * 2.1  # a window, finding the stream again, two TRs
 N_SUBSCRIBERS = 10
 SAME_SD = 0.1  # a window off by 0.1 s gives so much
+GRID_HZ = 200
 TOPICS = ("pred.roi", "trigger", "quality", "hb", "hello", "log")
 Row = list[float]
+Truth = tuple[FloatArray, FloatArray]  # (volumes,) onsets; (places, volumes, rois)
 
 
 @dataclass(frozen=True)
@@ -216,7 +228,7 @@ def run(plan: SoakPlan) -> dict[str, object]:
     return figures(plan, found, expected, said)
 
 
-def truth(plan: SoakPlan, folder: Path) -> tuple[Row, list[Row]]:
+def truth(plan: SoakPlan, folder: Path) -> Truth:
     """Return onsets and values of every volume, from the file of the same twin."""
     duration_s = 60 * plan.minutes + HEAD_S + 60.0
     command = [sys.executable, "-m", "rtbold"]
@@ -225,31 +237,46 @@ def truth(plan: SoakPlan, folder: Path) -> tuple[Row, list[Row]]:
         "--duration", f"{duration_s:g}", "--save", str(folder / "twin"),
     ]  # fmt: skip
     subprocess.run([*command, *made], check=True, env=one_thread(), capture_output=True)
-    recorded = folder / "twin" / "eeg.vhdr"
-    table = folder / "expected.tsv"
-    replayed = [
-        "replay",
-        recorded,
-        "--model",
-        plan.model,
-        "--trigger",
-        "R128",
-        "--out",
-        table,
-    ]
-    subprocess.run(
-        [*command, *map(str, replayed)],
-        check=True,
-        env=one_thread(),
-        capture_output=True,
-    )
-    onsets, values = [], []
-    with table.open(newline="") as file:
-        for row in csv.reader(file, delimiter="\t"):
-            if row[0].isdecimal():
-                onsets.append(float(row[1]))
-                values.append([float(c) if c != "n/a" else np.nan for c in row[4:]])
+    recording = read_recording(folder / "twin" / "eeg.vhdr")
+    bundle = bundles.load(plan.model)
+    with closing(open_engine(bundle)) as engine:
+        schedule = ScheduleSettings(tr_s=bundle.card.tr_s)
+        settings = PipelineSettings(schedule=schedule)
+        each = [
+            _values(_without(recording, n), Pipeline(bundle.card, engine, settings))
+            for n in range(grid_places(recording.rate_hz))
+        ]
+    onsets = np.array([m.t_s for m in recording.markers if m.label == "R128"])
+    values = np.full((len(each), len(onsets), len(bundle.card.rois)), np.nan)
+    for place, found in enumerate(each):
+        for volume, row in found.items():
+            values[place, volume] = row
     return onsets, values
+
+
+def grid_places(rate_hz: float) -> int:
+    """Return at how many places the 200 Hz grid can lie on the samples of a stream."""
+    return round(rate_hz) // math.gcd(round(rate_hz), GRID_HZ)
+
+
+def _without(recording: Recording, n: int) -> Recording:
+    """Return a recording without its first samples; times are from its first."""
+    shift_s = n / recording.rate_hz
+    markers = tuple(
+        replace(m, t_s=m.t_s - shift_s) for m in recording.markers if m.t_s >= shift_s
+    )
+    return replace(recording, data_uv=recording.data_uv[:, n:], markers=markers)
+
+
+def _values(recording: Recording, pipeline: Pipeline) -> dict[int, Row]:
+    """Return the values of each volume that has any."""
+    triggers = [(m.t_s, m.label) for m in recording.markers if m.label == "R128"]
+    found: dict[int, Row] = {}
+    for event in triggered_events(recording, triggers):
+        for made in pipeline.push(event):
+            if made.values is not None and made.tick.volume_index is not None:
+                found[made.tick.volume_index] = [float(v) for v in made.values]
+    return found
 
 
 class Chaos:
@@ -321,16 +348,14 @@ def _follow(found: Found, feed: Subscriber, chaos: Chaos) -> None:
 # The figures
 
 
-def judged(
-    found: Found, expected: tuple[Row, list[Row]], tr_s: float = 2.1
-) -> dict[str, object]:
+def judged(found: Found, expected: Truth, tr_s: float = 2.1) -> dict[str, object]:
     """Hold every prediction against the value of its true window."""
-    onsets, values = np.array(expected[0]), np.array(expected[1])
-    sd = np.nanstd(values, axis=0)
+    onsets, values = expected
+    sd = np.nanstd(values[0], axis=0)
     first_s = found.predictions[0][0]
     shift_s = first_s - onsets[np.argmin(np.abs(onsets - onsets[0]))]
     seen: Counter[int] = Counter()
-    off = {"ok": [], "degraded": []}
+    off: dict[str, list[float]] = {"ok": [], "degraded": []}
     last: Row | None = None
     n_repeated = 0
     for onset_s, _, status, row in found.predictions:
@@ -338,20 +363,20 @@ def judged(
         if not 0 <= at < len(onsets):
             continue
         seen[at] += 1
-        n_repeated += row is not None and row == last
+        n_repeated += int(row is not None and row == last)
         last = row
-        if row is not None and status in off and np.isfinite(values[at]).all():
-            error = np.abs(np.array(row, float) - values[at]) / sd
-            off[status].append((float(np.median(error)), at))
+        if row is not None and status in off and np.isfinite(values[:, at]).all():
+            errors = np.abs(np.array(row, float) - values[:, at]) / sd
+            off[status].append(float(np.median(errors, axis=1).min()))
     span = range(min(seen), max(seen) + 1)
     missed = [at for at in span if not seen[at]]
     return {
         "n_volumes": len(seen), "n_missed": len(missed),
         "n_doubled": sum(n - 1 for n in seen.values()), "n_repeated": n_repeated,
-        "n_wrong_ok": sum(error > SAME_SD for error, _ in off["ok"]),
+        "n_wrong_ok": sum(error > SAME_SD for error in off["ok"]),
         "n_ok": len(off["ok"]), "n_degraded": len(off["degraded"]),
-        "n_off_degraded": sum(error > SAME_SD for error, _ in off["degraded"]),
-        "worst_ok_sd": max((error for error, _ in off["ok"]), default=0.0),
+        "n_off_degraded": sum(error > SAME_SD for error in off["degraded"]),
+        "worst_ok_sd": max(off["ok"], default=0.0),
         "missed_near_fault": sum(_near(onsets[at] + shift_s, found) for at in missed),
     }  # fmt: skip
 
@@ -363,7 +388,7 @@ def _near(t_s: float, found: Found) -> bool:
 
 
 def figures(
-    plan: SoakPlan, found: Found, expected: tuple[Row, list[Row]], said: str
+    plan: SoakPlan, found: Found, expected: Truth, said: str
 ) -> dict[str, object]:
     """Return what the page says of one soak."""
     beats = np.diff(found.beats_s)

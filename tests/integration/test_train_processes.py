@@ -15,7 +15,7 @@ pytest.importorskip("lightning_fabric")
 import torch
 from small_cache import recipe, write_small_cache
 
-pytestmark = [pytest.mark.integration, pytest.mark.heavy]
+pytestmark = [pytest.mark.integration, pytest.mark.heavy, pytest.mark.long]
 SUPPORT = str(Path(__file__).parents[1] / "support")
 UNREAD = ".ts_embedding."  # its biases are taken out by the layer norm behind it
 # Trains the network of a recipe on a cache, and keeps its weights as a tensor

@@ -17,14 +17,15 @@ def bench():
 
 @pytest.fixture
 def expected():
-    values = np.random.default_rng(4).standard_normal((N, 3))
-    return (TR_S * np.arange(N)).tolist(), values.tolist()
+    values = np.random.default_rng(4).standard_normal((2, N, 3))  # two places
+    return TR_S * np.arange(N), values
 
 
 def run(bench, expected, statuses=None):
     """Return what a subscriber saw of a session that was right all along."""
     found = bench.soak.Found()
-    for at, (onset_s, row) in enumerate(zip(*expected, strict=True)):
+    for at, onset_s in enumerate(expected[0].tolist()):
+        row = expected[1][at % 2, at].tolist()  # right at either place of the grid
         status = (statuses or {}).get(at, "ok")
         values = row if status in ("ok", "degraded") else None
         t_s = BEGUN_S + onset_s
@@ -46,10 +47,27 @@ def test_a_session_that_was_right_has_nothing_wrong(bench, expected):
 def test_a_value_of_the_window_before_is_wrong(bench, expected):
     found = run(bench, expected)
     t_s, came_s, status, _ = found.predictions[20]
-    found.predictions[20] = (t_s, came_s, status, expected[1][19])
+    found.predictions[20] = (t_s, came_s, status, found.predictions[19][3])
     told = bench.soak.judged(found, expected)
     assert (told["n_wrong_ok"], told["n_repeated"]) == (1, 1)
     assert told["worst_ok_sd"] > bench.soak.SAME_SD
+
+
+@pytest.mark.parametrize(("rate_hz", "places"), [(250, 5), (200, 1), (5000, 25)])
+def test_the_grid_has_so_many_places_on_the_samples(bench, rate_hz, places):
+    assert bench.soak.grid_places(rate_hz) == places
+
+
+@pytest.mark.heavy
+def test_the_truth_is_that_of_the_file_at_every_place_of_the_grid(bench, tmp_path):
+    plan = bench.soak.SoakPlan(minutes=0.0, model="demo-ridge")
+    onsets_s, values = bench.soak.truth(plan, tmp_path)
+    assert values.shape == (5, len(onsets_s), 64)
+    known = np.isfinite(values).all(axis=(0, 2))
+    assert known.sum() > 30
+    sd = values[0, known].std(axis=0)
+    apart = np.abs(values[1:, known] - values[0, known]) / sd
+    assert 0 < np.median(apart) < 0.05  # the same windows, a little moved
 
 
 def test_missed_and_doubled_volumes_are_counted_and_a_fault_beside_is_named(

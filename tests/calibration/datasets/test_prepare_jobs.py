@@ -53,6 +53,7 @@ def assert_same(one, other):
         np.testing.assert_array_equal(a.bold_gsr, b.bold_gsr)
 
 
+@pytest.mark.long
 @pytest.mark.heavy
 @pytest.mark.integration
 @pytest.mark.parametrize("each", ["all scans", "its own scan"])
@@ -69,6 +70,7 @@ def test_four_array_jobs_prepare_one_data_set_without_harm(data_set, tmp_path, e
     assert len(list((folder / "data").iterdir())) == N_JOBS
 
 
+@pytest.mark.long
 @pytest.mark.heavy
 @pytest.mark.integration
 def test_a_job_that_was_killed_leaves_a_cache_that_goes_on(data_set, tmp_path):

@@ -18,7 +18,7 @@ from rtbold.engine.tensorrt_half import half_products  # noqa: E402
 from rtbold.models.neurobolt import NeuroBolt, NeuroBoltConfig  # noqa: E402
 from rtbold.models.published.checkpoints import read_checkpoint  # noqa: E402
 
-pytestmark = pytest.mark.heavy
+pytestmark = [pytest.mark.heavy, pytest.mark.long]
 GOLDEN = np.array(json.loads(files.GOLDEN.with_suffix(".json").read_text())["bold"])
 # The subset: places of its electrodes among the published 26, and their rows in
 # LaBraM's table plus 1, written out by hand. T4 is T8 to these weights.
