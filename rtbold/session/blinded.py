@@ -239,7 +239,7 @@ def prepare_blinding(
     else:
         asked = chosen.asked
         plan = plan_run(chosen.protocol.study, asked.run, attempt=asked.attempt)
-    donors, refused = [], list[DonorRefused]()
+    donors, refused = list[Donor](), list[DonorRefused]()
     if yoked:
         donors, refused = find_donors(
             study.donors, planned_blocks(plan), target=target, not_of=subject
