@@ -1,6 +1,7 @@
 """What can be refused of a calibration before anything slow is imported or computed."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from rtbold.calibration.settings import CalibrationSettings, ScanFiles
 
 _SHOWN: Final = 12  # ROIs in a message
+_SIGNS: Final = "+-*\"'"  # of a contrast; a name has them at most in quotes
 
 
 def check_paths(
@@ -86,6 +88,36 @@ def check_target(
         )
 
 
+def with_target(
+    settings: "CalibrationSettings", name: str, rois: Sequence[str]
+) -> "CalibrationSettings":
+    """Return settings whose ``--target`` is a ROI or the name of a contrast.
+
+    A contrast that was written out, a group of ROIs and ``Global`` become weights.
+
+    Parameters
+    ----------
+    name : of the BOLD's file.
+
+    Raises
+    ------
+    ConfigError : the contrast cannot be read, or names what the BOLD has not.
+    """
+    from rtbold.calibration.inputs.bold_series import plain_name
+    from rtbold.feedback import group_of, parse_target, written
+
+    text = plain_name(settings.target or "")
+    if settings.contrast or not text or text in rois:
+        return settings
+    is_written = any(sign in text for sign in _SIGNS) or group_of(text, rois)
+    if not is_written:
+        return settings
+    weights = parse_target(text, rois, of=f"{name} has")
+    if list(weights.values()) == [1.0]:
+        return replace(settings, target=next(iter(weights)))
+    return replace(settings, target=written(text), contrast=weights)
+
+
 def check_quick_target(settings: "CalibrationSettings") -> None:
     """Look for the target in a table of text, which is read at once.
 
@@ -100,4 +132,5 @@ def check_quick_target(settings: "CalibrationSettings") -> None:
         from rtbold.calibration.inputs.bold import read_bold
 
         bold = read_bold(files.bold, columns=files.rois or None)
-        check_target(settings, bold.name, bold.rois)
+        written_out = with_target(settings, bold.name, bold.rois)
+        check_target(written_out, bold.name, bold.rois)

@@ -11,7 +11,7 @@ import numpy as np
 from rtbold import bundle as bundles
 from rtbold.acquire import same_label, steady_step
 from rtbold.bundle import Bundle, Card, Origin
-from rtbold.calibration.beforehand import check_target
+from rtbold.calibration.beforehand import check_target, with_target
 from rtbold.calibration.fit.protocol import Hooks
 from rtbold.calibration.fit.split import StrictSettings, strict_folds
 from rtbold.calibration.inputs.alignment import Alignment, align
@@ -71,6 +71,7 @@ def read_scan_files(settings: CalibrationSettings, hooks: Hooks) -> ScanRecordin
     files = settings.scan
     hooks.say(f"reading {files.eeg.name} and the BOLD")
     bold, regressed = _bold(files)
+    settings = with_target(settings, bold.name, bold.rois)
     check_target(settings, bold.name, bold.rois)
     _refuse_counting(settings, bold)
     return ScanRecording(settings, base, _eeg(files, files.eeg), bold, regressed)

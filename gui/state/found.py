@@ -4,7 +4,7 @@ import json
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal, TypeVar
+from typing import Any, Final, Literal, TypeVar
 
 import msgspec
 
@@ -169,6 +169,14 @@ class BundleSeen:
                 "Calibrate it, or override after the check."
             )
         return ""
+
+
+_SIGNS: Final = (" - ", "+", "*", '"')  # of a contrast; names have hyphens too
+
+
+def is_contrast(text: str) -> bool:
+    """Return whether a target that is no entry is written out; the check reads it."""
+    return text.casefold() == "global" or any(sign in text for sign in _SIGNS)
 
 
 @dataclass(frozen=True, slots=True)

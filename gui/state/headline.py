@@ -9,6 +9,8 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Literal
 
+from msgspec import UNSET, UnsetType
+
 from rtbold.client import DEAD_AFTER_S, NEUTRAL_AFTER_TRS, STALLED_AFTER_TRS
 from rtbold.gui.state.received import FeedbackValue, Link
 from rtbold.gui.state.words import Level, channel_words, reason_words, status_words
@@ -33,6 +35,7 @@ class ShownValue:
     low_80: float | None = None
     high_80: float | None = None
     flips: int = 0  # updates so far, for the photodiode's square
+    share: float | UnsetType | None = UNSET  # 0 to 1, where the session has a range
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +103,7 @@ def value_now(facts: FeedbackFacts) -> ShownValue:
         low_80=usable.low_80,
         high_80=usable.high_80,
         flips=facts.flips,
+        share=usable.shown,
     )
 
 

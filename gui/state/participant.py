@@ -5,7 +5,7 @@ from collections import deque
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
-from msgspec import UNSET
+from msgspec import UNSET, UnsetType
 
 from rtbold.publish import Phase
 
@@ -52,6 +52,10 @@ class Shown(Protocol):
     def flips(self) -> int:
         """Updates so far."""
 
+    @property
+    def share(self) -> float | UnsetType | None:
+        """From 0 to 1 as the session limits it; None: nothing; UNSET: no range."""
+
 
 @dataclass(frozen=True, slots=True)
 class ParticipantView:
@@ -77,6 +81,7 @@ class ParticipantLevel:
         self, limit_z: float = 3.0, *, smooth: bool = False, down: bool = False
     ) -> None:
         self.limit_z, self.smooth, self.down = limit_z, smooth, down
+        self.ranged = False  # the session has a range: no goal in z fits it
         self._flips, self._lit = 0, False
         self._level: float | None = None
         self._last_s = -math.inf
@@ -131,9 +136,19 @@ class ParticipantLevel:
         return points
 
     def _wanted(self, shown: Shown) -> float | None:
+        if shown.kind != "neutral":
+            self.ranged = shown.share is not UNSET
+        if shown.kind != "neutral" and shown.share is not UNSET:
+            return self._of_range(shown.share)
         if shown.kind == "neutral" or shown.z is None or not math.isfinite(shown.z):
             return None
         return self.level_of(shown.z)
+
+    def _of_range(self, share: float | None) -> float | None:
+        """Return the level of a value that the session has limited already."""
+        if share is None or not 0 <= share <= 1:
+            return None
+        return 1 - share if self.down else share
 
     def _next(self, wanted: float | None, now_s: float) -> float | None:
         if wanted is None or self._level is None or not self.smooth:

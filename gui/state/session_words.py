@@ -10,7 +10,7 @@ from rtbold.gui.state.headline import ShownValue
 from rtbold.gui.state.received import FeedbackValue
 from rtbold.gui.state.roi_traces import signed, trigger_step_ms
 from rtbold.gui.state.words import run_kind_words, wall_words
-from rtbold.publish import Phase, Quality
+from rtbold.publish import Hello, Phase, Quality
 
 SHARP_MS = 0.5  # below, a trigger is on time
 LAG_TOLD_MS = 100.0  # above, predictions are degraded
@@ -186,8 +186,37 @@ def target_words(state: DashboardState, now_s: float) -> TargetWords:
         signed(shown.value),
         signed(shown.z),
         interval_words(shown),
-        volume_words(state, fb) if fb is not None and shown.kind == "value" else "",
+        _under_value(state, fb) if fb is not None and shown.kind == "value" else "",
     )
+
+
+def _under_value(state: DashboardState, fb: FeedbackValue) -> str:
+    parts = (volume_words(state, fb), shown_words(fb), how_words(state.hello, fb))
+    return "; ".join(part for part in parts if part)
+
+
+def shown_words(fb: FeedbackValue) -> str:
+    """Return what is shown of 0 to 1; empty: the session has no range."""
+    if fb.shown is UNSET:
+        return ""
+    if fb.shown is None:
+        return "shown: nothing"
+    changed = ", limited" if fb.limited is True else ""
+    reward = ", rewarded" if fb.reward is True else ""
+    return f"shown {fb.shown:.2f}{changed}{reward}"
+
+
+def how_words(hello: Hello | None, fb: FeedbackValue) -> str:
+    """Return how the value was made; empty: as it always was, against the card."""
+    if hello is None or hello.feedback is UNSET:
+        return ""
+    how = hello.feedback
+    smooth = {
+        "mean": f"mean of {how.smooth_n}, ",
+        "exponential": f"smoothed over {how.smooth_s:g} s, ",
+    }.get(how.smooth, "")
+    what = "percentile" if how.normalise == "percentile" else "z"
+    return f"{smooth}{what} of {fb.norm.baseline!r}, {fb.norm.n} volumes"
 
 
 def run_type_words(phase: Phase) -> str:

@@ -1,6 +1,6 @@
 """Fields that all answer alike: `value`, `set_value`, `edited`; frames and labels."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from PyQt6.QtCore import QEvent, QLocale, Qt, pyqtBoundSignal, pyqtSignal
@@ -241,10 +241,23 @@ class ListField(QComboBox):
 
 
 class SearchField(ListField):
-    """A list that is searched by typing a part of an entry."""
+    """A list that is searched by typing a part of an entry.
 
-    def __init__(self, name: str, tip: str, *, nothing: str | None = None) -> None:
+    Parameters
+    ----------
+    takes : whether a text that is no entry is a choice all the same; None: none is.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        tip: str,
+        *,
+        nothing: str | None = None,
+        takes: Callable[[str], bool] | None = None,
+    ) -> None:
         super().__init__(name, tip, nothing=nothing)
+        self._takes = takes or (lambda text: False)
         self.setEditable(True)
         self.setInsertPolicy(QComboBox.InsertPolicy.NoInsert)
         finder = QCompleter(self.model(), self)
@@ -262,15 +275,24 @@ class SearchField(ListField):
         if line is not None and not line.hasFocus():
             line.setCursorPosition(0)  # the name is at its beginning
 
+    def words_when_gone(self) -> str:
+        """Return how a choice is shown that is none of the entries."""
+        own = self._takes(self._chosen)
+        return self._chosen if own else super().words_when_gone()
+
     def _settle(self) -> None:
         """Choose what was typed if that is one entry; else show the choice again."""
-        words = " ".join(self.currentText().casefold().split())
+        typed = self.currentText().strip()
+        words = " ".join(typed.casefold().split())
         texts = [self.itemText(index).casefold() for index in range(self.count())]
         found = [k for k, text in enumerate(texts) if words and words in text]
         same = [k for k, text in enumerate(texts) if text == words]
         only = (same or found) if len(same or found) == 1 else []
         if only and self.itemData(only[0]) != self._chosen:
             self._choose(only[0])
+        elif not only and typed != self._chosen and self._takes(typed):
+            self.set_value(typed)
+            self.edited.emit()
         self.setEditText(self.itemText(self.findData(self._chosen)))
 
 

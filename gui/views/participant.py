@@ -486,7 +486,7 @@ class ParticipantWindow(QWidget):
 
     def _picture(self, look: Look) -> Picture:
         chosen = self.preferences
-        goal_z = chosen.participant_goal_z
+        goal_z = None if self._level.ranged else chosen.participant_goal_z
         return Picture(
             self._view.level,
             None if goal_z is None else self._level.level_of(goal_z),

@@ -139,7 +139,10 @@ Roi = Annotated[
 ]
 Target = Annotated[
     str | None,
-    typer.Option(help="ROI that will be fed back; needed if there are several."),
+    typer.Option(
+        help="What will be fed back: a ROI, Global, or a contrast such as "
+        "'Putamen - 0.5*Global'; needed if there are several ROIs."
+    ),
 ]
 Contrast = Annotated[
     list[str] | None,

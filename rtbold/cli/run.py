@@ -53,6 +53,8 @@ def run(asked: RequestedRun) -> None:
             )
         summary = session.run(settings.duration_s, priority=priority)
     typer.echo(_sentence(summary), err=True)
+    if summary.shown:
+        typer.echo(f"feedback: {summary.shown}", err=True)
     if summary.truth:
         typer.echo(summary.truth, err=True)
     if summary.recording_problem:

@@ -1,5 +1,6 @@
 from .baseline import (
     ENOUGH_BASELINE_N as ENOUGH_BASELINE_N,
+    Reference as Reference,
     has_baseline as has_baseline,
     z_values as z_values,
 )
@@ -11,10 +12,7 @@ from .chain import (
     norm_before as norm_before,
 )
 from .delivery import (
-    Risk as Risk,
     SafetyLimits as SafetyLimits,
-    check_risks as check_risks,
-    risks_of as risks_of,
 )
 from .target import (
     GLOBAL as GLOBAL,
@@ -22,6 +20,8 @@ from .target import (
     Target as Target,
     asked_target as asked_target,
     choose_target as choose_target,
+    group_of as group_of,
     parse_target as parse_target,
+    shares_rois as shares_rois,
     written as written,
 )

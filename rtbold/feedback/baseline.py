@@ -121,13 +121,16 @@ class BlockBaseline:
     Parameters
     ----------
     settings : how the feedback is made.
+    carried : from an earlier run; None: there was none.
     """
 
-    def __init__(self, settings: FeedbackSettings) -> None:
+    def __init__(
+        self, settings: FeedbackSettings, carried: Reference | None = None
+    ) -> None:
         self._settings = settings
         self._block: BlockNow | None = None  # its newest volume
         self._samples: list[Sample] = []
-        self.reference: Reference | None = None
+        self.reference = carried
 
     def take(self, sample: Sample | None, now: BlockNow | None) -> None:
         """Take one volume, after it was normalised; None: it had no value."""
@@ -141,14 +144,16 @@ class BlockBaseline:
         if now.last_of_block:
             self._close(now, whole=True)
 
+    def finish(self) -> None:
+        """Take word that no volume follows."""
+        if self._block is not None:
+            self._close(self._block, whole=False)
+
     def _close(self, block: BlockNow, *, whole: bool) -> None:
         found = measured_reference(self._samples, self._settings, name=block.name)
         self._block = None
         self._samples = []
-        if found is None:
-            return
-        known = self.reference
-        if whole or known is None or found.n >= min(known.n, ENOUGH_BASELINE_N):
+        if found is not None and (whole or _is_as_good(found, self.reference)):
             self.reference = found
 
 
@@ -158,12 +163,16 @@ class RunningBaseline:
     Parameters
     ----------
     settings : how the feedback is made.
+    carried : from an earlier run, until this one has enough; None: there was none.
     """
 
-    def __init__(self, settings: FeedbackSettings) -> None:
+    def __init__(
+        self, settings: FeedbackSettings, carried: Reference | None = None
+    ) -> None:
         self._settings = settings
         self._samples: deque[Sample] = deque(maxlen=settings.memory_n)
-        self.reference: Reference | None = None
+        self._is_own = carried is None
+        self.reference = carried
 
     def take(self, sample: Sample | None, now: BlockNow | None) -> None:
         """Take one volume, after it was normalised; None: it had no value."""
@@ -173,7 +182,11 @@ class RunningBaseline:
             return
         self._samples.append(sample)
         found = measured_reference(tuple(self._samples), self._settings, name="running")
-        self.reference = found or self.reference
+        if found is not None and (self._is_own or _is_as_good(found, self.reference)):
+            self._is_own, self.reference = True, found
+
+    def finish(self) -> None:
+        """Take word that no volume follows."""
 
 
 class CardBaseline:
@@ -189,6 +202,9 @@ class CardBaseline:
 
     def take(self, sample: Sample | None, now: BlockNow | None) -> None:
         """Take one volume and learn nothing from it."""
+
+    def finish(self) -> None:
+        """Take word that no volume follows."""
 
 
 # Of all ROIs at once, against the card: what `pred.roi` says.
@@ -210,6 +226,10 @@ def z_values(values: Float32Array, baseline: Baseline) -> tuple[float | None, ..
         else None
         for roi, value in enumerate(values)
     )
+
+
+def _is_as_good(found: Reference, known: Reference | None) -> bool:
+    return known is None or found.n >= min(known.n, ENOUGH_BASELINE_N)
 
 
 def _winsorised(

@@ -71,6 +71,7 @@ class _Baseline(Protocol):
     @property
     def reference(self) -> Reference | None: ...
     def take(self, sample: Sample | None, now: BlockNow | None) -> None: ...
+    def finish(self) -> None: ...
 
 
 class FeedbackChain:
@@ -86,6 +87,7 @@ class FeedbackChain:
     card : of the bundle.
     withheld : the model was not found fit, and no approval was given: nothing is fed
         back.
+    carried : the baseline of an earlier run, where one is measured.
 
     Raises
     ------
@@ -93,14 +95,19 @@ class FeedbackChain:
     """
 
     def __init__(
-        self, settings: FeedbackSettings, card: Card, *, withheld: bool = False
+        self,
+        settings: FeedbackSettings,
+        card: Card,
+        *,
+        withheld: bool = False,
+        carried: Reference | None = None,
     ) -> None:
         self.settings = settings
         self.target = choose_target(card, settings.target)
         self._weights = _by_number(card, self.target)
         self._withheld = withheld
         self._smooth = Smoother(settings)
-        self._baseline = _baseline(settings, card, self.target)
+        self._baseline = _baseline(settings, card, self.target, carried)
         self._before = norm_before(settings, card)
         self._stages = _stages(settings)
         self._block = _BlockMean()
@@ -122,6 +129,15 @@ class FeedbackChain:
         sample = None if raw is None else _sample(raw, prediction)
         self._baseline.take(sample, now)
         return feedback
+
+    @property
+    def measured(self) -> Reference | None:
+        """The baseline that was measured, for runs that follow; None: there is none."""
+        return None if self.settings.baseline == "card" else self._baseline.reference
+
+    def finish(self) -> None:
+        """Take word that no volume follows: a baseline block may end with the run."""
+        self._baseline.finish()
 
     def _raw(self, known: StatusReasons, prediction: BoldPrediction) -> float | None:
         """Return the weighted sum; None: there is none that could be sent."""
@@ -241,12 +257,14 @@ class _BlockMean:
         return math.fsum(self._levels) / len(self._levels)
 
 
-def _baseline(settings: FeedbackSettings, card: Card, target: Target) -> _Baseline:
+def _baseline(
+    settings: FeedbackSettings, card: Card, target: Target, carried: Reference | None
+) -> _Baseline:
     match settings.baseline:
         case "block":
-            return BlockBaseline(settings)
+            return BlockBaseline(settings, carried)
         case "running":
-            return RunningBaseline(settings)
+            return RunningBaseline(settings, carried)
     found = CardBaseline(card, target)
     alone = target.roi_of(card) is not None or target.is_of_card(card)
     if found.reference is None and not alone:

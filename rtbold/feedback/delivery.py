@@ -5,17 +5,12 @@ that limits and rewards hold for what the participant sees, whatever it was made
 """
 
 from collections import Counter
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Final
 
-from rtbold.bundle import Card
 from rtbold.config import FeedbackSettings
-from rtbold.errors import ConfigError
 from rtbold.feedback.chain import Feedback
-from rtbold.feedback.target import choose_target
 from rtbold.protocol import BlockNow, Direction
-from rtbold.text import printable
 
 HELD_N: Final = 1  # volumes without a value that an app bridges with the last one
 
@@ -148,51 +143,3 @@ class _Reward:
         if rate is not None:
             moved = threshold + self._settings.success_step * (self._is_on - rate)
             self._threshold = min(max(moved, 0.0), 1.0)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Risk:
-    """A target, or a direction of one, that a protocol asks to be confirmed."""
-
-    target: str
-    direction: Direction | None = None  # None: both
-    reason: str = ""
-
-
-def risks_of(
-    risks: Iterable[Risk], card: Card, target: str | None, directions: Iterable[str]
-) -> tuple[str, ...]:
-    """Return in words which of a protocol's risks a session runs.
-
-    A risk concerns the session if its target has a ROI in common with what is fed back.
-
-    Parameters
-    ----------
-    target : of the session; None: the card's.
-    directions : in which the protocol regulates.
-    """
-    asked, wanted = choose_target(card, target), set(directions)
-    found = []
-    for risk in risks:
-        listed = choose_target(card, risk.target)
-        same = asked.weights.keys() & listed.weights.keys()
-        if same and (risk.direction is None or risk.direction in wanted):
-            way = f" {risk.direction}" if risk.direction else ""
-            why = f": {printable(risk.reason)}" if risk.reason else ""
-            found.append(f"regulating {listed.name}{way}{why}")
-    return tuple(found)
-
-
-def check_risks(found: Iterable[str], *, confirmed: bool) -> None:
-    """Refuse a session that runs a risk which nobody has confirmed a second time.
-
-    Raises
-    ------
-    ConfigError : says which risk, and how to confirm it.
-    """
-    listed = tuple(found)
-    if listed and not confirmed:
-        raise ConfigError(
-            f"the protocol lists as risky: {'; '.join(listed)}. Expected a second "
-            "confirmation by whoever answers for the participant: --confirm-risk."
-        )

@@ -67,6 +67,21 @@ def choose_target(card: Card, text: str | None = None) -> Target:
     return Target(written(text), weights)
 
 
+def shares_rois(card: Card, one: str, other: str | None) -> bool:
+    """Return whether two targets have a ROI in common, as a risk of one has of both.
+
+    Parameters
+    ----------
+    other : None: the card's.
+
+    Raises
+    ------
+    ConfigError : as `choose_target`.
+    """
+    of_one, of_other = choose_target(card, one), choose_target(card, other)
+    return bool(of_one.weights.keys() & of_other.weights.keys())
+
+
 class AskedTarget(TypedDict):
     """A target as the gates of a bundle ask for it."""
 
@@ -188,8 +203,8 @@ class _Reader:
     def refused(self, at: int, what: str, expected: str) -> ConfigError:
         """Return the error; its third line marks the character under the text."""
         return ConfigError(
-            f"{self._option} cannot be read: {what}\n  {self._text}\n  {' ' * at}^\n"
-            f"{expected}"
+            f"{self._option} is {self._text!r}, which cannot be read: {what}\n"
+            f"  {self._text}\n  {' ' * at}^\n{expected}"
         )
 
     def _ended(self) -> bool:

@@ -10,13 +10,13 @@ from typing import Any
 
 import psutil
 
-from rtbold.bundle import Bundle, Card, check_domain, domain_reasons
+from rtbold.bundle import Bundle, check_domain, domain_reasons
 from rtbold.client import request
 from rtbold.clock import Clock
 from rtbold.config import RunSettings
 from rtbold.engine import open_engine
 from rtbold.errors import RtboldError
-from rtbold.feedback import FeedbackChain, asked_target
+from rtbold.feedback import asked_target, choose_target
 from rtbold.messages import Check, Reason, StreamDescription
 from rtbold.preflight.checks import decided, gate_finding, refused, tried
 from rtbold.preflight.machine import (
@@ -37,8 +37,10 @@ from rtbold.publish import ServerKeys, check_bind
 from rtbold.record import find_labrecorder
 from rtbold.run_names import RunGroup, check_unused, next_run
 from rtbold.session import (
+    carried_baseline,
     check_fits,
     choose_run,
+    feedback_chain,
     load_bundle,
     recorded_subject,
     session_domain,
@@ -75,9 +77,9 @@ def examine_session(
         bundle = load_bundle(run, settings.subject_root)
     except RtboldError as error:
         yield refused("model", error)
-    protocol, run = _protocol(settings, bundle)
+    protocol, run, measures = _protocol(settings, bundle)
     if bundle is not None:
-        yield from _model(run, bundle)
+        yield from _model(run, bundle, measures=measures)
     yield from protocol
     yield from check_ports(run)
     yield check_priority()
@@ -100,11 +102,14 @@ def examine_session(
 
 def _protocol(
     settings: PreflightSettings, bundle: Bundle | None
-) -> tuple[list[Check], RunSettings]:
-    """Return what is found of the protocol, and the settings that it leads to."""
+) -> tuple[list[Check], RunSettings, bool]:
+    """Return what is found of the protocol, the settings that it leads to.
+
+    And whether a baseline is measured in it.
+    """
     run, name = settings.run, "protocol"
     if run.protocol is None:
-        return [], run
+        return [], run, False
     card = bundle.card if bundle else None
     try:
         chosen = choose_run(
@@ -114,7 +119,7 @@ def _protocol(
         )
         assert chosen is not None  # there is a protocol
         if card is not None:
-            target = FeedbackChain(chosen.settings.fed_back, card).target.name
+            target = choose_target(card, chosen.settings.fed_back.target).name
             check_fits(chosen, tr_s=run.tr_s or card.tr_s, target=target)
     except RtboldError as error:
         alone = replace(
@@ -125,16 +130,16 @@ def _protocol(
             condition=None,
             confirmed_by=None,
         )
-        return [refused(name, error)], alone
+        return [refused(name, error)], alone, True  # as it is not known
     asked = chosen.asked
     plan = plan_run(chosen.protocol.study, asked.run, attempt=asked.attempt)
     found = f"{plan.study}, {run_line(plan)}, attempt {asked.attempt}"
     checks = [Check(name, "ok", found, must=True)]
     checks += [Check(name, "warn", note) for note in chosen.notes]
-    return checks, chosen.settings
+    return checks, chosen.settings, chosen.measures_baseline
 
 
-def _model(run: RunSettings, bundle: Bundle) -> Iterator[Check]:
+def _model(run: RunSettings, bundle: Bundle, *, measures: bool) -> Iterator[Check]:
     card = bundle.card
     found = (
         f"{card.name} ({card.origin.kind}), {len(card.channels)} channels, "
@@ -150,7 +155,7 @@ def _model(run: RunSettings, bundle: Bundle) -> Iterator[Check]:
         )
     target = tried(
         "target",
-        lambda: _feedback_words(card, run),
+        lambda: _feedback_words(bundle, run, measures=measures),
     )
     yield target
     if target.state == "ok":
@@ -167,19 +172,26 @@ def _model(run: RunSettings, bundle: Bundle) -> Iterator[Check]:
         )
 
 
-def _feedback_words(card: Card, run: RunSettings) -> str:
+def _feedback_words(bundle: Bundle, run: RunSettings, *, measures: bool) -> str:
     """Return what is fed back, and from what it is made if it is a contrast.
+
+    Parameters
+    ----------
+    measures : a baseline is measured in this run's protocol.
 
     Raises
     ------
     ConfigError : the target cannot be read, or there is no baseline for it.
     """
-    target = FeedbackChain(run.fed_back, card).target
-    words = f"feedback from {target.name}"
-    if target.name in target.weights:
-        return words
-    parts = [f"{weight:+.3g} {roi}" for roi, weight in target.weights.items()]
-    return f"{words}: {first_few(parts)}"
+    carried = carried_baseline(run, bundle)
+    chain = feedback_chain(
+        run, bundle.card, carried=carried.reference, has_protocol=measures
+    )
+    words = f"feedback from {chain.target.name}"
+    if chain.target.name not in chain.target.weights:
+        parts = [f"{w:+.3g} {roi}" for roi, w in chain.target.weights.items()]
+        words += f": {first_few(parts)}"
+    return f"{words}; {carried.text}" if carried.text else words
 
 
 def _engine(run: RunSettings, bundle: Bundle) -> Check:

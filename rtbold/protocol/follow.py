@@ -59,7 +59,8 @@ class Step:
 
     Parameters
     ----------
-    now : of the volume, for the feedback; None: it lies in no block.
+    now : of the volume, for the feedback. After the last block it is a break, which
+        shows nothing; None: before the first volume, which has no value.
     changed : where the session now is, if that is new.
     markers : for the recording and the operator, in order.
     """
@@ -118,8 +119,8 @@ class Follower:
         if volume is None:
             return Step()
         markers = self._count(volume)
-        now = self.plan.at(volume)
-        if now is not None and self.state.stopped:
+        now = self.plan.at(volume) or _after(self.plan, volume)
+        if self.state.stopped:
             now = replace(now, feedback="none")
         state = self._state_at(volume, tick.t_trigger_s, now)
         begins = state.block is not None and (
@@ -175,12 +176,12 @@ class Follower:
         self.state = replace(self.state, plan=plan, where="before", block=None)
         return (f"run {what} {_which(plan)}",)
 
-    def _state_at(self, volume: int, t_s: float, now: BlockNow | None) -> ProtocolNow:
+    def _state_at(self, volume: int, t_s: float, now: BlockNow) -> ProtocolNow:
         block, old = self.plan.block_at(volume), self.state
         where: Where = "block" if block is not None else "over"
         same = (old.block, old.where) == (block, where)
         since = 0 if block is None else volume - block.first_volume
-        shows = now is not None and now.shows_feedback
+        shows = now.shows_feedback
         first = None
         if shows and block is not None:
             at_end = block.feedback == "block_end"
@@ -245,6 +246,24 @@ class Follower:
             return Step()  # kept with the events all the same
         self.answers[name.strip()] = value.strip()
         return Step(changed=self.state)
+
+
+def _after(plan: RunPlan, volume: int) -> BlockNow:
+    """Return where a volume after the last block lies: in a break without an end."""
+    since = volume - plan.n_volumes
+    return BlockNow(
+        run=plan.run,
+        attempt=plan.attempt,
+        run_type=plan.run_type,
+        block=len(plan.blocks) + 1,
+        name="end",
+        task="break",
+        direction=None,
+        feedback="none",
+        volume_in_block=since,
+        n_volumes=since + 1,
+        last_of_block=False,
+    )
 
 
 def _which(plan: RunPlan) -> str:

@@ -7,8 +7,10 @@ from .export import (
 from .machine import raised_priority as raised_priority
 from .open import (
     acquisition_settings as acquisition_settings,
+    carried_baseline as carried_baseline,
     check_clocks as check_clocks,
     check_counted as check_counted,
+    feedback_chain as feedback_chain,
     load_bundle as load_bundle,
     open_session as open_session,
     recorded_subject as recorded_subject,

@@ -38,7 +38,7 @@ from rtbold.condition import IntakeSettings, stream_fit
 from rtbold.config import RunSettings
 from rtbold.engine import Engine, open_engine, ran_on, used
 from rtbold.errors import ConfigError, StreamMismatch
-from rtbold.feedback import FeedbackChain, asked_target
+from rtbold.feedback import FeedbackChain, Reference, asked_target, choose_target
 from rtbold.messages import Reason, StreamDescription
 from rtbold.predict import Pipeline, PipelineSettings, stream_settings
 from rtbold.publish import (
@@ -62,11 +62,11 @@ from rtbold.record import (
     open_session_folder,
     wait_for_end,
 )
-from rtbold.run_names import UNNAMED_SUBJECT
+from rtbold.run_names import UNNAMED_SUBJECT, RunGroup
+from rtbold.session.baseline import FoundBaseline, find_baseline, whole_run
 from rtbold.session.blinded import Blinding, SealedSession, prepare_blinding
 from rtbold.session.discretion import Discretion, of_this_machine
 from rtbold.session.protocol import ChosenRun, ProtocolRun, check_fits, choose_run
-from rtbold.session.recompute import nowhere
 from rtbold.session.session import Session, SessionParts, TimedModel
 from rtbold.session.truth import LiveTruth, SessionTruth
 from rtbold.window import ScheduleSettings
@@ -301,7 +301,13 @@ def open_session(
     chosen = choose_run(run, subject=subject, now_unix_s=now_unix_s())
     if chosen is not None:
         run = chosen.settings
-    feedback = feedback_chain(run, bundle.card, has_protocol=chosen is not None)
+    carried = carried_baseline(run, bundle)
+    feedback = feedback_chain(
+        run,
+        bundle.card,
+        carried=carried.reference,
+        has_protocol=chosen is not None and chosen.measures_baseline,
+    )
     asked = asked_target(bundle.card, run.target)
     if chosen is not None:
         tr_s = run.tr_s or bundle.card.tr_s
@@ -312,6 +318,7 @@ def open_session(
         opener = _Opener(run, bundle, feedback, clock, now_unix_s, stack)
         opener.blinding = blinding
         opener.chosen = chosen
+        opener.carried = carried.reference
         feed, control = opener.sockets()
         engine = open_engine(bundle, engine=run.engine, precision=run.precision)
         stack.callback(engine.close)
@@ -321,6 +328,9 @@ def open_session(
         ports = Ports(feed=feed.port, control=control.port)
         parts = opener.parts(engine, acquisition, feed, ports=ports)
         feed.publish(parts.hello(None))
+        if carried.text:
+            LOG.info("%s", carried.text)
+            feed.publish(Log(level="info", text=carried.text))
         if text := withheld_text(run, bundle.card):
             LOG.warning("%s", text)
             feed.publish(Log(level="warning", text=text))
@@ -336,24 +346,53 @@ def open_session(
         session.summary.recording_problem = problem
 
 
+def carried_baseline(run: RunSettings, bundle: Bundle) -> FoundBaseline:
+    """Return the baseline that an earlier run measured, if one is asked for."""
+    settings = run.fed_back
+    if settings.baseline == "card" or run.record is None:
+        return FoundBaseline(None, "")
+    group = RunGroup(
+        subject=recorded_subject(run, bundle.card), session=run.session, task=run.task
+    )
+    return find_baseline(
+        run.record,
+        group,
+        settings,
+        weights=dict(choose_target(bundle.card, settings.target).weights),
+        model_sha256=bundle.sha256,
+    )
+
+
 def feedback_chain(
-    run: RunSettings, card: Card, *, has_protocol: bool = False
+    run: RunSettings,
+    card: Card,
+    *,
+    carried: Reference | None = None,
+    has_protocol: bool = False,
 ) -> FeedbackChain:
     """Return what makes feedback of this run's predictions.
+
+    Parameters
+    ----------
+    carried : the baseline of an earlier run.
+    has_protocol : it says in which volumes nobody regulates.
 
     Raises
     ------
     ConfigError : the target cannot be read or has no baseline, or the baseline is one
-        that nothing will measure.
+        that nothing has measured or will measure.
     """
     settings = run.fed_back
-    if settings.baseline != "card" and not has_protocol:
+    measures = has_protocol or run.kind == "baseline" or carried is not None
+    if settings.baseline != "card" and not measures:
         raise ConfigError(
-            f"feedback.baseline is {settings.baseline!r}, but nothing says in which "
-            "volumes nobody regulates: there is no protocol. Expected one, or "
-            "baseline = 'card'."
+            f"feedback.baseline is {settings.baseline!r}, but none was measured, and "
+            "nothing says in which volumes nobody regulates. Expected a protocol, or "
+            "an earlier run with --kind baseline, recorded into the same folder with "
+            "the same model and target."
         )
-    return FeedbackChain(settings, card, withheld=bool(withheld_text(run, card)))
+    withheld = bool(withheld_text(run, card))
+    return FeedbackChain(settings, card, withheld=withheld, carried=carried)
 
 
 def withheld_text(run: RunSettings, card: Card) -> str:
@@ -430,6 +469,7 @@ class _Opener:
         self.commands = CommandQueue()
         self.blinding: Blinding | None = None
         self.chosen: ChosenRun | None = None  # of a protocol
+        self.carried: Reference | None = None  # the baseline of an earlier run
 
     def sockets(self) -> tuple[Feed, Control]:
         """Bind both ports, before anything expensive is done."""
@@ -502,6 +542,7 @@ class _Opener:
         if self.blinding is not None:
             self.blinding.check_precision(self._used.precision)
         recording = self._recording(settings, streams) if run.record else None
+        number = self._run_number(recording)
         protocol = self._protocol(recording)
         blinded = self._blinded(recording)
         return SessionParts(
@@ -518,9 +559,9 @@ class _Opener:
             trigger_label=run.trigger,
             truth=self._truth(settings.schedule.tr_s) if run.truth else None,
             kind=run.kind,
-            run_number=self._run_number(recording),
+            run_number=number,
             protocol=protocol,
-            where=protocol.where if protocol else nowhere,
+            where=protocol.where if protocol else whole_run(run.kind, number),
             blinded=blinded,
         )
 
@@ -586,6 +627,7 @@ class _Opener:
                 "model_sha256": self._bundle.sha256,
                 "engine": msgspec.to_builtins(self._used),
                 "machine": self._machine,
+                "carried_baseline": msgspec.to_builtins(self.carried),
                 "rtbold": distribution.version(),
                 "conversion": conversion(
                     streams[0], self._bundle.card, interpolate=run.interpolate

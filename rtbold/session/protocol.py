@@ -65,6 +65,16 @@ class ChosenRun:
     settings: RunSettings  # with what the protocol says
     notes: tuple[str, ...] = ()  # what the operator must know before it begins
 
+    @property
+    def measures_baseline(self) -> bool:
+        """Whether the run has blocks in which the asked-for baseline is measured."""
+        asked = self.asked
+        plan = plan_run(self.protocol.study, asked.run, attempt=asked.attempt)
+        running = self.settings.fed_back.baseline == "running"
+        wanted = ("baseline", "rest") if running else ("baseline",)
+        no_feedback = plan.run_type != "training"  # needs none
+        return no_feedback or any(block.task in wanted for block in plan.blocks)
+
 
 def follower(protocol: Protocol, asked: ProtocolAsked) -> Follower:
     """Return what follows this run; the same in a session and in its replay."""

@@ -12,6 +12,7 @@ from rtbold.feedback import (
     Feedback,
     FeedbackChain,
     FeedbackSettings,
+    Reference,
     SafetyLimits,
 )
 from rtbold.messages import BoldPrediction, Event, MeasuredVolume, OperatorCommand
@@ -133,6 +134,7 @@ class Recomputation:
     settings : of its pipeline.
     feedback : how the session made it; None: the card's target, as it is.
     withheld : nothing was fed back, for the model was not found fit.
+    carried : the baseline that an earlier run had measured.
     where : where in the protocol the volume of a prediction lies; `follows` knows it.
     truth : what pairs measured BOLD; None: nobody measured.
     blinded : what was delivered in place of the predictions; None: they were.
@@ -147,6 +149,7 @@ class Recomputation:
         *,
         feedback: FeedbackSettings | None = None,
         withheld: bool = False,
+        carried: Reference | None = None,
         where: Where = nowhere,
         truth: SessionTruth | None = None,
         blinded: Blinded | None = None,
@@ -155,7 +158,7 @@ class Recomputation:
         self._card = card
         self._pipeline = Pipeline(card, model, settings)
         asked = feedback or FeedbackSettings()
-        self._feedback = FeedbackChain(asked, card, withheld=withheld)
+        self._feedback = FeedbackChain(asked, card, withheld=withheld, carried=carried)
         self._limits = SafetyLimits(asked)
         self._where = follows.where if follows else where
         self._truth = truth

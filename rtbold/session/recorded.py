@@ -10,14 +10,16 @@ from msgspec import UNSET, UnsetType
 
 from rtbold import bundle as bundles
 from rtbold.bundle import Bundle, Card, calibrations, parse_card, unfit_because
-from rtbold.config import FeedbackSettings
+from rtbold.config import FeedbackSettings, KindName
 from rtbold.disk import read_file
 from rtbold.engine import EngineUsed
 from rtbold.errors import BundleError, DataFileError, RtboldError
-from rtbold.feedback import asked_target
+from rtbold.feedback import Reference, asked_target
 from rtbold.predict import PipelineSettings
 from rtbold.record import CARD_NAME, EVENTS_NAME, SETTINGS_NAME, SETTINGS_VERSION
+from rtbold.session.baseline import whole_run
 from rtbold.session.protocol import ProtocolAsked
+from rtbold.session.recompute import Where
 
 MAX_SETTINGS_BYTES = 100_000_000  # the conversion of 512 channels has some 5 MB
 
@@ -27,6 +29,7 @@ class RunAsked(msgspec.Struct, frozen=True):
 
     model: str | None = None
     subject: str | None = None
+    kind: KindName = "training"
     target: str | None = None
     feedback: FeedbackSettings = FeedbackSettings()
     approval: str | UnsetType | None = UNSET  # UNSET: nobody was asked for one yet
@@ -55,6 +58,12 @@ class RecordedSettings(msgspec.Struct, frozen=True):
     machine: dict[str, str] = {}  # nor this; what it is made of: `engine.ran_on`
     run: RunAsked = RunAsked()
     protocol: ProtocolAsked | None = None  # that it followed
+    carried_baseline: Reference | None = None  # of an earlier run
+
+    @property
+    def where(self) -> Where:
+        """Where in its protocol each volume lay."""
+        return whole_run(self.run.kind)
 
 
 class _Version(msgspec.Struct, frozen=True):

@@ -47,6 +47,7 @@ from rtbold.publish import (
     run_phase,
 )
 from rtbold.record import RecordingRun
+from rtbold.session.baseline import as_kept, keep_baseline
 from rtbold.session.blinded import SealedSession
 from rtbold.session.discretion import Discretion
 from rtbold.session.machine import garbage_on_demand
@@ -261,6 +262,8 @@ class Session:
             self._say("info", priority)
         with garbage_on_demand():
             self._loop(duration_s)
+        self._parts.feedback.finish()
+        self._keep_baseline()
         self.summary.shown = self._limits.in_words()
         if self.summary.shown:
             self._say("info", f"feedback: {self.summary.shown}")
@@ -407,8 +410,21 @@ class Session:
             n_eff = "?" if norm.n_eff is None else f"{norm.n_eff:g}"
             text = f"baseline {norm.baseline!r}: {norm.n} volumes, {n_eff} independent"
             self._say("info", text)
+            self._keep_baseline()
         self._norm = norm
         return feedback
+
+    def _keep_baseline(self) -> None:
+        """Keep a measured baseline for the runs that follow; a full disk ends none."""
+        chain, recording = self._parts.feedback, self._parts.recording
+        if recording is None or (found := chain.measured) is None:
+            return
+        kept = as_kept(found, chain, model_sha256=self._parts.bundle.sha256)
+        try:
+            keep_baseline(recording.paths.folder, kept)
+        except OSError as error:
+            text = f"the baseline could not be kept: {error.strerror or error}"
+            self._say("error", text)
 
     def _note(self, prediction: BoldPrediction, age_ms: float) -> None:
         """Count, and say when the status has changed."""

@@ -41,6 +41,7 @@ Verdict = Literal["identical", "different", "within_tolerance", "not_verifiable"
 ROUNDED = frozenset((
     "values", "values_z", "value", "z", "low", "high", "low_80", "high_80",
     "unlikeness", "mirrored", "filtered", "predicted", "scores", "target_score",
+    "shown", "percentile", "reward_threshold",
 ))  # fmt: skip
 _LATE_ROUNDING_S = 2e-6  # of the published times
 _LOOK_AHEAD = 50  # messages; those that were not kept may lie between
@@ -401,6 +402,8 @@ def verify_session(
         settings.pipeline,
         feedback=settings.run.fed_back,
         withheld=settings.run.withheld(bundle.card),
+        carried=settings.carried_baseline,
+        where=settings.where,
         truth=_truth(bundle.card, settings),
         blinded=blinded,
         follows=_follows(folder, settings),

@@ -2,11 +2,14 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
-from rtbold.calibration.beforehand import check_paths
+from rtbold.bundle.card import Cleaning
+from rtbold.calibration.beforehand import check_paths, with_target
 from rtbold.calibration.inputs.bold_paths import check_bold_path, split_part
+from rtbold.calibration.settings import CalibrationSettings, ScanFiles
 from rtbold.errors import ConfigError, DataFileError
 
 SLOW = {"torch", "scipy", "mne", "numpy", "nilearn", "h5py", "pandas", "matplotlib"}
@@ -66,6 +69,8 @@ def test_a_misspelt_option_or_a_missing_file_imports_nothing_slow(files):
         (("--horizon", "9"), "--horizon is"),
         ((), "no target was given, and s.tsv has 2 ROIs: Putamen, Cuneus"),
         (("--target", "Putaman"), "Did you mean 'Putamen'?"),
+        (("--target", "Putamen - 0.5*Cunes"), "Did you mean 'Cuneus'?"),
+        (("--target", "Putamen -"), "ends where a name should stand"),
         (("--roi", "cuneu"), "Did you mean 'Cuneus'?"),
         (("--contrast", "Putamn=1", "--target", "x"), "Did you mean 'Putamen'?"),
     ],
@@ -105,3 +110,22 @@ def test_paths_are_looked_at_in_the_order_of_reading(tmp_path):
         )
     with pytest.raises(DataFileError, match=r"ends in '.docx'"):
         check_bold_path(tmp_path / "b.docx")
+
+
+@pytest.mark.parametrize(
+    ("target", "name", "contrast"),
+    [
+        ("Putamen", "Putamen", {}),
+        ("1*Putamen", "Putamen", {}),
+        ("Putamen-0.5*Cuneus", "Putamen - 0.5*Cuneus", {"Putamen": 1, "Cuneus": -0.5}),
+        ("Global", "Global", {"Putamen": 0.5, "Cuneus": 0.5}),
+        ("Putaman", "Putaman", {}),  # `check_target` refuses it
+    ],
+)
+def test_a_target_that_is_written_out_becomes_a_contrast(target, name, contrast):
+    settings = CalibrationSettings(
+        subject="S01", scan=ScanFiles(eeg=Path("e.xdf"), bold="b.tsv"),
+        cleaning=Cleaning(mode="none"), root=Path(), target=target,
+    )  # fmt: skip
+    found = with_target(settings, "b.tsv", ("Putamen", "Cuneus"))
+    assert (found.target, dict(found.contrast)) == (name, contrast)

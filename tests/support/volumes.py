@@ -27,7 +27,7 @@ def prediction(value, index, *, status="ok", reasons=(), n_rois=5):
     given = np.full(n_rois, value, np.float32) if usable else None
     if value is None and status in ("ok", "degraded"):
         status, reasons = "invalid", ("gap",)
-    t_s = 100.0 + TR_S * index
+    t_s = 100.0 + TR_S * (index or 0)
     return BoldPrediction(
         tick=Tick(index, t_s, True), t_start_s=t_s - 16.0, t_end_s=t_s,
         bold_time_s=t_s, status=status, reasons=reasons, values=given,

@@ -23,6 +23,7 @@ from rtbold.gui.state.found import (
     StreamRole,
     Streams,
     StreamSeen,
+    is_contrast,
 )
 from rtbold.gui.state.preferences import Colours
 from rtbold.gui.views.forms import (
@@ -308,7 +309,9 @@ class BundleField(QWidget):
         self.target = SearchField(
             "target",
             "What the participant gets: a ROI, or a contrast of ROIs. Type a part of "
-            "its name to find it; R is what the calibration found",
+            "its name to find it, or write a contrast: Putamen - 0.5*Global. R is what "
+            "the calibration found",
+            takes=is_contrast,
         )
         self.facts = HeldLabel("bundle_facts", lines=3)
         self.refusal = HeldLabel("bundle_refusal", lines=2)

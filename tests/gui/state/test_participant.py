@@ -1,6 +1,7 @@
 from dataclasses import dataclass
 
 import pytest
+from msgspec import UNSET
 
 from rtbold.gui.state.participant import TRACE_POINTS, TRACE_S, ParticipantLevel
 
@@ -10,6 +11,7 @@ class Shown:
     kind: str = "value"
     z: float | None = 0.0
     flips: int = 0
+    share: object = UNSET
 
 
 @pytest.mark.parametrize(
@@ -106,3 +108,12 @@ def test_where_the_window_stood_still_there_is_no_line():
     level.take(Shown(z=0.0), 0.0)
     level.take(Shown(z=3.0), 10.0)
     assert level.trace(10.0) == [(10.0, 0.5), (10.0, None), (0.0, 1.0)]
+
+
+def test_what_the_session_limited_is_drawn_as_it_is_whatever_z_says():
+    level = ParticipantLevel(1.5)
+    assert level.take(Shown(z=9.0, share=0.25), 0.0).level == 0.25
+    assert level.ranged
+    assert level.take(Shown(z=9.0, share=None), 0.1).level is None
+    assert level.take(Shown(z=9.0, share=1.2), 0.2).level is None
+    assert ParticipantLevel(down=True).take(Shown(share=0.25), 0.0).level == 0.75

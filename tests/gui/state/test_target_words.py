@@ -2,8 +2,11 @@ import pytest
 from feed_messages import Played
 from msgspec import structs
 
+from rtbold.config import FeedbackSettings
 from rtbold.gui.state.dashboard import DashboardState
 from rtbold.gui.state.session_words import NOTHING, target_words
+from rtbold.publish.compose import _feedback_part
+from rtbold.publish.wire import NormPart
 
 
 @pytest.fixture
@@ -27,6 +30,24 @@ def test_a_value_with_its_interval_and_volume(session):
     assert found.volume == "BOLD of volume 0, from the EEG before it"
     assert found.mark == ""
     assert "z +0.42" in found.spoken
+
+
+def test_what_is_shown_of_the_range_and_how_it_was_made_is_said(session):
+    how = FeedbackSettings(smooth="mean", low=-2.0, high=2.0, baseline="block")
+    session.hello(feedback=_feedback_part(how))
+    session.tick()
+    fb = structs.replace(
+        session.state.fb, shown=0.62, limited=True, reward=True,
+        norm=NormPart(baseline="baseline 1", n=80),
+    )  # fmt: skip
+    session.state.take(fb, session.now_s)
+    said = words(session).volume
+    assert said.endswith(
+        "; shown 0.62, limited, rewarded; mean of 3, z of 'baseline 1', 80 volumes"
+    )
+    assert session.state.shown(session.now_s).share == 0.62
+    session.state.take(structs.replace(fb, shown=None), session.now_s)
+    assert "; shown: nothing; " in words(session).volume
 
 
 def test_a_prediction_that_looks_ahead_names_its_volume(session):

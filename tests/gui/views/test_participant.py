@@ -1,5 +1,6 @@
 import pytest
 from feed_messages import Played
+from msgspec import UNSET
 from PyQt6.QtCore import Qt
 from PyQt6.QtGui import QColor, QKeySequence, QShortcut
 from PyQt6.QtWidgets import QWidget
@@ -52,6 +53,7 @@ def watch(window, state, from_s, seconds):
 
 class ShownAt:
     flips = 0
+    share = UNSET
 
     def __init__(self, level):
         self.kind = "neutral" if level is None else "value"

@@ -424,3 +424,20 @@ def test_a_target_is_found_by_a_part_of_its_name(qtbot):
     line.editingFinished.emit()
     assert field.target.value() == "Putamen"
     assert field.target.currentText() == "Putamen, R 0.12"
+
+
+def test_a_contrast_is_written_and_stays_whatever_is_offered(qtbot):
+    field = BundleField(DARK)
+    qtbot.addWidget(field)
+    field.show_bundles(Bundles((MANY,), (), searched=True))
+    choose(field.bundle, "subject:S02")
+    told = []
+    field.edited.connect(lambda: told.append(field.target.value()))
+    line = field.target.lineEdit()
+    line.setText("Putamen - 0.5*Global")
+    line.editingFinished.emit()
+    assert told == ["Putamen - 0.5*Global"]
+    assert field.target.currentText() == "Putamen - 0.5*Global"
+    line.setText("Put-amen")  # a hyphen alone makes no contrast
+    line.editingFinished.emit()
+    assert field.target.value() == "Putamen - 0.5*Global"

@@ -1,12 +1,11 @@
 import numpy as np
 import pytest
 from hypothesis import given, strategies as st
-from volumes import block, card
+from volumes import block
 
 from rtbold.config import FeedbackSettings
-from rtbold.errors import ConfigError
 from rtbold.feedback.chain import Feedback, Norm
-from rtbold.feedback.delivery import Risk, SafetyLimits, check_risks, risks_of
+from rtbold.feedback.delivery import SafetyLimits
 
 NORM = Norm(baseline="card", n=100)
 UP, DOWN = block("regulate"), block("regulate", direction="down")
@@ -144,28 +143,3 @@ def test_nothing_is_said_of_a_session_that_showed_nothing():
     made = limits()
     shown(made, [None])
     assert made.in_words() == ""
-
-
-# Risks that a protocol lists
-
-
-def test_a_listed_risk_needs_a_second_confirmation():
-    risks = [Risk(target="Insula", direction="up", reason="anxious participants")]
-    found = risks_of(risks, card(), '"Insula left" - Putamen', {"up"})
-    assert found == ("regulating Insula up: anxious participants",)
-    with pytest.raises(ConfigError, match=r"regulating Insula up.*--confirm-risk"):
-        check_risks(found, confirmed=False)
-    check_risks(found, confirmed=True)
-
-
-@pytest.mark.parametrize(
-    ("target", "directions"), [("Putamen", {"up"}), ("Insula", {"down"})]
-)
-def test_another_target_or_direction_is_none(target, directions):
-    risks = [Risk(target="Insula", direction="up")]
-    assert risks_of(risks, card(), target, directions) == ()
-    check_risks((), confirmed=False)
-
-
-def test_a_risk_without_a_direction_is_one_in_both():
-    assert risks_of([Risk(target="Putamen")], card(), None, ()) != ()

@@ -4,7 +4,12 @@ from volumes import ROIS, card
 
 from rtbold.bundle.card import Contrast
 from rtbold.errors import ConfigError
-from rtbold.feedback.target import choose_target, parse_target, written
+from rtbold.feedback.target import (
+    choose_target,
+    parse_target,
+    shares_rois,
+    written,
+)
 
 PUTAMEN_LESS_GLOBAL = {
     "Putamen": 0.9, "Caudate": -0.1, "Insula left": -0.1, "Insula right": -0.1,
@@ -59,7 +64,7 @@ def test_what_cannot_be_read_is_pointed_at(text, at, said):
     with pytest.raises(ConfigError, match=f"(?s){said}") as refused:
         parse_target(text, ROIS)
     first, shown, mark, *_ = str(refused.value).splitlines()
-    assert first.startswith("--target cannot be read")
+    assert first.startswith(f"--target is {text!r}, which cannot be read: ")
     assert shown == f"  {text}"
     assert mark == " " * (2 + at) + "^"
 
@@ -146,3 +151,9 @@ def test_the_cards_contrast_is_known_by_name_and_by_its_weights():
 def test_unknown_target_says_what_the_bundle_predicts():
     with pytest.raises(ConfigError, match=r"(?s)bundle 'b' predicts Putamen, Caudate"):
         choose_target(card(), "Amygdala")
+
+
+def test_two_targets_share_a_roi_or_do_not():
+    assert shares_rois(card(), "Insula", '"Insula left" - Putamen')
+    assert shares_rois(card(), "Putamen", None)
+    assert not shares_rois(card(), "Insula", "Putamen")

@@ -85,6 +85,17 @@ def test_what_is_shown_follows_the_block():
     assert shown == [None, firsts[1], None, firsts[3], None]
 
 
+def test_after_the_run_there_is_a_break_that_shows_nothing():
+    it = follower()
+    n = it.plan.n_volumes
+    steps = ticks(it, range(n + 3))
+    after = [step.now for step in steps[n:]]
+    assert [now.volume_in_block for now in after] == [0, 1, 2]
+    for now in after:
+        assert (now.task, now.feedback, now.block) == ("break", "none", 5)
+        assert not now.shows_feedback
+
+
 def test_a_block_end_is_shown_with_the_last_volume_from_that_volume_on():
     it = follower(study(feedback="block_end"))
     steps = ticks(it, range(it.plan.n_volumes + 1))
