@@ -12,7 +12,12 @@ from rtbold.blinding.donors import DonorRefused
 from rtbold.blinding.records import note_of, unblind
 from rtbold.blinding.sealed import open_sealed
 from rtbold.errors import ConfigError, RtboldError
-from rtbold.session.blinded import blinded_again, prepare_blinding
+from rtbold.session.blinded import (
+    FEEDBACK_GIVEN,
+    NOTHING_GIVEN,
+    blinded_again,
+    prepare_blinding,
+)
 from rtbold.session.protocol import choose_run
 from rtbold.session.published import read_published, with_sealed
 
@@ -64,6 +69,16 @@ def test_real_predictions_are_in_the_sealed_file_alone(tmp_path, place, arm):
     both = [(a, b) for a, b in zip(own, given, strict=True) if b is not None]
     assert len(both) > 35
     assert all(a == b for a, b in both) is (arm == "real")
+
+
+def test_the_operator_is_told_when_no_arm_gives_anything(tmp_path, place):
+    texts = []
+    for arm in ARMS:
+        run, _ = one(tmp_path, place, arm)
+        said = [m.text for m in run.messages if m.topic == "log"]
+        texts.append(tuple(text for text in said if text.startswith("blinded: ")))
+    assert texts[0] == (NOTHING_GIVEN, FEEDBACK_GIVEN)
+    assert set(texts) == {texts[0]}
 
 
 def test_the_note_beside_it_names_no_arm(tmp_path, place):
