@@ -398,10 +398,10 @@ class RunSettings:
         """
         values = _read_toml(file) if file else {}
         over = {key: value for key, value in given.items() if value is not None}
-        tables = [t for t in (values.get("feedback"), over.get("feedback")) if t]
+        written, asked = values.get("feedback"), over.get("feedback")
         values |= over
-        if len(tables) > 1 and all(isinstance(t, Mapping) for t in tables):
-            values["feedback"] = {**tables[0], **tables[1]}  # option over file
+        if isinstance(written, Mapping) and isinstance(asked, Mapping):
+            values["feedback"] = {**written, **asked}
         _check_choices(values)  # msgspec would not say what it expected
         feedback = _feedback(values.pop("feedback", {}), file)
         values.setdefault("target", feedback.target)  # one place for it

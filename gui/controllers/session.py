@@ -8,8 +8,9 @@ from typing import Any, Literal, Protocol
 from rtbold.client import CurveKeys, request
 
 Command = Literal[
-    "pause", "resume", "stop", "mark", "note", "participant_stop", "adverse_event"
-]
+    "pause", "resume", "stop", "mark", "note", "participant_stop", "adverse_event",
+    "answer",
+]  # fmt: skip
 
 DEFAULT_CONTROL = "tcp://127.0.0.1:5581"
 ANSWER_WITHIN_S = 2.0
@@ -27,6 +28,7 @@ DONE_WORDS: dict[Command, str] = {
     "note": "Noted",
     "participant_stop": "The participant has stopped: nothing is shown until Resume.",
     "adverse_event": "Adverse event noted",
+    "answer": "Answer kept",
 }
 
 
@@ -137,6 +139,10 @@ class SessionController:
     def adverse_event(self, text: str) -> None:
         """Put an adverse event into the recording."""
         self._send("adverse_event", text)
+
+    def answer(self, question: str, answer: str) -> None:
+        """Put the participant's answer to a question into the recording."""
+        self._send("answer", f"{question}: {answer}")
 
     def results(self) -> list[CommandResult]:
         """Return what has been answered since the last call; never waits."""

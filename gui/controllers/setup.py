@@ -22,6 +22,14 @@ from rtbold.gui.state.found import (
     read_streams,
     twin_arguments,
 )
+from rtbold.gui.state.protocol import (
+    NOT_READ,
+    Listed,
+    RunsSeen,
+    listed_for,
+    read_runs,
+    runs_arguments,
+)
 from rtbold.gui.state.rehearsal import Rehearsal
 from rtbold.gui.state.setup import (
     Run,
@@ -176,6 +184,54 @@ class BundleSearch:
             self.bundles = replace(self.bundles, models=rows)
 
 
+RUNS_LIMIT_S = 20.0
+
+
+class ProtocolSearch:
+    """Lists the runs of a protocol when another one is chosen, and when asked to."""
+
+    def __init__(self, jobs: ChildJobs) -> None:
+        self.runs = RunsSeen()
+        self._jobs = jobs
+        self._job: ChildJob | None = None
+        self._of: Listed = ()  # what the newest list is of, or will be
+        self._again: SetupChoice | None = None  # asked for while a list was made
+
+    def begin(self, choice: SetupChoice, *, anew: bool = False) -> None:
+        """List the runs of what is chosen, unless that is known.
+
+        Parameters
+        ----------
+        anew : also if it is: a run has ended.
+        """
+        of = listed_for(choice)
+        if not of:
+            self._of, self._again, self.runs = (), None, RunsSeen()
+        elif self._job is not None:
+            self._again = choice
+        elif anew or of != self._of:
+            self._of = of
+            self._job = self._jobs.start(
+                "Listing the protocol's runs",
+                runs_arguments(choice),
+                limit_s=RUNS_LIMIT_S,
+            )
+
+    def tick(self) -> None:
+        """Take what was listed."""
+        job = self._job
+        if job is None or job.poll() is None:
+            return
+        self._job = None
+        again, self._again = self._again, None
+        if again is not None:
+            self.begin(again, anew=True)
+        elif self._of:
+            found = read_runs("\n".join(job.lines), self._of)
+            problem = job.problem or job.last_words or NOT_READ
+            self.runs = found or RunsSeen(problem=problem, of=self._of)
+
+
 CHECK_LIMIT_S = 120.0
 REHEARSAL_EXTRA_S = 300.0  # for what comes before and after its session
 DRY_RUN_SEED = 5000
@@ -209,6 +265,7 @@ class SetupController:
         self._now_unix_s = now_unix_s
         self._pid = os.getpid() if pid is None else pid
         self._streams, self._bundles = StreamSearch(jobs), BundleSearch(jobs)
+        self._protocol = ProtocolSearch(jobs)
         self._check_job: ChildJob | None = None
         self._rehearsal_job: ChildJob | None = None
         self._twin: ChildJob | None = None
@@ -224,6 +281,11 @@ class SetupController:
     def bundles(self) -> Bundles:
         """Subjects and models."""
         return self._bundles.bundles
+
+    @property
+    def protocol_runs(self) -> RunsSeen:
+        """The runs of the chosen protocol, with their attempts."""
+        return self._protocol.runs
 
     @property
     def checking(self) -> bool:
@@ -246,6 +308,10 @@ class SetupController:
     def find_bundles(self, root: str = "") -> None:
         """List subjects and models now."""
         self._bundles.begin(root)
+
+    def find_runs(self, choice: SetupChoice, *, anew: bool = False) -> None:
+        """List the runs of the chosen protocol; `anew`: once more."""
+        self._protocol.begin(choice, anew=anew)
 
     def check(self, choice: SetupChoice, run: Run) -> None:
         """Begin a pre-flight; overrides of an earlier one are forgotten."""
@@ -345,6 +411,7 @@ class SetupController:
         """Take what the children have said."""
         self._streams.tick(now_s)
         self._bundles.tick(now_s)
+        self._protocol.tick()
         self._tick_check()
         self._tick_rehearsal()
         self._tick_twin()

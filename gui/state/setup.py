@@ -45,6 +45,7 @@ class Run:
     ----------
     number : in the session, from 1; that of its recording.
     duration_s : planned; nothing ends by it.
+    protocol_run : number in the protocol that it follows; None: it follows none.
     """
 
     number: int
@@ -52,6 +53,7 @@ class Run:
     dummy_volumes: int = 0
     duration_s: float | None = None
     note: str = ""
+    protocol_run: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +87,10 @@ class RunPlan:
     def numbered(self, taken: frozenset[int]) -> "RunPlan":
         """Return the plan where recordings have these numbers."""
         return self if taken == self.taken else _plan(self.rows, taken)
+
+    def with_rows(self, rows: tuple[PlannedRun, ...]) -> "RunPlan":
+        """Return the plan with other rows; those to come get numbers."""
+        return _plan(rows, self.taken)
 
     def anew(self) -> "RunPlan":
         """Return the same runs for another subject or session: none was started."""
@@ -198,12 +204,16 @@ def _read_row(said: Mapping[str, Any]) -> PlannedRun:
     good = said["kind"] in KINDS and state in STATES and isinstance(note, str)
     if not good or not 0 <= said["number"] <= HIGHEST_NUMBER:
         raise ValueError
+    of_protocol = said.get("protocol_run")
+    if of_protocol is not None and not 1 <= int(of_protocol) <= HIGHEST_NUMBER:
+        raise ValueError
     run = Run(
         int(said["number"]),
         said["kind"],
         min(MOST_DUMMIES, max(0, int(said["dummy_volumes"]))),
         None if duration_s is None else duration_of(duration_words(duration_s)),
         note[:LONGEST_NOTE],
+        None if of_protocol is None else int(of_protocol),
     )
     return PlannedRun(run, "left" if state == "running" else state)
 
@@ -276,6 +286,8 @@ class SetupChoice:
     record_as : subject in their names; empty: `subject`.
     session, task : labels in their names; empty: the usual ones.
     record_copy : the same on another disk, for a second copy; empty: there is none.
+    protocol : its file; empty: runs have no blocks.
+    confirmed_by : code of who confirms what the protocol lists as risky.
     cleaning : ``online:NAME``, ``offline:NAME``, ``none``; empty: not said.
     truth : source of measured BOLD, as ``rtbold run --truth`` takes it.
     flags : ``--allow-...`` that the operator gave by overriding a check.
@@ -300,6 +312,8 @@ class SetupChoice:
     record_as: str = ""
     session: str = DEFAULT_SESSION
     task: str = DEFAULT_TASK
+    protocol: str = ""
+    confirmed_by: str = ""
     cleaning: str = ""
     scanner: str = ""
     truth: str = ""
@@ -374,7 +388,7 @@ def group_of(choice: SetupChoice) -> RunGroup | None:
 def planned_for(choice: SetupChoice) -> tuple[str, ...]:
     """Return what a plan is of: another one of these is another plan."""
     subject = choice.record_as or choice.subject
-    return _at_home(choice.record), subject, choice.session, choice.task
+    return at_home(choice.record), subject, choice.session, choice.task
 
 
 def numbers_taken(choice: SetupChoice) -> frozenset[int]:
@@ -386,7 +400,7 @@ def numbers_taken(choice: SetupChoice) -> frozenset[int]:
     if group is None:
         return frozenset()
     roots = filter(None, (choice.record, choice.record_copy))
-    return frozenset(taken([Path(_at_home(root)) for root in roots], group))
+    return frozenset(taken([Path(at_home(root)) for root in roots], group))
 
 
 def label_problem(what: str, label: str) -> str:
@@ -445,7 +459,7 @@ def rehearse_arguments(
     timed += ["--without-scanner"] if without_scanner else []
     # in a folder of its own, which is not worth a second copy
     record = f"{choice.record.rstrip('/')}/rehearsal" if choice.record else ""
-    choice = replace(choice, record=record, record_copy="")
+    choice = replace(choice, record=record, record_copy="", protocol="")
     return ("rehearse", *_options(choice, replace(run, number=0)), *timed)
 
 
@@ -499,7 +513,7 @@ def _options(choice: SetupChoice, run: Run) -> list[str]:
         "--host": choice.host,
         "--subject": choice.subject,
         "--model": "" if choice.subject else choice.model,
-        "--root": _at_home(choice.root),
+        "--root": at_home(choice.root),
         "--target": choice.target,
         "--trigger-stream": markers,
         "--trigger-host": choice.trigger_host if markers else "",
@@ -507,8 +521,7 @@ def _options(choice: SetupChoice, run: Run) -> list[str]:
         "--trigger": choice.trigger if source != "fixed" else "",
         "--trigger-every": choice.trigger_every if choice.trigger_every != 1 else None,
         "--tr": choice.tr_s,
-        "--kind": run.kind,
-        "--run": run.number or None,
+        **_which_run(choice, run),
         "--dummy-volumes": run.dummy_volumes or None,
         "--cleaning": choice.cleaning,
         "--scanner": choice.scanner,
@@ -527,13 +540,24 @@ def _options(choice: SetupChoice, run: Run) -> list[str]:
     return words + list(choice.flags)
 
 
+def _which_run(choice: SetupChoice, run: Run) -> dict[str, Value]:
+    """Return kind and number; a protocol says the kind, and `--run` is its run."""
+    if not choice.protocol:
+        return {"--kind": run.kind, "--run": run.number or None}
+    return {
+        "--protocol": at_home(choice.protocol),
+        "--run": run.protocol_run,
+        "--confirmed-by": choice.confirmed_by,
+    }
+
+
 def _recording(choice: SetupChoice, run: Run) -> dict[str, Value]:
     if not choice.record:
         return {}
     unnamed = "" if choice.subject else UNNAMED_SUBJECT
     return {
-        "--record": _at_home(choice.record),
-        "--record-copy": _at_home(choice.record_copy),
+        "--record": at_home(choice.record),
+        "--record-copy": at_home(choice.record_copy),
         "--record-as": choice.record_as or unnamed,
         "--session": _unusual(choice.session, DEFAULT_SESSION),
         "--task": _unusual(choice.task, DEFAULT_TASK),
@@ -556,7 +580,7 @@ def _truth(choice: SetupChoice) -> dict[str, Value]:
     }
 
 
-def _at_home(folder: str) -> str:
+def at_home(folder: str) -> str:
     """Return a folder with ``~`` replaced, as a shell would before rtbold sees it."""
     return os.path.expanduser(folder)
 

@@ -600,13 +600,14 @@ class Session:
 
     def _command(self, command: ControlCommand) -> Iterator[Event]:
         self._say("info", f"operator: {command.op} {command.text}".strip())
-        if command.op == "stop":
-            self.stop()
-        elif command.op in ("pause", "start", "resume"):
-            self._paused = command.op == "pause"
-            yield OperatorCommand("pause" if self._paused else "resume")
-        else:
-            if command.op in ("mark", "note") and self._parts.mirror is not None:
-                text = f"{command.op}: {command.text}"
-                self._parts.mirror.push_event(text, self._clock.now_s())
-            yield OperatorCommand(command.op, command.text)
+        match command.op:
+            case "stop":
+                self.stop()
+            case "pause" | "start" | "resume":
+                self._paused = command.op == "pause"
+                yield OperatorCommand("pause" if self._paused else "resume")
+            case op:
+                if op in ("mark", "note") and self._parts.mirror is not None:
+                    text = f"{op}: {command.text}"
+                    self._parts.mirror.push_event(text, self._clock.now_s())
+                yield OperatorCommand(op, command.text)

@@ -23,6 +23,7 @@ from rtbold.gui.views.session.parts import (
     row_of,
     split,
 )
+from rtbold.gui.views.session.questions import QuestionBox
 from rtbold.gui.views.session.record_bar import RecordBar
 from rtbold.gui.views.session.roi_plot import RoiPlot
 from rtbold.gui.views.session.status import (
@@ -79,6 +80,7 @@ class SessionPage(QWidget):
         self._colours, self._controller = colours, controller
         self.alpha: AlphaDialog | None = None
         self.banner, self.phase = OriginBanner(colours), PhaseStrip(colours)
+        self.questions = QuestionBox(controller.answer)
         self.recording = RecordBar(colours)
         self.status, self.clock = StatusPanel(colours), TrClock(colours)
         self.target = TargetPanel(colours, clock_s=clock_s)
@@ -171,6 +173,7 @@ class SessionPage(QWidget):
         column.addWidget(self.recording)
         column.addWidget(self.banner)
         column.addWidget(self.phase)
+        column.addWidget(self.questions)
         column.addLayout(top)
         column.addWidget(self.rows, 1)
         self._overlays = (StaleOverlay(colours, above), StaleOverlay(colours, below))
@@ -198,8 +201,9 @@ class SessionPage(QWidget):
 
     def _always(self) -> tuple[Panel, ...]:
         return (
-            self.recording, self.banner, self.phase, self.status, self.target,
-            self.clock, self.commands, self.plot, self.timing, self.gauges, self.log,
+            self.recording, self.banner, self.phase, self.questions, self.status,
+            self.target, self.clock, self.commands, self.plot, self.timing,
+            self.gauges, self.log,
         )  # fmt: skip
 
     def _parts_of_tabs(self) -> tuple[Panel, ...]:

@@ -369,6 +369,20 @@ class SetupForm(QWidget):
             "Folder on another disk for a second copy; nothing there is ever deleted",
             hint="no second copy",
         )
+        self.protocol = TextField(
+            "protocol",
+            "File that says which runs and blocks the session has",
+            hint="runs without blocks",
+        )
+        self.confirmed_by = TextField(
+            "confirmed_by",
+            "Code of the second person, where the protocol calls a target risky",
+            hint="nobody",
+        )
+        self.choose_protocol = named_button(
+            "…", name="protocol_browse", tip="Choose the protocol"
+        )
+        self.choose_protocol.setMaximumWidth(34)
         self.names = RecordNames()
         self.browse = named_button("…", name="record_browse", tip="Choose the folder")
         self.browse.setMaximumWidth(34)
@@ -401,7 +415,10 @@ class SetupForm(QWidget):
         self.bundle.choose(
             subject=choice.subject, model=choice.model, target=choice.target
         )
-        for name in ("cleaning", "scanner", "truth", "record", "record_copy"):
+        for name in (
+            "cleaning", "scanner", "truth", "protocol", "confirmed_by", "record",
+            "record_copy",
+        ):  # fmt: skip
             getattr(self, name).set_value(getattr(choice, name))
         self.names.set_choice(choice)
         self.advanced.set_choice(choice)
@@ -482,6 +499,8 @@ class SetupForm(QWidget):
             "cleaning": self.cleaning.value(),
             "scanner": self.scanner.value(),
             "truth": self.truth.value(),
+            "protocol": self.protocol.value(),
+            "confirmed_by": self.confirmed_by.value(),
             "record": self.record.value(),
             "record_copy": self.record_copy.value(),
             **self.names.choice(),
@@ -500,10 +519,20 @@ class SetupForm(QWidget):
             self.record.set_value(found)
             self._tell()
 
+    def _browse_protocol(self) -> None:
+        found, _ = QFileDialog.getOpenFileName(
+            self, "The protocol", self.protocol.value(), "Protocols (*.toml)"
+        )
+        if found:
+            self.protocol.set_value(found)
+            self._tell()
+
     def _lay_out(self) -> None:
-        record = QHBoxLayout()
+        record, protocol = QHBoxLayout(), QHBoxLayout()
         record.addWidget(self.record, stretch=1)
         record.addWidget(self.browse)
+        protocol.addWidget(self.protocol, stretch=1)
+        protocol.addWidget(self.choose_protocol)
         top, form = QFormLayout(), QFormLayout()
         top.addRow(label_of("&EEG stream", self.stream), self.stream)
         for words, field in (
@@ -512,6 +541,8 @@ class SetupForm(QWidget):
             ("&Measured BOLD", self.truth),
         ):
             form.addRow(label_of(words, field), field)
+        form.addRow(label_of("&Protocol", self.protocol), protocol)
+        form.addRow(label_of("Confirmed by", self.confirmed_by), self.confirmed_by)
         form.addRow(label_of("Record &into", self.record), record)
         form.addRow("Subject, session, task", self.names)
         form.addRow(label_of("Second copy", self.record_copy), self.record_copy)
@@ -529,9 +560,11 @@ class SetupForm(QWidget):
     def _connect(self) -> None:
         for field in (
             self.stream, self.triggers, self.bundle, self.cleaning, self.scanner,
-            self.truth, self.record, self.names, self.record_copy, self.advanced,
+            self.truth, self.protocol, self.confirmed_by, self.record, self.names,
+            self.record_copy, self.advanced,
         ):  # fmt: skip
             field.edited.connect(self._tell)
         self.table.taken.connect(self._take)
         self.table.refreshed.connect(self.refresh_asked)
         self.browse.clicked.connect(self._browse)
+        self.choose_protocol.clicked.connect(self._browse_protocol)

@@ -11,6 +11,7 @@ from rtbold.gui.state.checks import EYES, LIGHT, SessionNotes, hindrance, notes_
 from rtbold.gui.state.dashboard import DashboardState
 from rtbold.gui.state.found import on_the_twin
 from rtbold.gui.state.preferences import Colours
+from rtbold.gui.state.protocol import RunsSeen, plan_of, without_protocol
 from rtbold.gui.state.rehearsal import rehearsed_words
 from rtbold.gui.state.setup import (
     Run,
@@ -203,6 +204,7 @@ class SetupPage(QWidget):
         self.form.set_choice(from_choices(choices or {}))
         self._plans: dict[tuple[str, ...], RunPlan] = {}  # of other subjects, sessions
         self._planned_for = planned_for(self.choice)
+        self._runs_seen = RunsSeen()
         self._restore(plan or {})
         self._connect()
         self.set_colours(colours)
@@ -258,6 +260,7 @@ class SetupPage(QWidget):
         if run is not None:
             self.runs.show_plan(self.runs.plan.marked(run.number, state))
             self._number()
+            self._controller.find_runs(self.choice, anew=True)
         self._say_failure(words if state == "aborted" else "")
         self.edited.emit()
 
@@ -277,7 +280,9 @@ class SetupPage(QWidget):
         if not self._begun:
             self._begun = True
             controller.find_bundles(self.choice.root)
+            controller.find_runs(self.choice)
         controller.watch(now_s)
+        self._show_protocol()
         link = state.link
         self._heard = link is not None and link.alive and state.bye is None
         self.form.show_streams(controller.streams)
@@ -354,12 +359,27 @@ class SetupPage(QWidget):
 
     def _take_choice(self) -> None:
         """Show the plan of the subject and session that are chosen now."""
+        self._controller.find_runs(self.choice)
         before, self._planned_for = self._planned_for, planned_for(self.choice)
         if before == self._planned_for or self.runs.plan.running is not None:
             return
         self._plans[before] = self.runs.plan
         plan = self._plans.get(self._planned_for, self.runs.plan.anew())
         self.runs.show_plan(plan.numbered(numbers_taken(self.choice)))
+
+    def _show_protocol(self) -> None:
+        """Plan the runs of the protocol when they were listed anew."""
+        seen = self._controller.protocol_runs
+        if seen is self._runs_seen:
+            return
+        before, self._runs_seen = self._runs_seen, seen
+        if seen.runs:
+            self.runs.show_plan(plan_of(seen, self.runs.plan))
+        elif before.runs:
+            self.runs.show_plan(without_protocol(self.runs.plan))
+        self.runs.say(seen.words, wrong=bool(seen.problem))
+        self._number()
+        self.edited.emit()
 
     def _number(self) -> None:
         """Give the runs to come numbers that no recording has."""
@@ -461,3 +481,4 @@ class SetupPage(QWidget):
         self.form.table.look_again()
         self._controller.find_streams()
         self._controller.find_bundles(self.choice.root)
+        self._controller.find_runs(self.choice, anew=True)

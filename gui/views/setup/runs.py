@@ -141,7 +141,8 @@ class RunList(QWidget):
             )
         box.setCurrentText(planned.run.kind)
         box.setToolTip(f"{planned.run.kind}: {KIND_WORDS[planned.run.kind]}")
-        box.setEnabled(not planned.fixed)
+        by_protocol = planned.run.protocol_run is not None  # it says the kind
+        box.setEnabled(not planned.fixed and not by_protocol)
         box.activated.connect(lambda at: self._edit(row, kind=KINDS[at]))
         return box
 
@@ -224,9 +225,13 @@ class RunList(QWidget):
         self.up.setEnabled(self.plan.can_move(place, -1))
         self.down.setEnabled(self.plan.can_move(place, 1))
 
-    def _say(self, words: str) -> None:
-        self.words.setText(f"✕ {words}" if words else "")
+    def say(self, words: str, *, wrong: bool = False) -> None:
+        """Say something below the table; empty: nothing."""
+        self.words.setText(f"✕ {words}" if words and wrong else words)
         self.words.setVisible(bool(words))
+
+    def _say(self, words: str) -> None:
+        self.say(words, wrong=True)
 
     def _connect(self) -> None:
         self.add.clicked.connect(self._add)

@@ -1,13 +1,16 @@
 import pytest
 from msgspec.structs import replace
 from pipeline_rig import card, stream
+from verdicts import make_verdict
 
 from rtbold.bundle.card import Cleaning, Origin
 from rtbold.bundle.gates import (
     SessionDomain,
     check_domain,
+    check_verdict,
     domain_reasons,
     parse_cleaning,
+    unfit_because,
 )
 from rtbold.config import RunSettings
 from rtbold.errors import ConfigError, DomainRefused
@@ -167,3 +170,33 @@ def test_one_that_is_named_as_simulated_is_not_named_twice():
         model, stream(500.0, simulated=False), allow_simulated_model=True
     )
     assert reasons == ("simulated_model",)
+
+
+# A contrast needs a verdict of its own
+
+
+def test_a_contrast_that_nothing_has_judged_is_unvalidated():
+    model = card(
+        rois=("a", "b"), origin=Origin(kind="subject", simulated_lineage=False)
+    )
+    asked = {"target": "a - b", "parts": ("a", "b")}
+    assert check_domain(model, stream(500.0), **asked) == ("unvalidated",)
+    assert check_domain(model, stream(500.0), target="a", parts=("a",)) == ()
+
+
+def test_verdicts_of_its_parts_are_none_of_a_contrast():
+    verdict = make_verdict("a", "specific", {"b": "specific"})
+    model = card(rois=("a", "b"), target="a", verdict=verdict)
+    assert unfit_because(model, "a", parts=("a",)) == ""
+    why = unfit_because(model, "a - b", parts=("a", "b"))
+    assert "a verdict of its own" in why
+    assert "(its parts: a 'specific', b 'specific')" in why
+    with pytest.raises(DomainRefused, match=r"--allow-unvalidated.*--approval ID"):
+        check_verdict(model, "a - b", parts=("a", "b"), allowed=False)
+
+
+def test_a_contrast_with_its_own_verdict_is_as_fit_as_that_says():
+    weights = {"a": 1.0, "b": -1.0}
+    verdict = make_verdict("a - b", "specific", {"a": "undecided"}, weights=weights)
+    model = card(rois=("a", "b"), verdict=verdict)
+    assert unfit_because(model, "a - b", parts=("a", "b")) == ""

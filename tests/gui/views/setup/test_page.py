@@ -472,3 +472,62 @@ def test_nothing_moves_under_the_pointer(rig, qtbot):
     QApplication.processEvents()
     after = places(rig.page)
     assert {k: v for k, v in after.items() if k in before} == before
+
+
+LISTED = {
+    "study": "study", "sha256": "0", "next": 1, "break_left_s": 0.0,
+    "runs": [
+        {"run": 1, "kind": "baseline", "name": "base", "duration_s": 168.0},
+        {"run": 2, "kind": "training", "name": "train", "duration_s": 450.0},
+    ],
+}  # fmt: skip
+
+
+def listing(rig):
+    return [j for j in rig.jobs.started if j.arguments[:2] == ("protocol", "runs")]
+
+
+def test_a_chosen_protocol_plans_its_runs_and_the_next_one_starts(qtbot):
+    rig = Rig(qtbot, replace(CHOICE, protocol="/p/study.toml"))
+    (job,) = listing(rig)
+    job.say(json.dumps(LISTED, indent=2)).end()
+    rig.step()
+    plan = rig.page.runs.plan
+    assert [(r.run.protocol_run, r.run.kind) for r in plan] == [
+        (1, "baseline"), (2, "training"),
+    ]  # fmt: skip
+    assert not rig.page.runs.table.cellWidget(0, 1).isEnabled()  # it says the kind
+    rig.jobs.named("streams").say(json.dumps(STREAMS)).end()
+    rig.check(GREEN, ready=True)
+    with qtbot.waitSignal(rig.page.startRequested) as started:
+        rig.page.start.click()
+    words, run = started.args
+    assert "--protocol /p/study.toml --run 1" in " ".join(words)
+    rig.page.session_started(run)
+    rig.page.session_ended("done")
+    rig.step()
+    again = listing(rig)[-1]
+    assert again is not job
+    done = json.loads(json.dumps(LISTED))
+    done["runs"][0] |= {"done": True, "attempts": [{"attempt": 1, "state": "complete"}]}
+    again.say(json.dumps(done)).end()
+    rig.step()
+    assert [(r.run.protocol_run, r.state) for r in rig.page.runs.plan] == [
+        (1, "done"), (2, "planned"),
+    ]  # fmt: skip
+    assert rig.page.run.protocol_run == 2
+    rig.controller.close()
+
+
+def test_a_protocol_that_is_wrong_says_why_below_the_runs(qtbot):
+    rig = Rig(qtbot, replace(CHOICE, protocol="/p/study.toml"))
+    (job,) = listing(rig)
+    job.end(2, problem="study.toml, line 7: unknown key 'kid'")
+    rig.step()
+    assert "line 7: unknown key 'kid'" in rig.page.runs.words.text()
+    assert len(rig.page.runs.plan.rows) == 1
+    rig.page.form.protocol.set_value("")
+    rig.page.form.protocol.edited.emit()
+    rig.step()
+    assert rig.page.runs.words.text() == ""
+    rig.controller.close()
