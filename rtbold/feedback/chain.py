@@ -108,6 +108,7 @@ class FeedbackChain:
         self._withheld = withheld
         self._smooth = Smoother(settings)
         self._baseline = _baseline(settings, card, self.target, carried)
+        self._carried = carried
         self._before = norm_before(settings, card)
         self._stages = _stages(settings)
         self._block = _BlockMean()
@@ -132,8 +133,10 @@ class FeedbackChain:
 
     @property
     def measured(self) -> Reference | None:
-        """The baseline that was measured, for runs that follow; None: there is none."""
-        return None if self.settings.baseline == "card" else self._baseline.reference
+        """The baseline that was measured here, for runs that follow; None: none was."""
+        found = self._baseline.reference
+        measures = self.settings.baseline != "card"
+        return found if measures and found is not self._carried else None
 
     def finish(self) -> None:
         """Take word that no volume follows: a baseline block may end with the run."""

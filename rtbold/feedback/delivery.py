@@ -54,6 +54,7 @@ class SafetyLimits:
         self.counts["outlier"] += feedback.outlier
         self.counts["clipped"] += feedback.clipped
         reward, threshold = self._reward(shown, now)
+        self.counts["rewarded"] += reward is True
         return replace(
             feedback,
             shown=shown,
@@ -77,7 +78,8 @@ class SafetyLimits:
             )
             if n[key]
         ]
-        rewarded = f", {n['rewarded']} rewarded" if self._settings.reward else ""
+        is_rewarded = self._settings.reward is not None
+        rewarded = f", {n['rewarded']} rewarded" if is_rewarded else ""
         return f"{n['shown']} values shown{rewarded}; {', '.join(parts) or 'as made'}"
 
     def _nothing_shown(self, feedback: Feedback) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 import psutil
 
-from rtbold.bundle import Bundle, check_domain, domain_reasons
+from rtbold.bundle import Bundle, Card, check_domain, domain_reasons
 from rtbold.client import request
 from rtbold.clock import Clock
 from rtbold.config import RunSettings
@@ -45,6 +45,7 @@ from rtbold.session import (
     prepare_blinding,
     recorded_subject,
     session_domain,
+    withheld_text,
 )
 from rtbold.text import first_few
 
@@ -183,17 +184,24 @@ def _model(run: RunSettings, bundle: Bundle, *, measures: bool) -> Iterator[Chec
     )
     yield target
     if target.state == "ok":
-        yield gate_finding(
-            "verdict",
-            lambda: check_domain(
-                card,
-                ANY_STREAM,
-                **asked_target(card, run.target),
-                allow_unvalidated=run.allow_unvalidated,
-            ),
-            found="nothing speaks against this model and target",
-            override="--allow-unvalidated",
-        )
+        yield _verdict(run, card)
+
+
+def _verdict(run: RunSettings, card: Card) -> Check:
+    """Say whether model and target may be used, and whether anything is fed back."""
+    found = gate_finding(
+        "verdict",
+        lambda: check_domain(
+            card,
+            ANY_STREAM,
+            **asked_target(card, run.target),
+            allow_unvalidated=run.allow_unvalidated,
+        ),
+        found="nothing speaks against this model and target",
+        override="--allow-unvalidated",
+    )
+    withheld = withheld_text(run, card) if found.state == "warn" else ""
+    return replace(found, found=f"{found.found}; {withheld}") if withheld else found
 
 
 def _feedback_words(bundle: Bundle, run: RunSettings, *, measures: bool) -> str:

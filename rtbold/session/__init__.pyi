@@ -17,6 +17,7 @@ from .open import (
     recorded_subject as recorded_subject,
     session_domain as session_domain,
     stream_pipeline_settings as stream_pipeline_settings,
+    withheld_text as withheld_text,
 )
 from .protocol import check_fits as check_fits, choose_run as choose_run
 from .recorded import (

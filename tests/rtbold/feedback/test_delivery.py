@@ -110,6 +110,7 @@ def test_a_threshold_with_hysteresis():
     made = limits(reward=0.6, hysteresis=0.1)
     values = [0.55, 0.6, 0.55, 0.49, 0.55]
     assert rewards(made, values) == [False, True, True, False, False]
+    assert made.in_words() == "5 values shown, 2 rewarded; as made"
 
 
 def test_downwards_success_lies_below():

@@ -12,13 +12,14 @@ import pipeline_rig as rig
 import pytest
 from blinded_runs import study
 from bundles import CHANNELS, write_tiny
+from verdicts import make_verdict
 
 from rtbold.bundle.card import Origin
 from rtbold.config import RunSettings
 from rtbold.errors import StreamMismatch, StreamNotFound
 from rtbold.messages import Channel, Check, Marker
 from rtbold.preflight import streams
-from rtbold.preflight.examine import PreflightSettings, examine_session
+from rtbold.preflight.examine import PreflightSettings, _verdict, examine_session
 from rtbold.preflight.stream_checks import ChannelReport
 from rtbold.protocol import example
 
@@ -363,3 +364,14 @@ def test_left_over_recorders_are_looked_for_though_nothing_is_recorded(world, ro
     checks, _ = look(world, root)
     assert checks["recording folder"].state == "warn"
     assert "recorders" in checks
+
+
+def test_a_target_that_is_not_fit_is_said_to_feed_nothing_back():
+    judged = rig.card(target="a", verdict=make_verdict("a", "undecided"))
+    refused = _verdict(RunSettings(), judged)
+    assert (refused.state, refused.override) == ("fail", "--allow-unvalidated")
+    allowed = RunSettings(allow_unvalidated=True)
+    assert "nothing is fed back" in _verdict(allowed, judged).found
+    assert "--approval ID" in _verdict(allowed, judged).found
+    approved = replace(allowed, approval="EC-1")
+    assert "nothing is fed back" not in _verdict(approved, judged).found

@@ -117,7 +117,9 @@ def test_a_baseline_run_feeds_nothing_back_and_keeps_what_it_measured(baseline):
 @pytest.fixture(scope="module")
 def training(baseline, tmp_path_factory):
     folder = tmp_path_factory.mktemp("run-02")
-    return ran(MEASURES, folder, kind="training", carried=baseline[0].reference)
+    made = ran(MEASURES, folder, kind="training", carried=baseline[0].reference)
+    assert not (folder / BASELINE_NAME).exists()  # it is the earlier run's
+    return made
 
 
 def test_the_training_after_it_is_held_against_it(training, baseline):
