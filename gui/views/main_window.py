@@ -397,6 +397,7 @@ class MainWindow(QMainWindow):
             **{f"Ctrl+{n + 1}": partial(self.go_to, n) for n in range(len(PAGES))},
             "Ctrl+J": self.ask_to_join,
             "Ctrl+P": self.participant.toggle,
+            "F10": self.controller.commands.participant_stop,
             "Ctrl+T": self._other_theme,
             "F1": self._show_help,
             "Ctrl++": lambda: self._scale_text(TEXT_STEP),

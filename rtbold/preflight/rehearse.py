@@ -225,9 +225,19 @@ def rehearsed_run(settings: RehearsalSettings) -> RunSettings:
     Without a scanner it runs free at the model's TR, so that engine, feed and
     recording are rehearsed all the same. It is still the session inside the scanner
     that is meant. Its recording is one of task `REHEARSAL_TASK`: it takes no number
-    of the runs that it rehearses.
+    of the runs that it rehearses. It follows no protocol, which would end it, or count
+    it as an attempt, and is not blinded; `preflight` looks at that.
     """
-    run = replace(settings.run, duration_s=settings.duration_s, run=None)
+    run = replace(
+        settings.run,
+        duration_s=settings.duration_s,
+        run=None,
+        protocol=None,
+        attempt=None,
+        condition=None,
+        confirmed_by=None,
+        blind=None,
+    )
     if run.record is not None:
         run = replace(run, task=REHEARSAL_TASK)
     ports = [port or _free_port() for port in (run.port, run.control_port)]

@@ -25,12 +25,14 @@ from .history import (
     COPY_NAME as COPY_NAME,
     Attempt as Attempt,
     RunProgress as RunProgress,
+    State as State,
     attempts_in as attempts_in,
     break_left_s as break_left_s,
     next_attempt as next_attempt,
     next_run as next_run,
     progress as progress,
     read_attempt as read_attempt,
+    read_attempts as read_attempts,
     write_attempt as write_attempt,
 )
 from .plan import (

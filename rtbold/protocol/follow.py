@@ -93,7 +93,7 @@ class Follower:
         self._before: _Train | None = None
         self._newest_attempt = settings.attempt
         self._asked_s = 0.0  # since the last question about sleepiness
-        self.complete = False  # an attempt of this session went to its end
+        self.completed: set[int] = set()  # attempts that went to their end
         self.n_adverse_events = 0
         self.answers: dict[str, str] = {}
         self.state = ProtocolNow(plan=self._plan(settings.attempt))
@@ -129,7 +129,7 @@ class Follower:
         if begins:
             markers += self._block_markers(state)
         elif state.where == "over" and self.state.where != "over":
-            self.complete = True
+            self.completed.add(self.plan.attempt)
             markers += (f"run over {_which(self.plan)}", *self._to_answer())
         changed = None if state == self.state and not markers else state
         self.state = state

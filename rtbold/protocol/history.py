@@ -14,12 +14,12 @@ import msgspec
 from rtbold.config import KindName
 from rtbold.disk import read_file
 from rtbold.errors import DataFileError
-from rtbold.owner_only import write_bytes
+from rtbold.owner_only import create, write_all
 from rtbold.protocol.plan import RunPlan
 from rtbold.protocol.study import Study
 from rtbold.run_names import RunGroup
 
-ATTEMPT_NAME: Final = "protocol.json"
+ATTEMPT_NAME: Final = "attempts.jsonl"  # one line at the start, one at the end, ...
 COPY_NAME: Final = "protocol.toml"
 MAX_BYTES: Final = 1_000_000
 State = Literal["running", "complete", "interrupted", "stopped_by_participant"]
@@ -52,35 +52,56 @@ class Attempt(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def write_attempt(folder: Path, attempt: Attempt) -> None:
-    """Write what is known of an attempt into the folder of its recording.
+    """Add a line on an attempt to the folder of its recording; the last one holds.
+
+    Nothing is rewritten: a second copy of the recording follows files as they grow.
 
     Raises
     ------
     OSError : it cannot be written.
     """
-    text = msgspec.json.format(msgspec.json.encode(attempt), indent=2)
-    write_bytes(folder / ATTEMPT_NAME, text + b"\n")
+    with create(folder / ATTEMPT_NAME) as file:
+        write_all(file, msgspec.json.encode(attempt) + b"\n")
 
 
-def read_attempt(folder: Path) -> Attempt | None:
-    """Return the attempt that a recording is of; None: it followed no protocol.
+def read_attempts(folder: Path) -> tuple[Attempt, ...]:
+    """Return the attempts that a recording holds, as each was left; none: no protocol.
+
+    A last line that a crash has cut off is passed over.
 
     Raises
     ------
-    DataFileError : its file cannot be read.
+    DataFileError : the file cannot be read.
     """
     path = folder / ATTEMPT_NAME
     try:
-        return msgspec.json.decode(
-            read_file(path, at_most_bytes=MAX_BYTES), type=Attempt
-        )
+        text = read_file(path, at_most_bytes=MAX_BYTES)
+        lines = text[: text.rfind(b"\n") + 1].splitlines()
+        found = [msgspec.json.decode(line, type=Attempt) for line in lines]
     except FileNotFoundError:
-        return None
+        return ()
     except (OSError, msgspec.MsgspecError, RecursionError) as error:
         raise DataFileError(
             f"{path} cannot be read ({error}), expected which run of a protocol was "
             "recorded. Restore it from the copy of the recording."
         ) from error
+    if not found:
+        raise DataFileError(
+            f"{path} is empty, expected which run of a protocol was recorded. Restore "
+            "it from the copy of the recording."
+        )
+    return tuple({(a.run, a.attempt): a for a in found}.values())
+
+
+def read_attempt(folder: Path) -> Attempt | None:
+    """Return the last attempt of a recording; None: it followed no protocol.
+
+    Raises
+    ------
+    DataFileError : its file cannot be read.
+    """
+    found = read_attempts(folder)
+    return found[-1] if found else None
 
 
 def attempts_in(roots: Iterable[Path], group: RunGroup, study: str) -> list[Attempt]:
@@ -99,7 +120,8 @@ def attempts_in(roots: Iterable[Path], group: RunGroup, study: str) -> list[Atte
         for root in roots
         for folder in sorted((group.session_folder(root) / "eeg").glob("*_run-*"))
         if folder.name.startswith(f"{group.stem}_") and folder.is_dir()
-        if (each := read_attempt(folder)) is not None and each.study == study
+        for each in read_attempts(folder)
+        if each.study == study
     }
     return sorted(found.values(), key=lambda a: (a.begun_unix_s, a.run, a.attempt))
 

@@ -38,14 +38,17 @@ from rtbold.publish import EVENTS_NAME as STATUS_STREAM, PREDICTIONS_NAME
 from rtbold.record import (
     EVENTS_NAME,
     NOTE_NAME,
+    PUBLISHED_NAME,
     Loss,
     session_events,
     session_parts,
     xdf_parts,
 )
 from rtbold.run_names import RunName, check_label, check_run, parse
+from rtbold.session.blocks import recorded_blocks
 from rtbold.session.nameless import Nameless, home_names
 from rtbold.session.provenance import commit, kept_facts
+from rtbold.session.published import read_log
 from rtbold.session.published_tables import (
     Placing,
     measured_table,
@@ -387,6 +390,10 @@ class _Session:
             elif isinstance(event, OperatorCommand):
                 t_s = self._mark_s(event, t_s)
                 yield t_s, _Row(0, event.op, text=words(event.text))
+        for block in recorded_blocks(_published(self._folder)):
+            words_of = label(block.words)
+            value, long_s = label(block.name), block.duration_s
+            yield block.t_on_s, _Row(0, "block", value, words_of, long_s)
         for stream in self._streams:
             for text, stamp_s, t_s in _other_markers(stream):
                 if (text, stamp_s) not in seen:  # parts may overlap, too
@@ -476,13 +483,17 @@ def _event_table(rows: Sequence[_Row], rate_hz: float) -> BidsTable:
         "note": "a note of the operator",
         "pause": "predictions were paused",
         "resume": "predictions went on",
+        "block": "a block of the protocol, whose name is the value",
+        "participant_stop": "the participant asked to stop",
+        "adverse_event": "an adverse event, as the operator noted it",
+        "answer": "an answer to a question of the protocol",
         "BAD_gap": "no samples came; zeros stand for them",
     }
     meaning: dict[str, Mapping[str, object]] = {
         "onset": {"Description": "from the first sample, by the samples", "Units": "s"},
         "duration": {"Description": "0: a moment", "Units": "s"},
         "trial_type": {"Description": "what happened", "Levels": kinds},
-        "value": {"Description": "label of the trigger or marker"},
+        "value": {"Description": "label of the trigger or marker, name of the block"},
         "sample": {"Description": "the nearest sample, from 0"},
         "text": {"Description": "words of the operator; what can be known by its form "
                                 "to name somebody is taken out"},
@@ -504,6 +515,12 @@ def _other_markers(stream: XdfStream) -> Iterator[tuple[str, float, float]]:
 
 
 # Reading, and what is said once.
+
+
+def _published(folder: Path) -> tuple[Mapping[str, Any], ...]:
+    """Return what ``published.jsonl`` holds; nothing where it is not there."""
+    path = folder / PUBLISHED_NAME
+    return read_log(path).messages if path.is_file() else ()
 
 
 def _xdf(folder: Path) -> Path:

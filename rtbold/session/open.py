@@ -416,6 +416,7 @@ def _discretion(run: RunSettings, acquisition: Acquisition) -> Discretion:
         Path(run.model) if run.model else None,
     ]
     given.append(Path(truth).parent if kind == "file" else None)
+    given.append(run.protocol.absolute().parent if run.protocol else None)
     source = truth.rpartition(":")[0] if kind in ("tcp", "tbv") else None
     streams = (acquisition.description, acquisition.marker_description)
     return of_this_machine(

@@ -28,6 +28,8 @@ from rtbold.protocol import (
     Follower,
     FollowSettings,
     Protocol,
+    RunPlan,
+    State,
     Step,
     attempts_in,
     break_left_s,
@@ -287,10 +289,11 @@ class ProtocolRun:
         self._now: BlockNow | None = None
         self._was_stopped = False
         self._closed = False
+        self._problem = ""
         if folder is not None:
             with _refused(folder / COPY_NAME):
                 write_bytes(folder / COPY_NAME, chosen.protocol.text)
-            self._write("running")
+            self._write(self._follower.plan, 0, "running")
 
     @property
     def phase(self) -> Phase:
@@ -319,10 +322,15 @@ class ProtocolRun:
 
     def tick(self, tick: Tick, now_s: float) -> Step:
         """Take one volume, in order."""
+        before, n_done = self._follower.plan, self._follower.n_done
         step = self._follower.tick(tick)
         self._now = step.now
         over = self._follower.state.where == "over"
         self._over_s = (self._over_s or now_s) if over else None
+        if self._follower.plan.attempt != before.attempt:  # the scanner began anew
+            self._note(before, n_done)
+            self._begun_unix_s = self._now_unix_s()
+            self._note(self._follower.plan, 0, running=True)
         return step
 
     def where(self, prediction: BoldPrediction) -> BlockNow | None:
@@ -346,22 +354,28 @@ class ProtocolRun:
 
         A second call does nothing.
         """
-        if self._folder is None or self._closed:
-            return ""
-        self._closed = True
-        if self._follower.complete:
-            state = "complete"
-        else:
-            state = "stopped_by_participant" if self._was_stopped else "interrupted"
-        try:
-            self._write(state)
-        except RtboldError as error:
-            return str(error)
-        return ""
+        if not self._closed:
+            self._closed = True
+            self._note(self._follower.plan, self._follower.n_done)
+        return self._problem
 
-    def _write(self, state: str) -> None:
+    def _note(self, plan: RunPlan, n_done: int, *, running: bool = False) -> None:
+        """Keep what is known of an attempt; a full disk ends no session."""
+        if self._folder is None:
+            return
+        try:
+            self._write(plan, n_done, "running" if running else self._state(plan))
+        except RtboldError as error:
+            self._problem = str(error)
+
+    def _state(self, plan: RunPlan) -> State:
+        if plan.attempt in self._follower.completed:
+            return "complete"
+        return "stopped_by_participant" if self._was_stopped else "interrupted"
+
+    def _write(self, plan: RunPlan, n_done: int, state: State) -> None:
         assert self._folder is not None  # the callers looked
-        asked, plan = self.chosen.asked, self._follower.plan
+        asked = self.chosen.asked
         attempt = Attempt(
             study=asked.study,
             sha256=asked.sha256,
@@ -369,8 +383,8 @@ class ProtocolRun:
             attempt=plan.attempt,
             kind=plan.run_type,
             n_volumes=plan.n_volumes,
-            state=state,  # type: ignore[arg-type]  # one of its words
-            n_done=self._follower.n_done,
+            state=state,
+            n_done=n_done,
             condition=asked.condition,
             confirmed_by=asked.confirmed_by,
             n_adverse_events=self._follower.n_adverse_events,

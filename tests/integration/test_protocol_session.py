@@ -1,6 +1,5 @@
 """A session follows a protocol: real processes, wire, LSL mirror, record and verify."""
 
-import json
 import time
 
 import pytest
@@ -9,6 +8,7 @@ from loop import PATIENCE_S, Rtbold, free_ports, new_name, session, twin
 from rtbold.bundle.store import load
 from rtbold.client import Subscriber, request
 from rtbold.files import load_streams
+from rtbold.protocol import read_attempts
 
 pytestmark = [pytest.mark.integration, pytest.mark.realtime, pytest.mark.long]
 TOML = """\
@@ -91,8 +91,8 @@ def test_a_run_of_a_protocol_from_its_file_to_its_verified_record(tmp_path):
 
     (log,) = root.rglob("events.jsonl")
     folder = log.parent
-    kept = json.loads((folder / "protocol.json").read_text())
-    assert (kept["state"], kept["n_done"], kept["attempt"]) == ("complete", 13, 1)
+    (kept,) = read_attempts(folder)
+    assert (kept.state, kept.n_done, kept.attempt) == ("complete", 13, 1)
     (xdf,) = folder.glob("*_eeg.xdf")
     (marks,) = (
         [row[0] for row in stream.values]

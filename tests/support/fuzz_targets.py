@@ -40,6 +40,7 @@ from rtbold.errors import RtboldError
 from rtbold.files.read import read_recording
 from rtbold.gui.state.preferences import from_dict
 from rtbold.gui.state.received import parse
+from rtbold.protocol import all_runs, example, parse_protocol, picture, timeline
 from rtbold.publish.control import Replies, reply_to
 from rtbold.record.events_read import SampleSource, read_event_log
 
@@ -371,7 +372,25 @@ def _checkpoint(path: Path) -> object:
     return read_checkpoint(path)
 
 
+_PROTOCOL = b"""name = "s"
+tr_s = 2
+blocks = { up = { task = "regulate", direction = "up", seconds = 30, jitter = 4 } }
+[[runs]]
+kind = "training"
+blocks = [{ block = "up", at_volume = 0 }, "up"]
+[feedback]
+smooth = "mean"
+"""
+
+
+def _protocol(data: bytes, folder: Path) -> object:
+    study = parse_protocol(data, where="fuzz.toml").study
+    plans = all_runs(study)
+    return list(timeline(study, plans)), picture(study, plans)
+
+
 TARGETS: dict[str, Target] = {
+    "protocol": Target(_protocol, lambda _: [example(), _PROTOCOL]),
     "control": Target(_control, lambda _: _REQUESTS),
     "wire": Target(_wire, _published),
     "preferences": Target(_preferences, lambda _: [b'{"theme": "dark", "seconds": 4}']),

@@ -45,6 +45,7 @@ WORDS = {
     "alpha": "Alpha check", "participant_stop": "Participant stops",
     "adverse_event": "Adverse event", "participant": "Participant",
 }  # fmt: skip
+OF_THE_WINDOW = ("participant", "participant_stop")  # keys that work on every page
 STOP_QUESTION = (
     "Stop the session? Predictions and the recording end, and apps show their neutral "
     "screen."
@@ -135,7 +136,7 @@ class CommandBar(QWidget):
         button.setFocusPolicy(Qt.FocusPolicy.NoFocus)  # or Space would press it
         button.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
         button.clicked.connect(lambda: self._does[name]())
-        if name != "participant":  # the window's own key, on every page
+        if name not in OF_THE_WINDOW:
             # a button's own shortcut would click 0.1 s late, which a mark cannot bear
             key = QShortcut(QKeySequence(KEYS[name][0]), self)
             key.activated.connect(lambda: self._press(name))

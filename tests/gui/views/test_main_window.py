@@ -256,6 +256,21 @@ def test_a_notice_moves_no_page(rig):
     assert after == before
 
 
+def test_the_participants_stop_has_its_key_on_every_page_and_window(
+    qtbot, rig, monkeypatch
+):
+    stops = []
+    commands = rig.window.controller.commands
+    monkeypatch.setattr(commands, "_send", lambda *order: stops.append(order))
+    for page in range(4):
+        rig.window.go_to(page)
+        qtbot.keyClick(rig.window, Qt.Key.Key_F10)
+    rig.window.participant.toggle()
+    qtbot.keyClick(rig.window.participant.window, Qt.Key.Key_F10)
+    assert stops == [("participant_stop",)] * 5
+    rig.window.participant.toggle()
+
+
 def test_keys_work_on_the_participants_window(qtbot, rig):
     qtbot.keyClick(rig.window, Qt.Key.Key_P, Qt.KeyboardModifier.ControlModifier)
     shown = rig.window.participant.window

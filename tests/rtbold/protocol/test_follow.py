@@ -63,7 +63,7 @@ def test_blocks_begin_at_their_volumes_and_the_run_is_over_after_the_last():
     for k, state in changed:
         assert state.t_on_s == 100.0 + k * TR_S
     assert [state.where for _, state in changed] == ["block"] * 4 + ["over"]
-    assert it.complete
+    assert it.completed == {1}
     assert it.n_done == it.plan.n_volumes
     said = marks(steps)
     assert said[1] == (
@@ -125,7 +125,7 @@ def test_when_the_scanner_begins_anew_it_is_the_next_attempt_with_its_own_blocks
     assert steps[0].now.attempt == 3
     assert marks(steps)[0] == "run began run=1 attempt=3"
     assert steps[0].changed.t_on_s == 500.0
-    assert not it.complete
+    assert it.completed == set()
 
 
 def test_a_stray_trigger_that_seemed_to_begin_a_run_costs_no_attempt_of_the_run():

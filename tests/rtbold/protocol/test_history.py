@@ -13,6 +13,7 @@ from rtbold.protocol import (
     parse_protocol,
     progress,
     read_attempt,
+    read_attempts,
     write_attempt,
 )
 from rtbold.run_names import RunGroup
@@ -76,9 +77,22 @@ def test_a_break_is_counted_from_the_end_of_the_last_run():
     assert break_left_s(STUDY, [], 0.0) == 0.0
 
 
-@pytest.mark.parametrize("data", [b"", b"{}", b"[" * 100_000, b'{"run": "x"}'])
+def test_the_last_line_on_an_attempt_holds_and_one_that_was_cut_off_is_none(tmp_path):
+    folder = keep(tmp_path, 1, attempt(2, 1, "running"))
+    for each in (attempt(2, 1, "interrupted"), attempt(2, 2, "running")):
+        write_attempt(folder, each)
+    with (folder / ATTEMPT_NAME).open("ab") as file:
+        file.write(b'{"study": "exa')
+    assert [(a.attempt, a.state) for a in read_attempts(folder)] == [
+        (1, "interrupted"), (2, "running"),
+    ]  # fmt: skip
+    assert read_attempt(folder).attempt == 2
+    assert [a.attempt for a in attempts_in([tmp_path], GROUP, "example")] == [1, 2]
+
+
+@pytest.mark.parametrize("data", [b"", b"{}\n", b"[" * 9999 + b"\n", b'{"run": "x"}\n'])
 def test_a_damaged_file_is_an_error_for_its_number_may_be_taken(tmp_path, data):
     folder = keep(tmp_path, 1, None)
     (folder / ATTEMPT_NAME).write_bytes(data)
-    with pytest.raises(DataFileError, match="cannot be read"):
+    with pytest.raises(DataFileError, match=r"cannot be read|is empty"):
         read_attempt(folder)

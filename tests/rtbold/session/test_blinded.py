@@ -236,6 +236,13 @@ def test_a_donor_is_matched_with_the_blocks_of_the_protocol(followed):
     assert blinding.attempt == 1
 
 
+def test_a_donor_whose_attempts_cannot_be_told_apart_is_refused(followed):
+    (folder,) = (followed / "donors").iterdir()
+    runs.with_protocol(folder, PROTOCOL, attempt=2)
+    with pytest.raises(DonorRefused, match="2 attempts and 1 trains of volumes"):
+        prepared(followed, PROTOCOL)
+
+
 def test_a_protocol_says_where_a_volume_lies_and_outside_nothing_is_given(followed):
     blinding = prepared(followed, PROTOCOL, arms=("real", "yoked"))
     arms = blinding._arms(blinding._donor(1))

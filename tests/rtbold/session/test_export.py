@@ -119,6 +119,33 @@ def test_events_lie_at_their_samples(shared):
     assert (marker["value"], marker["onset"]) == ("S 2", "2.502")
 
 
+def test_blocks_of_a_protocol_are_events_with_their_duration(session, tmp_path):
+    def phase(block, t_on, **more):
+        told = {"topic": "phase", "block": block, "name": f"b{block}", "run": 1,
+                "attempt": 1, "task": "regulate", "direction": "up", "condition": None,
+                "t_on": t_on, "t_off_planned": t_on + 4.0}  # fmt: skip
+        return json.dumps(told | more)
+
+    lines = [
+        phase(1, 101.0),
+        phase(1, 101.0, run_type="train"),  # its last volume shows the value
+        phase(2, 105.0, name=f"by {HOST}"),
+        phase(0, 107.0, name="end"),  # it was interrupted
+        phase(3, float("nan")),
+        "damaged",
+    ]
+    (session / "published.jsonl").write_text("\n".join(lines) + "\n")
+    root = tmp_path / "shared"
+    export_session(session, root, ExportOptions(line_hz=50.0))
+    found = table(root, "run-01_events.tsv")
+    rows = [row for row in found if row["trial_type"] == "block"]
+    assert [float(row["onset"]) for row in rows] == pytest.approx([1.0, 5.0], abs=0.01)
+    assert [float(row["duration"]) for row in rows] == [4.0, 2.0]
+    assert rows[0]["value"] == "b1"
+    assert HOST not in rows[1]["value"]
+    assert rows[0]["text"] == "run=1 attempt=1 block=1 task=regulate direction=up"
+
+
 def test_a_note_is_when_the_mirror_stamped_it_and_its_words_are_clean(shared):
     root, exported = shared
     (note,) = (r for r in table(root, "run-01_events.tsv") if r["trial_type"] == "note")

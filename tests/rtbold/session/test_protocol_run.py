@@ -12,7 +12,7 @@ from rtbold.config import RunSettings
 from rtbold.errors import ConfigError, DataFileError
 from rtbold.messages import Marker, OperatorCommand, StreamChanged
 from rtbold.predict.pipeline import PipelineSettings
-from rtbold.protocol import Attempt, read_attempt, write_attempt
+from rtbold.protocol import Attempt, read_attempt, read_attempts, write_attempt
 from rtbold.publish.control import ControlCommand
 from rtbold.publish.wire import Phase, PredFb, encode
 from rtbold.run_names import RunGroup
@@ -251,6 +251,29 @@ def test_what_became_of_an_attempt_is_kept(file, tmp_path, n, stop, state, n_don
     assert (found.run, found.attempt, found.n_adverse_events) == (1, 1, 1)
     assert found.ended_unix_s == 2e6
     assert (folder / "protocol.toml").read_bytes() == file.read_bytes()
+
+
+def test_a_scanner_that_begins_anew_leaves_two_attempts(file, tmp_path):
+    folder = tmp_path / "run"
+    folder.mkdir()
+    it, protocol = session(file, folder)
+    it.hear(train(8))
+    it.hear(train(13, after_s=rig.T0_S + 60 * rig.TR_S))
+    assert protocol.close() == protocol.close() == ""
+    first, second = read_attempts(folder)
+    assert (first.attempt, first.state) == (1, "interrupted")
+    assert (second.attempt, second.state, second.n_done) == (2, "complete", 11)
+    assert {p.attempt for p in phases(it)} == {1, 2}
+
+
+def test_a_disk_that_takes_no_record_ends_no_session(file, tmp_path):
+    folder = tmp_path / "run"
+    folder.mkdir()
+    it, protocol = session(file, folder)
+    (folder / "attempts.jsonl").unlink()
+    (folder / "attempts.jsonl").mkdir()
+    it.hear(train(8))
+    assert "cannot write" in protocol.close()
 
 
 def attempts(root, *states, run=1, **more):

@@ -92,7 +92,7 @@ def test_a_participants_stop_goes_out_at_once_and_unasked(
     qtbot, bar, controller, scene
 ):
     refresh(bar, scene)
-    qtbot.keyClick(bar, Qt.Key.Key_F10)
+    press(qtbot, bar, "participant_stop")
     assert controller.asked == [("participant_stop",)]
     assert bar._question is None
 
