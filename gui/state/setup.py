@@ -288,6 +288,7 @@ class SetupChoice:
     record_copy : the same on another disk, for a second copy; empty: there is none.
     protocol : its file; empty: runs have no blocks.
     confirmed_by : code of who confirms what the protocol lists as risky.
+    blind : folder of a blinded study; empty: what is predicted is what is fed back.
     cleaning : ``online:NAME``, ``offline:NAME``, ``none``; empty: not said.
     truth : source of measured BOLD, as ``rtbold run --truth`` takes it.
     flags : ``--allow-...`` that the operator gave by overriding a check.
@@ -314,6 +315,7 @@ class SetupChoice:
     task: str = DEFAULT_TASK
     protocol: str = ""
     confirmed_by: str = ""
+    blind: str = ""
     cleaning: str = ""
     scanner: str = ""
     truth: str = ""
@@ -459,7 +461,7 @@ def rehearse_arguments(
     timed += ["--without-scanner"] if without_scanner else []
     # in a folder of its own, which is not worth a second copy
     record = f"{choice.record.rstrip('/')}/rehearsal" if choice.record else ""
-    choice = replace(choice, record=record, record_copy="", protocol="")
+    choice = replace(choice, record=record, record_copy="", protocol="", blind="")
     return ("rehearse", *_options(choice, replace(run, number=0)), *timed)
 
 
@@ -522,6 +524,9 @@ def _options(choice: SetupChoice, run: Run) -> list[str]:
         "--trigger-every": choice.trigger_every if choice.trigger_every != 1 else None,
         "--tr": choice.tr_s,
         **_which_run(choice, run),
+        "--blind": at_home(
+            choice.blind
+        ),  # refused, not dropped, if nothing is recorded
         "--dummy-volumes": run.dummy_volumes or None,
         "--cleaning": choice.cleaning,
         "--scanner": choice.scanner,

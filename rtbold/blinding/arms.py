@@ -165,7 +165,7 @@ class Arms:
         self._chosen = chosen
         self._series = dict(series)
         self._scale, self._other = scale, other
-        self.n_silent = 0  # usable volumes for which an arm had nothing
+        self.silent: bool | None = None  # whether an arm had nothing for the newest
 
     def deliver(self, real: BoldPrediction, now: BlockNow | None) -> BoldPrediction:
         """Return what the participant is given for this volume."""
@@ -181,8 +181,8 @@ class Arms:
         found = {name: series(step) for name, series in self._series.items()}
         if values is None:
             return _without_values(real, status)
-        if any(z is None for z in found.values()):
-            self.n_silent += 1
+        self.silent = any(z is None for z in found.values())
+        if self.silent:
             return _without_values(real, _silent(status))
         given = {
             name: self._scale.values_at(z) for name, z in found.items() if z is not None

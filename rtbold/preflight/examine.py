@@ -42,6 +42,7 @@ from rtbold.session import (
     choose_run,
     feedback_chain,
     load_bundle,
+    prepare_blinding,
     recorded_subject,
     session_domain,
     withheld_text,
@@ -82,6 +83,8 @@ def examine_session(
     if bundle is not None:
         yield from _model(run, bundle, measures=measures)
     yield from protocol
+    if bundle is not None and run.blind is not None:
+        yield from _blinding(settings, bundle)
     yield from check_ports(run)
     yield check_priority()
     yield from _recording(run, bundle)
@@ -138,6 +141,27 @@ def _protocol(
     checks = [Check(name, "ok", found, must=True)]
     checks += [Check(name, "warn", note) for note in chosen.notes]
     return checks, chosen.settings, chosen.measures_baseline
+
+
+def _blinding(settings: PreflightSettings, bundle: Bundle) -> Iterator[Check]:
+    """Say what a blinded session would be refused for; the same in every arm."""
+    run, name = settings.run, "blinding"
+    try:
+        subject = recorded_subject(run, bundle.card)
+        now_unix_s = settings.now_unix_s
+        chosen = choose_run(run, subject=subject, now_unix_s=now_unix_s)
+        used = chosen.settings if chosen else run
+        found = prepare_blinding(used, bundle.card, chosen)
+    except RtboldError as error:
+        yield refused(name, error)
+        return
+    assert found is not None  # the caller looked
+    study, place = found.study.design.study, found.place.code
+    text = f"study {study!r}, place {place}"
+    if "yoked" in found.study.design.arms:
+        text += f", {len(found.donors)} donors fit"
+    others = "; ".join(map(str, found.refused))
+    yield Check(name, "warn" if others else "ok", text, others, must=True)
 
 
 def _model(run: RunSettings, bundle: Bundle, *, measures: bool) -> Iterator[Check]:

@@ -226,7 +226,7 @@ def rehearsed_run(settings: RehearsalSettings) -> RunSettings:
     recording are rehearsed all the same. It is still the session inside the scanner
     that is meant. Its recording is one of task `REHEARSAL_TASK`: it takes no number
     of the runs that it rehearses. It follows no protocol, which would end it, or count
-    it as an attempt; `preflight` looks at that.
+    it as an attempt, and is not blinded; `preflight` looks at that.
     """
     run = replace(
         settings.run,
@@ -236,6 +236,7 @@ def rehearsed_run(settings: RehearsalSettings) -> RunSettings:
         attempt=None,
         condition=None,
         confirmed_by=None,
+        blind=None,
     )
     if run.record is not None:
         run = replace(run, task=REHEARSAL_TASK)

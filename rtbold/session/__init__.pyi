@@ -1,3 +1,4 @@
+from .blinded import prepare_blinding as prepare_blinding
 from .discretion import Discretion as Discretion
 from .export import (
     Exported as Exported,

@@ -42,6 +42,12 @@ from rtbold.session.donors import find_donors, free_plan
 from rtbold.session.protocol import ChosenRun
 
 WHOLE_PRECISIONS = ("f32", "tf32")  # what rounds more leaves its mark on real values
+NOTHING_GIVEN = (
+    "blinded: there is no feedback for now in any arm of the study: its first minute, "
+    "no block of its protocol, or a run that began anew. For another attempt start "
+    "the session again"
+)
+FEEDBACK_GIVEN = "blinded: feedback is given"
 _ENDLESS = 1_000_000  # volumes of a session without an end
 _NAME_BYTES = 16  # of an arm, so that records have one size
 
@@ -101,12 +107,21 @@ class SealedSession(Blinded):
     ) -> None:
         super().__init__(arms, plan)
         self._chain = chain
+        self._told: bool | None = None  # silent, as the operator knows
         self._limits = SafetyLimits(chain.settings)
         self._log = log
 
     def feedback_of(self, real: BoldPrediction, now: BlockNow | None) -> Feedback:
         """Return what would be fed back without blinding."""
         return self._limits.push(self._chain.push(real, now), now)
+
+    def news(self) -> str:
+        """Return what is new for the operator; it is the same in every arm."""
+        silent, before = self._arms.silent, self._told
+        self._told = silent
+        if silent is before:
+            return ""
+        return NOTHING_GIVEN if silent else FEEDBACK_GIVEN
 
     def seal(self, *messages: Message) -> None:
         """Keep messages of the real predictions."""
@@ -239,7 +254,7 @@ def prepare_blinding(
     else:
         asked = chosen.asked
         plan = plan_run(chosen.protocol.study, asked.run, attempt=asked.attempt)
-    donors, refused = [], list[DonorRefused]()
+    donors, refused = list[Donor](), list[DonorRefused]()
     if yoked:
         donors, refused = find_donors(
             study.donors, planned_blocks(plan), target=target, not_of=subject

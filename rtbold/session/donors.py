@@ -22,7 +22,7 @@ from rtbold.protocol import (
     PlannedBlock as Block,
     RunPlan,
     plan_run,
-    read_attempt,
+    read_attempts,
     read_protocol,
 )
 from rtbold.record import CARD_NAME, EVENTS_NAME, PUBLISHED_NAME
@@ -30,6 +30,7 @@ from rtbold.run_names import parse
 from rtbold.session.published import Fields, read_log
 
 MOST_DONORS = 200
+Train = dict[int, float | None]  # z by volume, from one start of the scanner
 _MAX_CARD_BYTES = 100_000_000
 
 
@@ -101,26 +102,34 @@ def _donor(
             f"donor {folder.name} had target {', '.join(sorted(had)) or 'none'}, "
             f"expected {target}. Choose another."
         )
-    z = _longest(_trains(messages, card, target))
+    plan_had, z = _run_had(folder, list(_trains(messages, card, target)))
     person = folder.name if name is None else name.subject
-    had_blocks = recorded_blocks(_plan_of(folder, z), z)
+    had_blocks = recorded_blocks(plan_had, z)
     return fitted_donor(folder.name, had_blocks, plan, person=person)
 
 
-def _plan_of(folder: Path, z: dict[int, float | None]) -> RunPlan:
-    attempt = read_attempt(folder)
-    if attempt is None:
-        return free_plan(max(z, default=0) + 1, tr_s=1.0)
+def _run_had(folder: Path, trains: list[Train]) -> tuple[RunPlan, Train]:
+    """Return the run that a recording has most of, and its z by volume."""
+    # each attempt once, as it was left
+    attempts = {(each.run, each.attempt): each for each in read_attempts(folder)}
+    if not attempts:
+        z = max(trains, key=len)
+        return free_plan(max(z, default=0) + 1, tr_s=1.0), z
+    if len(attempts) != len(trains):
+        raise DonorRefused(
+            f"donor {folder.name} has {len(attempts)} attempts and {len(trains)} "
+            "trains of volumes, which cannot be told apart. Choose another."
+        )
+    pairs = zip(attempts.values(), trains, strict=True)
+    attempt, z = max(pairs, key=lambda pair: len(pair[1]))
     study = read_protocol(folder / COPY_NAME).study
-    return plan_run(study, attempt.run, attempt=attempt.attempt)
+    return plan_run(study, attempt.run, attempt=attempt.attempt), z
 
 
-def _trains(
-    messages: Sequence[Fields], card: Card, target: str
-) -> Iterator[dict[int, float | None]]:
+def _trains(messages: Sequence[Fields], card: Card, target: str) -> Iterator[Train]:
     """Yield z by volume, anew where the scanner began anew."""
     scale = TargetScale.of(card, target)
-    train: dict[int, float | None] = {}
+    train: Train = {}
     last = -1
     for message in messages:
         volume = message.get("volume_index")
@@ -142,7 +151,3 @@ def _z(message: Fields, scale: TargetScale) -> float | None:
     if row.shape != scale.weights.shape or not np.isfinite(row).all():
         return None
     return scale.score(row)
-
-
-def _longest(trains: Iterator[dict[int, float | None]]) -> dict[int, float | None]:
-    return max(trains, key=len)

@@ -4,6 +4,7 @@ import logging
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from copy import deepcopy
 from dataclasses import asdict
 from pathlib import Path
 
@@ -544,7 +545,7 @@ class _Opener:
         recording = self._recording(settings, streams) if run.record else None
         number = self._run_number(recording)
         protocol = self._protocol(recording)
-        blinded = self._blinded(recording, followed=protocol is not None)
+        blinded = self._blinded(recording)
         return SessionParts(
             bundle=self._bundle,
             pipeline=Pipeline(self._bundle.card, model, settings),
@@ -565,15 +566,10 @@ class _Opener:
             blinded=blinded,
         )
 
-    def _blinded(
-        self, recording: RecordingRun | None, *, followed: bool
-    ) -> SealedSession | None:
+    def _blinded(self, recording: RecordingRun | None) -> SealedSession | None:
         if self.blinding is None or recording is None:
             return None
-        # a second one, for the real predictions
-        chain = feedback_chain(
-            self._run, self._bundle.card, carried=self.carried, has_protocol=followed
-        )
+        chain = deepcopy(self._feedback)  # a second one, for the real predictions
         return self.blinding.begin(recording, self._clock, chain=chain)
 
     def _run_number(self, recording: RecordingRun | None) -> int:

@@ -350,6 +350,8 @@ class Session:
             own = blinded.feedback_of(prediction, now)
             real = pred_fb(prediction, card, moments, feedback=own, widths=widths)
             blinded.seal(roi, real)
+            if text := blinded.news():
+                self._say("info", text)
         self._publish_step(step)
         self._mark(step, prediction.tick.t_trigger_s)
         if self._parts.mirror is not None:

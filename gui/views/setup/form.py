@@ -379,6 +379,11 @@ class SetupForm(QWidget):
             "Code of the second person, where the protocol calls a target risky",
             hint="nobody",
         )
+        self.blind = TextField(
+            "blind",
+            "Folder of a blinded study; who is in it gets the arm of their place",
+            hint="not blinded",
+        )
         self.choose_protocol = named_button(
             "…", name="protocol_browse", tip="Choose the protocol"
         )
@@ -416,8 +421,8 @@ class SetupForm(QWidget):
             subject=choice.subject, model=choice.model, target=choice.target
         )
         for name in (
-            "cleaning", "scanner", "truth", "protocol", "confirmed_by", "record",
-            "record_copy",
+            "cleaning", "scanner", "truth", "protocol", "confirmed_by", "blind",
+            "record", "record_copy",
         ):  # fmt: skip
             getattr(self, name).set_value(getattr(choice, name))
         self.names.set_choice(choice)
@@ -501,6 +506,7 @@ class SetupForm(QWidget):
             "truth": self.truth.value(),
             "protocol": self.protocol.value(),
             "confirmed_by": self.confirmed_by.value(),
+            "blind": self.blind.value(),
             "record": self.record.value(),
             "record_copy": self.record_copy.value(),
             **self.names.choice(),
@@ -543,6 +549,7 @@ class SetupForm(QWidget):
             form.addRow(label_of(words, field), field)
         form.addRow(label_of("&Protocol", self.protocol), protocol)
         form.addRow(label_of("Confirmed by", self.confirmed_by), self.confirmed_by)
+        form.addRow(label_of("Blinded study", self.blind), self.blind)
         form.addRow(label_of("Record &into", self.record), record)
         form.addRow("Subject, session, task", self.names)
         form.addRow(label_of("Second copy", self.record_copy), self.record_copy)
@@ -560,8 +567,8 @@ class SetupForm(QWidget):
     def _connect(self) -> None:
         for field in (
             self.stream, self.triggers, self.bundle, self.cleaning, self.scanner,
-            self.truth, self.protocol, self.confirmed_by, self.record, self.names,
-            self.record_copy, self.advanced,
+            self.truth, self.protocol, self.confirmed_by, self.blind, self.record,
+            self.names, self.record_copy, self.advanced,
         ):  # fmt: skip
             field.edited.connect(self._tell)
         self.table.taken.connect(self._take)

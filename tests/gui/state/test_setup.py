@@ -145,6 +145,16 @@ def test_a_second_copy_goes_with_a_recording_and_not_with_a_rehearsal():
     )
 
 
+def test_a_blinded_study_is_never_dropped_from_a_run():
+    """Without a recording the session refuses it; an open session must not start."""
+    choice = replace(LOCKED, blind="/studies/nf1")
+    for each in (choice, replace(choice, record="")):
+        words = run_arguments(each, RUN)
+        assert words[words.index("--blind") + 1] == "/studies/nf1"
+    rehearsed = rehearse_arguments(choice, RUN, duration_s=60, page="")
+    assert "--blind" not in rehearsed
+
+
 def test_a_rehearsal_records_beside_the_runs_on_the_same_disk():
     words = rehearse_arguments(LOCKED, RUN, duration_s=300, page="/tmp/p.html")
     given = options(words[1:])

@@ -87,7 +87,10 @@ def test_keys_are_private_come_back_and_are_never_overwritten(tmp_path):
     [
         ("", "cannot read the key"),
         ("[" * 100, "cannot read the key"),
-        ('{"format":"x","owner":"session","secret":"AA=="}', "expected rtbold.blind"),
+        (
+            '{"format":"x","owner":"session","secret":"AA=="}',
+            "is a key x of the session",
+        ),
         (
             '{"format":"rtbold.blinding-key/1","owner":"session","secret":"AAAA"}',
             "has 3 bytes, expected 32",

@@ -1,6 +1,7 @@
 """The file that only the statistician opens: every loss and change is told."""
 
 import json
+import time
 
 import pytest
 
@@ -124,6 +125,22 @@ def test_the_log_is_written_from_a_thread_and_says_that_it_ended(tmp_path):
     found = open_sealed(path, KEYS)
     assert [record["k"] for record in found.of("pred.roi")] == [0, 1, 2]
     assert found.notes == ()
+
+
+def test_what_was_written_is_there_before_the_session_ends(tmp_path):
+    path = tmp_path / SEALED_NAME
+    log = SealedLog(path, HandCrankedClock(0.0), Sealer(KEYS.public, "s1"))
+    for k in range(3):
+        log.append("pred.roi", {"k": k})
+    end_s = time.monotonic() + 30
+    while log.state.n_written < 3:
+        assert time.monotonic() < end_s
+    found = open_sealed(path, KEYS)
+    log.close()
+    assert [record["k"] for record in found.records] == [0, 1, 2]
+    assert found.notes == (
+        "it has no last record: the session crashed, or it was cut off",
+    )
 
 
 # Guesses and unblinding

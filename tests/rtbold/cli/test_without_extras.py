@@ -75,6 +75,7 @@ TRAIN = ["train", "cache", "--recipe", "ridge", "--out", "m.rtbold"]
         ("torch", "calibration", PREDICT),
         ("lightning_fabric", "training", TRAIN),
         ("tensorboardX", "training", TRAIN),
+        ("nacl", "feedback", ["blind", "keys", "study", "--of", "session"]),
     ],
 )
 def test_one_line_says_what_to_install(

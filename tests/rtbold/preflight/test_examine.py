@@ -10,6 +10,7 @@ from dataclasses import replace
 import numpy as np
 import pipeline_rig as rig
 import pytest
+from blinded_runs import study
 from bundles import CHANNELS, write_tiny
 from verdicts import make_verdict
 
@@ -164,6 +165,22 @@ def test_the_protocols_run_is_said_and_what_it_refuses_fails(world, root, tmp_pa
     assert (
         "Did you mean 'cycles'" in look(world, root, protocol=path)[0]["protocol"].found
     )
+
+
+def test_a_blinded_session_says_its_place_and_what_any_arm_lacks(world, root, tmp_path):
+    said = set()
+    for arm in ("real", "inverse"):
+        study(tmp_path / "s", arm, arms=("real", "inverse"))
+        given = {"blind": tmp_path / "s", "record": tmp_path, "record_as": "S01"}
+        checks = look(world, root, **given)[0]
+        said.add((checks["blinding"].state, checks["blinding"].found))
+    assert said == {("ok", "study 'nf1', place K7M2P")}
+    checks = look(world, root, **{**given, "record_as": "S02"})[0]
+    assert checks["blinding"].state == "fail"
+    assert "'S02' is not in the allocation" in checks["blinding"].found
+    study(tmp_path / "s", "real", arms=("real", "yoked"))
+    checks = look(world, root, **given, duration_s=60.0)[0]
+    assert "there are no recordings" in checks["blinding"].found
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="threads have priorities")

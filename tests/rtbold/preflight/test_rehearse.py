@@ -281,6 +281,12 @@ def test_a_rehearsal_takes_no_number_of_the_runs():
     assert (rehearsed.run, rehearsed.task) == (None, "rehearsal")
 
 
+def test_a_rehearsal_is_not_blinded():
+    run = replace(RUN, record=Path("rec"), record_as="S01", blind=Path("study"))
+    rehearsed = rehearsed_run(RehearsalSettings(run=run, arguments=list))
+    assert rehearsed.blind is None
+
+
 def test_a_rehearsal_is_no_attempt_at_a_run_of_a_protocol():
     run = replace(RUN, protocol=Path("study.toml"), run=3, attempt=2, condition="K7")
     rehearsed = rehearsed_run(RehearsalSettings(run=run, arguments=list))

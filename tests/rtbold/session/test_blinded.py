@@ -12,7 +12,12 @@ from rtbold.blinding.donors import DonorRefused
 from rtbold.blinding.records import note_of, unblind
 from rtbold.blinding.sealed import open_sealed
 from rtbold.errors import ConfigError, RtboldError
-from rtbold.session.blinded import blinded_again, prepare_blinding
+from rtbold.session.blinded import (
+    FEEDBACK_GIVEN,
+    NOTHING_GIVEN,
+    blinded_again,
+    prepare_blinding,
+)
 from rtbold.session.protocol import choose_run
 from rtbold.session.published import read_published, with_sealed
 
@@ -64,6 +69,16 @@ def test_real_predictions_are_in_the_sealed_file_alone(tmp_path, place, arm):
     both = [(a, b) for a, b in zip(own, given, strict=True) if b is not None]
     assert len(both) > 35
     assert all(a == b for a, b in both) is (arm == "real")
+
+
+def test_the_operator_is_told_when_no_arm_gives_anything(tmp_path, place):
+    texts = []
+    for arm in ARMS:
+        run, _ = one(tmp_path, place, arm)
+        said = [m.text for m in run.messages if m.topic == "log"]
+        texts.append(tuple(text for text in said if text.startswith("blinded: ")))
+    assert texts[0] == (NOTHING_GIVEN, FEEDBACK_GIVEN)
+    assert set(texts) == {texts[0]}
 
 
 def test_the_note_beside_it_names_no_arm(tmp_path, place):
@@ -219,6 +234,13 @@ def test_a_donor_is_matched_with_the_blocks_of_the_protocol(followed):
         (1, 1): 15, (1, 2): 20, (1, 3): 15, (1, 4): 20
     }  # fmt: skip
     assert blinding.attempt == 1
+
+
+def test_a_donor_whose_attempts_cannot_be_told_apart_is_refused(followed):
+    (folder,) = (followed / "donors").iterdir()
+    runs.with_protocol(folder, PROTOCOL, attempt=2)
+    with pytest.raises(DonorRefused, match="2 attempts and 1 trains of volumes"):
+        prepared(followed, PROTOCOL)
 
 
 def test_a_protocol_says_where_a_volume_lies_and_outside_nothing_is_given(followed):
