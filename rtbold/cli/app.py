@@ -106,6 +106,11 @@ COMMANDS: Final = {
         "fake",
         "Publish scripted predictions, so that an app can be written without EEG.",
     ),
+    "bridge": Place(
+        "bridge",
+        "bridge",
+        "Pass a feed on to browsers, MURFI tasks, TCP, OSC and UDP.",
+    ),
     "streams": Place(
         "streams", "streams", "List the LSL streams that answer on this network."
     ),
@@ -185,7 +190,7 @@ SUBJECT_COMMANDS: Final = {
 PANELS: Final = {
     "Start here": ("doctor", "demo", "gui"),
     "Prepare a session": ("streams", "calibrate", "subjects", "preflight", "rehearse"),
-    "Run and watch": ("run", "monitor"),
+    "Run and watch": ("run", "monitor", "bridge"),
     "After a session": ("recorders", "verify", "replay", "export"),
     "Without a scanner": ("simulate", "play", "fake"),
     "Models": ("prepare", "train", "evaluate", "reproduce", "models"),

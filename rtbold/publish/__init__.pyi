@@ -32,7 +32,11 @@ from .lsl_mirror import (
     LslMirror as LslMirror,
     MirrorSettings as MirrorSettings,
 )
-from .sockets import FeedSettings as FeedSettings, check_bind as check_bind
+from .sockets import (
+    FeedSettings as FeedSettings,
+    check_bind as check_bind,
+    is_loopback as is_loopback,
+)
 from .wire import (
     Bands as Bands,
     Bye as Bye,
