@@ -1,9 +1,12 @@
 """`rtbold bridge`: the feed for what speaks no ZMQ."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from rtbold.client import CurveKeys
 
 
 def bridge(
@@ -90,7 +93,8 @@ def bridge(
         encoding=encoding,
         keys=_keys(keys_secret, server_key),
     )
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # one way to end
+    for number in (signal.SIGINT, signal.SIGTERM):  # one way to end, in any shell
+        signal.signal(number, signal.default_int_handler)
     typer.echo(
         run_bridge(settings, say=lambda text: typer.echo(text, err=True)), err=True
     )
@@ -113,12 +117,13 @@ def _keys(secret: Path | None, server: Path | None) -> "CurveKeys | None":
         return None
     if secret is None or server is None:
         raise ConfigError(
-            "--keys-secret and --server-key belong together, and one was given. Expected "
-            "both, or neither."
+            "--keys-secret and --server-key belong together, and one was given. "
+            "Expected both, or neither."
         )
     try:
         return CurveKeys.load(str(secret), str(server))
     except (OSError, ValueError) as error:
         raise ConfigError(
-            f"the keys cannot be used: {error}. Expected NAME.key_secret and server.key."
+            f"the keys cannot be used: {error}. Expected NAME.key_secret and "
+            "server.key."
         ) from error

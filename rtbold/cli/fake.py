@@ -1,9 +1,12 @@
 """`rtbold fake`: a feed with scripted values."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from rtbold.sim import FakeSettings
 
 SCENES = "ok, degraded, invalid, warmup, waiting, paused, stalled, silent, drowsy"
 
@@ -43,13 +46,21 @@ def fake(
     lsl: Annotated[
         bool, typer.Option("--lsl", help="Send the LSL streams of a session too.")
     ] = False,
+    websocket: Annotated[
+        int | None,
+        typer.Option(
+            help="Port of a page for the browser (`rtbold bridge` beside it)."
+        ),
+    ] = None,
 ) -> None:
     """Publish scripted predictions, so that an app can be written without EEG.
 
     Example: rtbold fake --script session.csv --speed 2
     """
+    import contextlib
     import time
 
+    from rtbold.cli.process import child
     from rtbold.clock import Clock, MonotonicClock
     from rtbold.config import check_range
     from rtbold.sim import FakeSettings, run_fake
@@ -83,10 +94,28 @@ def fake(
         from rtbold.acquire import LslClock
 
         clock = LslClock()  # its streams are stamped by it
-    played = run_fake(
-        settings,
-        clock,
-        now_unix_s=time.time,
-        say=lambda text: typer.echo(text, err=True),
-    )
+    with contextlib.ExitStack() as beside:
+        if websocket is not None:
+            check_range("--websocket", websocket, 0, 65535)
+            words = _bridge_words(settings, websocket)
+            beside.enter_context(child("bridge", words))
+        played = run_fake(
+            settings,
+            clock,
+            now_unix_s=time.time,
+            say=lambda text: typer.echo(text, err=True),
+        )
     typer.echo(str(played), err=True)
+
+
+def _bridge_words(settings: "FakeSettings", websocket: int) -> list[str]:
+    from rtbold.errors import ConfigError
+
+    if not settings.port:
+        raise ConfigError(
+            "--websocket came with --port 0, expected a port of the feed: the bridge "
+            "is told it before the feed opens."
+        )
+    address = f"tcp://{settings.bind}:{settings.port}"
+    words = ["--connect", address, "--encoding", settings.encoding]
+    return [*words, "--websocket", str(websocket)]

@@ -10,7 +10,9 @@ import feed_messages
 import msgspec
 
 from rtbold.bridge.run import Bridge, BridgeSettings
+from rtbold.clock import MonotonicClock
 from rtbold.publish import Feed, FeedSettings
+from rtbold.sim.fake import StoppableClock
 
 PATIENCE_S = 20.0
 
@@ -19,11 +21,11 @@ class Publisher:
     """A real feed; `fb` publishes one prediction with its phase told before."""
 
     def __init__(self, session="a" * 8, port=0, **settings):
-        now_s = time.monotonic
+        self._clock = StoppableClock(MonotonicClock())
         self.feed = Feed(
             FeedSettings(port=port, **settings),
             session=session,
-            now_lsl_s=now_s,
+            now_lsl_s=self._clock.now_s,
             now_unix_s=time.time,
         )
         self.feed.__enter__()
@@ -45,7 +47,12 @@ class Publisher:
         self.send("pred.fb", value=value, **both)
         self.send("pred.roi", values=(value, 1.25, -2.0), **both)
 
+    def hang(self):
+        """Stay connected and say nothing, heartbeats neither."""
+        self._clock.stop()
+
     def close(self):
+        self._clock.go_on()
         self.feed.__exit__(None, None, None)
 
 

@@ -9,6 +9,7 @@ from rtbold.bridge.news import Shown
 from rtbold.bridge.numbers import NumberChoice
 
 SHOWING = Shown(show="value")
+USUAL = NumberChoice()
 
 
 def query(tr, roi="dmn"):
@@ -26,7 +27,7 @@ def stripped(text):
         return None
 
 
-def volumes(*messages, shown=SHOWING, choice=NumberChoice(), names=None):
+def volumes(*messages, shown=SHOWING, choice=USUAL, names=None):
     made = Volumes(choice, names)
     made.take((("hello", body("hello")),), shown)
     for topic, changes in messages:

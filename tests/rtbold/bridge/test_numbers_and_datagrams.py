@@ -11,10 +11,11 @@ from rtbold.bridge.numbers import NumberChoice, numbers_of
 from rtbold.errors import ConfigError
 
 VALUE = Shown(show="value", value=0.4, z=0.8, volume_index=7, status="ok")
+USUAL = NumberChoice()
 HOLD = Shown(show="hold", value=0.4, z=0.8, reasons=("gap",))
 
 
-def udp(choice=NumberChoice()):
+def udp(choice=USUAL):
     sent = []
     return UdpBridge(Destination("127.0.0.1", 9), sent.append, choice), sent
 
