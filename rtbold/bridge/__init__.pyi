@@ -1,4 +1,6 @@
+from .acks import AckServer as AckServer
 from .door import Destination as Destination
+from .judge import Ack as Ack, Finding as Finding, Judge as Judge, report as report
 from .news import (
     Line as Line,
     News as News,

@@ -111,6 +111,11 @@ COMMANDS: Final = {
         "bridge",
         "Pass a feed on to browsers, MURFI tasks, TCP, OSC and UDP.",
     ),
+    "check-client": Place(
+        "check_client",
+        "check_client",
+        "Play sessions to a client, and say what it showed that it should not have.",
+    ),
     "streams": Place(
         "streams", "streams", "List the LSL streams that answer on this network."
     ),
@@ -192,7 +197,7 @@ PANELS: Final = {
     "Prepare a session": ("streams", "calibrate", "subjects", "preflight", "rehearse"),
     "Run and watch": ("run", "monitor", "bridge"),
     "After a session": ("recorders", "verify", "replay", "export"),
-    "Without a scanner": ("simulate", "play", "fake"),
+    "Without a scanner": ("simulate", "play", "fake", "check-client"),
     "Models": ("prepare", "train", "evaluate", "reproduce", "models"),
 }
 

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from rtbold.sim import FakeSettings
 
 SCENES = "ok, degraded, invalid, warmup, waiting, paused, stalled, silent, drowsy"
+SCENARIOS = "normal, gap, restart, scanner-stop, sham"
 
 
 def fake(
@@ -22,6 +23,9 @@ def fake(
     scene_after: Annotated[
         float | None,
         typer.Option(help="Seconds of the script that are well before the scene."),
+    ] = None,
+    scenario: Annotated[
+        str | None, typer.Option(help=f"Play one short session: {SCENARIOS}.")
     ] = None,
     rois: Annotated[int, typer.Option(help="Number of ROIs, 1 to 64.")] = 64,
     channels: Annotated[int, typer.Option(help="Size of the cap: 19, 26, 64.")] = 19,
@@ -75,6 +79,7 @@ def fake(
         script=script,
         scene=scene,
         scene_after_s=scene_after,
+        scenario=scenario,
         n_rois=rois,
         n_channels=channels,
         target=target,
