@@ -5,8 +5,9 @@ One `Reader` subscribes; every bridge takes the same `News`. What may be shown i
 """
 
 import json
+import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final, Literal
 
 from rtbold.client import STALLED_AFTER_TRS, Body, Message, Subscriber
@@ -18,7 +19,11 @@ TOPICS: Final = (
 SHOW: Final = "show"  # the bridge's own: what may be shown now
 SHOW_EVERY_S: Final = 0.5
 KEPT: Final = ("hello", "phase", "pred.fb", "hb", "bye")  # for who comes late
-NO_FEEDBACK: Final = ("no_heartbeat", "no_phase", "no_feedback_run")
+NOT_SHOWN: Final = "not_shown"  # usable, and the session says neutral all the same
+NO_FEEDBACK: Final = (
+    "no_heartbeat", "no_phase", "no_feedback_run", "no_feedback_block",
+    "participant_stop",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +49,7 @@ class Shown:
     show: Literal["value", "hold", "neutral"] = "neutral"
     value: float | None = None  # model units; null unless `show` is value or hold
     z: float | None = None
+    shown: float | None = None  # 0 to 1, where the session makes it
     reasons: tuple[str, ...] = ()  # why it is not "value"
     volume_index: int | None = None  # of the newest pred.fb, usable or not
     status: str | None = None
@@ -79,16 +85,6 @@ class Recent:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Volume:
-    """The numbers of one volume, and whether they may be shown."""
-
-    index: int
-    session: str
-    may_show: bool
-    numbers: dict[str, float | None]  # by target or ROI
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class News:
     """What one turn of the reader brought."""
 
@@ -107,6 +103,7 @@ class Reader:
         self._feed = feed
         self._shown: Shown | None = None
         self._said_s = -SHOW_EVERY_S
+        self._hidden = False  # the last usable value was not to be shown
         self._recent = Recent()
 
     def turn(self, timeout_s: float, now_s: float) -> News:
@@ -123,7 +120,7 @@ class Reader:
             except (ValueError, TypeError):  # NaN, or what JSON has no word for
                 continue
             bodies.append((message.topic, message.body))
-        shown = shown_now(self._feed)
+        shown = self._visible(shown_now(self._feed))
         changed = shown != self._shown
         due = changed or now_s - self._said_s >= SHOW_EVERY_S
         self._shown, self._said_s = shown, now_s if due else self._said_s
@@ -138,12 +135,25 @@ class Reader:
             recent=self._recent,
         )
 
+    def _visible(self, shown: Shown) -> Shown:
+        """Return neutral where the session shows none of a usable value."""
+        if shown.show == "value":
+            newest = self._feed.latest["pred.fb"].body
+            self._hidden = "shown" in newest and shown.shown is None
+        if not (self._hidden and shown.has_number):
+            return shown
+        return replace(
+            shown, show="neutral", value=None, z=None, shown=None, reasons=(NOT_SHOWN,)
+        )
+
     def _kept(self, now_s: float) -> Recent:
         latest = self._feed.latest
         found = tuple((t, latest[t].body) for t in KEPT if t in latest)
         fb, until_s = latest.get("pred.fb"), now_s
         if fb is not None:
-            until_s += STALLED_AFTER_TRS * self._feed.tr_s - self._feed.age_s(fb)
+            age_s = self._feed.age_s(fb)
+            until_s += STALLED_AFTER_TRS * self._feed.tr_s
+            until_s -= 0.0 if math.isinf(age_s) else age_s  # no heartbeat yet
         return Recent(found, until_s)
 
 
@@ -156,6 +166,7 @@ def shown_now(feed: Subscriber) -> Shown:
         show=told.show,
         value=told.value,
         z=told.z,
+        shown=_share(body.get("shown")) if told.show == "value" else None,
         reasons=told.reasons,
         volume_index=_index(body.get("volume_index")),
         status=_text(body.get("status")),
@@ -163,6 +174,11 @@ def shown_now(feed: Subscriber) -> Shown:
         session=feed.session,
         seq=body.get("seq"),
     )
+
+
+def _share(given: Any) -> float | None:  # noqa: ANN401 -- whatever the feed holds
+    known = type(given) in (int, float) and 0 <= given <= 1
+    return float(given) if known else None
 
 
 def _index(given: Any) -> int | None:  # noqa: ANN401 -- whatever the feed holds

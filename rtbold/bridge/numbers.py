@@ -9,7 +9,7 @@ from rtbold.bridge.news import Shown
 from rtbold.client import Body
 from rtbold.errors import ConfigError
 
-Quantity = Literal["z", "value"]
+Quantity = Literal["z", "value", "shown"]
 _USABLE: Final = ("ok", "degraded")
 
 
@@ -19,7 +19,8 @@ class NumberChoice:
 
     Parameters
     ----------
-    quantity : ``z``, against the baseline, or ``value``, in the model's units.
+    quantity : ``z``, against the baseline, ``value``, in the model's units, or
+        ``shown``, 0 to 1, where the session makes it.
     neutral : what is sent when nothing may be shown; None: nothing is sent.
     """
 
@@ -38,13 +39,13 @@ class NumberChoice:
             if quantity == known:
                 return cls(known, _neutral(neutral))
         raise ConfigError(
-            f"--quantity is {quantity!r}, expected z (against the baseline) or value "
-            "(the model's units)."
+            f"--quantity is {quantity!r}, expected z (against the baseline), value "
+            "(the model's units) or shown (0 to 1, of a session that makes it)."
         )
 
     def of(self, shown: Shown) -> float | None:
         """Return the number to send for what is shown; None: none."""
-        return shown.z if self.quantity == "z" else shown.value
+        return {"z": shown.z, "value": shown.value, "shown": shown.shown}[self.quantity]
 
 
 def _neutral(text: str) -> float | None:
@@ -77,11 +78,13 @@ def numbers_of(
     usable = body.get("status") in _USABLE
     if topic == "pred.fb":
         number = _number(body.get(quantity)) if usable else None
-        number = None if body.get("value") is None else number
+        hidden = body.get("value") is None or body.get("shown", 0) is None
+        number = None if hidden else number
         return {str(body.get("target")).lower(): number}
     if topic != "pred.roi" or not rois:
         return None
-    values = body.get("values_z" if quantity == "z" else "values")
+    names = {"z": "values_z", "value": "values"}  # there is no `shown` of a ROI
+    values = body.get(names.get(quantity, ""))
     if not usable or not isinstance(values, list) or len(values) != len(rois):
         return dict.fromkeys(rois)
     return {name: _number(value) for name, value in zip(rois, values, strict=True)}

@@ -46,7 +46,7 @@ def bridge(
         typer.Option(help="What MURFI tasks call a ROI: THEIRS=OURS; repeatable."),
     ] = None,
     quantity: Annotated[
-        str, typer.Option(help="murfi, udp: z (against the baseline) or value.")
+        str, typer.Option(help="murfi, udp: z (against the baseline), value or shown.")
     ] = "z",
     neutral: Annotated[
         str,

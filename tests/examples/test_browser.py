@@ -10,7 +10,7 @@ from browser import Page
 pytestmark = pytest.mark.integration
 ROOT = Path(__file__).resolve().parents[2]
 EXAMPLE = ROOT / "examples/browser/index.html"
-TEXT = "document.getElementById('shown').textContent"
+TEXT = "document.getElementById('shown')?.textContent"
 
 
 def test_the_page_is_the_example():

@@ -17,7 +17,7 @@ NAMES = (
     "google-chrome-stable",
     "chrome",
 )
-PATIENCE_S = 60.0
+PATIENCE_S = 20.0
 WORDS = (
     "--headless=new", "--remote-debugging-port=0", "--disable-gpu", "--no-first-run",
     "--no-default-browser-check", "--disable-extensions", "--disable-sync",

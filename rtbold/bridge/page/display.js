@@ -12,6 +12,13 @@ const KEPT = 60 // volumes of the trace
 // needs this long from end to end: nothing flashes more than three times a second.
 const CALM_S = 0.4
 
+/** From -1 to 1; null: neutral. `shown`, 0 to 1, counts where the session makes it. */
+function levelOf({ show, z, shown }) {
+  if (show === "neutral") return null
+  if (shown !== null) return Math.max(-1, Math.min(1, 2 * shown - 1))
+  return Number.isFinite(z) ? Math.max(-1, Math.min(1, z / RANGE)) : null
+}
+
 /** What is drawn: never more than three changes to neutral and back in a second. */
 export class Calm {
   constructor() {
@@ -23,7 +30,8 @@ export class Calm {
 
   /** Move on towards what may be shown. */
   step(shown, nowS) {
-    const usable = shown.show !== "neutral" && Number.isFinite(shown.z)
+    const goal = levelOf(shown)
+    const usable = goal !== null
     const dtS = Math.max(nowS - this._atS, 0)
     this._atS = nowS
     if (!usable) {
@@ -31,7 +39,6 @@ export class Calm {
       this.show = "neutral"
       return
     }
-    const goal = Math.max(-1, Math.min(1, shown.z / RANGE))
     if (this.show === "neutral") {
       if (nowS - this._sinceS < CALM_S) return
       this.level = goal
@@ -42,7 +49,7 @@ export class Calm {
   }
 }
 
-const trace = [] // z, or null where nothing could be shown
+const trace = [] // levels, or null where nothing could be shown
 const calm = new Calm()
 const parts = Object.fromEntries(
   ["fill", "tube", "trace", "said"].map((id) => [id, document.getElementById(id)]))
@@ -52,7 +59,7 @@ function start() {
   const feed = new Feed(`${scheme}//${location.host}/feed`)
   feed.onFeedback = () => {
     const shown = feed.feedback()
-    trace.push(shown.show === "value" ? shown.z : null)
+    trace.push(shown.show === "value" ? levelOf(shown) : null)
     if (trace.length > KEPT) trace.shift()
   }
   const form = given.get("show")
@@ -113,10 +120,10 @@ function drawTrace(show) {
   to.strokeStyle = "#e8e8e8"
   to.lineWidth = 3 * scale
   let drawing = false
-  trace.forEach((z, n) => {
-    if (z === null) return void (drawing = false)
+  trace.forEach((level, n) => {
+    if (level === null) return void (drawing = false)
     const x = (width * (n + KEPT - trace.length)) / (KEPT - 1)
-    const y = (height / 2) * (1 - Math.max(-1, Math.min(1, z / RANGE)))
+    const y = (height / 2) * (1 - level)
     if (drawing) to.lineTo(x, y)
     else to.moveTo(x, y)
     drawing = true

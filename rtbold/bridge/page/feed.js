@@ -12,7 +12,7 @@ const NEUTRAL_AFTER_TRS = 2 // a usable value's own TR, and one of holding
 const OFFSET_LEAK = 1e-3 // s per s: more than clocks drift
 const SHORTEST_TR_S = 0.1
 const SHOWING = ["train"] // run types that show feedback; any other one is neutral
-const NEUTRAL = { show: "neutral", value: null, z: null }
+const NEUTRAL = { show: "neutral", value: null, z: null, shown: null }
 const RETRY_MS = 500
 
 export class Feed {
@@ -47,8 +47,11 @@ export class Feed {
     const usable = this._usable
     if (!newest || !usable)
       return { ...NEUTRAL, reasons: newest?.reasons ?? ["no_prediction"] }
+    if (!this._isOfBlock(usable)) return { ...NEUTRAL, reasons: ["no_feedback_block"] }
+    if (usable.shown === null) return { ...NEUTRAL, reasons: ["not_shown"] }
     const stalled = this._ageS(newest) > STALLED_AFTER_TRS * this.trS
-    const shown = { value: usable.value, z: usable.z }
+    const { value, z, shown: share = null } = usable // shown: 0 to 1, if it is made
+    const shown = { value, z, shown: share }
     if (newest === usable && !stalled) return { show: "value", ...shown, reasons: [] }
     const reasons = stalled ? ["stalled"] : newest.reasons
     if (this._ageS(usable) > NEUTRAL_AFTER_TRS * this.trS) return { ...NEUTRAL, reasons }
@@ -111,7 +114,16 @@ export class Feed {
     const phase = this.latest.get("phase")
     if (!phase) return "no_phase" // not told yet, or by a publisher that tells no kind
     if (phase.name === "end") return "no_feedback_run" // the run is over
-    return SHOWING.includes(phase.run_type) ? "" : "no_feedback_run"
+    if (phase.stopped) return "participant_stop"
+    if (SHOWING.includes(phase.run_type))
+      return phase.feedback === "none" ? "no_feedback_block" : ""
+    return phase.kind === "training" ? "no_feedback_block" : "no_feedback_run"
+  }
+
+  /** Whether a value is of the block that is shown, if there are blocks. */
+  _isOfBlock(usable) {
+    const first = this.latest.get("phase").shows_from ?? null
+    return first === null || (usable.volume_index ?? -1) >= first
   }
 
   /** Forget the last session: nothing of it may be taken for the new one's. */
@@ -150,6 +162,7 @@ export class Feed {
 
 /** Whether what is counted with is a number or null; one bad body spoils none. */
 function numbersAreGood(body) {
-  const names = ["tr_s", "next_due_lsl", "t_trigger", "value", "z", "low", "high"]
+  const names = ["tr_s", "next_due_lsl", "t_trigger", "value", "z", "low", "high",
+    "shown", "shows_from", "volume_index"]
   return names.every((name) => (body[name] ?? null) === null || Number.isFinite(body[name]))
 }

@@ -56,6 +56,20 @@ def test_what_may_be_shown_follows_the_rules_for_apps(turned):
     assert not neutral[1].has_number
 
 
+def test_a_value_that_the_session_does_not_show_is_neutral(turned):
+    turned.turn("hb", "phase", "pred.fb")
+    body = turned.feed.latest["pred.fb"].body
+    body["shown"] = 0.75
+    assert turned.turn().shown.shown == 0.75
+    body["shown"] = None
+    hidden = turned.turn().shown
+    assert (hidden.show, hidden.value, hidden.reasons) == (
+        "neutral", None, ("not_shown",),
+    )  # fmt: skip
+    held = turned.turn("pred.fb", status="invalid").shown
+    assert held.show == "neutral"
+
+
 def test_silence_is_said_every_half_second(turned):
     turned.turn("hb")
     assert not turned.turn(after_s=0.1).due
@@ -74,6 +88,12 @@ def test_who_comes_late_gets_the_newest_as_sent_again(turned):
     assert [body["seq"] for body in told] == [1, 2, 4, 3]
     later = recent.lines(turned.now_s + 1.6 * TR_S)
     assert [line.topic for line in later] == ["hello", "phase", "hb"]
+
+
+def test_before_a_heartbeat_the_newest_value_is_kept_too(turned):
+    recent = turned.turn("phase", "pred.fb").recent
+    told = [line.topic for line in recent.lines(turned.now_s)]
+    assert told == ["phase", "pred.fb"]
 
 
 def test_nothing_of_a_session_before_is_told(turned):

@@ -70,6 +70,16 @@ def test_what_is_no_number_is_none(z):
     assert numbers_of("pred.fb", {**body("pred.fb"), "z": z}, (), "z") == {"dmn": None}
 
 
+def test_a_session_may_say_what_to_show():
+    message = {**body("pred.fb"), "shown": 0.75}
+    assert numbers_of("pred.fb", message, (), "shown") == {"dmn": 0.75}
+    for quantity in ("z", "shown"):  # it says neutral, whatever value it has
+        hidden = {**message, "shown": None}
+        assert numbers_of("pred.fb", hidden, (), quantity) == {"dmn": None}
+    assert numbers_of("pred.roi", body("pred.roi"), ("a",), "shown") == {"a": None}
+    assert NumberChoice("shown").of(Shown(shown=0.75)) == 0.75
+
+
 def test_rois_without_names_or_of_another_length_have_no_numbers():
     message = body("pred.roi")
     assert numbers_of("pred.roi", message, (), "z") is None
