@@ -7,7 +7,7 @@ neutral number stands for "nothing to show".
 
 import socket
 import struct
-from typing import Final, Protocol
+from typing import Final
 
 from rtbold.bridge.door import Destination
 from rtbold.bridge.news import News, Shown
@@ -18,21 +18,13 @@ OSC_SHOW: Final = "/rtbold/show"  # value, hold or neutral; each half second
 OSC_NO_VOLUME: Final = -1
 
 
-class Sends(Protocol):
-    """What a datagram is sent by."""
-
-    def __call__(self, data: bytes) -> None:
-        """Send it; never wait."""
-        ...
-
-
 class Datagrams:
     """A socket that sends to one place; what cannot be sent is counted."""
 
     def __init__(self, to: Destination) -> None:
         found = socket.getaddrinfo(to.host, to.port, type=socket.SOCK_DGRAM)
-        self._family, _, _, _, self._address = found[0]
-        self._socket = socket.socket(self._family, socket.SOCK_DGRAM)
+        family, _, _, _, self._address = found[0]
+        self._socket = socket.socket(family, socket.SOCK_DGRAM)
         self._socket.setblocking(False)
         self.n_failed = 0
 

@@ -5,13 +5,14 @@ at least twice a second a line of the topic ``show``: what may be shown now.
 """
 
 import asyncio
-import time
+from collections.abc import Coroutine
 from contextlib import suppress
-from typing import Final
+from typing import Any, Final
 
 from rtbold.bridge.door import Door, keep_alive, listening, peer_of
 from rtbold.bridge.news import SHOW, News
 from rtbold.bridge.outbox import Outbox
+from rtbold.clock import Clock
 
 TOPICS: Final = ("hello", "phase", "pred.fb", "pred.roi", "hb", "bye", SHOW)
 MOST_SENT_BYTES: Final = 65_536  # by a client, that has nothing to say here
@@ -22,10 +23,10 @@ class LinesBridge:
 
     cannot = "nothing: it has every key of the feed"
 
-    def __init__(self, host: str, port: int, door: Door) -> None:
+    def __init__(self, host: str, port: int, door: Door, *, clock: Clock) -> None:
         self._socket = listening(host, port, "--lines")
         self.port: int = self._socket.getsockname()[1]
-        self._door = door
+        self._door, self._clock = door, clock
         self._outboxes: set[Outbox] = set()
         self._news = News()
         self._server: asyncio.Server | None = None
@@ -67,7 +68,7 @@ class LinesBridge:
             await writer.drain()
 
         try:
-            outbox.put(self._news.recent.lines(time.monotonic()))
+            outbox.put(self._news.recent.lines(self._clock.now_s()))
             outbox.put((self._news.shown.line(),))
             self._outboxes.add(outbox)
             await first_of(outbox.deliver(send), _ignore(reader))
@@ -84,7 +85,7 @@ async def _ignore(reader: asyncio.StreamReader) -> None:
         n_bytes += len(part)
 
 
-async def first_of(*work: "asyncio._CoroutineLike[None]") -> None:
+async def first_of(*work: Coroutine[Any, Any, None]) -> None:
     """Run several until one ends, in whatever way; end the others."""
     tasks = [asyncio.ensure_future(each) for each in work]
     try:

@@ -77,7 +77,16 @@ class Volumes:
     ) -> None:
         self._choice = choice
         self._names = {k.lower(): v.lower() for k, v in (names or {}).items()}
-        self._forget(None)
+        self._session: str | None = None
+        self._run: object = None
+        self._rois: tuple[str, ...] = ()
+        self._target = ""
+        self._first, self._last = 0, -1  # volumes of this run
+        # topic -> volume -> name -> number; None: it may not be shown
+        self._kept: dict[str, OrderedDict[int, dict[str, float | None]]] = {
+            "pred.fb": OrderedDict(),
+            "pred.roi": OrderedDict(),
+        }
 
     def take(self, bodies: tuple[tuple[str, Body], ...], shown: Shown) -> None:
         """Take the messages of one turn, and what may be shown after them."""
@@ -114,17 +123,12 @@ class Volumes:
         """Return the feed's name for what a task calls `roi`."""
         return self._names.get(roi.lower(), roi.lower())
 
-    def _forget(self, session: str | None) -> None:
-        self._session = session
-        self._run: object = None
-        self._rois: tuple[str, ...] = ()
-        self._target = ""
-        self._first, self._last = 0, -1  # volumes of this run
-        # topic -> volume -> name -> number; None: it may not be shown
-        self._kept: dict[str, OrderedDict[int, dict[str, float | None]]] = {
-            "pred.fb": OrderedDict(),
-            "pred.roi": OrderedDict(),
-        }
+    def _forget(self, session: str) -> None:
+        self._session, self._run = session, None
+        self._rois, self._target = (), ""
+        self._first, self._last = 0, -1
+        for kept in self._kept.values():
+            kept.clear()
 
     def _enter(self, run: object) -> None:
         """Count from 1 again in another run of the session."""

@@ -6,7 +6,6 @@ does reaches the session: to it, this is one more subscriber.
 
 import asyncio
 import threading
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,6 +21,7 @@ from rtbold.bridge.news import TOPICS, News, Reader
 from rtbold.bridge.numbers import NumberChoice
 from rtbold.bridge.websocket import WebSocketBridge
 from rtbold.client import Body, CurveKeys, Subscriber
+from rtbold.clock import Clock
 from rtbold.errors import ConfigError
 
 TURN_S: Final = 0.1  # the longest wait: a silent feed is noticed within it
@@ -65,8 +65,15 @@ class BridgeSettings:
 class Outlet(Protocol):
     """One bridge."""
 
-    where: str
-    cannot: str
+    @property
+    def where(self) -> str:
+        """Say where it is to be found."""
+        ...
+
+    @property
+    def cannot(self) -> str:
+        """Say what it cannot carry."""
+        ...
 
     async def open(self) -> None:
         """Begin."""
@@ -86,6 +93,7 @@ class Bridge:
 
     Parameters
     ----------
+    clock : a monotonic one, by which messages grow old.
     say : takes one line for the operator.
 
     Raises
@@ -93,10 +101,12 @@ class Bridge:
     ConfigError, PortInUse : an address cannot be used.
     """
 
-    def __init__(self, settings: BridgeSettings, *, say: Callable[[str], None]) -> None:
+    def __init__(
+        self, settings: BridgeSettings, *, clock: Clock, say: Callable[[str], None]
+    ) -> None:
         networks = check_door(settings.bind, settings.allow)
-        self._settings, self._say = settings, say
-        self._feed = _subscriber(settings)
+        self._settings, self._say, self._clock = settings, say, clock
+        self._feed = _subscriber(settings, clock)
         self._doors: list[Door] = []
         self.outlets: list[Outlet] = []
         try:
@@ -130,7 +140,12 @@ class Bridge:
         if it.websocket is not None:
             self.outlets.append(
                 WebSocketBridge(
-                    it.bind, it.websocket, door(), origins=it.origins, page=it.page
+                    it.bind,
+                    it.websocket,
+                    door(),
+                    clock=self._clock,
+                    origins=it.origins,
+                    page=it.page,
                 )
             )
         if it.murfi is not None:
@@ -139,7 +154,9 @@ class Bridge:
                 MurfiBridge(it.bind, it.murfi, door(), volumes=volumes, say=self._say)
             )
         if it.lines is not None:
-            self.outlets.append(LinesBridge(it.bind, it.lines, door()))
+            self.outlets.append(
+                LinesBridge(it.bind, it.lines, door(), clock=self._clock)
+            )
         if it.osc is not None:
             self.outlets.append(OscBridge(it.osc, _to(it.osc, "--osc")))
         if it.udp is not None:
@@ -168,7 +185,7 @@ class Bridge:
         reader = Reader(self._feed)
         try:
             while not self._closing.is_set():
-                news = reader.turn(TURN_S, time.monotonic())
+                news = reader.turn(TURN_S, self._clock.now_s())
                 if (news.lines or news.due) and self._loop is not None:
                     self._loop.call_soon_threadsafe(self._pass_on, news)
         finally:
@@ -180,9 +197,11 @@ class Bridge:
             outlet.take(news)
 
 
-def run_bridge(settings: BridgeSettings, *, say: Callable[[str], None]) -> str:
+def run_bridge(
+    settings: BridgeSettings, clock: Clock, *, say: Callable[[str], None]
+) -> str:
     """Run bridges until Ctrl-C; return what to say at the end."""
-    bridge = Bridge(settings, say=say)
+    bridge = Bridge(settings, clock=clock, say=say)
     try:
         bridge.run()
     except KeyboardInterrupt:
@@ -190,12 +209,18 @@ def run_bridge(settings: BridgeSettings, *, say: Callable[[str], None]) -> str:
     return f"ended; {bridge.n_refused} connections were refused"
 
 
-def _subscriber(settings: BridgeSettings) -> Subscriber:
+def _subscriber(settings: BridgeSettings, clock: Clock) -> Subscriber:
     decode: Callable[[bytes], Body] | None = None
     if settings.encoding == "msgpack":
         decode = msgspec.msgpack.decode
     try:
-        return Subscriber(settings.connect, TOPICS, keys=settings.keys, decode=decode)
+        return Subscriber(
+            settings.connect,
+            TOPICS,
+            keys=settings.keys,
+            decode=decode,
+            now_s=clock.now_s,
+        )
     except ValueError as error:
         raise ConfigError(
             f"--connect: {error}. Expected an address such as tcp://127.0.0.1:5580."

@@ -6,7 +6,6 @@ other places may connect only if their origin was named.
 """
 
 import logging
-import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
@@ -18,6 +17,7 @@ from rtbold.bridge.door import Door, keep_alive, listening, peer_of
 from rtbold.bridge.lines import first_of
 from rtbold.bridge.news import SHOW, TOPICS, News
 from rtbold.bridge.outbox import Outbox
+from rtbold.clock import Clock
 from rtbold.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -130,6 +130,7 @@ class WebSocketBridge:
         port: int,
         door: Door,
         *,
+        clock: Clock,
         origins: Sequence[str] = (),
         page: Path | None = None,
     ) -> None:
@@ -141,7 +142,7 @@ class WebSocketBridge:
         self.port: int = self._socket.getsockname()[1]
         self._host = host
         self._origins = own_origins(host, self.port) | set(origins)
-        self._door = door
+        self._door, self._clock = door, clock
         self._outboxes: set[Outbox] = set()
         self._news = News()
         self._server: Server | None = None
@@ -215,7 +216,7 @@ class WebSocketBridge:
         request = connection.request
         query = _split(request.path)[1] if request else ""
         outbox = Outbox(wanted_topics(query))
-        outbox.put(self._news.recent.lines(time.monotonic()))
+        outbox.put(self._news.recent.lines(self._clock.now_s()))
         outbox.put((self._news.shown.line(),))
         self._outboxes.add(outbox)
         try:

@@ -116,6 +116,11 @@ COMMANDS: Final = {
         "check_client",
         "Play sessions to a client, and say what it showed that it should not have.",
     ),
+    "keys": Place(
+        "keys",
+        "keys",
+        "Make the CURVE keys without which a feed does not leave this machine.",
+    ),
     "streams": Place(
         "streams", "streams", "List the LSL streams that answer on this network."
     ),
@@ -195,7 +200,7 @@ SUBJECT_COMMANDS: Final = {
 PANELS: Final = {
     "Start here": ("doctor", "demo", "gui"),
     "Prepare a session": ("streams", "calibrate", "subjects", "preflight", "rehearse"),
-    "Run and watch": ("run", "monitor", "bridge"),
+    "Run and watch": ("run", "monitor", "bridge", "keys"),
     "After a session": ("recorders", "verify", "replay", "export"),
     "Without a scanner": ("simulate", "play", "fake", "check-client"),
     "Models": ("prepare", "train", "evaluate", "reproduce", "models"),

@@ -71,6 +71,7 @@ def bridge(
     import signal
 
     from rtbold.bridge import BridgeSettings, Destination, NumberChoice, run_bridge
+    from rtbold.clock import MonotonicClock
     from rtbold.config import check_range
 
     for option, port in (
@@ -95,9 +96,10 @@ def bridge(
     )
     for number in (signal.SIGINT, signal.SIGTERM):  # one way to end, in any shell
         signal.signal(number, signal.default_int_handler)
-    typer.echo(
-        run_bridge(settings, say=lambda text: typer.echo(text, err=True)), err=True
+    ended = run_bridge(
+        settings, MonotonicClock(), say=lambda text: typer.echo(text, err=True)
     )
+    typer.echo(ended, err=True)
 
 
 def _pair(text: str) -> tuple[str, str]:

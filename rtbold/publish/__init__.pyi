@@ -24,6 +24,7 @@ from .intervals import LiveIntervals as LiveIntervals, Widths as Widths
 from .keys import (
     CLIENTS_FOLDER as CLIENTS_FOLDER,
     ServerKeys as ServerKeys,
+    add_clients as add_clients,
     create_keys as create_keys,
 )
 from .lsl_mirror import (

@@ -61,7 +61,9 @@ def bridged(publisher, **settings):
     """Run a bridge to `publisher`; its outlets have the ports."""
     said = []
     bridge = Bridge(
-        BridgeSettings(connect=publisher.feed.address, **settings), say=said.append
+        BridgeSettings(connect=publisher.feed.address, **settings),
+        clock=MonotonicClock(),
+        say=said.append,
     )
     bridge.said = said
     thread = threading.Thread(target=bridge.run)
