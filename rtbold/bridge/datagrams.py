@@ -7,7 +7,7 @@ neutral number stands for "nothing to show".
 
 import socket
 import struct
-from typing import Final
+from typing import Any, Final
 
 from rtbold.bridge.door import Destination
 from rtbold.bridge.news import News, Shown
@@ -23,7 +23,8 @@ class Datagrams:
 
     def __init__(self, to: Destination) -> None:
         found = socket.getaddrinfo(to.host, to.port, type=socket.SOCK_DGRAM)
-        family, _, _, _, self._address = found[0]
+        family, _, _, _, address = found[0]
+        self._address: tuple[Any, ...] = tuple(address)
         self._socket = socket.socket(family, socket.SOCK_DGRAM)
         self._socket.setblocking(False)
         self.n_failed = 0
