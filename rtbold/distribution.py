@@ -24,6 +24,7 @@ _FOR_DEVELOPERS: Final = ("all", "docs", "fuzz", "test")
 _IMPORTED_AS: Final = {
     "cuda-bindings": "cuda",
     "pyqt6": "PyQt6",
+    "python-osc": "pythonosc",
     "pyzmq": "zmq",
     "tensorrt-rtx": "tensorrt_rtx",
 }

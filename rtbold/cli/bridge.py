@@ -73,11 +73,16 @@ def bridge(
     from rtbold.bridge import BridgeSettings, Destination, NumberChoice, run_bridge
     from rtbold.clock import MonotonicClock
     from rtbold.config import check_range
+    from rtbold.distribution import need
 
     for option, port in (
         ("--websocket", websocket), ("--murfi", murfi), ("--lines", lines),
     ):  # fmt: skip
         check_range(option, port, 0, 65535)
+    if websocket is not None:
+        need("websockets", extra="feedback", purpose="--websocket")
+    if osc is not None:
+        need("pythonosc", extra="feedback", purpose="--osc")
     settings = BridgeSettings(
         connect=connect,
         websocket=websocket,

@@ -114,8 +114,10 @@ def fake(
 
 
 def _bridge_words(settings: "FakeSettings", websocket: int) -> list[str]:
+    from rtbold.distribution import need
     from rtbold.errors import ConfigError
 
+    need("websockets", extra="feedback", purpose="--websocket")
     if not settings.port:
         raise ConfigError(
             "--websocket came with --port 0, expected a port of the feed: the bridge "

@@ -160,9 +160,15 @@ export class Feed {
   }
 }
 
+const NUMBERS = {
+  hello: ["tr_s"],
+  phase: ["shows_from"],
+  "pred.fb": ["next_due_lsl", "t_trigger", "value", "z", "low", "high", "shown",
+    "volume_index"],
+}
+
 /** Whether what is counted with is a number or null; one bad body spoils none. */
 function numbersAreGood(body) {
-  const names = ["tr_s", "next_due_lsl", "t_trigger", "value", "z", "low", "high",
-    "shown", "shows_from", "volume_index"]
+  const names = NUMBERS[body.topic] ?? []
   return names.every((name) => (body[name] ?? null) === null || Number.isFinite(body[name]))
 }

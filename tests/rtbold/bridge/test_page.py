@@ -1,11 +1,34 @@
 """The page in a real headless browser, against a real feed and bridge."""
 
+import json
 import time
+from pathlib import Path
 
 import pytest
 from bridged import Publisher, bridged, until
 from browser import Page
 
+from rtbold.client import Subscriber
+
+# Plays a recorded session to the rules of the page; the clock is cranked by hand
+REPLAY = """
+(async (lines) => {
+  const { Feed } = await import("/feed.js")
+  let now = 0
+  const feed = new Feed(null, () => now)
+  const shown = []
+  for (const line of lines) {
+    while (now < line.t_s) {
+      now = Math.min(now + 0.1, line.t_s)
+      shown.push(feed.feedback().show)
+    }
+    feed.accept(JSON.stringify({ ...line.message, ...line.changes }))
+  }
+  shown.push(feed.feedback().show)
+  return [shown, feed.nBad, feed.feedback().reasons]
+})(LINES)
+"""
+SESSIONS = Path(__file__).resolve().parents[3] / "examples/sessions"
 pytestmark = pytest.mark.integration
 SHOW = "document.body?.dataset.show"
 STATE = f"({SHOW} + ' ' + document.body?.dataset.reasons).trim()"
@@ -117,3 +140,66 @@ def test_nothing_flashes_more_than_three_times_a_second(page, publisher):
         assert len(shown) >= 2
         for first, fourth in zip(shown, shown[3:], strict=False):
             assert fourth - first > 1000
+
+
+def played_in_the_page(page, lines):
+    return page.ask(REPLAY.replace("LINES", json.dumps(lines)))
+
+
+def by_the_client(lines):
+    now_s, shown = 0.0, []
+    with Subscriber("tcp://127.0.0.1:1", now_s=lambda: now_s) as client:
+        for line in lines:
+            while now_s < line["t_s"]:
+                now_s = min(now_s + 0.1, line["t_s"])
+                shown.append(client.feedback().show)
+            payload = json.dumps(line["message"]).encode()
+            client._accept([line["topic"].encode(), payload])
+        return [*shown, client.feedback().show]
+
+
+def test_the_rules_of_the_page_are_those_of_the_client(page, publisher):
+    with bridged(publisher, websocket=0) as bridge:
+        page.open(f"http://127.0.0.1:{bridge.outlets[0].port}/")
+        page.until(f"location.port === '{bridge.outlets[0].port}' && {SHOW}")
+        for file in sorted(SESSIONS.glob("*.jsonl")):
+            lines = [json.loads(line) for line in file.read_text("utf-8").splitlines()]
+            shown, n_bad, _ = played_in_the_page(page, lines)
+            assert (shown, n_bad) == (by_the_client(lines), 0), file.stem
+
+
+@pytest.mark.parametrize(
+    ("topic", "changes", "why"),
+    [
+        ("phase", {"run_type": "transfer"}, "no_feedback_run"),
+        ("phase", {"run_type": "rest", "kind": "training"}, "no_feedback_block"),
+        ("phase", {"feedback": "none"}, "no_feedback_block"),
+        ("phase", {"stopped": True}, "participant_stop"),
+        ("phase", {"shows_from": 999}, "no_feedback_block"),
+        ("phase", {"name": "end"}, "no_feedback_run"),
+        ("pred.fb", {"shown": None}, "not_shown"),
+    ],
+)
+def test_what_a_session_does_not_show_is_neutral_in_the_page(
+    page, publisher, topic, changes, why
+):
+    lines = (SESSIONS / "normal.jsonl").read_text("utf-8").splitlines()
+    lines = [json.loads(line) for line in lines][:-1]  # without bye
+    lines = [{**x, "changes": changes if x["topic"] == topic else {}} for x in lines]
+    with bridged(publisher, websocket=0) as bridge:
+        page.open(f"http://127.0.0.1:{bridge.outlets[0].port}/")
+        page.until(f"location.port === '{bridge.outlets[0].port}' && {SHOW}")
+        shown, _, reasons = played_in_the_page(page, lines)
+    assert (set(shown), reasons) == ({"neutral"}, [why])
+
+
+def test_a_page_takes_numbers_alone(page, publisher):
+    bad = [{"value": "1"}, {"z": {}}, {"shown": "x"}, {"seq": 1.5}, {"topic": "hb"},
+           {"schema": "rtbold.pred.fb/2"}, {"session": 3}, {"t_lsl": None}]  # fmt: skip
+    lines = (SESSIONS / "normal.jsonl").read_text("utf-8").splitlines()
+    line = next(x for x in map(json.loads, lines) if x["topic"] == "pred.fb")
+    with bridged(publisher, websocket=0) as bridge:
+        page.open(f"http://127.0.0.1:{bridge.outlets[0].port}/")
+        page.until(f"location.port === '{bridge.outlets[0].port}' && {SHOW}")
+        tried = [{**line, "changes": changes} for changes in bad]
+        assert played_in_the_page(page, tried)[1] == len(bad)

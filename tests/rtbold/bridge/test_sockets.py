@@ -244,27 +244,42 @@ def test_three_hundred_connections_are_bounded(publisher):
                     connection.close()
 
 
+HANDSHAKE = (
+    b"GET /feed HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\n"
+    b"Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+    b"Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
+)
+
+
 def test_who_never_reads_is_cut_off_and_delays_nobody(publisher, monkeypatch):
     monkeypatch.setattr(outbox, "FROZEN_S", 0.5)
     with bridged(publisher, websocket=0, lines=0) as bridge:
         ready(bridge, publisher)
-        lines = bridge.outlets[1]
-        frozen = socket.socket()
-        frozen.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
-        frozen.connect(("127.0.0.1", lines.port))
-        with websocket(bridge) as browser:
-            until(lambda: len(lines._outboxes) == 1)
+        outlets = bridge.outlets
+        with LineClient(outlets[1].port) as client, websocket(bridge) as browser:
+            until(lambda: [len(each._outboxes) for each in outlets] == [1, 1])
+            frozen = []
+            for outlet in outlets:
+                frozen.append(socket.socket())
+                frozen[-1].setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
+                frozen[-1].connect(("127.0.0.1", outlet.port))
+            frozen[0].sendall(HANDSHAKE)
+            until(lambda: [len(each._outboxes) for each in outlets] == [2, 2])
             end_s = time.monotonic() + PATIENCE_S
             large = tuple(f"reason {k}" for k in range(3000))
-            while lines._outboxes:
+            while any(len(each._outboxes) > 1 for each in outlets):
                 assert time.monotonic() < end_s
-                publisher.send("log")
                 publisher.volume += 1
                 publisher.send("pred.fb", reasons=large, value=0.5)
-                while json.loads(browser.recv(PATIENCE_S)).get("seq") is None:
+                volume = publisher.volume
+                client.until(lambda x, n=volume: x.get("volume_index") == n)
+                while (
+                    json.loads(browser.recv(PATIENCE_S)).get("volume_index") != volume
+                ):
                     pass
-            assert cut_off(frozen)
-        frozen.close()
+            assert all(cut_off(each) for each in frozen)
+            for each in frozen:
+                each.close()
 
 
 def test_a_port_that_is_taken_is_told(publisher):
