@@ -95,8 +95,9 @@ class Volumes:
             if body["session"] != self._session:
                 self._forget(body["session"])
             if topic == "hello":
-                rois = body.get("rois") or ()
-                self._rois = tuple(str(name).lower() for name in rois)
+                rois = body.get("rois")
+                named = rois if isinstance(rois, list) else ()
+                self._rois = tuple(str(name).lower() for name in named)
                 self._target = str(body.get("target")).lower()
             elif topic == "phase":
                 self._enter(body.get("run"))

@@ -22,7 +22,7 @@ from rtbold.bridge.numbers import NumberChoice
 from rtbold.bridge.websocket import WebSocketBridge
 from rtbold.client import Body, CurveKeys, Subscriber
 from rtbold.clock import Clock
-from rtbold.errors import ConfigError
+from rtbold.errors import ConfigError, RtboldError
 
 TURN_S: Final = 0.1  # the longest wait: a silent feed is noticed within it
 ENCODINGS: Final = ("json", "msgpack")
@@ -115,6 +115,7 @@ class Bridge:
             self._feed.close()
             raise
         self._closing = threading.Event()
+        self._failure: Exception | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
 
     @property
@@ -123,8 +124,18 @@ class Bridge:
         return sum(door.n_refused for door in self._doors)
 
     def run(self) -> None:
-        """Pass the feed on; returns after `stop` or Ctrl-C."""
+        """Pass the feed on; returns after `stop` or Ctrl-C.
+
+        Raises
+        ------
+        RtboldError : something unforeseen; every display is neutral by then.
+        """
         asyncio.run(self._run())
+        if self._failure is not None:
+            raise RtboldError(
+                f"the bridge has failed: {self._failure!r}. Start it again, and report "
+                "this."
+            ) from self._failure
 
     def stop(self) -> None:
         """Let `run` end; from any thread."""
@@ -188,13 +199,19 @@ class Bridge:
                 news = reader.turn(TURN_S, self._clock.now_s())
                 if (news.lines or news.due) and self._loop is not None:
                     self._loop.call_soon_threadsafe(self._pass_on, news)
+        except Exception as error:  # raised again by `run`
+            self._failure = error
         finally:
             self._feed.close()
             self._closing.set()
 
     def _pass_on(self, news: News) -> None:
-        for outlet in self.outlets:
-            outlet.take(news)
+        try:
+            for outlet in self.outlets:
+                outlet.take(news)
+        except Exception as error:  # raised again by `run`
+            self._failure = error
+            self._closing.set()
 
 
 def run_bridge(

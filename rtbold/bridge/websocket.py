@@ -5,6 +5,7 @@ one message a frame, each with its ``topic``; ``?topics=pred.fb,hb`` chooses. Pa
 other places may connect only if their origin was named.
 """
 
+import ipaddress
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
@@ -93,6 +94,20 @@ def own_origins(host: str, port: int) -> frozenset[str]:
     """
     hosts = {"127.0.0.1", "localhost", "[::1]", f"[{host}]" if ":" in host else host}
     return frozenset(f"http://{each}:{port}" for each in hosts)
+
+
+def is_ours(origin: str, host: str) -> bool:
+    """Return whether a page came from the very address that it now connects to.
+
+    Parameters
+    ----------
+    host : of the request; a number, for a name may be anybody's.
+    """
+    try:
+        ipaddress.ip_address(urlsplit(f"//{host}").hostname or "")
+    except ValueError:
+        return False
+    return origin == f"http://{host}"
 
 
 def wanted_topics(query: str) -> tuple[str, ...]:
@@ -198,8 +213,9 @@ class WebSocketBridge:
             return _page(connection, self._pages[path])
         if path != "/feed":
             return connection.respond(404, "expected /, /feed.js or /feed\n")
+        (host, *_) = request.headers.get_all("Host") or [""]
         for origin in request.headers.get_all("Origin"):  # no browser: none
-            if origin not in self._origins:
+            if origin not in self._origins and not is_ours(origin, host):
                 return connection.respond(
                     403, "this page's origin was not named: --origin\n"
                 )

@@ -128,3 +128,37 @@ def test_a_run_that_counts_its_own_volumes_is_understood():
         ("pred.fb", {"volume": 0, "value": -0.5}),
     )  # fmt: skip
     assert made.number(Query(1, "dmn")) == -0.5
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.floats() | st.integers() | st.text(max_size=5),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.text(max_size=5), inner, max_size=3)
+    ),
+    max_leaves=5,
+)
+KEYS = st.sampled_from(
+    [
+        "rois",
+        "target",
+        "run",
+        "volume_index",
+        "value",
+        "z",
+        "values",
+        "values_z",
+        "status",
+    ]
+)
+
+
+@given(
+    st.sampled_from(["hello", "phase", "pred.fb", "pred.roi", "hb"]),
+    st.dictionaries(KEYS, JSON),
+)
+def test_a_feed_that_talks_nonsense_ends_no_bridge(topic, changes):
+    made = volumes(("pred.fb", {"volume": 0, "value": 0.5}))
+    made.take(((topic, {**body(topic), **changes}),), SHOWING)
+    number = made.number(Query(1, "dmn"))
+    assert number is None or isinstance(number, float)

@@ -8,6 +8,7 @@ from rtbold.bridge.datagrams import UdpBridge, messages
 from rtbold.bridge.door import Destination, Door, check_door
 from rtbold.bridge.news import News, Shown
 from rtbold.bridge.numbers import NumberChoice, numbers_of
+from rtbold.bridge.websocket import is_ours
 from rtbold.errors import ConfigError
 
 VALUE = Shown(show="value", value=0.4, z=0.8, volume_index=7, status="ok")
@@ -149,3 +150,20 @@ def test_who_never_asked_makes_room():
     assert not door.admit(Guest(), "127.0.0.1")
     door.leave(asking)
     assert door.admit(Guest(), "127.0.0.1")
+
+
+@pytest.mark.parametrize(
+    ("origin", "host", "ours"),
+    [
+        ("http://192.168.0.5:5590", "192.168.0.5:5590", True),
+        ("http://[fe80::1]:5590", "[fe80::1]:5590", True),
+        ("http://evil.example:5590", "evil.example:5590", False),  # a name of theirs
+        ("http://6.6.6.6:5590", "127.0.0.1:5590", False),
+        ("https://127.0.0.1:5590", "127.0.0.1:5590", False),
+        ("null", "127.0.0.1:5590", False),
+        ("", "", False),
+        ("http://[", "[", False),
+    ],
+)
+def test_a_page_is_ours_if_it_came_from_where_it_connects_to(origin, host, ours):
+    assert is_ours(origin, host) is ours

@@ -21,7 +21,9 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect
 
 import rtbold.bridge.outbox as outbox
-from rtbold.errors import ConfigError, PortInUse
+from rtbold.bridge.run import Bridge, BridgeSettings
+from rtbold.clock import MonotonicClock
+from rtbold.errors import ConfigError, PortInUse, RtboldError
 
 pytestmark = pytest.mark.integration
 QUERY = '<info><get dataid=":*:*:*:{}:*:*:roi-weightedave:{}:"></get></info>\n'
@@ -292,3 +294,14 @@ def test_a_port_that_is_taken_is_told(publisher):
         bridged(publisher, lines=0, bind="192.0.2.1", allow=["10.0.0.1"]).__enter__()
     with pytest.raises(ConfigError, match="no bridge was named"):
         bridged(publisher).__enter__()
+
+
+def test_what_fails_in_a_bridge_ends_it_loudly(publisher):
+    bridge = Bridge(
+        BridgeSettings(connect=publisher.feed.address, lines=0),
+        clock=MonotonicClock(),
+        say=lambda _: None,
+    )
+    bridge.outlets[0].take = None
+    with pytest.raises(RtboldError, match="the bridge has failed"):
+        bridge.run()
