@@ -45,7 +45,8 @@ def test_lines_and_posts_are_acknowledgements(server):
 @pytest.mark.parametrize(
     "data",
     [b"x" * 1_000_000, b"POST / HTTP/1.1\r\n\r\n", b"POST / HTTP/1.1\r\nA" * 9999,
-     b"POST / HTTP/1.1\r\nContent-Length: 9999\r\n\r\n", b"POST /\r\n" + b"a:b\r\n" * 99,
+     b"POST / HTTP/1.1\r\nContent-Length: 9999\r\n\r\n",
+     b"POST /\r\n" + b"a:b\r\n" * 99,
      b"POST / HTTP/1.1\r\nContent-Length: x\r\n\r\n"],
 )  # fmt: skip
 def test_what_is_too_much_is_cut_off_and_the_others_go_on(server, data):
