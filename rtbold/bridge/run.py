@@ -17,7 +17,7 @@ from rtbold.bridge.datagrams import Datagrams, OscBridge, UdpBridge
 from rtbold.bridge.door import Destination, Door, Network, check_door
 from rtbold.bridge.lines import LinesBridge
 from rtbold.bridge.murfi import MurfiBridge, Volumes
-from rtbold.bridge.news import TOPICS, News, Reader
+from rtbold.bridge.news import TOPICS, News, Reader, Shown
 from rtbold.bridge.numbers import NumberChoice
 from rtbold.bridge.websocket import WebSocketBridge
 from rtbold.client import Body, CurveKeys, Subscriber
@@ -116,6 +116,7 @@ class Bridge:
             raise
         self._closing = threading.Event()
         self._failure: Exception | None = None
+        self._heard: bool | None = None  # the feed; None: nothing was told yet
         self._loop: asyncio.AbstractEventLoop | None = None
 
     @property
@@ -207,11 +208,24 @@ class Bridge:
 
     def _pass_on(self, news: News) -> None:
         try:
+            self._tell(news.shown)
             for outlet in self.outlets:
                 outlet.take(news)
         except Exception as error:  # raised again by `run`
             self._failure = error
             self._closing.set()
+
+    def _tell(self, shown: Shown) -> None:
+        """Say when the feed comes and goes."""
+        heard = "no_heartbeat" not in shown.reasons
+        if heard == self._heard:
+            return
+        self._heard = heard
+        where = self._settings.connect
+        if heard:
+            self._say(f"the feed of {where} is there, session {shown.session}")
+        else:
+            self._say(f"no heartbeat from {where}: everything is neutral")
 
 
 def run_bridge(

@@ -95,6 +95,8 @@ def test_lines_tell_the_feed_and_what_to_show(publisher):
             assert client.until(lambda line: line["topic"] == "bye")
             dead = client.until(lambda x: x.get("reasons") == ["no_heartbeat"])
             assert dead["show"] == "neutral"
+    told = [line.split(" tcp://")[0] for line in bridge.said if "tcp://" in line]
+    assert told[-2:] == ["the feed of", "no heartbeat from"]
 
 
 def test_datagrams_say_neutral_when_nothing_may_be_shown(publisher):
