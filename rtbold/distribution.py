@@ -25,6 +25,7 @@ _IMPORTED_AS: Final = {
     "cuda-bindings": "cuda",
     "pynacl": "nacl",
     "pyqt6": "PyQt6",
+    "python-osc": "pythonosc",
     "pyzmq": "zmq",
     "tensorrt-rtx": "tensorrt_rtx",
 }

@@ -54,6 +54,8 @@ export class Feed {
     const usable = this._usable
     if (!newest || !usable)
       return { ...NEUTRAL, reasons: newest?.reasons ?? ["no_prediction"] }
+    if (!this._isOfBlock(usable)) return { ...NEUTRAL, reasons: ["no_feedback_block"] }
+    if (usable.shown === null) return { ...NEUTRAL, reasons: ["not_shown"] }
     const stalled = this._ageS(newest) > STALLED_AFTER_TRS * this.trS
     const shown = { value: usable.value, z: usable.z }
     if (newest === usable && !stalled) return { show: "value", ...shown, reasons: [] }
@@ -67,7 +69,16 @@ export class Feed {
     const phase = this.latest.get("phase")
     if (!phase) return "no_phase" // not told yet, or by a publisher that tells no kind
     if (phase.name === "end") return "no_feedback_run" // the run is over
-    return SHOWING.includes(phase.run_type) ? "" : "no_feedback_run"
+    if (phase.stopped) return "participant_stop"
+    if (SHOWING.includes(phase.run_type))
+      return phase.feedback === "none" ? "no_feedback_block" : ""
+    return phase.kind === "training" ? "no_feedback_block" : "no_feedback_run"
+  }
+
+  /** Whether a value is of the block that is shown, if there are blocks. */
+  _isOfBlock(usable) {
+    const first = this.latest.get("phase").shows_from ?? null
+    return first === null || (usable.volume_index ?? -1) >= first
   }
 
   /** Whether the last heartbeat is at most 2 s old, and no "bye" came. */

@@ -121,6 +121,21 @@ COMMANDS: Final = {
         "fake",
         "Publish scripted predictions, so that an app can be written without EEG.",
     ),
+    "bridge": Place(
+        "bridge",
+        "bridge",
+        "Pass a feed on to browsers, MURFI tasks, TCP, OSC and UDP.",
+    ),
+    "check-client": Place(
+        "check_client",
+        "check_client",
+        "Play sessions to a client, and say what it showed that it should not have.",
+    ),
+    "keys": Place(
+        "keys",
+        "keys",
+        "Make the CURVE keys without which a feed does not leave this machine.",
+    ),
     "streams": Place(
         "streams", "streams", "List the LSL streams that answer on this network."
     ),
@@ -249,11 +264,11 @@ PANELS: Final = {
         "streams", "calibrate", "subjects", "protocol", "blind", "preflight",
         "rehearse",
     ),
-    "Run and watch": ("run", "monitor"),
+    "Run and watch": ("run", "monitor", "bridge", "keys"),
     "After a session": (
         "recorders", "report", "unblind", "verify", "replay", "export", "methods",
     ),
-    "Without a scanner": ("simulate", "play", "fake"),
+    "Without a scanner": ("simulate", "play", "fake", "check-client"),
     "Models": ("prepare", "train", "evaluate", "reproduce", "models"),
 }  # fmt: skip
 

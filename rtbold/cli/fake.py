@@ -1,11 +1,15 @@
 """`rtbold fake`: a feed with scripted values."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+if TYPE_CHECKING:
+    from rtbold.sim import FakeSettings
+
 SCENES = "ok, degraded, invalid, warmup, waiting, paused, stalled, silent, drowsy"
+SCENARIOS = "normal, gap, restart, scanner-stop, sham"
 
 
 def fake(
@@ -19,6 +23,9 @@ def fake(
     scene_after: Annotated[
         float | None,
         typer.Option(help="Seconds of the script that are well before the scene."),
+    ] = None,
+    scenario: Annotated[
+        str | None, typer.Option(help=f"Play one short session: {SCENARIOS}.")
     ] = None,
     rois: Annotated[int, typer.Option(help="Number of ROIs, 1 to 64.")] = 64,
     channels: Annotated[int, typer.Option(help="Size of the cap: 19, 26, 64.")] = 19,
@@ -43,13 +50,21 @@ def fake(
     lsl: Annotated[
         bool, typer.Option("--lsl", help="Send the LSL streams of a session too.")
     ] = False,
+    websocket: Annotated[
+        int | None,
+        typer.Option(
+            help="Port of a page for the browser (`rtbold bridge` beside it)."
+        ),
+    ] = None,
 ) -> None:
     """Publish scripted predictions, so that an app can be written without EEG.
 
     Example: rtbold fake --script session.csv --speed 2
     """
+    import contextlib
     import time
 
+    from rtbold.cli.process import child
     from rtbold.clock import Clock, MonotonicClock
     from rtbold.config import check_range
     from rtbold.sim import FakeSettings, run_fake
@@ -64,6 +79,7 @@ def fake(
         script=script,
         scene=scene,
         scene_after_s=scene_after,
+        scenario=scenario,
         n_rois=rois,
         n_channels=channels,
         target=target,
@@ -83,10 +99,30 @@ def fake(
         from rtbold.acquire import LslClock
 
         clock = LslClock()  # its streams are stamped by it
-    played = run_fake(
-        settings,
-        clock,
-        now_unix_s=time.time,
-        say=lambda text: typer.echo(text, err=True),
-    )
+    with contextlib.ExitStack() as beside:
+        if websocket is not None:
+            check_range("--websocket", websocket, 0, 65535)
+            words = _bridge_words(settings, websocket)
+            beside.enter_context(child("bridge", words))
+        played = run_fake(
+            settings,
+            clock,
+            now_unix_s=time.time,
+            say=lambda text: typer.echo(text, err=True),
+        )
     typer.echo(str(played), err=True)
+
+
+def _bridge_words(settings: "FakeSettings", websocket: int) -> list[str]:
+    from rtbold.distribution import need
+    from rtbold.errors import ConfigError
+
+    need("websockets", extra="feedback", purpose="--websocket")
+    if not settings.port:
+        raise ConfigError(
+            "--websocket came with --port 0, expected a port of the feed: the bridge "
+            "is told it before the feed opens."
+        )
+    address = f"tcp://{settings.bind}:{settings.port}"
+    words = ["--connect", address, "--encoding", settings.encoding]
+    return [*words, "--websocket", str(websocket)]

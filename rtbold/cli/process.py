@@ -4,11 +4,12 @@ import logging
 import os
 import queue
 import signal
+import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping, MutableMapping
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
+from contextlib import contextmanager, suppress
 from importlib.resources import files
 from logging.handlers import QueueHandler, QueueListener
 from pathlib import Path
@@ -221,6 +222,7 @@ class SessionLog:
 OPTION = "--end-with-stdin"
 STDIN = 0
 POLITE_S = 15.0  # a rehearsal ends its own session, which takes it some 9 s
+CHILD_S = 5.0
 FORCED = 1  # exit code where it could not end by itself
 READ_BYTES = 4096
 
@@ -229,6 +231,22 @@ def end_with_stdin() -> None:
     """Watch in a thread; at the end of standard input, ask as Ctrl-C does."""
     thread = threading.Thread(target=_watch, name="rtbold-stdin", daemon=True)
     thread.start()
+
+
+@contextmanager
+def child(command: str, words: Sequence[str]) -> Iterator[None]:
+    """Run another command of rtbold beside this one; it ends with this one."""
+    run = [sys.executable, "-m", "rtbold", command, *words, OPTION]
+    with subprocess.Popen(run, stdin=subprocess.PIPE) as process:
+        try:
+            yield
+        finally:
+            if process.stdin is not None:
+                process.stdin.close()
+            try:
+                process.wait(CHILD_S)
+            except subprocess.TimeoutExpired:
+                process.kill()
 
 
 def wait_for_end(read: Callable[[int, int], bytes] = os.read) -> None:

@@ -24,6 +24,7 @@ from .intervals import LiveIntervals as LiveIntervals, Widths as Widths
 from .keys import (
     CLIENTS_FOLDER as CLIENTS_FOLDER,
     ServerKeys as ServerKeys,
+    add_clients as add_clients,
     create_keys as create_keys,
 )
 from .lsl_mirror import (
@@ -32,7 +33,11 @@ from .lsl_mirror import (
     LslMirror as LslMirror,
     MirrorSettings as MirrorSettings,
 )
-from .sockets import FeedSettings as FeedSettings, check_bind as check_bind
+from .sockets import (
+    FeedSettings as FeedSettings,
+    check_bind as check_bind,
+    is_loopback as is_loopback,
+)
 from .wire import (
     Bands as Bands,
     Bye as Bye,

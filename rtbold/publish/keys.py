@@ -55,8 +55,8 @@ class ServerKeys:
         except (OSError, ValueError) as error:
             raise ConfigError(
                 f"no CURVE keys in {folder}: {error}. Expected {SERVER_FILE} and "
-                f"{CLIENTS_FOLDER}/*.key there; make them with "
-                "rtbold.publish.create_keys."
+                f"{CLIENTS_FOLDER}/*.key there; make them: "
+                "rtbold keys FOLDER --client NAME."
             ) from error
         if secret is None:
             raise ConfigError(
@@ -66,7 +66,7 @@ class ServerKeys:
         if zmq.curve_public(secret) != public:
             raise ConfigError(
                 f"{file} holds two keys that are no pair. Make new ones in an empty "
-                "folder with rtbold.publish.create_keys."
+                "folder: rtbold keys FOLDER --client NAME."
             )
         _check_private(file)
         clients = folder / CLIENTS_FOLDER
@@ -146,6 +146,33 @@ def create_keys(folder: Path, client_names: tuple[str, ...] = ("client",)) -> No
         zmq.auth.create_certificates(place, name)
     for key in folder.rglob("*.key*"):
         key.chmod(FILE_MODE)
+
+
+def add_clients(folder: Path, client_names: tuple[str, ...]) -> None:
+    """Write a pair for each new client into a folder that has the server's keys.
+
+    Raises
+    ------
+    ConfigError : there are no keys yet, or a client has some.
+    """
+    clients = folder / CLIENTS_FOLDER
+    if not (folder / SERVER_FILE).exists() or not clients.is_dir():
+        raise ConfigError(
+            f"{folder} is no key folder, expected {SERVER_FILE} and {CLIENTS_FOLDER}/ "
+            "in it. Make one: rtbold keys FOLDER --client NAME."
+        )
+    for name in client_names:
+        if any((clients / f"{name}.{end}").exists() for end in ("key", "key_secret")):
+            raise ConfigError(
+                f"client {name!r} has keys in {clients} already, expected a new name. "
+                "To replace them, take both files away first."
+            )
+    for name in client_names:
+        # made for its owner alone before a secret is in it
+        (clients / f"{name}.key_secret").touch(mode=FILE_MODE)
+        zmq.auth.create_certificates(clients, name)
+        for end in ("key", "key_secret"):
+            (clients / f"{name}.{end}").chmod(FILE_MODE)
 
 
 def admitted(clients: Path) -> frozenset[str]:

@@ -224,7 +224,7 @@ def bind_socket(kind: int, settings: FeedSettings, *, places: Places) -> Bound:
 
 def check_bind(host: str, keys: ServerKeys | None) -> None:
     """Raise ConfigError if `host` is reachable from elsewhere and there are no keys."""
-    if keys is not None or _is_loopback(host):
+    if keys is not None or is_loopback(host):
         return
     raise ConfigError(
         f"--bind {host} would show the feed to other machines without protection. "
@@ -232,7 +232,8 @@ def check_bind(host: str, keys: ServerKeys | None) -> None:
     )
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
+    """Return whether nobody but this machine can reach `host`."""
     try:
         return ipaddress.ip_address(host.strip("[]")).is_loopback
     except ValueError:

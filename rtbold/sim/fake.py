@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Final, Literal, Protocol, TypedDict, get_args
+from typing import Final, Literal, Protocol, Self, TypedDict, get_args
 
 from rtbold.bundle import Card
 from rtbold.clock import Clock
@@ -66,10 +66,12 @@ from rtbold.sim.fake_script import (
     USUAL,
     FakeBold,
     ScriptRow,
+    as_scenario,
     as_scene,
     default_script,
     read_script,
     repeated,
+    scenario_sessions,
     scene_script,
     script_tr_s,
 )
@@ -255,6 +257,11 @@ class FakeSession:
             self._do(due)
         return self.played.n_predictions
 
+    @property
+    def stopped(self) -> bool:
+        """Whether it was told to stop."""
+        return self._stopped
+
     def on_command(self, command: ControlCommand) -> None:
         """Take a command; it is obeyed soon, or refused where too many wait."""
         self._commands.put(command)
@@ -399,6 +406,7 @@ class FakeSettings:
     script: Path | None = None
     scene: str | None = None
     scene_after_s: float | None = None
+    scenario: str | None = None
     n_rois: int = MOST_ROIS
     n_channels: int = 19
     target: str | None = None
@@ -415,6 +423,11 @@ class FakeSettings:
 
     def __post_init__(self) -> None:
         """Refuse what contradicts itself."""
+        if self.scenario is not None and (self.script or self.scene):
+            raise ConfigError(
+                f"--scenario {self.scenario} came with a --script or a --scene, "
+                "expected one of the three: each says what is played."
+            )
         if self.script is not None and self.scene is not None:
             raise ConfigError(
                 f"--script and --scene {self.scene} were both given, expected one of "
@@ -480,36 +493,78 @@ def run_fake(
     clock : LSL's clock, or any without `lsl`; it paces by absolute deadline.
     now_unix_s : Unix time, for the stamps of messages.
     """
-    rows, tr_s = _rows(settings)
+    sessions, tr_s = _sessions(settings)
     plan = _plan(settings, tr_s)
     encoding = as_encoding(settings.encoding)
     at = FeedSettings(bind=settings.bind, port=settings.port, encoding=encoding)
-    stoppable = StoppableClock(clock)
-    now = _Now(now_lsl_s=stoppable.now_s, now_unix_s=now_unix_s)
-    with ExitStack() as stack:
-        feed = stack.enter_context(Feed(at, session=str(uuid.uuid4()), **now))
-        # what is made once takes its time, and the script's clock starts after it
-        mirror = LslMirror(_mirrored(plan, feed.port)) if settings.lsl else None
-        if mirror is not None:
-            stack.callback(mirror.close)
-        session = FakeSession(plan, feed, clock, mirror=mirror, hang=stoppable.stop)
-        answers = Replies(
-            on_command=session.on_command,
-            latest=feed.latest,
-            now_lsl_s=clock.now_s,  # the control socket goes on while the feed hangs
+    control_port, played = settings.control_port, Played()
+    for rows in sessions:
+        with _Opened(
+            plan,
+            at,
+            control_port,
+            clock=clock,
             now_unix_s=now_unix_s,
-        )
-        at = replace(at, port=settings.control_port, port_option="--control-port")
-        control = stack.enter_context(Control(at, answers))
-        stack.callback(stoppable.go_on)
-        ports = Ports(feed=feed.port, control=control.port)
-        feed.publish(fake_hello(plan.card, ports, plan.target, encoding=encoding))
-        feed.set_state("running", None)
-        say(f"feed on {feed.address}, control on port {control.port}")
-        if settings.lsl:
-            say(f"LSL streams {PREDICTIONS_NAME} and {EVENTS_NAME}")
-        session.play(rows, settings.duration_s)
-    return session.played
+            mirrored=settings.lsl,
+        ) as opened:
+            # what follows is the same publisher, started again
+            at, control_port = replace(at, port=opened.feed.port), opened.control.port
+            say(f"feed on {opened.feed.address}, control on port {control_port}")
+            if settings.lsl:
+                say(f"LSL streams {PREDICTIONS_NAME} and {EVENTS_NAME}")
+            opened.session.play(rows, settings.duration_s)
+        played.n_predictions += opened.session.played.n_predictions
+        played.n_eeg_left_out += opened.session.played.n_eeg_left_out
+        if opened.session.stopped:
+            break
+    return played
+
+
+class _Opened:
+    """The sockets of one fake session; open from construction to the end of `with`."""
+
+    def __init__(
+        self,
+        plan: FakePlan,
+        at: FeedSettings,
+        control_port: int,
+        *,
+        clock: Clock,
+        now_unix_s: Callable[[], float],
+        mirrored: bool,
+    ) -> None:
+        stoppable = StoppableClock(clock)
+        now = _Now(now_lsl_s=stoppable.now_s, now_unix_s=now_unix_s)
+        with ExitStack() as stack:
+            self.feed = stack.enter_context(Feed(at, session=str(uuid.uuid4()), **now))
+            # what is made once takes its time, and the script's clock starts after it
+            mirror = LslMirror(_mirrored(plan, self.feed.port)) if mirrored else None
+            if mirror is not None:
+                stack.callback(mirror.close)
+            self.session = FakeSession(
+                plan, self.feed, clock, mirror=mirror, hang=stoppable.stop
+            )
+            answers = Replies(
+                on_command=self.session.on_command,
+                latest=self.feed.latest,
+                now_lsl_s=clock.now_s,  # the control socket goes on while it hangs
+                now_unix_s=now_unix_s,
+            )
+            control_at = replace(at, port=control_port, port_option="--control-port")
+            self.control = stack.enter_context(Control(control_at, answers))
+            stack.callback(stoppable.go_on)
+            ports = Ports(feed=self.feed.port, control=self.control.port)
+            self.feed.publish(
+                fake_hello(plan.card, ports, plan.target, encoding=at.encoding)
+            )
+            self.feed.set_state("running", None)
+            self._stack = stack.pop_all()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._stack.close()
 
 
 class _Now(TypedDict):
@@ -553,6 +608,16 @@ def _mirrored(plan: FakePlan, port: int) -> MirrorSettings:
         simulated=True,
         port=port,
     )
+
+
+def _sessions(
+    settings: FakeSettings,
+) -> tuple[Iterable[Iterable[ScriptRow]], float]:
+    if settings.scenario is not None:
+        scenario = as_scenario(settings.scenario)
+        return scenario_sessions(scenario, seed=settings.seed), DEFAULT_TR_S
+    rows, tr_s = _rows(settings)
+    return (rows,), tr_s
 
 
 def _rows(settings: FakeSettings) -> tuple[Iterable[ScriptRow], float]:

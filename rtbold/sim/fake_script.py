@@ -254,6 +254,63 @@ def _default_around(index: int, status: Status) -> Circumstances:
     return replace(around, unlikeness=unlikeness)
 
 
+# Sessions of a fixed length with one thing that happens, for authors of apps.
+
+Scenario = Literal["normal", "gap", "restart", "scanner-stop", "sham"]
+SCENARIOS: Final[tuple[Scenario, ...]] = get_args(Scenario)
+SCENARIO_VOLUMES: Final = 16
+SILENT_VOLUMES: Final = 2  # before a restart
+_LOST: Final = Circumstances(reasons=("triggers_lost",), trigger="missed")
+_MISSED: Final = Circumstances(trigger="missed")
+_BEFORE: Final = 6  # volumes that are well before it happens
+_GAP: Final = 4  # volumes that a gap makes invalid
+
+
+def as_scenario(name: str) -> Scenario:
+    """Return the scenario of that name; refuse another one."""
+    for scenario in SCENARIOS:
+        if name == scenario:
+            return scenario
+    raise ConfigError(
+        f"--scenario is {name!r}, expected one of {', '.join(SCENARIOS)}."
+    )
+
+
+def scenario_sessions(
+    scenario: Scenario, *, tr_s: float = DEFAULT_TR_S, seed: int = 0
+) -> tuple[tuple[ScriptRow, ...], ...]:
+    """Return the rows of each session; there are two of them in a restart.
+
+    A sham has the same fields, sizes and times as what is normal, and other values.
+    """
+    wave = target_wave(seed + 1 if scenario == "sham" else seed)
+    whole = tuple(
+        ScriptRow(index * tr_s, _value(wave, index, status), status, around)
+        for index in range(SCENARIO_VOLUMES)
+        for status, around in (_of_scenario(scenario, index),)
+    )
+    if scenario != "restart":
+        return (whole,)
+    end = _BEFORE + SILENT_VOLUMES
+    return whole[:end], tuple(
+        replace(row, t_s=row.t_s - end * tr_s, around=USUAL[row.status])
+        for row in whole[end:]
+    )
+
+
+def _of_scenario(scenario: Scenario, index: int) -> tuple[Status, Circumstances]:
+    since = index - _BEFORE
+    if index < WARMUP_TRS:
+        return "warmup", USUAL["warmup"]
+    if scenario == "gap" and 0 <= since < _GAP:
+        return "invalid", replace(LAPS[0].invalid, n_lost=0 if since else 60)
+    if scenario == "restart" and 0 <= since < SILENT_VOLUMES:
+        return "ok", Circumstances(silent="all")
+    if scenario == "scanner-stop" and since >= 0:
+        return ("ok", _MISSED) if since < 2 else ("paused", _LOST)
+    return "ok", USUAL["ok"]
+
+
 # A script from a file.
 
 

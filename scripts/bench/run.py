@@ -31,6 +31,7 @@ from bench import (
     precision,
     sizes,
     soak,
+    subscribers,
     training,
 )
 
@@ -105,6 +106,11 @@ def of_kills(options: argparse.Namespace) -> Figures:
     return kills.run(kills.KillsPlan(options.kills, seed=options.seed))
 
 
+def of_subscribers(options: argparse.Namespace) -> Figures:
+    """Hold 300 subscribers and 50 browsers, one of each frozen, against one of each."""
+    return subscribers.measure(subscribers.SubscribersPlan(seconds=options.seconds))
+
+
 def of_train(options: argparse.Namespace) -> Figures:
     """Hold training steps of NeuroBOLT base against a plain loop."""
     return training.measure(training.TrainPlan(turns=options.repeats))
@@ -121,6 +127,7 @@ SUITE = Suite(
         "gui": of_gui,
         "soak": of_soak,
         "kills": of_kills,
+        "subscribers": of_subscribers,
     },
 )
 
@@ -133,7 +140,7 @@ def parse(given: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--kills", type=int, default=50, help="kills: how many")
     parser.add_argument("--model", default="demo", help="bundle: a name or a path")
     parser.add_argument("--rate", type=float, default=1000.0, help="of the twin, Hz")
-    parser.add_argument("--seconds", type=float, default=60.0, help="cpu: per repeat")
+    parser.add_argument("--seconds", type=float, default=60.0, help="cpu, subscribers")
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--warm-up", type=float, default=20.0, help="cpu: seconds")
     return parser.parse_args(given)

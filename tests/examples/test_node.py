@@ -81,7 +81,13 @@ send("phase", { seq: 1, run_type: "transfer" })
 say("a transfer run", why() === "neutral no_feedback_run")
 send("phase", { seq: 2, run_type: "train", name: "end" })
 say("the run is over", why() === "neutral no_feedback_run")
-send("phase", { seq: 3, run_type: "train" })
+send("phase", { seq: 3, run_type: "train", feedback: "none" })
+say("a block that shows nothing", why() === "neutral no_feedback_block")
+send("phase", { seq: 4, run_type: "train", shows_from: 9999 })
+say("a value of the block before", why() === "neutral no_feedback_block")
+send("phase", { seq: 5, run_type: "train", stopped: true })
+say("the participant's stop", why() === "neutral participant_stop")
+send("phase", { seq: 6, run_type: "train" })
 say("value", feed.feedback().show === "value" && feed.feedback().value === 0.5)
 say("sent again", !fb(1) && feed.nGaps === 0)
 fb(3, { status: "invalid", value: null, reasons: ["gap"] })
@@ -110,7 +116,7 @@ def test_it_keeps_the_rules_for_apps(node_example):
     )  # fmt: skip
     told = [json.loads(line) for line in done.stdout.splitlines()]
     assert [what for what, ok in told if not ok] == [], done.stderr
-    assert len(told) == 16, done.stderr
+    assert len(told) == 19, done.stderr
 
 
 def test_it_sends_a_mark(node_example):

@@ -30,6 +30,17 @@ def test_help_has_an_example(command):
         (["fake", "--duration", "-5"], ConfigError, "--duration is -5.0"),
         (["fake", "--port", "99999"], ConfigError, "--port is 99999"),
         (["fake", "--scene", "asleep"], ConfigError, "--scene is 'asleep'"),
+        (["fake", "--scenario", "nap"], ConfigError, "--scenario is 'nap'"),
+        (
+            ["fake", "--scenario", "gap", "--scene", "ok"],
+            ConfigError,
+            "came with a --script or a --scene",
+        ),
+        (
+            ["fake", "--websocket", "0", "--port", "0"],
+            ConfigError,
+            "--websocket came with --port 0",
+        ),
         (["fake", "--scene-after", "3"], ConfigError, "without a --scene"),
         (
             ["fake", "--scene", "ok", "--script", "x.csv"],

@@ -76,6 +76,8 @@ TRAIN = ["train", "cache", "--recipe", "ridge", "--out", "m.rtbold"]
         ("lightning_fabric", "training", TRAIN),
         ("tensorboardX", "training", TRAIN),
         ("nacl", "feedback", ["blind", "keys", "study", "--of", "session"]),
+        ("websockets", "feedback", ["bridge", "--websocket", "0"]),
+        ("pythonosc", "feedback", ["bridge", "--osc", "127.0.0.1:9"]),
     ],
 )
 def test_one_line_says_what_to_install(

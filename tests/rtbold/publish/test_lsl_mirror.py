@@ -1,4 +1,5 @@
 import math
+import time
 import uuid
 from pathlib import Path
 
@@ -104,3 +105,34 @@ def test_streams_on_lsl_carry_description_values_and_stamps():
     assert info.get_channel_units() == ["model units"] * 4 + ["integer"] * 2
     assert info.desc().child("rtbold").child_value("simulated") == "true"
     assert info.source_id() == settings(**names).source_id(names["name"])
+
+
+@pytest.mark.integration
+def test_mne_lsl_reads_the_mirror():
+    from mne_lsl.stream import StreamLSL
+
+    tag = uuid.uuid4().hex
+    names = {"name": f"pred-{tag}", "events_name": f"events-{tag}"}
+    mirror = LslMirror(settings(**names))
+    # 1/TR is its rate: the buffer is in seconds, here of ten volumes
+    stream = StreamLSL(bufsize=21, name=names["name"])
+    try:
+        stream.connect(acquisition_delay=0.02, timeout=20)
+        assert stream.ch_names == list(settings().labels)
+        assert stream.info["sfreq"] == pytest.approx(1 / 2.1)
+        assert stream.sinfo.source_id == settings(**names).source_id(names["name"])
+        end_s, volume = time.monotonic() + 20, 0
+        while stream.n_new_samples < 2:  # the inlet may open late
+            both = {"volume_index": volume}
+            mirror.push(golden("pred.roi", **both), golden("pred.fb", **both))
+            volume += 1
+            assert time.monotonic() < end_s
+            time.sleep(0.05)
+        data, _ = stream.get_data()
+    finally:
+        if stream.connected:
+            stream.disconnect()
+        mirror.close()
+    newest = data[:, -1]
+    assert newest[:5] == pytest.approx([0.42, -1.5, 0.001, 0.42, 0], abs=1e-6)
+    assert 0 <= newest[5] < volume

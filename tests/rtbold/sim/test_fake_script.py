@@ -178,3 +178,34 @@ def test_another_word_is_no_scene():
     assert as_scene("drowsy") == "drowsy"
     with pytest.raises(ConfigError, match=r"--scene is 'asleep', expected one of ok,"):
         as_scene("asleep")
+
+
+def test_scenarios_are_short_sessions_in_which_one_thing_happens():
+    from rtbold.sim.fake_script import SCENARIO_VOLUMES, SCENARIOS, scenario_sessions
+
+    played = {name: scenario_sessions(name) for name in SCENARIOS}
+    assert {name: len(each) for name, each in played.items()} == {
+        "normal": 1, "gap": 1, "restart": 2, "scanner-stop": 1, "sham": 1,
+    }  # fmt: skip
+    for sessions in played.values():
+        assert sum(map(len, sessions)) == SCENARIO_VOLUMES
+        for rows in sessions:
+            assert rows[0].t_s == 0
+    (gap,) = played["gap"]
+    assert sum(row.status == "invalid" for row in gap) == 4
+    assert gap[-1].status == "ok"
+    (stop,) = played["scanner-stop"]
+    assert stop[-1].around.reasons == ("triggers_lost",)
+    assert {row.around.silent for row in played["restart"][0]} == {"no", "all"}
+
+
+def test_a_sham_differs_in_its_values_alone():
+    from dataclasses import replace
+
+    from rtbold.sim.fake_script import scenario_sessions
+
+    (normal,), (sham,) = scenario_sessions("normal"), scenario_sessions("sham")
+    assert [replace(row, value=None) for row in normal] == [
+        replace(row, value=None) for row in sham
+    ]
+    assert [row.value for row in normal] != [row.value for row in sham]
