@@ -238,7 +238,7 @@ def _evidence(
         partial = partial_scores(
             scored.predicted[:, column],
             scored.measured[:, column],
-            groups=question.confounds.groups(column, len(scored.predicted)),
+            groups=question.confounds.groups(column, scored.predicted[:, column]),
             phases=phases,
             cross_fitted=scored.cross_fitted,
         )
