@@ -269,7 +269,7 @@ def _report(
     told: ShareCallback,
 ) -> bytes:
     scan = result.settings.scan
-    named = [scan.eeg, Path(scan.bold), *scan.other_eeg, scan.confounds, scan.atlas]
+    named = [scan.eeg, Path(scan.bold), *scan.other_eeg, *scan.confounds, scan.atlas]
     sources = Sources(
         files={p.name: _sha256(p) for p in named if p is not None and p.is_file()},
         software=card.software,
