@@ -56,6 +56,7 @@ def card_of(result: CalibrationResult, now: datetime.datetime) -> Card:
         baseline=_baseline(predictions(result)),
         horizon_tr=result.choice.horizon_tr,
         likeness=result.likeness,
+        muscle=result.muscle,
         intervals=result.intervals,
         origin=_origin(result),
         target=result.declared.target,

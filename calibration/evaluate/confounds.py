@@ -6,7 +6,11 @@ from typing import Final
 
 import numpy as np
 
-from rtbold.calibration.evaluate.eeg_confounds import ConfoundSettings, window_confounds
+from rtbold.calibration.evaluate.eeg_confounds import (
+    MUSCLE,
+    ConfoundSettings,
+    window_confounds,
+)
 from rtbold.calibration.evaluate.nulls import DRIFT_DEGREE, null_r, p_above, pairing
 from rtbold.calibration.evaluate.scores import r_with_drift
 from rtbold.calibration.fit.nuisance import explaining_weights
@@ -39,6 +43,9 @@ class Confounds:
     # each ROI it explains: (volumes, columns), (volumes, rois).
     acting: FloatArray | None = None
     given_control: FloatArray | None = None
+    # Muscle tension, each 2 s of a window, and what it alone predicts out of fold.
+    muscle: FloatArray | None = None
+    muscle_control: FloatArray | None = None
     not_known: tuple[str, ...] = ()
 
     def combined(self, weights: FloatArray) -> "Confounds":
@@ -56,6 +63,8 @@ class Confounds:
             time_control=mix(self.time_control),
             acting=self.acting,
             given_control=mix(self.given_control),
+            muscle=self.muscle,
+            muscle_control=mix(self.muscle_control),
             not_known=self.not_known,
         )
 
@@ -300,15 +309,14 @@ def scan_confounds(
     found = window_confounds(scan.batches(), settings)
     artefacts, vigilance = found.summaries()
     artefact_features, vigilance_features = found.features()
-    given = {
-        k: v for k, v in scan.confounds.items() if kind_of(k) != "global signal"
-    }
+    given = {k: v for k, v in scan.confounds.items() if kind_of(k) != "global signal"}
     controls = [
         scan.on_grid(_control(features, beside))
         for features in (
             artefact_features,
             vigilance_features,
             time_features(beside.onsets_s),
+            found.artefacts[MUSCLE],
         )
     ]
     global_signal, unknown = _global_signal(scan)
@@ -325,6 +333,8 @@ def scan_confounds(
         given_control=None
         if filtered is None
         else explained(filtered, scan.on_grid(beside.measured)),
+        muscle=scan.on_grid(found.artefacts[MUSCLE]),
+        muscle_control=controls[3],
         not_known=(*unknown, *_not_given(given, slices_per_tr)),
     )
 

@@ -21,6 +21,7 @@ from rtbold.calibration.evaluate.confounds import (
     own_rank,
     partial_scores,
 )
+from rtbold.calibration.evaluate.muscle import muscle_line
 from rtbold.calibration.evaluate.nulls import MIN_SURROGATES, pairing, random_phases
 from rtbold.calibration.evaluate.scores import (
     Declared,
@@ -308,4 +309,5 @@ def _specificity(target: _Question, evidence: Evidence) -> Specificity:
         rank=evidence.rank,
         n_rois=evidence.n_rois,
         not_known=confounds.not_known if confounds else ("every nuisance",),
+        muscle=muscle_line(confounds, target.scored),
     )

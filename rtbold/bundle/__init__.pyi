@@ -16,6 +16,8 @@ from .card import (
     KnownLines as KnownLines,
     Label as Label,
     LikenessReference as LikenessReference,
+    MuscleLine as MuscleLine,
+    MuscleReference as MuscleReference,
     Lineage as Lineage,
     Normalisation as Normalisation,
     Origin as Origin,

@@ -58,11 +58,12 @@ def feedback_value(
     """Return the feedback for `prediction`.
 
     Status is never better than the prediction's. A simulated model on a real stream,
-    or a value that is not finite, makes it invalid; a bundle without a baseline leaves
+    a value that is not finite, or muscles that stay tense where the target leans on
+    them, makes it invalid; a bundle without a baseline leaves
     it in warmup; a short baseline makes it degraded.
     """
     weights, baseline = _source(card, settings.target)
-    status, reasons = _status(prediction, baseline)
+    status, reasons = _status(prediction, baseline, leans=_leans(card, settings.target))
     values = prediction.values if status in ("ok", "degraded") else None
     value = None if values is None else _weighted(values, weights)
     return Feedback(
@@ -99,10 +100,19 @@ def _weighted(values: Float32Array, weights: Mapping[int, float]) -> float:
     return float(sum(weight * float(values[roi]) for roi, weight in weights.items()))
 
 
-def _status(prediction: BoldPrediction, baseline: Baseline) -> StatusReasons:
+def _leans(card: Card, target: str) -> bool:
+    """Return whether the target's prediction leans on muscle tension."""
+    return card.muscle is not None and target in card.muscle.leans_on
+
+
+def _status(
+    prediction: BoldPrediction, baseline: Baseline, *, leans: bool
+) -> StatusReasons:
     known, facts = checked_status(prediction), list[LaterFact]()
     if "simulated_model" in known.reasons:
         facts.append("simulated_fed_back")
+    if prediction.long_tense and leans:
+        facts.append("muscle_fed_back")
     if not has_baseline(baseline, 0):
         facts.append("baseline_missing")
     elif baseline.n < ENOUGH_BASELINE_N:

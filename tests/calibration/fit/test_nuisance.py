@@ -12,10 +12,10 @@ from rtbold.calibration.fit.target import (
     targets,
 )
 from rtbold.calibration.inputs.confound_kinds import acting
-from rtbold.sim import bold as simulated_bold
-from rtbold.sim.brain import draw_body, draw_brain
+from rtbold.sim.bold import simulate_bold
+from rtbold.sim.brain import draw_body, draw_brain, slow_times_s
 from rtbold.sim.recording import volume_onsets_s
-from rtbold.sim.settings import TwinSettings, generator
+from rtbold.sim.settings import TwinSettings
 from rtbold.sim.twin import read_rois
 from rtbold.truth import lowpassed
 
@@ -34,20 +34,10 @@ class Scan:
         brain, heard = (draw_brain(settings, rois, k) for k in ("brain", "decoy"))
         self.body = draw_body(settings, heard.arousal)
         self.volume_onsets_s = volume_onsets_s(settings)
-        self.drive_t_s = simulated_bold.slow_times_s(settings.duration_s)
-        made = simulated_bold.simulate_bold(settings, brain.drive, self.body)
+        self.drive_t_s = slow_times_s(settings.duration_s)
+        made = simulate_bold(settings, brain.drive, self.body)
         self.bold = made.measured
-        # The same draws once more, for the weights of the regions
-        rng = generator(seed, "haemodynamics")
-        simulated_bold._neural(settings, brain.drive, rng)
-        simulated_bold._vascular(brain.drive.shape, rng)
-        weights = rng.lognormal(0.0, 0.3, (1, brain.drive.shape[0]))
-        level, onsets_s = settings.parameters, self.volume_onsets_s
-        slow = simulated_bold._physiology(self.body)[None]
-        physiology = simulated_bold._at(onsets_s, settings, slow)
-        spikes = simulated_bold._motion_spikes(onsets_s, self.body)[:, None]
-        self.heart_and_breath = level.physiology_sd * weights * physiology
-        self.motion = level.motion_sd * weights * spikes
+        self.true = made.body
 
 
 @pytest.fixture(scope="module")
@@ -76,29 +66,21 @@ def spanned(true, columns):
 def test_the_columns_as_given_hardly_hold_what_the_body_did(scans):
     """As it was: a reason to unfold them at all."""
     for scan in scans:
-        body = body_of(scan)
-        raw = np.c_[body["heart_rate"], body["resp_volume"]]
-        moved = body["framewise_displacement"][:, None]
-        assert spanned(lowpassed(scan.heart_and_breath, TR_S, 0.15), raw) < 0.25
-        assert spanned(lowpassed(scan.motion, TR_S, 0.15), moved) < 0.65
+        raw = np.stack(list(body_of(scan).values()), axis=1)
+        assert spanned(lowpassed(scan.true, TR_S, 0.15), raw) < 0.4
 
 
 def test_unfolded_they_hold_it(scans):
     for scan in scans:
-        body = body_of(scan)
-        moved = {"fd": body.pop("framewise_displacement")}
-        slow, fast = (acting(given, tr_s=TR_S).values for given in (body, moved))
-        held = lowpassed(slow, TR_S, 0.15)
-        assert spanned(lowpassed(scan.heart_and_breath, TR_S, 0.15), held) > 0.95
-        held = lowpassed(fast, TR_S, 0.15)
-        assert spanned(lowpassed(scan.motion, TR_S, 0.15), held) > 0.98
+        held = lowpassed(acting(body_of(scan), tr_s=TR_S).values, TR_S, 0.15)
+        assert spanned(lowpassed(scan.true, TR_S, 0.15), held) > 0.95
 
 
 def test_what_is_taken_from_noisy_bold_is_what_the_body_did(scans):
     for scan in scans:
         x = straight(lowpassed(acting(body_of(scan), tr_s=TR_S).values, TR_S, 0.15))
         y = straight(lowpassed(scan.bold, TR_S, 0.15))
-        true = straight(lowpassed(scan.heart_and_breath + scan.motion, TR_S, 0.15))
+        true = straight(lowpassed(scan.true, TR_S, 0.15))
         assert share(true, x @ explaining_weights(x, y)) > 0.9
 
 
@@ -115,7 +97,7 @@ def test_targets_lose_the_same_with_the_weights_of_training_volumes(scans):
     )
     scaling = fit_scaling(made, train, TargetSettings(drift_degree=1))
     clean, scale = targets(made, test, scaling), np.array(scaling.scale)
-    true = (scan.heart_and_breath + scan.motion)[test]
+    true = scan.true[test]
     raw = lowpassed(scan.bold[test], TR_S, 0.15)
     removed = straight(raw - clean * scale)
     assert share(straight(lowpassed(true, TR_S, 0.15)), removed) > 0.75

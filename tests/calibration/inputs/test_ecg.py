@@ -1,13 +1,13 @@
 from pathlib import Path
 
 import numpy as np
+import physio_signals as made
 import pytest
 
 from rtbold.calibration.inputs.ecg import heart_rate_of
 from rtbold.calibration.inputs.eeg import EegRecording
 from rtbold.files import Recording as EegFile
 from rtbold.messages import Channel
-from tests.support import physio_signals as made
 
 RATE_HZ = 250.0
 ONSETS_S = 3.0 + np.arange(80) * 2.0

@@ -1,9 +1,9 @@
 import numpy as np
+import physio_signals as made
 import pytest
 
 from rtbold.calibration.inputs.physio import BodySignal, of_volumes
 from rtbold.errors import DataFileError
-from tests.support import physio_signals as made
 
 ONSETS_S = np.arange(100) * 2.0
 

@@ -2,11 +2,11 @@ import gzip
 import json
 
 import numpy as np
+import physio_signals as made
 import pytest
 
 from rtbold.calibration.inputs.physio_files import Volumes, is_physio, read_physio
 from rtbold.errors import ConfigError, DataFileError
-from tests.support import physio_signals as made
 
 VOLUMES = Volumes(100, 2.0)
 ONSETS_S = np.arange(100) * 2.0
