@@ -106,7 +106,8 @@ def explained(columns: FloatArray, series: FloatArray) -> FloatArray:
     ----------
     columns : (volumes, columns), as they act, filtered as `series` are.
     """
-    known = np.isfinite(series).all(axis=1) & np.isfinite(columns).all(axis=1)
+    both = np.concatenate([series, columns], axis=1)
+    known = np.asarray(np.isfinite(both).all(axis=1))
     found = np.full(series.shape, np.nan)
     if known.sum() <= DRIFT_DEGREE + 1:
         return found

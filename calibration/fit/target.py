@@ -195,7 +195,10 @@ def _unfolded_weights(
     def straight(rows: FloatArray) -> FloatArray:
         cut_hz = settings.lowpass_hz
         smooth = filtered_rows(rows[train], train, scan.onsets_s, lowpass_hz=cut_hz)
-        return smooth - basis @ np.linalg.lstsq(basis, smooth, rcond=None)[0]
+        left: FloatArray = (
+            smooth - basis @ np.linalg.lstsq(basis, smooth, rcond=None)[0]
+        )
+        return left
 
     weights = explaining_weights(straight(confounds), straight(scan.bold))
     left = scan.bold[train] - confounds[train] @ weights

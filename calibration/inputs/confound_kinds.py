@@ -21,7 +21,7 @@ by evidence (`rtbold.calibration.fit.nuisance`).
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, Literal, cast, get_args
+from typing import Final, Literal, get_args
 
 import numpy as np
 
@@ -66,7 +66,7 @@ def kind_of(name: str) -> Kind:
     """Return what a column is: what was said, else what its name says."""
     said, found, _ = name.partition(_SAID)
     if found and said in KINDS:
-        return cast("Kind", said)
+        return said
     key = re.sub(r"[\s\-]+", "_", name.casefold())
     for kind, pattern in _NAMES.items():
         if re.fullmatch(pattern, key):
@@ -198,12 +198,13 @@ def _convolved(
     series: FloatArray, response: Callable[[FloatArray], FloatArray], tr_s: float
 ) -> FloatArray:
     """Return a series through a response; before its start it was as at its start."""
-    at_s = np.arange(len(series)) * tr_s
+    at_s = np.arange(len(series)) * np.float64(tr_s)
     before_n = round(RESPONSE_S / _STEP_S)
     fine_s = np.arange(-before_n, at_s[-1] / _STEP_S + 1) * _STEP_S
     fine = np.interp(fine_s, at_s, series)
-    answer = response(np.arange(before_n + 1) * _STEP_S)
-    return np.interp(at_s, fine_s, np.convolve(fine, answer)[: len(fine_s)])
+    answer = response(np.arange(before_n + 1) * np.float64(_STEP_S))
+    answered = np.convolve(fine, answer)[: len(fine_s)]
+    return np.asarray(np.interp(at_s, fine_s, answered), dtype=np.float64)
 
 
 def _smooth(n_lags: int, tr_s: float) -> FloatArray:

@@ -235,7 +235,7 @@ def _within(at_s: FloatArray, onsets_s: FloatArray) -> tuple[np.ndarray, np.ndar
 
 def _bridged(values: FloatArray, known: np.ndarray) -> FloatArray:
     place = np.arange(len(values))
-    return np.interp(place, place[known], values[known])
+    return np.asarray(np.interp(place, place[known], values[known]), dtype=np.float64)
 
 
 def _band(

@@ -9,6 +9,7 @@ import gzip
 import json
 import re
 import zlib
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
@@ -99,47 +100,68 @@ def read_physio(path: Path, volumes: Volumes) -> dict[str, FloatArray]:
 def _bids(path: Path) -> list[BodySignal]:
     sidecar = path.with_name(re.sub(r"\.tsv(\.gz)?$", ".json", path.name, flags=re.I))
     facts = _sidecar(path, sidecar)
-    columns = facts["Columns"]
+    columns = facts.columns
     opened = gzip.open if path.name.lower().endswith(".gz") else open
     with opened(path, "rt", encoding="utf-8") as file:
         rows = [line.rstrip("\r\n").split("\t") for line in file if line.strip()]
     table = _numbers(path, rows, len(columns))
-    rate_hz, start_s = facts["SamplingFrequency"], facts["StartTime"]
     signals = [
-        BodySignal(f"{path.name} ({column})", sensor, table[:, k], rate_hz, start_s)
+        BodySignal(
+            f"{path.name} ({column})", sensor, table[:, k], facts.rate_hz, facts.start_s
+        )
         for k, column in enumerate(columns)
-        if (sensor := _BIDS_COLUMNS.get(str(column).casefold()))
+        if (sensor := _BIDS_COLUMNS.get(column.casefold()))
     ]
     if not signals:
         raise DataFileError(
-            f"{path.name} has the columns {first_few(list(map(str, columns)))}, "
+            f"{path.name} has the columns {first_few(columns)}, "
             "expected cardiac or respiratory among them. Correct Columns in "
             f"{sidecar.name}."
         )
     return signals
 
 
-def _sidecar(path: Path, sidecar: Path) -> dict:
+@dataclass(frozen=True, slots=True)
+class _Sidecar:
+    """What BIDS says of a recording."""
+
+    rate_hz: float
+    start_s: float  # of its first sample, from the first volume
+    columns: tuple[str, ...]
+
+
+def _sidecar(path: Path, sidecar: Path) -> _Sidecar:
     if not sidecar.is_file():
         raise DataFileError(
             f"there is no {sidecar.name} beside {path.name}, expected one with "
             "SamplingFrequency, StartTime and Columns (BIDS). Copy it too."
         )
     try:
-        facts = json.loads(sidecar.read_text(encoding="utf-8-sig"))
+        held = json.loads(sidecar.read_text(encoding="utf-8-sig"))
     except json.JSONDecodeError as error:
         raise DataFileError(f"{sidecar.name} is no JSON: {error}.") from error
-    expected = {"SamplingFrequency": (int, float), "StartTime": (int, float),
-                "Columns": list}  # fmt: skip
-    for key, kind in expected.items():
-        value = facts.get(key) if isinstance(facts, dict) else None
-        if not isinstance(value, kind) or isinstance(value, bool):
-            what = "a list of names" if kind is list else "a number"
-            raise DataFileError(
-                f"{sidecar.name} gives {key} as {value!r}, expected {what} (BIDS). "
-                "Correct it."
-            )
-    return dict(facts)
+    facts: Mapping[str, object] = held if isinstance(held, dict) else {}
+    columns = facts.get("Columns")
+    if not isinstance(columns, list):
+        raise _not_said(sidecar, "Columns", columns, "a list of names")
+    return _Sidecar(
+        rate_hz=_number(sidecar, facts, "SamplingFrequency"),
+        start_s=_number(sidecar, facts, "StartTime"),
+        columns=tuple(map(str, columns)),
+    )
+
+
+def _number(sidecar: Path, facts: Mapping[str, object], key: str) -> float:
+    value = facts.get(key)
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise _not_said(sidecar, key, value, "a number")
+    return float(value)
+
+
+def _not_said(sidecar: Path, key: str, value: object, what: str) -> DataFileError:
+    return DataFileError(
+        f"{sidecar.name} gives {key} as {value!r}, expected {what} (BIDS). Correct it."
+    )
 
 
 def _numbers(path: Path, rows: list[list[str]], n_columns: int) -> FloatArray:

@@ -50,7 +50,7 @@ def test_bids(tmp_path):
         ({**FACTS, "StartTime": 90}, r"90\.0 to 300\.0 s from the first volume"),
         ({**FACTS, "Columns": ["cardiac"]}, "line 1 .* has 3 cells, expected 1"),
         ({**FACTS, "Columns": ["a", "b", "c"]}, "expected cardiac or respiratory"),
-        ([], "SamplingFrequency as None"),
+        ([], "gives Columns as None"),
     ],
 )
 def test_a_wrong_sidecar_is_told(tmp_path, facts, words):
