@@ -159,8 +159,8 @@ def warnings_of(content: ReportContent) -> Iterator[str]:
     muscle = verdict.specificity.muscle
     if muscle is not None and muscle.leans:
         yield (
-            f"muscle tension explains {100 * muscle.share:.0f} % of the prediction, and "
-            f"R without it is {muscle.r_without:.2f}: whoever clenches moves the "
+            f"muscle tension explains {100 * muscle.share:.0f} % of the prediction, "
+            f"and R without it is {muscle.r_without:.2f}: whoever clenches moves the "
             "feedback; a session says `muscle` and gives no value while it lasts"
         )
     if not verdict.n_other_subjects:
