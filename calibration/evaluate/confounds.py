@@ -334,7 +334,7 @@ def scan_confounds(
         given_control=None
         if filtered is None
         else explained(filtered, scan.on_grid(beside.measured)),
-        muscle=scan.on_grid(found.artefacts[MUSCLE]),
+        muscle=scan.on_grid(_in_units(found.artefacts[MUSCLE])),
         muscle_control=controls[3],
         not_known=(*unknown, *_not_given(given, slices_per_tr)),
     )
@@ -352,6 +352,13 @@ def _filtered(unfolded: Acting, scan: CalibrationScan, beside: Beside) -> FloatA
             lowpass_hz=beside.lowpass_hz,
         )
     return out
+
+
+def _in_units(features: FloatArray) -> FloatArray:
+    """Return features without mean whose variances sum to 1, as evidence takes them."""
+    centred = features - features.mean(axis=0)
+    power = float(centred.var(axis=0).sum())
+    return np.asarray(centred / np.sqrt(power) if power > 0 else centred)
 
 
 def _control(features: FloatArray, beside: Beside) -> FloatArray:

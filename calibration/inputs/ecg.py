@@ -5,7 +5,7 @@ import numpy as np
 from rtbold.calibration.inputs.eeg import EegRecording
 from rtbold.calibration.inputs.physio import BodySignal, of_volumes
 from rtbold.errors import DataFileError
-from rtbold.files import stamps
+from rtbold.files import damage_told, stamps
 from rtbold.messages import FloatArray
 
 
@@ -34,7 +34,8 @@ def heart_rate_of(
     )
     rate = np.full(len(onsets_s), np.nan)
     try:
-        rate[known] = of_volumes(signal, onsets_s[known])["heart_rate"]
+        with damage_told(eeg.path, "an ECG"):
+            rate[known] = of_volumes(signal, onsets_s[known])["heart_rate"]
     except DataFileError as error:
         return None, f"no heart rate by the ECG: {error}"
     middle = float(np.nanmedian(rate))

@@ -21,6 +21,7 @@ BEATS_PER_MIN: Final = (35.0, 190.0)  # of a median that can be a heart
 BREATHS_PER_MIN: Final = (4.0, 45.0)
 LEAST_RATE_HZ: Final = 10.0  # of a pulse or a belt
 LEAST_ECG_RATE_HZ: Final = 80.0
+LEAST_S: Final = 20.0
 _ODD_SHARE: Final = 0.3  # of intervals that fit none beside them: no pulse is there
 _ODD: Final = 0.4  # of the median of those beside it
 _PULSE_HZ: Final = (0.6, 4.0)
@@ -66,6 +67,11 @@ def _check(signal: BodySignal, onsets_s: FloatArray) -> None:
         raise DataFileError(
             f"{signal.name} has {signal.rate_hz:g} samples a second, expected at least "
             f"{least_hz:g} for {signal.sensor}. Is the rate in Hz?"
+        )
+    if len(signal.values) < LEAST_S * signal.rate_hz:
+        raise DataFileError(
+            f"{signal.name} holds {len(signal.values)} samples at {signal.rate_hz:g} "
+            f"Hz, expected {LEAST_S:g} s of {signal.sensor} or more. Is the rate in Hz?"
         )
     bad = np.flatnonzero(~np.isfinite(signal.values))
     if len(bad):

@@ -7,6 +7,7 @@ neither, so there the start must be told.
 
 import gzip
 import json
+import math
 import re
 import zlib
 from collections.abc import Mapping
@@ -28,6 +29,7 @@ _BIDS_COLUMNS: Final = {"cardiac": "pulse", "respiratory": "breath", "ecg": "ecg
                         "pulse": "pulse", "ppg": "pulse"}  # fmt: skip
 _TIC_S: Final = 0.0025  # of CMRR's and Siemens' clock
 _OTHER_RATE: Final = 0.02
+_MOST_LOST: Final = 2  # times as many samples should have been there
 _HEADER_N: Final = 4  # numbers before the samples of a Siemens log
 _CODES: Final = 5000  # and above: marks of triggers and of the end
 _RATE = re.compile(r"SAMPLES_PER_SECOND\s*=\s*(\d+(?:\.\d+)?)")
@@ -73,6 +75,8 @@ def read_physio(path: Path, volumes: Volumes) -> dict[str, FloatArray]:
     ConfigError : TR or start are not known.
     """
     onsets_s = volumes.onsets_s(path.name)
+    if volumes.start_s is not None and not math.isfinite(volumes.start_s):
+        raise ConfigError(f"--physio-start is {volumes.start_s}, expected seconds.")
     name = path.name.lower()
     try:
         if name.endswith(BIDS):
@@ -153,7 +157,11 @@ def _sidecar(path: Path, sidecar: Path) -> _Sidecar:
 
 def _number(sidecar: Path, facts: Mapping[str, object], key: str) -> float:
     value = facts.get(key)
-    if isinstance(value, bool) or not isinstance(value, int | float):
+    if (
+        isinstance(value, bool)
+        or not isinstance(value, int | float)
+        or not math.isfinite(value)
+    ):
         raise _not_said(sidecar, key, value, "a number")
     return float(value)
 
@@ -263,7 +271,12 @@ def _cmrr(path: Path, volumes: Volumes) -> tuple[BodySignal, FloatArray | None]:
     at_s = tics[order] * _TIC_S
     if step_s <= 0:
         step_s = float(np.median(np.diff(at_s)))
-    n = round((at_s[-1] - at_s[0]) / step_s) + 1
+    n = round((at_s[-1] - at_s[0]) / step_s) + 1 if step_s > 0 else 0
+    if not len(at_s) <= n <= _MOST_LOST * len(at_s):
+        raise DataFileError(
+            f"{path.name} holds {len(at_s)} samples in {at_s[-1] - at_s[0]:.1f} s, "
+            f"expected one each {1000 * step_s:g} ms as it says. Is it damaged?"
+        )
     grid_s = at_s[0] + np.arange(n) * step_s  # samples that were not sent are between
     even = np.interp(grid_s, at_s, samples[order])
     sensor = next(s for end, s in CMRR.items() if path.name.lower().endswith(end))

@@ -66,6 +66,10 @@ def test_what_cannot_be_a_heart_is_refused_in_words():
 
 def test_another_rate_or_run_is_refused_in_words():
     t_s = made.times_s(210, 100, -4.0)
+    with pytest.raises(
+        DataFileError, match="holds 500 samples at 100 Hz, expect"
+    ):
+        of_volumes(signal("pulse", made.pulse(t_s)[:500], 100), ONSETS_S)
     # Said to be 400 Hz: it would end before the scan does
     with pytest.raises(DataFileError, match=r"21000 samples at 400 Hz: -4\.0 to 48\.5"):
         of_volumes(signal("pulse", made.pulse(t_s), 400), ONSETS_S)

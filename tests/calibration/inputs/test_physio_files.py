@@ -51,6 +51,7 @@ def test_bids(tmp_path):
         ({**FACTS, "Columns": ["cardiac"]}, "line 1 .* has 3 cells, expected 1"),
         ({**FACTS, "Columns": ["a", "b", "c"]}, "expected cardiac or respiratory"),
         ([], "gives Columns as None"),
+        ({**FACTS, "StartTime": float("nan")}, "StartTime as nan"),
     ],
 )
 def test_a_wrong_sidecar_is_told(tmp_path, facts, words):
@@ -131,6 +132,13 @@ def test_logs_of_cmrr(tmp_path):
     with pytest.raises(DataFileError, match="tells of 90 volumes and the BOLD has 100"):
         read_physio(write_cmrr(tmp_path, n_volumes=90), VOLUMES)
     assert near(read_physio(path, Volumes(100, 2.0, start_s=4.0))["heart_rate"])
+    with pytest.raises(ConfigError, match="--physio-start is nan"):
+        read_physio(path, Volumes(100, 2.0, start_s=float("nan")))
+    damaged = path.read_text().replace("14083992", "99999999")
+    path.write_text(damaged)
+    with pytest.raises(DataFileError, match="one each 20 ms as it says"):
+        read_physio(path, VOLUMES)
+    path = write_cmrr(tmp_path)
     (tmp_path / "Physio_20260101_x_Info.log").unlink()
     with pytest.raises(DataFileError, match=r"no Physio_20260101_x_Info\.log beside"):
         read_physio(path, VOLUMES)
