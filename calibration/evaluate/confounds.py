@@ -321,8 +321,7 @@ def scan_confounds(
         )
     ]
     global_signal, unknown = _global_signal(scan)
-    unfolded = acting(given, tr_s=scan.tr_s)
-    filtered = scan.on_grid(_filtered(unfolded, scan, beside)) if given else None
+    filtered, given_control = _given(given, scan, beside)
     return Confounds(
         artefacts={k: scan.on_grid(v) for k, v in artefacts.items()},
         vigilance={k: scan.on_grid(v) for k, v in vigilance.items()},
@@ -331,13 +330,22 @@ def scan_confounds(
         vigilance_control=controls[1],
         time_control=controls[2],
         acting=filtered,
-        given_control=None
-        if filtered is None
-        else explained(filtered, scan.on_grid(beside.measured)),
+        given_control=given_control,
         muscle=scan.on_grid(_in_units(found.artefacts[MUSCLE])),
         muscle_control=controls[3],
         not_known=(*unknown, *_not_given(given, slices_per_tr)),
     )
+
+
+def _given(
+    given: Mapping[str, FloatArray], scan: CalibrationScan, beside: Beside
+) -> tuple[FloatArray | None, FloatArray | None]:
+    """Return what was given as it acts, and what of each ROI it explains."""
+    if not given:
+        return None, None
+    unfolded = acting(given, tr_s=scan.tr_s)
+    filtered = scan.on_grid(_filtered(unfolded, scan, beside))
+    return filtered, explained(filtered, scan.on_grid(beside.measured))
 
 
 def _filtered(unfolded: Acting, scan: CalibrationScan, beside: Beside) -> FloatArray:

@@ -68,29 +68,38 @@ def read_given(
     apart: set[str] = set()
     notes: list[str] = []
     for path in paths:
-        _require_file(path)
-        with damage_told(path, "confounds"):
-            columns = _read(path, volumes, chosen=bool(chosen))
-        varying = {k: v for k, v in columns.items() if np.ptp(v) > 0}
-        if not varying:
-            raise DataFileError(
-                f"{path.name} has no confound that varies, expected at least one "
-                "column with other numbers at other volumes. Export it again."
-            )
-        if same := [k for k in columns if k not in varying]:
-            notes.append(f"{path.name}: the same at each volume, left out: {same}")
-        if twice := sorted(set(varying) & set(found)):
+        columns, told = _of_file(path, volumes, chosen=bool(chosen))
+        if twice := sorted(set(columns) & set(found)):
             raise DataFileError(
                 f"{path.name} has {first_few(twice)}, which another file of "
                 "--confounds has too, expected each confound once. Leave one out."
             )
-        if _is_fmriprep(varying) and not chosen:
-            apart.update(k for k in varying if kind_of(k) == "global signal")
-            notes.append(f"{path.name} is fMRIPrep's: taken {', '.join(varying)}")
-        found |= varying
+        notes += told
+        if _is_fmriprep(columns) and not chosen:
+            apart.update(k for k in columns if kind_of(k) == "global signal")
+            notes.append(f"{path.name} is fMRIPrep's: taken {', '.join(columns)}")
+        found |= columns
     found = _chosen(found, chosen) if chosen else found
     regressed = tuple(name for name in found if name not in apart)
     return Given(found, regressed, (*notes, *_told(found)))
+
+
+def _of_file(
+    path: Path, volumes: Volumes, *, chosen: bool
+) -> tuple[dict[str, FloatArray], list[str]]:
+    """Return the columns of one file that vary, and what is to be told of it."""
+    _require_file(path)
+    with damage_told(path, "confounds"):
+        columns = _read(path, volumes, chosen=chosen)
+    varying = {k: v for k, v in columns.items() if np.ptp(v) > 0}
+    if not varying:
+        raise DataFileError(
+            f"{path.name} has no confound that varies, expected at least one "
+            "column with other numbers at other volumes. Export it again."
+        )
+    same = [name for name in columns if name not in varying]
+    told = f"{path.name}: the same at each volume, left out: {', '.join(same)}"
+    return varying, [told] if same else []
 
 
 def _told(found: Mapping[str, FloatArray]) -> list[str]:
