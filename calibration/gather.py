@@ -1,7 +1,7 @@
 """From files to an aligned scan: EEG and BOLD read, paired, and cut into windows."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import cast
@@ -15,8 +15,11 @@ from rtbold.calibration.beforehand import check_target, with_target
 from rtbold.calibration.fit.protocol import Hooks
 from rtbold.calibration.fit.split import StrictSettings, strict_folds
 from rtbold.calibration.inputs.alignment import Alignment, align
-from rtbold.calibration.inputs.bold import read_bold, read_confounds
+from rtbold.calibration.inputs.bold import read_bold
 from rtbold.calibration.inputs.bold_series import BoldSeries, plain_name
+from rtbold.calibration.inputs.confound_files import read_given
+from rtbold.calibration.inputs.confound_kinds import kind_of
+from rtbold.calibration.inputs.ecg import heart_rate_of
 from rtbold.calibration.inputs.eeg import (
     ChannelFacts,
     EegRecording,
@@ -25,6 +28,7 @@ from rtbold.calibration.inputs.eeg import (
     refuse_amplitude,
 )
 from rtbold.calibration.inputs.lag import LagScan, lag_scan
+from rtbold.calibration.inputs.physio_files import Volumes
 from rtbold.calibration.inputs.triggers import trigger_runs
 from rtbold.calibration.inputs.windows import CalibrationScan, OtherEeg, scan_of
 from rtbold.calibration.lineage import (
@@ -70,7 +74,7 @@ def read_scan_files(settings: CalibrationSettings, hooks: Hooks) -> ScanRecordin
         base = bundles.load(settings.base, subject_root=settings.root)
     files = settings.scan
     hooks.say(f"reading {files.eeg.name} and the BOLD")
-    bold, regressed = _bold(files)
+    bold, regressed = _bold(files, hooks.say)
     settings = with_target(settings, bold.name, bold.rois)
     check_target(settings, bold.name, bold.rois)
     _refuse_counting(settings, bold)
@@ -115,6 +119,7 @@ def align_scan(recording: ScanRecording, hooks: Hooks) -> AlignedScan:
     """
     settings, eeg, bold = recording.settings, recording.eeg, recording.bold
     alignment = align(eeg, bold, settings.scan.pairing)
+    alignment = _with_heart(eeg, alignment, hooks.say)
     known_s = alignment.onsets_s[np.isfinite(alignment.onsets_s)]
     # Before the windows are made: they take longer than these refusals need
     strict_folds(known_s, StrictSettings(n_folds=settings.n_folds))
@@ -158,13 +163,35 @@ def _refuse_counting(settings: CalibrationSettings, bold: BoldSeries) -> None:
             )
 
 
-def _bold(files: ScanFiles) -> tuple[BoldSeries, tuple[str, ...]]:
+def _bold(
+    files: ScanFiles, say: Callable[[str], None]
+) -> tuple[BoldSeries, tuple[str, ...]]:
     """Return the series, and which confounds were given to be regressed out."""
     bold = read_bold(files.bold, atlas=files.atlas, columns=files.rois or None)
-    if files.confounds is None:
+    if not files.confounds:
         return bold, ()
-    given = read_confounds(files.confounds, len(bold))
-    return replace(bold, confounds={**bold.confounds, **given}), tuple(given)
+    tr_s = files.pairing.tr_s or bold.tr_s
+    rows = Volumes(len(bold), tr_s, files.physio_start_s)
+    given = read_given(files.confounds, rows, chosen=files.confound_columns)
+    for note in given.notes:
+        say(note)
+    confounds = {**bold.confounds, **given.confounds}
+    return replace(bold, confounds=confounds), given.regressed
+
+
+def _with_heart(
+    eeg: EegRecording, alignment: Alignment, say: Callable[[str], None]
+) -> Alignment:
+    """Return the alignment with heart rate by the ECG, where no file tells of it."""
+    if any(kind_of(name) == "heart rate" for name in alignment.confounds):
+        return alignment
+    rate, told = heart_rate_of(eeg, alignment.onsets_s)
+    if told:
+        say(told)
+    if rate is None:
+        return alignment
+    confounds = {**alignment.confounds, "heart_rate (ECG)": rate}
+    return replace(alignment, confounds=confounds)
 
 
 def _eeg(files: ScanFiles, path: Path) -> EegRecording:

@@ -4,8 +4,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import cast
 
-import numpy as np
-
 from rtbold.calibration.evaluate.scores import Declared
 from rtbold.calibration.fit.base import Base, Start, adapt_base, fresh_base
 from rtbold.calibration.fit.choice import caution, strategy_of
@@ -27,6 +25,7 @@ from rtbold.calibration.fit.split import StrictSettings, strict_folds
 from rtbold.calibration.fit.target import MeasuredScan
 from rtbold.calibration.gather import AlignedScan
 from rtbold.calibration.inputs.bold_series import plain_name
+from rtbold.calibration.inputs.confound_kinds import acting
 from rtbold.calibration.settings import CalibrationSettings, StrategyOption
 from rtbold.errors import ConfigError
 
@@ -95,15 +94,16 @@ def _declared(aligned: AlignedScan) -> Declared:
 
 def _measured(aligned: AlignedScan) -> MeasuredScan:
     """Return the measured series at the volumes that have a window."""
-    scan, names = aligned.scan, aligned.regressed
-    rows = scan.volume
-    confounds = [scan.confounds[name][rows] for name in names]
+    scan, rows = aligned.scan, aligned.scan.volume
+    given = {name: scan.confounds[name] for name in aligned.regressed}
+    unfolded = acting(given, tr_s=scan.tr_s)
     return MeasuredScan(
         bold=scan.bold[rows],
         onsets_s=scan.onsets_s[rows],
         rois=scan.rois,
-        confounds=np.stack(confounds, axis=1) if confounds else None,
-        confound_names=names,
+        confounds=unfolded.values[rows] if len(unfolded) else None,
+        confound_names=unfolded.names,
+        unfolded=True,
     )
 
 

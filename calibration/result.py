@@ -12,6 +12,7 @@ from rtbold.bundle import (
     Label,
     LikenessReference,
     Lineage,
+    MuscleReference,
     Verdict,
 )
 from rtbold.calibration.evaluate.confounds import Confounds
@@ -83,6 +84,7 @@ class CalibrationResult:
     final: FinalFit
     likeness: LikenessReference
     head_inputs: FloatArray  # (windows, features): what the kept model's head reads
+    muscle: MuscleReference
 
     @property
     def settings(self) -> CalibrationSettings:

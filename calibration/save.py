@@ -56,6 +56,7 @@ def card_of(result: CalibrationResult, now: datetime.datetime) -> Card:
         baseline=_baseline(predictions(result)),
         horizon_tr=result.choice.horizon_tr,
         likeness=result.likeness,
+        muscle=result.muscle,
         intervals=result.intervals,
         origin=_origin(result),
         target=result.declared.target,
@@ -269,7 +270,7 @@ def _report(
     told: ShareCallback,
 ) -> bytes:
     scan = result.settings.scan
-    named = [scan.eeg, Path(scan.bold), *scan.other_eeg, scan.confounds, scan.atlas]
+    named = [scan.eeg, Path(scan.bold), *scan.other_eeg, *scan.confounds, scan.atlas]
     sources = Sources(
         files={p.name: _sha256(p) for p in named if p is not None and p.is_file()},
         software=card.software,

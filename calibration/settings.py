@@ -29,7 +29,9 @@ class ScanFiles:
     bold: str  # a path; of MAT and XDF with ":NAME" of a part
     rois: tuple[str, ...] = ()  # empty: all columns that are no confound
     atlas: Path | None = None
-    confounds: Path | None = None  # a table; its columns are regressed out
+    confounds: tuple[Path, ...] = ()  # files; what they say is regressed out
+    confound_columns: tuple[str, ...] = ()  # NAME or NAME=KIND; empty: all that fit
+    physio_start_s: float | None = None  # from a log's first sample to the first row
     stream: str | None = None  # EEG stream of an XDF
     unit: str | None = None
     trigger_channel: str | None = None

@@ -25,7 +25,8 @@ Reason = Literal[
     "rate", "channel_missing", "channel_flat", "channel_railed", "line_noise",
     "amplitude", "nonfinite", "interpolated", "late", "triggers_lost", "tr_changed",
     "waiting_for_scanner", "short_baseline", "unvalidated", "simulated_model",
-    "unlike_calibration", "domain_shift", "upstream_delay_unknown", "operator_pause",
+    "unlike_calibration", "muscle", "domain_shift", "upstream_delay_unknown",
+    "operator_pause",
 ]  # fmt: skip
 # What a reason does beside its status; a reason that is in neither table does nothing.
 INFORMING: Final[frozenset[Reason]] = frozenset({"upstream_delay_unknown"})  # no worse
@@ -189,6 +190,8 @@ class BoldPrediction:
     t_needed_s: float | None = None  # corrected time of the last source sample needed
     t_needed_arrived_s: float | None = None  # when its chunk arrived
     unlikeness: float | None = None  # to the calibration EEG; 1: the card's limit
+    tension: float | None = None  # of muscles above the calibration's; 1: the limit
+    long_tense: bool = False  # most of the last minute was beyond the limit
     infer_ms: float | None = None  # filled in outside the pipeline, by the session
 
     @property

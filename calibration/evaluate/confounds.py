@@ -6,13 +6,21 @@ from typing import Final
 
 import numpy as np
 
-from rtbold.calibration.evaluate.eeg_confounds import ConfoundSettings, window_confounds
+from rtbold.calibration.evaluate.eeg_confounds import (
+    MUSCLE,
+    ConfoundSettings,
+    window_confounds,
+)
 from rtbold.calibration.evaluate.nulls import DRIFT_DEGREE, null_r, p_above, pairing
 from rtbold.calibration.evaluate.scores import r_with_drift
+from rtbold.calibration.fit.nuisance import explaining_weights
 from rtbold.calibration.fit.ridge import ridge_weights
 from rtbold.calibration.fit.split import IntArray, Part, inner_blocks
+from rtbold.calibration.fit.target import filtered_rows
+from rtbold.calibration.inputs.confound_kinds import Acting, Kind, acting, kind_of
 from rtbold.calibration.inputs.windows import CalibrationScan
 from rtbold.messages import FloatArray
+from rtbold.truth import TARGET_CUTOFF_HZ
 
 SLOW_DEGREE: Final = 6  # of time: falling vigilance is no cubic
 ARTEFACT: Final = "artefacts"
@@ -31,6 +39,13 @@ class Confounds:
     artefact_control: FloatArray | None = None
     vigilance_control: FloatArray | None = None
     time_control: FloatArray | None = None
+    # What was given, as it acts on BOLD and filtered as the target is, and what of
+    # each ROI it explains: (volumes, columns), (volumes, rois).
+    acting: FloatArray | None = None
+    given_control: FloatArray | None = None
+    # Muscle tension, each 2 s of a window, and what it alone predicts out of fold.
+    muscle: FloatArray | None = None
+    muscle_control: FloatArray | None = None
     not_known: tuple[str, ...] = ()
 
     def combined(self, weights: FloatArray) -> "Confounds":
@@ -46,12 +61,31 @@ class Confounds:
             artefact_control=mix(self.artefact_control),
             vigilance_control=mix(self.vigilance_control),
             time_control=mix(self.time_control),
+            acting=self.acting,
+            given_control=mix(self.given_control),
+            muscle=self.muscle,
+            muscle_control=mix(self.muscle_control),
             not_known=self.not_known,
         )
 
-    def groups(self, column: int, n_volumes: int) -> dict[str, FloatArray]:
-        """Return group -> (volumes, confounds) for one predicted column."""
-        artefacts = [*self.artefacts.values(), *_column(self.artefact_control, column)]
+    def groups(self, column: int, predicted: FloatArray) -> dict[str, FloatArray]:
+        """Return group -> (volumes, confounds) for one predicted column.
+
+        What was given is two columns: what it explains of the measurement and of the
+        prediction. So what the fit to one of them leaves over, the other's takes.
+
+        Parameters
+        ----------
+        predicted : (volumes,), nan where not predicted.
+        """
+        n_volumes = len(predicted)
+        artefacts = [
+            *self.artefacts.values(),
+            *_column(self.artefact_control, column),
+            *_column(self.given_control, column),
+        ]
+        if self.acting is not None:
+            artefacts.append(explained(self.acting, predicted[:, None]))
         state = [*self.vigilance.values(), *_column(self.vigilance_control, column)]
         if self.global_signal is not None:
             state.append(self.global_signal[:, None])
@@ -61,6 +95,34 @@ class Confounds:
             groups[ARTEFACT] = np.concatenate(artefacts, axis=1)
             groups[EVERYTHING] = np.concatenate([*artefacts, *state, slow], axis=1)
         return groups
+
+
+def explained(columns: FloatArray, series: FloatArray) -> FloatArray:
+    """Return (volumes, series): what given confounds explain of each series.
+
+    By evidence, without the drift that no score has; nan where a value is missing.
+
+    Parameters
+    ----------
+    columns : (volumes, columns), as they act, filtered as `series` are.
+    """
+    both = np.concatenate([series, columns], axis=1)
+    known = np.asarray(np.isfinite(both).all(axis=1))
+    found = np.full(series.shape, np.nan)
+    if known.sum() <= DRIFT_DEGREE + 1:
+        return found
+    drift = np.polynomial.legendre.legvander(
+        np.linspace(-1, 1, len(known)), DRIFT_DEGREE
+    )[known]
+
+    def straight(rows: FloatArray) -> FloatArray:
+        rows = rows[known]
+        left: FloatArray = rows - drift @ np.linalg.lstsq(drift, rows, rcond=None)[0]
+        return left
+
+    x = straight(columns)
+    found[known] = x @ explaining_weights(x, straight(series))
+    return found
 
 
 def partial_scores(
@@ -219,6 +281,11 @@ EXPECTED: Final = {  # what a table of the body is for -> how its columns begin
     "heart rate": ("heart",),
     "respiration": ("resp",),
 }
+_NEEDED: Final[dict[str, tuple[Kind, ...]]] = {  # and the kinds that tell of it
+    "motion": ("motion", "displacement"),
+    "heart rate": ("heart rate",),
+    "respiration": ("respiration",),
+}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -228,6 +295,7 @@ class Beside:
     measured: FloatArray  # (windows, rois), as scored
     folds: Sequence[Part]
     onsets_s: FloatArray
+    lowpass_hz: float | None = TARGET_CUTOFF_HZ  # of `measured`, fold by fold
 
 
 def scan_confounds(
@@ -242,26 +310,63 @@ def scan_confounds(
     found = window_confounds(scan.batches(), settings)
     artefacts, vigilance = found.summaries()
     artefact_features, vigilance_features = found.features()
-    given = {k: v for k, v in scan.confounds.items() if k != GLOBAL_SIGNAL}
+    given = {k: v for k, v in scan.confounds.items() if kind_of(k) != "global signal"}
     controls = [
         scan.on_grid(_control(features, beside))
         for features in (
             artefact_features,
             vigilance_features,
             time_features(beside.onsets_s),
+            found.artefacts[MUSCLE],
         )
     ]
     global_signal, unknown = _global_signal(scan)
+    filtered, given_control = _given(given, scan, beside)
     return Confounds(
-        artefacts={k: scan.on_grid(v) for k, v in artefacts.items()}
-        | {k: v[:, None] for k, v in given.items()},
+        artefacts={k: scan.on_grid(v) for k, v in artefacts.items()},
         vigilance={k: scan.on_grid(v) for k, v in vigilance.items()},
         global_signal=global_signal,
         artefact_control=controls[0],
         vigilance_control=controls[1],
         time_control=controls[2],
+        acting=filtered,
+        given_control=given_control,
+        muscle=scan.on_grid(_in_units(found.artefacts[MUSCLE])),
+        muscle_control=controls[3],
         not_known=(*unknown, *_not_given(given, slices_per_tr)),
     )
+
+
+def _given(
+    given: Mapping[str, FloatArray], scan: CalibrationScan, beside: Beside
+) -> tuple[FloatArray | None, FloatArray | None]:
+    """Return what was given as it acts, and what of each ROI it explains."""
+    if not given:
+        return None, None
+    unfolded = acting(given, tr_s=scan.tr_s)
+    filtered = scan.on_grid(_filtered(unfolded, scan, beside))
+    return filtered, explained(filtered, scan.on_grid(beside.measured))
+
+
+def _filtered(unfolded: Acting, scan: CalibrationScan, beside: Beside) -> FloatArray:
+    """Return (windows, columns), each test part low-passed as its target is."""
+    rows = unfolded.values[scan.volume]
+    out = np.full(rows.shape, np.nan)
+    for fold in beside.folds:
+        out[fold.test] = filtered_rows(
+            rows[fold.test],
+            fold.test,
+            beside.onsets_s,
+            lowpass_hz=beside.lowpass_hz,
+        )
+    return out
+
+
+def _in_units(features: FloatArray) -> FloatArray:
+    """Return features without mean whose variances sum to 1, as evidence takes them."""
+    centred = features - features.mean(axis=0)
+    power = float(centred.var(axis=0).sum())
+    return np.asarray(centred / np.sqrt(power) if power > 0 else centred)
 
 
 def _control(features: FloatArray, beside: Beside) -> FloatArray:
@@ -289,9 +394,6 @@ def _global_signal(
 def _not_given(
     given: Mapping[str, FloatArray], slices_per_tr: int | None
 ) -> tuple[str, ...]:
-    missing = [
-        name
-        for name, starts in EXPECTED.items()
-        if not any(key.startswith(starts) for key in given)
-    ]
+    kinds = {kind_of(name) for name in given}
+    missing = [name for name, any_of in _NEEDED.items() if not kinds & set(any_of)]
     return (*missing, *(() if slices_per_tr else ("comb at slice rate",)))

@@ -17,6 +17,7 @@ from rtbold.messages import MODEL_RATE_HZ, WINDOW_S, Float32Array, FloatArray
 N_PIECES: Final = 8
 TEMPORAL: Final = ("T7", "T8", "T3", "T4", "F7", "F8", "FT9", "FT10", "TP9", "TP10")
 POSTERIOR: Final = ("O1", "O2", "OZ", "POZ", "P3", "PZ", "P4")
+MUSCLE: Final = "temporal 30-80 Hz"  # its name among the artefacts
 MUSCLE_HZ: Final = (30.0, 80.0)
 MOVEMENT_HZ: Final = (0.5, 2.5)  # pieces of 2 s resolve no less
 ALPHA_HZ: Final = (8.0, 13.0)
@@ -95,7 +96,7 @@ def window_confounds(
     spectrum = np.concatenate(spectra)
     heart_hz, pulse = _pulse(spectrum)
     artefacts = {
-        "temporal 30-80 Hz": np.concatenate(muscle),
+        MUSCLE: np.concatenate(muscle),
         "movement 0.5-2.5 Hz": np.concatenate(movement),
         "pulse artefact": pulse,
         "heart rate in EEG": np.log(heart_hz),

@@ -13,6 +13,7 @@ import numpy as np
 from rtbold.bundle import Bundle
 from rtbold.calibration.evaluate.confounds import Beside, Confounds, scan_confounds
 from rtbold.calibration.evaluate.intervals import conformal_intervals
+from rtbold.calibration.evaluate.muscle import leaning, muscle_reference
 from rtbold.calibration.evaluate.nulls import random_phases
 from rtbold.calibration.evaluate.ood import (
     head_inputs,
@@ -158,6 +159,7 @@ def evaluate_predictions(
     features = _head_inputs(predictions, choice, final)
     statistics = statistics_of(aligned.scan.batches())
     lines = lines_of(aligned.scan.batches(), tr_s=aligned.scan.tr_s)
+    leans_on = leaning(confounds, judged[choice.kept].scored, declared)
     return CalibrationResult(
         aligned=aligned,
         measured=session.measured,
@@ -172,6 +174,9 @@ def evaluate_predictions(
         final=final,
         likeness=ood_reference(statistics, features=features, lines=lines),
         head_inputs=features,
+        muscle=muscle_reference(
+            aligned.scan.batches(), aligned.card.channels, leans_on
+        ),
     )
 
 

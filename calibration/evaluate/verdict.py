@@ -21,6 +21,7 @@ from rtbold.calibration.evaluate.confounds import (
     own_rank,
     partial_scores,
 )
+from rtbold.calibration.evaluate.muscle import muscle_line
 from rtbold.calibration.evaluate.nulls import MIN_SURROGATES, pairing, random_phases
 from rtbold.calibration.evaluate.scores import (
     Declared,
@@ -238,7 +239,7 @@ def _evidence(
         partial = partial_scores(
             scored.predicted[:, column],
             scored.measured[:, column],
-            groups=question.confounds.groups(column, len(scored.predicted)),
+            groups=question.confounds.groups(column, scored.predicted[:, column]),
             phases=phases,
             cross_fitted=scored.cross_fitted,
         )
@@ -308,4 +309,5 @@ def _specificity(target: _Question, evidence: Evidence) -> Specificity:
         rank=evidence.rank,
         n_rois=evidence.n_rois,
         not_known=confounds.not_known if confounds else ("every nuisance",),
+        muscle=muscle_line(confounds, target.scored),
     )

@@ -1,9 +1,12 @@
 """Targets of one scan: what a training part alone says about scale, drift, confounds.
 
-In this order: confounds and drift are weighed by least squares on the training volumes
-and taken off; each contiguous run of a part is low-passed on its own, so that the
-filter (zero-phase, hence not causal) never crosses a part's edge; mean and scale are
-those of the filtered training volumes. Nothing outside the training part is read.
+In this order: confounds and drift are weighed on the training volumes and taken off;
+each contiguous run of a part is low-passed on its own, so that the filter (zero-phase,
+hence not causal) never crosses a part's edge; mean and scale are those of the filtered
+training volumes. Nothing outside the training part is read.
+
+Confounds are weighed by least squares as they came, or by evidence once they are
+unfolded as they act, then after the same low-pass as the target.
 """
 
 from dataclasses import dataclass
@@ -12,6 +15,7 @@ from typing import Final, Literal
 import msgspec
 import numpy as np
 
+from rtbold.calibration.fit.nuisance import explaining_weights
 from rtbold.calibration.fit.split import IntArray, contiguous_runs
 from rtbold.errors import ConfigError, DataFileError
 from rtbold.messages import Float32Array, FloatArray
@@ -50,6 +54,8 @@ class MeasuredScan:
     rois: tuple[str, ...]
     confounds: FloatArray | None = None  # (volumes, confounds)
     confound_names: tuple[str, ...] = ()
+    # Confounds are unfolded as they act (`confound_kinds.acting`): weighed by evidence.
+    unfolded: bool = False
 
     def __post_init__(self) -> None:
         """Refuse what cannot be a scan."""
@@ -102,7 +108,7 @@ def fit_scaling(
     """
     settings = settings or TargetSettings()
     span = (float(scan.onsets_s[0]), float(scan.onsets_s[-1]))
-    drift, weights = _confound_weights(scan, train, settings.drift_degree)
+    drift, weights = _confound_weights(scan, train, settings)
     draft = TargetScaling(
         method=settings.method,
         mean=(0.0,) * len(scan.rois),
@@ -152,9 +158,12 @@ def scored_target(
 
 
 def _confound_weights(
-    scan: MeasuredScan, train: IntArray, degree: int
+    scan: MeasuredScan, train: IntArray, settings: TargetSettings
 ) -> tuple[FloatArray, FloatArray]:
     """Return drift (degree, rois) and confound weights, fitted together."""
+    if scan.unfolded and scan.confounds is not None:
+        return _unfolded_weights(scan, scan.confounds, train, settings)
+    degree = settings.drift_degree
     span = (float(scan.onsets_s[0]), float(scan.onsets_s[-1]))
     basis = _drift_basis(scan.onsets_s[train], degree, span)
     columns = [np.ones((len(train), 1)), basis]
@@ -169,6 +178,32 @@ def _confound_weights(
     solution = np.linalg.lstsq(design, scan.bold[train], rcond=None)[0]
     solved = np.asarray(solution, dtype=np.float64)
     return solved[1 : 1 + degree], solved[1 + degree :]
+
+
+def _unfolded_weights(
+    scan: MeasuredScan,
+    confounds: FloatArray,
+    train: IntArray,
+    settings: TargetSettings,
+) -> tuple[FloatArray, FloatArray]:
+    """Return drift and the weights of unfolded confounds, by evidence."""
+    span = (float(scan.onsets_s[0]), float(scan.onsets_s[-1]))
+    level = np.ones((len(train), 1))
+    drift = _drift_basis(scan.onsets_s[train], settings.drift_degree, span)
+    basis = np.concatenate([level, drift], axis=1)
+
+    def straight(rows: FloatArray) -> FloatArray:
+        cut_hz = settings.lowpass_hz
+        smooth = filtered_rows(rows[train], train, scan.onsets_s, lowpass_hz=cut_hz)
+        left: FloatArray = (
+            smooth - basis @ np.linalg.lstsq(basis, smooth, rcond=None)[0]
+        )
+        return left
+
+    weights = explaining_weights(straight(confounds), straight(scan.bold))
+    left = scan.bold[train] - confounds[train] @ weights
+    solution = np.linalg.lstsq(basis, left, rcond=None)[0]
+    return np.asarray(solution, dtype=np.float64)[1:], weights
 
 
 def _drift_basis(
@@ -196,11 +231,28 @@ def _filtered(scan: MeasuredScan, rows: IntArray, scaling: TargetScaling) -> Flo
             )
         weights: FloatArray = np.array(scaling.confound_weights)
         clean = clean - scan.confounds[rows] @ weights
-    tr_s = float(np.median(np.diff(scan.onsets_s)))
-    runs = contiguous_runs(rows, scan.onsets_s)
+    return filtered_rows(clean, rows, scan.onsets_s, lowpass_hz=scaling.lowpass_hz)
+
+
+def filtered_rows(
+    series: FloatArray,
+    rows: IntArray,
+    onsets_s: FloatArray,
+    *,
+    lowpass_hz: float | None,
+) -> FloatArray:
+    """Return series of one part, each contiguous run low-passed on its own.
+
+    Parameters
+    ----------
+    series : (rows, columns), of the volumes `rows`.
+    onsets_s : (volumes,), of the whole scan.
+    """
+    tr_s = float(np.median(np.diff(onsets_s)))
+    runs = contiguous_runs(rows, onsets_s)
     ends = np.cumsum([len(run) for run in runs])[:-1]
-    pieces = np.split(clean, ends)
-    return np.concatenate([lowpassed(p, tr_s, scaling.lowpass_hz) for p in pieces])
+    pieces = np.split(series, ends)
+    return np.concatenate([lowpassed(p, tr_s, lowpass_hz) for p in pieces])
 
 
 def _rows(matrix: FloatArray) -> tuple[tuple[float, ...], ...]:

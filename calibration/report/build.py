@@ -280,7 +280,7 @@ def _target(result: CalibrationResult) -> dict[str, str]:
         "Low-pass": "none" if lowpass is None else f"{lowpass:g} Hz, zero-phase",
         "Scaling": scaling.method,
         "Drift taken out": f"polynomial of degree {len(scaling.drift)}",
-        "Confounds regressed": ", ".join(scaling.confound_names) or "none",
+        "Confounds regressed": ", ".join(result.aligned.regressed) or "none",
     }
 
 

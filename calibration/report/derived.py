@@ -156,6 +156,13 @@ def warnings_of(content: ReportContent) -> Iterator[str]:
     if verdict.specificity.not_known:
         not_known = ", ".join(verdict.specificity.not_known)
         yield f"not measured, so not excluded: {not_known}"
+    muscle = verdict.specificity.muscle
+    if muscle is not None and muscle.leans:
+        yield (
+            f"muscle tension explains {100 * muscle.share:.0f} % of the prediction, "
+            f"and R without it is {muscle.r_without:.2f}: whoever clenches moves the "
+            "feedback; a session says `muscle` and gives no value while it lasts"
+        )
     if not verdict.n_other_subjects:
         yield (
             "no other subject's EEG was given (--other-eeg): what every session "

@@ -129,6 +129,10 @@ REASON_WORDS: Final[dict[Reason, Words]] = {
         "the EEG is not like the calibration's",
         "Check cap, cables, gain, cleaning, helium pump, mains; else calibrate again.",
     ),
+    "muscle": Words(
+        "muscles of the head are tense",
+        "Ask the participant to relax jaw, brow and neck; a pause helps.",
+    ),
     "domain_shift": Words(
         "other cleaning or place than the calibration's",
         "Use the same cleaning and scanner, or calibrate under these conditions.",

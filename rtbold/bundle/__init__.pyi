@@ -17,6 +17,8 @@ from .card import (
     Label as Label,
     LikenessReference as LikenessReference,
     Lineage as Lineage,
+    MuscleLine as MuscleLine,
+    MuscleReference as MuscleReference,
     Normalisation as Normalisation,
     Origin as Origin,
     RoiScore as RoiScore,

@@ -85,6 +85,18 @@ class LikenessReference(msgspec.Struct, frozen=True, kw_only=True):
         return bool(self.spreads)
 
 
+class MuscleReference(
+    msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
+):
+    """How tense muscles of the head were at the calibration, and what read them."""
+
+    channels: tuple[str, ...]  # that tell of it, of the model's
+    level: tuple[float, ...]  # each one's mean, ln uV^2 a bin, 30 to 80 Hz
+    limit: float  # 99.5 % quantile of calibration windows above that, ln
+    n_windows: int
+    leans_on: tuple[str, ...] = ()  # targets whose predictions lean on tension
+
+
 # What a calibration found out: the verdict on the card and of ``--json``.
 
 Label = Literal[
@@ -131,6 +143,15 @@ class Gate(_Strict, frozen=True, forbid_unknown_fields=True, kw_only=True):
     reason: str = ""  # why this label, in words
 
 
+class MuscleLine(_Strict, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What muscle tension has to do with a target and its prediction."""
+
+    r: float  # out-of-fold R of the target predicted from tension alone
+    r_without: float  # R of the prediction, tension taken out of both
+    share: float  # of the prediction's variance that tension explains
+    leans: bool  # the prediction leans on tension
+
+
 class Specificity(_Strict, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """What the target's prediction may read beside brain activity of its region."""
 
@@ -140,6 +161,7 @@ class Specificity(_Strict, frozen=True, forbid_unknown_fields=True, kw_only=True
     rank: int | None = None  # of the own ROI's R among all measured ROIs; 1: highest
     n_rois: int = 0
     not_known: tuple[str, ...] = ()  # confounds that were not given
+    muscle: MuscleLine | None = None  # None: written before it was looked at
 
 
 class Verdict(_Strict, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -340,6 +362,7 @@ class Card(_Strict, frozen=True, forbid_unknown_fields=True, kw_only=True):
     task: str = ""
     eyes: Literal["open", "closed", "both", "unknown"] = "unknown"
     likeness: LikenessReference = LikenessReference()  # what the EEG looked like
+    muscle: MuscleReference | None = None  # None: muscles are not looked at
     intervals: Intervals = Intervals()  # around predictions, from out-of-fold errors
     origin: Origin
     target: str = ""  # declared before calibration; empty: the first ROI

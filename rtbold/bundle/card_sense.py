@@ -257,6 +257,19 @@ def _lines(card: Card) -> Iterator[str]:
             yield "the power of a line of likeness is below 0"
 
 
+def _muscle(card: Card) -> Iterator[str]:
+    found = card.muscle
+    if found is None:
+        return
+    yield from _one_per(
+        "channel of it", "muscle.level", found.level, len(found.channels)
+    )
+    if not found.channels or not set(found.channels) <= set(card.channels):
+        yield f"muscle.channels are {found.channels}, expected some of the model's"
+    if found.limit <= 0 or found.n_windows < 1:
+        yield f"muscle.limit is {found.limit:g}, expected above 0"
+
+
 def _limits(card: Card) -> Iterator[str]:
     if not 0 < card.tolerance <= _MOST_TOLERANCE:
         yield f"tolerance is {card.tolerance:g}, expected up to {_MOST_TOLERANCE:g}"
@@ -288,6 +301,7 @@ _LOOKS: Final[tuple[Callable[[Card], Iterator[str]], ...]] = (
     _spread,
     _likeness,
     _lines,
+    _muscle,
     _limits,
     _files,
 )

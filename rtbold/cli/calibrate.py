@@ -178,7 +178,24 @@ SpareTriggers = Annotated[
 DropVolumes = Annotated[int, typer.Option(help="First rows of BOLD to leave out.")]
 DropLastVolumes = Annotated[int, typer.Option(help="Last rows of BOLD to leave out.")]
 Confounds = Annotated[
-    Path | None, typer.Option(help="Table; all columns are regressed out.")
+    list[Path] | None,
+    typer.Option(
+        help="Motion, heart, breath: a table (fMRIPrep's too), PhysIO's regressors, "
+        "BIDS or Siemens physio; regressed out as they act; repeatable."
+    ),
+]
+Confound = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="NAME[=KIND]",
+        help="Which of their columns, * for any letters; KIND: heart rate, "
+        "respiration, motion, displacement, tissue, global signal, regressor, other; "
+        "repeatable.",
+    ),
+]
+PhysioStart = Annotated[
+    float | None,
+    typer.Option(help="Seconds from a physio log's first sample to the first volume."),
 ]
 Atlas = Annotated[Path | None, typer.Option(help="Labels or maps, for BOLD as NIfTI.")]
 Stream = Annotated[
@@ -225,6 +242,8 @@ def calibrate(
     drop_volumes: DropVolumes = 0,
     drop_last_volumes: DropLastVolumes = 0,
     confounds: Confounds = None,
+    confound: Confound = None,
+    physio_start: PhysioStart = None,
     atlas: Atlas = None,
     stream: Stream = None,
     unit: options.Unit = None,
@@ -264,7 +283,8 @@ def calibrate(
     need(*PACKAGES, extra="calibration", purpose="rtbold calibrate")
     calibrate_live.check_inputs(eeg, bold, live=live)
     if not live:
-        _check_paths(eeg, bold, atlas=atlas, others=(confounds, *(other_eeg or ())))
+        others = (*(confounds or ()), *(other_eeg or ()))
+        _check_paths(eeg, bold, atlas=atlas, others=others)
     n_threads = settle(os.environ, threads)
 
     from rtbold.bundle import default_root, parse_cleaning
@@ -291,8 +311,10 @@ def calibrate(
     )  # fmt: skip
     scan = ScanFiles(
         eeg=eeg or Path(), bold=bold or "", rois=tuple(roi or ()), atlas=atlas,
-        confounds=confounds, stream=stream, unit=unit, trigger_channel=trigger_channel,
-        pairing=pairing, windows=windows, other_eeg=tuple(other_eeg or ()),
+        confounds=tuple(confounds or ()), confound_columns=tuple(confound or ()),
+        physio_start_s=physio_start, stream=stream, unit=unit,
+        trigger_channel=trigger_channel, pairing=pairing, windows=windows,
+        other_eeg=tuple(other_eeg or ()),
     )  # fmt: skip
     settings = CalibrationSettings(
         subject=subject, scan=scan, cleaning=parse_cleaning(cleaning),

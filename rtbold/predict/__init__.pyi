@@ -1,4 +1,10 @@
 from .lines import LineCheck as LineCheck, LineSettings as LineSettings
+from .muscle import (
+    MuscleMonitor as MuscleMonitor,
+    MuscleSettings as MuscleSettings,
+    muscle_channels as muscle_channels,
+    muscle_power as muscle_power,
+)
 from .ood import Comparison as Comparison, ood_score as ood_score
 from .pipeline import (
     Model as Model,

@@ -7,7 +7,6 @@ limit counts likewise. Pure; lives in the pipeline, so that a replay finds the s
 """
 
 import math
-from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final, Literal
@@ -18,6 +17,7 @@ from rtbold.bundle import LikenessReference, Spread, Statistic
 from rtbold.condition import WindowStatistics, window_statistics
 from rtbold.errors import ConfigError
 from rtbold.messages import Float32Array, FloatArray
+from rtbold.predict.lasting import Lasting
 from rtbold.predict.lines import LineCheck, LineSettings
 
 # This window is beyond the limit; too many of the last minute are.
@@ -181,10 +181,11 @@ class OodMonitor:
                 slices_per_tr=slices_per_tr,
             )
         n = max(round(self._settings.sustained_s / tr_s), 1)
-        self._beyond: deque[bool] = deque(maxlen=n)
+        self._lasting = Lasting(
+            n, self._settings.sustained_share, self._settings.recovered_share
+        )
         self._held_n = math.ceil(self._settings.held_s / tr_s)  # windows
         self._n_since = self._held_n  # windows within the limit since one beyond it
-        self._long_unlike = False
 
     def __call__(
         self,
@@ -209,19 +210,9 @@ class OodMonitor:
         value = ood_score(found, self._reference.spreads) / self._reference.limit
         if self._lines is not None:
             value = max(value, self._lines(window_uv, left_out))
-        self._beyond.append(value > 1)
-        self._remember()
+        long_unlike = self._lasting(value > 1)
         held = value <= 1 and self._n_since < self._held_n
         self._n_since = self._n_since + 1 if value <= 1 else 0
-        if self._long_unlike:
+        if long_unlike:
             return OodResult("long_unlike", value)
         return OodResult("unlike" if value > 1 or held else None, value)
-
-    def _remember(self) -> None:
-        """Decide on the whole of the span: nothing is sustained before it is full."""
-        assert self._beyond.maxlen is not None
-        share = sum(self._beyond) / self._beyond.maxlen
-        if self._long_unlike:
-            self._long_unlike = share >= self._settings.recovered_share
-        else:
-            self._long_unlike = share >= self._settings.sustained_share

@@ -41,6 +41,7 @@ from rtbold.messages import (
     TimePassed,
 )
 from rtbold.predict.lines import LineSettings
+from rtbold.predict.muscle import MuscleMonitor, MuscleResult, MuscleSettings
 from rtbold.predict.ood import OodMonitor, OodResult, OodSettings
 from rtbold.predict.status import (
     Misfit,
@@ -110,6 +111,13 @@ def compared(made: BoldPrediction, ood: OodResult) -> BoldPrediction:
     return made if ood.fact is None else with_fact(made, ood.fact)
 
 
+def tensed(made: BoldPrediction, muscle: MuscleResult) -> BoldPrediction:
+    """Return a prediction with what muscles have to do with it."""
+    lasts = muscle.fact == "long_tense"
+    made = replace(made, tension=muscle.tension, long_tense=lasts)
+    return made if muscle.fact is None else with_fact(made, "tense")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PipelineSettings:
     """How one session turns events into predictions.
@@ -122,6 +130,7 @@ class PipelineSettings:
     intake: IntakeSettings = field(default_factory=IntakeSettings)
     quality: QualitySettings = field(default_factory=QualitySettings)
     likeness: OodSettings = field(default_factory=OodSettings)
+    muscle: MuscleSettings | None = None  # None: not looked for
     standing: tuple[Reason, ...] = ()  # reasons that hold for the whole session
     patience_s: float = 1.0  # for samples after they are due; then the answer is null
 
@@ -150,6 +159,7 @@ def stream_settings(
         intake=intake,
         quality=QualitySettings(filters_begin_s=FILTERS_BEGIN_S),
         likeness=OodSettings(lines=LineSettings(), held_s=UNLIKE_HELD_S),
+        muscle=MuscleSettings(),
         standing=standing,
     )
 
@@ -195,6 +205,9 @@ class Pipeline:
             tr_s=self.tr_s,
             slices_per_tr=_slices_per_tr(settings.schedule),
             settings=settings.likeness,
+        )
+        self._muscle = MuscleMonitor(
+            card.muscle, card.channels, tr_s=self.tr_s, settings=settings.muscle
         )
         self._began_simulated: bool | None = None  # None: no stream yet
         self._other_senders: dict[str, bool] = {}  # stream -> the known one is back
@@ -429,15 +442,16 @@ class Pipeline:
         except EngineError as error:  # a number that is none: said, never shown
             self.engine_problem = error
             return with_fact(answer, "engine_failed")
-        return compared(answer, self._compared_with_calibration(window_uv))
+        return self._compared_with_calibration(answer, window_uv)
 
-    def _compared_with_calibration(self, window_uv: Float32Array) -> OodResult:
+    def _compared_with_calibration(
+        self, answer: BoldPrediction, window_uv: Float32Array
+    ) -> BoldPrediction:
         filled = set(self.interpolated)
-        return self._ood(
-            window_uv,
-            features=feature_distance(self._model),
-            skip=[i for i, name in enumerate(self._card.channels) if name in filled],
-        )
+        skip = [i for i, name in enumerate(self._card.channels) if name in filled]
+        features = feature_distance(self._model)
+        ood = self._ood(window_uv, features=features, skip=skip)
+        return tensed(compared(answer, ood), self._muscle(window_uv, skip))
 
     def _facts(
         self, tick: Tick, cut: CutWindow, intake: Intake

@@ -21,9 +21,9 @@ from rtbold.messages import INFORMING, WINDOW_S, BoldPrediction, Reason, Status,
 _ORDER: dict[Reason, int] = {reason: i for i, reason in enumerate(get_args(Reason))}
 Misfit = Literal["channels", "rate"]  # why the model cannot use the stream
 LaterFact = Literal[
-    "engine_failed", "unlike", "long_unlike", "late", "no_values", "not_finite",
-    "simulated_fed_back", "baseline_short", "baseline_missing", "smoothing",
-    "unapproved",
+    "engine_failed", "unlike", "long_unlike", "tense", "late", "no_values",
+    "not_finite", "simulated_fed_back", "muscle_fed_back", "baseline_short",
+    "baseline_missing", "smoothing", "unapproved",
 ]  # fmt: skip
 
 
@@ -152,10 +152,12 @@ _LATER: Final[dict[LaterFact, _Finding]] = {
     "engine_failed": ("invalid", "nonfinite"),
     "unlike": ("degraded", "unlike_calibration"),
     "long_unlike": ("invalid", "unlike_calibration"),
+    "tense": ("degraded", "muscle"),
     "late": ("degraded", "late"),
     "no_values": ("invalid", "no_data"),
     "not_finite": ("invalid", "nonfinite"),
     "simulated_fed_back": ("invalid", "simulated_model"),
+    "muscle_fed_back": ("invalid", "muscle"),
     "baseline_short": ("degraded", "short_baseline"),
     "baseline_missing": ("warmup", "short_baseline"),
     "smoothing": ("warmup", "warmup"),  # it has not enough behind it

@@ -23,6 +23,7 @@ class Bold:
 
     measured: FloatArray
     neural: FloatArray  # the noise-free truth: drive through nonlinearity and HRF
+    body: FloatArray  # what heart, breath and motion put into it
 
 
 def filtered_target(bold: FloatArray, tr_s: float) -> FloatArray:
@@ -62,7 +63,9 @@ def simulate_bold(settings: TwinSettings, drive: FloatArray, body: Body) -> Bold
         + level.drift_sd * _drift(neural.shape, rng)
         + level.noise_sd * _scanner_noise(neural.shape, rng)
     )
-    return Bold(measured=measured, neural=neural)
+    spikes = _motion_spikes(onsets_s, body)[:, None]
+    of_body = weights * (level.physiology_sd * physiology + level.motion_sd * spikes)
+    return Bold(measured=measured, neural=neural, body=of_body)
 
 
 def canonical_hrf(peak_s: float, dispersion: float, undershoot: float) -> FloatArray:

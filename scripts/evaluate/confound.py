@@ -19,6 +19,8 @@ from rtbold.calibration.evaluate.confounds import Beside, scan_confounds
 from rtbold.calibration.evaluate.scores import Declared
 from rtbold.calibration.evaluate.select import Candidates, out_of_fold_of, select
 from rtbold.calibration.evaluate.verdict import ALPHA, VerdictSettings, evaluate
+from rtbold.calibration.fit.folds import FoldedScan
+from rtbold.calibration.inputs.confound_kinds import acting
 from rtbold.calibration.inputs.windows import CalibrationScan
 from rtbold.calibration.settings import CalibrationSettings, ScanFiles
 from rtbold.messages import FloatArray
@@ -26,7 +28,11 @@ from rtbold.sim.settings import CONFOUND_SEEDS
 
 DEFAULT_N = len(CONFOUND_SEEDS)
 N_HARD = 40  # level `hard`, beside it
-KNOWN = ("nothing given", "motion, heart and breath given")
+KNOWN = (
+    "nothing given",
+    "motion, heart and breath given",
+    "given, and taken out of the targets",
+)
 
 
 def items(n: int) -> list[tuple]:
@@ -41,34 +47,46 @@ def items(n: int) -> list[tuple]:
 
 
 def work(item: Sequence, cache: Path) -> dict:
-    """Pass the verdict on one scan, with and without the body's tables."""
+    """Pass the verdict on one scan: without the body's tables, with, and removed."""
     level, seed, roi = item
     session = simulated(seed, level=level)
     eeg = read(session, live_only=True)
-    folded = fitted_folds(eeg).folded
     declared = Declared(base().rois[roi])
-    bare = calibration_scan(session, {})
-    choice = select(Candidates(settings(), declared, shipped(), {0: folded}, bare))
-    found = {"kept": choice.kept}
+    body = body_of(session.twin)
+    plain = fitted_folds(eeg).folded
+    unfolded = acting(body, tr_s=session.twin.settings.tr_s)
+    clean = fitted_folds(eeg, body=unfolded).folded
+    cases = zip(KNOWN, (plain, plain, clean), ({}, body, body), strict=True)
+    return {
+        name: judged(session, folded, given, declared) for name, folded, given in cases
+    }
+
+
+def judged(
+    session: Simulated, folded: FoldedScan, given: dict, declared: Declared
+) -> dict:
+    """Return what the verdict says with some confounds given."""
+    scan = calibration_scan(session, given)
+    choice = select(Candidates(settings(), declared, shipped(), {0: folded}, scan))
     parts = [fold.part for fold in folded.folds]
-    for name, confounds in zip(KNOWN, ({}, body_of(session.twin)), strict=True):
-        scan = calibration_scan(session, confounds)
-        beside = Beside(folded.scored, parts, eeg.onsets_s)
-        confounds = scan_confounds(scan, shipped().card.channels, beside)
-        verdict = evaluate(
-            out_of_fold_of(folded, choice.kept, scan),
-            declared,
-            confounds=confounds,
-            settings=VerdictSettings(alpha=ALPHA / choice.n_choices),
-        )
-        found[name] = {
-            "label": verdict.gate.label,
-            "passed": verdict.gate.passed,
-            "r": round(verdict.gate.r, 4),
-            "partial_r": dict(verdict.specificity.partial_r),
-            "roi_labels": [each.label for each in verdict.rois],
-        }
-    return found
+    beside = Beside(folded.scored, parts, scan.onsets_s[scan.volume])
+    confounds = scan_confounds(scan, shipped().card.channels, beside)
+    verdict = evaluate(
+        out_of_fold_of(folded, choice.kept, scan),
+        declared,
+        confounds=confounds,
+        settings=VerdictSettings(alpha=ALPHA / choice.n_choices),
+    )
+    muscle = verdict.specificity.muscle
+    return {
+        "kept": choice.kept,
+        "label": verdict.gate.label,
+        "passed": verdict.gate.passed,
+        "r": round(verdict.gate.r, 4),
+        "partial_r": dict(verdict.specificity.partial_r),
+        "roi_labels": [each.label for each in verdict.rois],
+        "muscle": {"share": muscle.share, "r": muscle.r, "leans": muscle.leans},
+    }
 
 
 def settings() -> CalibrationSettings:
@@ -116,11 +134,13 @@ def _labels(lines: Sequence[dict]) -> dict:
         each = [line[name] for line in lines]
         specific = [x["passed"] and x["label"] == FIT_FOR_FEEDBACK for x in each]
         rois = [label for x in each for label in x["roi_labels"]]
+        leans = sum(x["muscle"]["leans"] for x in each)
         labels = sorted({x["label"] for x in each})
         found[name] = {
             "specific": share(sum(specific), len(each)),
             "passed": share(sum(x["passed"] for x in each), len(each)),
             "labels": {k: sum(x["label"] == k for x in each) for k in labels},
             "specific_of_all_rois": rois.count(FIT_FOR_FEEDBACK) / len(rois),
+            "leans_on_muscle": share(leans, len(each)),
         }
     return found

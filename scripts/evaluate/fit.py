@@ -22,24 +22,31 @@ from rtbold.calibration.fit.head import ClosedFormHead, head_predictions
 from rtbold.calibration.fit.protocol import Material, Prepared
 from rtbold.calibration.fit.split import STRICT_GAP_S, Part, final_part, strict_folds
 from rtbold.calibration.fit.target import MeasuredScan
+from rtbold.calibration.inputs.confound_kinds import Acting
 
 SERIES = ("network", "ridge_live")  # what a calibration chooses between
 N_CHOICES = len(SERIES)
 N_SURROGATES = 999
 
 
-def session_of(eeg: Read, bold: np.ndarray | None = None) -> PreparedScan:
+def session_of(
+    eeg: Read, bold: np.ndarray | None = None, body: Acting | None = None
+) -> PreparedScan:
     """Return a session with the shipped base and the default strategy.
 
     Parameters
     ----------
     bold : (volumes, rois), measured; None: what belongs to the EEG.
+    body : confounds that are taken out of the targets, on the grid of volumes.
     """
     found = eeg.bold if bold is None else bold
+    given = (body.values[eeg.volume], body.names) if body else (None, ())
     unread = np.empty((0, 0, 0), np.float32)  # the closed-form head needs no windows
     return PreparedScan(
         Material(unread, eeg.onsets_s, eeg.volume),
-        MeasuredScan(found[eeg.volume], eeg.onsets_s, base().rois),
+        MeasuredScan(
+            found[eeg.volume], eeg.onsets_s, base().rois, *given, unfolded=True
+        ),
         Prepared(base(), eeg.fit_features, ()),
         eeg.tables,
         ClosedFormHead(),
@@ -84,11 +91,14 @@ class Fitting:
 
 
 def fitted_folds(
-    eeg: Read, bold: np.ndarray | None = None, others: Sequence[Read] = ()
+    eeg: Read,
+    bold: np.ndarray | None = None,
+    others: Sequence[Read] = (),
+    body: Acting | None = None,
 ) -> Fitting:
     """Fit five strict folds."""
     ear = OtherEeg(eeg, others)
-    session, options = session_of(eeg, bold), FitOptions()
+    session, options = session_of(eeg, bold, body), FitOptions()
     folds = list(fit_folds(session, strict_folds(eeg.onsets_s), options))
     for fold in folds:
         ear.take(fold)

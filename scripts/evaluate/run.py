@@ -16,7 +16,16 @@ from pathlib import Path
 import torch
 from runner import Job, Measure, Suite, done_or_do
 
-from evaluate import confound, coverage, gate, learning, power, subjects, time
+from evaluate import (
+    confound,
+    coverage,
+    gate,
+    learning,
+    power,
+    removed,
+    subjects,
+    time,
+)
 
 LEAST_N = 3  # a subject, another's BOLD, and a third one's EEG
 
@@ -27,6 +36,7 @@ PARTS = {
     "gate": (gate, "subjects"),
     "power": (power, "subjects"),
     "confound": (confound, "scans"),
+    "removed": (removed, "scans"),
     "coverage": (coverage, "scans"),
     "time": (time, "cases"),
     "learning": (learning, "persons"),

@@ -19,6 +19,7 @@ from rtbold.bundle.card import (
     KnownLine,
     KnownLines,
     LikenessReference,
+    MuscleReference,
     Normalisation,
     RoiScore,
     Scores,
@@ -50,6 +51,11 @@ def lines(**changes):
     fields = {"low_hz": 49.5, "high_hz": 50.5, "mean_uv2": 1.0, "channel_uv2": 2.0}
     known = KnownLines(lines=(KnownLine(**{**fields, **changes}),))
     return LikenessReference(lines=known)
+
+
+def muscle(**changes):
+    fields = {"channels": CHANNELS[:1], "level": (0.0,), "limit": 1.0, "n_windows": 9}
+    return MuscleReference(**{**fields, **changes})
 
 
 ONES = (1.0, 1.0, 1.0)
@@ -99,6 +105,9 @@ CASES = [
     ({"likeness": LikenessReference(slope_sd=(0.0,) * 19)}, "sd of likeness is 0"),
     ({"likeness": LikenessReference(covariance=((1.0,),) * 19)}, "covariance has 1"),
     ({"likeness": LikenessReference(limit=0.0)}, "likeness.limit is 0"),
+    ({"muscle": muscle(level=(0.0, 1.0))}, "muscle.level has 2 entries"),
+    ({"muscle": muscle(channels=("XX",))}, "muscle.channels are"),
+    ({"muscle": muscle(limit=0.0)}, "muscle.limit is 0, expected above 0"),
     ({"likeness": lines(low_hz=51.0)}, "lies from 51 to 50.5 Hz"),
     ({"likeness": lines(low_hz=-1.0)}, "lies from -1 to"),
     ({"likeness": lines(mean_uv2=-1.0)}, "power of a line of likeness is below 0"),

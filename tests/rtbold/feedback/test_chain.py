@@ -1,9 +1,10 @@
+import dataclasses
 import math
 
 import numpy as np
 import pytest
 
-from rtbold.bundle.card import Baseline, Card, Contrast, Origin
+from rtbold.bundle.card import Baseline, Card, Contrast, MuscleReference, Origin
 from rtbold.config import FeedbackSettings
 from rtbold.errors import ConfigError
 from rtbold.feedback.baseline import z_values
@@ -59,6 +60,23 @@ def test_unknown_target_names_those_there_are():
 def test_no_value_in_any_other_status_even_if_there_were_numbers(status):
     feedback = value_of(prediction(status=status, reasons=("gap",)))
     assert (feedback.value, feedback.z, feedback.status) == (None, None, status)
+
+
+def test_lasting_tension_voids_a_target_that_leans_on_it_and_no_other():
+    muscle = MuscleReference(
+        channels=("Cz",), level=(0.0,), limit=1.0, n_windows=9, leans_on=("first",)
+    )
+    tense = prediction(status="degraded", reasons=("muscle",))
+    lasting = dataclasses.replace(tense, long_tense=True)
+    for given, target, status in (
+        (tense, "first", "degraded"),
+        (lasting, "first", "invalid"),
+        (lasting, "second", "degraded"),
+    ):
+        found = value_of(given, card(muscle=muscle), target)
+        assert (found.status, found.reasons) == (status, ("muscle",))
+        assert (found.value is None) == (status == "invalid")
+    assert value_of(lasting, card(), "first").status == "degraded"  # no reference
 
 
 def test_degraded_has_a_value_and_its_reason():

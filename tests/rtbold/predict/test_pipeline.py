@@ -17,6 +17,7 @@ from rtbold.messages import (
     StreamChanged,
 )
 from rtbold.predict.lines import LineSettings
+from rtbold.predict.muscle import MuscleSettings
 from rtbold.predict.ood import OodSettings
 from rtbold.predict.pipeline import Pipeline, PipelineSettings, stream_settings
 from rtbold.predict.status import QualitySettings
@@ -563,6 +564,7 @@ def test_the_wait_for_a_trigger_is_the_filter_delay_if_that_is_longer():
             intake=intake,
             quality=QualitySettings(filters_begin_s=0.75),
             likeness=OodSettings(lines=LineSettings(), held_s=2.0),
+            muscle=MuscleSettings(),
         )
 
 
