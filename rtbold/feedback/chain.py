@@ -78,8 +78,9 @@ class FeedbackChain:
     """Takes each prediction once, in order; returns what is fed back of it.
 
     Status is never better than the prediction's. A simulated model on a real stream,
-    one that nobody approved, or a value that is not finite makes it invalid; without a
-    baseline it is warm-up; a short one makes it degraded.
+    one that nobody approved, a value that is not finite, or muscles that stay tense
+    where the target leans on them, makes it invalid; without a baseline it is warm-up;
+    a short one makes it degraded.
 
     Parameters
     ----------
@@ -106,6 +107,7 @@ class FeedbackChain:
         self.target = choose_target(card, settings.target)
         self._weights = _by_number(card, self.target)
         self._withheld = withheld
+        self._leans = _leans(card, self.target)
         self._smooth = Smoother(settings)
         self._baseline = _baseline(settings, card, self.target, carried)
         self._carried = carried
@@ -121,6 +123,8 @@ class FeedbackChain:
         now : where its volume lies in the protocol; None: there is none, or not yet.
         """
         known = checked_status(prediction)
+        if prediction.long_tense and self._leans:
+            known = with_facts(known, "muscle_fed_back")
         raw = self._raw(known, prediction)
         known = with_facts(known, *_of_raw(known, raw))
         reference = self._baseline.reference
@@ -301,6 +305,12 @@ def _stages(settings: FeedbackSettings) -> frozenset[Stage]:
         "reward": settings.reward is not None,
     }
     return frozenset(stage for stage, there in has.items() if there)
+
+
+def _leans(card: Card, target: Target) -> bool:
+    """Return whether the target's prediction, or a part of it, leans on tension."""
+    leaning = () if card.muscle is None else card.muscle.leans_on
+    return any(name in leaning for name in (target.name, *target.weights))
 
 
 def _by_number(card: Card, target: Target) -> dict[int, float]:
