@@ -94,6 +94,7 @@ class Feedback:
     z: float | None
     reasons: tuple[str, ...] = ()  # why it is not "value"
     interval: tuple[float, float] | None = None  # 95 % around `value`, if there is one
+    shown: float | None = None  # 0 to 1, limited; draw it where the session has a range
 
 
 class Subscriber:
@@ -196,13 +197,17 @@ class Subscriber:
                 why = ("no_feedback_block",)
             return Feedback("neutral", None, None, tuple(why))
         value, z = usable.body["value"], usable.body.get("z")
+        shown = _share(usable.body.get("shown"))
+        if "shown" in usable.body and shown is None:  # a range, and nothing in it
+            return Feedback("neutral", None, None, ("nothing_shown",))
         if newest is usable and not stalled:
             ends: Any = usable.body.get("low"), usable.body.get("high")
-            return Feedback("value", value, z, (), None if None in ends else ends)
+            interval = None if None in ends else ends
+            return Feedback("value", value, z, (), interval, shown)
         reasons = ("stalled",) if stalled else tuple(newest.body.get("reasons") or ())
         if self.age_s(usable) > NEUTRAL_AFTER_TRS * self.tr_s:
             return Feedback("neutral", None, None, reasons)
-        return Feedback("hold", value, z, reasons)
+        return Feedback("hold", value, z, reasons, None, shown)
 
     def close(self) -> None:
         """Close the socket. A second call does nothing."""
@@ -293,6 +298,13 @@ class Subscriber:
                 self.tr_s = max(float(due_s) - float(onset_s), SHORTEST_TR_S)
             if body.get("status") in _USABLE and body.get("value") is not None:
                 self._usable = message
+
+
+def _share(told: object) -> float | None:
+    """Return a number from 0 to 1; None: it is none."""
+    if isinstance(told, bool) or not isinstance(told, int | float):
+        return None
+    return float(told) if 0 <= told <= 1 else None
 
 
 def request(

@@ -217,6 +217,8 @@ def line(message: Message) -> str:
     if None not in (body.get("low"), body.get("high")):
         value += f" [{body['low']:+.3f}, {body['high']:+.3f}]"
     z = "--" if body["z"] is None else f"{body['z']:+.2f}"
+    if "shown" in body:
+        z += " shown " + ("--" if body["shown"] is None else f"{body['shown']:.2f}")
     return (
         f"{start} volume {body['volume_index']} {body['target']} {value} z {z} "
         f"{body['status']} {','.join(body['reasons'])} age {body['age_ms']:.0f} ms"

@@ -131,7 +131,7 @@ def parse_target(
             raise reader.refused(
                 term.at,
                 f"{printable(term.name)!r} is no ROI, network or group of ROIs",
-                f"{of} {first_few(rois, 12)}."
+                f"{of} {first_few(rois, 12)}. Give one of these, or a contrast of them."
                 + did_you_mean([term.name], [*rois, GLOBAL])
                 + _quotes_hint(text, rois),
             )

@@ -17,13 +17,13 @@ from rtbold.config import FeedbackSettings, KindName
 from rtbold.disk import read_file
 from rtbold.feedback import FeedbackChain, Reference
 from rtbold.messages import BoldPrediction
-from rtbold.owner_only import write_bytes
+from rtbold.owner_only import create, write_all
 from rtbold.protocol import BlockNow
 from rtbold.run_names import RunGroup
 from rtbold.session.recompute import Where, nowhere
 
-BASELINE_NAME: Final = "baseline.json"
-_MAX_BYTES: Final = 1_000_000
+BASELINE_NAME: Final = "baselines.jsonl"
+_MAX_BYTES: Final = 10_000_000
 _RUN: Final = re.compile(r"_run-(\d+)$")
 
 
@@ -58,17 +58,16 @@ def as_kept(
 
 
 def keep_baseline(folder: Path, kept: KeptBaseline) -> None:
-    """Write a baseline into the folder of its run, over an earlier one.
+    """Add a line on a baseline to the folder of its run; the last one holds.
+
+    Nothing is rewritten: a second copy of the recording follows files as they grow.
 
     Raises
     ------
     OSError : it cannot be written.
     """
-    path = folder / BASELINE_NAME
-    fresh = path.with_suffix(".new")
-    fresh.unlink(missing_ok=True)
-    write_bytes(fresh, msgspec.json.format(msgspec.json.encode(kept)) + b"\n")
-    fresh.replace(path)
+    with create(folder / BASELINE_NAME) as file:
+        write_all(file, msgspec.json.encode(kept) + b"\n")
 
 
 def find_baseline(
@@ -154,10 +153,14 @@ def _newest_first(root: Path, group: RunGroup) -> list[Path]:
 
 
 def _read(path: Path) -> KeptBaseline | None:
-    """Return what is kept; None: nothing, or nothing that can be used."""
+    """Return what was kept last; None: nothing, or nothing that can be used.
+
+    A last line that a crash has cut off is passed over.
+    """
     try:
         text = read_file(path, at_most_bytes=_MAX_BYTES)
-        kept = msgspec.json.decode(text, type=KeptBaseline)
+        line = text[: text.rfind(b"\n") + 1].splitlines()[-1:]
+        kept = msgspec.json.decode(b"".join(line), type=KeptBaseline)
     except (OSError, msgspec.MsgspecError, RecursionError):
         return None
     known = kept.reference

@@ -11,7 +11,7 @@ from rtbold.bundle import Bundle
 from rtbold.clock import Clock
 from rtbold.config import KindName
 from rtbold.errors import StreamMismatch
-from rtbold.feedback import Feedback, FeedbackChain, Norm, SafetyLimits
+from rtbold.feedback import Feedback, FeedbackChain, Norm, Reference, SafetyLimits
 from rtbold.messages import (
     TR_TOLERANCE,
     WINDOW_S,
@@ -225,6 +225,7 @@ class Session:
         self._stopped = False  # by the participant, in a run without a protocol
         self._limits = SafetyLimits(parts.feedback.settings)
         self._norm: Norm | None = None  # as told
+        self._kept: Reference | None = None  # the measured baseline, as it was kept
         self.intervals = LiveIntervals(parts.bundle.card.intervals)
         self.summary = SessionSummary()
 
@@ -410,8 +411,10 @@ class Session:
     def _keep_baseline(self) -> None:
         """Keep a measured baseline for the runs that follow; a full disk ends none."""
         chain, recording = self._parts.feedback, self._parts.recording
-        if recording is None or (found := chain.measured) is None:
+        found = chain.measured
+        if recording is None or found is None or found is self._kept:
             return
+        self._kept = found
         kept = as_kept(found, chain, model_sha256=self._parts.bundle.sha256)
         try:
             keep_baseline(recording.paths.folder, kept)

@@ -96,6 +96,20 @@ def test_the_interval_comes_with_the_value_where_there_is_one(feed, publisher):
     assert (feed.feedback().show, feed.feedback().interval) == ("value", None)
 
 
+def test_what_is_to_be_shown_comes_limited_and_null_is_neutral(feed, publisher, clock):
+    publisher.beat()
+    publisher.send("pred.fb", shown=0.62)
+    assert (feed.feedback().show, feed.feedback().shown) == ("value", 0.62)
+    bad(publisher, shown=None)
+    assert (feed.feedback().show, feed.feedback().shown) == ("hold", 0.62)
+    for nothing in (None, 1.5, "0.5", True):
+        publisher.send("pred.fb", shown=nothing)
+        assert feed.feedback().show == "neutral"
+        assert feed.feedback().reasons == ("nothing_shown",)
+    publisher.send("pred.fb")  # of a session without a range
+    assert (feed.feedback().show, feed.feedback().shown) == ("value", None)
+
+
 def test_invalid_holds_for_one_tr_then_neutral(feed, publisher, clock):
     publisher.beat()
     publisher.send("pred.fb")

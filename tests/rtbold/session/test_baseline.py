@@ -65,6 +65,16 @@ def test_the_newest_run_with_a_baseline_is_begun_with_to_the_last_bit(root):
     assert "run-10: 80 volumes" in again.text
 
 
+def test_the_last_whole_line_of_a_run_holds(root):
+    kept(root, 1, measured(seed=1))
+    chain = measured(seed=2)
+    folder = GROUP.run(1).folder(root)
+    keep_baseline(folder, as_kept(chain.measured, chain, model_sha256=MODEL))
+    with (folder / BASELINE_NAME).open("ab") as file:
+        file.write(b'{"model_sha256": "ab')  # a crash
+    assert found(root).reference == chain.measured
+
+
 def test_another_model_target_or_smoothing_is_passed_over(root):
     first = kept(root, 1, measured())
     kept(root, 2, measured(), model="cd" * 32)
