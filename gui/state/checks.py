@@ -236,6 +236,9 @@ NAMES = {
     "--trigger-every": "the triggers per volume",
     "--tr": "the TR",
     "--dummy-volumes": "the dummy volumes",
+    "--protocol": "the protocol",
+    "--kind": "the protocol",  # which says the kind
+    "--confirmed-by": "who confirmed",
     "--record": "the recording folder",
     "--record-copy": "the second copy",
     "--record-as": "the subject or model",
