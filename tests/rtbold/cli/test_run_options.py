@@ -26,7 +26,6 @@ EVERYTHING = RunSettings(
     truth_roi=("A", "B"), truth_first=3,
     duration_s=12.0, allow_unvalidated=True, allow_simulated_model=True,
     allow_domain_shift=True,
-    protocol=Path("study.toml"), attempt=2, condition="A7", confirmed_by="B3",
 )  # fmt: skip
 
 
