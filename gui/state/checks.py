@@ -239,6 +239,7 @@ NAMES = {
     "--protocol": "the protocol",
     "--kind": "the protocol",  # which says the kind
     "--confirmed-by": "who confirmed",
+    "--blind": "the blinded study",
     "--record": "the recording folder",
     "--record-copy": "the second copy",
     "--record-as": "the subject or model",
