@@ -197,7 +197,8 @@ class Lab:
         pybv.write_brainvision(
             data=samples.T * 1e-6, sfreq=RATE_HZ, ch_names=list(CHANNELS),
             ref_ch_names="FCz", fname_base=place.stem,
-            folder_out=str(place.parent), events=volumes if place.stem == "rest" else None,
+            folder_out=str(place.parent),
+            events=volumes if place.stem == "rest" else None,
         )  # fmt: skip
 
     def _night(self, place):
