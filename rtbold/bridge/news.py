@@ -5,11 +5,12 @@ One `Reader` subscribes; every bridge takes the same `News`. What may be shown i
 """
 
 import json
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
-from rtbold.client import Body, Message, Subscriber
+from rtbold.client import STALLED_AFTER_TRS, Body, Message, Subscriber
 
 # All but eeg, bands and log: those go out only while somebody asks, and are large.
 TOPICS: Final = (
@@ -131,6 +132,16 @@ class Reader:
             due=due,
             recent=self._recent,
         )
+
+    def _kept(self, now_s: float) -> Recent:
+        latest = self._feed.latest
+        found = tuple((t, latest[t].body) for t in KEPT if t in latest)
+        fb, until_s = latest.get("pred.fb"), now_s
+        if fb is not None:
+            age_s = self._feed.age_s(fb)
+            until_s += STALLED_AFTER_TRS * self._feed.tr_s
+            until_s -= 0.0 if math.isinf(age_s) else age_s  # no heartbeat yet
+        return Recent(found, until_s)
 
 
 def shown_now(feed: Subscriber) -> Shown:
