@@ -51,6 +51,9 @@ class DataPart(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     channel_dropout: float = 0.0  # expected share of the channels that are lost
     dropout_share: float = 0.5  # of the windows that lose channels at all
     amplitude_jitter: float = 0.0  # sd of a window's log gain, as caps differ in gain
+    # Sessions of the twin that are learned from in place of the training part, of which
+    # band power alone is made: ``hard:1000-1599``.
+    drawn: tuple[str, ...] = ()
 
 
 class TrainingPart(
@@ -229,6 +232,11 @@ def _senseless(recipe: Recipe) -> Iterator[str]:
     ):
         if not low <= value <= high:  # also what is no number at all
             yield f"{name} is {value:g}, expected {low:g} to {high:g}"
+    if data.drawn and data.channel_dropout:
+        yield (
+            f"data.channel_dropout is {data.channel_dropout:g} beside data.drawn, "
+            "expected 0: drawn sessions have no EEG that a channel could be lost of"
+        )
     if training.targets == "whitened" and training.loss != "mse":
         yield (
             f"training.loss is {training.loss!r} beside whitened targets, expected "

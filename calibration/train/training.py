@@ -26,6 +26,13 @@ from rtbold.calibration.lineage import (
     refuse_seen_among,
 )
 from rtbold.calibration.train.batches import Part
+from rtbold.calibration.train.drawn import (
+    FOLDER,
+    DrawnSessions,
+    draw_sessions,
+    parse_drawn,
+    refuse_drawn,
+)
 from rtbold.calibration.train.finish import (
     check_windows_of,
     known_eeg,
@@ -51,7 +58,7 @@ from rtbold.calibration.train.trainer import Board, Course, Run, Watch, fit, pre
 from rtbold.errors import BundleError, ConfigError, DataFileError
 from rtbold.messages import Float32Array
 from rtbold.models import Efp, LinearModel
-from rtbold.sim import SimulationSettings, refuse_held_out
+from rtbold.sim import SimulationSettings, TwinSettings, refuse_held_out
 
 STATE_NAME: Final = "state.pt"
 
@@ -152,6 +159,7 @@ def train_model(
     base = _base(recipe, settings)
     refuse_seen_among(_card_of(base), _not_for_training(cache, split))
     refuse_held_out(_simulations(cache, split))
+    refuse_drawn(parse_drawn(recipe.data.drawn), _not_drawn(cache, split))
     parts = parts_of(cache, split, recipe)
     job = _Job(cache, split, recipe, settings, machines, hooks, base, parts)
     card = _card(job)
@@ -207,6 +215,14 @@ def _simulations(cache: Cache, split: Split) -> Iterator[SimulationSettings]:
     for scan in cache.scans:
         if scan.name in names and scan.twin is not None:
             yield scan.twin
+
+
+def _not_drawn(cache: Cache, split: Split) -> Iterator[int]:
+    """Yield the subjects of the twin that choose or score the model."""
+    names = {*split.validation, *split.test.scans}
+    for scan in cache.scans:
+        if scan.name in names and isinstance(scan.twin, TwinSettings):
+            yield scan.twin.seed
 
 
 def parts_of(cache: Cache, split: Split, recipe: Recipe) -> tuple[Part, Part]:
@@ -294,6 +310,8 @@ def _note(job: _Job, *, simulated: bool) -> str:
         f"recipe {recipe.name} ({recipe.sha256[:12]}), split {split.rule}, fold "
         f"{split.fold}, seed {job.settings.seed}"
     ]
+    if recipe.data.drawn:
+        notes.append(f"learned from drawn sessions {', '.join(recipe.data.drawn)}")
     if recipe.data.global_regression:
         notes.append("targets without the global signal")
     if simulated:
@@ -371,12 +389,15 @@ def _solved(job: _Job, network: LinearModel) -> _Fitted:
 
 def _trained(job: _Job, network: nn.Module) -> _Fitted:
     settings, select = job.settings, job.recipe.training.select
+    drawn = _drawn(job, network)
+    belongs = data_sha256(job.parts, job.cache.settings.channels)
     run = Run(
         machines=job.machines,
         seed=settings.seed,
         reference=job.cache.card().reference,
         state=settings.work / STATE_NAME,
-        belongs=data_sha256(job.parts, job.cache.settings.channels),
+        belongs=belongs if drawn is None else f"{belongs} {drawn.sha256}",
+        drawn=drawn,
     )
     board = job.hooks.board(settings.work) if job.hooks.board and job.first else None
     watch = Watch(
@@ -392,6 +413,21 @@ def _trained(job: _Job, network: nn.Module) -> _Fitted:
     if job.recipe.training.head == "closed-form" and job.first:
         return _with_solved_head(job, kept)
     return kept
+
+
+def _drawn(job: _Job, network: nn.Module) -> DrawnSessions | None:
+    """Return the sessions that the recipe learns from; make those that lack."""
+    wanted = parse_drawn(job.recipe.data.drawn)
+    if not wanted:
+        return None
+    folder, share = job.cache.folder / FOLDER, job.machines.share
+    if share.world > 1:  # each makes its own share, then all read all
+        draw_sessions(wanted, network, job.cache.card(), folder=folder, share=share)
+        job.machines.fabric.barrier()
+    tell = job.hooks.tell if job.first else ignore_progress
+    found = draw_sessions(wanted, network, job.cache.card(), folder=folder, tell=tell)
+    job.say(f"{len(found.powers)} drawn sessions, {len(found)} windows")
+    return found
 
 
 def _with_solved_head(job: _Job, kept: _Fitted) -> _Fitted:
