@@ -50,8 +50,8 @@ class BandPowerNet(nn.Module):
     """
 
     unmix: Tensor
-    mean: Tensor
-    scale: Tensor
+    power_mean: Tensor
+    power_scale: Tensor
 
     def __init__(self, config: BandPowerNetConfig) -> None:
         super().__init__()
@@ -59,8 +59,8 @@ class BandPowerNet(nn.Module):
         n, bands = len(config.channels), len(FINE_BANDS_HZ)
         self.register_buffer("unmix", unmixing_of(config))
         self.bandpower = LogBandPower(FINE_BANDS_HZ)
-        self.register_buffer("mean", torch.zeros(n, 1, bands))
-        self.register_buffer("scale", torch.ones(n, 1, bands))
+        self.register_buffer("power_mean", torch.zeros(n, 1, bands))
+        self.register_buffer("power_scale", torch.ones(n, 1, bands))
         self.here = nn.Linear(bands, config.width)
         self.around = nn.Linear(2 * bands, config.width, bias=False)
         self.place = nn.Parameter(0.1 * torch.randn(n, 1, config.width))
@@ -73,14 +73,15 @@ class BandPowerNet(nn.Module):
         """Return log of microvolt squared, (b, channels, lags, bands)."""
         unmixed = self.unmix @ eeg_uv  # (b, c, 3200)
         flat: Tensor = self.bandpower(unmixed)
-        return flat.reshape(len(eeg_uv), len(self.config.channels), N_LAGS, -1)
+        grid = (len(self.config.channels), N_LAGS, len(FINE_BANDS_HZ))
+        return torch.unflatten(flat, 1, grid)
 
     def features(self, eeg_uv: Tensor) -> Tensor:
         """Return what the linear head reads, (b, features)."""
         powers = self.powers(eeg_uv) if eeg_uv.ndim == 3 else eeg_uv
-        x = (powers - self.mean) / self.scale  # (b, c, lag, band)
+        x = (powers - self.power_mean) / self.power_scale  # (b, c, lag, band)
         own = x.mean(2, keepdim=True)  # (b, c, 1, band)
-        whole = own.mean(1, keepdim=True).expand_as(own)
+        whole = own.mean(1, keepdim=True) + torch.zeros_like(own)
         around = self.around(torch.cat([own, whole], dim=-1)) + self.place
         tokens = self.keep(nn.functional.gelu(self.here(x) + around))  # (b, c, lag, k)
         mixed = self.over_lags(tokens.transpose(2, 3))  # (b, c, k, lags)

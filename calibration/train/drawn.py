@@ -192,8 +192,8 @@ def scale_by(network: torch.nn.Module, sessions: DrawnSessions) -> None:
     table = some.astype(np.float32)
     mean, sd = table.mean(axis=(0, 1)), table.std(axis=(0, 1))  # (channels, bands)
     with torch.no_grad():
-        network.mean.copy_(torch.from_numpy(mean)[:, None])
-        network.scale.copy_(torch.from_numpy(np.maximum(sd, 1e-6))[:, None])
+        network.power_mean.copy_(torch.from_numpy(mean)[:, None])
+        network.power_scale.copy_(torch.from_numpy(np.maximum(sd, 1e-6))[:, None])
 
 
 class DrawnBatches:

@@ -79,6 +79,7 @@ class TrainingPart(
     precision: Precision = "float32"
     head: Head = "gradient"  # closed-form: solved once more at the end, kept if better
     penalty_by: PenaltyBy = "validation"  # closed forms: scans that choose the penalty
+    common: float = 1.0  # share of the mean over ROIs that the answers keep
 
 
 class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -229,6 +230,7 @@ def _senseless(recipe: Recipe) -> Iterator[str]:
         ("training.layer_decay", training.layer_decay, 0.01, 1.0),
         ("training.gradient_clip", training.gradient_clip, 0.0, 1e6),
         ("training.averaging", training.averaging, 0.0, 0.999999),
+        ("training.common", training.common, 0.0, 1.0),
     ):
         if not low <= value <= high:  # also what is no number at all
             yield f"{name} is {value:g}, expected {low:g} to {high:g}"

@@ -6,7 +6,7 @@ is for ``rtbold evaluate``.
 
 import hashlib
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final, cast
 
@@ -40,7 +40,12 @@ from rtbold.calibration.train.finish import (
     software,
     write_bundle,
 )
-from rtbold.calibration.train.losses import Figures, figures_of, loss_of
+from rtbold.calibration.train.losses import (
+    Figures,
+    figures_of,
+    keep_of_common,
+    loss_of,
+)
 from rtbold.calibration.train.machines import Machines
 from rtbold.calibration.train.recipe import NOTHING, Recipe
 from rtbold.calibration.train.results import (
@@ -351,6 +356,24 @@ def _opening(job: _Job, started: Started) -> Iterator[str]:
 
 def _fitted(job: _Job, network: nn.Module) -> _Fitted:
     linear = isinstance(network, LinearModel)
+    fitted = _fitted_plainly(job, network, linear=linear)
+    return _with_less_in_common(job, fitted) if job.first else fitted
+
+
+def _with_less_in_common(job: _Job, fitted: _Fitted) -> _Fitted:
+    common = job.recipe.training.common
+    if common == 1.0:
+        return fitted
+    keep_of_common(cast("nn.Linear", fitted.network.head), common)
+    predicted, figures = _looked_at(job, fitted.network)
+    job.say(
+        f"{common:.0%} of the mean over ROIs kept: validation R {figures.r:.4f} after "
+        f"{fitted.figures.r:.4f}"
+    )
+    return replace(fitted, predicted=predicted, figures=figures)
+
+
+def _fitted_plainly(job: _Job, network: nn.Module, *, linear: bool) -> _Fitted:
     if job.recipe.training.method == "closed-form":
         if not linear:
             raise ConfigError(

@@ -158,8 +158,8 @@ def test_the_scale_of_the_powers_is_that_of_the_sessions():
     scale_by(net, sessions)
     table = sessions.powers.astype(np.float32)
     expected = table.mean(axis=(0, 1))
-    np.testing.assert_allclose(net.mean[:, 0].numpy(), expected, atol=1e-3)
-    np.testing.assert_allclose(net.scale.numpy(), 1.0, atol=0.1)
+    np.testing.assert_allclose(net.power_mean[:, 0].numpy(), expected, atol=1e-3)
+    np.testing.assert_allclose(net.power_scale.numpy(), 1.0, atol=0.1)
 
 
 def test_sessions_are_made_once_and_kept(tmp_path):
