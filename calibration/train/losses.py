@@ -81,8 +81,8 @@ def whitening_of(targets: FloatArray, ridge: float = WHITENING_RIDGE) -> FloatAr
 def keep_of_common(head: nn.Linear, share: float) -> None:
     """Let the answers keep a share of their mean over ROIs, in place.
 
-    The best guess shrinks what can hardly be told, which is what regions have alone, far
-    more than what they share. Who feeds one region back wants less of the latter.
+    The best guess shrinks what can hardly be told, which is what regions have alone,
+    far more than what they share. Who feeds one region back wants less of the latter.
     """
     with torch.no_grad():
         for values in (head.weight, head.bias):
