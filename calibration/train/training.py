@@ -136,6 +136,7 @@ class _Fitted:
     course: Course | None = None
     penalty: float | None = None
     head: str = "gradient"
+    drawn_sha256: str = ""  # of the drawn sessions that it learned from
 
 
 def train_model(
@@ -432,7 +433,8 @@ def _trained(job: _Job, network: nn.Module) -> _Fitted:
     course = fit(network, job.parts, job.recipe, run=run, watch=watch)
     job.say(f"best epoch {course.best_epoch + 1} of {course.epoch}, by {select}")
     predicted, figures = _looked_at(job, network)
-    kept = _Fitted(network, predicted, figures, course)
+    made_of = "" if drawn is None else drawn.sha256
+    kept = _Fitted(network, predicted, figures, course, drawn_sha256=made_of)
     if job.recipe.training.head == "closed-form" and job.first:
         return _with_solved_head(job, kept)
     return kept
@@ -468,8 +470,12 @@ def _with_solved_head(job: _Job, kept: _Fitted) -> _Fitted:
     if not better:
         head.load_state_dict(before)
         return kept
-    return _Fitted(
-        kept.network, predicted, figures, kept.course, fitted.alpha, "closed-form"
+    return replace(
+        kept,
+        predicted=predicted,
+        figures=figures,
+        penalty=fitted.alpha,
+        head="closed-form",
     )
 
 
@@ -499,8 +505,11 @@ def _save(job: _Job, fitted: _Fitted, card: Card, *, replace: bool) -> Bundle:
     job.say("looking at the training EEG, for the monitor of a session")
     likeness, scale = known_eeg(job.parts[0], fitted.network, tr_s=card.tr_s)
     job.say("writing the bundle")
+    seen = f"{card.training_data_sha256} {fitted.drawn_sha256}".encode()
+    data = hashlib.sha256(seen).hexdigest() if fitted.drawn_sha256 else None
     whole = msgspec.structs.replace(
         card,
+        training_data_sha256=data or card.training_data_sha256,
         baseline=out_of_sample_baseline(fitted.predicted),
         likeness=likeness,
     )

@@ -26,7 +26,13 @@ from rtbold.calibration.train.drawn import (
 )
 from rtbold.calibration.train.machines import join_machines
 from rtbold.calibration.train.recipe import parse_recipe
-from rtbold.calibration.train.training import TrainHooks, TrainSettings, train_model
+from rtbold.calibration.train.training import (
+    TrainHooks,
+    TrainSettings,
+    data_sha256,
+    parts_of,
+    train_model,
+)
 from rtbold.errors import ConfigError
 from rtbold.models.registry import build
 from rtbold.sim.settings import TwinSettings
@@ -228,6 +234,9 @@ def test_a_model_is_trained_on_them_and_its_card_says_so(tmp_path, monkeypatch):
     text = (tmp_path / "m.rtbold" / "card.json").read_text()
     assert "learned from drawn sessions hard:1000-1001, varied:31000" in text
     assert len(list((tmp_path / "cache" / "drawn").rglob("*.npz"))) == 3
+    assert made.data_sha256 != data_sha256(
+        parts_of(cache, split_of(cache, found.data.split, fold=0), found), CHANNELS
+    )
 
 
 @pytest.mark.heavy
