@@ -79,7 +79,7 @@ class DrawnSessions:
 
     def __len__(self) -> int:
         """Return the number of windows."""
-        return len(self.powers) * (self.powers.shape[1] - N_LAGS)
+        return len(self.powers) * int(self.powers.shape[1] - N_LAGS)
 
     @property
     def measured(self) -> list[Float32Array]:

@@ -309,7 +309,8 @@ def varied_parameters(seed: int) -> LevelParameters:
     """Return the parameters of one person of level `varied`."""
     rng = generator(seed, "varied")
     drawn = {name: float(rng.uniform(*ends)) for name, ends in ANYWHERE.items()}
-    return replace(_HARD, **drawn, tension_follows=bool(rng.random() < 0.5))
+    person = replace(_HARD, **drawn)  # type: ignore[arg-type]  # all of them are numbers
+    return replace(person, tension_follows=bool(rng.random() < 0.5))
 
 
 # Random signals with a given spectrum, made in the frequency domain.

@@ -150,7 +150,7 @@ class _Pieces:
             mixed += mixing[:, first : first + 16] @ made.reshape(len(some), -1)
         return np.asarray(mixed.reshape(-1, *shape))
 
-    def _densities(self) -> tuple[FloatArray, FloatArray]:
+    def _densities(self) -> tuple[Float32Array, Float32Array]:
         """Return the power of a region's sources by piece and bin, and its mean."""
         settings, rois = self._settings, read_rois()
         low, high = BACKGROUND_BAND_HZ
@@ -164,7 +164,7 @@ class _Pieces:
         ]
         density = np.moveaxis(power, 1, 2) @ np.array(lines, np.float32)
         density += BASE_RATE_HZ / 2 / whole * self._hz**-BACKGROUND_EXPONENT
-        return density, 1.0 + power.sum(axis=1).mean(axis=1)
+        return np.asarray(density), np.asarray(1.0 + power.sum(axis=1).mean(axis=1))
 
     def _logs(self) -> FloatArray:
         """Return the rhythms' log-amplitudes, (rois, rhythms, slow samples)."""
@@ -191,7 +191,7 @@ class _Pieces:
         kept = slow[..., first : first + self._n * each]
         return np.asarray(kept.reshape(*slow.shape[:-1], self._n, each).mean(axis=-1))
 
-    def _scale(self, power: FloatArray) -> float:
+    def _scale(self, power: Float32Array) -> float:
         """Return what brings the referenced EEG to its size, as in the session.
 
         Parameters
@@ -243,8 +243,8 @@ class _Pieces:
     def _slices(self) -> Parts:
         scene, rng = self._scene, self._scene.rng("gradient")
         slice_hz = SLICES_PER_VOLUME / SCAN_TR_S
-        after = after_motion(scene.body, PIECE_S * (np.arange(self._n) + 0.5))
-        gain = 1.0 + 1.5 * after
+        middle_s = PIECE_S * (np.arange(self._n, dtype=np.float64) + 0.5)
+        gain = 1.0 + 1.5 * after_motion(scene.body, middle_s)
         for harmonic in range(1, 5):
             line = np.sqrt(_line(self._hz, harmonic * slice_hz, LINE_HZ))
             pattern = GRADIENT_UV / harmonic * scene.smooth_pattern(rng)
