@@ -41,7 +41,7 @@ def short(results: dict) -> dict:
         "data": results["data"],
         "subjects": len(results["subjects"]),
         "scans": list(results["scans"]),
-        "split": results["split"],
+        "split": Path(results["split"]).name,  # a sheet may lie anywhere
         "models": [line(model) for model in results["models"]],
         "differences": results["differences"],
         "notes": results["notes"],
