@@ -86,7 +86,8 @@ COMMANDS: Final = {
     "methods": Place(
         "session_report",
         "methods",
-        "Print a methods text and the checklists CRED-nf, COBIDAS-MEEG, COBIDAS-MRI.",
+        "Print a methods text and the checklists CRED-nf, COBIDAS-MEEG and "
+        "COBIDAS-MRI.",
     ),
     "play": Place("play", "play", "Play a recording on LSL in real time."),
     "replay": Place(

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -36,7 +36,9 @@ from rtbold.publish import (
 )
 from rtbold.session.blinded import Blinded
 from rtbold.session.protocol import phase_of
-from rtbold.session.truth import SessionTruth
+
+if TYPE_CHECKING:  # pylsl comes with it, which who reads settings does not need
+    from rtbold.session.truth import SessionTruth
 
 Fields = dict[str, Any]
 _NO_MOMENTS = Moments(t_pipeline_s=0.0, t_predicted_s=0.0, t_publish_s=0.0)
@@ -151,7 +153,7 @@ class Recomputation:
         withheld: bool = False,
         carried: Reference | None = None,
         where: Where = nowhere,
-        truth: SessionTruth | None = None,
+        truth: "SessionTruth | None" = None,
         blinded: Blinded | None = None,
         follows: Follows | None = None,
     ) -> None:

@@ -76,7 +76,10 @@ def states_of(function, arguments):
         return {"fail", "warn"}
     if function == "decided":
         return {rule.elts[1].value for rule in arguments[1:]}
-    return {arguments[0].value} if function == "Check" else set()
+    if function != "Check":
+        return set()
+    state = arguments[0]  # or one of two
+    return {each.value for each in ast.walk(state) if type(each) is ast.Constant}
 
 
 def said_on_the_page(name):
