@@ -112,5 +112,6 @@ def _session(materials: tuple[SessionMaterial, ...]) -> ReportedSession:
         [m.rows for m in materials],
         tr_s=materials[0].facts.tr_s,
         notes=notes,
+        sealed=any(m.sealed for m in materials),
     )
     return ReportedSession(materials, summary)

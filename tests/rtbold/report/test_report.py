@@ -197,3 +197,42 @@ def test_answers_that_fit_no_item_are_refused(record, capsys, tmp_path, text, sa
     code = main(["report", str(record(1)), "--answers", str(path)])
     assert code == 2
     assert said in capsys.readouterr().err
+
+
+def blind(folder):
+    note = {
+        "format": "rtbold.blinded/1", "study": "nf", "code": "AB2CD",
+        "statistician": "0" * 16, "protocol_sha256": None,
+    }  # fmt: skip
+    (folder / "blinding.json").write_text(json.dumps(note))
+
+
+def test_of_a_blinded_session_no_effect_is_told(record, report, capsys):
+    """What went out may be another person's; it says nothing about this one."""
+    folder = record(1, gain=1.0)
+    blind(folder)
+    found, files = report(folder)
+    assert found.sessions[0].summary.effect is None
+    assert json.loads(files["report.json"])["sessions"][0]["regulation"] is None
+    assert "not to be said while the session is blinded" in files["report.html"]
+    assert files["blocks.tsv"].count("\n") == 1
+    (item,) = [each for each in found.checklist if each.number == "5a"]
+    assert item.state == "yours"
+
+
+def test_an_unblinded_session_is_reported_by_the_participants_own(record, report):
+    """A control's number is the donor's regulation, or the mirror of one's own."""
+    folder = record(1, gain=1.0)
+    blind(folder)
+    published = folder / "published.jsonl"
+    own = [json.loads(line) for line in published.read_text().splitlines()]
+    mirrored = [{**each, "z": -each["z"]} for each in own]
+    published.write_text("".join(json.dumps(each) + "\n" for each in mirrored))
+    opened = [{"record": "arm", "arm": "inverse   "}]
+    opened += [{"record": "pred.fb", **each} for each in own]
+    lines = "".join(json.dumps(each) + "\n" for each in opened)
+    (folder / "unblinded.jsonl").write_text(lines)
+    found, files = report(folder)
+    (session,) = found.sessions
+    assert session.summary.effect.mean == pytest.approx(1.0, abs=0.15)
+    assert "arm inverse" in files["report.html"]
