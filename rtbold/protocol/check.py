@@ -2,6 +2,7 @@
 
 import difflib
 import math
+import unicodedata
 from collections.abc import Iterable, Iterator
 
 from rtbold.config import check_tr
@@ -25,6 +26,7 @@ MOST_BLOCKS = 1000  # of one run
 MOST_VOLUMES = 100_000  # of one block
 LONGEST_NAME = 64
 LONGEST_TEXT = 1000
+_TURNS = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
 
 def problems_of(study: Study) -> Iterator[Problem]:
@@ -74,6 +76,20 @@ def _name(path: Path, name: str) -> Iterator[Problem]:
 def _text(path: Path, text: str) -> Iterator[Problem]:
     if len(text) > LONGEST_TEXT:
         yield path, f"{len(text)} characters, expected {LONGEST_TEXT} at most."
+    if odd := next((c for c in text if not _shows(c)), None):
+        what = (
+            f"the text holds {odd!r}, which does something to a screen instead of "
+            "showing on it. Expected plain text and line breaks; take it out."
+        )
+        yield path, what
+
+
+def _shows(character: str) -> bool:
+    """Return whether a screen shows it: no control character, no turn of writing."""
+    if character in "\n\t":
+        return True
+    kind = unicodedata.category(character)
+    return kind not in ("Cc", "Cs") and character not in _TURNS
 
 
 # Blocks and questions
@@ -171,7 +187,8 @@ def _regulation(block: Block, path: Path) -> Iterator[Problem]:
 def _question(question: Question, path: Path) -> Iterator[Problem]:
     if not question.text.strip():
         yield path, 'the question has no words, expected text = "..."'
-    yield from _text((*path, "text"), question.text)
+    for key in ("text", "low", "high"):
+        yield from _text((*path, key), getattr(question, key))
     if question.minimum >= question.maximum:
         what = (
             f"a slider from {question.minimum} to {question.maximum} cannot be "
