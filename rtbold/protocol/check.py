@@ -5,7 +5,7 @@ import math
 import unicodedata
 from collections.abc import Iterable, Iterator
 
-from rtbold.config import check_tr
+from rtbold.config import FeedbackSettings, check_tr
 from rtbold.errors import ConfigError
 from rtbold.messages import WINDOW_S
 from rtbold.protocol.lines import Path
@@ -326,22 +326,42 @@ def _placed(
 
 def _baseline(study: Study, run: Run, path: Path) -> Iterator[Problem]:
     """Yield a baseline of which fewer volumes have predictions than it needs."""
-    first, n, there = 0, 0, False
+    first, there, counted = 0, False, [0]
     warm = math.ceil(WINDOW_S / study.tr_s)  # volumes until the window is full
+    fed = _measured(study)
+    ready, skip_n = warm + _smoothed_n(fed, study.tr_s), fed.skip_n if fed else 0
     for _, name, _, _ in places(run):
         block = study.blocks[name]
         least = span_of(block, study.tr_s).least
         if block.task == "baseline":
             there = True
-            n += max(0, first + least - max(first, warm))
+            counted.append(max(0, first + least - max(first + skip_n, ready)))
         first += least
+    n = max(counted) if fed else sum(counted)  # feedback takes the newest alone
     if there and n < LEAST_BASELINE:
-        lost = f" (the first {warm} of the run have no prediction: 16 s of EEG fill)"
+        lost = f" (the first {warm} of the run have no prediction: 16 s of EEG fill"
+        lost += "; smoothing and skip_n of [feedback] take more)" if fed else ")"
         what = (
             f"the baseline is too short: {n} volumes with predictions{lost}, expected "
             f"{LEAST_BASELINE} at least for its mean and spread. Make it longer."
         )
         yield (*path, "blocks"), what
+
+
+def _measured(study: Study) -> FeedbackSettings | None:
+    """Return the feedback's settings where it is scaled by a baseline block."""
+    try:
+        fed = FeedbackSettings.build(study.feedback)
+    except ConfigError:
+        return None  # told by who reads them
+    return fed if fed.baseline == "block" else None
+
+
+def _smoothed_n(fed: FeedbackSettings | None, tr_s: float) -> int:
+    """Return how many volumes smoothing needs before it gives its first."""
+    if fed is None or fed.smooth == "none":
+        return 0
+    return fed.smooth_n - 1 if fed.smooth == "mean" else math.ceil(fed.smooth_s / tr_s)
 
 
 def _lengths(study: Study, run: Run, path: Path) -> Iterator[Problem]:

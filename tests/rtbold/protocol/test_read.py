@@ -135,6 +135,37 @@ def test_a_baseline_needs_sixty_volumes_that_have_predictions(volumes, good):
         parse(text)
 
 
+@pytest.mark.parametrize(
+    ("table", "needed"),
+    [
+        ("", 68),
+        ('smooth = "mean"\nsmooth_n = 5', 72),
+        ('smooth = "exponential"\nsmooth_s = 6.0', 71),
+        ("skip_n = 20", 80),
+    ],
+)
+def test_a_baseline_that_feedback_is_scaled_by_counts_what_feedback_counts(
+    table, needed
+):
+    for volumes in (needed - 1, needed):
+        block = f'[blocks.base]\ntask = "baseline"\nvolumes = {volumes}\n'
+        text = SMALL + '[[runs]]\nkind = "baseline"\nblocks = ["base"]\n' + block
+        text += f'[feedback]\nbaseline = "block"\n{table}\n'
+        if volumes == needed:
+            parse(text)
+            continue
+        with pytest.raises(ConfigError, match="too short: 59 volumes"):
+            parse(text)
+
+
+def test_feedback_takes_one_baseline_block_not_two_half_ones():
+    block = '[blocks.base]\ntask = "baseline"\nvolumes = 50\n'
+    run = '[[runs]]\nkind = "baseline"\nblocks = ["base", "rest", "base"]\n'
+    parse(SMALL + run + block)
+    with pytest.raises(ConfigError, match="too short: 47 volumes"):
+        parse(SMALL + run + block + '[feedback]\nbaseline = "block"\n')
+
+
 def test_of_a_baseline_with_jitter_the_shortest_counts():
     block = '[blocks.base]\ntask = "baseline"\nvolumes = 60\njitter = 5\n'
     run = '[[runs]]\nkind = "baseline"\nblocks = ["rest", "base"]\n'
