@@ -53,6 +53,25 @@ def test_sessions_are_reported_one_after_the_other(record):
     assert found.over_sessions.mean == pytest.approx(0.5, abs=0.15)
 
 
+def test_people_are_no_sessions_that_follow_one_another(record):
+    """A study's report had a change 'from session to session' over its subjects."""
+    for k, gain in enumerate((0.0, 0.5, 1.0)):
+        folder = record(1, gain, subject=f"S0{k + 1}")
+    found = build_report(folder.parents[3])
+    assert len(found.sessions) == 3
+    assert found.over_sessions is None
+
+
+def test_the_checklist_of_many_sessions_tells_each_not_the_last(record):
+    for k, gain in enumerate((0.0, 1.0)):
+        folder = record(1, gain, subject=f"S0{k + 1}")
+    found = build_report(folder.parents[3])
+    answers = {item.number: item.answer for item in found.checklist}
+    for number in ("5a", "3e"):
+        assert "sub-S01_ses-01_task-nf_run-01: " in answers[number]
+        assert "sub-S02_ses-01_task-nf_run-01: " in answers[number]
+
+
 def test_every_file_tells_the_same(record, report):
     folder = record(1, gain=1.0)
     found, files = report(folder)
