@@ -481,7 +481,7 @@ def _check_choices(values: Mapping[str, object]) -> None:
 def check_tr(option: str, tr_s: float | None) -> None:
     """Raise ConfigError unless `tr_s` is None or can be a TR in seconds."""
     hint = ""
-    if tr_s is not None and tr_s > LONGEST_TR_S:
+    if tr_s is not None and LONGEST_TR_S < tr_s < math.inf:
         hint = f" {tr_s:g} looks like milliseconds: give seconds, {tr_s / 1000:g}."
     check_range(option, tr_s, 0.1, LONGEST_TR_S, hint=hint)
 

@@ -92,6 +92,7 @@ def allocate(
         read_secret,
         seal_allocation,
     )
+    from rtbold.errors import ConfigError
     from rtbold.owner_only import create, write_all
 
     statistician = read_secret(key, "statistician")
@@ -100,8 +101,14 @@ def allocate(
     listed = draw(design, wanted, seed=seed, secret=statistician)
     session = read_public(session_key, "session")
     sealed = seal_allocation(design, listed, statistician=statistician, session=session)
-    with create(out, exclusive=True) as stream:
-        write_all(stream, sealed)
+    try:
+        with create(out, exclusive=True) as stream:
+            write_all(stream, sealed)
+    except OSError as error:
+        raise ConfigError(
+            f"cannot write {out}: {error.strerror or error}. Name a new file; an "
+            "allocation is never overwritten."
+        ) from error
     typer.echo(
         f"{out}: {len(listed)} places in {len(wanted)} strata, sealed for "
         f"statistician {statistician.public.fingerprint} and session machine "
@@ -123,13 +130,11 @@ def _design(
     ------
     ConfigError : an arm is unknown, or the design contradicts itself.
     """
-    import hashlib
-
     import msgspec
 
     from rtbold.blinding import ARMS, DEFAULT_DELAY_S, Design
-    from rtbold.disk import read_file
     from rtbold.errors import ConfigError
+    from rtbold.protocol import read_protocol
 
     pairs = [each.strip().partition(":") for each in arms.split(",")]
     given: dict[str, Any] = {
@@ -140,8 +145,7 @@ def _design(
         "other_roi": other_roi,
     }
     if protocol is not None:
-        data = read_file(protocol, at_most_bytes=1_000_000)
-        given["protocol_sha256"] = hashlib.sha256(data).hexdigest()
+        given["protocol_sha256"] = read_protocol(protocol).sha256
     try:
         return msgspec.convert(given, Design)
     except msgspec.ValidationError as error:
@@ -165,8 +169,15 @@ def _places(
 
     found: dict[str, list[str | None]] = {}
     if subjects is not None:
-        text = read_file(subjects, at_most_bytes=10_000_000).decode("utf-8-sig")
-        head, *rows = [line.split("\t") for line in text.splitlines() if line.strip()]
+        try:
+            text = read_file(subjects, at_most_bytes=10_000_000).decode("utf-8-sig")
+        except (OSError, UnicodeDecodeError) as error:
+            raise ConfigError(
+                f"cannot read {subjects}: {getattr(error, 'strerror', None) or error}. "
+                "Expected a TSV with subject and, if there are any, stratum."
+            ) from error
+        lines = [line.split("\t") for line in text.splitlines() if line.strip()]
+        head, *rows = lines or [[""]]
         if head[0] != "subject" or head[1:] not in ([], ["stratum"]):
             raise ConfigError(
                 f"{subjects} begins with {head}, expected a line with subject and, if "

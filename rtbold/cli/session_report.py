@@ -173,7 +173,7 @@ def _lines(found: "Report") -> list[str]:
         usable = 100 * summary.quality.usable_share
         lines.append(
             f"{summary.title}: regulation "
-            f"{effect_words(summary.effect, summary.unit)}; "
+            f"{effect_words(summary.effect, summary.unit, sealed=summary.sealed)}; "
             f"{usable:.0f} % of {summary.quality.n} volumes usable, "
             f"{summary.quality.missed_n} missed"
         )

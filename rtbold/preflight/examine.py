@@ -124,7 +124,8 @@ def _protocol(
         assert chosen is not None  # there is a protocol
         if card is not None:
             target = choose_target(card, chosen.settings.fed_back.target).name
-            check_fits(chosen, tr_s=run.tr_s or card.tr_s, target=target)
+            tr_s = run.tr_s or card.tr_s
+            check_fits(chosen, tr_s=tr_s, target=target, card=card)
     except RtboldError as error:
         alone = replace(
             run,

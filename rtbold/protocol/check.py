@@ -2,9 +2,10 @@
 
 import difflib
 import math
+import unicodedata
 from collections.abc import Iterable, Iterator
 
-from rtbold.config import check_tr
+from rtbold.config import FeedbackSettings, check_tr
 from rtbold.errors import ConfigError
 from rtbold.messages import WINDOW_S
 from rtbold.protocol.lines import Path
@@ -25,6 +26,7 @@ MOST_BLOCKS = 1000  # of one run
 MOST_VOLUMES = 100_000  # of one block
 LONGEST_NAME = 64
 LONGEST_TEXT = 1000
+_TURNS = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
 
 def problems_of(study: Study) -> Iterator[Problem]:
@@ -74,6 +76,20 @@ def _name(path: Path, name: str) -> Iterator[Problem]:
 def _text(path: Path, text: str) -> Iterator[Problem]:
     if len(text) > LONGEST_TEXT:
         yield path, f"{len(text)} characters, expected {LONGEST_TEXT} at most."
+    if odd := next((c for c in text if not _shows(c)), None):
+        what = (
+            f"the text holds {odd!r}, which does something to a screen instead of "
+            "showing on it. Expected plain text and line breaks; take it out."
+        )
+        yield path, what
+
+
+def _shows(character: str) -> bool:
+    """Return whether a screen shows it: no control character, no turn of writing."""
+    if character in "\n\t":
+        return True
+    kind = unicodedata.category(character)
+    return kind not in ("Cc", "Cs") and character not in _TURNS
 
 
 # Blocks and questions
@@ -171,7 +187,8 @@ def _regulation(block: Block, path: Path) -> Iterator[Problem]:
 def _question(question: Question, path: Path) -> Iterator[Problem]:
     if not question.text.strip():
         yield path, 'the question has no words, expected text = "..."'
-    yield from _text((*path, "text"), question.text)
+    for key in ("text", "low", "high"):
+        yield from _text((*path, key), getattr(question, key))
     if question.minimum >= question.maximum:
         what = (
             f"a slider from {question.minimum} to {question.maximum} cannot be "
@@ -309,22 +326,42 @@ def _placed(
 
 def _baseline(study: Study, run: Run, path: Path) -> Iterator[Problem]:
     """Yield a baseline of which fewer volumes have predictions than it needs."""
-    first, n, there = 0, 0, False
+    first, there, counted = 0, False, [0]
     warm = math.ceil(WINDOW_S / study.tr_s)  # volumes until the window is full
+    fed = _measured(study)
+    ready, skip_n = warm + _smoothed_n(fed, study.tr_s), fed.skip_n if fed else 0
     for _, name, _, _ in places(run):
         block = study.blocks[name]
         least = span_of(block, study.tr_s).least
         if block.task == "baseline":
             there = True
-            n += max(0, first + least - max(first, warm))
+            counted.append(max(0, first + least - max(first + skip_n, ready)))
         first += least
+    n = max(counted) if fed else sum(counted)  # feedback takes the newest alone
     if there and n < LEAST_BASELINE:
-        lost = f" (the first {warm} of the run have no prediction: 16 s of EEG fill)"
+        lost = f" (the first {warm} of the run have no prediction: 16 s of EEG fill"
+        lost += "; smoothing and skip_n of [feedback] take more)" if fed else ")"
         what = (
             f"the baseline is too short: {n} volumes with predictions{lost}, expected "
             f"{LEAST_BASELINE} at least for its mean and spread. Make it longer."
         )
         yield (*path, "blocks"), what
+
+
+def _measured(study: Study) -> FeedbackSettings | None:
+    """Return the feedback's settings where it is scaled by a baseline block."""
+    try:
+        fed = FeedbackSettings.build(study.feedback)
+    except ConfigError:
+        return None  # told by who reads them
+    return fed if fed.baseline == "block" else None
+
+
+def _smoothed_n(fed: FeedbackSettings | None, tr_s: float) -> int:
+    """Return how many volumes smoothing needs before it gives its first."""
+    if fed is None or fed.smooth == "none":
+        return 0
+    return fed.smooth_n - 1 if fed.smooth == "mean" else math.ceil(fed.smooth_s / tr_s)
 
 
 def _lengths(study: Study, run: Run, path: Path) -> Iterator[Problem]:

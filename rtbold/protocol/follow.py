@@ -5,6 +5,7 @@ trigger moves none of them. What follows depends on ticks and commands alone, an
 out again in a replay.
 """
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -12,7 +13,7 @@ from typing import Literal
 from rtbold.messages import OperatorCommand, Tick
 from rtbold.protocol.events import BlockNow
 from rtbold.protocol.plan import PlannedBlock, RunPlan, plan_run
-from rtbold.protocol.study import Study
+from rtbold.protocol.study import Question, Study
 
 Where = Literal["before", "block", "over"]
 
@@ -241,11 +242,26 @@ class Follower:
         return Step()
 
     def _answer(self, text: str) -> Step:
-        name, _, value = text.partition(":")
-        if self.state.where != "over" or name.strip() not in self.plan.questions:
+        name, value = (part.strip() for part in (*text.split(":", 1), "")[:2])
+        if self.state.where != "over" or name not in self.plan.questions:
             return Step()  # kept with the events all the same
-        self.answers[name.strip()] = value.strip()
+        if (wanted := _unfit(value, self._study.questions[name])) is not None:
+            return Step(markers=(f"no answer to {name}, expected {wanted}",))
+        self.answers[name] = value
         return Step(changed=self.state)
+
+
+def _unfit(value: str, question: Question) -> str | None:
+    """Return what a question wants instead of this answer; None: it fits."""
+    if question.kind == "text":
+        return None if value else "a text"
+    try:
+        number = float(value)
+    except ValueError:
+        number = math.nan
+    if question.minimum <= number <= question.maximum:
+        return None
+    return f"a number from {question.minimum} to {question.maximum}"
 
 
 def _after(plan: RunPlan, volume: int) -> BlockNow:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, get_args, get_type_hints
 
 import msgspec
 
@@ -201,8 +201,23 @@ def _converted(
         place: Place = (*path, *below)
         keys = [key for key in place if isinstance(key, str)]
         what = f"{keys[-1]}: " if keys else ""
-        tell((place, f"{what}{_AT.sub('', words)}. Mend that value."))
+        wanted = _choices(kind, below)
+        mend = f"Expected one of {', '.join(wanted)}." if wanted else "Mend that value."
+        tell((place, f"{what}{_AT.sub('', words)}. {mend}"))
         return given
+
+
+def _choices(kind: object, below: Place) -> tuple[str, ...]:
+    """Return the words that may stand at a place in a type; none: no such list."""
+    for step in below:
+        kinds = (kind, *get_args(kind))
+        if isinstance(step, int):
+            kind = next(iter(get_args(kind)), None)
+            continue
+        hints = [get_type_hints(k) for k in kinds if isinstance(k, type)]
+        kind = next((each[step] for each in hints if step in each), None)
+    words = [w for k in (kind, *get_args(kind)) for w in (k, *get_args(k))]
+    return tuple(dict.fromkeys(word for word in words if isinstance(word, str)))
 
 
 def _feedback(study: Study) -> Iterator[Problem]:

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
+from typing import Final
 
 from rtbold.errors import DataFileError, RtboldError
 from rtbold.report.checklists import CRED_NF, Facts, Item, filled
@@ -12,6 +13,8 @@ from rtbold.report.facts import model_facts, session_facts
 from rtbold.report.material import SessionMaterial, read_material, session_folders
 from rtbold.report.summary import SessionSummary, over_sessions, summarise
 from rtbold.report.words import methods_text
+
+_OUTCOMES: Final = ("success", "quality")  # facts that each session has of its own
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -63,11 +66,14 @@ def build_report(
             + "; ".join(f"{name}: {why}" for name, why in left_out)
         )
     sessions = tuple(_session(group) for group in _by_session(materials))
-    facts = _facts(sessions[-1], site or {})
+    facts = _facts(sessions, site or {})
+    one_person = len({_person(each) for each in sessions}) == 1
     return Report(
         title=path.resolve().name,
         sessions=sessions,
-        over_sessions=over_sessions([each.summary for each in sessions]),
+        over_sessions=(
+            over_sessions([each.summary for each in sessions]) if one_person else None
+        ),
         facts=facts,
         checklist=filled(CRED_NF, facts, given),
         methods=methods_text(facts),
@@ -76,11 +82,26 @@ def build_report(
     )
 
 
-def _facts(session: ReportedSession, site: Facts) -> dict[str, str]:
-    """Return all facts; what somebody told goes before what was worked out."""
-    card = session.materials[-1].facts.card
-    own = session_facts(session.materials, session.summary)
+def _facts(sessions: Sequence[ReportedSession], site: Facts) -> dict[str, str]:
+    """Return all facts; what somebody told goes before what was worked out.
+
+    Settings are those of the newest session; what came out is told of each.
+    """
+    card = sessions[-1].materials[-1].facts.card
+    each = [session_facts(s.materials, s.summary) for s in sessions]
+    own = dict(each[-1])
+    for name in _OUTCOMES if len(sessions) > 1 else ():
+        told = [
+            f"{session.summary.title}: {facts[name]}"
+            for session, facts in zip(sessions, each, strict=True)
+            if name in facts
+        ]
+        own[name] = " ".join(told)
     return {**model_facts(card), **own, **site}
+
+
+def _person(session: ReportedSession) -> str:
+    return session.materials[0].folder.name.partition("_")[0]
 
 
 def is_simulated(material: SessionMaterial) -> bool:
@@ -112,5 +133,6 @@ def _session(materials: tuple[SessionMaterial, ...]) -> ReportedSession:
         [m.rows for m in materials],
         tr_s=materials[0].facts.tr_s,
         notes=notes,
+        sealed=any(m.sealed for m in materials),
     )
     return ReportedSession(materials, summary)

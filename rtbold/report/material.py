@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, get_args
 
+from rtbold.blinding import ARM_RECORD, note_of, opened_records
 from rtbold.errors import DataFileError
 from rtbold.messages import STATUS_RANK, Reason
 from rtbold.protocol import (
@@ -42,6 +43,8 @@ class SessionMaterial:
     truth_n: int  # volumes of measured BOLD that came in
     target_r: tuple[float, int] | None  # last R of the target that went out, and its n
     notes: tuple[str, ...] = ()
+    arm: str | None = None  # of a blinded session; None: it is not blinded
+    sealed: bool = False  # it is blinded, and nobody has opened it yet
 
     @property
     def title(self) -> str:
@@ -87,8 +90,12 @@ def read_material(folder: Path) -> SessionMaterial:
     facts, kept = kept_facts(folder), read_log(log)
     attempt = read_attempt(folder)
     protocol = read_protocol(folder / COPY_NAME) if attempt else None
-    plan = _plan(protocol, attempt)
-    rows = feedback_rows(kept.messages, plan)
+    blinded = note_of(folder) is not None
+    opened = opened_records(folder) if blinded else None
+    sealed = blinded and opened is None
+    # Sealed, nobody knows whose these numbers are: no block has a value of them.
+    plan = None if sealed else _plan(protocol, attempt)
+    rows = feedback_rows(kept.messages if opened is None else opened, plan)
     if not rows:
         raise DataFileError(
             f"{log} holds no value that was fed back (pred.fb), expected one for each "
@@ -104,7 +111,31 @@ def read_material(folder: Path) -> SessionMaterial:
         attempt=attempt,
         truth_n=len(truth),
         target_r=_last_r(truth),
-        notes=kept.notes,
+        notes=kept.notes + _blinding_notes(arm := _arm(opened), sealed=sealed),
+        arm=arm,
+        sealed=sealed,
+    )
+
+
+def _arm(opened: Sequence[Mapping[str, Any]] | None) -> str | None:
+    """Return the arm that an opened session was of."""
+    for record in opened or ():
+        if record.get("record") == ARM_RECORD:
+            return str(record.get("arm", "")).strip()
+    return None
+
+
+def _blinding_notes(arm: str | None, *, sealed: bool) -> tuple[str, ...]:
+    if sealed:
+        return (
+            "blinded: what went out may be of a control condition, so there are no "
+            "blocks and no effect. Unblind it, then report it again.",
+        )
+    if arm is None:
+        return ()
+    return (
+        f"unblinded, arm {arm}: effect, blocks and traces are of the participant's own "
+        "predictions, not of what a control condition was given.",
     )
 
 

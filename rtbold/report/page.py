@@ -28,7 +28,7 @@ def _session(session: ReportedSession) -> dict[str, Any]:
     summary = session.summary
     return {
         "summary": summary,
-        "effect": effect_words(summary.effect, summary.unit),
+        "effect": effect_words(summary.effect, summary.unit, sealed=summary.sealed),
         "found": summary.effect is not None and summary.effect.found,
         "transfer": (
             effect_words(summary.transfer, summary.unit) if summary.transfer else None

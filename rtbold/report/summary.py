@@ -61,6 +61,7 @@ class SessionSummary:
     by_condition: tuple[tuple[str, Quality], ...] = ()
     times: tuple[Times, ...] = ()
     notes: tuple[str, ...] = field(default=())
+    sealed: bool = False  # a recording is blinded still
 
     @property
     def run_effects(self) -> tuple[tuple[RunSummary, Effect], ...]:
@@ -75,12 +76,14 @@ def summarise(
     *,
     tr_s: float,
     notes: Iterable[str] = (),
+    sealed: bool = False,
 ) -> SessionSummary:
     """Return the figures of one session.
 
     Parameters
     ----------
     recordings : the volumes of each, in order of time.
+    sealed : whether one of them is blinded still.
     """
     rows = [row for recording in recordings for row in recording]
     runs = tuple(
@@ -101,6 +104,7 @@ def summarise(
         ),
         times=times_of(rows),
         notes=tuple(notes),
+        sealed=sealed,
     )
 
 

@@ -30,8 +30,10 @@ _TOLD: Final = (
 _MUST: Final = ("amplifier", "electrodes", "scanner", "sequence", "cleaning")
 
 
-def effect_words(effect: Effect | None, unit: str) -> str:
+def effect_words(effect: Effect | None, unit: str, *, sealed: bool = False) -> str:
     """Return an effect with its interval, in words."""
+    if effect is None and sealed:
+        return "not to be said while the session is blinded"
     if effect is None:
         return "not to be said: no regulation block with rest beside it"
     if effect.low is None or effect.high is None:

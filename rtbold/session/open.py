@@ -311,7 +311,7 @@ def open_session(
     asked = asked_target(bundle.card, run.target)
     if chosen is not None:
         tr_s = run.tr_s or bundle.card.tr_s
-        check_fits(chosen, tr_s=tr_s, target=feedback.target.name)
+        check_fits(chosen, tr_s=tr_s, target=feedback.target.name, card=bundle.card)
     check_verdict(bundle.card, **asked, allowed=run.allow_unvalidated)
     blinding = prepare_blinding(run, bundle.card, chosen)
     with ExitStack() as stack:

@@ -1,7 +1,7 @@
 """A session's run of a protocol: its file, its blocks, its attempt in the record."""
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -9,9 +9,11 @@ from pathlib import Path
 import msgspec
 
 from rtbold.acquire import same_label
+from rtbold.bundle import Card
 from rtbold.config import FeedbackSettings, RunSettings
 from rtbold.disk import read_file
 from rtbold.errors import ConfigError, DataFileError, RtboldError
+from rtbold.feedback import choose_target, shares_rois
 from rtbold.messages import (
     TR_TOLERANCE,
     BoldPrediction,
@@ -28,6 +30,7 @@ from rtbold.protocol import (
     Follower,
     FollowSettings,
     Protocol,
+    Risky,
     RunPlan,
     State,
     Step,
@@ -144,12 +147,18 @@ def _with_feedback(run: RunSettings, protocol: Protocol) -> RunSettings:
     return replace(run, feedback=replace(table, target=None), target=target)
 
 
-def check_fits(chosen: ChosenRun, *, tr_s: float, target: str) -> None:
+def check_fits(chosen: ChosenRun, *, tr_s: float, target: str, card: Card) -> None:
     """Refuse a session that the protocol was not written for.
+
+    Parameters
+    ----------
+    target : what is fed back.
+    card : of the model, which knows the ROIs of targets.
 
     Raises
     ------
-    ConfigError : another TR, or a target or direction that nobody has confirmed.
+    ConfigError : another TR, a risky target that the model does not have, or a target
+        or direction that nobody has confirmed.
     """
     protocol, asked = chosen.protocol, chosen.asked
     wanted_s = protocol.study.tr_s
@@ -160,18 +169,35 @@ def check_fits(chosen: ChosenRun, *, tr_s: float, target: str) -> None:
             "protocol: its blocks would last another time."
         )
     plan = plan_run(protocol.study, asked.run, attempt=asked.attempt)
-    if plan.run_type != "training" or asked.confirmed_by is not None:
-        return
     ways = {block.direction for block in plan.blocks if block.direction}
     for i, risky in enumerate(protocol.study.safety.risky):
-        if risky.target in (None, target) and (
-            risky.direction is None or risky.direction in ways
+        try:
+            concerned = _concerned(risky, target, ways, card)
+        except ConfigError as error:
+            place = protocol.place("safety", "risky", i)
+            raise ConfigError(f"{place}: a risky target: {error}") from error
+        if (
+            concerned
+            and plan.run_type == "training"
+            and asked.confirmed_by is None
         ):
             raise ConfigError(
                 f"{protocol.place('safety', 'risky', i)}: target {target!r}, direction "
                 f"{' and '.join(sorted(ways))} is listed as risky, and nobody has "
                 "confirmed it. A second person gives their code: --confirmed-by CODE."
             )
+
+
+def _concerned(risky: Risky, target: str, ways: Collection[str], card: Card) -> bool:
+    """Return whether a session is what a protocol lists as risky.
+
+    A contrast that holds a risky ROI is, in either direction: up may turn that ROI down.
+    """
+    if risky.target is not None:
+        named = choose_target(card, risky.target).name
+        if named != choose_target(card, target).name:
+            return shares_rois(card, risky.target, target)
+    return risky.direction is None or risky.direction in ways
 
 
 def phase_of(protocol: Protocol, follows: Follower) -> Phase:

@@ -394,7 +394,9 @@ class Session:
             self._stopped = False
             self._publish_phase(self._clock.now_s())
         if self._protocol is not None:
-            self._publish_step(self._protocol.take(command))
+            step = self._protocol.take(command)
+            self._publish_step(step)
+            self._mark(step, self._clock.now_s())
         elif command.op == "participant_stop":
             self._stopped = True
             self._publish_phase(self._clock.now_s())

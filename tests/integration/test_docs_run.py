@@ -22,7 +22,7 @@ from docs_lab import Lab, stock
 
 from rtbold.bundle import load, read_check
 
-pytestmark = [pytest.mark.integration, pytest.mark.long]
+pytestmark = [pytest.mark.integration, pytest.mark.long, pytest.mark.timeout(1800)]
 
 SERVES = ("fake", "gui", "monitor", "play", "rehearse", "run", "simulate")
 # What would take hours: a whole protocol of a scan, a published training
@@ -89,8 +89,9 @@ class Reader:
                     raise
                 self.serving.append((line, child, log))
                 return
-        assert code == 0 or said_by_the_doctor(line, code), (
-            f"{line} ended with {code}:\n{log.read_text()}"
+        told = log.read_text()
+        assert code == 0 or said_by_the_doctor(line, code) or judged(line, told), (
+            f"{line} ended with {code}:\n{told}"
         )
 
     def with_ports(self, words):
@@ -142,6 +143,11 @@ def ended_with(child):
 def said_by_the_doctor(line, code):
     """Whether it is the doctor, who may well find fault with this machine."""
     return line.words[1] == "doctor" and code == 1
+
+
+def judged(line, told):
+    """Whether int8 was compiled and found too far off, as it may be."""
+    return "int8" in line.words and "refused: errs in a ROI" in told
 
 
 def scanned_too_little(line, code):

@@ -52,6 +52,28 @@ def test_keys_are_made_once_and_for_two_owners(study, said):
     assert (code, "--of is 'nobody', expected one of stat" in text) == (2, True)
 
 
+def test_files_that_are_not_there_or_are_there_already_are_told(study, said):
+    none = study.parent / "none"
+    binary = study.parent / "binary.tsv"
+    binary.write_bytes(b"\xff\xfe")
+    wrong = study.parent / "wrong.toml"
+    wrong.write_text("name = 'x'\n")
+    (study.parent / "empty.tsv").write_text("")
+    for words, told in (
+        (("--protocol", none), "cannot read the protocol"),
+        (("--protocol", wrong), "required field"),
+        (("--subjects", none), "cannot read"),
+        (("--subjects", binary), "cannot read"),
+        (("--subjects", study.parent / "empty.tsv"), "expected a line with subject"),
+    ):
+        code, text = allocate(said, study, "--places", "4", *words)
+        assert (code, told in text, "unforeseen" in text) == (2, True, False), text
+        assert not (study / "allocation.json").exists()
+    assert allocate(said, study, "--places", "4")[0] == 0
+    code, text = allocate(said, study, "--places", "4")
+    assert (code, "never overwritten" in text) == (2, True), text
+
+
 def test_a_list_is_sealed_shown_to_the_statistician_and_enrolled_blindly(study, said):
     table = study.parent / "known.tsv"
     table.write_text("subject\tstratum\nS01\told\nS02\told\n")

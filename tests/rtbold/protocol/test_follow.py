@@ -194,6 +194,19 @@ def test_questions_are_open_until_they_are_answered_after_the_run():
     assert it.answers == {"effort": "70"}
 
 
+@pytest.mark.parametrize("given", ["170", "-1", "nan", "inf", "much", "", "7,5"])
+def test_an_answer_that_the_question_cannot_have_is_none(given):
+    """It would end the session, and stand in the record as the participant's."""
+    it = follower()
+    ticks(it, range(it.plan.n_volumes + 1))
+    step = it.take(OperatorCommand("answer", f"effort: {given}"))
+    assert it.unanswered == ("effort",)
+    assert step.changed is None
+    assert step.markers == ("no answer to effort, expected a number from 0 to 100",)
+    it.take(OperatorCommand("answer", "effort: 100"))
+    assert it.answers == {"effort": "100"}
+
+
 @pytest.mark.parametrize(("every", "n"), [(0.3, 1), (0.1, 2), (2.0, 0), (None, 0)])
 def test_the_operator_is_told_to_ask_whether_the_participant_is_awake(every, n):
     it = follower(study(sleepiness_every_minutes=every))

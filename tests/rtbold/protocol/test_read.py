@@ -66,14 +66,23 @@ def test_a_small_protocol_is_read_and_keeps_its_feedback_table():
         ([("volumes = 10", "volumes = '10'")], 6, "volumes: Expected `int"),
         ([("volumes = 10", "volums = 10")], 6, "Did you mean 'volumes'"),
         ([("task =", "tsk =")], 5, "Did you mean 'task'"),
-        ([('"rest"\n', '"sleep"\n')], 5, "task: Invalid enum value"),
+        ([('"rest"\n', '"sleep"\n')], 5, "Expected one of rest, baseline, regulate"),
         ([('direction = "up"', "")], 8, "needs a direction"),
         ([("volumes = 10", 'direction = "up"\nvolumes = 1')], 6, "has no direction"),
         ([("volumes = 10", 'volumes = 1\nfeedback = "continuous"')], 7, "nowhere else"),
         ([('"up", "rest"]', '"upp", "rest"]')], 15, "Did you mean 'up'"),
         ([('["rest", "up", "rest"]', "[]")], 13, "no blocks"),
         ([('["rest", "up", "rest"]', '["rest"]')], 15, "nothing would be shown"),
-        ([('kind = "training"', 'kind = "train"')], 14, "kind: Invalid enum value"),
+        (
+            [('kind = "training"', 'kind = "train"')],
+            14,
+            "Expected one of localiser, baseline",
+        ),
+        ([('"up"\n', '"upp"\n')], 10, "Expected one of up, down, bidirectional."),
+        ([("volumes = 10", 'volumes = 9\nfeedback = "no"')], 7, "block_end, none."),
+        ([("volumes = 10", 'volumes = 9\ninstruction = "\\u001b[2J"')], 7, "a screen"),
+        ([("volumes = 10", 'volumes = 9\ninstruction = "\\u202E"')], 7, "a screen"),
+        ([("tr_s = 2.0", "tr_s = inf")], 2, "tr_s is inf, expected 0.1 to 10."),
         ([('kind = "training"', 'kind = "training"\ncycles = 0')], 15, "cycles is 0"),
         ([('kind = "training"', 'kind = "training"\nrepeats = 101')], None, "101 runs"),
         ([("tr_s = 2.0", "tr_s = 2000")], 2, "looks like milliseconds"),
@@ -128,6 +137,37 @@ def test_a_baseline_needs_sixty_volumes_that_have_predictions(volumes, good):
         return
     with pytest.raises(ConfigError, match=r"line 18: .*too short: 59 volumes"):
         parse(text)
+
+
+@pytest.mark.parametrize(
+    ("table", "needed"),
+    [
+        ("", 68),
+        ('smooth = "mean"\nsmooth_n = 5', 72),
+        ('smooth = "exponential"\nsmooth_s = 6.0', 71),
+        ("skip_n = 20", 80),
+    ],
+)
+def test_a_baseline_that_feedback_is_scaled_by_counts_what_feedback_counts(
+    table, needed
+):
+    for volumes in (needed - 1, needed):
+        block = f'[blocks.base]\ntask = "baseline"\nvolumes = {volumes}\n'
+        text = SMALL + '[[runs]]\nkind = "baseline"\nblocks = ["base"]\n' + block
+        text += f'[feedback]\nbaseline = "block"\n{table}\n'
+        if volumes == needed:
+            parse(text)
+            continue
+        with pytest.raises(ConfigError, match="too short: 59 volumes"):
+            parse(text)
+
+
+def test_feedback_takes_one_baseline_block_not_two_half_ones():
+    block = '[blocks.base]\ntask = "baseline"\nvolumes = 50\n'
+    run = '[[runs]]\nkind = "baseline"\nblocks = ["base", "rest", "base"]\n'
+    parse(SMALL + run + block)
+    with pytest.raises(ConfigError, match="too short: 47 volumes"):
+        parse(SMALL + run + block + '[feedback]\nbaseline = "block"\n')
 
 
 def test_of_a_baseline_with_jitter_the_shortest_counts():

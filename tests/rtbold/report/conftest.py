@@ -60,9 +60,12 @@ def values(run, gain, seed=0, condition=None):
 def record(tmp_path):
     """Write one recording; return its folder."""
 
-    def write(run=1, gain=1.0, *, session="01", condition=None, change=None, **facts):
-        name = f"sub-S01_ses-{session}_task-nf_run-{run:02d}"
-        folder = tmp_path / "rec" / "sub-S01" / f"ses-{session}" / "eeg" / name
+    def write(
+        run=1, gain=1.0, *, session="01", condition=None, change=None, subject="S01",
+        **facts,
+    ):  # fmt: skip
+        name = f"sub-{subject}_ses-{session}_task-nf_run-{run:02d}"
+        folder = tmp_path / "rec" / f"sub-{subject}" / f"ses-{session}" / "eeg" / name
         folder.mkdir(parents=True)
         made = [message(k, v) for k, v in values(run, gain, seed=run)]
         made = change(made) if change else made

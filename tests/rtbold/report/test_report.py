@@ -53,6 +53,25 @@ def test_sessions_are_reported_one_after_the_other(record):
     assert found.over_sessions.mean == pytest.approx(0.5, abs=0.15)
 
 
+def test_people_are_no_sessions_that_follow_one_another(record):
+    """A study's report had a change 'from session to session' over its subjects."""
+    for k, gain in enumerate((0.0, 0.5, 1.0)):
+        folder = record(1, gain, subject=f"S0{k + 1}")
+    found = build_report(folder.parents[3])
+    assert len(found.sessions) == 3
+    assert found.over_sessions is None
+
+
+def test_the_checklist_of_many_sessions_tells_each_not_the_last(record):
+    for k, gain in enumerate((0.0, 1.0)):
+        folder = record(1, gain, subject=f"S0{k + 1}")
+    found = build_report(folder.parents[3])
+    answers = {item.number: item.answer for item in found.checklist}
+    for number in ("5a", "3e"):
+        assert "sub-S01_ses-01_task-nf_run-01: " in answers[number]
+        assert "sub-S02_ses-01_task-nf_run-01: " in answers[number]
+
+
 def test_every_file_tells_the_same(record, report):
     folder = record(1, gain=1.0)
     found, files = report(folder)
@@ -197,3 +216,42 @@ def test_answers_that_fit_no_item_are_refused(record, capsys, tmp_path, text, sa
     code = main(["report", str(record(1)), "--answers", str(path)])
     assert code == 2
     assert said in capsys.readouterr().err
+
+
+def blind(folder):
+    note = {
+        "format": "rtbold.blinded/1", "study": "nf", "code": "AB2CD",
+        "statistician": "0" * 16, "protocol_sha256": None,
+    }  # fmt: skip
+    (folder / "blinding.json").write_text(json.dumps(note))
+
+
+def test_of_a_blinded_session_no_effect_is_told(record, report, capsys):
+    """What went out may be another person's; it says nothing about this one."""
+    folder = record(1, gain=1.0)
+    blind(folder)
+    found, files = report(folder)
+    assert found.sessions[0].summary.effect is None
+    assert json.loads(files["report.json"])["sessions"][0]["regulation"] is None
+    assert "not to be said while the session is blinded" in files["report.html"]
+    assert files["blocks.tsv"].count("\n") == 1
+    (item,) = [each for each in found.checklist if each.number == "5a"]
+    assert item.state == "yours"
+
+
+def test_an_unblinded_session_is_reported_by_the_participants_own(record, report):
+    """A control's number is the donor's regulation, or the mirror of one's own."""
+    folder = record(1, gain=1.0)
+    blind(folder)
+    published = folder / "published.jsonl"
+    own = [json.loads(line) for line in published.read_text().splitlines()]
+    mirrored = [{**each, "z": -each["z"]} for each in own]
+    published.write_text("".join(json.dumps(each) + "\n" for each in mirrored))
+    opened = [{"record": "arm", "arm": "inverse   "}]
+    opened += [{"record": "pred.fb", **each} for each in own]
+    lines = "".join(json.dumps(each) + "\n" for each in opened)
+    (folder / "unblinded.jsonl").write_text(lines)
+    found, files = report(folder)
+    (session,) = found.sessions
+    assert session.summary.effect.mean == pytest.approx(1.0, abs=0.15)
+    assert "arm inverse" in files["report.html"]

@@ -336,15 +336,37 @@ def test_another_kind_or_tr_than_the_protocols_is_refused(file):
     with pytest.raises(ConfigError, match="--kind is 'baseline'"):
         chosen(file, kind="baseline")
     with pytest.raises(ConfigError, match=r"study.toml, line 2: .* has 2 s"):
-        check_fits(chosen(file), tr_s=2.0, target="a")
-    check_fits(chosen(file), tr_s=rig.TR_S * 1.005, target="a")
+        check_fits(chosen(file), tr_s=2.0, target="a", card=rig.card())
+    check_fits(chosen(file), tr_s=rig.TR_S * 1.005, target="a", card=rig.card())
 
 
 def test_a_risky_target_needs_a_second_person(file):
     with pytest.raises(ConfigError, match=r"line 30: target 'b', direction up"):
-        check_fits(chosen(file), tr_s=rig.TR_S, target="b")
-    check_fits(chosen(file, confirmed_by="P2"), tr_s=rig.TR_S, target="b")
-    check_fits(chosen(file, run=2), tr_s=rig.TR_S, target="b")  # a transfer
+        check_fits(chosen(file), tr_s=rig.TR_S, target="b", card=rig.card())
+    check_fits(
+        chosen(file, confirmed_by="P2"), tr_s=rig.TR_S, target="b", card=rig.card()
+    )
+    check_fits(
+        chosen(file, run=2), tr_s=rig.TR_S, target="b", card=rig.card()
+    )  # a transfer
+
+
+@pytest.mark.parametrize("target", ["a - b", "Global", "a + 0.1*b"])
+def test_a_contrast_that_holds_a_risky_roi_needs_a_second_person(file, target):
+    text = TOML.replace('direction = "up" }]', 'direction = "down" }]')
+    file.write_text(text)
+    with pytest.raises(ConfigError, match="is listed as risky"):
+        check_fits(chosen(file), tr_s=rig.TR_S, target=target, card=rig.card())
+
+
+def test_a_risky_target_that_the_model_does_not_have_is_refused(file):
+    """Misspelt, it would protect nobody, and nobody would know."""
+    file.write_text(TOML.replace('target = "b"', 'target = "bb"'))
+    for given in ({}, {"confirmed_by": "P2"}, {"run": 2}):
+        with pytest.raises(ConfigError, match=r"line 30: a risky target: .*'bb' is no"):
+            check_fits(
+                chosen(file, **given), tr_s=rig.TR_S, target="a", card=rig.card()
+            )
 
 
 def test_what_says_something_of_a_protocol_needs_one():
