@@ -73,7 +73,11 @@ def test_a_small_protocol_is_read_and_keeps_its_feedback_table():
         ([('"up", "rest"]', '"upp", "rest"]')], 15, "Did you mean 'up'"),
         ([('["rest", "up", "rest"]', "[]")], 13, "no blocks"),
         ([('["rest", "up", "rest"]', '["rest"]')], 15, "nothing would be shown"),
-        ([('kind = "training"', 'kind = "train"')], 14, "Expected one of localiser, baseline"),
+        (
+            [('kind = "training"', 'kind = "train"')],
+            14,
+            "Expected one of localiser, baseline",
+        ),
         ([('"up"\n', '"upp"\n')], 10, "Expected one of up, down, bidirectional."),
         ([("volumes = 10", 'volumes = 9\nfeedback = "no"')], 7, "block_end, none."),
         ([("volumes = 10", 'volumes = 9\ninstruction = "\\u001b[2J"')], 7, "a screen"),

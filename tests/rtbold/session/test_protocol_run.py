@@ -336,8 +336,12 @@ def test_another_kind_or_tr_than_the_protocols_is_refused(file):
 def test_a_risky_target_needs_a_second_person(file):
     with pytest.raises(ConfigError, match=r"line 30: target 'b', direction up"):
         check_fits(chosen(file), tr_s=rig.TR_S, target="b", card=rig.card())
-    check_fits(chosen(file, confirmed_by="P2"), tr_s=rig.TR_S, target="b", card=rig.card())
-    check_fits(chosen(file, run=2), tr_s=rig.TR_S, target="b", card=rig.card())  # a transfer
+    check_fits(
+        chosen(file, confirmed_by="P2"), tr_s=rig.TR_S, target="b", card=rig.card()
+    )
+    check_fits(
+        chosen(file, run=2), tr_s=rig.TR_S, target="b", card=rig.card()
+    )  # a transfer
 
 
 @pytest.mark.parametrize("target", ["a - b", "Global", "a + 0.1*b"])
