@@ -36,7 +36,13 @@ def keys(
     owner = next((each for each in OWNERS if each == of), None)
     if owner is None:
         raise ConfigError(f"--of is {of!r}, expected one of {', '.join(OWNERS)}.")
-    made = create_keys(folder, owner)
+    try:
+        made = create_keys(folder, owner)
+    except OSError as error:
+        raise ConfigError(
+            f"cannot write keys into {folder}: {error.strerror or error}. Name a "
+            "folder of yours."
+        ) from error
     typer.echo(
         f"{folder / owner}.key has fingerprint {made.public.fingerprint}: give it away."
     )

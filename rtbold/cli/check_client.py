@@ -45,16 +45,19 @@ def check_client(
     from rtbold.bridge import AckServer, Judge, report
     from rtbold.cli.process import child
     from rtbold.config import check_range
-    from rtbold.sim import FakeSettings
+    from rtbold.sim import FakeSettings, as_scenario
 
     check_range("--speed", speed, 0.1, 20)
     check_range("--grace", grace, 0.05, 10)
     check_range("--wait", wait, 0, 3600)
     for option, given in (("--port", port), ("--control-port", control_port)):
         check_range(option, given, 1, 65535)
+    named = [
+        as_scenario(each) for each in scenario or SCENARIOS
+    ]  # before anybody waits
     played = [
         FakeSettings(scenario=each, port=port, control_port=control_port, speed=speed)
-        for each in scenario or SCENARIOS
+        for each in named
     ]
     judge, begun_s = Judge(grace), time.monotonic()
     told: list[str] = []

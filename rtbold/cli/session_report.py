@@ -44,6 +44,7 @@ def report(
 
         rtbold report recordings/sub-S01/ses-01/eeg/sub-S01_ses-01_task-nf_run-01
     """
+    from rtbold.errors import ConfigError
     from rtbold.report import (
         build_report,
         read_answers,
@@ -53,7 +54,14 @@ def report(
     )
 
     found = build_report(session, read_answers(answers), read_site(site).facts())
-    files = write_report(found, out or _default(session))
+    folder = out or _default(session)
+    try:
+        files = write_report(found, folder)
+    except OSError as error:
+        raise ConfigError(
+            f"cannot write the report into {folder}: {error.strerror or error}. Name a "
+            "folder of yours: --out DIR."
+        ) from error
     if as_json:
         typer.echo(json.dumps(report_json(found)))
         return

@@ -176,11 +176,7 @@ def check_fits(chosen: ChosenRun, *, tr_s: float, target: str, card: Card) -> No
         except ConfigError as error:
             place = protocol.place("safety", "risky", i)
             raise ConfigError(f"{place}: a risky target: {error}") from error
-        if (
-            concerned
-            and plan.run_type == "training"
-            and asked.confirmed_by is None
-        ):
+        if concerned and plan.run_type == "training" and asked.confirmed_by is None:
             raise ConfigError(
                 f"{protocol.place('safety', 'risky', i)}: target {target!r}, direction "
                 f"{' and '.join(sorted(ways))} is listed as risky, and nobody has "
@@ -191,7 +187,7 @@ def check_fits(chosen: ChosenRun, *, tr_s: float, target: str, card: Card) -> No
 def _concerned(risky: Risky, target: str, ways: Collection[str], card: Card) -> bool:
     """Return whether a session is what a protocol lists as risky.
 
-    A contrast that holds a risky ROI is, in either direction: up may turn that ROI down.
+    A contrast that holds a risky ROI is, in either direction: up may turn it down.
     """
     if risky.target is not None:
         named = choose_target(card, risky.target).name

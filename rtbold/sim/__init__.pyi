@@ -9,6 +9,7 @@ from .demo import (
     subscriber as subscriber,
 )
 from .fake import FakeSettings as FakeSettings, run_fake as run_fake
+from .fake_script import as_scenario as as_scenario
 from .head import read_rois as read_rois
 from .learner import (
     ClosedLoopHead as ClosedLoopHead,

@@ -48,6 +48,8 @@ def allocate(said, study, *words, arms="real:1,yoked:1"):
 def test_keys_are_made_once_and_for_two_owners(study, said):
     code, text = said("blind", "keys", study, "--of", "session")
     assert (code, "is there already" in text) == (2, True)
+    code, text = said("blind", "keys", study / "session.key", "--of", "session")
+    assert (code, "cannot write keys into" in text) == (2, True), text
     code, text = said("blind", "keys", study, "--of", "nobody")
     assert (code, "--of is 'nobody', expected one of stat" in text) == (2, True)
 

@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
+from rtbold.cli import main
 from rtbold.cli.bridge import bridge
 from rtbold.errors import ConfigError
 
@@ -72,3 +73,10 @@ def test_fake_opens_a_page_for_the_browser_by_one_command():
                     read_to_the_end(browser)
         finally:
             fake.kill()
+
+
+def test_a_scenario_that_there_is_not_is_refused_before_a_client_is_waited_for(capsys):
+    assert main(["check-client", "--scenario", "gab", "--wait", "0"]) == 2
+    said = capsys.readouterr().err
+    assert "--scenario is 'gab'" in said
+    assert "start your client" not in said

@@ -218,6 +218,12 @@ def test_answers_that_fit_no_item_are_refused(record, capsys, tmp_path, text, sa
     assert said in capsys.readouterr().err
 
 
+def test_a_report_that_cannot_be_written_is_told(record, capsys):
+    folder = record(1)
+    assert main(["report", str(folder), "--out", str(folder / "card.json")]) == 2
+    assert "cannot write the report into" in capsys.readouterr().err
+
+
 def blind(folder):
     note = {
         "format": "rtbold.blinded/1", "study": "nf", "code": "AB2CD",
