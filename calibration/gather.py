@@ -10,8 +10,20 @@ import numpy as np
 
 from rtbold import bundle as bundles
 from rtbold.acquire import same_label, steady_step
-from rtbold.bundle import Bundle, Card, Origin
+from rtbold.bundle import Bundle, Card, Declaration, Origin
 from rtbold.calibration.beforehand import check_target
+from rtbold.calibration.declaration import (
+    Key,
+    Tries,
+    asked_of,
+    count_tries,
+    earlier_cards,
+    earlier_tries,
+    level_of,
+    on_card,
+    told_target,
+)
+from rtbold.calibration.evaluate.verdict import ALPHA
 from rtbold.calibration.fit.protocol import Hooks
 from rtbold.calibration.fit.split import StrictSettings, strict_folds
 from rtbold.calibration.inputs.alignment import Alignment, align
@@ -93,6 +105,18 @@ class AlignedScan:
     others: tuple[OtherEeg, ...]
     channels: tuple[ChannelFacts, ...] = ()  # of the model, how good they were
     marks: ScanMarks = field(default_factory=ScanMarks)
+    declaration: Declaration | None = None  # before the scan, of this target
+    tries: Tries = field(default_factory=Tries)  # calibrations of these data
+
+    @property
+    def alpha(self) -> float:
+        """What the p of the gate has to reach."""
+        return ALPHA if self.declaration is None else level_of(self.declaration)
+
+    @property
+    def asked(self) -> str:
+        """What the model was asked to be, in words."""
+        return asked_of(self.settings, self.base)
 
     @property
     def data_sha256(self) -> str:
@@ -136,7 +160,20 @@ def align_scan(recording: ScanRecording, hooks: Hooks) -> AlignedScan:
         channels=channel_facts(eeg.recording, card.channels), marks=marks,
     )  # fmt: skip
     refuse_same_data(base_card, aligned.data_sha256)
-    return aligned
+    return _counted(aligned)
+
+
+def _counted(aligned: AlignedScan) -> AlignedScan:
+    """Return the scan with its look, and how often it was calibrated before."""
+    settings, rois = aligned.settings, aligned.scan.rois
+    scan_min = len(aligned.scan.bold) * aligned.scan.tr_s / 60
+    declaration = settings.declared and on_card(settings.declared, scan_min)
+    target = settings.target_name or rois[0]
+    weights = settings.contrast or {target: 1.0}
+    own = Key(told_target(target, weights), aligned.asked, aligned.data_sha256)
+    cards = earlier_cards(settings.root)
+    tries = count_tries(own, earlier_tries(cards, aligned.marks, declaration))
+    return replace(aligned, declaration=declaration, tries=tries)
 
 
 def _refuse_counting(settings: CalibrationSettings, bold: BoldSeries) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Final
 
 from torch import nn
 
@@ -24,6 +25,12 @@ from rtbold.calibration.inputs.windows import CalibrationScan
 from rtbold.calibration.lineage import lineage_after, not_checked
 from rtbold.calibration.settings import NOTHING, CalibrationSettings
 from rtbold.messages import Float32Array, FloatArray
+
+NAMES: Final[Mapping[Kept, str]] = {
+    "base": "base as it is",
+    "network": "network",
+    "ridge_live": "ridge regression",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +60,7 @@ class Evaluated:
 
     scored: OutOfFold
     verdict: Verdict
+    null_r: FloatArray  # (surrogates,), R of the target by chance
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -62,7 +70,7 @@ class Choice:
     kept: Kept
     horizon_tr: int
     horizons: Mapping[int, TargetScore]  # of the network, by volumes ahead
-    n_choices: int  # candidates whose out-of-fold R was looked at; alpha is shared
+    n_choices: int  # candidates that the p of the verdict is over
     reasons: tuple[str, ...]  # in words, for whoever reads the result
 
 
@@ -77,12 +85,13 @@ class CalibrationResult:
     declared: Declared
     confounds: Confounds
     kept: Evaluated
-    beside: Evaluated  # ridge beside the network; the network where ridge was kept
+    beside: Evaluated  # the ridge; the network where the ridge was kept
     intervals: Intervals
     published: PublishedScore | None  # None: too short a scan for that split
     final: FinalFit
     likeness: LikenessReference
     head_inputs: FloatArray  # (windows, features): what the kept model's head reads
+    start: nn.Module  # what the fit began from, on this scan's channels and ROIs
 
     @property
     def settings(self) -> CalibrationSettings:
@@ -92,7 +101,7 @@ class CalibrationResult:
     @property
     def kept_base(self) -> Bundle | None:
         """The bundle that the kept weights began as; None: nothing of one is left."""
-        return self.aligned.base if self.choice.kept == "network" else None
+        return None if self.choice.kept == "ridge_live" else self.aligned.base
 
     @property
     def verdict(self) -> Verdict:
@@ -148,6 +157,8 @@ class CalibrationResult:
         """Return the model that is kept, fitted on the whole scan."""
         if self.choice.kept == "ridge_live":
             return self.final.ridge.module()
+        if self.choice.kept == "base":
+            return self.start
         return self.final.fitted.module()
 
     @property

@@ -3,13 +3,16 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final, Literal, get_args
+from typing import TYPE_CHECKING, Final, Literal, get_args
 
 from rtbold.bundle import Cleaning
 from rtbold.calibration.inputs.choices import Pairing, WindowSettings
 from rtbold.config import SCANNERS, check_range
 from rtbold.errors import ConfigError
 from rtbold.run_names import check_label
+
+if TYPE_CHECKING:
+    from rtbold.calibration.declaration import DeclaredTarget
 
 NOTHING: Final = "nothing"
 AUTO: Final = "auto"
@@ -58,6 +61,7 @@ class CalibrationSettings:
     scanner: str = "inside_running"  # a `ScannerName`
     seed: int = 0
     n_threads: int | None = None  # None: as torch chooses
+    declared: "DeclaredTarget | None" = None  # before the scan
 
     def __post_init__(self) -> None:
         """Refuse what is wrong by itself or contradicts something else."""

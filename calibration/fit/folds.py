@@ -14,11 +14,13 @@ from typing import Final, Literal, get_args
 
 import numpy as np
 import torch
+from torch import nn
 
 from rtbold.calibration.evaluate.nulls import pairing
 from rtbold.calibration.fit import subject_ridge
 from rtbold.calibration.fit.base import Base
 from rtbold.calibration.fit.head import in_batches
+from rtbold.calibration.fit.linear import Smoother
 from rtbold.calibration.fit.protocol import (
     CancellationToken,
     Clock,
@@ -51,7 +53,8 @@ from rtbold.messages import WINDOW_S, Float32Array, FloatArray
 
 HORIZONS: Final = (0, 1, 2, 3)
 WITHIN_R: Final = 0.02  # of the best: what looking further ahead may cost
-Kept = Literal["network", "ridge_live"]  # the models that a calibration chooses between
+# The models that a calibration chooses between; the base as it is learned nothing.
+Kept = Literal["network", "ridge_live", "base"]
 KEPT: Final[tuple[Kept, ...]] = get_args(Kept)
 
 
@@ -121,6 +124,8 @@ class FoldedScan:
     interrupted: bool
     # What the same models predict from each other subject's EEG at equal scan time.
     others: Mapping[Kept, tuple[FloatArray, ...]] = field(default_factory=dict)
+    # Of closed forms: how their predictions come from the measurement.
+    smoothers: Mapping[Kept, Smoother] = field(default_factory=dict)
 
     def r(self, name: str = "network") -> FloatArray:
         """Return R of each ROI for one of the series, without cubic drift."""
@@ -222,7 +227,8 @@ def predictions_of(
             series[name][rows] = values
         for number, other in enumerate(others):
             here = np.isin(made, other.rows)
-            for name, values in _from_other(fold, other, made[here]).items():
+            base = session.prepared.base.network
+            for name, values in _from_other(fold, other, made[here], base).items():
                 beside[name][number][at[here]] = values
         facts.append(fold.facts)
     return FoldedScan(
@@ -253,14 +259,14 @@ def _answers(
 
 
 def _from_other(
-    fold: FoldModels, other: OtherEeg, made: IntArray
+    fold: FoldModels, other: OtherEeg, made: IntArray, base: nn.Module
 ) -> dict[Kept, Float32Array]:
     """Return what a fold's models predict from another subject's EEG."""
     if not len(made):
         return {}
     windows = torch.from_numpy(other.windows)
     chosen = np.searchsorted(other.rows, made)
-    modules = (fold.network.module(), fold.ridge_live.module())
+    modules = (fold.network.module(), fold.ridge_live.module(), base)
     return {
         name: in_batches(module, (windows,), chosen)
         for name, module in zip(KEPT, modules, strict=True)

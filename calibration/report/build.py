@@ -9,8 +9,8 @@ from torch import nn
 
 from rtbold.bundle import Cleaning
 from rtbold.calibration.evaluate.confounds import cross_r
-from rtbold.calibration.evaluate.nulls import null_r, pairing, random_phases
-from rtbold.calibration.evaluate.scores import Declared, OutOfFold, combined
+from rtbold.calibration.evaluate.nulls import pairing
+from rtbold.calibration.evaluate.scores import combined
 from rtbold.calibration.evaluate.select import out_of_fold_of
 from rtbold.calibration.explain.attribution import (
     Attribution,
@@ -19,7 +19,7 @@ from rtbold.calibration.explain.attribution import (
     attribute,
     overlapping,
 )
-from rtbold.calibration.fit.folds import FoldedScan, Kept
+from rtbold.calibration.fit.folds import FoldedScan
 from rtbold.calibration.inputs.windows import CalibrationScan
 from rtbold.calibration.report.brain import known_centres
 from rtbold.calibration.report.content import (
@@ -31,7 +31,7 @@ from rtbold.calibration.report.content import (
     Traces,
     WindowFacts,
 )
-from rtbold.calibration.result import CalibrationResult
+from rtbold.calibration.result import NAMES, CalibrationResult
 from rtbold.errors import DataFileError, EngineError
 
 # Windows, partners of each, steps: an explanation takes seconds, or a minute or two.
@@ -40,7 +40,6 @@ LARGE_NETWORK = (16, 2, 8)
 LARGE_FROM = 1_000_000  # parameters
 MOST_EXPLAINED = 2  # ROIs, the heaviest of a contrast
 INTERRUPTED = "the fit was interrupted; the best so far was kept"
-_NAMES: Mapping[Kept, str] = {"network": NETWORK, "ridge_live": RIDGE}
 
 Groups = Mapping[str, Mapping[str, str]]
 
@@ -80,7 +79,7 @@ def report_content(
         simulated=result.simulated,
         simulated_lineage=result.simulated_lineage,
         verdict=result.verdict,
-        kept=_NAMES[choice.kept],
+        kept=NAMES[choice.kept],
         beside=result.beside.verdict,
         beside_name=NETWORK if choice.kept == "ridge_live" else RIDGE,
         yardstick_r=reference_r(result),
@@ -104,25 +103,11 @@ def report_content(
     )
 
 
-def chance_of(
-    scored: OutOfFold, declared: Declared, *, n_surrogates: int, seed: int
-) -> Chance:
-    """Return the null that the verdict was passed on: the same phases, drawn again."""
-    target = combined(scored, declared.column(scored.rois))
-    phases = random_phases(len(scored.predicted), n_surrogates=n_surrogates, seed=seed)
-    pair = pairing(target.predicted, target.measured)
-    return Chance(
-        null_r=null_r(pair, phases, cross_fitted=scored.cross_fitted)[:, 0],
-        cross_r=cross_r(scored.predicted, scored.measured),
-    )
-
-
 def _chance(result: CalibrationResult) -> Chance:
-    return chance_of(
-        result.kept.scored,
-        result.declared,
-        n_surrogates=result.verdict.n_surrogates,
-        seed=result.settings.seed,
+    scored = result.kept.scored
+    return Chance(
+        null_r=result.kept.null_r,
+        cross_r=cross_r(scored.predicted, scored.measured),
     )
 
 
