@@ -11,6 +11,7 @@ from rtbold.calibration.inputs.bold_paths import (
     lacks_atlas,
     split_part,
 )
+from rtbold.calibration.settings import OTHERS
 from rtbold.errors import ConfigError, DataFileError
 from rtbold.text import did_you_mean
 
@@ -77,7 +78,10 @@ def check_target(
                 "--contrast."
             )
         return
-    missing = [roi for roi in wanted if plain_name(roi) not in rois]
+    shared = {OTHERS} if len(rois) > len(wanted) - 1 else set()
+    missing = [
+        roi for roi in wanted if plain_name(roi) not in rois and roi not in shared
+    ]
     if missing:
         hint = did_you_mean(map(plain_name, missing), rois)
         raise ConfigError(

@@ -8,7 +8,7 @@ counts for scans that come after it. No torch.
 import datetime
 import hashlib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -132,6 +132,57 @@ def is_before(declared: DeclaredTarget, files: Iterable[Path]) -> bool:
     return all(moment >= declared.moment.timestamp() for moment in written)
 
 
+def parse_looks(text: str | None) -> tuple[float, ...]:
+    """Return the minutes of ``10,20,30``; of None none.
+
+    Raises
+    ------
+    ConfigError : they are no numbers.
+    """
+    if text is None:
+        return ()
+    try:
+        return tuple(float(word) for word in text.split(","))
+    except ValueError as error:
+        raise ConfigError(
+            f"--looks is {text!r}, expected minutes with commas between, such as "
+            "10,20,30."
+        ) from error
+
+
+def with_declaration(
+    settings: CalibrationSettings, found: DeclaredTarget | None, *, recorded: bool
+) -> CalibrationSettings:
+    """Return settings with what was declared; the target too, if none was named.
+
+    Parameters
+    ----------
+    recorded : the scan lies in files; else it is recorded now.
+
+    Raises
+    ------
+    ConfigError : no target was named, and the declaration came after the scan.
+    """
+    if found is None:
+        return settings
+    files = [settings.scan.eeg, Path(settings.scan.bold)] if recorded else []
+    named = settings.target is not None or bool(settings.contrast)
+    if not is_before(found, files):
+        if named:
+            return settings
+        raise ConfigError(
+            f"{found.target!r} was declared for {found.subject} on {found.declared}, "
+            "after the files of this scan were last written. Expected a declaration "
+            "from before the scan. Name the --target yourself (the verdict then says "
+            "that nothing was declared), or calibrate a later scan."
+        )
+    if named:
+        return replace(settings, declared=found)
+    return replace(
+        settings, target=found.target, contrast=found.contrast, declared=found
+    )
+
+
 def on_card(declared: DeclaredTarget, scan_min: float) -> Declaration:
     """Return what a card keeps of a declaration, with the look that a scan is for."""
     looks = declared.looks_min
@@ -185,10 +236,9 @@ def asked_of(settings: CalibrationSettings, base: Bundle | None) -> str:
 
 def told_target(target: str, weights: Mapping[str, float]) -> str:
     """Return a target by its weights, so that a contrast's name does not count."""
-    alone = len(weights) == 1 and target in weights
-    return (
-        target if alone else " ".join(f"{r}={w:g}" for r, w in sorted(weights.items()))
-    )
+    if set(weights) <= {target}:
+        return target
+    return " ".join(f"{roi}={weights[roi]:g}" for roi in sorted(weights))
 
 
 def earlier_tries(

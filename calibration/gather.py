@@ -1,7 +1,7 @@
 """From files to an aligned scan: EEG and BOLD read, paired, and cut into windows."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import cast
@@ -45,7 +45,12 @@ from rtbold.calibration.lineage import (
     refuse_same_data,
     refuse_seen,
 )
-from rtbold.calibration.settings import NOTHING, CalibrationSettings, ScanFiles
+from rtbold.calibration.settings import (
+    NOTHING,
+    CalibrationSettings,
+    ScanFiles,
+    whole_contrast,
+)
 from rtbold.config import ScannerName
 from rtbold.electrodes import canonical, has_position, match
 from rtbold.errors import ConfigError, DataFileError
@@ -167,13 +172,22 @@ def _counted(aligned: AlignedScan) -> AlignedScan:
     """Return the scan with its look, and how often it was calibrated before."""
     settings, rois = aligned.settings, aligned.scan.rois
     scan_min = len(aligned.scan.bold) * aligned.scan.tr_s / 60
-    declaration = settings.declared and on_card(settings.declared, scan_min)
-    target = settings.target_name or rois[0]
-    weights = settings.contrast or {target: 1.0}
-    own = Key(told_target(target, weights), aligned.asked, aligned.data_sha256)
-    cards = earlier_cards(settings.root)
-    tries = count_tries(own, earlier_tries(cards, aligned.marks, declaration))
-    return replace(aligned, declaration=declaration, tries=tries)
+    declared = settings.declared
+    declaration = None if declared is None else on_card(declared, scan_min)
+    told = _told(settings.target_name or rois[0], settings.contrast, rois)
+    own = Key(told, aligned.asked, aligned.data_sha256)
+    earlier = earlier_tries(earlier_cards(settings.root), aligned.marks, declaration)
+    if declared is not None:
+        wanted = _told(declared.target, declared.contrast, rois)
+        if wanted != own.target:  # what was declared counts as looked at
+            declaration = None
+            earlier["declared"] = replace(own, target=wanted)
+    return replace(aligned, declaration=declaration, tries=count_tries(own, earlier))
+
+
+def _told(target: str, contrast: Mapping[str, float], rois: Sequence[str]) -> str:
+    weights = {plain_name(roi): weight for roi, weight in contrast.items()}
+    return told_target(plain_name(target), whole_contrast(weights, rois))
 
 
 def _refuse_counting(settings: CalibrationSettings, bold: BoldSeries) -> None:
@@ -185,6 +199,8 @@ def _refuse_counting(settings: CalibrationSettings, bold: BoldSeries) -> None:
     """
     wanted = list(settings.contrast) or [settings.target or bold.rois[0]]
     for roi in map(plain_name, wanted):
+        if roi not in bold.rois:  # the others, in a contrast
+            continue
         step = steady_step(bold.values[:, bold.rois.index(roi)])
         if step is not None:
             raise ConfigError(

@@ -27,7 +27,11 @@ from rtbold.calibration.fit.split import StrictSettings, strict_folds
 from rtbold.calibration.fit.target import MeasuredScan
 from rtbold.calibration.gather import AlignedScan
 from rtbold.calibration.inputs.bold_series import plain_name
-from rtbold.calibration.settings import CalibrationSettings, StrategyOption
+from rtbold.calibration.settings import (
+    CalibrationSettings,
+    StrategyOption,
+    whole_contrast,
+)
 from rtbold.errors import ConfigError
 
 
@@ -83,7 +87,8 @@ def _strategy(
 
 def _declared(aligned: AlignedScan) -> Declared:
     settings, rois = aligned.settings, aligned.scan.rois
-    weights = {plain_name(roi): w for roi, w in settings.contrast.items()}
+    given = {plain_name(roi): w for roi, w in settings.contrast.items()}
+    weights = whole_contrast(given, rois)
     target = settings.target_name or rois[0]
     if weights and target in rois:
         raise ConfigError(

@@ -169,6 +169,61 @@ class CalibrationResult:
         return self.beside.verdict.gate.r > self.kept.verdict.gate.r
 
 
+# What is said of a verdict, in the terminal and in the report. Pure.
+
+
+def learnable_lines(verdict: Verdict) -> Iterator[str]:
+    """Tell what a participant could learn from; R without cubic drift."""
+    found, less = verdict.learnable, verdict.less_others
+    if found is None:
+        return
+    blocks = ", ".join(f"{r:.2f} over {length}" for length, r in found.block_r.items())
+    means = f"; R of block means {blocks}" if blocks else ""
+    yield f"{found.right_side:.0%} of volumes on the right side of the mean{means}"
+    if found.r_without_global is not None:
+        yield (
+            f"R {verdict.gate.r:.2f} with and {found.r_without_global:.2f} without the "
+            "global signal"
+        )
+    if less is not None:
+        yield f"{less.target}: R {less.r:.2f}, p {less.p:.2g} over ROIs: {less.label}"
+    if found.best_lag_s is not None and found.best_lag_r is not None:
+        where = "at no lag" if not found.best_lag_s else _lag_words(found.best_lag_s)
+        yield f"R is highest {where}: {found.best_lag_r:.2f}"
+    for kind, r in found.r_within.items():
+        yield f"R {r:.2f} within {kind}"
+
+
+def _lag_words(lag_s: float) -> str:
+    return f"with BOLD {abs(lag_s):.1f} s {'later' if lag_s > 0 else 'earlier'}"
+
+
+def level_lines(gate: Gate) -> Iterator[str]:
+    """Tell what p is over, what it had to reach, and what other subjects' EEG gives."""
+    declared = gate.declaration
+    if declared is None:
+        yield f"p has to reach {gate.alpha:.2g}; nothing was declared before the scan"
+    elif not declared.look:
+        yield (
+            f"declared {declared.declared}: the scan ended before the first planned "
+            f"look, at {declared.looks_min[0]:g} min, so nothing can pass yet"
+        )
+    else:
+        look = f"look {declared.look} of {max(1, len(declared.looks_min))}"
+        yield f"declared {declared.declared}, {look}: p has to reach {gate.alpha:.2g}"
+    if gate.n_calibrations > 1:
+        yield (
+            f"p is over {gate.n_calibrations} calibrations of these data, with other "
+            "targets, bases or strategies"
+        )
+    if gate.r_other is not None and gate.p_other is not None:
+        warn = ": no more than theirs" if gate.p_other > gate.alpha else ""
+        yield (
+            f"control: other subjects' EEG gives R {gate.r_other:.2f} (p of the "
+            f"excess {gate.p_other:.2g}){warn}"
+        )
+
+
 # A calibration in a few lines of plain words. Pure.
 
 _ALLOWS: dict[Label, str] = {
@@ -250,9 +305,13 @@ def _r(gate: Gate) -> str:
 
 def _verdict(result: CalibrationResult) -> Iterator[str]:
     gate = result.verdict.gate
+    yield from (f"         {line}" for line in learnable_lines(result.verdict))
+    yield from (f"level    {line}" for line in level_lines(gate))
     yield f"verdict  {gate.target}: {gate.label}: {_ALLOWS[gate.label]} ({gate.reason})"
     if not_known := result.verdict.specificity.not_known:
         yield f"         not controlled for: {', '.join(not_known)}"
+    if names := result.aligned.tries.names:
+        yield f"         earlier calibrations of these data: {', '.join(names)}"
     if result.choice.kept == "ridge_live" and result.settings.base == NOTHING:
         yield (
             "         to start from a trained network: --base BUNDLE (rtbold models "

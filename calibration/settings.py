@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 NOTHING: Final = "nothing"
 AUTO: Final = "auto"
 CONTRAST: Final = "contrast"
+OTHERS: Final = "others"  # in a contrast: every ROI that it does not name, alike
 
 StrategyOption = Literal["head", "last", "adapters", "all", "ridge"]
 STRATEGIES: Final[tuple[str, ...]] = get_args(StrategyOption)
@@ -119,6 +120,18 @@ def parse_contrast(words: Sequence[str]) -> dict[str, float]:
             )
         found[roi.strip()] = value
     return found
+
+
+def whole_contrast(
+    weights: Mapping[str, float], rois: Sequence[str]
+) -> dict[str, float]:
+    """Return a contrast with `others` shared among all ROIs that it does not name."""
+    found = dict(weights)
+    if OTHERS not in found or OTHERS in rois:
+        return found
+    share = found.pop(OTHERS)
+    rest = [roi for roi in rois if roi not in found]
+    return found | {roi: share / len(rest) for roi in rest}
 
 
 def parse_horizon(text: str) -> int | None:

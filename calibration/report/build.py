@@ -21,6 +21,7 @@ from rtbold.calibration.explain.attribution import (
 )
 from rtbold.calibration.fit.folds import FoldedScan
 from rtbold.calibration.inputs.windows import CalibrationScan
+from rtbold.calibration.report.advice import Asked, what_now
 from rtbold.calibration.report.brain import known_centres
 from rtbold.calibration.report.content import (
     NETWORK,
@@ -31,6 +32,7 @@ from rtbold.calibration.report.content import (
     Traces,
     WindowFacts,
 )
+from rtbold.calibration.report.derived import length_s
 from rtbold.calibration.result import NAMES, CalibrationResult
 from rtbold.errors import DataFileError, EngineError
 
@@ -101,6 +103,16 @@ def report_content(
         warnings=_warnings(result),
         reasons=choice.reasons,
     )
+
+
+def next_of(result: CalibrationResult) -> list[tuple[str, str]]:
+    """Return what to do now, each with the command for it, as the report says it."""
+    asked = Asked(
+        subject=result.settings.subject,
+        scan_min=length_s(result.aligned.alignment) / 60,
+        simulated=result.simulated,
+    )
+    return list(what_now(result.verdict, asked))
 
 
 def _chance(result: CalibrationResult) -> Chance:

@@ -1,4 +1,5 @@
 from .card import (
+    FIT_FOR_FEEDBACK as FIT_FOR_FEEDBACK,
     LEVELS as LEVELS,
     N_QUANTILES as N_QUANTILES,
     AlignmentFacts as AlignmentFacts,

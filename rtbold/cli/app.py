@@ -34,6 +34,11 @@ COMMANDS: Final = {
         "Make a model for one subject from one scan, "
         "and say whether it is good enough.",
     ),
+    "declare": Place(
+        "declare",
+        "declare",
+        "Declare, before the scan, what will be fed back and when it is tested.",
+    ),
     "prepare": Place(
         "prepare",
         "prepare",
@@ -184,7 +189,14 @@ SUBJECT_COMMANDS: Final = {
 # The list of commands in panels, by the order in which a lab comes to need them.
 PANELS: Final = {
     "Start here": ("doctor", "demo", "gui"),
-    "Prepare a session": ("streams", "calibrate", "subjects", "preflight", "rehearse"),
+    "Prepare a session": (
+        "streams",
+        "declare",
+        "calibrate",
+        "subjects",
+        "preflight",
+        "rehearse",
+    ),
     "Run and watch": ("run", "monitor"),
     "After a session": ("recorders", "verify", "replay", "export"),
     "Without a scanner": ("simulate", "play", "fake"),

@@ -59,14 +59,20 @@ def _onto(lines: "ProgressLines") -> "ShareCallback":
 
 def summary_lines(result: "CalibrationResult", saved: "Saved") -> list[str]:
     """Return what a researcher wants to know at once."""
-    from rtbold.calibration import summary
+    from rtbold.calibration import next_of, summary
 
     return [
         *summary(result),
+        *(line for said, command in next_of(result) for line in _step(said, command)),
         f"model    {saved.bundle.path}",
         f"report   {saved.report}",
         f"lab log  {saved.log_line}",
     ]
+
+
+def _step(said: str, command: str) -> list[str]:
+    """Return what to do now as lines, with the command below it if there is one."""
+    return [f"next     {said}", *([f"           {command}"] if command else [])]
 
 
 def _compiled(bundle: "Bundle") -> str:
@@ -92,6 +98,8 @@ def as_object(result: "CalibrationResult", saved: "Saved") -> str:
     """Return the verdict, and where the model is, as one JSON object."""
     import msgspec
 
+    from rtbold.calibration import next_of
+
     found = {
         "subject": result.settings.subject,
         "bundle": str(saved.bundle.path),
@@ -106,6 +114,8 @@ def as_object(result: "CalibrationResult", saved: "Saved") -> str:
         "published_split_r": result.published and dict(result.published.roi_r),
         "not_checked": result.not_checked,  # whether the base has seen this scan
         "interrupted": result.interrupted,
+        "earlier": list(result.aligned.tries.names),  # calibrations of these data
+        "next": [{"do": said, "command": word} for said, word in next_of(result)],
     }
     return msgspec.json.encode(found).decode()
 
@@ -139,11 +149,13 @@ Roi = Annotated[
 ]
 Target = Annotated[
     str | None,
-    typer.Option(help="ROI that will be fed back; needed if there are several."),
+    typer.Option(help="ROI that will be fed back [as declared; the only one]."),
 ]
 Contrast = Annotated[
     list[str] | None,
-    typer.Option(help="ROI=WEIGHT; once for each, --target is then its name."),
+    typer.Option(
+        help="ROI=WEIGHT, once for each, or others=WEIGHT; --target names it."
+    ),
 ]
 Channels = Annotated[
     str | None, typer.Option(help="Electrodes to use: FZ,CZ,... [the base's].")
@@ -272,8 +284,10 @@ def calibrate(
         ScanFiles,
         WindowSettings,
         check_quick_target,
+        newest_declaration,
         parse_contrast,
         parse_horizon,
+        with_declaration,
     )
 
     subject_root = root or default_root()
@@ -299,6 +313,8 @@ def calibrate(
         horizon=parse_horizon(horizon), slices_per_tr=slices_per_tr, scanner=scanner,
         seed=seed, n_threads=n_threads,
     )  # fmt: skip
+    declared = newest_declaration(subject_root, subject)
+    settings = with_declaration(settings, declared, recorded=not live)
     if live:
         live_options = calibrate_live.LiveOptions(
             source=bold_source, rois=tuple(bold_roi or ()), first=bold_first,
