@@ -130,20 +130,19 @@ def out_of_fold_of(folded: FoldedScan, name: str, scan: CalibrationScan) -> OutO
     )
 
 
-def redraw_of(
-    smoother: Smoother, scan: CalibrationScan, regressed: tuple[str, ...] = ()
-) -> Redraw:
+def redraw_of(smoother: Smoother, bold: FloatArray, tr_s: float) -> Redraw:
     """Return what fits surrogates of a scan's BOLD anew.
 
-    What the confounds explain is taken off before phases are turned: the fit takes it
-    off the real scan, and its spectrum is not that of what is left.
+    Parameters
+    ----------
+    bold : (volumes, rois), as measured, but without what its confounds explain: the fit
+        takes that off the real scan, and its spectrum is not that of what is left.
     """
-    bold = _without_confounds(scan, regressed)
 
     def redraw(phases: FloatArray) -> tuple[FloatArray, FloatArray]:
         measured = turned(bold, phases)
         flat = np.moveaxis(measured, 1, 0)  # (volumes, surrogates, rois)
-        scored = lowpassed(flat, scan.tr_s, TargetSettings().lowpass_hz)
+        scored = lowpassed(flat, tr_s, TargetSettings().lowpass_hz)
         return smoother.refit(measured), np.moveaxis(scored, 0, 1)
 
     return redraw
@@ -210,7 +209,10 @@ def _examined(
     scored = out_of_fold_of(folded, name, scan)
     others = folded.others_on_grid(name, scan.volume, len(scan.bold))
     smoother = folded.smoothers.get(name)
-    redraw = smoother and redraw_of(smoother, scan, candidates.regressed)
+    redraw = None
+    if smoother is not None:
+        bold = _without_confounds(scan, candidates.regressed)
+        redraw = redraw_of(smoother, bold, scan.tr_s)
     scored = replace(scored, others=others, redraw=redraw)
     return examine(scored, candidates.declared, verdict)
 

@@ -17,8 +17,8 @@ from rtbold.bundle.card import FIT_FOR_FEEDBACK, Cleaning
 from rtbold.calibration.datasets.sources import body_of
 from rtbold.calibration.evaluate.confounds import Beside, scan_confounds
 from rtbold.calibration.evaluate.scores import Declared
-from rtbold.calibration.evaluate.select import Candidates, out_of_fold_of, select
-from rtbold.calibration.evaluate.verdict import ALPHA, VerdictSettings, evaluate
+from rtbold.calibration.evaluate.select import Candidates, select
+from rtbold.calibration.evaluate.verdict import judge
 from rtbold.calibration.inputs.windows import CalibrationScan
 from rtbold.calibration.settings import CalibrationSettings, ScanFiles
 from rtbold.messages import FloatArray
@@ -48,19 +48,16 @@ def work(item: Sequence, cache: Path) -> dict:
     folded = fitted_folds(eeg).folded
     declared = Declared(base().rois[roi])
     bare = calibration_scan(session, {})
-    choice = select(Candidates(settings(), declared, shipped(), {0: folded}, bare))
+    choice, looked = select(
+        Candidates(settings(), declared, shipped(), {0: folded}, bare)
+    )
     found = {"kept": choice.kept}
     parts = [fold.part for fold in folded.folds]
     for name, confounds in zip(KNOWN, ({}, body_of(session.twin)), strict=True):
         scan = calibration_scan(session, confounds)
         beside = Beside(folded.scored, parts, eeg.onsets_s)
         confounds = scan_confounds(scan, shipped().card.channels, beside)
-        verdict = evaluate(
-            out_of_fold_of(folded, choice.kept, scan),
-            declared,
-            confounds=confounds,
-            settings=VerdictSettings(alpha=ALPHA / choice.n_choices),
-        )
+        verdict = judge(looked, choice.kept, confounds=confounds)
         found[name] = {
             "label": verdict.gate.label,
             "passed": verdict.gate.passed,

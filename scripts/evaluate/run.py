@@ -18,7 +18,7 @@ from runner import Job, Measure, Suite, done_or_do
 
 from evaluate import confound, coverage, gate, power, subjects, time
 
-LEAST_N = 3  # a subject, another's BOLD, and a third one's EEG
+LEAST_N = 3  # subjects: a pair of two says nothing of the pairs
 
 
 # What each counts. A module has DEFAULT_N, items(), work() and summary().
