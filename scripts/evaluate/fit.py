@@ -39,8 +39,8 @@ def session_of(eeg: Read, bold: np.ndarray | None = None) -> PreparedScan:
     unread = np.empty((0, 0, 0), np.float32)  # the closed-form head needs no windows
     return PreparedScan(
         Material(unread, eeg.onsets_s, eeg.volume),
-        MeasuredScan(found[eeg.volume], eeg.onsets_s, base().rois),
-        Prepared(base(), eeg.fit_features, ()),
+        MeasuredScan(found[eeg.volume], eeg.onsets_s, base(eeg.step).rois),
+        Prepared(base(eeg.step), eeg.fit_features, ()),
         eeg.tables,
         ClosedFormHead(),
     )
@@ -67,7 +67,7 @@ def columns(fitting: Fitting) -> dict[str, list]:
     p is over the candidates, as if the ROI had been declared.
     """
     found = {name: _scored(fitting, name) for name in SERIES}
-    n_rois = len(base().rois)
+    n_rois = fitting.bold.shape[1]
     p = np.array(
         [
             p_above_rivals(
@@ -100,7 +100,7 @@ def _scored(fitting: Fitting, name: str) -> Scores:
     scored = OutOfFold(
         predicted=fitting.folded.on_grid(name, fitting.eeg.volume, n),
         measured=fitting.folded.on_grid("scored", fitting.eeg.volume, n),
-        rois=base().rois,
+        rois=base(fitting.eeg.step).rois,
         cross_fitted=name != "base",
         redraw=redraws_of(fitting).get(name),
     )

@@ -17,8 +17,8 @@ import numpy as np
 
 from evaluate import scans
 from evaluate.fit import SERIES, columns, fitted_folds, passes, session_of
-from evaluate.gate import turn
-from evaluate.scans import Read, cached_read, first_minutes
+from evaluate.gate import ROI_STEP, turn
+from evaluate.scans import Read, cached_read, few_rois, first_minutes
 from evaluate.stats import share
 from rtbold.calibration.compare.effects import mean_with_interval
 from rtbold.calibration.evaluate.nulls import DRIFT_DEGREE
@@ -40,7 +40,7 @@ def items(n: int) -> list[tuple[int, int]]:
 
 def work(item: Sequence[int], cache: Path) -> dict:
     """Calibrate one subject on every strength and length."""
-    eeg, noise = (cached_read(seed, cache) for seed in item)
+    eeg, noise = (few_rois(cached_read(seed, cache), ROI_STEP) for seed in item)
     found = {}
     rows = noise.bold[eeg.volume]
     for kind, signal in oracles(eeg).items():

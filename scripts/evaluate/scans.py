@@ -36,6 +36,7 @@ class Read:
     volume: np.ndarray  # (windows,), number of each window's volume
     bold: np.ndarray  # (volumes, rois), as measured, of all volumes
     volume_onsets_s: np.ndarray  # (volumes,)
+    step: int = 1  # between the ROIs that are used
 
     @property
     def onsets_s(self) -> np.ndarray:
@@ -58,9 +59,10 @@ def shipped() -> bundle.Bundle:
 
 
 @cached
-def base() -> Base:
-    """Return the shipped network on its own montage and ROIs."""
-    return adapt_base(shipped(), shipped().card.channels, shipped().card.rois)
+def base(step: int = 1) -> Base:
+    """Return the shipped network on its own montage and every so many of its ROIs."""
+    card = shipped().card
+    return adapt_base(shipped(), card.channels, card.rois[::step])
 
 
 def simulated(
@@ -129,6 +131,23 @@ def first_minutes(whole: Read, minutes: float) -> Read:
         volume=whole.volume[rows],
         bold=whole.bold[:n],
         volume_onsets_s=whole.volume_onsets_s[:n],
+        step=whole.step,
+    )
+
+
+def few_rois(whole: Read, step: int) -> Read:
+    """Return the scan as if only every so many ROIs had been measured."""
+
+    def columns(features: FitFeatures) -> FitFeatures:
+        return replace(features, prior=features.prior[:, ::step])
+
+    forms = {form: columns(each) for form, each in whole.tables.forms.items()}
+    return replace(
+        whole,
+        fit_features=columns(whole.fit_features),
+        tables=RidgeTables(whole.tables.channels, forms),
+        bold=whole.bold[:, ::step],
+        step=step,
     )
 
 

@@ -13,8 +13,8 @@ from script_packages import scripts as packages
 from twin_scans import write_scan
 
 from rtbold.calibration.evaluate.scores import Declared
-from rtbold.calibration.evaluate.select import Candidates, out_of_fold_of, select
-from rtbold.calibration.evaluate.verdict import ALPHA, VerdictSettings, evaluate
+from rtbold.calibration.evaluate.select import Candidates, select
+from rtbold.calibration.evaluate.verdict import judge
 from rtbold.calibration.fit.folds import FoldedScan
 from rtbold.calibration.fit.protocol import Hooks
 from rtbold.calibration.fit.split import STRICT_GAP_S
@@ -46,18 +46,17 @@ def test_seeds_are_test_seeds_of_one_question_each():
         assert not set(a) & set(b)
 
 
-def fake_folded(n, n_windows, rois, rng):
+def fake_folded(n_windows, rois, rng):
     shape = (n_windows, len(rois))
     measured = np.cumsum(rng.standard_normal(shape), axis=0) * 0.3
     measured += rng.standard_normal(shape)
     strength = np.linspace(-0.3, 0.4, len(rois))
     series = {
-        "network": strength * measured + rng.standard_normal(shape),
-        "ridge_live": np.roll(strength, 12) * measured + rng.standard_normal(shape),
+        name: np.roll(strength, shift) * measured + rng.standard_normal(shape)
+        for name, shift in (("network", 0), ("ridge_live", 12), ("base", 30))
     }
-    nothing = np.zeros(shape)
     return FoldedScan(
-        horizon_tr=0, ridge=nothing, base=nothing, target=measured, scored=measured,
+        horizon_tr=0, ridge=np.zeros(shape), target=measured, scored=measured,
         folds=(), interrupted=False, **series,
     )  # fmt: skip
 
@@ -65,33 +64,23 @@ def fake_folded(n, n_windows, rois, rng):
 def test_decision_is_that_of_the_recipe(scripts):
     rng = np.random.default_rng(2)
     rois, n, n_windows = scripts.scans.base().rois, 150, 140
-    folded = fake_folded(n, n_windows, rois, rng)
+    folded = fake_folded(n_windows, rois, rng)
     volume = np.arange(n - n_windows, n)
     eeg = SimpleNamespace(bold=np.zeros((n, len(rois))), volume=volume)
-    others = {
-        name: [0.3 * getattr(folded, name) + rng.standard_normal(folded.scored.shape)]
-        for name in scripts.fit.SERIES
-    }
-    line = scripts.fit.columns(scripts.fit.Fitting(folded, others, eeg))
-    scan = SimpleNamespace(bold=eeg.bold, volume=volume, rois=rois)
+    line = scripts.fit.columns(scripts.fit.Fitting(folded, eeg, eeg.bold))
+    scan = SimpleNamespace(bold=eeg.bold, volume=volume, rois=rois, tr_s=2.1)
     seen = set()
-    for at in (0, 3, 6, 12, 20, 32, 63):
+    for at in (0, 6, 12, 20, 32, 63):
         declared = Declared(rois[at])
-        choice = select(
+        choice, looked = select(
             Candidates(scripts.confound.settings(), declared, scripts.scans.shipped(),
                        {0: folded}, scan)
         )  # fmt: skip
-        for given in (False, True):
-            scored = out_of_fold_of(folded, choice.kept, scan)
-            if given:
-                grid = np.full((n, len(rois)), np.nan)
-                grid[volume] = others[choice.kept][0]
-                scored = type(scored)(scored.predicted, scored.measured, rois, (grid,))
-            gate = evaluate(
-                scored, declared, settings=VerdictSettings(ALPHA / choice.n_choices)
-            ).gate
-            assert scripts.fit.passes(line, others=given)[at] == gate.passed
-            seen.add((choice.kept, gate.passed))
+        gate = judge(looked, choice.kept).gate
+        assert scripts.fit.SERIES[scripts.fit.kept(line)[at]] == choice.kept
+        assert scripts.fit.passes(line)[at] == gate.passed
+        assert line[f"{choice.kept}_p"][at] == pytest.approx(gate.p, abs=1e-4)
+        seen.add((choice.kept, gate.passed))
     assert len(seen) >= 3
 
 
