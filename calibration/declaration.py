@@ -10,19 +10,21 @@ import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
 from rtbold import bundle as bundles
 from rtbold.bundle import Bundle, Card, Declaration
 from rtbold.calibration.evaluate.looks import check_looks, look_levels, look_of
-from rtbold.calibration.lineage import ScanMarks
-from rtbold.calibration.settings import CalibrationSettings
 from rtbold.disk import read_file
 from rtbold.errors import ConfigError, DataFileError, RtboldError
 from rtbold.owner_only import make_folder, write_bytes
 from rtbold.run_names import check_label
+
+if TYPE_CHECKING:
+    from rtbold.calibration.lineage import ScanMarks
+    from rtbold.calibration.settings import CalibrationSettings
 
 _PREFIX: Final = "declared-"
 _MAX_BYTES: Final = 100_000
@@ -151,8 +153,8 @@ def parse_looks(text: str | None) -> tuple[float, ...]:
 
 
 def with_declaration(
-    settings: CalibrationSettings, found: DeclaredTarget | None, *, recorded: bool
-) -> CalibrationSettings:
+    settings: "CalibrationSettings", found: DeclaredTarget | None, *, recorded: bool
+) -> "CalibrationSettings":
     """Return settings with what was declared; the target too, if none was named.
 
     Parameters
@@ -224,7 +226,7 @@ class Key:
     data_sha256: str
 
 
-def asked_of(settings: CalibrationSettings, base: Bundle | None) -> str:
+def asked_of(settings: "CalibrationSettings", base: Bundle | None) -> str:
     """Return what a model was asked to be, beside its target and data."""
     horizon = "auto" if settings.horizon is None else settings.horizon
     return (
@@ -242,7 +244,7 @@ def told_target(target: str, weights: Mapping[str, float]) -> str:
 
 
 def earlier_tries(
-    cards: Mapping[str, Card], marks: ScanMarks, own: Declaration | None
+    cards: Mapping[str, Card], marks: "ScanMarks", own: Declaration | None
 ) -> dict[str, Key]:
     """Return the calibrations of the data at hand, or of the same look, by name.
 

@@ -10,7 +10,7 @@ from itertools import pairwise
 from typing import Final
 
 import numpy as np
-from scipy import optimize, stats
+from scipy.special import ndtr, ndtri  # scipy.stats takes a second to import
 
 from rtbold.errors import ConfigError
 from rtbold.messages import FloatArray
@@ -18,6 +18,7 @@ from rtbold.messages import FloatArray
 NEARLY: Final = 0.95  # of the planned minutes make a look: volumes are lost
 MOST_LOOKS: Final = 10
 _GRID_N: Final = 301  # points of a score's distribution, odd for Simpson's rule
+_HALVINGS: Final = 30  # of where the bound is looked for
 _LOWEST: Final = -8.0  # of the score: what lies below is nothing
 
 
@@ -34,18 +35,19 @@ def look_bounds(minutes: Sequence[float], alpha: float) -> tuple[float, ...]:
     """
     check_looks(minutes, alpha)
     shares = np.asarray(minutes, dtype=np.float64) / minutes[-1]
-    single = float(stats.norm.isf(alpha))
+    low = float(-ndtri(alpha))
     if len(shares) == 1:
-        return (single,)
-    bound = optimize.brentq(
-        lambda z: _crossed(float(z), shares) - alpha, single, single + 3.0
-    )
+        return (low,)
+    high = low + 3.0
+    for _ in range(_HALVINGS):
+        bound = (low + high) / 2
+        low, high = (bound, high) if _crossed(bound, shares) > alpha else (low, bound)
     return tuple(float(bound / np.sqrt(share)) for share in shares)
 
 
 def look_levels(minutes: Sequence[float], alpha: float) -> tuple[float, ...]:
     """Return what p has to reach at each look."""
-    return tuple(float(stats.norm.sf(z)) for z in look_bounds(minutes, alpha))
+    return tuple(float(ndtr(-z)) for z in look_bounds(minutes, alpha))
 
 
 def look_of(minutes: Sequence[float], scan_min: float) -> int:
@@ -82,14 +84,19 @@ def _crossed(bound: float, shares: FloatArray) -> float:
     score = np.linspace(_LOWEST, bound, _GRID_N)
     weight = _simpson(score)
     sd = float(np.sqrt(shares[0]))
-    crossed = float(stats.norm.sf(bound / sd))
-    density = stats.norm.pdf(score / sd) / sd
+    crossed = float(ndtr(-bound / sd))
+    density = _density(score / sd) / sd
     for step in np.diff(shares):
         sd = float(np.sqrt(step))
-        crossed += float((weight * density) @ stats.norm.sf((bound - score) / sd))
-        moved = stats.norm.pdf((score[:, None] - score[None, :]) / sd) / sd
+        crossed += float((weight * density) @ ndtr((score - bound) / sd))
+        moved = _density((score[:, None] - score[None, :]) / sd) / sd
         density = moved @ (weight * density)
     return crossed
+
+
+def _density(z: FloatArray) -> FloatArray:
+    density: FloatArray = np.exp(-0.5 * z**2) / np.sqrt(2 * np.pi)
+    return density
 
 
 def _simpson(points: FloatArray) -> FloatArray:
