@@ -36,6 +36,7 @@ from rtbold.calibration.inputs.eeg import (
     read_eeg,
     refuse_amplitude,
 )
+from rtbold.calibration.inputs.events import Event, read_events
 from rtbold.calibration.inputs.lag import LagScan, lag_scan
 from rtbold.calibration.inputs.triggers import trigger_runs
 from rtbold.calibration.inputs.windows import CalibrationScan, OtherEeg, scan_of
@@ -68,6 +69,7 @@ class ScanRecording:
     eeg: EegRecording
     bold: BoldSeries
     regressed: tuple[str, ...]  # confounds that are taken out of the target
+    events: tuple[Event, ...] = ()  # blocks of a task
 
 
 def read_scan_files(settings: CalibrationSettings, hooks: Hooks) -> ScanRecording:
@@ -90,7 +92,9 @@ def read_scan_files(settings: CalibrationSettings, hooks: Hooks) -> ScanRecordin
     bold, regressed = _bold(files)
     check_target(settings, bold.name, bold.rois)
     _refuse_counting(settings, bold)
-    return ScanRecording(settings, base, _eeg(files, files.eeg), bold, regressed)
+    events = () if files.events is None else read_events(files.events)
+    eeg = _eeg(files, files.eeg)
+    return ScanRecording(settings, base, eeg, bold, regressed, events)
 
 
 # Stage 2: volumes and EEG paired, with the window of every volume.
@@ -110,6 +114,7 @@ class AlignedScan:
     others: tuple[OtherEeg, ...]
     channels: tuple[ChannelFacts, ...] = ()  # of the model, how good they were
     marks: ScanMarks = field(default_factory=ScanMarks)
+    events: tuple[Event, ...] = ()  # blocks of a task
     declaration: Declaration | None = None  # before the scan, of this target
     tries: Tries = field(default_factory=Tries)  # calibrations of these data
 
@@ -163,6 +168,7 @@ def align_scan(recording: ScanRecording, hooks: Hooks) -> AlignedScan:
         settings=settings, base=recording.base, card=card, alignment=alignment,
         lag=lag, scan=scan, regressed=recording.regressed, others=tuple(others),
         channels=channel_facts(eeg.recording, card.channels), marks=marks,
+        events=recording.events,
     )  # fmt: skip
     refuse_same_data(base_card, aligned.data_sha256)
     return _counted(aligned)

@@ -39,7 +39,8 @@ class ScanFiles:
     trigger_channel: str | None = None
     pairing: Pairing = field(default_factory=Pairing)
     windows: WindowSettings = field(default_factory=WindowSettings)
-    other_eeg: tuple[Path, ...] = ()  # other subjects', for the second null
+    other_eeg: tuple[Path, ...] = ()  # other subjects', as a control
+    events: Path | None = None  # a table of the task's blocks
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

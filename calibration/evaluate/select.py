@@ -56,6 +56,7 @@ from rtbold.calibration.fit.split import final_part, published_split
 from rtbold.calibration.fit.subject_ridge import fit_subject_ridge
 from rtbold.calibration.fit.target import TargetSettings, fit_scaling, targets
 from rtbold.calibration.gather import AlignedScan
+from rtbold.calibration.inputs.events import conditions_of
 from rtbold.calibration.inputs.windows import CalibrationScan
 from rtbold.calibration.predictions import OutOfFoldPredictions
 from rtbold.calibration.result import (
@@ -307,7 +308,9 @@ def _verdict_settings(aligned: AlignedScan) -> VerdictSettings:
         seed=settings.seed,
         tries=aligned.tries,
         declaration=aligned.declaration,
-        facts=ScanFacts(scan.tr_s),
+        facts=ScanFacts(
+            scan.tr_s, conditions_of(aligned.events, len(scan.bold), scan.tr_s)
+        ),
     )
 
 

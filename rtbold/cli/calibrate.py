@@ -189,6 +189,10 @@ DropLastVolumes = Annotated[int, typer.Option(help="Last rows of BOLD to leave o
 Confounds = Annotated[
     Path | None, typer.Option(help="Table; all columns are regressed out.")
 ]
+Events = Annotated[
+    Path | None,
+    typer.Option(help="Blocks: onset, duration, trial_type, seconds [BIDS]."),
+]
 Atlas = Annotated[Path | None, typer.Option(help="Labels or maps, for BOLD as NIfTI.")]
 Stream = Annotated[
     str | None, typer.Option(help="Which EEG stream of an XDF, by name.")
@@ -203,7 +207,7 @@ Horizon = Annotated[str, typer.Option(help="Volumes to look ahead: 0 to 3, or au
 Folds = Annotated[int, typer.Option(help="Contiguous test folds, 5 or more.")]
 OtherEeg = Annotated[
     list[Path] | None,
-    typer.Option(help="Another subject's EEG, for the second null; repeatable."),
+    typer.Option(help="Another subject's EEG, as a control; repeatable."),
 ]
 Seed = Annotated[int, typer.Option(help="Of all that is drawn at random.")]
 Threads = Annotated[int | None, typer.Option(help="CPU threads [one a core].")]
@@ -234,6 +238,7 @@ def calibrate(
     drop_volumes: DropVolumes = 0,
     drop_last_volumes: DropLastVolumes = 0,
     confounds: Confounds = None,
+    events: Events = None,
     atlas: Atlas = None,
     stream: Stream = None,
     unit: options.Unit = None,
@@ -273,7 +278,9 @@ def calibrate(
     need(*PACKAGES, extra="calibration", purpose="rtbold calibrate")
     calibrate_live.check_inputs(eeg, bold, live=live)
     if not live:
-        _check_paths(eeg, bold, atlas=atlas, others=(confounds, *(other_eeg or ())))
+        _check_paths(
+            eeg, bold, atlas=atlas, others=(confounds, events, *(other_eeg or ()))
+        )
     n_threads = settle(os.environ, threads)
 
     from rtbold.bundle import default_root, parse_cleaning
@@ -304,6 +311,7 @@ def calibrate(
         eeg=eeg or Path(), bold=bold or "", rois=tuple(roi or ()), atlas=atlas,
         confounds=confounds, stream=stream, unit=unit, trigger_channel=trigger_channel,
         pairing=pairing, windows=windows, other_eeg=tuple(other_eeg or ()),
+        events=events,
     )  # fmt: skip
     settings = CalibrationSettings(
         subject=subject, scan=scan, cleaning=parse_cleaning(cleaning),

@@ -31,7 +31,7 @@ _SESSION: Final[_Panels] = {
 }  # fmt: skip
 
 _CALIBRATE: Final[_Panels] = {
-    "Scan": ("subject", "eeg", "bold", "roi", "atlas", "confounds", "root"),
+    "Scan": ("subject", "eeg", "bold", "roi", "atlas", "confounds", "events", "root"),
     "EEG": (
         "stream", "channels", "unit", "reference", "interpolate", "upstream_delay_ms",
         "cleaning", "scanner", "slices_per_tr",
