@@ -104,7 +104,7 @@ def select(
     }
     kept = _best(looked, names, verdict)
     if len(names) > 1:
-        reasons.append(_comparison(looked, kept, verdict))
+        reasons.append(_comparison(candidates.base, looked, kept, verdict))
     scores = {h: _score(candidates, h, kept, looked[kept]) for h in candidates.folded}
     if asked is not None:
         return Choice(kept, asked, scores, len(looked), tuple(reasons)), looked
@@ -187,8 +187,13 @@ def _best(
 
 
 def _comparison(
-    looked: Mapping[str, Examined], kept: Kept, verdict: VerdictSettings
+    base: Bundle | None,
+    looked: Mapping[str, Examined],
+    kept: Kept,
+    verdict: VerdictSettings,
 ) -> str:
+    assert base is not None
+    made = ", of simulated data" if base.card.origin.simulated_lineage else ""
     p = target_p(list(looked.values()))
     told = ", ".join(
         f"{NAMES[name]} {each.r:.3f} (p {found:.2g})"  # type: ignore[index]
@@ -197,8 +202,8 @@ def _comparison(
     passes = min(p) <= verdict.alpha / verdict.tries.n
     why = "the highest R that passes" if passes else "the highest R; none passes"
     return (
-        f"compared on common phases, R of the target: {told}; kept: {NAMES[kept]}, "
-        f"{why}"
+        f"base '{base.card.name}'{made}, compared on common phases, R of the target: "
+        f"{told}; kept: {NAMES[kept]}, {why}"
     )
 
 

@@ -1,8 +1,8 @@
 """How often the gate passes a scan with a signal of known strength.
 
-The signal is a fixed function of the EEG windows. Three kinds: what the shipped base
-answers, which it knows wholly; what the network and the subject's ridge answer that
-were calibrated on this subject's own scan, of which the base knows what subjects share.
+The signal is a fixed function of the EEG windows. Two kinds: what the shipped base
+answers, which it knows wholly; what the subject's ridge answers that was calibrated on
+this subject's own scan, of which the base knows what subjects share.
 The noise is the BOLD that was measured of another subject, all of it (its brain,
 vessels, body, drift, scanner). Every ROI becomes ``gain * signal + noise``. The gain is
 that of the population: noise and signal have, low-passed and without cubic drift over
@@ -23,7 +23,6 @@ from evaluate.stats import share
 from rtbold.calibration.compare.effects import mean_with_interval
 from rtbold.calibration.evaluate.nulls import DRIFT_DEGREE
 from rtbold.calibration.fit.folds import fit_all
-from rtbold.calibration.fit.head import head_predictions
 from rtbold.calibration.fit.split import final_part
 from rtbold.sim.settings import NULL_SEEDS
 from rtbold.truth import TARGET_CUTOFF_HZ, lowpassed
@@ -63,13 +62,11 @@ def condition(kind: str, true_r: float, minutes: float) -> str:
 
 def oracles(eeg: Read) -> dict[str, np.ndarray]:
     """Return (windows, rois) of each kind: what who knows this subject well hears."""
-    taught = fit_all(session_of(eeg), final_part(eeg.onsets_s))
-    form = eeg.tables.forms[taught.ridge.form]
-    head = taught.fitted.network.head
+    ridge = fit_all(session_of(eeg), final_part(eeg.onsets_s)).ridge
+    form = eeg.tables.forms[ridge.form]
     answers = {
         "base": eeg.fit_features.prior,
-        "network": head_predictions(head, eeg.fit_features.features),
-        "ridge": taught.ridge.head(form.features, form.prior),
+        "ridge": ridge.head(form.features, form.prior),
     }
     return {kind: series.astype(np.float64) for kind, series in answers.items()}
 

@@ -189,7 +189,7 @@ def verdict(labels, *, passed=False):
             p_max=0.01,
             n_eff=60.0,
             label=label,
-        )  # fmt: skip
+        )
         for roi, r, label in labels
     )
     return Verdict(gate=gate, rois=rois, n_volumes=300, n_surrogates=999, block_n=4.0)
