@@ -77,7 +77,8 @@ class CalibrationResult:
     declared: Declared
     confounds: Confounds
     kept: Evaluated
-    beside: Evaluated  # ridge beside the network; the network where ridge was kept
+    # The subject's ridge, or what came second to it; `kept` itself: nothing did
+    beside: Evaluated
     intervals: Intervals
     published: PublishedScore | None  # None: too short a scan for that split
     final: FinalFit
@@ -92,7 +93,7 @@ class CalibrationResult:
     @property
     def kept_base(self) -> Bundle | None:
         """The bundle that the kept weights began as; None: nothing of one is left."""
-        return self.aligned.base if self.choice.kept == "network" else None
+        return None if self.choice.kept == "subject" else self.aligned.base
 
     @property
     def verdict(self) -> Verdict:
@@ -102,7 +103,7 @@ class CalibrationResult:
     @property
     def ridge_verdict(self) -> Verdict:
         """The verdict on the subject's ridge, kept or not."""
-        ridge = self.kept if self.choice.kept == "ridge_live" else self.beside
+        ridge = self.kept if self.choice.kept == "subject" else self.beside
         return ridge.verdict
 
     @property
@@ -146,14 +147,16 @@ class CalibrationResult:
 
     def module(self) -> nn.Module:
         """Return the model that is kept, fitted on the whole scan."""
-        if self.choice.kept == "ridge_live":
-            return self.final.ridge.module()
+        if self.choice.kept == "subject":
+            return self.final.subject.module()
+        if self.choice.kept == "stack" and self.final.stack is not None:
+            return self.final.stack.stacked(self.final.base)
         return self.final.fitted.module()
 
     @property
     def ridge_is_better(self) -> bool:
         """Whether the subject's ridge did better on the target than what is kept."""
-        if self.choice.kept == "ridge_live":
+        if self.choice.kept == "subject":
             return False
         return self.beside.verdict.gate.r > self.kept.verdict.gate.r
 
@@ -242,7 +245,7 @@ def _verdict(result: CalibrationResult) -> Iterator[str]:
     yield f"verdict  {gate.target}: {gate.label}: {_ALLOWS[gate.label]} ({gate.reason})"
     if not_known := result.verdict.specificity.not_known:
         yield f"         not controlled for: {', '.join(not_known)}"
-    if result.choice.kept == "ridge_live" and result.settings.base == NOTHING:
+    if result.choice.kept == "subject" and result.settings.base == NOTHING:
         yield (
             "         to start from a trained network: --base BUNDLE (rtbold models "
             "list)"

@@ -158,10 +158,10 @@ def _alignment(result: CalibrationResult) -> AlignmentFacts:
 
 def _fitting(result: CalibrationResult) -> Fitting:
     settings, choice = result.settings, result.choice
-    ridge = result.kept if choice.kept == "ridge_live" else result.beside
+    ridge = result.kept if choice.kept == "subject" else result.beside
     kept_base = result.kept_base
     return Fitting(
-        strategy="ridge" if choice.kept == "ridge_live" else settings.strategy,
+        strategy="ridge" if choice.kept == "subject" else settings.strategy,
         base=kept_base.card.name if kept_base else "nothing",
         n_volumes=len(result.measured.onsets_s),
         n_folds=len(result.folded.folds),

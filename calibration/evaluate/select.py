@@ -28,7 +28,6 @@ from rtbold.calibration.evaluate.scores import (
 )
 from rtbold.calibration.evaluate.verdict import ALPHA, VerdictSettings, evaluate
 from rtbold.calibration.fit.folds import (
-    KEPT,
     FinalFit,
     FitOptions,
     FoldedScan,
@@ -36,10 +35,10 @@ from rtbold.calibration.fit.folds import (
     PreparedScan,
     fit_all,
     furthest_horizon,
+    own_models,
 )
 from rtbold.calibration.fit.protocol import Hooks, Pace, Task
 from rtbold.calibration.fit.split import final_part, published_split
-from rtbold.calibration.fit.subject_ridge import fit_subject_ridge
 from rtbold.calibration.fit.target import TargetSettings, fit_scaling, targets
 from rtbold.calibration.gather import AlignedScan
 from rtbold.calibration.inputs.windows import CalibrationScan
@@ -104,13 +103,15 @@ def _model(candidates: Candidates, horizon: int) -> tuple[Kept, int, list[str]]:
     """Return the series that is kept, the number of candidates, and why."""
     settings, base = candidates.settings, candidates.base
     if settings.strategy == "ridge":
-        return "ridge_live", 1, ["the subject's ridge, as asked"]
+        return "subject", 1, ["the subject's ridge, as asked"]
     if base is None and settings.strategy == "head":
-        return "ridge_live", 1, [_NO_ENCODER]
+        return "subject", 1, [_NO_ENCODER]
+    stacked = settings.strategy == "head" and candidates.folded[horizon].stacked
+    kept: Kept = "stack" if stacked else "network"
     if base is None or not base.card.origin.simulated_lineage:
-        return "network", 1, []
-    ours = _score(candidates, horizon, "network").r
-    nothing = _score(candidates, horizon, "ridge_live").r
+        return kept, 1, []
+    ours = _score(candidates, horizon, kept).r
+    nothing = _score(candidates, horizon, "subject").r
     better = ours > nothing
     reason = (
         f"base '{base.card.name}', of simulated data, "
@@ -118,7 +119,7 @@ def _model(candidates: Candidates, horizon: int) -> tuple[Kept, int, list[str]]:
         + " starting from nothing (the subject's ridge): R of the target out of fold "
         f"{ours:.3f} against {nothing:.3f}"
     )
-    return "network" if better else "ridge_live", 2, [reason]
+    return kept if better else "subject", 2, [reason]
 
 
 def _score(candidates: Candidates, horizon: int, name: Kept) -> TargetScore:
@@ -147,14 +148,17 @@ def evaluate_predictions(
     hooks.say("judging the predictions")
     folded = predictions.folded[choice.horizon_tr]
     confounds = _nuisances(aligned, folded)
-    beside: Kept = KEPT[1 - KEPT.index(choice.kept)]
-    judged = {
-        name: _evaluated(predictions, choice, confounds, name=name)
-        for name in (choice.kept, beside)
-    }
+    kept = _evaluated(predictions, choice, confounds, name=choice.kept)
+    other = _beside(aligned, choice, folded)
+    beside = (
+        kept
+        if other is None
+        else _evaluated(predictions, choice, confounds, name=other)
+    )
     hooks.say("fitting the model that is kept, on the whole scan")
     options = replace(predictions.options, horizon_tr=choice.horizon_tr)
-    final = fit_all(session, final_part(session.measured.onsets_s), options)
+    part = final_part(session.measured.onsets_s, predictions.split)
+    final = fit_all(session, part, options)
     features = _head_inputs(predictions, choice, final)
     statistics = statistics_of(aligned.scan.batches())
     lines = lines_of(aligned.scan.batches(), tr_s=aligned.scan.tr_s)
@@ -165,14 +169,23 @@ def evaluate_predictions(
         choice=choice,
         declared=declared,
         confounds=confounds,
-        kept=judged[choice.kept],
-        beside=judged[beside],
+        kept=kept,
+        beside=beside,
         intervals=conformal_intervals(getattr(folded, choice.kept), folded.target),
         published=published_score(session, choice, predictions.options),
         final=final,
         likeness=ood_reference(statistics, features=features, lines=lines),
         head_inputs=features,
     )
+
+
+def _beside(aligned: AlignedScan, choice: Choice, folded: FoldedScan) -> Kept | None:
+    """Return what is told beside what is kept; None: nothing else was fitted."""
+    if choice.kept != "subject":
+        return "subject"
+    if aligned.settings.strategy not in ("head", "ridge"):
+        return "network"
+    return "stack" if folded.stacked else None
 
 
 def _nuisances(aligned: AlignedScan, folded: FoldedScan) -> Confounds:
@@ -210,10 +223,13 @@ def _head_inputs(
 ) -> FloatArray:
     """Return what the kept model's head reads; read anew only if the encoder moved."""
     session = predictions.session
-    if choice.kept == "ridge_live":
-        found = session.tables.forms[final.ridge.form].features
+    read, power = session.prepared.fit_features.features, session.table.features
+    if choice.kept == "subject":
+        found = power
+    elif choice.kept == "stack":
+        found = np.concatenate([read, power], axis=1)
     elif session.strategy.name == "head":
-        found = session.prepared.fit_features.features
+        found = read
     else:
         batches = predictions.aligned.scan.batches()
         return head_inputs(final.fitted.module(), batches)
@@ -244,10 +260,11 @@ def published_score(
     scaling = fit_scaling(scan, rows, TargetSettings(drift_degree=0, method="p95"))
     units = targets(scan, rows, scaling)
     task = Task(units, part.train, part.stop, options.seed)
-    if choice.kept == "ridge_live":
-        both = np.sort(np.concatenate([part.train, part.stop]))
-        ridge = fit_subject_ridge(session.tables, units, both, live=True)
-        predicted = ridge.predict(part.test)
+    if choice.kept != "network":
+        subject, stack = own_models(session, task, options)
+        made = subject if choice.kept == "subject" or stack is None else stack
+        base = session.prepared.fit_features.prior
+        predicted = made.predict(session.table.features[part.test], base[part.test])
     else:
         total = session.strategy.n_steps(len(part.train))
         pace = Pace("published split", total, now_s=options.now_s, tell=options.tell)

@@ -11,7 +11,6 @@ from rtbold.bundle import Cleaning
 from rtbold.calibration.evaluate.confounds import cross_r
 from rtbold.calibration.evaluate.nulls import null_r, pairing, random_phases
 from rtbold.calibration.evaluate.scores import Declared, OutOfFold, combined
-from rtbold.calibration.evaluate.select import out_of_fold_of
 from rtbold.calibration.explain.attribution import (
     Attribution,
     ExplainSettings,
@@ -25,6 +24,7 @@ from rtbold.calibration.report.brain import known_centres
 from rtbold.calibration.report.content import (
     NETWORK,
     RIDGE,
+    STACK,
     Chance,
     LearningCurve,
     ReportContent,
@@ -40,7 +40,7 @@ LARGE_NETWORK = (16, 2, 8)
 LARGE_FROM = 1_000_000  # parameters
 MOST_EXPLAINED = 2  # ROIs, the heaviest of a contrast
 INTERRUPTED = "the fit was interrupted; the best so far was kept"
-_NAMES: Mapping[Kept, str] = {"network": NETWORK, "ridge_live": RIDGE}
+_NAMES: Mapping[Kept, str] = {"network": NETWORK, "subject": RIDGE, "stack": STACK}
 
 Groups = Mapping[str, Mapping[str, str]]
 
@@ -81,9 +81,8 @@ def report_content(
         simulated_lineage=result.simulated_lineage,
         verdict=result.verdict,
         kept=_NAMES[choice.kept],
-        beside=result.beside.verdict,
-        beside_name=NETWORK if choice.kept == "ridge_live" else RIDGE,
-        yardstick_r=reference_r(result),
+        beside=None if result.beside is result.kept else result.beside.verdict,
+        beside_name=_beside_name(result),
         alignment=result.aligned.alignment,
         windows=_windows(scan),
         channels=result.aligned.channels,
@@ -148,18 +147,10 @@ def traces_of(result: CalibrationResult) -> Traces:
     )
 
 
-def reference_r(result: CalibrationResult) -> float | None:
-    """Return R of the target by the best ridge, which may read 24 s.
-
-    None where no form of 24 s was the best in any fold.
-    """
-    folded = result.folded
-    if np.array_equal(folded.ridge, folded.ridge_live, equal_nan=True):
-        return None
-    scan = result.aligned.scan
-    series = out_of_fold_of(folded, "ridge", scan)
-    target = combined(series, result.declared.column(scan.rois))
-    return float(pairing(target.predicted, target.measured).r[0])
+def _beside_name(result: CalibrationResult) -> str:
+    if result.choice.kept != "subject":
+        return RIDGE
+    return STACK if result.settings.strategy in ("head", "ridge") else NETWORK
 
 
 def _folds(folded: FoldedScan, volume: np.ndarray, n_volumes: int) -> np.ndarray:
@@ -239,7 +230,7 @@ def _model(result: CalibrationResult) -> dict[str, str]:
     base = result.aligned.base
     card = result.aligned.card
     return {
-        "Kept": result.choice.kept.replace("_live", ""),
+        "Kept": _NAMES[result.choice.kept],
         "Base": "nothing" if base is None else base.card.name,
         "Base, SHA-256": "" if base is None else base.sha256,
         "Base from simulated data": ""

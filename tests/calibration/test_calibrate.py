@@ -13,7 +13,7 @@ import pytest
 from calibration_run import Ran
 from twin_scans import make_scan, write_scan
 
-pytest.importorskip("torch")
+torch = pytest.importorskip("torch")
 
 import rtbold.calibration.recipe as recipe
 from rtbold.bundle import store as bundle, store as bundle_files
@@ -130,7 +130,7 @@ def test_the_summary_counts_volumes_once(first):
 
 
 def test_baseline_is_of_the_out_of_fold_predictions(first):
-    baseline, predicted = first.bundle.card.baseline, first.result.folded.ridge_live
+    baseline, predicted = first.bundle.card.baseline, first.result.folded.subject
     np.testing.assert_allclose(baseline.mean, np.nanmean(predicted, axis=0))
     np.testing.assert_allclose(baseline.sd, np.nanstd(predicted, axis=0))
     assert baseline.n == np.isfinite(predicted[:, 0]).sum()
@@ -141,7 +141,7 @@ def test_the_saved_model_answers_as_the_fitted_one(first):
     windows = first.result.windows[:3]
     engine = open_engine(first.bundle, engine="openvino", n_threads=1, batch_size=1)
     predictions = np.concatenate([engine(w[None]) for w in windows])
-    fitted = first.result.final.ridge.predict(np.arange(3))
+    fitted = first.result.module()(torch.from_numpy(windows)).detach().numpy()
     np.testing.assert_allclose(predictions, fitted, atol=1e-4)
     checks = read_check(first.bundle)
     assert len(checks) == 16
@@ -193,9 +193,9 @@ def test_a_real_scan_proves_a_model_whatever_it_began_as(second):
 
 def test_a_simulated_base_that_is_no_better_than_nothing_is_not_kept(second):
     result = second.result
-    noise = np.random.default_rng(0).standard_normal(result.folded.network.shape)
-    poor = replace(result.folded, network=np.where(
-        np.isfinite(result.folded.network), noise, np.nan))  # fmt: skip
+    noise = np.random.default_rng(0).standard_normal(result.folded.stack.shape)
+    poor = replace(result.folded, stack=np.where(
+        np.isfinite(result.folded.stack), noise, np.nan))  # fmt: skip
     settings = replace(result.settings, horizon=0)
     choice = select(
         Candidates(
@@ -206,7 +206,7 @@ def test_a_simulated_base_that_is_no_better_than_nothing_is_not_kept(second):
             result.aligned.scan,
         )
     )
-    assert (choice.kept, choice.n_choices) == ("ridge_live", 2)
+    assert (choice.kept, choice.n_choices) == ("subject", 2)
     assert "simulated data, was not kept: it does not beat" in choice.reasons[0]
     base = result.aligned.base
     origin = msgspec.structs.replace(base.card.origin, simulated_lineage=False)
@@ -214,7 +214,7 @@ def test_a_simulated_base_that_is_no_better_than_nothing_is_not_kept(second):
     choice = select(
         Candidates(settings, result.declared, real, {0: poor}, result.aligned.scan)
     )
-    assert (choice.kept, choice.n_choices, choice.reasons) == ("network", 1, ())
+    assert (choice.kept, choice.n_choices, choice.reasons) == ("stack", 1, ())
 
 
 def test_ctrl_c_in_a_fit_keeps_the_best_so_far_and_says_so(first):
