@@ -29,7 +29,8 @@ from rtbold.messages import Float32Array, FloatArray
 NAMES: Final[Mapping[Kept, str]] = {
     "base": "base as it is",
     "network": "network",
-    "ridge_live": "ridge regression",
+    "subject": "ridge regression",
+    "stack": "base with ridge regression on top",
 }
 
 
@@ -85,13 +86,13 @@ class CalibrationResult:
     declared: Declared
     confounds: Confounds
     kept: Evaluated
-    beside: Evaluated  # the ridge; the network where the ridge was kept
+    # The subject's ridge, or what came second to it; `kept` itself: nothing did
+    beside: Evaluated
     intervals: Intervals
     published: PublishedScore | None  # None: too short a scan for that split
     final: FinalFit
     likeness: LikenessReference
     head_inputs: FloatArray  # (windows, features): what the kept model's head reads
-    start: nn.Module  # what the fit began from, on this scan's channels and ROIs
 
     @property
     def settings(self) -> CalibrationSettings:
@@ -101,7 +102,7 @@ class CalibrationResult:
     @property
     def kept_base(self) -> Bundle | None:
         """The bundle that the kept weights began as; None: nothing of one is left."""
-        return None if self.choice.kept == "ridge_live" else self.aligned.base
+        return None if self.choice.kept == "subject" else self.aligned.base
 
     @property
     def verdict(self) -> Verdict:
@@ -111,7 +112,7 @@ class CalibrationResult:
     @property
     def ridge_verdict(self) -> Verdict:
         """The verdict on the subject's ridge, kept or not."""
-        ridge = self.kept if self.choice.kept == "ridge_live" else self.beside
+        ridge = self.kept if self.choice.kept == "subject" else self.beside
         return ridge.verdict
 
     @property
@@ -155,16 +156,18 @@ class CalibrationResult:
 
     def module(self) -> nn.Module:
         """Return the model that is kept, fitted on the whole scan."""
-        if self.choice.kept == "ridge_live":
-            return self.final.ridge.module()
+        if self.choice.kept == "subject":
+            return self.final.subject.module()
+        if self.choice.kept == "stack" and self.final.stack is not None:
+            return self.final.stack.stacked(self.final.base)
         if self.choice.kept == "base":
-            return self.start
+            return self.final.base
         return self.final.fitted.module()
 
     @property
     def ridge_is_better(self) -> bool:
         """Whether the subject's ridge did better on the target than what is kept."""
-        if self.choice.kept == "ridge_live":
+        if self.choice.kept == "subject":
             return False
         return self.beside.verdict.gate.r > self.kept.verdict.gate.r
 
@@ -312,7 +315,7 @@ def _verdict(result: CalibrationResult) -> Iterator[str]:
         yield f"         not controlled for: {', '.join(not_known)}"
     if names := result.aligned.tries.names:
         yield f"         earlier calibrations of these data: {', '.join(names)}"
-    if result.choice.kept == "ridge_live" and result.settings.base == NOTHING:
+    if result.choice.kept == "subject" and result.settings.base == NOTHING:
         yield (
             "         to start from a trained network: --base BUNDLE (rtbold models "
             "list)"

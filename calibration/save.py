@@ -156,12 +156,12 @@ def _alignment(result: CalibrationResult) -> AlignmentFacts:
     )
 
 
-_STRATEGY: Final = {"ridge_live": "ridge", "base": "base"}  # else: as asked
+_STRATEGY: Final = {"subject": "ridge", "base": "base"}  # else: as asked
 
 
 def _fitting(result: CalibrationResult) -> Fitting:
     settings, choice = result.settings, result.choice
-    ridge = result.kept if choice.kept == "ridge_live" else result.beside
+    ridge = result.kept if choice.kept == "subject" else result.beside
     kept_base = result.kept_base
     return Fitting(
         strategy=_STRATEGY.get(choice.kept, settings.strategy),

@@ -33,7 +33,7 @@ CROSS_FITTED_REUSE: Final = 2.0
 MIN_SURROGATES: Final = 999
 MIN_VOLUMES: Final = 30  # below, not even the null is known
 _CHUNK_N: Final = 250  # surrogates at a time, which bounds memory
-_REFITS_N: Final = 32  # the same, of whole scans
+_REFITS_N: Final = 500  # the same, of whole scans
 _COUNTED: Final = 5  # surrogates beyond R that a level must leave room for
 
 # Phases (surrogates, frequencies) -> what was predicted and measured in each surrogate
@@ -288,8 +288,8 @@ def _ranked(observed: float, null: FloatArray) -> tuple[float, FloatArray]:
 
 def _left(basis: FloatArray, series: FloatArray) -> FloatArray:
     """Return (surrogates, scored volumes, columns) without the basis."""
-    inside = np.einsum("vb,svc->sbc", basis, series)
-    left: FloatArray = series - np.einsum("vb,sbc->svc", basis, inside)
+    axes = basis.astype(series.dtype)
+    left: FloatArray = series - axes @ (axes.T @ series)
     return left
 
 

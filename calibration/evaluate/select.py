@@ -49,11 +49,11 @@ from rtbold.calibration.fit.folds import (
     PreparedScan,
     fit_all,
     furthest_horizon,
+    own_models,
 )
 from rtbold.calibration.fit.linear import Smoother
 from rtbold.calibration.fit.protocol import Hooks, Pace, Task
 from rtbold.calibration.fit.split import final_part, published_split
-from rtbold.calibration.fit.subject_ridge import fit_subject_ridge
 from rtbold.calibration.fit.target import TargetSettings, fit_scaling, targets
 from rtbold.calibration.gather import AlignedScan
 from rtbold.calibration.inputs.events import conditions_of
@@ -141,10 +141,10 @@ def redraw_of(smoother: Smoother, bold: FloatArray, tr_s: float) -> Redraw:
     """
 
     def redraw(phases: FloatArray) -> tuple[FloatArray, FloatArray]:
-        measured = turned(bold, phases)
+        measured = turned(bold, phases).astype(np.float32)  # enough, and half the time
         flat = np.moveaxis(measured, 1, 0)  # (volumes, surrogates, rois)
         scored = lowpassed(flat, tr_s, TargetSettings().lowpass_hz)
-        return smoother.refit(measured), np.moveaxis(scored, 0, 1)
+        return smoother.refit(measured), np.moveaxis(scored, 0, 1).astype(np.float32)
 
     return redraw
 
@@ -164,16 +164,20 @@ def _compared(candidates: Candidates) -> tuple[tuple[Kept, ...], list[str]]:
     """Return the models that may be kept, and why there is only one, if so."""
     settings, base = candidates.settings, candidates.base
     if settings.strategy == "ridge":
-        return ("ridge_live",), [_ASKED]
+        return ("subject",), [_ASKED]
     if base is None and settings.strategy == "head":
-        return ("ridge_live",), [_NO_ENCODER]
+        return ("subject",), [_NO_ENCODER]
     if base is None:
         return ("network",), []
     first = next(iter(candidates.folded.values()))
-    answers = np.nanstd(first.base, axis=0) > 0
-    if answers.all():
-        return ("base", "network", "ridge_live"), []
-    return ("network", "ridge_live"), []  # the base does not know all ROIs
+    names: list[Kept] = ["network", "subject"]
+    if first.stacked and settings.strategy == "head":
+        names = ["stack", "subject"]  # the head solved anew is a part of the stack
+    elif first.stacked:
+        names.append("stack")
+    if (np.nanstd(first.base, axis=0) > 0).all():  # it knows all ROIs
+        names.append("base")
+    return tuple(names), []
 
 
 def _best(
@@ -256,13 +260,17 @@ def evaluate_predictions(
     folded = predictions.folded[choice.horizon_tr]
     confounds = _nuisances(aligned, folded)
     kept = _kept_name(choice, aligned.settings)
-    beside: Kept = "network" if choice.kept == "ridge_live" else "ridge_live"
-    alone = looked.get(beside) or _examined(
-        candidates, choice.horizon_tr, beside, settings
-    )
+    judged = _judged(looked, kept, confounds, settings)
+    beside, other = judged, _beside(aligned, choice, folded)
+    if other is not None:
+        alone = looked.get(other) or _examined(
+            candidates, choice.horizon_tr, other, settings
+        )
+        beside = _judged({other: alone}, other, confounds, settings)
     hooks.say("fitting the model that is kept, on the whole scan")
     options = replace(predictions.options, horizon_tr=choice.horizon_tr)
-    final = fit_all(session, final_part(session.measured.onsets_s), options)
+    part = final_part(session.measured.onsets_s, predictions.split)
+    final = fit_all(session, part, options)
     features = _head_inputs(predictions, choice, final)
     statistics = statistics_of(aligned.scan.batches())
     lines = lines_of(aligned.scan.batches(), tr_s=aligned.scan.tr_s)
@@ -273,23 +281,34 @@ def evaluate_predictions(
         choice=choice,
         declared=declared,
         confounds=confounds,
-        kept=Evaluated(
-            looked[kept].scored,
-            judge(looked, kept, confounds=confounds, settings=settings),
-            looked[kept].null,
-        ),
-        beside=Evaluated(
-            alone.scored,
-            judge({beside: alone}, beside, confounds=confounds, settings=settings),
-            alone.null,
-        ),
+        kept=judged,
+        beside=beside,
         intervals=conformal_intervals(getattr(folded, choice.kept), folded.target),
         published=published_score(session, choice, predictions.options),
         final=final,
         likeness=ood_reference(statistics, features=features, lines=lines),
         head_inputs=features,
-        start=session.prepared.base.network,
     )
+
+
+def _judged(
+    looked: Mapping[str, Examined],
+    name: str,
+    confounds: Confounds,
+    settings: VerdictSettings,
+) -> Evaluated:
+    """Return one candidate with its verdict, against all that was looked at."""
+    verdict = judge(looked, name, confounds=confounds, settings=settings)
+    return Evaluated(looked[name].scored, verdict, looked[name].null)
+
+
+def _beside(aligned: AlignedScan, choice: Choice, folded: FoldedScan) -> Kept | None:
+    """Return what is told beside what is kept; None: nothing else was fitted."""
+    if choice.kept != "subject":
+        return "subject"
+    if aligned.settings.strategy not in ("head", "ridge"):
+        return "network"
+    return "stack" if folded.stacked else None
 
 
 def _nuisances(aligned: AlignedScan, folded: FoldedScan) -> Confounds:
@@ -332,10 +351,13 @@ def _head_inputs(
 ) -> FloatArray:
     """Return what the kept model's head reads; read anew only if the encoder moved."""
     session = predictions.session
-    if choice.kept == "ridge_live":
-        found = session.tables.forms[final.ridge.form].features
+    read, power = session.prepared.fit_features.features, session.table.features
+    if choice.kept == "subject":
+        found = power
+    elif choice.kept == "stack":
+        found = np.concatenate([read, power], axis=1)
     elif choice.kept == "base" or session.strategy.name == "head":
-        found = session.prepared.fit_features.features
+        found = read
     else:
         batches = predictions.aligned.scan.batches()
         return head_inputs(final.fitted.module(), batches)
@@ -366,12 +388,13 @@ def published_score(
     scaling = fit_scaling(scan, rows, TargetSettings(drift_degree=0, method="p95"))
     units = targets(scan, rows, scaling)
     task = Task(units, part.train, part.stop, options.seed)
-    if choice.kept == "ridge_live":
-        both = np.sort(np.concatenate([part.train, part.stop]))
-        ridge = fit_subject_ridge(session.tables, units, both, live=True)
-        predicted = ridge.predict(part.test)
-    elif choice.kept == "base":
+    if choice.kept == "base":
         predicted = session.prepared.fit_features.prior[part.test]
+    elif choice.kept != "network":
+        subject, stack = own_models(session, task, options)
+        made = subject if choice.kept == "subject" or stack is None else stack
+        base = session.prepared.fit_features.prior
+        predicted = made.predict(session.table.features[part.test], base[part.test])
     else:
         total = session.strategy.n_steps(len(part.train))
         pace = Pace("published split", total, now_s=options.now_s, tell=options.tell)

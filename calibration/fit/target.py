@@ -6,7 +6,7 @@ filter (zero-phase, hence not causal) never crosses a part's edge; mean and scal
 those of the filtered training volumes. Nothing outside the training part is read.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Literal
 
 import msgspec
@@ -101,29 +101,50 @@ def fit_scaling(
     DataFileError : a ROI does not vary over the training volumes.
     """
     settings = settings or TargetSettings()
-    span = (float(scan.onsets_s[0]), float(scan.onsets_s[-1]))
-    drift, weights = _confound_weights(scan, train, settings.drift_degree)
-    draft = TargetScaling(
-        method=settings.method,
-        mean=(0.0,) * len(scan.rois),
-        scale=(1.0,) * len(scan.rois),
-        lowpass_hz=settings.lowpass_hz,
-        drift=_rows(drift),
-        drift_start_s=span[0],
-        drift_end_s=span[1],
-        confound_names=scan.confound_names,
-        confound_weights=_rows(weights),
-    )
+    draft = _draft(scan, train, settings)
     clean = _filtered(scan, train, draft)
     mean = clean.mean(axis=0)
-    if settings.method == "zscore":
-        scale = clean.std(axis=0)
-    else:
-        scale = np.percentile(np.abs(clean - mean), P95, axis=0)
+    scale = scale_of(clean - mean, settings.method)
     _require_variation(scan, train, scale)
     return msgspec.structs.replace(
         draft, mean=tuple(mean.tolist()), scale=tuple(scale.tolist())
     )
+
+
+def target_map(
+    scan: MeasuredScan,
+    part: tuple[IntArray, IntArray],
+    settings: TargetSettings | None = None,
+) -> tuple[FloatArray, FloatArray]:
+    """Return how targets of two parts follow from any measurement, but for the scale.
+
+    ``map @ bold`` are the rows as `targets` returns them with a scale of 1, drift and
+    confounds weighed on the first part and its mean taken off.
+
+    Parameters
+    ----------
+    part : rows that learn and rows that stop, as the scaling and `targets` take them.
+
+    Returns
+    -------
+    Two maps, (rows, volumes of the scan) each.
+    """
+    settings = settings or TargetSettings()
+    n = len(scan.bold)
+    one_each = replace(
+        scan, bold=np.eye(n), rois=tuple(str(volume) for volume in range(n))
+    )
+    draft = _draft(one_each, part[0], settings)
+    learn, stop = (_filtered(one_each, rows, draft) for rows in part)
+    mean = learn.mean(axis=0)
+    return learn - mean, stop - mean
+
+
+def scale_of(clean: FloatArray, method: Literal["zscore", "p95"]) -> FloatArray:
+    """Return the scale of training targets without mean, (..., volumes, rois)."""
+    if method == "zscore":
+        return np.asarray(clean.std(axis=-2))
+    return np.asarray(np.percentile(np.abs(clean), P95, axis=-2))
 
 
 def targets(scan: MeasuredScan, rows: IntArray, scaling: TargetScaling) -> Float32Array:
@@ -149,6 +170,25 @@ def scored_target(
     """
     undrifted = msgspec.structs.replace(scaling, drift=())
     return _filtered(scan, rows, undrifted)
+
+
+def _draft(
+    scan: MeasuredScan, train: IntArray, settings: TargetSettings
+) -> TargetScaling:
+    """Return the scaling with drift and confounds, in the scanner's unit."""
+    span = (float(scan.onsets_s[0]), float(scan.onsets_s[-1]))
+    drift, weights = _confound_weights(scan, train, settings.drift_degree)
+    return TargetScaling(
+        method=settings.method,
+        mean=(0.0,) * len(scan.rois),
+        scale=(1.0,) * len(scan.rois),
+        lowpass_hz=settings.lowpass_hz,
+        drift=_rows(drift),
+        drift_start_s=span[0],
+        drift_end_s=span[1],
+        confound_names=scan.confound_names,
+        confound_weights=_rows(weights),
+    )
 
 
 def _confound_weights(

@@ -9,9 +9,6 @@ from torch import nn
 
 from rtbold.bundle import Cleaning
 from rtbold.calibration.evaluate.confounds import cross_r
-from rtbold.calibration.evaluate.nulls import pairing
-from rtbold.calibration.evaluate.scores import combined
-from rtbold.calibration.evaluate.select import out_of_fold_of
 from rtbold.calibration.explain.attribution import (
     Attribution,
     ExplainSettings,
@@ -26,6 +23,7 @@ from rtbold.calibration.report.brain import known_centres
 from rtbold.calibration.report.content import (
     NETWORK,
     RIDGE,
+    STACK,
     Chance,
     LearningCurve,
     ReportContent,
@@ -82,9 +80,8 @@ def report_content(
         simulated_lineage=result.simulated_lineage,
         verdict=result.verdict,
         kept=NAMES[choice.kept],
-        beside=result.beside.verdict,
-        beside_name=NETWORK if choice.kept == "ridge_live" else RIDGE,
-        yardstick_r=reference_r(result),
+        beside=None if result.beside is result.kept else result.beside.verdict,
+        beside_name=_beside_name(result),
         alignment=result.aligned.alignment,
         windows=_windows(scan),
         channels=result.aligned.channels,
@@ -145,18 +142,10 @@ def traces_of(result: CalibrationResult) -> Traces:
     )
 
 
-def reference_r(result: CalibrationResult) -> float | None:
-    """Return R of the target by the best ridge, which may read 24 s.
-
-    None where no form of 24 s was the best in any fold.
-    """
-    folded = result.folded
-    if np.array_equal(folded.ridge, folded.ridge_live, equal_nan=True):
-        return None
-    scan = result.aligned.scan
-    series = out_of_fold_of(folded, "ridge", scan)
-    target = combined(series, result.declared.column(scan.rois))
-    return float(pairing(target.predicted, target.measured).r[0])
+def _beside_name(result: CalibrationResult) -> str:
+    if result.choice.kept != "subject":
+        return RIDGE
+    return STACK if result.settings.strategy in ("head", "ridge") else NETWORK
 
 
 def _folds(folded: FoldedScan, volume: np.ndarray, n_volumes: int) -> np.ndarray:
@@ -236,7 +225,7 @@ def _model(result: CalibrationResult) -> dict[str, str]:
     base = result.aligned.base
     card = result.aligned.card
     return {
-        "Kept": result.choice.kept.replace("_live", ""),
+        "Kept": NAMES[result.choice.kept],
         "Base": "nothing" if base is None else base.card.name,
         "Base, SHA-256": "" if base is None else base.sha256,
         "Base from simulated data": ""

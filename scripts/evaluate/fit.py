@@ -21,10 +21,17 @@ from rtbold.calibration.fit.folds import (
 )
 from rtbold.calibration.fit.head import ClosedFormHead
 from rtbold.calibration.fit.protocol import Material, Prepared
-from rtbold.calibration.fit.split import STRICT_GAP_S, Part, final_part, strict_folds
+from rtbold.calibration.fit.split import (
+    STRICT_GAP_S,
+    Part,
+    StrictSettings,
+    final_part,
+    strict_folds,
+)
 from rtbold.calibration.fit.target import MeasuredScan
 
 SERIES = KEPT  # what a calibration chooses between
+SPLIT = StrictSettings(stop_share=0.0)  # of the default strategy, a closed form
 N_SURROGATES = 999
 
 
@@ -41,7 +48,7 @@ def session_of(eeg: Read, bold: np.ndarray | None = None) -> PreparedScan:
         Material(unread, eeg.onsets_s, eeg.volume),
         MeasuredScan(found[eeg.volume], eeg.onsets_s, base(eeg.step).rois),
         Prepared(base(eeg.step), eeg.fit_features, ()),
-        eeg.tables,
+        eeg.table,
         ClosedFormHead(),
     )
 
@@ -57,7 +64,7 @@ class Fitting:
 
 def fitted_folds(eeg: Read, bold: np.ndarray | None = None) -> Fitting:
     """Fit five strict folds."""
-    folded = out_of_fold(session_of(eeg, bold), strict_folds(eeg.onsets_s))
+    folded = out_of_fold(session_of(eeg, bold), strict_folds(eeg.onsets_s, SPLIT))
     return Fitting(folded, eeg, eeg.bold if bold is None else bold)
 
 
@@ -127,7 +134,7 @@ def passes(line: dict, *, alpha: float = ALPHA) -> np.ndarray:
 def last_part(eeg: Read, learn_minutes: float) -> Part:
     """Return a division that learns from the first minutes and tests on the last."""
     n = int((eeg.onsets_s < 60 * learn_minutes).sum())
-    learn = final_part(eeg.onsets_s[:n])
+    learn = final_part(eeg.onsets_s[:n], SPLIT)
     after_s = eeg.onsets_s[n - 1] + STRICT_GAP_S
     return Part(learn.train, learn.stop, np.flatnonzero(eeg.onsets_s >= after_s))
 

@@ -1,8 +1,8 @@
 """How often the gate passes a scan with a signal of known strength.
 
 The signal is a fixed function of the EEG windows. Two kinds: what the shipped base
-answers, which it knows wholly; what the subject's ridge answers that was calibrated on
-this subject's own scan, of which the base knows what subjects share.
+answers, which it knows wholly; what the subject's model answers that was
+calibrated on this subject's own scan, of which the base knows what subjects share.
 The noise is the BOLD that was measured of another subject, all of it (its brain,
 vessels, body, drift, scanner). Every ROI becomes ``gain * signal + noise``. The gain is
 that of the population: noise and signal have, low-passed and without cubic drift over
@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from evaluate import scans
-from evaluate.fit import SERIES, columns, fitted_folds, passes, session_of
+from evaluate.fit import SERIES, SPLIT, columns, fitted_folds, passes, session_of
 from evaluate.gate import ROI_STEP, turn
 from evaluate.scans import Read, cached_read, few_rois, first_minutes
 from evaluate.stats import share
@@ -62,11 +62,11 @@ def condition(kind: str, true_r: float, minutes: float) -> str:
 
 def oracles(eeg: Read) -> dict[str, np.ndarray]:
     """Return (windows, rois) of each kind: what who knows this subject well hears."""
-    ridge = fit_all(session_of(eeg), final_part(eeg.onsets_s)).ridge
-    form = eeg.tables.forms[ridge.form]
+    part = final_part(eeg.onsets_s, SPLIT)
+    own = fit_all(session_of(eeg), part).subject
     answers = {
         "base": eeg.fit_features.prior,
-        "ridge": ridge.head(form.features, form.prior),
+        "subject": own.predict(eeg.table.features, eeg.fit_features.prior),
     }
     return {kind: series.astype(np.float64) for kind, series in answers.items()}
 

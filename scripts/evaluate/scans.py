@@ -1,4 +1,4 @@
-"""Simulated scans, read once by network and ridge; kept in a cache where asked.
+"""Simulated scans, read once by network and subject model; kept in a cache where asked.
 
 The windows are slices of the EEG after the live loop's conditioning, as a calibration's
 are while every channel is good.
@@ -19,12 +19,11 @@ from rtbold.calibration.fit.base import Base, adapt_base
 from rtbold.calibration.fit.head import read_features
 from rtbold.calibration.fit.protocol import Material, Pace, ignore_progress, untimed
 from rtbold.calibration.fit.ridge import FitFeatures
-from rtbold.calibration.fit.subject_ridge import RidgeTables, ridge_tables
+from rtbold.calibration.fit.subject import BandPowerTable, band_power_table
 from rtbold.sim import SimulatedRecording, simulate
 from rtbold.sim.settings import Level, TwinSettings
 
 MINUTES = 20.0
-LIVE_FORMS = (("none", 16.0), ("laplacian", 16.0))
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,7 +31,7 @@ class Read:
     """One EEG as the models see it, beside the BOLD that was measured with it."""
 
     fit_features: FitFeatures
-    tables: RidgeTables
+    table: BandPowerTable
     volume: np.ndarray  # (windows,), number of each window's volume
     bold: np.ndarray  # (volumes, rois), as measured, of all volumes
     volume_onsets_s: np.ndarray  # (volumes,)
@@ -83,21 +82,13 @@ def simulated(
     return Simulated(twin, Material(scan.windows_uv(), scan.onsets_s, volume))
 
 
-def read(session: Simulated, *, live_only: bool = False) -> Read:
-    """Let network and ridge read all windows.
-
-    Parameters
-    ----------
-    live_only : keep only the ridge's forms that a session can run.
-    """
-    material, rois = session.material, base().rois
+def read(session: Simulated) -> Read:
+    """Let the network and the subject's model read all windows."""
+    material = session.material
     pace = Pace("features", 1, now_s=untimed, tell=ignore_progress)
-    tables = ridge_tables(material, shipped().card.channels, len(rois), pace)
-    if live_only:
-        tables = RidgeTables(tables.channels, {f: tables.forms[f] for f in LIVE_FORMS})
     return Read(
         fit_features=read_features(base(), material, pace),
-        tables=tables,
+        table=band_power_table(material, shipped().card.channels, pace),
         volume=material.volume,
         bold=session.twin.bold,
         volume_onsets_s=session.twin.volume_onsets_s,
@@ -109,7 +100,7 @@ def cached_read(seed: int, folder: Path) -> Read:
     of = f"{shipped().sha256[:8]}-{code_hash(SOURCES)}"
     path = folder / f"hard-{seed}-{MINUTES:g}min-{of}.pickle"
     if not path.exists():
-        found = read(simulated(seed), live_only=True)
+        found = read(simulated(seed))
         bare = replace(found, fit_features=replace(found.fit_features, earlier=None))
         draft = path.with_suffix(f".{os.getpid()}.part")
         draft.write_bytes(pickle.dumps(bare))
@@ -124,10 +115,9 @@ def first_minutes(whole: Read, minutes: float) -> Read:
     """Return the scan as if it had ended after so many minutes."""
     n = int((whole.volume_onsets_s < 60 * minutes).sum())
     rows = slice(0, int((whole.volume < n).sum()))
-    forms = {form: _rows(r, rows) for form, r in whole.tables.forms.items()}
     return Read(
         fit_features=_rows(whole.fit_features, rows),
-        tables=RidgeTables(whole.tables.channels, forms),
+        table=replace(whole.table, features=whole.table.features[rows]),
         volume=whole.volume[rows],
         bold=whole.bold[:n],
         volume_onsets_s=whole.volume_onsets_s[:n],
@@ -137,15 +127,10 @@ def first_minutes(whole: Read, minutes: float) -> Read:
 
 def few_rois(whole: Read, step: int) -> Read:
     """Return the scan as if only every so many ROIs had been measured."""
-
-    def columns(features: FitFeatures) -> FitFeatures:
-        return replace(features, prior=features.prior[:, ::step])
-
-    forms = {form: columns(each) for form, each in whole.tables.forms.items()}
+    features = whole.fit_features
     return replace(
         whole,
-        fit_features=columns(whole.fit_features),
-        tables=RidgeTables(whole.tables.channels, forms),
+        fit_features=replace(features, prior=features.prior[:, ::step]),
         bold=whole.bold[:, ::step],
         step=step,
     )

@@ -14,7 +14,7 @@ from rtbold.sim.settings import CALIBRATED_SEEDS
 
 DEFAULT_N = len(CALIBRATED_SEEDS)
 LEARN_MINUTES = 16.0
-SERIES = ("network", "base", "ridge", "ridge_live")
+SERIES = ("network", "base", "subject", "stack")
 COMPARISONS = (
     ("network", "base"), ("network", "ridge"), ("network", "ridge_live"),
     ("base", "ridge"),

@@ -22,6 +22,8 @@ MODELS = {
     "base": "shipped base as it is",
     "ridge": "ridge, lags to 16 or 24 s",
     "ridge_live": "ridge that can run live (16 s)",
+    "subject": "subject's model",
+    "stack": "base with the subject's model on top",
 }
 
 Figures = Mapping[str, Any]

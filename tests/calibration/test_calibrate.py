@@ -13,7 +13,7 @@ import pytest
 from calibration_run import Ran
 from twin_scans import make_scan, write_scan
 
-pytest.importorskip("torch")
+torch = pytest.importorskip("torch")
 
 import rtbold.calibration.recipe as recipe
 from rtbold.bundle import store as bundle, store as bundle_files
@@ -130,7 +130,7 @@ def test_the_summary_counts_volumes_once(first):
 
 
 def test_baseline_is_of_the_out_of_fold_predictions(first):
-    baseline, predicted = first.bundle.card.baseline, first.result.folded.ridge_live
+    baseline, predicted = first.bundle.card.baseline, first.result.folded.subject
     np.testing.assert_allclose(baseline.mean, np.nanmean(predicted, axis=0))
     np.testing.assert_allclose(baseline.sd, np.nanstd(predicted, axis=0))
     assert baseline.n == np.isfinite(predicted[:, 0]).sum()
@@ -141,7 +141,7 @@ def test_the_saved_model_answers_as_the_fitted_one(first):
     windows = first.result.windows[:3]
     engine = open_engine(first.bundle, engine="openvino", n_threads=1, batch_size=1)
     predictions = np.concatenate([engine(w[None]) for w in windows])
-    fitted = first.result.final.ridge.predict(np.arange(3))
+    fitted = first.result.module()(torch.from_numpy(windows)).detach().numpy()
     np.testing.assert_allclose(predictions, fitted, atol=1e-4)
     checks = read_check(first.bundle)
     assert len(checks) == 16
@@ -208,8 +208,8 @@ def test_a_base_that_is_no_better_than_nothing_is_not_kept(second):
     poor = replace(
         folded, network=noise_like(folded.network), base=noise_like(folded.base, 1)
     )
-    choice = chosen(result, poor)
-    assert (choice.kept, choice.n_choices) == ("ridge_live", 3)
+    choice = chosen(result, replace(poor, stack=noise_like(folded.stack, 2)))
+    assert (choice.kept, choice.n_choices) == ("subject", 4)
     assert "of simulated data, compared on common phases" in choice.reasons[0]
 
 
@@ -218,20 +218,20 @@ def test_the_base_as_it_is_is_kept_where_it_is_best(second):
     folded = result.folded
     noise = noise_like(folded.network)
     best = replace(
-        folded, network=noise, ridge_live=noise_like(noise, 1),
+        folded, network=noise, subject=noise_like(noise, 1), stack=noise_like(noise, 2),
         base=folded.scored / np.nanstd(folded.scored, axis=0) + 0.2 * noise,
     )  # fmt: skip
     choice = chosen(result, best)
     assert choice.kept == "base"
     assert "kept: base as it is, the highest R that passes" in choice.reasons[0]
     kept = replace(result, choice=choice)
-    assert kept.module() is result.start
+    assert kept.module() is result.final.base
     assert kept.kept_base == result.aligned.base
     assert card_of(kept, NOW).fitting.strategy == "base"
     # One that does not know every ROI is no candidate
     partly = best.base.copy()
     partly[:, 1] = 0.0
-    assert chosen(result, replace(best, base=partly)).n_choices == 2
+    assert chosen(result, replace(best, base=partly)).n_choices == 3
 
 
 def test_ctrl_c_in_a_fit_keeps_the_best_so_far_and_says_so(first):
