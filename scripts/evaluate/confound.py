@@ -44,7 +44,7 @@ def work(item: Sequence, cache: Path) -> dict:
     """Pass the verdict on one scan, with and without the body's tables."""
     level, seed, roi = item
     session = simulated(seed, level=level)
-    eeg = read(session, live_only=True)
+    eeg = read(session)
     folded = fitted_folds(eeg).folded
     declared = Declared(base().rois[roi])
     bare = calibration_scan(session, {})

@@ -18,14 +18,21 @@ from rtbold.calibration.fit.folds import (
     out_of_fold,
     predictions_of,
 )
-from rtbold.calibration.fit.head import ClosedFormHead, head_predictions
+from rtbold.calibration.fit.head import ClosedFormHead
 from rtbold.calibration.fit.protocol import Material, Prepared
-from rtbold.calibration.fit.split import STRICT_GAP_S, Part, final_part, strict_folds
+from rtbold.calibration.fit.split import (
+    STRICT_GAP_S,
+    Part,
+    StrictSettings,
+    final_part,
+    strict_folds,
+)
 from rtbold.calibration.fit.target import MeasuredScan
 
-SERIES = ("network", "ridge_live")  # what a calibration chooses between
+SERIES = ("stack", "subject")  # what a calibration chooses between
 N_CHOICES = len(SERIES)
 N_SURROGATES = 999
+WHOLE = StrictSettings(stop_share=0.0)  # closed forms need no part to stop by
 
 
 def session_of(eeg: Read, bold: np.ndarray | None = None) -> PreparedScan:
@@ -41,7 +48,7 @@ def session_of(eeg: Read, bold: np.ndarray | None = None) -> PreparedScan:
         Material(unread, eeg.onsets_s, eeg.volume),
         MeasuredScan(found[eeg.volume], eeg.onsets_s, base().rois),
         Prepared(base(), eeg.fit_features, ()),
-        eeg.tables,
+        eeg.table,
         ClosedFormHead(),
     )
 
@@ -65,13 +72,12 @@ class OtherEeg:
 
     def take(self, fold: FoldModels) -> None:
         """Answer the test part's rows from the others' EEG."""
-        rows, network, ridge = fold.part.test, fold.network.network, fold.ridge_live
+        rows = fold.part.test
         for at, other in enumerate(self._others):
-            features = other.fit_features.features[rows]
-            self.series["network"][at][rows] = head_predictions(network.head, features)
-            form = other.tables.forms[ridge.form]
-            own = ridge.head(form.features[rows], form.prior[rows])
-            self.series["ridge_live"][at][rows] = own
+            power, prior = other.table.features[rows], other.fit_features.prior[rows]
+            for name in SERIES:
+                answers = getattr(fold, name).predict(power, prior)
+                self.series[name][at][rows] = answers
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,7 +95,8 @@ def fitted_folds(
     """Fit five strict folds."""
     ear = OtherEeg(eeg, others)
     session, options = session_of(eeg, bold), FitOptions()
-    folds = list(fit_folds(session, strict_folds(eeg.onsets_s), options))
+    parts = strict_folds(eeg.onsets_s, WHOLE)
+    folds = list(fit_folds(session, parts, options))
     for fold in folds:
         ear.take(fold)
     folded = predictions_of(session, folds, options)
@@ -119,7 +126,7 @@ def columns(fitting: Fitting) -> dict[str, list[float]]:
 def passes(line: dict, *, others: bool) -> np.ndarray:
     """Return, per ROI, whether the gate would pass were it the declared target.
 
-    The better of network and ridge is kept, so alpha is shared between them.
+    The better of stack and ridge is kept, so alpha is shared between them.
 
     Parameters
     ----------
@@ -129,7 +136,7 @@ def passes(line: dict, *, others: bool) -> np.ndarray:
     p = np.array([line[f"{name}_p_phase"] for name in SERIES])
     if others:
         p = np.maximum(p, [line[f"{name}_p_other"] for name in SERIES])
-    kept = np.where(r[0] > r[1], 0, 1)  # equal: the ridge, as `select.select` does
+    kept = np.where(r[0] > r[1], 0, 1)  # equal: the subject's, as `select.select` does
     at = np.arange(r.shape[1])
     return (r[kept, at] > 0) & (p[kept, at] <= ALPHA / N_CHOICES)
 
@@ -137,7 +144,7 @@ def passes(line: dict, *, others: bool) -> np.ndarray:
 def last_part(eeg: Read, learn_minutes: float) -> Part:
     """Return a division that learns from the first minutes and tests on the last."""
     n = int((eeg.onsets_s < 60 * learn_minutes).sum())
-    learn = final_part(eeg.onsets_s[:n])
+    learn = final_part(eeg.onsets_s[:n], WHOLE)
     after_s = eeg.onsets_s[n - 1] + STRICT_GAP_S
     return Part(learn.train, learn.stop, np.flatnonzero(eeg.onsets_s >= after_s))
 

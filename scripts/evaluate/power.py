@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from evaluate import scans
-from evaluate.fit import columns, fitted_folds, passes, session_of
+from evaluate.fit import SERIES, WHOLE, columns, fitted_folds, passes, session_of
 from evaluate.gate import N_OTHERS, turn
 from evaluate.scans import Read, cached_read, first_minutes
 from evaluate.stats import share
@@ -70,13 +70,12 @@ def condition(kind: str, true_r: float, minutes: float) -> str:
 
 def oracles(seed: int, eeg: Read) -> dict[str, np.ndarray]:
     """Return (windows, rois) of each kind: what who knows this subject well hears."""
-    lesson = scans.read(scans.simulated(seed, minutes=LESSON_MINUTES), live_only=True)
-    taught = fit_all(session_of(lesson), final_part(lesson.onsets_s))
-    form = eeg.tables.forms[taught.ridge.form]
+    lesson = scans.read(scans.simulated(seed, minutes=LESSON_MINUTES))
+    taught = fit_all(session_of(lesson), final_part(lesson.onsets_s, WHOLE))
     head = taught.fitted.network.head
     return {
         "network": head_predictions(head, eeg.fit_features.features).astype(np.float64),
-        "ridge": taught.ridge.head(form.features, form.prior).astype(np.float64),
+        "ridge": taught.subject.own(eeg.table.features).astype(np.float64),
     }
 
 
@@ -111,7 +110,7 @@ def summary(lines: Sequence[dict]) -> dict:
                 "declared": share(int(declared.sum()), len(lines)),
                 "every_roi": mean_with_interval(passed.mean(axis=1)),
             }
-        for series in ("network", "ridge_live"):
+        for series in SERIES:
             r = np.array([line["conditions"][name][f"{series}_r"] for line in lines])
             cell[f"{series}_r"] = mean_with_interval(r.mean(axis=1))
     return {"conditions": found}

@@ -115,7 +115,7 @@ def test_gate_summary_and_table(scripts):
     assert alone["every_roi"]["share"] == pytest.approx(0.025, abs=0.004)
     assert alone["every_roi"]["clustered_upper"] > alone["every_roi"]["share"]
     assert found["other subjects too"]["every_roi"]["share"] < 0.002
-    assert found["alone"]["network"]["share"] == pytest.approx(0.05, abs=0.006)
+    assert found["alone"]["stack"]["share"] == pytest.approx(0.05, abs=0.006)
     table = scripts.pages.render("calibration_gate", found)
     assert f"{alone['declared']['hits']} of {len(lines)}" in table
 

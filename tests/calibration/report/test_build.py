@@ -1,5 +1,4 @@
 import re
-from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
