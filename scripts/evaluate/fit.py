@@ -6,6 +6,7 @@ import numpy as np
 
 from evaluate.scans import Read, base, shipped
 from rtbold.calibration.evaluate.nulls import (
+    MIN_SURROGATES,
     Redraw,
     p_above_rivals,
     random_phases,
@@ -14,7 +15,6 @@ from rtbold.calibration.evaluate.scores import OutOfFold, Scores, score
 from rtbold.calibration.evaluate.select import redraw_of
 from rtbold.calibration.evaluate.verdict import ALPHA
 from rtbold.calibration.fit.folds import (
-    KEPT,
     FoldedScan,
     PreparedScan,
     out_of_fold,
@@ -30,9 +30,9 @@ from rtbold.calibration.fit.split import (
 )
 from rtbold.calibration.fit.target import MeasuredScan
 
-SERIES = KEPT  # what a calibration chooses between
-SPLIT = StrictSettings(stop_share=0.0)  # of the default strategy, a closed form
-N_SURROGATES = 999
+SERIES = ("stack", "subject", "base")  # what a calibration chooses between
+N_SURROGATES = 199  # whole scans are fitted anew to each; p of 0.05 is exact
+WHOLE = StrictSettings(stop_share=0.0)  # closed forms need no part to stop by
 
 
 def session_of(eeg: Read, bold: np.ndarray | None = None) -> PreparedScan:
@@ -64,7 +64,7 @@ class Fitting:
 
 def fitted_folds(eeg: Read, bold: np.ndarray | None = None) -> Fitting:
     """Fit five strict folds."""
-    folded = out_of_fold(session_of(eeg, bold), strict_folds(eeg.onsets_s, SPLIT))
+    folded = out_of_fold(session_of(eeg, bold), strict_folds(eeg.onsets_s, WHOLE))
     return Fitting(folded, eeg, eeg.bold if bold is None else bold)
 
 
@@ -103,7 +103,7 @@ def redraws_of(fitting: Fitting) -> dict[str, Redraw]:
 
 def _scored(fitting: Fitting, name: str) -> Scores:
     n = len(fitting.eeg.bold)
-    phases = random_phases(n, n_surrogates=N_SURROGATES, seed=0)
+    phases = random_phases(n, n_surrogates=MIN_SURROGATES, seed=0)[:N_SURROGATES]
     scored = OutOfFold(
         predicted=fitting.folded.on_grid(name, fitting.eeg.volume, n),
         measured=fitting.folded.on_grid("scored", fitting.eeg.volume, n),
@@ -134,7 +134,7 @@ def passes(line: dict, *, alpha: float = ALPHA) -> np.ndarray:
 def last_part(eeg: Read, learn_minutes: float) -> Part:
     """Return a division that learns from the first minutes and tests on the last."""
     n = int((eeg.onsets_s < 60 * learn_minutes).sum())
-    learn = final_part(eeg.onsets_s[:n], SPLIT)
+    learn = final_part(eeg.onsets_s[:n], WHOLE)
     after_s = eeg.onsets_s[n - 1] + STRICT_GAP_S
     return Part(learn.train, learn.stop, np.flatnonzero(eeg.onsets_s >= after_s))
 

@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from evaluate import scans
-from evaluate.fit import SERIES, SPLIT, columns, fitted_folds, passes, session_of
+from evaluate.fit import SERIES, WHOLE, columns, fitted_folds, passes, session_of
 from evaluate.gate import ROI_STEP, turn
 from evaluate.scans import Read, cached_read, few_rois, first_minutes
 from evaluate.stats import share
@@ -62,11 +62,10 @@ def condition(kind: str, true_r: float, minutes: float) -> str:
 
 def oracles(eeg: Read) -> dict[str, np.ndarray]:
     """Return (windows, rois) of each kind: what who knows this subject well hears."""
-    part = final_part(eeg.onsets_s, SPLIT)
-    own = fit_all(session_of(eeg), part).subject
+    taught = fit_all(session_of(eeg), final_part(eeg.onsets_s, WHOLE))
     answers = {
         "base": eeg.fit_features.prior,
-        "subject": own.predict(eeg.table.features, eeg.fit_features.prior),
+        "subject": taught.subject.own(eeg.table.features),
     }
     return {kind: series.astype(np.float64) for kind, series in answers.items()}
 

@@ -1,4 +1,4 @@
-"""Simulated scans, read once by network and subject model; kept in a cache where asked.
+"""Simulated scans, read once by the network and as band power; kept where asked.
 
 The windows are slices of the EEG after the live loop's conditioning, as a calibration's
 are while every channel is good.
@@ -9,11 +9,13 @@ import pickle
 from dataclasses import dataclass, replace
 from functools import cache as cached
 from pathlib import Path
+from typing import Literal
 
+import msgspec
 import numpy as np
 from runner import SOURCES, code_hash
 
-from rtbold.bundle import store as bundle
+from rtbold.bundle import LikenessReference, store as bundle
 from rtbold.calibration.datasets.scan import as_recording, conditioned
 from rtbold.calibration.fit.base import Base, adapt_base
 from rtbold.calibration.fit.head import read_features
@@ -21,8 +23,9 @@ from rtbold.calibration.fit.protocol import Material, Pace, ignore_progress, unt
 from rtbold.calibration.fit.ridge import FitFeatures
 from rtbold.calibration.fit.subject import BandPowerTable, band_power_table
 from rtbold.sim import SimulatedRecording, simulate
-from rtbold.sim.settings import Level, TwinSettings
+from rtbold.sim.settings import FOREIGN, ForeignSettings, Level, TwinSettings
 
+World = Level | Literal["foreign"]
 MINUTES = 20.0
 
 
@@ -65,25 +68,26 @@ def base(step: int = 1) -> Base:
 
 
 def simulated(
-    seed: int, *, level: Level = "hard", minutes: float = MINUTES
+    seed: int, *, level: World = "hard", minutes: float = MINUTES
 ) -> Simulated:
-    """Return a session of the subject `seed`; another length is another session."""
-    card = shipped().card
-    settings = TwinSettings(
-        seed=seed,
-        level=level,
-        duration_s=60 * minutes,
-        tr_s=card.tr_s,
-        channels=card.channels,
+    """Return a session of the subject `seed`; another length is another session.
+
+    As in a calibration, no window is left out for being unlike the base's scans.
+    """
+    card = msgspec.structs.replace(shipped().card, likeness=LikenessReference())
+    own = {"tr_s": card.tr_s, "channels": card.channels, "duration_s": 60 * minutes}
+    twin = simulate(
+        ForeignSettings(seed, **own)
+        if level == FOREIGN
+        else TwinSettings(seed, level=level, **own)
     )
-    twin = simulate(settings)
     scan = conditioned(as_recording(twin), card)
     volume = np.searchsorted(twin.volume_onsets_s, scan.onsets_s - 1e-6)
     return Simulated(twin, Material(scan.windows_uv(), scan.onsets_s, volume))
 
 
 def read(session: Simulated) -> Read:
-    """Let the network and the subject's model read all windows."""
+    """Let the network read all windows, and take their band power."""
     material = session.material
     pace = Pace("features", 1, now_s=untimed, tell=ignore_progress)
     return Read(
@@ -115,8 +119,10 @@ def first_minutes(whole: Read, minutes: float) -> Read:
     """Return the scan as if it had ended after so many minutes."""
     n = int((whole.volume_onsets_s < 60 * minutes).sum())
     rows = slice(0, int((whole.volume < n).sum()))
+    names = ("features", "prior", "onsets_s")
+    cut = {name: getattr(whole.fit_features, name)[rows] for name in names}
     return Read(
-        fit_features=_rows(whole.fit_features, rows),
+        fit_features=replace(whole.fit_features, **cut),
         table=replace(whole.table, features=whole.table.features[rows]),
         volume=whole.volume[rows],
         bold=whole.bold[:n],
@@ -133,11 +139,4 @@ def few_rois(whole: Read, step: int) -> Read:
         fit_features=replace(features, prior=features.prior[:, ::step]),
         bold=whole.bold[:, ::step],
         step=step,
-    )
-
-
-def _rows(fit_features: FitFeatures, rows: slice) -> FitFeatures:
-    cut = ("features", "prior", "onsets_s")
-    return replace(
-        fit_features, **{name: getattr(fit_features, name)[rows] for name in cut}
     )

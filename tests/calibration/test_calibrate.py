@@ -13,7 +13,9 @@ import pytest
 from calibration_run import Ran
 from twin_scans import make_scan, write_scan
 
-torch = pytest.importorskip("torch")
+pytest.importorskip("torch")
+
+import torch
 
 import rtbold.calibration.recipe as recipe
 from rtbold.bundle import store as bundle, store as bundle_files

@@ -38,6 +38,7 @@ def test_seeds_are_test_seeds_of_one_question_each():
     parts = [
         seeds.CALIBRATED_SEEDS, seeds.NULL_SEEDS, seeds.POWER_SEEDS,
         seeds.CONFOUND_SEEDS, seeds.COVERAGE_SEEDS, seeds.TIMED_SEEDS,
+        seeds.MODEL_SEEDS,
     ]  # fmt: skip
     demo = set(seeds.TEST_SEEDS[:100])  # what the shipped bundle was scored on
     for part in parts:
@@ -53,10 +54,10 @@ def fake_folded(n_windows, rois, rng):
     strength = np.linspace(-0.3, 0.4, len(rois))
     series = {
         name: np.roll(strength, shift) * measured + rng.standard_normal(shape)
-        for name, shift in (("network", 0), ("ridge_live", 12), ("base", 30))
+        for name, shift in (("stack", 0), ("subject", 12), ("base", 30))
     }
     return FoldedScan(
-        horizon_tr=0, ridge=np.zeros(shape), target=measured, scored=measured,
+        horizon_tr=0, network=np.zeros(shape), target=measured, scored=measured,
         folds=(), interrupted=False, **series,
     )  # fmt: skip
 
@@ -163,7 +164,7 @@ def test_windows_are_those_of_a_calibration(scripts, tmp_path, session):
 
 def test_cache_gives_back_what_was_read(scripts, tmp_path, monkeypatch, short):
     scans = scripts.scans
-    monkeypatch.setattr(scans, "read", lambda session, live_only: short)
+    monkeypatch.setattr(scans, "read", lambda session: short)
     monkeypatch.setattr(scans, "simulated", lambda seed: None)
     written = scans.cached_read(2990, tmp_path)
     again = scans.cached_read(2990, tmp_path)
@@ -175,10 +176,7 @@ def test_cache_gives_back_what_was_read(scripts, tmp_path, monkeypatch, short):
             found.fit_features.prior, short.fit_features.prior
         )
         np.testing.assert_array_equal(found.bold, short.bold)
-        for form in scans.LIVE_FORMS:
-            np.testing.assert_array_equal(
-                found.tables.forms[form].features, short.tables.forms[form].features
-            )
+        np.testing.assert_array_equal(found.table.features, short.table.features)
         assert found.fit_features.earlier is scans.base().earlier
     assert len(list(tmp_path.iterdir())) == 1
 
@@ -192,7 +190,7 @@ def test_first_minutes_and_last_part_share_nothing(scripts, short):
         part.fit_features.features, short.fit_features.features[:n]
     )
     last = scripts.fit.last_part(short, 6.0)
-    assert max(last.train.max(), last.stop.max()) == n - 1
+    assert last.train.max() == n - 1
     gap_s = short.onsets_s[last.test[0]] - short.onsets_s[n - 1]
     assert STRICT_GAP_S - 1e-6 <= gap_s < STRICT_GAP_S + 2.1
     assert last.test[-1] == len(short.volume) - 1

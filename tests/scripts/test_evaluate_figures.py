@@ -131,12 +131,12 @@ def test_gate_summary_and_table(scripts):
 
 def test_what_passes_is_kept_before_what_is_higher(scripts):
     line = {
-        "network_r": [0.4, 0.4, 0.4], "network_p": [0.2, 0.2, 0.04],
-        "ridge_live_r": [0.2, 0.2, -0.3], "ridge_live_p": [0.9, 0.9, 0.02],
+        "stack_r": [0.4, 0.4, 0.4], "stack_p": [0.2, 0.2, 0.04],
+        "subject_r": [0.2, 0.2, -0.3], "subject_p": [0.9, 0.9, 0.02],
         "base_r": [0.3, 0.3, 0.3], "base_p": [0.01, 0.3, 0.03],
     }  # fmt: skip
     kept = [scripts.fit.SERIES[at] for at in scripts.fit.kept(line)]
-    assert kept == ["base", "network", "network"]
+    assert kept == ["base", "stack", "stack"]
     assert scripts.fit.passes(line).tolist() == [True, False, True]
 
 

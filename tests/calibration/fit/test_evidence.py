@@ -107,5 +107,5 @@ def test_single_precision_is_near_enough():
 
 
 def test_too_few_volumes_are_refused_in_words():
-    with pytest.raises(DataFileError, match="20 training volumes hold .* scan longer"):
+    with pytest.raises(DataFileError, match=r"20 training volumes hold .* scan longer"):
         whitening(slow(20), np.arange(20) * TR_S)

@@ -69,7 +69,7 @@ def test_weights_under_the_prior_are_weights_of_band_power(planted):
 
 
 def test_what_two_electrodes_say_is_found(planted):
-    windows, table, bold = planted
+    _, table, bold = planted
     model = fitted(planted)
     none = np.zeros((30, len(ROIS)), np.float32)
     predicted = model.predict(table.features[120:], none)
@@ -88,7 +88,7 @@ def test_the_module_answers_as_predicted(planted):
 
 @pytest.mark.parametrize("name", ["smallest", "ridge"])
 def test_on_top_of_a_base_it_is_one_network(planted, name):
-    windows, table, bold = planted
+    windows, table, _ = planted
     base = tiny_base(name).network
     torch.nn.init.normal_(base.head.weight, std=0.1)
     with torch.inference_mode():
