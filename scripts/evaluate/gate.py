@@ -22,28 +22,22 @@ MINUTES = (10.0, 20.0)
 ROI_STEP = 4  # 16 of 64: about what a lab has, and a fit takes a third of the time
 
 
-def items(n: int) -> list[tuple[int, int]]:
-    """Return (EEG, BOLD) as seeds; fewer subjects are the first of more."""
-    pairs = [(i, j) for i in range(n) for j in range(n) if i != j]
+def items(n: int) -> list[tuple[int, int, float]]:
+    """Return (EEG, BOLD, minutes); fewer subjects are the first of more."""
+    numbers = [(i, j) for i in range(n) for j in range(n) if i != j]
     return [
-        (NULL_SEEDS[i], NULL_SEEDS[j]) for i, j in sorted(pairs, key=lambda p: max(p))
+        (NULL_SEEDS[i], NULL_SEEDS[j], minutes)
+        for i, j in sorted(numbers, key=max)
+        for minutes in MINUTES
     ]
 
 
-def work(item: Sequence[int], cache: Path) -> dict:
-    """Calibrate one null scan, at both lengths."""
-    eeg, bold = (few_rois(cached_read(seed, cache), ROI_STEP) for seed in item)
-    found = {}
-    for minutes in MINUTES:
-        part = first_minutes(eeg, minutes)
-        fitting = fitted_folds(part, bold.bold[: len(part.bold)])
-        found[length(minutes)] = columns(fitting)
-    return found
-
-
-def length(minutes: float) -> str:
-    """Return the name of a length."""
-    return f"{minutes:g} min"
+def work(item: Sequence, cache: Path) -> dict:
+    """Calibrate one null scan."""
+    *seeds, minutes = item
+    eeg, bold = (few_rois(cached_read(seed, cache), ROI_STEP) for seed in seeds)
+    part = first_minutes(eeg, minutes)
+    return columns(fitted_folds(part, bold.bold[: len(part.bold)]))
 
 
 def summary(lines: Sequence[dict]) -> dict:
@@ -52,39 +46,44 @@ def summary(lines: Sequence[dict]) -> dict:
     *declared*: one ROI a scan, in turn; *every ROI*: mean share over all ROIs, as if
     each had been declared.
     """
-    pairs = np.array([line["key"] for line in lines]).T
-    found: dict = {"scans": len(lines), "lengths": {}}
-    for minutes in MINUTES:
-        each = [line[length(minutes)] for line in lines]
-        cell = {"recipe": _rate(np.array([passes(line) for line in each]), pairs)}
+    by_length = {
+        m: {tuple(line["key"][:2]): line for line in lines if line["key"][2] == m}
+        for m in MINUTES
+    }
+    found: dict = {"lengths": {}}
+    for minutes, each in by_length.items():
+        pairs = np.array(list(each)).T
+        cell = {
+            "recipe": _rate(np.array([passes(line) for line in each.values()]), pairs)
+        }
         for name in SERIES:
             r, p = (
-                np.array([line[f"{name}_{k}"] for line in each])
+                np.array([line[f"{name}_{k}"] for line in each.values()])
                 for k in ("r", "p_alone")
             )
             cell[name] = _rate((r > 0) & (p <= ALPHA), pairs)
-        found["lengths"][length(minutes)] = cell
-    found["looks"] = _looks(lines, pairs)
+        found["lengths"][f"{minutes:g} min"] = cell
+    found["looks"] = _looks(by_length)
     return found
 
 
-def _looks(lines: Sequence[dict], pairs: np.ndarray) -> dict:
+def _looks(by_length: dict[float, dict]) -> dict:
     """Return how often one of two looks passes: planned, and at the whole level."""
     levels = dict(zip(MINUTES, look_levels(MINUTES, ALPHA), strict=True))
-    planned, unplanned = (
-        np.any(
-            [
-                [passes(line[length(m)], alpha=alpha[m]) for line in lines]
-                for m in MINUTES
-            ],
-            axis=0,
-        )
-        for alpha in (levels, dict.fromkeys(MINUTES, ALPHA))
-    )
+    both = [pair for pair in by_length[MINUTES[0]] if pair in by_length[MINUTES[1]]]
+    pairs = np.array(both).T
+
+    def either(alpha: dict[float, float]) -> dict:
+        each = [
+            [passes(by_length[m][pair], alpha=alpha[m]) for pair in both]
+            for m in MINUTES
+        ]
+        return _rate(np.any(each, axis=0), pairs)
+
     return {
-        "levels": {length(m): level for m, level in levels.items()},
-        "planned": _rate(planned, pairs),
-        "at the whole level": _rate(unplanned, pairs),
+        "levels": {f"{m:g} min": level for m, level in levels.items()},
+        "planned": either(levels),
+        "at the whole level": either(dict.fromkeys(MINUTES, ALPHA)),
     }
 
 
