@@ -11,7 +11,7 @@ twice that of a prediction made without the measurement, and phase randomisation
 stands passed 7 to 15 % of null scans at 5 % (decision 0009). How much wider the null is
 can be computed where the prediction is a closed form of the measurement: the phases of
 the *measurement* are turned instead, and every surrogate goes through the whole fit
-again (decision 0034). Where weights are trained by steps, surrogates are widened by
+again (decision 0035). Where weights are trained by steps, surrogates are widened by
 the root of the reuse at its worst, which is 2.
 
 Candidates that were compared share one set of phases, so that the null of their best is

@@ -141,7 +141,7 @@ def test_page_is_written_between_its_marks(scripts, tmp_path):
     page = tmp_path / "how" / "calibration.md"
     page.parent.mkdir()
     mark = "bench:calibration-gate"
-    page.write_text(f"# C\n\n<!-- {mark} -->\nold\n<!-- /{mark} -->\n\nKept.\n")
+    page.write_text(f"# C\n\n<!-- {mark} -->\nbefore\n<!-- /{mark} -->\n\nKept.\n")
     lines = lines_of_gate(scripts, 24)
     for n_subjects in (23, 24):
         found = scripts.runner.conditions((0.0, 0.0, 0.0)) | {
@@ -153,7 +153,7 @@ def test_page_is_written_between_its_marks(scripts, tmp_path):
     assert "Kept." in text
     assert "pass the gate, 24 subjects" in text
     assert "gate, 23 subjects" not in text
-    assert "old" not in text
+    assert "before\n" not in text
     assert "Data: [calibration_gate.json](../data/calibration_gate.json)." in text
     data = json.loads((tmp_path / "data" / "calibration_gate.json").read_text())
     assert data["subjects"] == 24
