@@ -270,7 +270,12 @@ def predictions_of(
         folds=tuple(facts),
         interrupted=options.cancel.interrupted,
         others=beside,
-        **series,
+        network=series["network"],
+        subject=series["subject"],
+        stack=series["stack"],
+        base=series["base"],
+        target=series["target"],
+        scored=series["scored"],
     )
 
 
