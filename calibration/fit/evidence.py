@@ -12,8 +12,8 @@ The model of a training part: ``targets = slope * prior + features @ weights + n
   ratio of signal to noise; the answers of all candidate ratios, of all readings and of
   "none", are averaged by their marginal likelihood over the whole training part. No
   inner blocks, and no choice on the edge between two answers.
-- The slope of the prior is one number for all ROIs. Within a quarter of 1 it is 1:
-  smaller differences between folds are noise, and cost R.
+- The slope of the prior is one number for all ROIs. Up to half as much again, or as
+  much less, it is 1: smaller differences between folds are noise, and cost R.
 
 Everything but the noise's autocorrelation is found anew for every set of targets.
 Surrogates that turn phases have the autocorrelation of the measurement, so for them
@@ -32,7 +32,7 @@ from rtbold.errors import DataFileError
 from rtbold.messages import Float32Array, FloatArray
 
 RATIOS: Final = tuple(float(g) for g in np.logspace(-3.5, 1.5, 16))
-SLOPE_IS_ONE: Final = float(np.log(1.25))  # up to here; exact from twice that on
+SLOPE_IS_ONE: Final = float(np.log(1.5))  # up to here; exact from twice that on
 NOISE_S: Final = 25.0  # beyond, noise is taken as independent
 LEAST_POWER: Final = 0.2  # of a direction, in units of the mean; below, it is left out
 MIN_DIRECTIONS: Final = 20  # with fewer, nothing can be weighed
