@@ -389,7 +389,7 @@ def smoothers_of(
     """
 
     def maker(name: Kept) -> Callable[[], Iterator[FoldForm]]:
-        return lambda: (_form(session, name, part, options) for part in parts)
+        return lambda: (_form(session, name, part, options=options) for part in parts)
 
     return {
         name: ClosedForm(maker(name), session.material.volume)
@@ -398,7 +398,7 @@ def smoothers_of(
 
 
 def _form(
-    session: PreparedScan, name: Kept, part: Part, options: FitOptions
+    session: PreparedScan, name: Kept, part: Part, *, options: FitOptions
 ) -> FoldForm:
     """Return one fold of a closed form."""
     scan, volume = session.measured, session.material.volume
