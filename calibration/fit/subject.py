@@ -141,7 +141,8 @@ def lag_prior(ahead_s: float = 0.0) -> FloatArray:
     ``e_i e_j exp(-(d_ij / 8 s)^2 / 2) + 0.02 I``, e the size of the canonical response
     at the lag, 1 at its peak.
     """
-    delay_s: FloatArray = ahead_s + _LAG_S * (np.arange(N_LAGS)[::-1] + 0.5)
+    lag: FloatArray = np.arange(N_LAGS, dtype=np.float64)[::-1]
+    delay_s: FloatArray = ahead_s + _LAG_S * (lag + 0.5)
     size = np.abs(response(delay_s))
     apart = (delay_s[:, None] - delay_s) / SMOOTH_S
     prior: FloatArray = np.outer(size, size) * np.exp(-(apart**2) / 2)
