@@ -12,8 +12,8 @@ The model of a training part: ``targets = slope * prior + features @ weights + n
   ratio of signal to noise; the answers of all candidate ratios, of all readings and of
   "none", are averaged by their marginal likelihood over the whole training part. No
   inner blocks, and no choice on the edge between two answers.
-- The slope of the prior is one number for all ROIs from a coarse grid: finer
-  differences between folds are noise, and cost R.
+- The slope of the prior is one number for all ROIs. Up to half as much again, or as
+  much less, it is 1: smaller differences between folds are noise, and cost R.
 
 Everything but the noise's autocorrelation is found anew for every set of targets.
 Surrogates that turn phases have the autocorrelation of the measurement, so for them
@@ -29,10 +29,10 @@ from scipy.linalg import eigh
 
 from rtbold.calibration.fit.split import IntArray
 from rtbold.errors import DataFileError
-from rtbold.messages import FloatArray
+from rtbold.messages import Float32Array, FloatArray
 
 RATIOS: Final = tuple(float(g) for g in np.logspace(-3.5, 1.5, 16))
-SLOPES: Final = (0.0, 0.25, 0.5, 1.0, 2.0, 4.0)
+SLOPE_IS_ONE: Final = float(np.log(1.5))  # up to here; exact from twice that on
 NOISE_S: Final = 25.0  # beyond, noise is taken as independent
 LEAST_POWER: Final = 0.2  # of a direction, in units of the mean; below, it is left out
 MIN_DIRECTIONS: Final = 20  # with fewer, nothing can be weighed
@@ -54,9 +54,9 @@ class Reading:
         return own, -self.mean @ own
 
 
-def standardised(features: FloatArray, rows: IntArray) -> Reading:
+def standardised(features: FloatArray | Float32Array, rows: IntArray) -> Reading:
     """Return features scaled by the rows that are learned from."""
-    own = np.asarray(features, dtype=np.float64)
+    own: FloatArray = np.asarray(features, dtype=np.float64)
     mean = own[rows].mean(axis=0)
     scale = np.maximum(own[rows].std(axis=0), _SCALE_FLOOR)
     return Reading((own - mean) / scale, lambda w: w / scale[:, None], mean)
@@ -95,6 +95,7 @@ class TrainingPart:
     prior: FloatArray | None  # (windows, rois)
     kernels: tuple[_Kernel, ...]
     pull: FloatArray | None  # (rows, rois): its product with targets is the slope
+    odds_of_none: float = 0.0  # a priori, log, against each single answer
 
     def solve(self, targets: FloatArray) -> Solved:
         """Fit every set of targets, (..., rows, rois), by itself."""
@@ -105,7 +106,7 @@ class TrainingPart:
         components = np.linalg.eigh(np.swapaxes(rest, -1, -2) @ rest)[1]
         series = rest @ components
         rotated = [k.rotation @ series for k in self.kernels]
-        weights = _posterior(self.kernels, rotated)
+        weights = _posterior(self.kernels, rotated, self.odds_of_none)
         coefficients = tuple(
             (kernel.gain @ own) * turned
             for kernel, own, turned in zip(
@@ -147,15 +148,13 @@ class TrainingPart:
         )
         prior = None if self.prior is None else self.prior.astype(kind)
         pull = None if self.pull is None else self.pull.astype(kind)
-        return TrainingPart(self.rows, prior, kernels, pull)
+        return TrainingPart(self.rows, prior, kernels, pull, self.odds_of_none)
 
     def _slope(self, targets: FloatArray) -> FloatArray:
         if self.pull is None:
             return np.zeros(targets.shape[:-2], dtype=targets.dtype)
         exact = np.einsum("nr,...nr->...", self.pull, targets)
-        nearest = np.abs(exact[..., None] - np.array(SLOPES)).argmin(axis=-1)
-        found: FloatArray = np.array(SLOPES, dtype=targets.dtype)[nearest]
-        return found
+        return steady_slope(exact).astype(targets.dtype)
 
 
 def training_part(
@@ -165,6 +164,7 @@ def training_part(
     onsets_s: FloatArray,
     *,
     prior: FloatArray | None = None,
+    odds_of_none: float = 0.0,
 ) -> TrainingPart:
     """Return what can be solved: eigenvectors are found here, once.
 
@@ -173,6 +173,8 @@ def training_part(
     targets : (rows, rois), as measured: what the noise's autocorrelation is taken from.
     onsets_s : (windows,) of all windows.
     prior : (windows, rois), what is drawn towards; None: nothing.
+    odds_of_none : log odds, before the targets are seen, that a component is no more
+        than the prior, against each of the answers.
 
     Raises
     ------
@@ -185,7 +187,21 @@ def training_part(
         power = float((turned**2).sum())
         pull = white.T @ turned / power if power > _TINY else None
     kernels = tuple(_kernel(reading, white, rows) for reading in readings)
-    return TrainingPart(rows, prior if pull is not None else None, kernels, pull)
+    known = prior if pull is not None else None
+    return TrainingPart(rows, known, kernels, pull, odds_of_none)
+
+
+def steady_slope(exact: FloatArray) -> FloatArray:
+    """Return 1 for a slope near 1, and a slope far from it as it is.
+
+    In between it goes over evenly, so that no fold stands on an edge. A slope below 0
+    only misleads: it is 0.
+    """
+    size = np.log(np.maximum(exact, _TINY))
+    over = 2 * np.sign(size) * np.maximum(np.abs(size) - SLOPE_IS_ONE, 0.0)
+    far = np.abs(size) >= 2 * SLOPE_IS_ONE
+    found: FloatArray = np.exp(np.where(far, size, over))
+    return np.where(exact > 0, found, 0.0)
 
 
 def whitening(targets: FloatArray, onsets_s: FloatArray) -> FloatArray:
@@ -245,12 +261,13 @@ def _kernel(reading: Reading, white: FloatArray, rows: IntArray) -> _Kernel:
 
 
 def _posterior(
-    kernels: Sequence[_Kernel], rotated: Sequence[FloatArray]
+    kernels: Sequence[_Kernel], rotated: Sequence[FloatArray], odds_of_none: float
 ) -> list[FloatArray]:
     """Return weights of "none" and of each reading's ratios, (..., ratios, columns)."""
     n = len(kernels[0].rotation) - 1  # the constant has used one
     power = rotated[0] ** 2
-    logs = [-0.5 * n * np.log(power.sum(axis=-2, keepdims=True) / n + _TINY)]
+    none = -0.5 * n * np.log(power.sum(axis=-2, keepdims=True) / n + _TINY)
+    logs = [none + odds_of_none]
     for kernel, turned in zip(kernels, rotated, strict=True):
         noise = kernel.shrunk @ turned**2 / n
         own = -0.5 * n * np.log(noise + _TINY) - 0.5 * kernel.log_size[:, None]

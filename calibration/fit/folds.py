@@ -270,7 +270,12 @@ def predictions_of(
         folds=tuple(facts),
         interrupted=options.cancel.interrupted,
         others=beside,
-        **series,
+        network=series["network"],
+        subject=series["subject"],
+        stack=series["stack"],
+        base=series["base"],
+        target=series["target"],
+        scored=series["scored"],
     )
 
 
@@ -385,7 +390,7 @@ def smoothers_of(
     """
 
     def maker(name: Kept) -> Callable[[], Iterator[FoldForm]]:
-        return lambda: (_form(session, name, part, options) for part in parts)
+        return lambda: (_form(session, name, part, options=options) for part in parts)
 
     return {
         name: ClosedForm(maker(name), session.material.volume)
@@ -394,7 +399,7 @@ def smoothers_of(
 
 
 def _form(
-    session: PreparedScan, name: Kept, part: Part, options: FitOptions
+    session: PreparedScan, name: Kept, part: Part, *, options: FitOptions
 ) -> FoldForm:
     """Return one fold of a closed form."""
     scan, volume = session.measured, session.material.volume

@@ -12,12 +12,15 @@ linear map of the features.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 
 from rtbold.calibration.fit.evidence import TrainingPart, standardised, training_part
 from rtbold.calibration.fit.split import IntArray
 from rtbold.messages import Float32Array, FloatArray
+
+STRONG: Final = 6.0  # log odds: what has to speak against the earlier head's answer
 
 
 def ridge_weights(
@@ -90,7 +93,14 @@ def head_part(
     if fit_features.earlier is not None:
         readings.append(standardised(_answers(fit_features), rows))
     prior = np.asarray(fit_features.prior, dtype=np.float64)
-    return training_part(readings, targets, rows, fit_features.onsets_s, prior=prior)
+    return training_part(
+        readings,
+        targets,
+        rows,
+        fit_features.onsets_s,
+        prior=prior,
+        odds_of_none=STRONG if prior.any() else 0.0,
+    )
 
 
 def solve_head(

@@ -114,10 +114,10 @@ def band_power_reading(
     ----------
     ahead_s : how long after its window a volume is predicted.
     """
-    features = table.features.astype(np.float64)
+    features: FloatArray = table.features.astype(np.float64)
     mean = features[rows].mean(axis=0)
     scale = np.maximum(features[rows].std(axis=0), _SCALE_FLOOR)
-    root = np.linalg.cholesky(lag_prior(ahead_s))
+    root: FloatArray = np.asarray(np.linalg.cholesky(lag_prior(ahead_s)), np.float64)
     share = np.sqrt([LAPLACIAN_SHARE, 1 - LAPLACIAN_SHARE])
     shape = (len(table.channels), len(share), N_LAGS, -1)
 
@@ -128,9 +128,11 @@ def band_power_reading(
         return flat
 
     def raw(weight: FloatArray) -> FloatArray:
-        return shaped(weight.T, root.T).T / scale[:, None]
+        own: FloatArray = shaped(weight.T, root.T).T / scale[:, None]
+        return own
 
-    return Reading(shaped((features - mean) / scale, root), raw, mean)
+    z: FloatArray = (features - mean) / scale
+    return Reading(shaped(z, root), raw, mean)
 
 
 def lag_prior(ahead_s: float = 0.0) -> FloatArray:
@@ -139,11 +141,13 @@ def lag_prior(ahead_s: float = 0.0) -> FloatArray:
     ``e_i e_j exp(-(d_ij / 8 s)^2 / 2) + 0.02 I``, e the size of the canonical response
     at the lag, 1 at its peak.
     """
-    delay_s = ahead_s + _LAG_S * (np.arange(N_LAGS)[::-1] + 0.5)
+    lag: FloatArray = np.arange(N_LAGS, dtype=np.float64)[::-1]
+    delay_s: FloatArray = ahead_s + _LAG_S * (lag + 0.5)
     size = np.abs(response(delay_s))
     apart = (delay_s[:, None] - delay_s) / SMOOTH_S
     prior: FloatArray = np.outer(size, size) * np.exp(-(apart**2) / 2)
-    return prior + LOOSE * np.eye(N_LAGS)
+    prior += LOOSE * np.eye(N_LAGS)
+    return prior
 
 
 def response(delay_s: FloatArray) -> FloatArray:
@@ -160,7 +164,8 @@ def response(delay_s: FloatArray) -> FloatArray:
     grid: FloatArray = np.arange(0, 20, 0.01)
     values = shape(grid)
     scaled: FloatArray = delay_s * grid[values.argmax()] / PEAK_S
-    return shape(scaled) / values.max()
+    found: FloatArray = shape(scaled) / values.max()
+    return found
 
 
 def subject_part(

@@ -55,7 +55,7 @@ def series_before(session: PreparedScan) -> dict[str, np.ndarray]:
             ("head", _of_network(session), prior),
             ("ridge", _of_band_power(session), np.zeros_like(prior)),
         ):
-            fits = [_solved(session, x, drawn, y, rows) for x in readings]
+            fits = [_solved(session, x, drawn, y=y, rows=rows) for x in readings]
             at = int(np.argmin([fit.error for fit in fits]))
             test = part.test
             found[name][test] = fits[at].predict(readings[at][test], drawn[test])
@@ -79,6 +79,7 @@ def _solved(
     session: PreparedScan,
     x: np.ndarray,
     prior: np.ndarray,
+    *,
     y: np.ndarray,
     rows: np.ndarray,
 ) -> Before:

@@ -367,11 +367,27 @@ def test_a_continued_model_has_the_first_as_its_base(first, second):
     assert "S01" in " ".join(second.result.choice.reasons)
     assert card.origin.simulated_lineage
     marks = [ran.result.aligned.marks.on_card() for ran in (first, second)]
-    kept = marks if second.result.choice.kept == "network" else marks[1:]
+    kept = marks if second.result.choice.kept != "subject" else marks[1:]
     assert card.lineage == Lineage(scans=tuple(kept), complete=True)
     names = [entry.name for entry in calibrations(first.root, "S01")]
     assert len(names) == 2
     assert second.bundle.path.name == f"{names[-1]}.rtbold"
+
+
+def test_the_stack_is_one_network_with_the_lineage_of_both(first, second):
+    result = second.result
+    kept = replace(result, choice=replace(result.choice, kept="stack"))
+    card = card_of(kept, NOW)
+    assert card.architecture == "stacked"
+    assert card.origin.base_sha256 == first.bundle.sha256
+    assert len(card.lineage.scans) == 2
+    assert json.loads(card.architecture_config["base_options"]) == {"unmixing": "both"}
+    windows = torch.from_numpy(result.windows[:3])
+    final = result.final
+    with torch.inference_mode():
+        own, base = final.stack.module()(windows), final.base(windows)
+        answers = kept.module()(windows)
+    np.testing.assert_allclose(answers, final.stack.slope * base + own, atol=1e-4)
 
 
 def test_a_contrast_is_judged_and_carried_by_the_card(second):

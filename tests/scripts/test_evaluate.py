@@ -24,7 +24,8 @@ from rtbold.sim import settings as seeds
 
 pytestmark = pytest.mark.heavy
 NAMES = (
-    "runner", "evaluate.run", "evaluate.fit", "evaluate.scans", "evaluate.confound",
+    "runner", "pages", "evaluate.run", "evaluate.fit", "evaluate.scans",
+    "evaluate.confound", "evaluate.models", "evaluate.before",
 )  # fmt: skip
 
 
@@ -208,6 +209,47 @@ def test_others_answer_as_the_modules_of_a_calibration_would(scripts, short):
     for name in scripts.fit.SERIES:
         own = getattr(itself.folded, name)
         np.testing.assert_allclose(itself.others[name][0], own, atol=1e-5)
+
+
+def test_models_are_scored_beside_the_solver_of_before(scripts, short):
+    before = scripts.before.series_before(scripts.fit.session_of(short))
+    known = np.isfinite(before["head"]).all(axis=1)
+    assert known.sum() == len(short.volume)
+    assert np.isfinite(before["ridge"][known]).all()
+    r = scripts.models.r_of_models(short)
+    assert tuple(r) == scripts.models.SERIES
+    assert r["stack"] > r["ridge_before"]  # the base knows the twin
+
+
+def test_a_subject_that_was_read_is_kept(scripts, tmp_path, monkeypatch, short):
+    models = scripts.models
+    monkeypatch.setattr(models, "read", lambda session: short)
+    monkeypatch.setattr(models, "simulated", lambda seed, level: None)
+    for _ in range(2):
+        found = models.kept_read("hard", 9540, tmp_path)
+        np.testing.assert_array_equal(found.table.features, short.table.features)
+        np.testing.assert_array_equal(found.onsets_s, short.onsets_s)
+        np.testing.assert_array_equal(found.bold, short.bold)
+    assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_models_summary_and_table(scripts):
+    models, rng = scripts.models, np.random.default_rng(0)
+    lines = [
+        {
+            "key": item,
+            "r": {
+                m: {name: float(rng.uniform()) for name in models.SERIES}
+                for m in ("10", "20")
+            },
+        }
+        for item in models.items(4)
+    ]
+    found = {"subjects": 4, **models.summary(lines)}
+    table = scripts.pages.render("calibration_models", found)
+    assert "| foreign, 10 min | " in table
+    assert "| subject less ridge before | " in table
+    assert len({line.count("|") for line in table.splitlines() if "min |" in line}) == 2
 
 
 @pytest.mark.parametrize("n", ["0", "2", "1000"])

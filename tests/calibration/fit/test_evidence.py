@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from rtbold.calibration.fit.evidence import (
-    SLOPES,
     standardised,
+    steady_slope,
     training_part,
     whitening,
 )
@@ -86,13 +86,34 @@ def test_weights_of_the_raw_features_answer_as_predicted():
     np.testing.assert_allclose(features @ weight + bias, predicted, atol=1e-9)
 
 
-@pytest.mark.parametrize(("true", "slope"), [(1.1, 1.0), (0.3, 0.25), (-1.0, 0.0)])
-def test_the_slope_of_the_prior_is_of_the_grid(true, slope):
+def test_a_slope_near_one_is_one_and_a_far_one_is_itself():
+    exact = np.array([-1.0, 0.0, 0.3, 0.44, 0.67, 0.95, 1.0, 1.4, 2.25, 3.0])
+    steady = [0.0, 0.0, 0.3, 0.44, 1.0, 1.0, 1.0, 1.0, 2.25, 3.0]
+    np.testing.assert_allclose(steady_slope(exact), steady, atol=1e-9)
+    fine = steady_slope(np.linspace(0.2, 3, 5000))
+    assert (np.diff(fine) >= 0).all()
+    assert np.diff(fine).max() < 0.01
+
+
+@pytest.mark.parametrize(("true", "slope"), [(1.1, 1.0), (0.3, 0.3), (-1.0, 0.0)])
+def test_the_slope_of_the_prior_is_found(true, slope):
     prior = slow(seed=7)
     found = part(np.random.default_rng(0).standard_normal((N, 5)), slow(), prior=prior)
     solved = found.solve(true * prior + 0.1 * slow())
-    assert solved.slope == slope
-    assert slope in SLOPES
+    assert solved.slope == pytest.approx(slope, abs=0.03)
+
+
+def test_odds_keep_a_component_at_the_prior():
+    features, rows = slow(columns=10, seed=6), np.arange(N)
+    targets = slow() + 0.25 * features[:, :3]
+    reading, onsets_s = standardised(features, rows), rows * TR_S
+    shares = [
+        training_part([reading], targets, rows, onsets_s, odds_of_none=odds)
+        .solve(targets)
+        .shares[0]
+        for odds in (0.0, 6.0)
+    ]
+    assert (shares[1] > shares[0]).all()
 
 
 def test_single_precision_is_near_enough():

@@ -57,16 +57,16 @@ def test_rows_outside_of_the_part_are_not_read():
     assert before.none == after.none
 
 
-@pytest.mark.parametrize(("share", "slope"), [(0.5, 2.0), (0.9, 1.0), (2.5, 0.5)])
+@pytest.mark.parametrize(("share", "slope"), [(0.4, 2.5), (0.9, 1.0), (2.5, 0.4)])
 def test_a_good_prior_is_all_where_the_features_say_nothing(share, slope):
-    """Its slope is of a coarse grid, so that folds do not differ by noise."""
+    """Near 1 it is not scaled, so that folds do not differ by noise."""
     y = planted(fit_features(seed=3).features)
     y -= y.mean(axis=0)
     noisy = y + 0.3 * np.random.default_rng(5).standard_normal(y.shape)
     prior = (share * y).astype(np.float32)
     given = fit_features(prior=prior)
     head = solve_head(given, noisy.astype(np.float32), np.arange(200))
-    assert head.slope == slope
+    assert head.slope == pytest.approx(slope, rel=0.05)
     answers = head(given.features, prior)
     assert np.corrcoef(answers[:, 0], prior[:, 0])[0, 1] > 0.98
 
