@@ -11,7 +11,6 @@ from rtbold.calibration.inputs.bold_paths import (
     lacks_atlas,
     split_part,
 )
-from rtbold.calibration.settings import OTHERS
 from rtbold.errors import ConfigError, DataFileError
 from rtbold.text import did_you_mean
 
@@ -65,6 +64,7 @@ def check_target(
     ConfigError : says which there are.
     """
     from rtbold.calibration.inputs.bold_series import plain_name
+    from rtbold.calibration.settings import OTHERS
 
     listed = ", ".join(rois[:_SHOWN])
     if len(rois) > _SHOWN:
