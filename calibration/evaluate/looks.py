@@ -10,7 +10,6 @@ from itertools import pairwise
 from typing import Final
 
 import numpy as np
-from scipy.special import ndtr, ndtri  # scipy.stats takes a second to import
 
 from rtbold.errors import ConfigError
 from rtbold.messages import FloatArray
@@ -33,6 +32,8 @@ def look_bounds(minutes: Sequence[float], alpha: float) -> tuple[float, ...]:
     ------
     ConfigError : minutes do not rise, or alpha is no level.
     """
+    from scipy.special import ndtri
+
     check_looks(minutes, alpha)
     shares = np.asarray(minutes, dtype=np.float64) / minutes[-1]
     low = float(-ndtri(alpha))
@@ -47,6 +48,8 @@ def look_bounds(minutes: Sequence[float], alpha: float) -> tuple[float, ...]:
 
 def look_levels(minutes: Sequence[float], alpha: float) -> tuple[float, ...]:
     """Return what p has to reach at each look."""
+    from scipy.special import ndtr
+
     return tuple(float(ndtr(-z)) for z in look_bounds(minutes, alpha))
 
 
@@ -81,6 +84,8 @@ def _crossed(bound: float, shares: FloatArray) -> float:
     The distribution of a score that has not crossed yet, look after look (Armitage,
     McPherson and Rowe 1969).
     """
+    from scipy.special import ndtr
+
     score = np.linspace(_LOWEST, bound, _GRID_N)
     weight = _simpson(score)
     sd = float(np.sqrt(shares[0]))

@@ -37,7 +37,7 @@ COMMANDS: Final = {
     "declare": Place(
         "declare",
         "declare",
-        "Declare, before the scan, what will be fed back and when it is tested.",
+        "Declare target, level and planned looks before the scan, with date and hash.",
     ),
     "prepare": Place(
         "prepare",

@@ -52,6 +52,8 @@ def summary(lines: Sequence[dict]) -> dict:
     }
     found: dict = {"lengths": {}}
     for minutes, each in by_length.items():
+        if not each:
+            continue
         pairs = np.array(list(each)).T
         cell = {
             "recipe": _rate(np.array([passes(line) for line in each.values()]), pairs)
@@ -63,7 +65,8 @@ def summary(lines: Sequence[dict]) -> dict:
             )
             cell[name] = _rate((r > 0) & (p <= ALPHA), pairs)
         found["lengths"][f"{minutes:g} min"] = cell
-    found["looks"] = _looks(by_length)
+    if all(set(by_length[m]) & set(by_length[MINUTES[0]]) for m in MINUTES):
+        found["looks"] = _looks(by_length)
     return found
 
 
