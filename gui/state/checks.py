@@ -236,6 +236,10 @@ NAMES = {
     "--trigger-every": "the triggers per volume",
     "--tr": "the TR",
     "--dummy-volumes": "the dummy volumes",
+    "--protocol": "the protocol",
+    "--kind": "the protocol",  # which says the kind
+    "--confirmed-by": "who confirmed",
+    "--blind": "the blinded study",
     "--record": "the recording folder",
     "--record-copy": "the second copy",
     "--record-as": "the subject or model",

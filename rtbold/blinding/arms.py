@@ -15,8 +15,8 @@ from rtbold.blinding.donors import Donor
 from rtbold.blinding.scale import TargetScale
 from rtbold.bundle import Card
 from rtbold.errors import ConfigError
-from rtbold.messages import BoldPrediction, worst
-from rtbold.predict import StatusReasons, checked_status, in_order
+from rtbold.messages import BoldPrediction
+from rtbold.predict import StatusReasons, checked_status, with_facts
 from rtbold.protocol import BlockNow
 
 
@@ -183,18 +183,12 @@ class Arms:
             return _without_values(real, status)
         self.silent = any(z is None for z in found.values())
         if self.silent:
-            return _without_values(real, _silent(status))
+            return _without_values(real, with_facts(status, "nothing_given"))
         given = {
             name: self._scale.values_at(z) for name, z in found.items() if z is not None
         }
         given["real"] = values  # as it is, to the last bit
         return replace(real, values=given[self._chosen])
-
-
-def _silent(status: StatusReasons) -> StatusReasons:
-    return StatusReasons(
-        worst(status.status, "warmup"), in_order((*status.reasons, "warmup"))
-    )
 
 
 def _without_values(real: BoldPrediction, status: StatusReasons) -> BoldPrediction:

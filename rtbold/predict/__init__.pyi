@@ -17,7 +17,6 @@ from .status import (
     QualitySettings as QualitySettings,
     StatusReasons as StatusReasons,
     checked_status as checked_status,
-    in_order as in_order,
     marked_late as marked_late,
     with_facts as with_facts,
 )

@@ -23,7 +23,7 @@ Misfit = Literal["channels", "rate"]  # why the model cannot use the stream
 LaterFact = Literal[
     "engine_failed", "unlike", "long_unlike", "tense", "late", "no_values",
     "not_finite", "simulated_fed_back", "muscle_fed_back", "baseline_short",
-    "baseline_missing", "smoothing", "unapproved",
+    "baseline_missing", "smoothing", "nothing_given", "unapproved",
 ]  # fmt: skip
 
 
@@ -161,6 +161,7 @@ _LATER: Final[dict[LaterFact, _Finding]] = {
     "baseline_short": ("degraded", "short_baseline"),
     "baseline_missing": ("warmup", "short_baseline"),
     "smoothing": ("warmup", "warmup"),  # it has not enough behind it
+    "nothing_given": ("warmup", "warmup"),  # an arm of a blinded study has none yet
     "unapproved": ("invalid", "unvalidated"),
 }
 

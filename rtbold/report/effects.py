@@ -96,10 +96,8 @@ def learning(groups: Sequence[Sequence[float]]) -> Effect | None:
     ----------
     groups : the differences of each run in order, or the effects of each session.
     """
-    x = np.concatenate(
-        [np.full(len(g), k, float) for k, g in enumerate(groups)] or [[]]
-    )
-    y = np.concatenate([np.asarray(g, float) for g in groups] or [[]])
+    x = np.array([k for k, group in enumerate(groups) for _ in group], float)
+    y = np.array([value for group in groups for value in group], float)
     if len(set(x)) < 2 or len(y) < 3:
         return None
     line = stats.linregress(x, y)

@@ -123,7 +123,7 @@ def choose_run(
             f"--kind is {run.kind!r}, but run {number} of {protocol.where} is of kind "
             f"{kind!r}. Leave --kind out: the protocol says it."
         )
-    notes = tuple(_notes(protocol, found, now_unix_s))
+    notes = (*_deaf(protocol, run), *_notes(protocol, found, now_unix_s))
     settings = replace(run, kind=kind, run=None)
     return ChosenRun(protocol, asked, settings, notes)
 
@@ -241,6 +241,17 @@ def _number(protocol: Protocol, given: int | None, found: list[Attempt]) -> int:
             f"1 to {n_runs}."
         )
     return number
+
+
+def _deaf(protocol: Protocol, run: RunSettings) -> Iterator[str]:
+    """Yield that the participant's marker cannot be heard in a free run."""
+    label = protocol.study.safety.stop_marker
+    if label is not None and not run.locked:
+        yield (
+            f"the protocol's stop_marker {label!r} cannot stop this session, which "
+            "hears no markers (no trigger stream or channel was given); stop it with "
+            "PARTICIPANT_STOP, the dashboard's key F10"
+        )
 
 
 def _notes(

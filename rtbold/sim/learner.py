@@ -122,7 +122,7 @@ class ClosedLoopHead:
     @property
     def n_samples(self) -> int:
         """How long it lasts."""
-        return self.still.shape[1]
+        return int(self.still.shape[1])
 
     def eeg_uv(self, first: int, effort: FloatArray) -> Float32Array:
         """Return (channels, samples) from sample `first`, an effort for each.

@@ -21,7 +21,7 @@ from rtbold.publish import create_keys
 SENDER = Path(__file__).with_name("lab_sender.py")
 SCAN_S = 600.0
 SEEDS = (1, 2)  # of the two scans of the subject
-RATE_HZ = 200
+RATE_HZ, TR_N = 200, 420
 CALIBRATED = ("20261122-093000", "20261123-101500")  # as the pages call them
 ROIS = ("Cuneus", "Putamen", "Heschl's gyrus", "Thalamus", "Insula", "Caudate",
         "Precuneus anterior", "Superior frontal sulcus")  # fmt: skip
@@ -189,10 +189,16 @@ class Lab:
         import pybv
         from twin_scans import CHANNELS
 
+        samples = np.load(self.stocked().samples)
+        volumes = [
+            {"onset": onset, "type": "Response", "description": 128}
+            for onset in range(RATE_HZ, len(samples), TR_N)
+        ]
         pybv.write_brainvision(
-            data=np.load(self.stocked().samples).T * 1e-6, sfreq=200,
-            ch_names=list(CHANNELS), ref_ch_names="FCz", fname_base=place.stem,
+            data=samples.T * 1e-6, sfreq=RATE_HZ, ch_names=list(CHANNELS),
+            ref_ch_names="FCz", fname_base=place.stem,
             folder_out=str(place.parent),
+            events=volumes if place.stem == "rest" else None,
         )  # fmt: skip
 
     def _night(self, place):
@@ -307,7 +313,7 @@ class Lab:
             files.bids_top(place)
         else:
             for k in range(1, 6):
-                self._rtbold("simulate", "--seed", 5000 + k, "--duration", "420",
+                self._rtbold("simulate", "--seed", 5000 + k, "--duration", "480",
                              "--bids", name, "--subject", f"0{k}")  # fmt: skip
 
     def _ds002338(self, place):

@@ -24,7 +24,7 @@ def test_every_setting_of_the_page_has_a_name(setting):
     if setting == "trigger_channel":
         begin = replace(CHOICE, trigger_source="channel", trigger_channel="A")
     else:
-        begin = CHOICE
+        begin = replace(CHOICE, protocol="p" if setting == "confirmed_by" else "")
     other = replace(begin, **{setting: OTHERS.get(setting, "other")})
     words = changed_words(wanted(begin), wanted(other))
     assert words in set(NAMES.values()) or setting == "trigger_source"

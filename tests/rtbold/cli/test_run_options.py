@@ -21,11 +21,11 @@ EVERYTHING = RunSettings(
     engine="openvino", precision="int8", bind="127.0.0.2", port=5590,
     control_port=5591, curve_keys=Path("keys"), encoding="msgpack",
     record=Path("a folder"), record_copy=Path("another"), record_as="S07",
-    session="02", task="nfb", run=3, kind="transfer", truth="tcp:h:1",
+    session="02", task="nfb", run=3, protocol=Path("study 1.toml"), attempt=2,
+    condition="K7", confirmed_by="P02", kind="transfer", truth="tcp:h:1",
     truth_roi=("A", "B"), truth_first=3,
     duration_s=12.0, allow_unvalidated=True, allow_simulated_model=True,
     allow_domain_shift=True,
-    protocol=Path("study.toml"), attempt=2, condition="A7", confirmed_by="B3",
 )  # fmt: skip
 
 

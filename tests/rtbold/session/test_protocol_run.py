@@ -68,7 +68,7 @@ def file(tmp_path):
 
 
 def chosen(file, **given):
-    run = RunSettings(protocol=file, **given)
+    run = RunSettings(protocol=file, **{"trigger_stream": "M", **given})
     return choose_run(run, subject="S01", now_unix_s=1e6)
 
 
@@ -307,6 +307,13 @@ def test_a_changed_file_and_a_break_that_is_left_are_told(file, tmp_path):
     changed, break_left = chosen(file, record=tmp_path / "r").notes
     assert "was changed since run 1, attempt 1" in changed
     assert "4.0 min of the break are left" in break_left
+
+
+def test_a_stop_marker_that_nobody_would_hear_is_told(file):
+    (deaf,) = chosen(file, trigger_stream=None).notes
+    assert "stop_marker 'S 15' cannot stop this session" in deaf
+    assert chosen(file).notes == ()
+    assert chosen(file, trigger_stream=None, trigger_channel="T").notes == ()
 
 
 def test_every_run_done_and_a_run_that_is_not_there_are_refused(file, tmp_path):
