@@ -67,7 +67,6 @@ def check_target(
     ConfigError : says which there are.
     """
     from rtbold.calibration.inputs.bold_series import plain_name
-    from rtbold.calibration.settings import OTHERS
 
     listed = ", ".join(rois[:_SHOWN])
     if len(rois) > _SHOWN:

@@ -7,7 +7,7 @@ counts for scans that come after it. No torch.
 
 import datetime
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -16,6 +16,7 @@ import msgspec
 
 from rtbold import bundle as bundles
 from rtbold.bundle import Bundle, Card, Declaration
+from rtbold.calibration.beforehand import target_of
 from rtbold.calibration.evaluate.looks import check_looks, look_levels, look_of
 from rtbold.disk import read_file
 from rtbold.errors import ConfigError, DataFileError, RtboldError
@@ -241,6 +242,15 @@ def told_target(target: str, weights: Mapping[str, float]) -> str:
     if set(weights) <= {target}:
         return target
     return " ".join(f"{roi}={weights[roi]:g}" for roi in sorted(weights))
+
+
+def told_declared(declared: DeclaredTarget, rois: Sequence[str]) -> str:
+    """Return what was declared by its weights, as far as there are these ROIs."""
+    target, contrast = declared.target, declared.contrast
+    try:
+        return told_target(*target_of(target, contrast, rois, of="the BOLD has"))
+    except ConfigError:  # a name that is none here: still another target
+        return told_target(target, contrast)
 
 
 def earlier_tries(

@@ -11,9 +11,8 @@ import numpy as np
 from rtbold import bundle as bundles
 from rtbold.acquire import same_label, steady_step
 from rtbold.bundle import Bundle, Card, Declaration, Origin
-from rtbold.calibration.beforehand import check_target, target_of, with_target
+from rtbold.calibration.beforehand import check_target, with_target
 from rtbold.calibration.declaration import (
-    DeclaredTarget,
     Key,
     Tries,
     asked_of,
@@ -22,6 +21,7 @@ from rtbold.calibration.declaration import (
     earlier_tries,
     level_of,
     on_card,
+    told_declared,
     told_target,
 )
 from rtbold.calibration.evaluate.verdict import ALPHA
@@ -190,20 +190,11 @@ def _counted(aligned: AlignedScan) -> AlignedScan:
     own = Key(told, aligned.asked, aligned.data_sha256)
     earlier = earlier_tries(earlier_cards(settings.root), aligned.marks, declaration)
     if declared is not None:
-        wanted = _told(declared, rois)
+        wanted = told_declared(declared, rois)
         if wanted != own.target:  # what was declared counts as looked at
             declaration = None
             earlier["declared"] = replace(own, target=wanted)
     return replace(aligned, declaration=declaration, tries=count_tries(own, earlier))
-
-
-def _told(declared: DeclaredTarget, rois: Sequence[str]) -> str:
-    """Return what was declared, by its weights, as far as there are these ROIs."""
-    target, contrast = declared.target, declared.contrast
-    try:
-        return told_target(*target_of(target, contrast, rois, of="the BOLD has"))
-    except ConfigError:  # another target is calibrated: it counts as one all the same
-        return told_target(target, contrast)
 
 
 def _refuse_counting(settings: CalibrationSettings, bold: BoldSeries) -> None:

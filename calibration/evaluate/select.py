@@ -288,7 +288,7 @@ def evaluate_predictions(
     features = _head_inputs(predictions, choice, final)
     statistics = statistics_of(aligned.scan.batches())
     lines = lines_of(aligned.scan.batches(), tr_s=aligned.scan.tr_s)
-    leans_on = leaning(confounds, judged[choice.kept].scored, declared)
+    leans_on = leaning(confounds, judged.scored, declared)
     return CalibrationResult(
         aligned=aligned,
         measured=session.measured,

@@ -9,7 +9,10 @@ from rtbold.cli import options
 Subject = Annotated[str, typer.Option(help="Code of the subject, such as S01.")]
 Target = Annotated[
     str | None,
-    typer.Option(help="ROI that will be fed back; with --contrast its name."),
+    typer.Option(
+        help="What will be fed back: a ROI, Global, or a contrast such as "
+        "'Putamen - 0.5*Global'; with --contrast its name."
+    ),
 ]
 Contrast = Annotated[
     list[str] | None,

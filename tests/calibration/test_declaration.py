@@ -29,6 +29,7 @@ from rtbold.calibration.declaration import (
     newest_declaration,
     on_card,
     parse_looks,
+    told_declared,
     told_target,
     with_declaration,
 )
@@ -223,6 +224,19 @@ def test_targets_are_told_by_their_weights():
     assert whole_contrast({"a": 1.0, "others": -1.0}, ("a", "b", "c")) == {
         "a": 1.0, "b": -0.5, "c": -0.5,
     }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("declared", "told"),
+    [
+        ({"target": "b"}, "b"),
+        ({"target": "1.5*a - 1.5*Global"}, "a=1 b=-0.5 c=-0.5"),
+        ({"target": "x", "contrast": {"a": 1, "others": -1}}, "a=1 b=-0.5 c=-0.5"),
+        ({"target": "a - gone"}, "a - gone"),  # none of these ROIs: another target
+    ],
+)
+def test_what_was_declared_is_told_as_what_is_calibrated(declared, told):
+    assert told_declared(draft(**declared), ("a", "b", "c")) == told
 
 
 def test_cards_that_cannot_be_read_are_left_out(tmp_path):
