@@ -22,6 +22,11 @@ from .neurobolt import (
     NeuroBolt as NeuroBolt,
     NeuroBoltConfig as NeuroBoltConfig,
 )
+from .powers import (
+    FINE_BANDS_HZ as FINE_BANDS_HZ,
+    BandPowerNet as BandPowerNet,
+    BandPowerNetConfig as BandPowerNetConfig,
+)
 from .published.importing import (
     ImportResult as ImportResult,
     ImportSettings as ImportSettings,

@@ -6,6 +6,7 @@ all ROIs. The fit is closed-form (``rtbold.calibration.train.ridge``); this is i
 inference, as a module, so that it exports and runs in every engine like any network.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Literal
@@ -30,7 +31,6 @@ FEATURE_BANDS_HZ = {
     "beta": (13.0, 30.0),
     "gamma": (30.0, 80.0),
 }
-TOP_HZ = 80.0
 Unmixing = Literal["none", "laplacian", "both"]
 
 
@@ -50,16 +50,20 @@ class BandPowerRidgeConfig:
 class LogBandPower(nn.Module):
     """(b, c, 3200) microvolt -> (b, c * lags * bands), log of microvolt squared.
 
-    Hann window per lag, power of the discrete Fourier transform summed over the bins
+    Hann window per lag, power of the discrete Fourier transform averaged over the bins
     of a band. Only the bins that are used are computed.
+
+    Parameters
+    ----------
+    bands_hz : each begins where the one before ends.
     """
 
-    def __init__(self) -> None:
+    def __init__(
+        self, bands_hz: Sequence[tuple[float, float]] = tuple(FEATURE_BANDS_HZ.values())
+    ) -> None:
         super().__init__()
-        edges = [
-            round(low * LAG_SAMPLES / RATE_HZ) for low, _ in FEATURE_BANDS_HZ.values()
-        ]
-        edges.append(round(TOP_HZ * LAG_SAMPLES / RATE_HZ))
+        ends_hz = [low for low, _ in bands_hz] + [bands_hz[-1][1]]
+        edges = [round(end_hz * LAG_SAMPLES / RATE_HZ) for end_hz in ends_hz]
         taper = torch.hann_window(LAG_SAMPLES, dtype=torch.float64)
         self.power = PowerSpectrum(
             LAG_SAMPLES, bins=(edges[0], edges[-1]), taper=taper / taper.norm()

@@ -18,6 +18,7 @@ from rtbold.models.labram import Labram, LabramConfig
 from rtbold.models.li2024 import Beira, BeiraConfig, Siren, SirenConfig
 from rtbold.models.linear import BandPowerRidge, BandPowerRidgeConfig, Efp, EfpConfig
 from rtbold.models.neurobolt import NeuroBolt, NeuroBoltConfig
+from rtbold.models.powers import BandPowerNet, BandPowerNetConfig
 from rtbold.models.stacked import Stacked, StackedConfig
 
 Option = str | int | float | bool | list[str]
@@ -32,6 +33,7 @@ ARCHITECTURES: dict[str, Built] = {
     "beira": (BeiraConfig, Beira),
     "siren": (SirenConfig, Siren),
     "bandpower_ridge": (BandPowerRidgeConfig, BandPowerRidge),
+    "bandpower_net": (BandPowerNetConfig, BandPowerNet),
     "efp": (EfpConfig, Efp),
     "stacked": (StackedConfig, Stacked),
 }

@@ -78,6 +78,17 @@ def whitening_of(targets: FloatArray, ridge: float = WHITENING_RIDGE) -> FloatAr
     return whitening
 
 
+def keep_of_common(head: nn.Linear, share: float) -> None:
+    """Let the answers keep a share of their mean over ROIs, in place.
+
+    The best guess shrinks what can hardly be told, which is what regions have alone,
+    far more than what they share. Who feeds one region back wants less of the latter.
+    """
+    with torch.no_grad():
+        for values in (head.weight, head.bias):
+            values -= (1.0 - share) * values.mean(0, keepdim=True)
+
+
 def loss_of(training: TrainingPart, targets: FloatArray) -> TargetLoss:
     """Return the loss of a recipe for these training targets (windows, rois)."""
     if training.loss == "mse+centred" and targets.shape[1] < 2:

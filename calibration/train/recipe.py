@@ -51,6 +51,9 @@ class DataPart(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     channel_dropout: float = 0.0  # expected share of the channels that are lost
     dropout_share: float = 0.5  # of the windows that lose channels at all
     amplitude_jitter: float = 0.0  # sd of a window's log gain, as caps differ in gain
+    # Sessions of the twin that are learned from in place of the training part, of which
+    # band power alone is made: ``hard:1000-1599``.
+    drawn: tuple[str, ...] = ()
 
 
 class TrainingPart(
@@ -76,6 +79,7 @@ class TrainingPart(
     precision: Precision = "float32"
     head: Head = "gradient"  # closed-form: solved once more at the end, kept if better
     penalty_by: PenaltyBy = "validation"  # closed forms: scans that choose the penalty
+    common: float = 1.0  # share of the mean over ROIs that the answers keep
 
 
 class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -226,9 +230,15 @@ def _senseless(recipe: Recipe) -> Iterator[str]:
         ("training.layer_decay", training.layer_decay, 0.01, 1.0),
         ("training.gradient_clip", training.gradient_clip, 0.0, 1e6),
         ("training.averaging", training.averaging, 0.0, 0.999999),
+        ("training.common", training.common, 0.0, 1.0),
     ):
         if not low <= value <= high:  # also what is no number at all
             yield f"{name} is {value:g}, expected {low:g} to {high:g}"
+    if data.drawn and data.channel_dropout:
+        yield (
+            f"data.channel_dropout is {data.channel_dropout:g} beside data.drawn, "
+            "expected 0: drawn sessions have no EEG that a channel could be lost of"
+        )
     if training.targets == "whitened" and training.loss != "mse":
         yield (
             f"training.loss is {training.loss!r} beside whitened targets, expected "

@@ -36,6 +36,7 @@ from rtbold.calibration.train.batches import (
     gather,
     in_order,
 )
+from rtbold.calibration.train.drawn import DrawnBatches, DrawnSessions, scale_by
 from rtbold.calibration.train.losses import Figures, figures_of, loss_of
 from rtbold.calibration.train.machines import Machines
 from rtbold.calibration.train.optimiser import optimiser_of, pace_at, set_pace
@@ -105,6 +106,7 @@ class Run:
     reference: str = "average"  # of the EEG, which a lost channel changes
     state: Path | None = None  # file to go on from, and to write to
     belongs: str = ""  # what the state is of, beside recipe and seed
+    drawn: DrawnSessions | None = None  # learned from in place of the training part
 
 
 def fit(
@@ -173,9 +175,12 @@ class _Training:
             recipe, recipe.training, run, watch
         )  # fmt: skip
         device = run.machines.device
+        if run.drawn is not None:
+            scale_by(network, run.drawn)
         self._network = network.to(device)
         self._average = copy.deepcopy(network) if self._how.averaging else network
-        self._loss = loss_of(self._how, np.concatenate(train.measured)).to(device)
+        learned = train if run.drawn is None else run.drawn
+        self._loss = loss_of(self._how, np.concatenate(learned.measured)).to(device)
         self._batches = self._feed(train)
         _leave_unread(network, train)
         self._optimiser = optimiser_of(network, self._how)
@@ -186,8 +191,21 @@ class _Training:
         self._saved_s = watch.now_s()
         self.course = Course()
 
-    def _feed(self, train: Part) -> TrainingBatches:
+    def _feed(self, train: Part) -> TrainingBatches | DrawnBatches:
         data = self._recipe.data
+        if self._run.drawn is not None:
+            return DrawnBatches(
+                self._run.drawn,
+                size=self._how.batch_size,
+                jitter=data.amplitude_jitter,
+                seed=self._run.seed,
+                share=self._run.machines.share,
+            )
+        if data.drawn:
+            raise ConfigError(
+                "the recipe learns from drawn sessions, but none were made; expected "
+                "them as Run.drawn"
+            )
         lost = LostChannels(
             cast("Sequence[str]", self._network.config.channels),  # type: ignore[union-attr]  # every architecture has one
             self._run.reference,

@@ -6,7 +6,7 @@ is for ``rtbold evaluate``.
 
 import hashlib
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final, cast
 
@@ -26,6 +26,13 @@ from rtbold.calibration.lineage import (
     refuse_seen_among,
 )
 from rtbold.calibration.train.batches import Part
+from rtbold.calibration.train.drawn import (
+    FOLDER,
+    DrawnSessions,
+    draw_sessions,
+    parse_drawn,
+    refuse_drawn,
+)
 from rtbold.calibration.train.finish import (
     check_windows_of,
     known_eeg,
@@ -33,7 +40,12 @@ from rtbold.calibration.train.finish import (
     software,
     write_bundle,
 )
-from rtbold.calibration.train.losses import Figures, figures_of, loss_of
+from rtbold.calibration.train.losses import (
+    Figures,
+    figures_of,
+    keep_of_common,
+    loss_of,
+)
 from rtbold.calibration.train.machines import Machines
 from rtbold.calibration.train.recipe import NOTHING, Recipe
 from rtbold.calibration.train.results import (
@@ -51,7 +63,7 @@ from rtbold.calibration.train.trainer import Board, Course, Run, Watch, fit, pre
 from rtbold.errors import BundleError, ConfigError, DataFileError
 from rtbold.messages import Float32Array
 from rtbold.models import Efp, LinearModel
-from rtbold.sim import SimulationSettings, refuse_held_out
+from rtbold.sim import SimulationSettings, TwinSettings, refuse_held_out
 
 STATE_NAME: Final = "state.pt"
 
@@ -124,6 +136,7 @@ class _Fitted:
     course: Course | None = None
     penalty: float | None = None
     head: str = "gradient"
+    drawn_sha256: str = ""  # of the drawn sessions that it learned from
 
 
 def train_model(
@@ -152,6 +165,7 @@ def train_model(
     base = _base(recipe, settings)
     refuse_seen_among(_card_of(base), _not_for_training(cache, split))
     refuse_held_out(_simulations(cache, split))
+    refuse_drawn(parse_drawn(recipe.data.drawn), _not_drawn(cache, split))
     parts = parts_of(cache, split, recipe)
     job = _Job(cache, split, recipe, settings, machines, hooks, base, parts)
     card = _card(job)
@@ -207,6 +221,14 @@ def _simulations(cache: Cache, split: Split) -> Iterator[SimulationSettings]:
     for scan in cache.scans:
         if scan.name in names and scan.twin is not None:
             yield scan.twin
+
+
+def _not_drawn(cache: Cache, split: Split) -> Iterator[int]:
+    """Yield the subjects of the twin that choose or score the model."""
+    names = {*split.validation, *split.test.scans}
+    for scan in cache.scans:
+        if scan.name in names and isinstance(scan.twin, TwinSettings):
+            yield scan.twin.seed
 
 
 def parts_of(cache: Cache, split: Split, recipe: Recipe) -> tuple[Part, Part]:
@@ -294,6 +316,8 @@ def _note(job: _Job, *, simulated: bool) -> str:
         f"recipe {recipe.name} ({recipe.sha256[:12]}), split {split.rule}, fold "
         f"{split.fold}, seed {job.settings.seed}"
     ]
+    if recipe.data.drawn:
+        notes.append(f"learned from drawn sessions {', '.join(recipe.data.drawn)}")
     if recipe.data.global_regression:
         notes.append("targets without the global signal")
     if simulated:
@@ -333,6 +357,24 @@ def _opening(job: _Job, started: Started) -> Iterator[str]:
 
 def _fitted(job: _Job, network: nn.Module) -> _Fitted:
     linear = isinstance(network, LinearModel)
+    fitted = _fitted_plainly(job, network, linear=linear)
+    return _with_less_in_common(job, fitted) if job.first else fitted
+
+
+def _with_less_in_common(job: _Job, fitted: _Fitted) -> _Fitted:
+    common = job.recipe.training.common
+    if common == 1.0:
+        return fitted
+    keep_of_common(cast("nn.Linear", fitted.network.head), common)
+    predicted, figures = _looked_at(job, fitted.network)
+    job.say(
+        f"{common:.0%} of the mean over ROIs kept: validation R {figures.r:.4f} after "
+        f"{fitted.figures.r:.4f}"
+    )
+    return replace(fitted, predicted=predicted, figures=figures)
+
+
+def _fitted_plainly(job: _Job, network: nn.Module, *, linear: bool) -> _Fitted:
     if job.recipe.training.method == "closed-form":
         if not linear:
             raise ConfigError(
@@ -371,12 +413,15 @@ def _solved(job: _Job, network: LinearModel) -> _Fitted:
 
 def _trained(job: _Job, network: nn.Module) -> _Fitted:
     settings, select = job.settings, job.recipe.training.select
+    drawn = _drawn(job, network)
+    belongs = data_sha256(job.parts, job.cache.settings.channels)
     run = Run(
         machines=job.machines,
         seed=settings.seed,
         reference=job.cache.card().reference,
         state=settings.work / STATE_NAME,
-        belongs=data_sha256(job.parts, job.cache.settings.channels),
+        belongs=belongs if drawn is None else f"{belongs} {drawn.sha256}",
+        drawn=drawn,
     )
     board = job.hooks.board(settings.work) if job.hooks.board and job.first else None
     watch = Watch(
@@ -388,10 +433,26 @@ def _trained(job: _Job, network: nn.Module) -> _Fitted:
     course = fit(network, job.parts, job.recipe, run=run, watch=watch)
     job.say(f"best epoch {course.best_epoch + 1} of {course.epoch}, by {select}")
     predicted, figures = _looked_at(job, network)
-    kept = _Fitted(network, predicted, figures, course)
+    made_of = "" if drawn is None else drawn.sha256
+    kept = _Fitted(network, predicted, figures, course, drawn_sha256=made_of)
     if job.recipe.training.head == "closed-form" and job.first:
         return _with_solved_head(job, kept)
     return kept
+
+
+def _drawn(job: _Job, network: nn.Module) -> DrawnSessions | None:
+    """Return the sessions that the recipe learns from; make those that lack."""
+    wanted = parse_drawn(job.recipe.data.drawn)
+    if not wanted:
+        return None
+    folder, share = job.cache.folder / FOLDER, job.machines.share
+    if share.world > 1:  # each makes its own share, then all read all
+        draw_sessions(wanted, network, job.cache.card(), folder=folder, share=share)
+        job.machines.fabric.barrier()
+    tell = job.hooks.tell if job.first else ignore_progress
+    found = draw_sessions(wanted, network, job.cache.card(), folder=folder, tell=tell)
+    job.say(f"{len(found.powers)} drawn sessions, {len(found)} windows")
+    return found
 
 
 def _with_solved_head(job: _Job, kept: _Fitted) -> _Fitted:
@@ -409,8 +470,12 @@ def _with_solved_head(job: _Job, kept: _Fitted) -> _Fitted:
     if not better:
         head.load_state_dict(before)
         return kept
-    return _Fitted(
-        kept.network, predicted, figures, kept.course, fitted.alpha, "closed-form"
+    return replace(
+        kept,
+        predicted=predicted,
+        figures=figures,
+        penalty=fitted.alpha,
+        head="closed-form",
     )
 
 
@@ -440,8 +505,11 @@ def _save(job: _Job, fitted: _Fitted, card: Card, *, replace: bool) -> Bundle:
     job.say("looking at the training EEG, for the monitor of a session")
     likeness, scale = known_eeg(job.parts[0], fitted.network, tr_s=card.tr_s)
     job.say("writing the bundle")
+    seen = f"{card.training_data_sha256} {fitted.drawn_sha256}".encode()
+    data = hashlib.sha256(seen).hexdigest() if fitted.drawn_sha256 else None
     whole = msgspec.structs.replace(
         card,
+        training_data_sha256=data or card.training_data_sha256,
         baseline=out_of_sample_baseline(fitted.predicted),
         likeness=likeness,
     )

@@ -55,7 +55,7 @@ export class Feed {
     if (!newest || !usable)
       return { ...NEUTRAL, reasons: newest?.reasons ?? ["no_prediction"] }
     if (!this._isOfBlock(usable)) return { ...NEUTRAL, reasons: ["no_feedback_block"] }
-    if (usable.shown === null) return { ...NEUTRAL, reasons: ["not_shown"] }
+    if (usable.shown === null) return { ...NEUTRAL, reasons: ["nothing_shown"] }
     const stalled = this._ageS(newest) > STALLED_AFTER_TRS * this.trS
     const shown = { value: usable.value, z: usable.z }
     if (newest === usable && !stalled) return { show: "value", ...shown, reasons: [] }

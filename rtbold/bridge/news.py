@@ -7,7 +7,7 @@ One `Reader` subscribes; every bridge takes the same `News`. What may be shown i
 import json
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
 from rtbold.client import STALLED_AFTER_TRS, Body, Message, Subscriber
@@ -19,7 +19,6 @@ TOPICS: Final = (
 SHOW: Final = "show"  # the bridge's own: what may be shown now
 SHOW_EVERY_S: Final = 0.5
 KEPT: Final = ("hello", "phase", "pred.fb", "hb", "bye")  # for who comes late
-NOT_SHOWN: Final = "not_shown"  # usable, and the session says neutral all the same
 NO_FEEDBACK: Final = (
     "no_heartbeat", "no_phase", "no_feedback_run", "no_feedback_block",
     "participant_stop",
@@ -103,7 +102,6 @@ class Reader:
         self._feed = feed
         self._shown: Shown | None = None
         self._said_s = -SHOW_EVERY_S
-        self._hidden = False  # the last usable value was not to be shown
         self._recent = Recent()
 
     def turn(self, timeout_s: float, now_s: float) -> News:
@@ -120,7 +118,7 @@ class Reader:
             except (ValueError, TypeError):  # NaN, or what JSON has no word for
                 continue
             bodies.append((message.topic, message.body))
-        shown = self._visible(shown_now(self._feed))
+        shown = shown_now(self._feed)
         changed = shown != self._shown
         due = changed or now_s - self._said_s >= SHOW_EVERY_S
         self._shown, self._said_s = shown, now_s if due else self._said_s
@@ -133,17 +131,6 @@ class Reader:
             changed=changed,
             due=due,
             recent=self._recent,
-        )
-
-    def _visible(self, shown: Shown) -> Shown:
-        """Return neutral where the session shows none of a usable value."""
-        if shown.show == "value":
-            newest = self._feed.latest["pred.fb"].body
-            self._hidden = "shown" in newest and shown.shown is None
-        if not (self._hidden and shown.has_number):
-            return shown
-        return replace(
-            shown, show="neutral", value=None, z=None, shown=None, reasons=(NOT_SHOWN,)
         )
 
     def _kept(self, now_s: float) -> Recent:

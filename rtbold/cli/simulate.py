@@ -17,8 +17,8 @@ def simulate(
         str,
         typer.Option(
             help="easy, hard, hard-flat (muscle tension is constant), field (weak, as "
-            "in people), confound (EEG knows nothing of BOLD), or foreign (another "
-            "generator)."
+            "in people), varied (to train on), confound (EEG knows nothing of BOLD), "
+            "or foreign (another generator)."
         ),
     ] = "hard",
     session: Annotated[

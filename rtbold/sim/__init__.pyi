@@ -54,6 +54,11 @@ from .settings import (
     refuse_held_out as refuse_held_out,
     simulation_settings as simulation_settings,
 )
+from .spectra import (
+    PIECE_S as PIECE_S,
+    BandPowers as BandPowers,
+    simulate_powers as simulate_powers,
+)
 from .twin import (
     simulate as simulate,
     simulate_base as simulate_base,

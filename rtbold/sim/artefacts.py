@@ -91,7 +91,7 @@ def _gradient(scene: Scene) -> Parts:
     rng, settings = scene.rng("gradient"), scene.settings
     t_s = scene.t_s
     running = (t_s >= settings.first_volume_s).astype(np.float64)
-    gain = running * (1.0 + 1.5 * _after_motion(scene))
+    gain = running * (1.0 + 1.5 * after_motion(scene.body, t_s))
     slice_hz = SLICES_PER_VOLUME / settings.tr_s
     parts: Parts = []
     for harmonic in range(1, 6):
@@ -114,13 +114,10 @@ def _gradient(scene: Scene) -> Parts:
     return parts
 
 
-def _after_motion(scene: Scene) -> FloatArray:
-    """Template subtraction is off for about 25 volumes after a movement."""
-    t_s = scene.t_s
+def after_motion(body: Body, t_s: FloatArray) -> FloatArray:
+    """Return how far template subtraction is off: about 25 s after a movement."""
     effect = np.zeros(t_s.size)
-    for moved_s, size in zip(
-        scene.body.motion_t_s, scene.body.motion_size, strict=True
-    ):
+    for moved_s, size in zip(body.motion_t_s, body.motion_size, strict=True):
         since_s = t_s - moved_s
         effect += np.where(since_s >= 0, size * np.exp(-np.abs(since_s) / 25.0), 0.0)
     return effect
@@ -159,10 +156,16 @@ def _blinks(scene: Scene) -> Parts:
         width_s = rng.uniform(0.06, 0.1)
         size_uv = rng.uniform(60.0, 100.0)
         course[near] += size_uv * np.exp(-0.5 * ((t_s[near] - at_s) / width_s) ** 2)
+    return [(near_eyes(scene), course)]
+
+
+def near_eyes(scene: Scene) -> FloatArray:
+    """Return (electrodes,): what each sees of a blink."""
     eyes_m = np.array([0.0, 0.09, 0.02])  # head coordinates: nose is +y
-    near_eyes = np.exp(-np.linalg.norm(scene.positions_m - eyes_m, axis=1) / 0.035)
+    near = np.exp(-np.linalg.norm(scene.positions_m - eyes_m, axis=1) / 0.035)
     forehead = np.exp(-0.04 / 0.035)  # an electrode 4 cm away sees the whole size
-    return [(np.minimum(near_eyes / forehead, 1.0), course)]
+    seen: FloatArray = np.minimum(near / forehead, 1.0)
+    return seen
 
 
 def _muscle(scene: Scene) -> Parts:

@@ -25,6 +25,7 @@ from rtbold.sim.settings import (
 SLOW_RATE_HZ = 5.0
 PREHISTORY_S = 60.0
 DRIVE_BAND_HZ = (0.01, 0.12)
+HIDDEN_BAND_HZ = (0.005, 0.3)  # of what moves a rhythm and not BOLD
 NO_NETWORK = "No network found"
 # Regions whose BOLD also follows what band power cannot carry, by kind of code.
 DECLARED: dict[str, tuple[str, ...]] = {
@@ -76,7 +77,9 @@ def draw_brain(settings: TwinSettings, rois: tuple[Roi, ...], whose: str) -> Bra
     band_drive = standardised(
         level.network_weight * shared
         + level.local_weight * local
-        + level.arousal_weight * _arousal_share(rois, level.arousal_spread) * arousal
+        + level.arousal_weight
+        * (_arousal_share(rois, level.arousal_spread) + _own_share(settings, rois))
+        * arousal
     )
     declared = np.zeros_like(band_drive)
     if level.declared_share > 0:
@@ -101,6 +104,12 @@ def _arousal_share(rois: tuple[Roi, ...], spread: float) -> FloatArray:
     for name in set(network):
         lean[network == name] -= lean[network == name].mean()
     return np.asarray(1.0 + spread * lean)[:, None]
+
+
+def _own_share(settings: TwinSettings, rois: tuple[Roi, ...]) -> FloatArray:
+    """Return (rois, 1): what arousal has more or less in this person's regions."""
+    lean = generator(settings.seed, "own arousal").standard_normal(len(rois))
+    return np.asarray(settings.parameters.own_arousal_spread * lean)[:, None]
 
 
 def _arousal(settings: TwinSettings, t_s: FloatArray, whose: str) -> FloatArray:
@@ -200,14 +209,16 @@ def draw_weights(settings: TwinSettings, rois: tuple[Roi, ...]) -> RhythmWeights
     rng = generator(settings.seed, "rhythm weights")
     level = settings.parameters
     peaks, amplitudes, weights = {}, {}, {}
-    for name, rhythm in RHYTHMS.items():
+    factor = generator(settings.seed, "own signs").standard_normal(len(RHYTHMS))
+    factor = 1.0 + level.own_sign_sd * factor
+    for own, (name, rhythm) in zip(factor, RHYTHMS.items(), strict=True):
         peaks[name] = float(rng.uniform(*rhythm.peak_hz))
         spread = rng.standard_normal((2, len(rois)))
         base = np.array([_of_region(rhythm.amplitude, roi) for roi in rois])
         sign = np.array([_of_region(rhythm.sign, roi) for roi in rois])
         # Amplitude varies over subjects only where the coupling does.
         amplitudes[name] = base * np.exp(0.6 * level.coupling_sd * spread[0])
-        weights[name] = sign + level.coupling_sd * spread[1]
+        weights[name] = own * sign + level.coupling_sd * spread[1]
     return RhythmWeights(peaks, amplitudes, weights)
 
 
@@ -279,7 +290,7 @@ class SourceActivity:
                 generator(self._settings.seed, f"hidden/{name}/{roi}"),
                 (1, self._slow_t_s.size),
                 rate_hz=SLOW_RATE_HZ,
-                band_hz=(0.005, 0.3),
+                band_hz=HIDDEN_BAND_HZ,
                 exponent=0.5,
             )[0]
             log_amplitude = log_amplitude + level.hidden_sd * hidden

@@ -16,8 +16,10 @@ from scipy import fft
 from rtbold.errors import ConfigError
 from rtbold.messages import Float32Array, FloatArray
 
-Level = Literal["easy", "hard", "confound", "hard-flat", "field"]
-LEVEL_NAMES: tuple[Level, ...] = ("easy", "hard", "confound", "hard-flat", "field")
+Level = Literal["easy", "hard", "confound", "hard-flat", "field", "varied"]
+LEVEL_NAMES: tuple[Level, ...] = (
+    "easy", "hard", "confound", "hard-flat", "field", "varied",
+)  # fmt: skip
 FOREIGN: Literal["foreign"] = "foreign"  # the generator that is not the twin
 BASE_RATE_HZ = 200.0  # everything is made at this rate; higher ones are interpolated
 MAX_RATE_HZ = 5000.0
@@ -57,6 +59,11 @@ class LevelParameters:
     arousal_weight: float = 0.42
     arousal_spread: float = 0.0  # of it over the regions of a network, in everybody
     rhythm_arousal: float = 1.0  # how much the rhythms follow arousal; 1: as `hard`
+    # What is of one person alone; 0 on every level but `varied`.
+    own_arousal_spread: float = 0.0  # of arousal's weight over all regions
+    own_sign_sd: float = 0.0  # of a factor on each rhythm's mean weight
+    gain_sd: float = 0.0  # of electrodes, natural logarithm
+    cap_shift_m: float = 0.0  # how far each electrode sits from its place, sd
 
 
 _HARD = LevelParameters(
@@ -133,7 +140,9 @@ class TwinSettings(SimulationSettings):
 
     @property
     def parameters(self) -> LevelParameters:
-        """The frozen parameters of the level."""
+        """The frozen parameters of the level; on `varied` those of the seed."""
+        if self.level == "varied":
+            return varied_parameters(self.seed)
         return LEVELS[self.level]
 
 
@@ -270,6 +279,40 @@ def refuse_held_out(settings: Iterable[SimulationSettings]) -> None:
             )
 
 
+# Every person of `varied` is of a population of his own: to train on, so that a network
+# trusts in what holds in many of them, and not in what one simulator happens to do.
+
+ANYWHERE: dict[str, tuple[float, float]] = {  # drawn evenly between
+    "coupling": (0.15, 0.4),
+    "coupling_sd": (0.2, 0.6),
+    "hidden_sd": (0.5, 0.9),
+    "orientation_jitter": (0.2, 0.8),
+    "rhythm_gain": (0.9, 1.6),
+    "hrf_peak_sd_s": (0.5, 1.0),
+    "noise_sd": (0.4, 0.7),
+    "physiology_sd": (0.0, 0.4),
+    "vigilance_drift": (0.0, 1.5),
+    "artefacts": (0.4, 1.5),
+    "tension": (-0.2, 0.6),
+    "network_weight": (0.5, 0.8),
+    "local_weight": (0.5, 0.7),
+    "arousal_weight": (0.1, 0.42),
+    "rhythm_arousal": (0.5, 2.0),
+    "own_arousal_spread": (0.0, 1.5),
+    "own_sign_sd": (0.0, 0.5),
+    "gain_sd": (0.0, 0.15),
+    "cap_shift_m": (0.0, 0.008),
+}
+
+
+def varied_parameters(seed: int) -> LevelParameters:
+    """Return the parameters of one person of level `varied`."""
+    rng = generator(seed, "varied")
+    drawn = {name: float(rng.uniform(*ends)) for name, ends in ANYWHERE.items()}
+    person = replace(_HARD, **drawn)  # type: ignore[arg-type]  # all of them are numbers
+    return replace(person, tension_follows=bool(rng.random() < 0.5))
+
+
 # Random signals with a given spectrum, made in the frequency domain.
 
 
@@ -364,6 +407,8 @@ FIELD_TRAIN_SEEDS = range(11000, 12000)
 FIELD_VALIDATION_SEEDS = range(12000, 13000)
 FIELD_TEST_SEEDS = range(19000, 20000)
 FIELD_MODEL_SEEDS = range(19700, 19724)  # a part of them, as `MODEL_SEEDS` is
+# Level `varied`, which is trained on and never scored.
+VARIED_TRAIN_SEEDS = range(31000, 32000)
 # The foreign generator, which is never trained on: to develop on, and to score once.
 FOREIGN_DEVELOPMENT_SEEDS = range(61000, 62000)
 FOREIGN_TEST_SEEDS = range(69000, 70000)

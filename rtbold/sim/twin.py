@@ -50,6 +50,7 @@ from rtbold.sim.settings import (
 
 DRAWN, SUMMED, SOILED = 0.05, 0.75, 0.95  # shares of the whole, as it takes time
 AMPLIFIER_UV = 0.3  # white noise of each electrode
+KERNEL_M = 0.06  # how far a potential reaches, where it is interpolated
 
 
 def simulate(settings: SimulationSettings) -> SimulatedRecording:
@@ -103,7 +104,7 @@ def source_amplitudes(settings: SimulationSettings) -> SourceAmplitudes:
     if isinstance(settings, ForeignSettings):
         return foreign_amplitudes(settings)
     rois, twin = read_rois(), _of_twin(settings)
-    return SourceActivity(twin, _heard(twin, rois), rois).amplitudes()
+    return SourceActivity(twin, heard_brain(twin, rois), rois).amplitudes()
 
 
 def _of_twin(settings: SimulationSettings) -> TwinSettings:
@@ -115,7 +116,7 @@ def _of_twin(settings: SimulationSettings) -> TwinSettings:
     )
 
 
-def _heard(settings: TwinSettings, rois: tuple[Roi, ...]) -> Brain:
+def heard_brain(settings: TwinSettings, rois: tuple[Roi, ...]) -> Brain:
     """Return the brain that the EEG's rhythms follow.
 
     On level `confound` it is one that BOLD knows nothing of.
@@ -126,7 +127,7 @@ def _heard(settings: TwinSettings, rois: tuple[Roi, ...]) -> Brain:
 
 def _simulate_twin(settings: TwinSettings, *, tell: Tell) -> SimulatedRecording:
     rois = read_rois()
-    cause, heard = draw_brain(settings, rois, "brain"), _heard(settings, rois)
+    cause, heard = draw_brain(settings, rois, "brain"), heard_brain(settings, rois)
     body = draw_body(settings, heard.arousal)
     bold = simulate_bold(settings, cause.drive, body)
     tell(DRAWN)
@@ -152,12 +153,13 @@ def _eeg_uv(
 ) -> Float32Array:
     """Return all channels in the settings' order."""
     field = read_leadfield()
-    rows = field.rows(_electrodes(settings))
+    rows = field.rows(electrodes_of(settings))
     eeg_uv = _neural_uv(settings, brain, field=field, rows=rows, tell=tell)
     scene = Scene(settings, field.positions_m[rows], body, brain.arousal)
     if settings.parameters.artefacts > 0:
         add_artefacts(eeg_uv, scene)
     tell(SOILED)
+    eeg_uv = _worn(eeg_uv, settings, field.positions_m[rows])
     eeg_uv = _referenced(eeg_uv, settings)
     noise = scene.rng("amplifier").standard_normal(eeg_uv.shape, dtype=np.float32)
     eeg_uv += np.float32(AMPLIFIER_UV) * noise
@@ -179,7 +181,7 @@ def steady_eeg_uv(settings: TwinSettings, *, arousal: float) -> Float32Array:
     still = np.zeros((len(rois), n))
     brain = Brain(still, still, still, np.full(n, arousal))
     field = read_leadfield()
-    rows = field.rows(_electrodes(settings))
+    rows = field.rows(electrodes_of(settings))
     return _referenced(_neural_uv(settings, brain, field=field, rows=rows), settings)
 
 
@@ -190,15 +192,46 @@ def simulate_moved(
 
     Head, carriers, noise and artefacts are those of the settings.
     """
-    heard = _heard(settings, read_rois())
+    heard = heard_brain(settings, read_rois())
     return _eeg_uv(settings, move(heard), draw_body(settings, heard.arousal))
 
 
-def _electrodes(settings: TwinSettings) -> tuple[str, ...]:
+def electrodes_of(settings: TwinSettings) -> tuple[str, ...]:
     """Return the EEG channels, then the reference electrode if there is one."""
     if settings.reference.lower() == "average":
         return settings.eeg_labels
     return (*settings.eeg_labels, settings.reference)
+
+
+def _worn(
+    eeg_uv: Float32Array, settings: TwinSettings, positions_m: FloatArray
+) -> Float32Array:
+    """Return what electrodes read that sit beside their places, each at its own gain.
+
+    The potential between the places is interpolated by Gaussian kernels.
+    """
+    level = settings.parameters
+    if not (level.cap_shift_m or level.gain_sd):
+        return eeg_uv
+    mixing = worn_mixing(settings, positions_m).astype(np.float32)
+    return np.asarray(mixing @ eeg_uv)
+
+
+def worn_mixing(settings: TwinSettings, positions_m: FloatArray) -> FloatArray:
+    """Return (electrodes, electrodes): what the cap makes of the potential."""
+    level, rng = settings.parameters, generator(settings.seed, "cap")
+    if not (level.cap_shift_m or level.gain_sd):
+        return np.eye(len(positions_m))
+    sat = positions_m + level.cap_shift_m * rng.standard_normal(positions_m.shape)
+    known = _kernel(positions_m, positions_m) + 1e-3 * np.eye(len(positions_m))
+    mixing = np.linalg.solve(known, _kernel(positions_m, sat)).T
+    mixing *= np.exp(level.gain_sd * rng.standard_normal((len(sat), 1)))
+    return np.asarray(mixing)
+
+
+def _kernel(a_m: FloatArray, b_m: FloatArray) -> FloatArray:
+    apart_m = np.linalg.norm(a_m[:, None] - b_m[None], axis=2)
+    return np.asarray(np.exp(-0.5 * (apart_m / KERNEL_M) ** 2))
 
 
 def _referenced(eeg_uv: Float32Array, settings: TwinSettings) -> Float32Array:

@@ -146,14 +146,15 @@ def frozen(port: int, web: int) -> Iterator[None]:
 def feed() -> None:
     """Publish predictions with a stamp that all processes of a machine share."""
     from rtbold.clock import MonotonicClock
-    from rtbold.publish import Feed, FeedbackSettings, FeedSettings, Ports
+    from rtbold.feedback import FeedbackSettings
+    from rtbold.publish import Feed, FeedSettings, Ports
     from rtbold.sim.fake import FakePlan, FakeSession
     from rtbold.sim.fake_messages import fake_card, fake_hello
     from rtbold.sim.fake_script import default_script
 
     clock = MonotonicClock()
     card = fake_card(EVERY_S, n_rois=64)
-    target = FeedbackSettings.choose(card)
+    target = FeedbackSettings()
     now = {"now_lsl_s": clock.now_s, "now_unix_s": time.time}
     with Feed(FeedSettings(port=0), session="bench", **now) as out:
         out.publish(fake_hello(card, Ports(feed=out.port), target))

@@ -105,6 +105,21 @@ def signed(value: Figures) -> str:
     return f"{value['mean']:+.3f} ({value['low']:+.3f} to {value['high']:+.3f})"
 
 
+def estimated(value: Figures) -> str:
+    """Return a mean with its interval, of `rtbold evaluate`; none of few subjects."""
+    if value["mean_low"] is None:
+        return or_dash(value["mean"])
+    low, high = value["mean_low"], value["mean_high"]
+    return f"{value['mean']:.3f} ({low:.3f} to {high:.3f})"
+
+
+def or_dash(value: Figures | float | None) -> str:
+    """Return a figure, or the mean of an estimate; a dash where there is none."""
+    if isinstance(value, Mapping):
+        value = value["mean"]
+    return "\u2013" if value is None else f"{value:.3f}"
+
+
 def percent(share: float) -> str:
     """Return a share in per cent."""
     return f"{100 * float(share):.1f} %"
@@ -136,7 +151,7 @@ def _templates() -> jinja2.Environment:
         lstrip_blocks=True,
         autoescape=False,  # markdown
     )
-    filters = (interval, signed, percent, hits, span, number)
+    filters = (interval, signed, percent, hits, span, number, estimated, or_dash)
     made.filters |= {each.__name__: each for each in filters}
     made.globals |= {"SIMULATED": SIMULATED, "MODELS": MODELS}
     return made

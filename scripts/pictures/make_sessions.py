@@ -13,7 +13,8 @@ from pathlib import Path
 import msgspec
 
 from rtbold.clock import HandCrankedClock
-from rtbold.publish import Bye, FeedbackSettings, Heartbeat, Message, Ports
+from rtbold.feedback import FeedbackSettings
+from rtbold.publish import Bye, Heartbeat, Message, Ports
 from rtbold.sim.fake import FakePlan, FakeSession
 from rtbold.sim.fake_messages import fake_card, fake_hello
 from rtbold.sim.fake_script import SCENARIOS, Scenario, ScriptRow, scenario_sessions
@@ -96,7 +97,7 @@ def _session(
     session: str, rows: tuple[ScriptRow, ...], clock: HandCrankedClock
 ) -> list[tuple[float, Message]]:
     card = fake_card(2.1, n_rois=N_ROIS)
-    target = FeedbackSettings.choose(card)
+    target = FeedbackSettings()
     kept = Kept(session, clock)
     kept.publish(fake_hello(card, Ports(feed=5580, control=5581), target))
     plan = FakePlan(card=card, target=target)

@@ -45,6 +45,11 @@ VARIANTS = {
     "biot at a fixed scale": ("biot", {**TINY, "normalisation": "fixed"}),
     "beira": ("beira", {"spatial_filters": 3, "filter_samples": 11, "width": 4}),
     "siren": ("siren", {"sine_layers": 2, "sine_units": 6, "width": 4}),
+    "band-power network": ("bandpower_net", {"width": 8, "kept": 2, "lags": 3}),
+    "band-power network on potentials": (
+        "bandpower_net",
+        {"width": 8, "kept": 2, "lags": 3, "unmixing": "none"},
+    ),
     "efp": ("efp", {"electrode": "CZ"}),
     "ridge": ("bandpower_ridge", {}),
     "ridge on the laplacian": ("bandpower_ridge", {"unmixing": "laplacian"}),

@@ -118,7 +118,7 @@ def write_scans(folder, scans):
     )
 
     settings = CacheSettings(
-        data_set="planted", channels=CHANNELS, rois=ROIS, tr_s=TR_S
+        data_set="planted", channels=CHANNELS, rois=scans[0].rois, tr_s=TR_S
     )
     claim_cache(folder, settings)
     for i, scan in enumerate(scans):

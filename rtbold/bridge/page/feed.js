@@ -48,7 +48,7 @@ export class Feed {
     if (!newest || !usable)
       return { ...NEUTRAL, reasons: newest?.reasons ?? ["no_prediction"] }
     if (!this._isOfBlock(usable)) return { ...NEUTRAL, reasons: ["no_feedback_block"] }
-    if (usable.shown === null) return { ...NEUTRAL, reasons: ["not_shown"] }
+    if (usable.shown === null) return { ...NEUTRAL, reasons: ["nothing_shown"] }
     const stalled = this._ageS(newest) > STALLED_AFTER_TRS * this.trS
     const { value, z, shown: share = null } = usable // shown: 0 to 1, if it is made
     const shown = { value, z, shown: share }

@@ -9,6 +9,7 @@ from rtbold.calibration.train.losses import (
     Figures,
     TargetLoss,
     figures_of,
+    keep_of_common,
     loss_of,
     whitening_of,
 )
@@ -98,3 +99,15 @@ def test_the_figure_that_selects_decides():
     assert not one.better_than(one, "r")
     broken = Figures(loss=np.nan, mse=np.nan, r=np.nan, r_centred=np.nan)
     assert not broken.better_than(None, "r")
+
+
+def test_a_share_of_the_mean_over_rois_is_kept():
+    torch.manual_seed(0)
+    head = torch.nn.Linear(5, 4)
+    x = torch.randn(7, 5)
+    with torch.no_grad():
+        before = head(x)
+        keep_of_common(head, 0.25)
+        after = head(x)
+    mean = before.mean(1, keepdim=True)
+    torch.testing.assert_close(after, before - 0.75 * mean)

@@ -342,3 +342,10 @@ def test_targets_that_are_no_numbers_are_refused(cache, machines, tmp_path):
             settings=TrainSettings(out=tmp_path / "m.rtbold"),
             machines=machines,
         )
+
+
+def test_less_in_common_is_taken_out_of_the_head_that_is_kept(train):
+    whole = train(recipe(epochs=1), name="whole")
+    less = train(recipe(epochs=1, common=0.5), name="less")
+    assert less.figures.r_centred == pytest.approx(whole.figures.r_centred, abs=1e-5)
+    assert less.figures.r != pytest.approx(whole.figures.r, abs=1e-5)

@@ -64,7 +64,7 @@ def test_a_value_that_the_session_does_not_show_is_neutral(turned):
     body["shown"] = None
     hidden = turned.turn().shown
     assert (hidden.show, hidden.value, hidden.reasons) == (
-        "neutral", None, ("not_shown",),
+        "neutral", None, ("nothing_shown",),
     )  # fmt: skip
     held = turned.turn("pred.fb", status="invalid").shown
     assert held.show == "neutral"

@@ -177,7 +177,7 @@ def test_the_rules_of_the_page_are_those_of_the_client(page, publisher):
         ("phase", {"stopped": True}, "participant_stop"),
         ("phase", {"shows_from": 999}, "no_feedback_block"),
         ("phase", {"name": "end"}, "no_feedback_run"),
-        ("pred.fb", {"shown": None}, "not_shown"),
+        ("pred.fb", {"shown": None}, "nothing_shown"),
     ],
 )
 def test_what_a_session_does_not_show_is_neutral_in_the_page(

@@ -20,6 +20,7 @@ from rtbold.sim.brain import (
 )
 from rtbold.sim.head import read_leadfield, read_rois
 from rtbold.sim.settings import (
+    ANYWHERE,
     DEMO_SEED,
     FIELD_TEST_SEEDS,
     FIELD_TRAIN_SEEDS,
@@ -33,8 +34,10 @@ from rtbold.sim.settings import (
     TRAIN_SEEDS,
     VALIDATION_SEEDS,
     TwinSettings,
+    varied_parameters,
 )
 from rtbold.sim.twin import (
+    _worn,
     simulate,
     simulate_base,
     source_amplitudes,
@@ -266,13 +269,17 @@ ADDED = {  # fields that came after the first levels were frozen, and what they 
     "local_weight": 0.64, "arousal_weight": 0.42, "arousal_spread": 0.0,
     "rhythm_arousal": 1.0,
 }  # fmt: skip
+OF_ONE_PERSON = {  # that `varied` alone has
+    "own_arousal_spread": 0.0, "own_sign_sd": 0.0, "gain_sd": 0.0, "cap_shift_m": 0.0,
+}  # fmt: skip
 
 
 def test_the_settings_of_the_first_levels_are_frozen():
     # A change here is a new twin: every figure measured on the old one is void.
     first = {name: asdict(LEVELS[name]) for name in ("easy", "hard", "confound")}
     for fields in first.values():
-        assert {name: fields.pop(name) for name in ADDED} == ADDED
+        added = ADDED | OF_ONE_PERSON
+        assert {name: fields.pop(name) for name in added} == added
     text = json.dumps(first, sort_keys=True)
     assert hashlib.sha256(text.encode()).hexdigest() == (
         "c00e5e1f7c28e8a9fc1a9547dfc9b2620a62fd75cbb713501da2e086d01962c3"
@@ -281,6 +288,8 @@ def test_the_settings_of_the_first_levels_are_frozen():
 
 def test_the_settings_of_the_later_levels_are_frozen_too():
     later = {name: asdict(LEVELS[name]) for name in ("hard-flat", "field")}
+    for fields in later.values():
+        assert {n: fields.pop(n) for n in OF_ONE_PERSON} == OF_ONE_PERSON
     text = json.dumps(later, sort_keys=True)
     assert hashlib.sha256(text.encode()).hexdigest() == (
         "6ea88e5b66436bfb40c940977519276718b57ee862bb72305563ed5abb931121"
@@ -340,6 +349,49 @@ def test_on_field_regions_of_a_network_have_unlike_arousal_and_networks_like():
     np.testing.assert_array_equal(_arousal_share(rois, 0.0), 1.0)
 
 
+def test_every_person_of_varied_is_of_a_population_of_its_own():
+    seeds = range(31_000, 31_050)
+    found = [TwinSettings(seed, "varied").parameters for seed in seeds]
+    assert found[0] == TwinSettings(31_000, "varied", duration_s=60.0).parameters
+    for name, (low, high) in ANYWHERE.items():
+        drawn = np.array([getattr(each, name) for each in found])
+        assert ((low <= drawn) & (drawn <= high)).all(), name
+        assert drawn.std() > 0.2 * (high - low), name
+    follows = [each.tension_follows for each in found]
+    assert 10 < sum(follows) < 40
+    assert {each.tension > 0 for each in found} == {True, False}
+
+
+def test_on_varied_arousal_lifts_some_regions_and_lowers_others():
+    settings = next(
+        TwinSettings(seed, "varied", duration_s=300.0)
+        for seed in range(31_000, 31_100)
+        if varied_parameters(seed).own_arousal_spread > 1.2
+        and varied_parameters(seed).arousal_weight > 0.3
+    )
+    brain = draw_brain(settings, read_rois(), "brain")
+    r = np.array([correlation(row, brain.arousal) for row in brain.drive])
+    assert r.min() < -0.1
+    assert r.max() > 0.3
+
+
+def test_an_askew_cap_with_gains_reads_nearly_the_same_potential():
+    field, eeg = read_leadfield(), session("hard").eeg_uv
+    rows = field.rows(NEUROBOLT_CHANNELS)
+    settings = next(
+        TwinSettings(seed, "varied")
+        for seed in range(31_000, 31_100)
+        if 0.08 < varied_parameters(seed).gain_sd
+    )
+    worn = _worn(eeg, settings, field.positions_m[rows])
+    r = [correlation(a, b) for a, b in zip(worn, eeg, strict=True)]
+    assert 0.8 < min(r) < 0.9999
+    gain = np.log(worn.std(axis=1) / eeg.std(axis=1))
+    assert 0.03 < gain.std() < 0.3
+    hard = TwinSettings(1000, "hard")
+    assert _worn(eeg, hard, field.positions_m[rows]) is eeg
+
+
 @pytest.mark.parametrize("level", ["hard", "confound"])
 def test_what_a_perfect_unmixing_would_read_is_what_the_eeg_is_made_of(level):
     settings = TwinSettings(seed=1000, level=level, duration_s=30.0)
@@ -368,6 +420,8 @@ FROZEN = {  # seed 1000: sd of EEG and BOLD; EEG, BOLD, its neural part at some 
                   (0.2388, 0.9315)),
     "field": (15.1515, 1.3211, (1.233, 44.296, 2.429), (-0.2254, 0.924, 0.9511),
               (0.1348, 0.3822)),
+    "varied": (16.1149, 1.1973, (1.770, 23.862, 0.885), (-0.6334, 1.6922, 0.6536),
+               (-0.3583, 0.9943)),
 }  # fmt: skip
 
 
