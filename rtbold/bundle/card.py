@@ -92,6 +92,7 @@ class MuscleReference(
 
     channels: tuple[str, ...]  # that tell of it, of the model's
     level: tuple[float, ...]  # each one's mean, ln uV^2 a bin, 30 to 80 Hz
+    below: tuple[float, ...]  # the same at 2 to 20 Hz, which a gain moves too
     limit: float  # 99.5 % quantile of calibration windows above that, ln
     n_windows: int
     leans_on: tuple[str, ...] = ()  # targets whose predictions lean on tension
