@@ -363,7 +363,7 @@ class _Question:
             columns.predicted[:, at],
             columns.measured[:, at],
             facts,
-            global_signal=self._confounds and self._confounds.global_signal,
+            global_signal=self._confounds.global_signal if self._confounds else None,
         )
 
     def less_others(self) -> OtherTarget | None:
