@@ -7,10 +7,16 @@ torch = pytest.importorskip("torch")
 
 from planted import CHANNELS, ROIS, material, measured, tiny_base  # noqa: E402
 
-from rtbold.calibration.fit.folds import FitOptions, out_of_fold, read_scan  # noqa: E402
+from rtbold.calibration.fit.folds import (  # noqa: E402
+    KEPT,
+    FitOptions,
+    out_of_fold,
+    read_scan,
+)
 from rtbold.calibration.fit.head import ClosedFormHead  # noqa: E402
 from rtbold.calibration.fit.split import StrictSettings, strict_folds  # noqa: E402
 from rtbold.calibration.inputs.confound_kinds import acting  # noqa: E402
+from rtbold.calibration.inputs.windows import OtherEeg  # noqa: E402
 
 N_VOLUMES = 240
 
@@ -73,6 +79,16 @@ def test_single_precision_stays_single(session):
     np.testing.assert_allclose(rough, exact, atol=0.01)
     assert np.isnan(rough[: session.material.volume[0]]).all()
     assert CHANNELS == session.table.channels
+
+
+def test_the_own_eeg_taken_for_anothers_gets_the_own_answers(session):
+    windows = np.asarray(session.material.windows_uv)
+    itself = OtherEeg("itself", windows, np.arange(len(windows)))
+    parts = strict_folds(session.material.onsets_s)[:2]
+    folded = out_of_fold(session, parts, others=[itself])
+    assert set(folded.others) == set(KEPT)
+    for name, (series,) in folded.others.items():
+        np.testing.assert_allclose(series, getattr(folded, name), atol=1e-4)
 
 
 # Confounds that are taken out of the targets are weighed for every measurement anew.
