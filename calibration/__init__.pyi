@@ -32,6 +32,14 @@ from .datasets.prepare import (
     target_settings as target_settings,
 )
 from .datasets.splits import split_of as split_of
+from .declaration import (
+    DeclaredTarget as DeclaredTarget,
+    declare as declare,
+    newest_declaration as newest_declaration,
+    parse_looks as parse_looks,
+    with_declaration as with_declaration,
+)
+from .evaluate.looks import look_levels as look_levels
 from .explain.attribution import (
     MIN_WINDOWS as MIN_WINDOWS,
     Attribution as Attribution,
@@ -68,6 +76,7 @@ from .live.scan import (
     record_scan as record_scan,
 )
 from .recipe import calibrate as calibrate
+from .report.build import next_of as next_of
 from .result import CalibrationResult as CalibrationResult, summary as summary
 from .save import (
     Saved as Saved,
@@ -75,6 +84,7 @@ from .save import (
     save_result as save_result,
 )
 from .settings import (
+    CONTRAST as CONTRAST,
     NOTHING as NOTHING,
     CalibrationSettings as CalibrationSettings,
     ScanFiles as ScanFiles,

@@ -1,6 +1,6 @@
 """What can be refused of a calibration before anything slow is imported or computed."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -59,6 +59,7 @@ def check_target(
 
     Parameters
     ----------
+    settings : of `with_target`.
     name : of the BOLD's file.
 
     Raises
@@ -91,9 +92,7 @@ def check_target(
 def with_target(
     settings: "CalibrationSettings", name: str, rois: Sequence[str]
 ) -> "CalibrationSettings":
-    """Return settings whose ``--target`` is a ROI or the name of a contrast.
-
-    A contrast that was written out, a group of ROIs and ``Global`` become weights.
+    """Return settings whose ``--target`` is a ROI or the name of a contrast of ROIs.
 
     Parameters
     ----------
@@ -103,19 +102,43 @@ def with_target(
     ------
     ConfigError : the contrast cannot be read, or names what the BOLD has not.
     """
+    target, weights = target_of(
+        settings.target or "", settings.contrast, rois, of=f"{name} has"
+    )
+    return replace(settings, target=target or None, contrast=weights)
+
+
+def target_of(
+    target: str, contrast: Mapping[str, float], rois: Sequence[str], *, of: str
+) -> tuple[str, dict[str, float]]:
+    """Return a target's name and the weight of each ROI in it; none: it is one ROI.
+
+    A contrast that was written out, a group of ROIs, ``Global`` and, in ``contrast``,
+    ``others`` become weights.
+
+    Parameters
+    ----------
+    of : who has these ROIs, for messages.
+
+    Raises
+    ------
+    ConfigError : what was written out cannot be read, or names what is no ROI.
+    """
     from rtbold.calibration.inputs.bold_series import plain_name
+    from rtbold.calibration.settings import whole_contrast
     from rtbold.feedback import group_of, parse_target, written
 
-    text = plain_name(settings.target or "")
-    if settings.contrast or not text or text in rois:
-        return settings
+    text = plain_name(target)
+    if contrast:
+        weights = {plain_name(roi): weight for roi, weight in contrast.items()}
+        return text, whole_contrast(weights, rois)
     is_written = any(sign in text for sign in _SIGNS) or group_of(text, rois)
-    if not is_written:
-        return settings
-    weights = parse_target(text, rois, of=f"{name} has")
+    if not text or text in rois or not is_written:
+        return text, {}
+    weights = parse_target(text, rois, of=of)
     if list(weights.values()) == [1.0]:
-        return replace(settings, target=next(iter(weights)))
-    return replace(settings, target=written(text), contrast=weights)
+        return next(iter(weights)), {}
+    return written(text), weights
 
 
 def check_quick_target(settings: "CalibrationSettings") -> None:

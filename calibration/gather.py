@@ -10,8 +10,21 @@ import numpy as np
 
 from rtbold import bundle as bundles
 from rtbold.acquire import same_label, steady_step
-from rtbold.bundle import Bundle, Card, Origin
+from rtbold.bundle import Bundle, Card, Declaration, Origin
 from rtbold.calibration.beforehand import check_target, with_target
+from rtbold.calibration.declaration import (
+    Key,
+    Tries,
+    asked_of,
+    count_tries,
+    earlier_cards,
+    earlier_tries,
+    level_of,
+    on_card,
+    told_declared,
+    told_target,
+)
+from rtbold.calibration.evaluate.verdict import ALPHA
 from rtbold.calibration.fit.protocol import Hooks
 from rtbold.calibration.fit.split import StrictSettings, strict_folds
 from rtbold.calibration.inputs.alignment import Alignment, align
@@ -27,6 +40,7 @@ from rtbold.calibration.inputs.eeg import (
     read_eeg,
     refuse_amplitude,
 )
+from rtbold.calibration.inputs.events import Event, read_events
 from rtbold.calibration.inputs.lag import LagScan, lag_scan
 from rtbold.calibration.inputs.physio_files import Volumes
 from rtbold.calibration.inputs.triggers import trigger_runs
@@ -37,7 +51,11 @@ from rtbold.calibration.lineage import (
     refuse_same_data,
     refuse_seen,
 )
-from rtbold.calibration.settings import NOTHING, CalibrationSettings, ScanFiles
+from rtbold.calibration.settings import (
+    NOTHING,
+    CalibrationSettings,
+    ScanFiles,
+)
 from rtbold.config import ScannerName
 from rtbold.electrodes import canonical, has_position, match
 from rtbold.errors import ConfigError, DataFileError
@@ -55,6 +73,7 @@ class ScanRecording:
     eeg: EegRecording
     bold: BoldSeries
     regressed: tuple[str, ...]  # confounds that are taken out of the target
+    events: tuple[Event, ...] = ()  # blocks of a task
 
 
 def read_scan_files(settings: CalibrationSettings, hooks: Hooks) -> ScanRecording:
@@ -78,7 +97,9 @@ def read_scan_files(settings: CalibrationSettings, hooks: Hooks) -> ScanRecordin
     settings = with_target(settings, bold.name, bold.rois)
     check_target(settings, bold.name, bold.rois)
     _refuse_counting(settings, bold)
-    return ScanRecording(settings, base, _eeg(files, files.eeg), bold, regressed)
+    events = () if files.events is None else read_events(files.events)
+    eeg = _eeg(files, files.eeg)
+    return ScanRecording(settings, base, eeg, bold, regressed, events)
 
 
 # Stage 2: volumes and EEG paired, with the window of every volume.
@@ -98,6 +119,19 @@ class AlignedScan:
     others: tuple[OtherEeg, ...]
     channels: tuple[ChannelFacts, ...] = ()  # of the model, how good they were
     marks: ScanMarks = field(default_factory=ScanMarks)
+    events: tuple[Event, ...] = ()  # blocks of a task
+    declaration: Declaration | None = None  # before the scan, of this target
+    tries: Tries = field(default_factory=Tries)  # calibrations of these data
+
+    @property
+    def alpha(self) -> float:
+        """What the p of the gate has to reach."""
+        return ALPHA if self.declaration is None else level_of(self.declaration)
+
+    @property
+    def asked(self) -> str:
+        """What the model was asked to be, in words."""
+        return asked_of(self.settings, self.base)
 
     @property
     def data_sha256(self) -> str:
@@ -140,9 +174,27 @@ def align_scan(recording: ScanRecording, hooks: Hooks) -> AlignedScan:
         settings=settings, base=recording.base, card=card, alignment=alignment,
         lag=lag, scan=scan, regressed=recording.regressed, others=tuple(others),
         channels=channel_facts(eeg.recording, card.channels), marks=marks,
+        events=recording.events,
     )  # fmt: skip
     refuse_same_data(base_card, aligned.data_sha256)
-    return aligned
+    return _counted(aligned)
+
+
+def _counted(aligned: AlignedScan) -> AlignedScan:
+    """Return the scan with its look, and how often it was calibrated before."""
+    settings, rois = aligned.settings, aligned.scan.rois
+    scan_min = len(aligned.scan.bold) * aligned.scan.tr_s / 60
+    declared = settings.declared
+    declaration = None if declared is None else on_card(declared, scan_min)
+    told = told_target(settings.target_name or rois[0], settings.contrast)
+    own = Key(told, aligned.asked, aligned.data_sha256)
+    earlier = earlier_tries(earlier_cards(settings.root), aligned.marks, declaration)
+    if declared is not None:
+        wanted = told_declared(declared, rois)
+        if wanted != own.target:  # what was declared counts as looked at
+            declaration = None
+            earlier["declared"] = replace(own, target=wanted)
+    return replace(aligned, declaration=declaration, tries=count_tries(own, earlier))
 
 
 def _refuse_counting(settings: CalibrationSettings, bold: BoldSeries) -> None:

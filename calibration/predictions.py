@@ -1,4 +1,11 @@
-"""Stage 3: what models that did not see a volume predict of it, at every horizon."""
+"""Stage 3: what models that did not see a volume predict of it, at every horizon.
+
+What is handed on to the evaluation, per horizon, is a `FoldedScan`: the out-of-fold
+series of every candidate (``base``, ``network``, ``subject``, ``stack``; `KEPT` and
+``base``), and in ``smoothers`` a `Smoother` for each that is a closed form. The base
+needs none: its series does not depend on the measurement.
+``smoothers[name].refit(scan.bold)`` is the series itself, on the scan's grid.
+"""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -36,13 +43,14 @@ class OutOfFoldPredictions:
 
     aligned: AlignedScan
     declared: Declared
-    session: PreparedScan  # the scan as network and ridge have read it
+    session: PreparedScan  # the scan as the models have read it
     options: FitOptions
+    split: StrictSettings
     folded: Mapping[int, FoldedScan]  # by volumes ahead
 
 
 def predict_out_of_fold(aligned: AlignedScan, hooks: Hooks) -> OutOfFoldPredictions:
-    """Fit network and ridge fold after fold, and let them predict the rest.
+    """Fit every model fold after fold, and let it predict the rest.
 
     Raises
     ------
@@ -51,7 +59,8 @@ def predict_out_of_fold(aligned: AlignedScan, hooks: Hooks) -> OutOfFoldPredicti
     settings, scan = aligned.settings, aligned.scan
     declared = _declared(aligned)
     measured = _measured(aligned)
-    parts = strict_folds(measured.onsets_s, StrictSettings(n_folds=settings.n_folds))
+    split = split_of(settings)
+    parts = strict_folds(measured.onsets_s, split)
     hooks.say(f"{len(measured.onsets_s)} volumes in {len(parts)} folds")
     options = FitOptions(
         seed=settings.seed,
@@ -67,7 +76,14 @@ def predict_out_of_fold(aligned: AlignedScan, hooks: Hooks) -> OutOfFoldPredicti
     for horizon_tr in _horizons(aligned):
         ahead = replace(options, horizon_tr=horizon_tr)
         folded[horizon_tr] = out_of_fold(session, parts, ahead, others=aligned.others)
-    return OutOfFoldPredictions(aligned, declared, session, options, folded)
+    return OutOfFoldPredictions(aligned, declared, session, options, split, folded)
+
+
+def split_of(settings: CalibrationSettings) -> StrictSettings:
+    """Return how the scan is cut: a closed form needs no part to stop by."""
+    if settings.strategy in ("head", "ridge"):
+        return StrictSettings(n_folds=settings.n_folds, stop_share=0.0)
+    return StrictSettings(n_folds=settings.n_folds)
 
 
 def _strategy(
@@ -82,7 +98,7 @@ def _strategy(
 
 def _declared(aligned: AlignedScan) -> Declared:
     settings, rois = aligned.settings, aligned.scan.rois
-    weights = {plain_name(roi): w for roi, w in settings.contrast.items()}
+    weights = dict(settings.contrast)
     target = settings.target_name or rois[0]
     if weights and target in rois:
         raise ConfigError(

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Final
 
 from torch import nn
 
@@ -25,6 +26,13 @@ from rtbold.calibration.inputs.windows import CalibrationScan
 from rtbold.calibration.lineage import lineage_after, not_checked
 from rtbold.calibration.settings import NOTHING, CalibrationSettings
 from rtbold.messages import Float32Array, FloatArray
+
+NAMES: Final[Mapping[Kept, str]] = {
+    "base": "base as it is",
+    "network": "network",
+    "subject": "ridge regression",
+    "stack": "base with ridge regression on top",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +62,7 @@ class Evaluated:
 
     scored: OutOfFold
     verdict: Verdict
+    null_r: FloatArray  # (surrogates,), R of the target by chance
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -63,7 +72,7 @@ class Choice:
     kept: Kept
     horizon_tr: int
     horizons: Mapping[int, TargetScore]  # of the network, by volumes ahead
-    n_choices: int  # candidates whose out-of-fold R was looked at; alpha is shared
+    n_choices: int  # candidates that the p of the verdict is over
     reasons: tuple[str, ...]  # in words, for whoever reads the result
 
 
@@ -78,7 +87,8 @@ class CalibrationResult:
     declared: Declared
     confounds: Confounds
     kept: Evaluated
-    beside: Evaluated  # ridge beside the network; the network where ridge was kept
+    # The subject's ridge, or what came second to it; `kept` itself: nothing did
+    beside: Evaluated
     intervals: Intervals
     published: PublishedScore | None  # None: too short a scan for that split
     final: FinalFit
@@ -94,7 +104,7 @@ class CalibrationResult:
     @property
     def kept_base(self) -> Bundle | None:
         """The bundle that the kept weights began as; None: nothing of one is left."""
-        return self.aligned.base if self.choice.kept == "network" else None
+        return None if self.choice.kept == "subject" else self.aligned.base
 
     @property
     def verdict(self) -> Verdict:
@@ -104,7 +114,7 @@ class CalibrationResult:
     @property
     def ridge_verdict(self) -> Verdict:
         """The verdict on the subject's ridge, kept or not."""
-        ridge = self.kept if self.choice.kept == "ridge_live" else self.beside
+        ridge = self.kept if self.choice.kept == "subject" else self.beside
         return ridge.verdict
 
     @property
@@ -148,16 +158,75 @@ class CalibrationResult:
 
     def module(self) -> nn.Module:
         """Return the model that is kept, fitted on the whole scan."""
-        if self.choice.kept == "ridge_live":
-            return self.final.ridge.module()
+        if self.choice.kept == "subject":
+            return self.final.subject.module()
+        if self.choice.kept == "stack" and self.final.stack is not None:
+            return self.final.stack.stacked(self.final.base)
+        if self.choice.kept == "base":
+            return self.final.base
         return self.final.fitted.module()
 
     @property
     def ridge_is_better(self) -> bool:
         """Whether the subject's ridge did better on the target than what is kept."""
-        if self.choice.kept == "ridge_live":
+        if self.choice.kept == "subject":
             return False
         return self.beside.verdict.gate.r > self.kept.verdict.gate.r
+
+
+# What is said of a verdict, in the terminal and in the report. Pure.
+
+
+def learnable_lines(verdict: Verdict) -> Iterator[str]:
+    """Tell what a participant could learn from; R without cubic drift."""
+    found, less = verdict.learnable, verdict.less_others
+    if found is None:
+        return
+    blocks = ", ".join(f"{r:.2f} over {length}" for length, r in found.block_r.items())
+    means = f"; R of block means {blocks}" if blocks else ""
+    yield f"{found.right_side:.0%} of volumes on the right side of the mean{means}"
+    if found.r_without_global is not None:
+        yield (
+            f"R {verdict.gate.r:.2f} with and {found.r_without_global:.2f} without the "
+            "global signal"
+        )
+    if less is not None:
+        yield f"{less.target}: R {less.r:.2f}, p {less.p:.2g} over ROIs: {less.label}"
+    if found.best_lag_s is not None and found.best_lag_r is not None:
+        where = "at no lag" if not found.best_lag_s else _lag_words(found.best_lag_s)
+        yield f"R is highest {where}: {found.best_lag_r:.2f}"
+    for kind, r in found.r_within.items():
+        yield f"R {r:.2f} within {kind}"
+
+
+def _lag_words(lag_s: float) -> str:
+    return f"with BOLD {abs(lag_s):.1f} s {'later' if lag_s > 0 else 'earlier'}"
+
+
+def level_lines(gate: Gate) -> Iterator[str]:
+    """Tell what p is over, what it had to reach, and what other subjects' EEG gives."""
+    declared = gate.declaration
+    if declared is None:
+        yield f"p has to reach {gate.alpha:.2g}; nothing was declared before the scan"
+    elif not declared.look:
+        yield (
+            f"declared {declared.declared}: the scan ended before the first planned "
+            f"look, at {declared.looks_min[0]:g} min, so nothing can pass yet"
+        )
+    else:
+        look = f"look {declared.look} of {max(1, len(declared.looks_min))}"
+        yield f"declared {declared.declared}, {look}: p has to reach {gate.alpha:.2g}"
+    if gate.n_calibrations > 1:
+        yield (
+            f"p is over {gate.n_calibrations} calibrations of these data, with other "
+            "targets, bases or strategies"
+        )
+    if gate.r_other is not None and gate.p_other is not None:
+        warn = ": no more than theirs" if gate.p_other > gate.alpha else ""
+        yield (
+            f"control: other subjects' EEG gives R {gate.r_other:.2f} (p of the "
+            f"excess {gate.p_other:.2g}){warn}"
+        )
 
 
 # A calibration in a few lines of plain words. Pure.
@@ -241,10 +310,14 @@ def _r(gate: Gate) -> str:
 
 def _verdict(result: CalibrationResult) -> Iterator[str]:
     gate = result.verdict.gate
+    yield from (f"         {line}" for line in learnable_lines(result.verdict))
+    yield from (f"level    {line}" for line in level_lines(gate))
     yield f"verdict  {gate.target}: {gate.label}: {_ALLOWS[gate.label]} ({gate.reason})"
     if not_known := result.verdict.specificity.not_known:
         yield f"         not controlled for: {', '.join(not_known)}"
-    if result.choice.kept == "ridge_live" and result.settings.base == NOTHING:
+    if names := result.aligned.tries.names:
+        yield f"         earlier calibrations of these data: {', '.join(names)}"
+    if result.choice.kept == "subject" and result.settings.base == NOTHING:
         yield (
             "         to start from a trained network: --base BUNDLE (rtbold models "
             "list)"

@@ -157,12 +157,15 @@ def _alignment(result: CalibrationResult) -> AlignmentFacts:
     )
 
 
+_STRATEGY: Final = {"subject": "ridge", "base": "base"}  # else: as asked
+
+
 def _fitting(result: CalibrationResult) -> Fitting:
     settings, choice = result.settings, result.choice
-    ridge = result.kept if choice.kept == "ridge_live" else result.beside
+    ridge = result.kept if choice.kept == "subject" else result.beside
     kept_base = result.kept_base
     return Fitting(
-        strategy="ridge" if choice.kept == "ridge_live" else settings.strategy,
+        strategy=_STRATEGY.get(choice.kept, settings.strategy),
         base=kept_base.card.name if kept_base else "nothing",
         n_volumes=len(result.measured.onsets_s),
         n_folds=len(result.folded.folds),
@@ -170,6 +173,7 @@ def _fitting(result: CalibrationResult) -> Fitting:
         interrupted=result.interrupted,
         ridge_r=ridge.verdict.gate.r,
         horizon_r={str(h): score.r for h, score in choice.horizons.items()},
+        asked=result.aligned.asked,
     )
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final, Literal, get_args
+from typing import TYPE_CHECKING, Final, Literal, get_args
 
 from rtbold.bundle import Cleaning
 from rtbold.calibration.inputs.choices import Pairing, WindowSettings
@@ -11,9 +11,13 @@ from rtbold.config import SCANNERS, check_range
 from rtbold.errors import ConfigError
 from rtbold.run_names import check_label
 
+if TYPE_CHECKING:
+    from rtbold.calibration.declaration import DeclaredTarget
+
 NOTHING: Final = "nothing"
 AUTO: Final = "auto"
 CONTRAST: Final = "contrast"
+OTHERS: Final = "others"  # in a contrast: every ROI that it does not name, alike
 
 StrategyOption = Literal["head", "last", "adapters", "all", "ridge"]
 STRATEGIES: Final[tuple[str, ...]] = get_args(StrategyOption)
@@ -37,7 +41,8 @@ class ScanFiles:
     trigger_channel: str | None = None
     pairing: Pairing = field(default_factory=Pairing)
     windows: WindowSettings = field(default_factory=WindowSettings)
-    other_eeg: tuple[Path, ...] = ()  # other subjects', for the second null
+    other_eeg: tuple[Path, ...] = ()  # other subjects', as a control
+    events: Path | None = None  # a table of the task's blocks
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +65,7 @@ class CalibrationSettings:
     scanner: str = "inside_running"  # a `ScannerName`
     seed: int = 0
     n_threads: int | None = None  # None: as torch chooses
+    declared: "DeclaredTarget | None" = None  # before the scan
 
     def __post_init__(self) -> None:
         """Refuse what is wrong by itself or contradicts something else."""
@@ -117,6 +123,18 @@ def parse_contrast(words: Sequence[str]) -> dict[str, float]:
             )
         found[roi.strip()] = value
     return found
+
+
+def whole_contrast(
+    weights: Mapping[str, float], rois: Sequence[str]
+) -> dict[str, float]:
+    """Return a contrast with `others` shared among all ROIs that it does not name."""
+    found = dict(weights)
+    if OTHERS not in found or not set(rois) - set(found) or OTHERS in rois:
+        return found
+    share = found.pop(OTHERS)
+    rest = [roi for roi in rois if roi not in found]
+    return found | {roi: share / len(rest) for roi in rest}
 
 
 def parse_horizon(text: str) -> int | None:

@@ -39,3 +39,8 @@ from .registry import (
     options_of as options_of,
     preset as preset,
 )
+from .stacked import (
+    Stacked as Stacked,
+    StackedConfig as StackedConfig,
+    stacked_on as stacked_on,
+)

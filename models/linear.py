@@ -31,7 +31,7 @@ FEATURE_BANDS_HZ = {
     "beta": (13.0, 30.0),
     "gamma": (30.0, 80.0),
 }
-Unmixing = Literal["none", "laplacian"]
+Unmixing = Literal["none", "laplacian", "both"]
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class BandPowerRidgeConfig:
 
     channels: tuple[str, ...]
     n_rois: int = 1
-    unmixing: Unmixing = "none"  # potentials, or their Laplacian
+    unmixing: Unmixing = "none"  # potentials, their Laplacian, or one beside the other
 
     def __post_init__(self) -> None:
         """Refuse a word that is no option."""
@@ -85,20 +85,29 @@ class BandPowerRidge(LinearModel):
     laplacian: Tensor
 
     def __init__(self, config: BandPowerRidgeConfig) -> None:
-        n_features = len(config.channels) * N_LAGS * len(FEATURE_BANDS_HZ)
-        super().__init__(n_features, config.n_rois)
+        n_series = len(config.channels) * (2 if config.unmixing == "both" else 1)
+        super().__init__(n_series * N_LAGS * len(FEATURE_BANDS_HZ), config.n_rois)
         self.config = config
         self.bandpower = LogBandPower()
-        if config.unmixing == "laplacian":
+        if config.unmixing != "none":
             matrix = torch.from_numpy(surface_laplacian(config.channels)).float()
             self.register_buffer("laplacian", matrix)
 
     def features(self, eeg_uv: Tensor) -> Tensor:
-        """Return what the linear map is fitted on, (b, c * lags * bands)."""
+        """Return what the linear map is fitted on, (b, c * lags * bands).
+
+        Of "both", channel by channel: its Laplacian, then its potential.
+        """
+        if self.config.unmixing == "none":
+            out: Tensor = self.bandpower(eeg_uv)
+            return out
+        unmixed: Tensor = self.bandpower(self.laplacian @ eeg_uv)
         if self.config.unmixing == "laplacian":
-            eeg_uv = self.laplacian @ eeg_uv  # (b, c, 3200)
-        out: Tensor = self.bandpower(eeg_uv)
-        return out
+            return unmixed
+        n_channels = len(self.config.channels)
+        both = [torch.unflatten(x, 1, (n_channels, -1))
+                for x in (unmixed, self.bandpower(eeg_uv))]  # fmt: skip
+        return torch.cat(both, dim=2).flatten(1)  # (b, c * 2 * lag * band)
 
 
 # EFP, the EEG finger-print: one electrode, frequency by delay, ridge regression.

@@ -10,12 +10,13 @@ which nothing but band power was made (``rtbold.sim``), thousands of windows a s
 
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
 
 from rtbold.models.layers import surface_laplacian
-from rtbold.models.linear import N_LAGS, LogBandPower, Unmixing
+from rtbold.models.linear import N_LAGS, LogBandPower
 from rtbold.models.montage import PUBLISHED_CHANNELS
 from rtbold.models.options import check_choices
 
@@ -32,7 +33,7 @@ class BandPowerNetConfig:
 
     channels: tuple[str, ...] = PUBLISHED_CHANNELS
     n_rois: int = 1
-    unmixing: Unmixing = "laplacian"
+    unmixing: Literal["none", "laplacian"] = "laplacian"
     width: int = 64  # of the perceptron
     kept: int = 16  # numbers that a channel and lag keeps
     lags: int = 4  # mixtures of the 8 lags

@@ -19,6 +19,7 @@ from rtbold.models.li2024 import Beira, BeiraConfig, Siren, SirenConfig
 from rtbold.models.linear import BandPowerRidge, BandPowerRidgeConfig, Efp, EfpConfig
 from rtbold.models.neurobolt import NeuroBolt, NeuroBoltConfig
 from rtbold.models.powers import BandPowerNet, BandPowerNetConfig
+from rtbold.models.stacked import Stacked, StackedConfig
 
 Option = str | int | float | bool | list[str]
 Options = Mapping[str, Option]
@@ -34,6 +35,7 @@ ARCHITECTURES: dict[str, Built] = {
     "bandpower_ridge": (BandPowerRidgeConfig, BandPowerRidge),
     "bandpower_net": (BandPowerNetConfig, BandPowerNet),
     "efp": (EfpConfig, Efp),
+    "stacked": (StackedConfig, Stacked),
 }
 PRESETS: dict[str, Mapping[str, object]] = {"neurobolt": neurobolt.PRESETS}
 

@@ -7,6 +7,7 @@ import numpy as np
 
 from rtbold.calibration.evaluate.confounds import own_rank
 from rtbold.calibration.evaluate.nulls import (
+    CROSS_FITTED_REUSE,
     MIN_VOLUMES,
     Pairing,
     null_r,
@@ -203,5 +204,6 @@ def null_of(
         return None
     phases = random_phases(len(pair.mask), n_surrogates=N_SURROGATES, seed=seed)
     out = np.full((N_SURROGATES, len(predicted.columns)), np.nan)
-    out[:, predicted.columns] = null_r(pair, phases, cross_fitted=cross_fitted)
+    reuse = CROSS_FITTED_REUSE if cross_fitted else 1.0
+    out[:, predicted.columns] = null_r(pair, phases, reuse=reuse)
     return out

@@ -131,7 +131,7 @@ def partial_scores(
     *,
     groups: Mapping[str, FloatArray],
     phases: FloatArray,
-    cross_fitted: bool,
+    reuse: float,
 ) -> tuple[dict[str, float], dict[str, float]]:
     """Return R and its p of one column given each group of confounds.
 
@@ -139,11 +139,12 @@ def partial_scores(
     ----------
     predicted, measured : (volumes,), nan where not scored.
     groups : name -> (volumes, confounds).
+    reuse : as `nulls.null_r` takes it.
     """
     r, p = {}, {}
     for name, confound in groups.items():
         pair = pairing(predicted[:, None], measured[:, None], confound)
-        null = null_r(pair, phases, cross_fitted=cross_fitted)
+        null = null_r(pair, phases, reuse=reuse)
         r[name], p[name] = float(pair.r[0]), float(p_above(pair.r, null)[0])
     return r, p
 

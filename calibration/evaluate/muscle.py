@@ -16,7 +16,7 @@ from rtbold.calibration.evaluate.confounds import Confounds, explained
 from rtbold.calibration.evaluate.nulls import pairing
 from rtbold.calibration.evaluate.scores import Declared, OutOfFold, combined
 from rtbold.messages import Float32Array, FloatArray
-from rtbold.predict import muscle_channels, muscle_power
+from rtbold.predict import muscle_channels, muscle_power, tension_of
 
 LEANS_SHARE: Final = 0.25  # of the prediction's variance
 LEANS_LOSS: Final = 0.25  # of R
@@ -87,7 +87,8 @@ def muscle_reference(
     limit = float(np.quantile(np.concatenate(above), QUANTILE))
     return MuscleReference(
         channels=near,
-        level=tuple(_rounded(value) for value in power.mean(axis=0).tolist()),
+        level=_row(power[..., 0].mean(axis=0)),
+        below=_row(power[..., 1].mean(axis=0)),
         limit=_rounded(max(limit, LEAST_LIMIT)),
         n_windows=len(power),
         leans_on=leans_on,
@@ -97,8 +98,7 @@ def muscle_reference(
 def _above(power: FloatArray, part: np.ndarray) -> FloatArray:
     others = np.delete(power, part, axis=0)
     level = (others if len(others) else power).mean(axis=0)
-    above: FloatArray = (power[part] - level).mean(axis=1)
-    return above
+    return tension_of(power[part], level)
 
 
 def _share(by_tension: FloatArray, predicted: FloatArray) -> float:
@@ -106,6 +106,10 @@ def _share(by_tension: FloatArray, predicted: FloatArray) -> float:
     pair = pairing(by_tension, predicted)
     whole = float((pair.measured**2).sum())
     return float((pair.predicted**2).sum()) / whole if whole > 0 else 0.0
+
+
+def _row(values: FloatArray) -> tuple[float, ...]:
+    return tuple(_rounded(value) for value in values.tolist())
 
 
 def _rounded(value: float) -> float:

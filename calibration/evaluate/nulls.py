@@ -8,10 +8,17 @@ Cross-fitted predictions need more. Every volume serves in training and in test 
 so each pair of volumes enters the out-of-fold covariance twice: once when one predicts
 the other, once the other way round. Its variance under the null is therefore up to
 twice that of a prediction made without the measurement, and phase randomisation as it
-stands passed 7 to 15 % of null scans at 5 % (decision 0009). Surrogates are
-widened by the root of the reuse, which is 2 for cross-fitted predictions.
+stands passed 7 to 15 % of null scans at 5 % (decision 0009). How much wider the null is
+can be computed where the prediction is a closed form of the measurement: the phases of
+the *measurement* are turned instead, and every surrogate goes through the whole fit
+again (decision 0035). Where weights are trained by steps, surrogates are widened by
+the root of the reuse at its worst, which is 2.
+
+Candidates that were compared share one set of phases, so that the null of their best is
+that of the largest of several alike R, and costs little.
 """
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -26,6 +33,12 @@ CROSS_FITTED_REUSE: Final = 2.0
 MIN_SURROGATES: Final = 999
 MIN_VOLUMES: Final = 30  # below, not even the null is known
 _CHUNK_N: Final = 250  # surrogates at a time, which bounds memory
+_REFITS_N: Final = 500  # the same, of whole scans
+_COUNTED: Final = 5  # surrogates beyond R that a level must leave room for
+
+# Phases (surrogates, frequencies) -> what was predicted and measured in each surrogate
+# scan, (surrogates, volumes, columns) each; nan where nothing is predicted.
+Redraw = Callable[[FloatArray], tuple[FloatArray, FloatArray]]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -118,16 +131,71 @@ def random_phases(n_volumes: int, *, n_surrogates: int, seed: int) -> FloatArray
     return rng.uniform(0, 2 * np.pi, (n_surrogates, n_volumes // 2))
 
 
-def null_r(pair: Pairing, phases: FloatArray, *, cross_fitted: bool) -> FloatArray:
+def surrogates_for(alpha: float) -> int:
+    """Return how many surrogates a level needs, so that its p is not too coarse."""
+    return max(MIN_SURROGATES, int(np.ceil(_COUNTED / alpha)) if alpha else 0)
+
+
+def null_r(
+    pair: Pairing, phases: FloatArray, *, reuse: float | FloatArray
+) -> FloatArray:
     """Return the null distribution of a pairing's R, (surrogates, columns).
 
     Wider than the surrogates themselves by the root of the reuse (see above), and by
     the independent volumes that regressed confounds have used up.
+
+    Parameters
+    ----------
+    reuse : how often a pair of volumes counts, one number or one a column: 1 where the
+        prediction was made without the measurement.
     """
-    reuse = CROSS_FITTED_REUSE if cross_fitted else 1.0
     used = np.minimum((pair.n_removed - 1 - DRIFT_DEGREE) / pair.n_eff, 0.9)
     widened: FloatArray = pair.surrogate_r(phases) * np.sqrt(reuse / (1 - used))
     return widened
+
+
+def turned(measured: FloatArray, phases: FloatArray) -> FloatArray:
+    """Return surrogates of a measurement, (surrogates, volumes, columns).
+
+    Spectra and what columns share are kept, and the cubic drift as it is: no scan of
+    this subject would be without it.
+
+    Parameters
+    ----------
+    measured : (volumes, columns), nan where missing; surrogates have a value there.
+    phases : as `random_phases` draws them.
+    """
+    mask = np.asarray(np.isfinite(measured).all(axis=1))
+    u = np.linspace(-1, 1, len(mask))
+    basis = np.polynomial.legendre.legvander(u, DRIFT_DEGREE)
+    weights = np.linalg.lstsq(basis[mask], measured[mask], rcond=None)[0]
+    drift = basis @ weights
+    spectrum = np.fft.rfft(np.where(mask[:, None], measured - drift, 0.0), axis=0)
+    turn = np.exp(-1j * phases)  # as if the prediction were turned the other way
+    out = np.empty((len(phases), *measured.shape))
+    out[:] = drift
+    for column in range(measured.shape[1]):
+        rotated = spectrum[None, :, column] * np.ones((len(phases), 1))
+        rotated[:, 1:] *= turn
+        out[:, :, column] += np.fft.irfft(rotated, len(mask), axis=1)
+    return out
+
+
+def redrawn_r(redraw: Redraw, mask: BoolArray, phases: FloatArray) -> FloatArray:
+    """Return R of each surrogate scan after its own fit, (surrogates, columns).
+
+    Parameters
+    ----------
+    mask : (volumes,), scored in the real scan; drift is taken off as there.
+    """
+    basis = _orthonormal(mask, None)
+    found = []
+    for part in np.split(phases, range(_REFITS_N, len(phases), _REFITS_N)):
+        predicted, measured = (_left(basis, s[:, mask]) for s in redraw(part))
+        power = (predicted**2).sum(axis=1) * (measured**2).sum(axis=1)
+        norm = np.where(power > 0, np.sqrt(power), np.inf)
+        found.append((predicted * measured).sum(axis=1) / norm)
+    return np.concatenate(found)
 
 
 def p_above(observed: FloatArray, null: FloatArray) -> FloatArray:
@@ -150,12 +218,30 @@ def p_above_max(observed: FloatArray, null: FloatArray) -> FloatArray:
     return p
 
 
+def p_above_rivals(
+    observed: Sequence[float], nulls: Sequence[FloatArray]
+) -> list[float]:
+    """Return p of each candidate for one target, against the best of all of them.
+
+    Holds whichever candidate is kept, and why: chance has to bring *any* of them so far
+    into its own null (minimum of p on common phases, Westfall and Young 1993).
+
+    Parameters
+    ----------
+    nulls : (surrogates,) of each candidate, of the same phases.
+    """
+    alone = [_ranked(r, null) for r, null in zip(observed, nulls, strict=True)]
+    least = np.min([drawn for _, drawn in alone], axis=0)
+    n = len(least)
+    return [float((1 + (least <= p).sum()) / (1 + n)) for p, _ in alone]
+
+
 def other_subjects_null(
     own: tuple[FloatArray, FloatArray],
     others: tuple[FloatArray, ...],
     phases: FloatArray,
     *,
-    cross_fitted: bool,
+    reuse: float | FloatArray,
 ) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Return (excess, null of the excess, others' mean R), per column.
 
@@ -185,10 +271,26 @@ def other_subjects_null(
         r_others.append(theirs.r)
         # Others' EEG was in nobody's training part: no pair of volumes serves twice.
         null.append(
-            null_r(mine, phases, cross_fitted=cross_fitted)
-            - null_r(theirs, phases, cross_fitted=False)
+            null_r(mine, phases, reuse=reuse) - null_r(theirs, phases, reuse=1.0)
         )
     return np.mean(excess, axis=0), np.mean(null, axis=0), np.mean(r_others, axis=0)
+
+
+def _ranked(observed: float, null: FloatArray) -> tuple[float, FloatArray]:
+    """Return p of the observed R, and of each surrogate among all others."""
+    n = len(null)
+    below = np.searchsorted(np.sort(null), null, side="left")
+    # Whoever is looked at, the real scan is one of the others
+    drawn = (n - below + (observed >= null)) / (1 + n)
+    p = (1 + (null >= observed).sum()) / (1 + n)
+    return float(p), np.asarray(drawn, dtype=np.float64)
+
+
+def _left(basis: FloatArray, series: FloatArray) -> FloatArray:
+    """Return (surrogates, scored volumes, columns) without the basis."""
+    axes = basis.astype(series.dtype)
+    left: FloatArray = series - axes @ (axes.T @ series)
+    return left
 
 
 def _require_half(n_both: int, n_own: int) -> None:

@@ -11,11 +11,12 @@ from rtbold.bundle import RoiScore
 from rtbold.calibration.evaluate.nulls import (
     CROSS_FITTED_REUSE,
     Pairing,
+    Redraw,
     null_r,
     other_subjects_null,
     p_above,
-    p_above_max,
     pairing,
+    redrawn_r,
 )
 from rtbold.errors import ConfigError, DataFileError
 from rtbold.messages import Float32Array, FloatArray
@@ -42,14 +43,14 @@ def block_length(pair: Pairing) -> float:
 
 
 def bootstrap_interval(
-    pair: Pairing, block_n: float, *, seed: int, cross_fitted: bool
+    pair: Pairing, block_n: float, *, seed: int, reuse: float | FloatArray
 ) -> tuple[FloatArray, FloatArray]:
     """Return the ends of the 95 % interval of R per column.
 
     Stationary bootstrap (Politis and Romano 1994) of the pairs of volumes; the interval
-    is normal on Fisher's z with the bootstrap's standard error, widened for
-    cross-fitted predictions as the null is (see `nulls`): percentiles as they stand
-    covered 79 to 91 % of simulated scans. A column that does not vary has (-1, 1).
+    is normal on Fisher's z with the bootstrap's standard error, widened by the root of
+    the reuse as the null is (see `nulls`): percentiles as they stand covered 79 to 91 %
+    of simulated scans. A column that does not vary has (-1, 1).
     """
     n = int(pair.mask.sum())
     a, b = (_standard(series[pair.mask]) for series in (pair.predicted, pair.measured))
@@ -60,8 +61,7 @@ def bootstrap_interval(
     varies = (power > 0).all(axis=0)
     r = covariance / np.sqrt(np.where(power > 0, power, 1.0))
     error = np.arctanh(np.clip(r, -_LARGEST_R, _LARGEST_R)).std(axis=0)
-    if cross_fitted:
-        error = error * np.sqrt(CROSS_FITTED_REUSE)
+    error = error * np.sqrt(reuse)
     half = stats.norm.ppf(0.5 + CONFIDENCE / 2) * error
     z = np.arctanh(np.clip(pair.r, -_LARGEST_R, _LARGEST_R))
     low: FloatArray = np.where(varies, np.tanh(z - half), -1.0)
@@ -201,6 +201,7 @@ class OutOfFold:
     rois: tuple[str, ...]
     others: tuple[FloatArray, ...] = ()  # the same models fed other subjects' EEG
     cross_fitted: bool = True  # False: no volume of this scan was learned from
+    redraw: Redraw | None = None  # of a closed form: fits surrogate scans anew
 
     def __post_init__(self) -> None:
         """Refuse series that do not belong together."""
@@ -255,36 +256,38 @@ class Scores:
     high: FloatArray
     n_eff: FloatArray
     block_n: float
-    p_phase: FloatArray
-    p_other: FloatArray | None
+    null: FloatArray  # (surrogates, columns), R by chance
+    reuse: FloatArray  # how much wider that is than of a prediction made without BOLD
+    p: FloatArray  # each column alone
+    p_other: FloatArray | None  # of the excess over other subjects' EEG: a control
     r_other: FloatArray | None
-    p_max: FloatArray  # over all columns, the larger of the nulls
-
-    @property
-    def p(self) -> FloatArray:
-        """The larger p of the nulls, each column alone."""
-        return (
-            self.p_phase
-            if self.p_other is None
-            else np.maximum(self.p_phase, self.p_other)
-        )
 
 
-def combined(scored: OutOfFold, weights: FloatArray) -> OutOfFold:
-    """Return one column: the ROIs' weighted sum, each measured ROI in its own sd.
+def combined(
+    scored: OutOfFold, weights: FloatArray, names: Sequence[str] = ("target",)
+) -> OutOfFold:
+    """Return weighted sums of the ROIs, each measured ROI in its own sd.
 
     Parameters
     ----------
-    weights : (rois, 1).
+    weights : (rois, columns).
     """
     sd = np.nanstd(scored.measured, axis=0)
-    units = scored.measured / np.where(sd > 0, sd, 1.0)
+    units = weights / np.where(sd > 0, sd, 1.0)[:, None]
+    draw = scored.redraw
+
+    def redraw(phases: FloatArray) -> tuple[FloatArray, FloatArray]:
+        assert draw is not None
+        predicted, measured = draw(phases)
+        return predicted @ weights, measured @ units
+
     return OutOfFold(
         predicted=scored.predicted @ weights,
-        measured=units @ weights,
-        rois=("target",),
+        measured=scored.measured @ units,
+        rois=tuple(names),
         others=tuple(other @ weights for other in scored.others),
         cross_fitted=scored.cross_fitted,
+        redraw=None if draw is None else redraw,
     )
 
 
@@ -296,22 +299,15 @@ def score(scored: OutOfFold, phases: FloatArray, *, seed: int) -> Scores:
     phases : as `nulls.random_phases` draws them; the same for all columns.
     """
     pair = pairing(scored.predicted, scored.measured)
-    null = null_r(pair, phases, cross_fitted=scored.cross_fitted)
-    p_max = p_above_max(pair.r, null)
+    null, reuse = _null(scored, pair, phases)
     p_other, r_other = None, None
     if scored.others:
         excess, excess_null, r_other = other_subjects_null(
-            (scored.predicted, scored.measured),
-            scored.others,
-            phases,
-            cross_fitted=scored.cross_fitted,
+            (scored.predicted, scored.measured), scored.others, phases, reuse=reuse
         )
         p_other = p_above(excess, excess_null)
-        p_max = np.maximum(p_max, p_above_max(excess, excess_null))
     block_n = block_length(pair)
-    low, high = bootstrap_interval(
-        pair, block_n, seed=seed, cross_fitted=scored.cross_fitted
-    )
+    low, high = bootstrap_interval(pair, block_n, seed=seed, reuse=reuse)
     return Scores(
         r=pair.r,
         drifting_r=r_with_drift(scored.predicted, scored.measured),
@@ -319,8 +315,24 @@ def score(scored: OutOfFold, phases: FloatArray, *, seed: int) -> Scores:
         high=high,
         n_eff=pair.n_eff,
         block_n=block_n,
-        p_phase=p_above(pair.r, null),
+        null=null,
+        reuse=reuse,
+        p=p_above(pair.r, null),
         p_other=p_other,
         r_other=r_other,
-        p_max=p_max,
     )
+
+
+def _null(
+    scored: OutOfFold, pair: Pairing, phases: FloatArray
+) -> tuple[FloatArray, FloatArray]:
+    """Return the null of every column's R, and its reuse."""
+    n = scored.predicted.shape[1]
+    if scored.redraw is None:
+        reuse = np.full(n, CROSS_FITTED_REUSE if scored.cross_fitted else 1.0)
+        return null_r(pair, phases, reuse=reuse), reuse
+    drawn = redrawn_r(scored.redraw, pair.mask, phases)
+    plain = pair.surrogate_r(phases).var(axis=0)
+    found = drawn.var(axis=0) / np.where(plain > 0, plain, np.inf)
+    # Worst case of decision 0009 above; a closed form that mostly answers nothing below
+    return drawn, np.clip(found, 1.0, CROSS_FITTED_REUSE)

@@ -1,20 +1,27 @@
 """Which of the fitted models is kept, at which horizon, and the verdict on it. Pure.
 
-Each candidate whose out-of-fold R is looked at before choosing is a chance to be lucky,
-so the verdict shares its alpha among them.
+Every model that was fitted is a candidate, the base as it is among them. All of them
+are held against surrogates of one set of phases, and the p of the verdict is that of
+the best of them by chance: comparing costs little, and nobody is lucky twice.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Final, cast
 
 import numpy as np
 
 from rtbold.bundle import Bundle
 from rtbold.calibration.evaluate.confounds import Beside, Confounds, scan_confounds
 from rtbold.calibration.evaluate.intervals import conformal_intervals
+from rtbold.calibration.evaluate.learnable import ScanFacts
 from rtbold.calibration.evaluate.muscle import leaning, muscle_reference
-from rtbold.calibration.evaluate.nulls import random_phases
+from rtbold.calibration.evaluate.nulls import (
+    Redraw,
+    pairing,
+    surrogates_for,
+    turned,
+)
 from rtbold.calibration.evaluate.ood import (
     head_inputs,
     lines_of,
@@ -24,12 +31,18 @@ from rtbold.calibration.evaluate.ood import (
 from rtbold.calibration.evaluate.scores import (
     Declared,
     OutOfFold,
+    block_length,
+    bootstrap_interval,
     combined,
-    score,
 )
-from rtbold.calibration.evaluate.verdict import ALPHA, VerdictSettings, evaluate
+from rtbold.calibration.evaluate.verdict import (
+    Examined,
+    VerdictSettings,
+    examine,
+    judge,
+    target_p,
+)
 from rtbold.calibration.fit.folds import (
-    KEPT,
     FinalFit,
     FitOptions,
     FoldedScan,
@@ -37,15 +50,24 @@ from rtbold.calibration.fit.folds import (
     PreparedScan,
     fit_all,
     furthest_horizon,
+    own_models,
 )
+from rtbold.calibration.fit.linear import Smoother
 from rtbold.calibration.fit.protocol import Hooks, Pace, Task
 from rtbold.calibration.fit.split import final_part, published_split
-from rtbold.calibration.fit.subject_ridge import fit_subject_ridge
-from rtbold.calibration.fit.target import TargetSettings, fit_scaling, targets
+from rtbold.calibration.fit.target import (
+    MeasuredScan,
+    TargetSettings,
+    fit_scaling,
+    targets,
+)
 from rtbold.calibration.gather import AlignedScan
+from rtbold.calibration.inputs.confound_kinds import acting
+from rtbold.calibration.inputs.events import conditions_of
 from rtbold.calibration.inputs.windows import CalibrationScan
 from rtbold.calibration.predictions import OutOfFoldPredictions
 from rtbold.calibration.result import (
+    NAMES,
     CalibrationResult,
     Choice,
     Evaluated,
@@ -55,9 +77,9 @@ from rtbold.calibration.result import (
 from rtbold.calibration.settings import CalibrationSettings
 from rtbold.errors import DataFileError
 from rtbold.messages import FloatArray
-from rtbold.truth import pearson_r
+from rtbold.truth import lowpassed, pearson_r
 
-_SURROGATES_N: Final = 999
+_ASKED: Final = "the subject's ridge, as asked"
 _NO_ENCODER: Final = (
     "from nothing there is no encoder to read, only band power: this is the subject's "
     "ridge"
@@ -73,22 +95,36 @@ class Candidates:
     base: Bundle | None
     folded: Mapping[int, FoldedScan]
     scan: CalibrationScan
+    regressed: tuple[str, ...] = ()  # confounds that are taken out of the target
 
 
-def select(candidates: Candidates) -> Choice:
-    """Return what is kept, with the reasons."""
-    settings = candidates.settings
-    asked = settings.horizon
+def select(
+    candidates: Candidates, verdict: VerdictSettings | None = None
+) -> tuple[Choice, dict[str, Examined]]:
+    """Return what is kept, with the reasons, and all that it was held against."""
+    verdict = verdict or VerdictSettings()
+    asked = candidates.settings.horizon
     first = asked if asked is not None else min(candidates.folded)
-    kept, n_models, reasons = _model(candidates, first)
-    scores = {h: _score(candidates, h, kept) for h in candidates.folded}
+    names, reasons = _compared(candidates)
+    looked: dict[str, Examined] = {
+        name: _examined(candidates, first, name, verdict) for name in names
+    }
+    kept = _best(looked, names, verdict)
+    if len(names) > 1:
+        reasons.append(_comparison(candidates.base, looked, kept, verdict))
+    scores = {h: _score(candidates, h, kept, looked[kept]) for h in candidates.folded}
     if asked is not None:
-        return Choice(kept, asked, scores, n_models, tuple(reasons))
-    chosen = furthest_horizon({h: s.r for h, s in scores.items()})
+        return Choice(kept, asked, scores, len(looked), tuple(reasons)), looked
+    chosen = furthest_horizon({h: score.r for h, score in scores.items()})
+    for ahead in candidates.folded:
+        if ahead != first:
+            looked[f"{kept}, {ahead} ahead"] = _examined(
+                candidates, ahead, kept, verdict
+            )
     reasons.append(
         f"horizon {chosen}: the furthest within 0.02 of the best R of the target"
     )
-    return Choice(kept, chosen, scores, n_models * len(scores), tuple(reasons))
+    return Choice(kept, chosen, scores, len(looked), tuple(reasons)), looked
 
 
 def out_of_fold_of(folded: FoldedScan, name: str, scan: CalibrationScan) -> OutOfFold:
@@ -98,37 +134,126 @@ def out_of_fold_of(folded: FoldedScan, name: str, scan: CalibrationScan) -> OutO
         folded.on_grid(name, scan.volume, n),
         folded.on_grid("scored", scan.volume, n),
         scan.rois,
+        cross_fitted=name != "base",
     )
 
 
-def _model(candidates: Candidates, horizon: int) -> tuple[Kept, int, list[str]]:
-    """Return the series that is kept, the number of candidates, and why."""
+def redraw_of(smoother: Smoother, bold: FloatArray, tr_s: float) -> Redraw:
+    """Return what fits surrogates of a scan's BOLD anew.
+
+    Parameters
+    ----------
+    bold : (volumes, rois), as measured, but without what its confounds explain: the fit
+        takes that off the real scan, and its spectrum is not that of what is left.
+        Each surrogate is then weighed against the confounds again, as the scan was.
+    """
+
+    def redraw(phases: FloatArray) -> tuple[FloatArray, FloatArray]:
+        # Half the precision is enough, and takes half the time
+        measured = cast("FloatArray", turned(bold, phases).astype(np.float32))
+        predicted, left = smoother.anew(measured)
+        flat = np.moveaxis(left, 1, 0)  # (volumes, surrogates, rois)
+        scored = lowpassed(flat, tr_s, TargetSettings().lowpass_hz)
+        return predicted, np.moveaxis(scored, 0, 1)
+
+    return redraw
+
+
+def _without_confounds(scan: CalibrationScan, regressed: tuple[str, ...]) -> FloatArray:
+    given = {name: scan.confounds[name] for name in regressed}
+    unfolded = acting(given, tr_s=scan.tr_s)
+    if not len(unfolded):
+        return scan.bold
+    known = np.isfinite(scan.bold).all(axis=1) & np.isfinite(scan.onsets_s)
+    measured = MeasuredScan(
+        scan.bold[known], scan.onsets_s[known], scan.rois, unfolded.values[known],
+        unfolded.names, unfolded=True,
+    )  # fmt: skip
+    scaling = fit_scaling(measured, np.arange(int(known.sum())))
+    weights: FloatArray = np.array(scaling.confound_weights)
+    cleaned: FloatArray = scan.bold - unfolded.values @ weights
+    return cleaned
+
+
+def _compared(candidates: Candidates) -> tuple[tuple[Kept, ...], list[str]]:
+    """Return the models that may be kept, and why there is only one, if so."""
     settings, base = candidates.settings, candidates.base
     if settings.strategy == "ridge":
-        return "ridge_live", 1, ["the subject's ridge, as asked"]
+        return ("subject",), [_ASKED]
     if base is None and settings.strategy == "head":
-        return "ridge_live", 1, [_NO_ENCODER]
-    if base is None or not base.card.origin.simulated_lineage:
-        return "network", 1, []
-    ours = _score(candidates, horizon, "network").r
-    nothing = _score(candidates, horizon, "ridge_live").r
-    better = ours > nothing
-    reason = (
-        f"base '{base.card.name}', of simulated data, "
-        + ("beats" if better else "was not kept: it does not beat")
-        + " starting from nothing (the subject's ridge): R of the target out of fold "
-        f"{ours:.3f} against {nothing:.3f}"
+        return ("subject",), [_NO_ENCODER]
+    if base is None:
+        return ("network",), []
+    first = next(iter(candidates.folded.values()))
+    names: list[Kept] = ["network", "subject"]
+    if first.stacked and settings.strategy == "head":
+        names = ["stack", "subject"]  # the head solved anew is a part of the stack
+    elif first.stacked:
+        names.append("stack")
+    if (np.nanstd(first.base, axis=0) > 0).all():  # it knows all ROIs
+        names.append("base")
+    return tuple(names), []
+
+
+def _best(
+    looked: Mapping[str, Examined], names: tuple[Kept, ...], verdict: VerdictSettings
+) -> Kept:
+    """Return the highest R of those that pass, or of all if none does."""
+    p = target_p([looked[name] for name in names])
+    level = verdict.alpha / verdict.tries.n
+    passed = [name for name, found in zip(names, p, strict=True) if found <= level]
+    return max(passed or names, key=lambda name: looked[name].r)
+
+
+def _comparison(
+    base: Bundle | None,
+    looked: Mapping[str, Examined],
+    kept: Kept,
+    verdict: VerdictSettings,
+) -> str:
+    assert base is not None
+    made = ", of simulated data" if base.card.origin.simulated_lineage else ""
+    p = target_p(list(looked.values()))
+    told = ", ".join(
+        f"{NAMES[name]} {each.r:.3f} (p {found:.2g})"  # type: ignore[index]
+        for (name, each), found in zip(looked.items(), p, strict=True)
     )
-    return "network" if better else "ridge_live", 2, [reason]
+    passes = min(p) <= verdict.alpha / verdict.tries.n
+    why = "the highest R that passes" if passes else "the highest R; none passes"
+    return (
+        f"base '{base.card.name}'{made}, compared on common phases, R of the target: "
+        f"{told}; kept: {NAMES[kept]}, {why}"
+    )
 
 
-def _score(candidates: Candidates, horizon: int, name: Kept) -> TargetScore:
-    scan = candidates.scan
+def _examined(
+    candidates: Candidates, horizon: int, name: Kept, verdict: VerdictSettings
+) -> Examined:
+    """Return one candidate at one horizon, with its null."""
+    scan, folded = candidates.scan, candidates.folded[horizon]
+    scored = out_of_fold_of(folded, name, scan)
+    others = folded.others_on_grid(name, scan.volume, len(scan.bold))
+    smoother = folded.smoothers.get(name)
+    redraw = None
+    if smoother is not None:
+        bold = _without_confounds(scan, candidates.regressed)
+        redraw = redraw_of(smoother, bold, scan.tr_s)
+    scored = replace(scored, others=others, redraw=redraw)
+    return examine(scored, candidates.declared, verdict)
+
+
+def _score(
+    candidates: Candidates, horizon: int, name: Kept, like: Examined
+) -> TargetScore:
+    """Return R of the target at a horizon; its reuse is that of another one."""
+    scan, declared = candidates.scan, candidates.declared
     series = out_of_fold_of(candidates.folded[horizon], name, scan)
-    target = combined(series, candidates.declared.column(scan.rois))
-    phases = random_phases(len(scan.bold), n_surrogates=_SURROGATES_N, seed=0)
-    found = score(target, phases, seed=candidates.settings.seed)
-    return TargetScore(float(found.r[0]), float(found.low[0]), float(found.high[0]))
+    target = combined(series, declared.column(scan.rois), (declared.target,))
+    pair = pairing(target.predicted, target.measured)
+    reuse = float(like.scores.reuse[like.n_rois])
+    seed = candidates.settings.seed
+    low, high = bootstrap_interval(pair, block_length(pair), seed=seed, reuse=reuse)
+    return TargetScore(float(pair.r[0]), float(low[0]), float(high[0]))
 
 
 # Stage 4: the verdicts on both candidates, and the model that is kept.
@@ -140,26 +265,31 @@ def evaluate_predictions(
     """Choose between the candidates, pass the verdicts, and fit on the whole scan."""
     aligned, declared = predictions.aligned, predictions.declared
     session = predictions.session
-    choice = select(
-        Candidates(
-            aligned.settings, declared, aligned.base, predictions.folded, aligned.scan
-        )
-    )
     hooks.say("judging the predictions")
+    settings = _verdict_settings(aligned)
+    candidates = Candidates(
+        aligned.settings, declared, aligned.base, predictions.folded, aligned.scan,
+        aligned.regressed,
+    )  # fmt: skip
+    choice, looked = select(candidates, settings)
     folded = predictions.folded[choice.horizon_tr]
     confounds = _nuisances(aligned, folded)
-    beside: Kept = KEPT[1 - KEPT.index(choice.kept)]
-    judged = {
-        name: _evaluated(predictions, choice, confounds, name=name)
-        for name in (choice.kept, beside)
-    }
+    kept = _kept_name(choice, aligned.settings)
+    judged = _judged(looked, kept, confounds, settings)
+    beside, other = judged, _beside(aligned, choice, folded)
+    if other is not None:
+        alone = looked.get(other) or _examined(
+            candidates, choice.horizon_tr, other, settings
+        )
+        beside = _judged({other: alone}, other, confounds, settings)
     hooks.say("fitting the model that is kept, on the whole scan")
     options = replace(predictions.options, horizon_tr=choice.horizon_tr)
-    final = fit_all(session, final_part(session.measured.onsets_s), options)
+    part = final_part(session.measured.onsets_s, predictions.split)
+    final = fit_all(session, part, options)
     features = _head_inputs(predictions, choice, final)
     statistics = statistics_of(aligned.scan.batches())
     lines = lines_of(aligned.scan.batches(), tr_s=aligned.scan.tr_s)
-    leans_on = leaning(confounds, judged[choice.kept].scored, declared)
+    leans_on = leaning(confounds, judged.scored, declared)
     return CalibrationResult(
         aligned=aligned,
         measured=session.measured,
@@ -167,8 +297,8 @@ def evaluate_predictions(
         choice=choice,
         declared=declared,
         confounds=confounds,
-        kept=judged[choice.kept],
-        beside=judged[beside],
+        kept=judged,
+        beside=beside,
         intervals=conformal_intervals(getattr(folded, choice.kept), folded.target),
         published=published_score(session, choice, predictions.options),
         final=final,
@@ -178,6 +308,26 @@ def evaluate_predictions(
             aligned.scan.batches(), aligned.card.channels, leans_on
         ),
     )
+
+
+def _judged(
+    looked: Mapping[str, Examined],
+    name: str,
+    confounds: Confounds,
+    settings: VerdictSettings,
+) -> Evaluated:
+    """Return one candidate with its verdict, against all that was looked at."""
+    verdict = judge(looked, name, confounds=confounds, settings=settings)
+    return Evaluated(looked[name].scored, verdict, looked[name].null)
+
+
+def _beside(aligned: AlignedScan, choice: Choice, folded: FoldedScan) -> Kept | None:
+    """Return what is told beside what is kept; None: nothing else was fitted."""
+    if choice.kept != "subject":
+        return "subject"
+    if aligned.settings.strategy not in ("head", "ridge"):
+        return "network"
+    return "stack" if folded.stacked else None
 
 
 def _nuisances(aligned: AlignedScan, folded: FoldedScan) -> Confounds:
@@ -191,23 +341,28 @@ def _nuisances(aligned: AlignedScan, folded: FoldedScan) -> Confounds:
     )
 
 
-def _evaluated(
-    predictions: OutOfFoldPredictions,
-    choice: Choice,
-    confounds: Confounds,
-    *,
-    name: Kept,
-) -> Evaluated:
-    scan, folded = predictions.aligned.scan, predictions.folded[choice.horizon_tr]
-    others = folded.others_on_grid(name, scan.volume, len(scan.bold))
-    scored = replace(out_of_fold_of(folded, name, scan), others=others)
-    settings = VerdictSettings(
-        alpha=ALPHA / choice.n_choices, seed=predictions.aligned.settings.seed
+def _verdict_settings(aligned: AlignedScan) -> VerdictSettings:
+    """Return level, look and earlier calibrations of this scan."""
+    scan, settings = aligned.scan, aligned.settings
+    alpha = aligned.alpha
+    return VerdictSettings(
+        alpha=alpha,
+        n_surrogates=surrogates_for(alpha),
+        seed=settings.seed,
+        tries=aligned.tries,
+        declaration=aligned.declaration,
+        facts=ScanFacts(
+            scan.tr_s, conditions_of(aligned.events, len(scan.bold), scan.tr_s)
+        ),
     )
-    verdict = evaluate(
-        scored, predictions.declared, confounds=confounds, settings=settings
-    )
-    return Evaluated(scored, verdict)
+
+
+def _kept_name(choice: Choice, settings: CalibrationSettings) -> str:
+    """Return by which name the kept candidate was looked at."""
+    first = settings.horizon if settings.horizon is not None else min(choice.horizons)
+    if choice.horizon_tr == first:
+        return choice.kept
+    return f"{choice.kept}, {choice.horizon_tr} ahead"
 
 
 def _head_inputs(
@@ -215,10 +370,13 @@ def _head_inputs(
 ) -> FloatArray:
     """Return what the kept model's head reads; read anew only if the encoder moved."""
     session = predictions.session
-    if choice.kept == "ridge_live":
-        found = session.tables.forms[final.ridge.form].features
-    elif session.strategy.name == "head":
-        found = session.prepared.fit_features.features
+    read, power = session.prepared.fit_features.features, session.table.features
+    if choice.kept == "subject":
+        found = power
+    elif choice.kept == "stack":
+        found = np.concatenate([read, power], axis=1)
+    elif choice.kept == "base" or session.strategy.name == "head":
+        found = read
     else:
         batches = predictions.aligned.scan.batches()
         return head_inputs(final.fitted.module(), batches)
@@ -249,10 +407,13 @@ def published_score(
     scaling = fit_scaling(scan, rows, TargetSettings(drift_degree=0, method="p95"))
     units = targets(scan, rows, scaling)
     task = Task(units, part.train, part.stop, options.seed)
-    if choice.kept == "ridge_live":
-        both = np.sort(np.concatenate([part.train, part.stop]))
-        ridge = fit_subject_ridge(session.tables, units, both, live=True)
-        predicted = ridge.predict(part.test)
+    if choice.kept == "base":
+        predicted = session.prepared.fit_features.prior[part.test]
+    elif choice.kept != "network":
+        subject, stack = own_models(session, task, options)
+        made = subject if choice.kept == "subject" or stack is None else stack
+        base = session.prepared.fit_features.prior
+        predicted = made.predict(session.table.features[part.test], base[part.test])
     else:
         total = session.strategy.n_steps(len(part.train))
         pace = Pace("published split", total, now_s=options.now_s, tell=options.tell)

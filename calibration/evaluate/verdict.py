@@ -4,13 +4,23 @@ Scored once, on predictions that are out of fold over the whole scan. Cubic drif
 taken off prediction and measurement before anything is scored.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Final
 
 import numpy as np
 
-from rtbold.bundle import Gate, Label, RoiVerdict, Specificity, Verdict
+from rtbold.bundle import (
+    Declaration,
+    Gate,
+    Label,
+    Learnable,
+    OtherTarget,
+    RoiVerdict,
+    Specificity,
+    Verdict,
+)
+from rtbold.calibration.declaration import Tries
 from rtbold.calibration.evaluate.confounds import (
     ARTEFACT,
     EVERYTHING,
@@ -21,8 +31,15 @@ from rtbold.calibration.evaluate.confounds import (
     own_rank,
     partial_scores,
 )
+from rtbold.calibration.evaluate.learnable import ScanFacts, learnable
 from rtbold.calibration.evaluate.muscle import muscle_line
-from rtbold.calibration.evaluate.nulls import MIN_SURROGATES, pairing, random_phases
+from rtbold.calibration.evaluate.nulls import (
+    MIN_SURROGATES,
+    p_above_max,
+    p_above_rivals,
+    pairing,
+    random_phases,
+)
 from rtbold.calibration.evaluate.scores import (
     Declared,
     OutOfFold,
@@ -123,6 +140,7 @@ def _falls(evidence: Evidence, group: str) -> str:
 
 
 ALPHA: Final = 0.05
+LESS_OTHERS: Final = "less all others"  # behind the name of a ROI
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,32 +150,48 @@ class VerdictSettings:
     alpha: float = ALPHA
     n_surrogates: int = MIN_SURROGATES
     seed: int = 0
+    tries: Tries = field(default_factory=Tries)
+    declaration: Declaration | None = None
+    facts: ScanFacts | None = None  # None: nothing is said of what can be learned
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Question:
-    """Columns to be labelled, and what is known about them."""
+class Examined:
+    """One candidate's predictions, with R and null of each ROI, then of the target."""
 
-    scored: OutOfFold
-    scores: Scores
-    passed: tuple[bool, ...]
-    confounds: Confounds | None
-    ranks: tuple[int | None, ...]
-    n_rois: int
+    scored: OutOfFold  # the ROIs alone
+    declared: Declared
+    weights: FloatArray  # (rois, columns), what each column is a sum of
+    columns: OutOfFold  # the ROIs, the target, and maybe the target less all others
+    scores: Scores  # of the columns
+    phases: FloatArray
+
+    @property
+    def n_rois(self) -> int:
+        """Number of ROIs, which is the target's place among the columns."""
+        return len(self.scored.rois)
+
+    @property
+    def r(self) -> float:
+        """R of the target."""
+        return float(self.scores.r[self.n_rois])
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """The 95 % interval of that."""
+        at = self.n_rois
+        return float(self.scores.low[at]), float(self.scores.high[at])
+
+    @property
+    def null(self) -> FloatArray:
+        """R of the target by chance, (surrogates,)."""
+        return self.scores.null[:, self.n_rois]
 
 
-def evaluate(
-    scored: OutOfFold,
-    declared: Declared,
-    *,
-    confounds: Confounds | None = None,
-    settings: VerdictSettings | None = None,
-) -> Verdict:
-    """Return the verdict on out-of-fold predictions.
-
-    The gate is passed when R of the declared target is positive and the larger p of the
-    two nulls is at most alpha; another ROI passes by its p over all ROIs. Without
-    `confounds` nothing can be called specific.
+def examine(
+    scored: OutOfFold, declared: Declared, settings: VerdictSettings | None = None
+) -> Examined:
+    """Return R of ROIs and target, and what they would be by chance.
 
     Raises
     ------
@@ -168,146 +202,236 @@ def evaluate(
     phases = random_phases(
         len(scored.predicted), n_surrogates=settings.n_surrogates, seed=settings.seed
     )
-    rois = _rois_question(scored, confounds, phases, settings=settings)
-    target = _target_question(rois, declared, phases, settings=settings)
-    evidence = _evidence(target, 0, phases, alpha=settings.alpha)
-    gate = _gate(target, declared, evidence)
+    weights, names = _columns(scored.rois, declared)
+    columns = combined(scored, weights, names)
+    scores = score(columns, phases, seed=settings.seed)
+    return Examined(scored, declared, weights, columns, scores, phases)
+
+
+def target_p(candidates: Sequence[Examined]) -> list[float]:
+    """Return p of the target for each candidate, against the best of all by chance."""
+    return p_above_rivals([c.r for c in candidates], [c.null for c in candidates])
+
+
+def evaluate(
+    scored: OutOfFold,
+    declared: Declared,
+    *,
+    confounds: Confounds | None = None,
+    settings: VerdictSettings | None = None,
+) -> Verdict:
+    """Return the verdict on out-of-fold predictions that nothing was compared with.
+
+    The gate is passed when R of the declared target is positive and p at most alpha;
+    another ROI passes by its p over all ROIs. Without `confounds` nothing can be called
+    specific.
+
+    Raises
+    ------
+    ConfigError, DataFileError : as `examine`.
+    """
+    examined = examine(scored, declared, settings)
+    return judge({"": examined}, "", confounds=confounds, settings=settings)
+
+
+def judge(
+    candidates: Mapping[str, Examined],
+    kept: str,
+    *,
+    confounds: Confounds | None = None,
+    settings: VerdictSettings | None = None,
+) -> Verdict:
+    """Return the verdict on one of several candidates, of the same phases.
+
+    The p of the target is over all candidates and all earlier calibrations of the scan,
+    so it holds whichever is kept.
+    """
+    settings = settings or VerdictSettings()
+    p = dict(zip(candidates, target_p(list(candidates.values())), strict=True))[kept]
+    question = _Question(
+        candidates[kept],
+        min(1.0, settings.tries.n * p),
+        settings=settings,
+        confounds=confounds,
+    )
+    gate = question.gate({name: c.r for name, c in candidates.items() if name})
+    scored = question.examined.scored
     pair = pairing(scored.predicted, scored.measured)
     return Verdict(
         gate=gate,
-        rois=_roi_verdicts(rois, phases, gate=gate),
-        specificity=_specificity(target, evidence),
+        rois=question.rois(gate),
+        specificity=question.specificity(),
         n_volumes=int(pair.mask.sum()),
         n_surrogates=settings.n_surrogates,
-        block_n=target.scores.block_n,
+        block_n=question.examined.scores.block_n,
         n_other_subjects=len(scored.others),
         cross_fitted=scored.cross_fitted,
+        learnable=question.learnable(),
+        less_others=question.less_others(),
     )
 
 
-def _rois_question(
-    scored: OutOfFold,
-    confounds: Confounds | None,
-    phases: FloatArray,
-    *,
-    settings: VerdictSettings,
-) -> _Question:
-    scores = score(scored, phases, seed=settings.seed)
-    return _Question(
-        scored=scored,
-        scores=scores,
-        passed=_passed(scores.r, scores.p_max, settings.alpha),
-        confounds=confounds,
-        ranks=tuple(own_rank(cross_r(scored.predicted, scored.measured))),
-        n_rois=len(scored.rois),
-    )
+class _Question:
+    """Columns to be labelled, and what is known about them."""
 
+    def __init__(
+        self,
+        examined: Examined,
+        p: float,
+        *,
+        settings: VerdictSettings,
+        confounds: Confounds | None,
+    ) -> None:
+        self.examined, self._p, self._settings = examined, p, settings
+        self._confounds = confounds and confounds.combined(examined.weights)
+        scored = examined.scored
+        self._ranks = own_rank(cross_r(scored.predicted, scored.measured))
+        self._p_max = self._over_columns()
+        self._evidence = self._of(examined.n_rois, p=p, rank=self._rank())
 
-def _target_question(
-    rois: _Question,
-    declared: Declared,
-    phases: FloatArray,
-    *,
-    settings: VerdictSettings,
-) -> _Question:
-    weights = declared.column(rois.scored.rois)
-    scored = combined(rois.scored, weights)
-    scores = score(scored, phases, seed=settings.seed)
-    alone = len(declared.weight_of()) == 1
-    return _Question(
-        scored=scored,
-        scores=scores,
-        passed=_passed(scores.r, scores.p, settings.alpha),
-        confounds=rois.confounds.combined(weights) if rois.confounds else None,
-        # A contrast has no ROI of its own to be ranked by.
-        ranks=(rois.ranks[int(np.argmax(weights != 0))] if alone else None,),
-        n_rois=rois.n_rois,
-    )
-
-
-def _passed(r: FloatArray, p: FloatArray, alpha: float) -> tuple[bool, ...]:
-    return tuple(bool(yes) for yes in (r > 0) & (p <= alpha))
-
-
-def _evidence(
-    question: _Question, column: int, phases: FloatArray, *, alpha: float
-) -> Evidence:
-    """Return what the label of one column rests on."""
-    partial: tuple[dict[str, float], dict[str, float]] = ({}, {})
-    scored = question.scored
-    if question.confounds is not None:
-        partial = partial_scores(
-            scored.predicted[:, column],
-            scored.measured[:, column],
-            groups=question.confounds.groups(column, scored.predicted[:, column]),
-            phases=phases,
-            cross_fitted=scored.cross_fitted,
+    def gate(self, compared: Mapping[str, float]) -> Gate:
+        """Return what is said of the target; `compared` are the candidates' R."""
+        scores, at = self.examined.scores, self.examined.n_rois
+        evidence, declared = self._evidence, self.examined.declared
+        label, reason = label_of(evidence)
+        other = scores.p_other is not None and scores.r_other is not None
+        return Gate(
+            target=declared.target,
+            weights=declared.weight_of(),
+            r=evidence.r,
+            r_with_drift=float(scores.drifting_r[at]),
+            r_low=float(scores.low[at]),
+            r_high=evidence.r_high,
+            p=self._p,
+            p_phase=float(scores.p[at]),
+            p_other=float(scores.p_other[at]) if other else None,  # type: ignore[index]
+            r_other=float(scores.r_other[at]) if other else None,  # type: ignore[index]
+            n_eff=float(scores.n_eff[at]),
+            alpha=evidence.alpha,
+            passed=evidence.passed,
+            label=label,
+            reason=reason,
+            candidates=dict(compared),
+            n_calibrations=self._settings.tries.n,
+            reuse=float(scores.reuse[at]),
+            declaration=self._settings.declaration,
         )
-    return Evidence(
-        r=float(question.scores.r[column]),
-        r_high=float(question.scores.high[column]),
-        passed=question.passed[column],
-        partial_r=partial[0],
-        partial_p=partial[1],
-        rank=question.ranks[column],
-        n_rois=question.n_rois,
-        alpha=alpha,
-    )
 
-
-def _gate(target: _Question, declared: Declared, evidence: Evidence) -> Gate:
-    scores = target.scores
-    label, reason = label_of(evidence)
-    return Gate(
-        target=declared.target,
-        weights=declared.weight_of(),
-        r=float(scores.r[0]),
-        r_with_drift=float(scores.drifting_r[0]),
-        r_low=float(scores.low[0]),
-        r_high=float(scores.high[0]),
-        p=float(scores.p[0]),
-        p_phase=float(scores.p_phase[0]),
-        p_other=None if scores.p_other is None else float(scores.p_other[0]),
-        r_other=None if scores.r_other is None else float(scores.r_other[0]),
-        n_eff=float(scores.n_eff[0]),
-        alpha=evidence.alpha,
-        passed=evidence.passed,
-        label=label,
-        reason=reason,
-    )
-
-
-def _roi_verdicts(
-    rois: _Question, phases: FloatArray, *, gate: Gate
-) -> tuple[RoiVerdict, ...]:
-    scores = rois.scores
-    return tuple(
-        RoiVerdict(
-            roi=roi,
-            r=float(scores.r[i]),
-            r_with_drift=float(scores.drifting_r[i]),
-            r_low=float(scores.low[i]),
-            r_high=float(scores.high[i]),
-            p=float(scores.p[i]),
-            p_max=float(scores.p_max[i]),
-            n_eff=float(scores.n_eff[i]),
-            # Declared before the scan, the target need not pass over all ROIs.
-            label=gate.label
-            if set(gate.weights) == {roi}
-            else label_of(_evidence(rois, i, phases, alpha=gate.alpha))[0],
+    def rois(self, gate: Gate) -> tuple[RoiVerdict, ...]:
+        """Return what is said of each ROI."""
+        scores = self.examined.scores
+        return tuple(
+            RoiVerdict(
+                roi=roi,
+                r=float(scores.r[i]),
+                r_with_drift=float(scores.drifting_r[i]),
+                r_low=float(scores.low[i]),
+                r_high=float(scores.high[i]),
+                p=float(scores.p[i]),
+                p_max=float(self._p_max[i]),
+                n_eff=float(scores.n_eff[i]),
+                # Declared before the scan, the target need not pass over all ROIs.
+                label=gate.label
+                if set(gate.weights) == {roi}
+                else label_of(self._of(i, p=self._p_max[i], rank=self._ranks[i]))[0],
+            )
+            for i, roi in enumerate(self.examined.scored.rois)
         )
-        for i, roi in enumerate(rois.scored.rois)
-    )
+
+    def specificity(self) -> Specificity:
+        """Return what the target's prediction may read."""
+        confounds, at = self._confounds, self.examined.n_rois
+        measured = self.examined.columns.measured[:, at : at + 1]
+        own = confounds and confounds.combined(_unit(at, self.examined.weights.shape))
+        return Specificity(
+            partial_r=dict(self._evidence.partial_r),
+            partial_p=dict(self._evidence.partial_p),
+            controls=control_scores(own, measured) if own else {},
+            rank=self._evidence.rank,
+            n_rois=self.examined.n_rois,
+            not_known=confounds.not_known if confounds else ("every nuisance",),
+            muscle=muscle_line(confounds, self.examined.columns, at),
+        )
+
+    def learnable(self) -> Learnable | None:
+        """Return what a participant could learn from the target."""
+        facts, at = self._settings.facts, self.examined.n_rois
+        if facts is None:
+            return None
+        columns = self.examined.columns
+        return learnable(
+            columns.predicted[:, at],
+            columns.measured[:, at],
+            facts,
+            global_signal=self._confounds.global_signal if self._confounds else None,
+        )
+
+    def less_others(self) -> OtherTarget | None:
+        """Return what is said of the target less all others, if it was looked at."""
+        at = self.examined.n_rois + 1
+        if at == len(self.examined.columns.rois):
+            return None
+        evidence = self._of(at, p=self._p_max[at], rank=None)
+        return OtherTarget(
+            target=self.examined.columns.rois[at],
+            r=evidence.r,
+            p=float(self._p_max[at]),
+            label=label_of(evidence)[0],
+        )
+
+    def _over_columns(self) -> FloatArray:
+        """Return p of every column over all that was not declared."""
+        scores, at = self.examined.scores, self.examined.n_rois
+        others = np.arange(len(scores.r)) != at
+        p = np.ones(len(scores.r))
+        p[others] = p_above_max(scores.r[others], scores.null[:, others])
+        over_all: FloatArray = np.minimum(1.0, self._settings.tries.n_models * p)
+        return over_all
+
+    def _rank(self) -> int | None:
+        """Return the rank of the target's ROI; a contrast has none of its own."""
+        declared, rois = self.examined.declared, self.examined.scored.rois
+        alone = list(declared.weight_of())
+        return self._ranks[rois.index(alone[0])] if len(alone) == 1 else None
+
+    def _of(self, column: int, *, p: float, rank: int | None) -> Evidence:
+        """Return what the label of one column rests on."""
+        scores, columns = self.examined.scores, self.examined.columns
+        r, alpha = float(scores.r[column]), self._settings.alpha
+        partial: tuple[dict[str, float], dict[str, float]] = ({}, {})
+        if self._confounds is not None:
+            partial = partial_scores(
+                columns.predicted[:, column],
+                columns.measured[:, column],
+                groups=self._confounds.groups(column, columns.predicted[:, column]),
+                phases=self.examined.phases,
+                reuse=float(scores.reuse[column]),
+            )
+        return Evidence(
+            r=r,
+            r_high=float(scores.high[column]),
+            passed=r > 0 and p <= alpha,
+            partial_r=partial[0],
+            partial_p=partial[1],
+            rank=rank,
+            n_rois=self.examined.n_rois,
+            alpha=alpha,
+        )
 
 
-def _specificity(target: _Question, evidence: Evidence) -> Specificity:
-    confounds = target.confounds
-    return Specificity(
-        partial_r=dict(evidence.partial_r),
-        partial_p=dict(evidence.partial_p),
-        controls=control_scores(confounds, target.scored.measured) if confounds else {},
-        rank=evidence.rank,
-        n_rois=evidence.n_rois,
-        not_known=confounds.not_known if confounds else ("every nuisance",),
-        muscle=muscle_line(confounds, target.scored),
-    )
+def _columns(
+    rois: tuple[str, ...], declared: Declared
+) -> tuple[FloatArray, tuple[str, ...]]:
+    """Return what is scored: every ROI, the target, and a ROI less all others."""
+    target = declared.column(rois)
+    found, names = [np.eye(len(rois)), target], [*rois, declared.target]
+    if len(declared.weight_of()) == 1 and len(rois) > 1:
+        own = target != 0
+        found.append(np.where(own, 1.0, -1.0 / (len(rois) - 1)))
+        names.append(f"{declared.target} {LESS_OTHERS}")
+    return np.concatenate(found, axis=1), tuple(names)
+
+
+def _unit(column: int, shape: tuple[int, ...]) -> FloatArray:
+    """Return the weights that pick one column."""
+    return np.eye(shape[1])[:, column : column + 1]

@@ -8,7 +8,6 @@ do not act on is left alone. What acts on the whole brain, as heart and breath d
 the first component to itself, so all ROIs together tell how it acts.
 """
 
-from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
@@ -18,64 +17,79 @@ from rtbold.truth import effective_n
 
 PENALTIES: Final = (*(float(a) for a in np.logspace(-1, 4, 16)), np.inf)
 MOST_COMPONENTS: Final = 16
-_LEAST: Final = 1e-12  # of the largest singular value: below, only rounding
+_LEAST: Final = 1e-12  # of the largest component's power: below, only rounding
 
 
 def explaining_weights(columns: FloatArray, series: FloatArray) -> FloatArray:
-    """Return (columns, series): what of each column is in each series.
+    """Return (..., columns, series): what of each column is in each series.
 
     Parameters
     ----------
     columns : (volumes, columns), without drift, each with the variance that its weights
         are expected to have.
-    series : (volumes, series), without drift, filtered as the columns are.
+    series : (..., volumes, series), without drift, filtered as the columns are. All
+        leading axes are sets of series of their own.
     """
-    weights = np.zeros((columns.shape[1], series.shape[1]))
+    sets = series.reshape(-1, *series.shape[-2:]).astype(np.float64)
+    shape = (*series.shape[:-2], columns.shape[1], series.shape[-1])
     if not columns.any() or not series.any():
-        return weights
-    left, sizes, right = np.linalg.svd(series, full_matrices=False)
-    n = min(MOST_COMPONENTS, int((sizes > _LEAST * sizes[0]).sum()))
-    components = left[:, :n] * sizes[:n]
-    values, vectors = np.linalg.eigh(columns.T @ columns)
+        return np.zeros(shape)
+    components, turns = _principal(sets)
+    values, vectors = np.linalg.eigh((columns.T @ columns).astype(np.float64))
     values = np.maximum(values, 0.0)
-    products = vectors.T @ (columns.T @ components)  # (columns, components)
-    for k, n_eff in enumerate(_independent_n(components)):
-        power = float((components[:, k] ** 2).sum())
-        evidence = _evidence(values, products[:, k], power, n_eff, PENALTIES)
-        penalty = PENALTIES[int(np.argmax(evidence))]
-        weight = vectors @ (products[:, k] / (values + penalty))
-        weights += weight[:, None] * right[k]
-    return weights
+    products = (columns @ vectors).T @ components  # (sets, columns, components)
+    power = (components**2).sum(axis=1)
+    evidence = _evidence(values, products, power, _independent_n(components))
+    penalties = np.array(PENALTIES)[evidence.argmax(axis=-1)]
+    weights = vectors @ (products / (values[:, None] + penalties[:, None, :]))
+    explaining: FloatArray = weights @ turns.swapaxes(1, 2)
+    return explaining.reshape(shape)
+
+
+def _principal(sets: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Return the largest components and how series are made of them.
+
+    Returns
+    -------
+    (sets, volumes, components), and (sets, series, components). What only rounding
+    tells from nothing is 0 in both.
+    """
+    power, turns = np.linalg.eigh(sets.swapaxes(1, 2) @ sets)  # ascending
+    largest = slice(None, -MOST_COMPONENTS - 1, -1)
+    real = power[:, largest] > _LEAST * power[:, -1:]
+    turns = np.where(real[:, None, :], turns[:, :, largest], 0.0)
+    return sets @ turns, turns
 
 
 def _independent_n(components: FloatArray) -> FloatArray:
-    """Return the independent volumes of each component (Bartlett).
+    """Return the independent volumes of each component (Bartlett), (sets, components).
 
     White noise would be far more certain of a response than smooth BOLD can be.
     """
-    mask = np.ones(len(components), dtype=bool)
-    return effective_n(components, components, mask)
+    n_sets, n_volumes, n = components.shape
+    flat = components.swapaxes(0, 1).reshape(n_volumes, -1)
+    return effective_n(flat, flat, np.ones(n_volumes, dtype=bool)).reshape(n_sets, n)
 
 
 def _evidence(
-    values: FloatArray,
-    product: FloatArray,
-    power: float,
-    n_eff: float,
-    penalties: Sequence[float],
-) -> list[float]:
+    values: FloatArray, products: FloatArray, power: FloatArray, n_eff: FloatArray
+) -> FloatArray:
     """Return the logarithm of the marginal likelihood of each penalty, but a constant.
 
     Parameters
     ----------
     values : eigenvalues of the columns' Gram matrix.
-    product : columns times component, in its eigenvectors.
-    power : sum of squares of the component.
+    products : columns times components, in its eigenvectors.
+    power : sum of squares of each component.
+
+    Returns
+    -------
+    (sets, components, penalties).
     """
-    found = []
-    for penalty in penalties:
-        left = max(power - float((product**2 / (values + penalty)).sum()), 0.0)
-        spent = 0.0 if np.isinf(penalty) else float(np.log1p(values / penalty).sum())
-        share = max(left / power, np.finfo(float).tiny)
-        found.append(-0.5 * (n_eff * float(np.log(share)) + spent))
+    penalties = np.array(PENALTIES)
+    explained = (products**2).swapaxes(1, 2) @ (1 / (values[:, None] + penalties))
+    whole = np.maximum(power, np.finfo(float).tiny)[..., None]
+    share = np.clip((whole - explained) / whole, np.finfo(float).tiny, None)
+    spent = np.log1p(values[:, None] / penalties).sum(axis=0)
+    found: FloatArray = -0.5 * (n_eff[..., None] * np.log(share) + spent)
     return found

@@ -1,34 +1,26 @@
 """A linear head in closed form, drawn towards an earlier head. Pure numpy.
 
-``bold = slope * prior + z @ weight + bias``, z the features scaled by the rows that are
-learned from. The penalty acts on `weight` alone, so the heavier it is, the nearer the
-answer stays to the prior; with an infinite one (always a candidate, where there is a
-prior) only one number is learned, the slope of the prior for all ROIs. One penalty for
-all ROIs, by the mean squared error over contiguous blocks that are 36 s apart: with a
-scan's few independent volumes a penalty per ROI, or a choice by R, did worse on every
-simulated subject of development.
+``bold = slope * prior + z @ weight``, z the features scaled by the rows that are
+learned from. What is left of the targets beside the prior is weighed by its marginal
+likelihood, component by component (`evidence`); where the scan knows nothing that the
+earlier head does not, what is left is its own answer.
 
 Where there is an earlier head, what it answers for all its ROIs is a second thing to
-read: few numbers that many scans were needed to find. Blocks choose between them and
-all features. Either way the result is one linear map of the features.
-
-Solved among the volumes (the dual form): features may be many more than volumes.
+read: few numbers that many scans were needed to find. Either way the result is one
+linear map of the features.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 
-from rtbold.calibration.fit.split import IntArray, inner_blocks
-from rtbold.errors import DataFileError
+from rtbold.calibration.fit.evidence import TrainingPart, standardised, training_part
+from rtbold.calibration.fit.split import IntArray
 from rtbold.messages import Float32Array, FloatArray
 
-# Penalties relative to the mean squared length of a row of scaled features.
-PENALTIES: Final = tuple(float(a) for a in np.logspace(-3, 4, 15))
-N_BLOCKS: Final = 4
-_SCALE_FLOOR: Final = 1e-6  # features that do not vary say nothing
+STRONG: Final = 6.0  # log odds: what has to speak against the earlier head's answer
 
 
 def ridge_weights(
@@ -61,9 +53,8 @@ class LinearHead:
     weight: FloatArray  # (features, rois), of the features as they are
     bias: FloatArray  # (rois,)
     slope: float  # of the prior; 0: there is none
-    penalty: float  # relative; inf: the prior alone
-    error: float  # mean squared, over the inner blocks, in units of the target
-    through_earlier: bool = False  # learned on what the earlier head answers
+    none: float  # mean over components: how probable it is that there is no more
+    earlier: float = 0.0  # likewise, that the earlier head's answers say it
 
     def __call__(self, features: Float32Array, prior: Float32Array) -> Float32Array:
         """Predict (n, rois)."""
@@ -89,13 +80,27 @@ class FitFeatures:
     earlier: EarlierHead | None = None
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Rows:
-    """One training part: kernel and what is left of the targets."""
+def head_part(
+    fit_features: FitFeatures, targets: FloatArray, rows: IntArray
+) -> TrainingPart:
+    """Return a training part that heads are solved on.
 
-    kernel: FloatArray  # (windows, windows), all windows, scaled by the part
-    rest: FloatArray  # (windows, rois), targets less the prior's share
-    rows: IntArray
+    Parameters
+    ----------
+    targets : (rows, rois), as measured; what the noise is estimated from.
+    """
+    readings = [standardised(fit_features.features, rows)]
+    if fit_features.earlier is not None:
+        readings.append(standardised(_answers(fit_features), rows))
+    prior = np.asarray(fit_features.prior, dtype=np.float64)
+    return training_part(
+        readings,
+        targets,
+        rows,
+        fit_features.onsets_s,
+        prior=prior,
+        odds_of_none=STRONG if prior.any() else 0.0,
+    )
 
 
 def solve_head(
@@ -109,80 +114,30 @@ def solve_head(
 
     Raises
     ------
-    DataFileError : too few rows to choose a penalty by.
+    DataFileError : too few rows to weigh anything.
     """
-    direct = _solved(fit_features, targets, rows)
+    own = targets[rows].astype(np.float64)
+    part = head_part(fit_features, own, rows)
+    solved = part.solve(own)
+    (weight, bias), *through = part.weights(solved)
     earlier = fit_features.earlier
-    if earlier is None:
-        return direct
-    predictions = (fit_features.features @ earlier.weight + earlier.bias).astype(
-        np.float32
-    )
-    through = _solved(replace(fit_features, features=predictions), targets, rows)
-    if through.error >= direct.error:
-        return direct
-    return replace(
-        through,
-        weight=earlier.weight @ through.weight,
-        bias=through.bias + earlier.bias @ through.weight,
-        through_earlier=True,
-    )
-
-
-def _solved(
-    fit_features: FitFeatures, targets: Float32Array, rows: IntArray
-) -> LinearHead:
-    features = fit_features.features.astype(np.float32)
-    mean = features[rows].mean(axis=0)
-    scale = np.maximum(features[rows].std(axis=0), _SCALE_FLOOR)
-    z = (features[rows] - mean) / scale  # (rows, features)
-    slope = _slope(fit_features.prior[rows], targets[rows])
-    part = _Rows(
-        kernel=(z @ z.T).astype(np.float64),
-        rest=(targets[rows] - slope * fit_features.prior[rows]).astype(np.float64),
-        rows=rows,
-    )
-    candidates = (*PENALTIES, np.inf) if slope else PENALTIES
-    errors = _blocked_errors(part, fit_features.onsets_s, candidates)
-    best = len(errors) - 1 - int(np.argmin(errors[::-1]))  # of equals the heaviest
-    level = part.rest.mean(axis=0)
-    chosen = candidates[best : best + 1]
-    (dual,) = ridge_weights(part.kernel, part.rest - level, chosen, relative=True)
-    weight = (z.T @ dual) / scale[:, None]  # (features, rois)
+    for own_weight, own_bias in through:
+        assert earlier is not None
+        weight = weight + earlier.weight @ own_weight
+        bias = bias + own_bias + earlier.bias @ own_weight
+    shares = solved.shares.mean(axis=-1)
     return LinearHead(
         weight=weight,
-        bias=level - mean @ weight,
-        slope=slope,
-        penalty=float(candidates[best]),
-        error=float(errors[best]),
+        bias=bias,
+        slope=float(solved.slope),
+        none=float(shares[0]),
+        earlier=float(shares[2]) if through else 0.0,
     )
 
 
-def _slope(prior: Float32Array, targets: Float32Array) -> float:
-    """Return one slope for all ROIs; 0 without a prior, or if it only misleads."""
-    x = (prior - prior.mean(axis=0)).astype(np.float64)
-    y = (targets - targets.mean(axis=0)).astype(np.float64)
-    power = float((x * x).sum())
-    return max(float((x * y).sum()) / power, 0.0) if power > 0 else 0.0
-
-
-def _blocked_errors(
-    part: _Rows, onsets_s: FloatArray, candidates: Sequence[float]
-) -> FloatArray:
-    """Return the mean squared error of each penalty over the inner blocks."""
-    total, n = np.zeros(len(candidates)), 0
-    place = np.arange(len(part.rows))
-    for learn, check in inner_blocks(place, onsets_s[part.rows], N_BLOCKS):
-        level = part.rest[learn].mean(axis=0)
-        inner, rest = part.kernel[np.ix_(learn, learn)], part.rest[learn] - level
-        duals = ridge_weights(inner, rest, candidates, relative=True)
-        across = part.kernel[np.ix_(check, learn)]
-        for i, dual in enumerate(duals):
-            total[i] += float(((across @ dual + level - part.rest[check]) ** 2).sum())
-        n += len(check) * part.rest.shape[1]
-    if not n:
-        raise DataFileError(
-            f"{len(part.rows)} training volumes cannot be divided into blocks that "
-            "are 36 s apart, so no penalty can be chosen; scan longer"
-        )
-    return np.asarray(total / n)
+def _answers(fit_features: FitFeatures) -> FloatArray:
+    """Return what the earlier head answers for all of its ROIs."""
+    earlier = fit_features.earlier
+    assert earlier is not None
+    found: FloatArray = fit_features.features @ earlier.weight + earlier.bias
+    return found

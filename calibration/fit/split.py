@@ -6,7 +6,7 @@ are 36 s apart. Index arrays count rows of `onsets_s` (usable volumes only).
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,7 +41,8 @@ class StrictSettings:
 
     n_folds: int = 5
     gap_s: float = STRICT_GAP_S  # between onsets of volumes in different parts
-    stop_share: float = 0.15  # of the volumes that are left beside the test fold
+    # Of the volumes that are left beside the test fold; 0: nothing is trained by steps
+    stop_share: float = 0.15
 
     def __post_init__(self) -> None:
         """Refuse what would not be the strict split."""
@@ -55,9 +56,9 @@ class StrictSettings:
                 f"gap_s is {self.gap_s:g}, expected {STRICT_GAP_S:g} or more "
                 f"({WINDOW_S:g} s of window and {HRF_S:g} s of BOLD response)"
             )
-        if not 0 < self.stop_share < 0.5:
+        if not 0 <= self.stop_share < 0.5:
             raise ConfigError(
-                f"stop_share is {self.stop_share:g}, expected a share in (0, 0.5)"
+                f"stop_share is {self.stop_share:g}, expected a share in [0, 0.5)"
             )
 
 
@@ -84,8 +85,9 @@ def published_split(n_volumes: int, tr_s: float) -> Part:
         )
 
     part = cut(n_volumes)
-    _require([part], n_volumes, tr_s=tr_s, enough=lambda n: _whole([cut(n)]))
-    return part
+    if _whole([part]):
+        return part
+    _refuse(n_volumes, tr_s=tr_s, enough=lambda n: _whole([cut(n)]))
 
 
 def strict_folds(
@@ -110,10 +112,11 @@ def strict_folds(
 
     def enough(n: int) -> bool:
         onsets_s: FloatArray = np.arange(n) * np.float64(tr_s)
-        return _whole(_cut(onsets_s, settings))
+        return _whole(_cut(onsets_s, settings), with_stop=settings.stop_share > 0)
 
-    _require(folds, len(onsets_s), tr_s=tr_s, enough=enough)
-    return folds
+    if _whole(folds, with_stop=settings.stop_share > 0):
+        return folds
+    _refuse(len(onsets_s), tr_s=tr_s, enough=enough)
 
 
 def final_part(onsets_s: FloatArray, settings: StrictSettings | None = None) -> Part:
@@ -187,23 +190,16 @@ def _apart(
     return kept
 
 
-def _whole(parts: tuple[Part, ...] | list[Part]) -> bool:
+def _whole(parts: tuple[Part, ...] | list[Part], *, with_stop: bool = True) -> bool:
     return all(
         len(getattr(part, name)) >= least
         for part in parts
         for name, least in MIN_N.items()
+        if name != "stop" or with_stop
     )
 
 
-def _require(
-    parts: tuple[Part, ...] | list[Part],
-    n_volumes: int,
-    *,
-    tr_s: float,
-    enough: Callable[[int], bool],
-) -> None:
-    if _whole(parts):
-        return
+def _refuse(n_volumes: int, *, tr_s: float, enough: Callable[[int], bool]) -> NoReturn:
     needed = next((n for n in range(1, _SEARCH_UP_TO_N) if enough(n)), None)
     if needed is None:
         raise ConfigError(

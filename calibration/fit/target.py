@@ -9,8 +9,8 @@ Confounds are weighed by least squares as they came, or by evidence once they ar
 unfolded as they act, then after the same low-pass as the target.
 """
 
-from dataclasses import dataclass
-from typing import Final, Literal
+from dataclasses import dataclass, replace
+from typing import Any, Final, Literal
 
 import msgspec
 import numpy as np
@@ -107,29 +107,53 @@ def fit_scaling(
     DataFileError : a ROI does not vary over the training volumes.
     """
     settings = settings or TargetSettings()
-    span = (float(scan.onsets_s[0]), float(scan.onsets_s[-1]))
-    drift, weights = _confound_weights(scan, train, settings)
-    draft = TargetScaling(
-        method=settings.method,
-        mean=(0.0,) * len(scan.rois),
-        scale=(1.0,) * len(scan.rois),
-        lowpass_hz=settings.lowpass_hz,
-        drift=_rows(drift),
-        drift_start_s=span[0],
-        drift_end_s=span[1],
-        confound_names=scan.confound_names,
-        confound_weights=_rows(weights),
-    )
+    draft = _draft(scan, train, settings)
     clean = _filtered(scan, train, draft)
     mean = clean.mean(axis=0)
-    if settings.method == "zscore":
-        scale = clean.std(axis=0)
-    else:
-        scale = np.percentile(np.abs(clean - mean), P95, axis=0)
+    scale = scale_of(clean - mean, settings.method)
     _require_variation(scan, train, scale)
     return msgspec.structs.replace(
         draft, mean=tuple(mean.tolist()), scale=tuple(scale.tolist())
     )
+
+
+def target_map(
+    scan: MeasuredScan,
+    part: tuple[IntArray, IntArray],
+    settings: TargetSettings | None = None,
+) -> tuple[FloatArray, FloatArray]:
+    """Return how targets of two parts follow from any measurement, but for the scale.
+
+    ``map @ bold`` are the rows as `targets` returns them with a scale of 1, drift and
+    confounds weighed on the first part and its mean taken off. Unfolded confounds
+    follow from no map: take them off the measurement before (`weighing_of`).
+
+    Parameters
+    ----------
+    part : rows that learn and rows that stop, as the scaling and `targets` take them.
+
+    Returns
+    -------
+    Two maps, (rows, volumes of the scan) each.
+    """
+    settings = settings or TargetSettings()
+    n = len(scan.bold)
+    one_each = replace(
+        scan, bold=np.eye(n), rois=tuple(str(volume) for volume in range(n))
+    )
+    if scan.unfolded:
+        one_each = replace(one_each, confounds=None, confound_names=())
+    draft = _draft(one_each, part[0], settings)
+    learn, stop = (_filtered(one_each, rows, draft) for rows in part)
+    mean = learn.mean(axis=0)
+    return learn - mean, stop - mean
+
+
+def scale_of(clean: FloatArray, method: Literal["zscore", "p95"]) -> FloatArray:
+    """Return the scale of training targets without mean, (..., volumes, rois)."""
+    if method == "zscore":
+        return np.asarray(clean.std(axis=-2))
+    return np.asarray(np.percentile(np.abs(clean), P95, axis=-2))
 
 
 def targets(scan: MeasuredScan, rows: IntArray, scaling: TargetScaling) -> Float32Array:
@@ -155,6 +179,25 @@ def scored_target(
     """
     undrifted = msgspec.structs.replace(scaling, drift=())
     return _filtered(scan, rows, undrifted)
+
+
+def _draft(
+    scan: MeasuredScan, train: IntArray, settings: TargetSettings
+) -> TargetScaling:
+    """Return the scaling with drift and confounds, in the scanner's unit."""
+    span = (float(scan.onsets_s[0]), float(scan.onsets_s[-1]))
+    drift, weights = _confound_weights(scan, train, settings)
+    return TargetScaling(
+        method=settings.method,
+        mean=(0.0,) * len(scan.rois),
+        scale=(1.0,) * len(scan.rois),
+        lowpass_hz=settings.lowpass_hz,
+        drift=_rows(drift),
+        drift_start_s=span[0],
+        drift_end_s=span[1],
+        confound_names=scan.confound_names,
+        confound_weights=_rows(weights),
+    )
 
 
 def _confound_weights(
@@ -187,23 +230,69 @@ def _unfolded_weights(
     settings: TargetSettings,
 ) -> tuple[FloatArray, FloatArray]:
     """Return drift and the weights of unfolded confounds, by evidence."""
-    span = (float(scan.onsets_s[0]), float(scan.onsets_s[-1]))
-    level = np.ones((len(train), 1))
-    drift = _drift_basis(scan.onsets_s[train], settings.drift_degree, span)
-    basis = np.concatenate([level, drift], axis=1)
-
-    def straight(rows: FloatArray) -> FloatArray:
-        cut_hz = settings.lowpass_hz
-        smooth = filtered_rows(rows[train], train, scan.onsets_s, lowpass_hz=cut_hz)
-        left: FloatArray = (
-            smooth - basis @ np.linalg.lstsq(basis, smooth, rcond=None)[0]
-        )
-        return left
-
-    weights = explaining_weights(straight(confounds), straight(scan.bold))
+    weights = explaining_weights(
+        _straight(scan, confounds, train, settings),
+        _straight(scan, scan.bold, train, settings),
+    )
+    basis = _level_and_drift(scan, train, settings)
     left = scan.bold[train] - confounds[train] @ weights
     solution = np.linalg.lstsq(basis, left, rcond=None)[0]
     return np.asarray(solution, dtype=np.float64)[1:], weights
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Weighing:
+    """How unfolded confounds are weighed on training volumes, for any measurement."""
+
+    columns: FloatArray  # (volumes of the scan, columns)
+    learned: FloatArray  # (training volumes, columns): low-passed, without drift
+    straight: FloatArray  # (training volumes, volumes of the scan): makes that of BOLD
+
+    def without(self, measured: FloatArray) -> FloatArray:
+        """Return (..., volumes, rois) without what the confounds explain of it."""
+        weights = explaining_weights(self.learned, self.straight @ measured)
+        left: FloatArray = measured - self.columns @ weights.astype(measured.dtype)
+        return left
+
+    def in_type(self, kind: np.dtype[np.floating[Any]]) -> "Weighing":
+        """Return the same in another precision."""
+        return Weighing(
+            self.columns.astype(kind), self.learned, self.straight.astype(kind)
+        )
+
+
+def weighing_of(
+    scan: MeasuredScan, train: IntArray, settings: TargetSettings | None = None
+) -> Weighing | None:
+    """Return how a scan's unfolded confounds are weighed; None: there are none."""
+    settings = settings or TargetSettings()
+    if not scan.unfolded or scan.confounds is None:
+        return None
+    return Weighing(
+        scan.confounds,
+        _straight(scan, scan.confounds, train, settings),
+        _straight(scan, np.eye(len(scan.bold)), train, settings),
+    )
+
+
+def _straight(
+    scan: MeasuredScan, series: FloatArray, train: IntArray, settings: TargetSettings
+) -> FloatArray:
+    """Return the training volumes of series, low-passed and without drift."""
+    smooth = filtered_rows(
+        series[train], train, scan.onsets_s, lowpass_hz=settings.lowpass_hz
+    )
+    basis = _level_and_drift(scan, train, settings)
+    left: FloatArray = smooth - basis @ np.linalg.lstsq(basis, smooth, rcond=None)[0]
+    return left
+
+
+def _level_and_drift(
+    scan: MeasuredScan, rows: IntArray, settings: TargetSettings
+) -> FloatArray:
+    span = (float(scan.onsets_s[0]), float(scan.onsets_s[-1]))
+    drift = _drift_basis(scan.onsets_s[rows], settings.drift_degree, span)
+    return np.concatenate([np.ones((len(rows), 1)), drift], axis=1)
 
 
 def _drift_basis(

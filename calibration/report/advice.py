@@ -3,9 +3,12 @@
 import math
 import shlex
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Final
 
-from rtbold.bundle import Gate
+from scipy import stats
+
+from rtbold.bundle import FIT_FOR_FEEDBACK, Gate, Verdict
 from rtbold.calibration.report.content import ReportContent
 from rtbold.calibration.report.derived import length_s
 
@@ -34,8 +37,8 @@ TERMS: Final[Mapping[str, str]] = {
     "scan; 1 is perfect, 0 is none.",
     "95 %": "Interval of R: in 95 of 100 scans like this one, an interval so made "
     "holds the true R.",
-    "p": "How often chance alone gives so high an R; below the level of the verdict it "
-    "counts.",
+    "p": "How often chance alone gives so high an R to the best of the models that "
+    "were compared; below the level of the verdict it counts.",
     "p over ROIs": "The same, for the highest R of all ROIs: for choosing among them.",
     "n": "Independent volumes: successive volumes are alike, so these are fewer than "
     "were scanned.",
@@ -49,8 +52,12 @@ TERMS: Final[Mapping[str, str]] = {
     "out of fold": "Predicted by a model that was trained on the other parts of the "
     "scan, never on this one.",
     "fold": "One of the parts into which the scan is cut for that.",
-    "chance": "Predictions with random phases, or from the EEG of other subjects: what "
-    "R is without a true relation.",
+    "chance": "Scans with random phases, fitted anew: what R is without a true "
+    "relation.",
+    "right side": "Share of volumes whose prediction and measurement lie on the same "
+    "side of their means; half is chance.",
+    "block mean": "R of the means over 20 s and 40 s: how reliable one block's number "
+    "is.",
     "specific": "R is mostly left once artefacts, global signal and arousal are taken "
     "out.",
     "global signal": "What the whole brain shares: breath, motion, arousal drive it.",
@@ -64,12 +71,20 @@ TERMS: Final[Mapping[str, str]] = {
     "model units": "BOLD without its mean and slow drift, divided by its spread.",
 }
 
-# One-sided 5 %, met in four scans of five: 1.645 + 0.842
-_Z: Final = 2.49
+_POWER: Final = 0.8  # of the longer scan that is asked for
 _FEW_MIN: Final = 3.0
 _MOST_MIN: Final = 60.0
 _LEAST_R: Final = 0.1
 _NAMED: Final = 5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """Whom a step is for, and of which scan."""
+
+    subject: str
+    scan_min: float
+    simulated: bool = False
 
 
 def empty_sections(content: ReportContent, pictures: Mapping[str, object]) -> set[str]:
@@ -90,35 +105,12 @@ def empty_sections(content: ReportContent, pictures: Mapping[str, object]) -> se
 
 def next_steps(content: ReportContent) -> Iterator[tuple[str, str]]:
     """Yield what to do now, each with the command for it ("" where there is none)."""
-    verdict = content.verdict
-    gate, subject = verdict.gate, content.subject
-    if verdict.fit_for_feedback:
-        yield from _run(content)
-    elif gate.label == "undecided":
-        yield _longer(gate, length_s(content.alignment) / 60), ""
-    elif gate.label == "global or vigilance":
-        yield (
-            f"Take out what the whole brain shares: feed back the difference of "
-            f"{gate.target} and a region that should not follow it.",
-            _calibrate(subject, "--contrast", "ROI=1", "--contrast", "OTHER=-1"),
-        )
-    elif gate.label == "explained by artefact":
-        yield (
-            "Look at the cleaning of the EEG, at motion and at the cap; then scan "
-            "again. Record what can explain it away and give it to the calibration.",
-            _calibrate(subject, "--confounds", "TABLE.tsv"),
-        )
-    elif gate.label == "no signal":
-        yield (
-            f"{gate.target} cannot be predicted from this EEG. Another scan will "
-            "hardly change that: look at the channels below, or choose another target.",
-            "",
-        )
-    if not verdict.fit_for_feedback:
-        yield from _other_targets(content)
-    if verdict.specificity.not_known:
-        named = ", ".join(verdict.specificity.not_known)
-        yield f"Record at the next scan, so that it can be taken out: {named}.", ""
+    asked = Asked(
+        subject=content.subject,
+        scan_min=length_s(content.alignment) / 60,
+        simulated=content.simulated,
+    )
+    yield from what_now(content.verdict, asked)
     windows = content.windows
     if 4 * windows.n_used < 3 * windows.n_volumes:
         yield (
@@ -128,16 +120,44 @@ def next_steps(content: ReportContent) -> Iterator[tuple[str, str]]:
         )
 
 
-def _run(content: ReportContent) -> Iterator[tuple[str, str]]:
-    words = ["rtbold", "run", "--subject", content.subject]
-    gate = content.verdict.gate
-    if len(content.verdict.rois) > 1 and list(gate.weights) == [gate.target]:
+def what_now(verdict: Verdict, asked: Asked) -> Iterator[tuple[str, str]]:
+    """Yield what follows from a verdict, each with the command for it."""
+    gate = verdict.gate
+    if verdict.fit_for_feedback:
+        yield from _run(verdict, asked)
+    elif gate.label == "undecided":
+        yield _longer(gate, asked.scan_min), ""
+    elif gate.label == "global or vigilance":
+        yield from _regional(verdict, asked)
+    elif gate.label == "explained by artefact":
+        yield (
+            "Look at the cleaning of the EEG, at motion and at the cap. Record motion, "
+            "heart and breath at the next scan, and give them to the calibration.",
+            _calibrate(asked.subject, "--confounds", "TABLE.tsv"),
+        )
+    elif gate.label == "no signal":
+        yield (
+            f"{gate.target} cannot be predicted from this EEG. Another scan will "
+            "hardly change that: look at the channels, or choose another target.",
+            "",
+        )
+    if not verdict.fit_for_feedback:
+        yield from _other_targets(verdict, asked)
+    if verdict.specificity.not_known:
+        named = ", ".join(verdict.specificity.not_known)
+        yield f"Record at the next scan, so that it can be taken out: {named}.", ""
+
+
+def _run(verdict: Verdict, asked: Asked) -> Iterator[tuple[str, str]]:
+    words = ["rtbold", "run", "--subject", asked.subject]
+    gate = verdict.gate
+    if len(verdict.rois) > 1 and list(gate.weights) == [gate.target]:
         words += ["--target", gate.target]
     yield (
         "Check the streams before the session.",
         shlex.join(["rtbold", "preflight", *words[2:]]),
     )
-    on = " on simulated EEG" if content.simulated else ""
+    on = " on simulated EEG" if asked.simulated else ""
     yield f"Run a session that feeds back {gate.target}{on}.", shlex.join(words)
 
 
@@ -146,11 +166,11 @@ def _longer(gate: Gate, scan_min: float) -> str:
     if gate.r < _LEAST_R:
         return (
             f"R of {gate.target} is below {_LEAST_R:g} in this scan: a longer one will "
-            "hardly help. Look at channels and alignment below, or choose another "
-            "target."
+            "hardly help. Look at channels and alignment, or choose another target."
         )
-    needed_n = 3 + (_Z / math.atanh(min(gate.r, 0.99))) ** 2
-    whole_min = scan_min * needed_n / max(gate.n_eff, 1.0)
+    whole_min = scan_min * needed_n(gate) / max(gate.n_eff, 1.0)
+    planned = gate.declaration.looks_min if gate.declaration else ()
+    whole_min = next((each for each in planned if each >= whole_min), whole_min)
     more_min = max(whole_min - scan_min, _FEW_MIN)
     if whole_min > _MOST_MIN:
         return (
@@ -160,27 +180,60 @@ def _longer(gate: Gate, scan_min: float) -> str:
     return (
         f"Scan longer: if R of {gate.target} stays as it is, about {more_min:.0f} "
         f"minutes more (about {scan_min + more_min:.0f} in all) tell it from chance in "
-        "four scans of five."
+        "four scans of five. Testing again is one more look: plan looks before a scan "
+        "(rtbold declare --looks)."
     )
 
 
-def _other_targets(content: ReportContent) -> Iterator[tuple[str, str]]:
+def needed_n(gate: Gate) -> float:
+    """Return the independent volumes at which an R like this passes in four of five.
+
+    At the level of the verdict; where a first look is still to come, at 5 %.
+    """
+    alpha = (gate.alpha or 0.05) / gate.n_calibrations
+    z = float(stats.norm.isf(alpha)) * math.sqrt(gate.reuse or 1.0)
+    z += float(stats.norm.isf(1 - _POWER)) * math.sqrt(gate.reuse or 1.0)
+    return 3 + (z / math.atanh(min(gate.r, 0.99))) ** 2
+
+
+def _regional(verdict: Verdict, asked: Asked) -> Iterator[tuple[str, str]]:
+    """Yield what is left of a target without what the whole brain shares."""
+    gate, less = verdict.gate, verdict.less_others
+    command = _calibrate(
+        asked.subject, "--contrast", f"{gate.target}=1", "--contrast", "others=-1"
+    )
+    if less is None:
+        yield (
+            "Take out what the whole brain shares: feed back the difference of "
+            f"{gate.target} and a region that should not follow it.",
+            _calibrate(asked.subject, "--contrast", "ROI=1", "--contrast", "OTHER=-1"),
+        )
+    elif less.label == FIT_FOR_FEEDBACK:
+        yield (
+            f"{less.target} is fit in this scan: R {less.r:.2f}, p {less.p:.2g} over "
+            "all ROIs. It is what the region does beyond the whole brain. Declare it, "
+            "and calibrate on another scan, as this one chose it.",
+            command,
+        )
+    else:
+        yield (
+            f"{less.target} has R {less.r:.2f} (p {less.p:.2g} over all ROIs): "
+            f"{less.label}. With more minutes it may be fit; the region itself will "
+            "not be.",
+            command,
+        )
+
+
+def _other_targets(verdict: Verdict, asked: Asked) -> Iterator[tuple[str, str]]:
     """Yield the ROIs that passed, best first, by a p that allows for choosing."""
-    verdict = content.verdict
-    passed = [
-        roi
-        for roi in sorted(verdict.rois, key=lambda roi: -roi.r)
-        if roi.label == "specific"
-        and roi.p_max <= verdict.gate.alpha
-        and roi.roi not in verdict.gate.weights
-    ]
+    passed = verdict.fit_rois
     if not passed:
         return
     named = ", ".join(f"{roi.roi} (R {roi.r:.2f})" for roi in passed[:_NAMED])
     yield (
         f"Other regions passed in this scan, over all ROIs: {named}. Calibrate with "
         "one of them as the target; better on another scan, as this one chose it.",
-        _calibrate(content.subject, "--target", passed[0].roi),
+        _calibrate(asked.subject, "--target", passed[0].roi),
     )
 
 

@@ -9,9 +9,6 @@ from torch import nn
 
 from rtbold.bundle import Cleaning
 from rtbold.calibration.evaluate.confounds import cross_r
-from rtbold.calibration.evaluate.nulls import null_r, pairing, random_phases
-from rtbold.calibration.evaluate.scores import Declared, OutOfFold, combined
-from rtbold.calibration.evaluate.select import out_of_fold_of
 from rtbold.calibration.explain.attribution import (
     Attribution,
     ExplainSettings,
@@ -19,19 +16,22 @@ from rtbold.calibration.explain.attribution import (
     attribute,
     overlapping,
 )
-from rtbold.calibration.fit.folds import FoldedScan, Kept
+from rtbold.calibration.fit.folds import FoldedScan
 from rtbold.calibration.inputs.windows import CalibrationScan
+from rtbold.calibration.report.advice import Asked, what_now
 from rtbold.calibration.report.brain import known_centres
 from rtbold.calibration.report.content import (
     NETWORK,
     RIDGE,
+    STACK,
     Chance,
     LearningCurve,
     ReportContent,
     Traces,
     WindowFacts,
 )
-from rtbold.calibration.result import CalibrationResult
+from rtbold.calibration.report.derived import length_s
+from rtbold.calibration.result import NAMES, CalibrationResult
 from rtbold.errors import DataFileError, EngineError
 
 # Windows, partners of each, steps: an explanation takes seconds, or a minute or two.
@@ -40,7 +40,6 @@ LARGE_NETWORK = (16, 2, 8)
 LARGE_FROM = 1_000_000  # parameters
 MOST_EXPLAINED = 2  # ROIs, the heaviest of a contrast
 INTERRUPTED = "the fit was interrupted; the best so far was kept"
-_NAMES: Mapping[Kept, str] = {"network": NETWORK, "ridge_live": RIDGE}
 
 Groups = Mapping[str, Mapping[str, str]]
 
@@ -80,10 +79,9 @@ def report_content(
         simulated=result.simulated,
         simulated_lineage=result.simulated_lineage,
         verdict=result.verdict,
-        kept=_NAMES[choice.kept],
-        beside=result.beside.verdict,
-        beside_name=NETWORK if choice.kept == "ridge_live" else RIDGE,
-        yardstick_r=reference_r(result),
+        kept=NAMES[choice.kept],
+        beside=None if result.beside is result.kept else result.beside.verdict,
+        beside_name=_beside_name(result),
         alignment=result.aligned.alignment,
         windows=_windows(scan),
         channels=result.aligned.channels,
@@ -104,25 +102,21 @@ def report_content(
     )
 
 
-def chance_of(
-    scored: OutOfFold, declared: Declared, *, n_surrogates: int, seed: int
-) -> Chance:
-    """Return the null that the verdict was passed on: the same phases, drawn again."""
-    target = combined(scored, declared.column(scored.rois))
-    phases = random_phases(len(scored.predicted), n_surrogates=n_surrogates, seed=seed)
-    pair = pairing(target.predicted, target.measured)
-    return Chance(
-        null_r=null_r(pair, phases, cross_fitted=scored.cross_fitted)[:, 0],
-        cross_r=cross_r(scored.predicted, scored.measured),
+def next_of(result: CalibrationResult) -> list[tuple[str, str]]:
+    """Return what to do now, each with the command for it, as the report says it."""
+    asked = Asked(
+        subject=result.settings.subject,
+        scan_min=length_s(result.aligned.alignment) / 60,
+        simulated=result.simulated,
     )
+    return list(what_now(result.verdict, asked))
 
 
 def _chance(result: CalibrationResult) -> Chance:
-    return chance_of(
-        result.kept.scored,
-        result.declared,
-        n_surrogates=result.verdict.n_surrogates,
-        seed=result.settings.seed,
+    scored = result.kept.scored
+    return Chance(
+        null_r=result.kept.null_r,
+        cross_r=cross_r(scored.predicted, scored.measured),
     )
 
 
@@ -148,18 +142,10 @@ def traces_of(result: CalibrationResult) -> Traces:
     )
 
 
-def reference_r(result: CalibrationResult) -> float | None:
-    """Return R of the target by the best ridge, which may read 24 s.
-
-    None where no form of 24 s was the best in any fold.
-    """
-    folded = result.folded
-    if np.array_equal(folded.ridge, folded.ridge_live, equal_nan=True):
-        return None
-    scan = result.aligned.scan
-    series = out_of_fold_of(folded, "ridge", scan)
-    target = combined(series, result.declared.column(scan.rois))
-    return float(pairing(target.predicted, target.measured).r[0])
+def _beside_name(result: CalibrationResult) -> str:
+    if result.choice.kept != "subject":
+        return RIDGE
+    return STACK if result.settings.strategy in ("head", "ridge") else NETWORK
 
 
 def _folds(folded: FoldedScan, volume: np.ndarray, n_volumes: int) -> np.ndarray:
@@ -239,7 +225,7 @@ def _model(result: CalibrationResult) -> dict[str, str]:
     base = result.aligned.base
     card = result.aligned.card
     return {
-        "Kept": result.choice.kept.replace("_live", ""),
+        "Kept": NAMES[result.choice.kept],
         "Base": "nothing" if base is None else base.card.name,
         "Base, SHA-256": "" if base is None else base.sha256,
         "Base from simulated data": ""

@@ -18,6 +18,7 @@ from rtbold.messages import FloatArray
 Place = tuple[float, float, float]  # MNI, mm
 NETWORK: Final = "network"
 RIDGE: Final = "ridge regression"
+STACK: Final = "base with ridge regression on top"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,7 +97,6 @@ class ReportContent:
     kept: str = NETWORK  # what the verdict is of
     beside: Verdict | None = None  # of the other one, on the same folds
     beside_name: str = RIDGE
-    yardstick_r: float | None = None  # of a ridge that reads 24 s; cannot run live
     reasons: tuple[str, ...] = ()  # of the choice between them
     intervals: Intervals | None = None
     horizons: Mapping[int, TargetScore] = field(default_factory=dict)

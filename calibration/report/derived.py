@@ -165,8 +165,8 @@ def warnings_of(content: ReportContent) -> Iterator[str]:
         )
     if not verdict.n_other_subjects:
         yield (
-            "no other subject's EEG was given (--other-eeg): what every session "
-            "shares, such as falling vigilance, was tested by random phases only"
+            "no other subject's EEG was given as a control (--other-eeg): what every "
+            "session shares, such as falling vigilance, is judged by the confounds only"
         )
     if lost := windows.n_volumes - windows.n_used:
         volumes = "1 volume" if lost == 1 else f"{lost} volumes"

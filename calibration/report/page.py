@@ -24,6 +24,7 @@ from rtbold.calibration.report.derived import (
     warnings_of,
 )
 from rtbold.calibration.report.pictures import pictures_of
+from rtbold.calibration.result import learnable_lines, level_lines
 from rtbold.pages import rendered
 
 UNKNOWN: Final = "\N{EN DASH}"
@@ -67,6 +68,8 @@ def filled_in(
         steps=list(next_steps(content)),
         warnings=list(warnings_of(content)),
         levels=level_facts(content),
+        learned=[_sentence(line) for line in learnable_lines(verdict)],
+        levels_said=[_sentence(line) for line in level_lines(gate)],
         scan_min=length_s(content.alignment) / 60,
         rois=sorted(rois, key=lambda roi: (roi.roi not in gate.weights, -roi.r)),
         beside={roi.roi: roi for roi in beside.rois} if beside else {},
@@ -81,6 +84,10 @@ def filled_in(
         count=count,
         is_finite=math.isfinite,
     )
+
+
+def _sentence(line: str) -> str:
+    return f"{line[:1].upper()}{line[1:]}."
 
 
 def _scale(rois: Sequence[RoiVerdict]) -> Callable[[float], float]:

@@ -92,6 +92,7 @@ class MuscleReference(
 
     channels: tuple[str, ...]  # that tell of it, of the model's
     level: tuple[float, ...]  # each one's mean, ln uV^2 a bin, 30 to 80 Hz
+    below: tuple[float, ...]  # the same at 2 to 20 Hz, which a gain moves too
     limit: float  # 99.5 % quantile of calibration windows above that, ln
     n_windows: int
     leans_on: tuple[str, ...] = ()  # targets whose predictions lean on tension
@@ -117,14 +118,28 @@ class RoiVerdict(_Strict, frozen=True, forbid_unknown_fields=True, kw_only=True)
     r_with_drift: float
     r_low: float  # 95 % interval, block bootstrap
     r_high: float
-    p: float  # one-sided, larger of the nulls; this ROI alone
+    p: float  # one-sided, this ROI alone
     p_max: float  # the same over all ROIs (max statistic)
     n_eff: float  # independent volumes (Bartlett)
     label: Label = "undecided"
 
 
+class Declaration(_Strict, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What was declared before the scan, as the verdict took it."""
+
+    sha256: str  # of the declaration's content
+    declared: str  # ISO date and time, UTC
+    alpha: float  # over all looks
+    looks_min: tuple[float, ...] = ()  # planned, minutes of scan; empty: one look
+    look: int = 1  # which of them this was; 0: the scan ended before the first
+
+
 class Gate(_Strict, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Whether the declared target carries a signal at all."""
+    """Whether the declared target carries a signal at all.
+
+    `p` is what `alpha` is held against: over the candidates, on common phases, and over
+    all calibrations of these data.
+    """
 
     target: str  # ROI or name of the contrast
     weights: dict[str, float]  # ROI -> weight; one entry for a ROI
@@ -132,15 +147,19 @@ class Gate(_Strict, frozen=True, forbid_unknown_fields=True, kw_only=True):
     r_with_drift: float
     r_low: float
     r_high: float
-    p: float  # the larger of the two below
-    p_phase: float  # against phase-randomised predictions
-    p_other: float | None  # against other subjects' EEG; None: none was given
+    p: float
+    p_phase: float  # of the kept model alone, against surrogates of the scan
+    p_other: float | None  # a control: other subjects' EEG; None: none was given
     r_other: float | None  # mean R of the same model fed other subjects' EEG
     n_eff: float
     alpha: float
     passed: bool
     label: Label = "undecided"
     reason: str = ""  # why this label, in words
+    candidates: dict[str, float] = {}  # R of all models that were compared
+    n_calibrations: int = 1  # of these data with another target or model, this included
+    reuse: float | None = None  # of pairs of volumes, 1 to 2; None: not written then
+    declaration: Declaration | None = None
 
 
 class MuscleLine(_Strict, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -164,6 +183,26 @@ class Specificity(_Strict, frozen=True, forbid_unknown_fields=True, kw_only=True
     muscle: MuscleLine | None = None  # None: written before it was looked at
 
 
+class Learnable(_Strict, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What a participant could learn from; R is of the target, without cubic drift."""
+
+    right_side: float  # share of volumes on the right side of the mean
+    block_r: dict[str, float] = {}  # "20 s" -> R of means over blocks of that length
+    best_lag_s: float | None = None  # at which R is highest; above 0: BOLD is later
+    best_lag_r: float | None = None
+    r_without_global: float | None = None  # global signal out; None: it is not known
+    r_within: dict[str, float] = {}  # kind of block -> R inside blocks of that kind
+
+
+class OtherTarget(_Strict, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A target that was not declared, judged beside: the ROI less all others."""
+
+    target: str
+    r: float
+    p: float  # over all ROIs and this one
+    label: Label
+
+
 class Verdict(_Strict, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Everything that is said about one calibration's out-of-fold predictions."""
 
@@ -175,11 +214,25 @@ class Verdict(_Strict, frozen=True, forbid_unknown_fields=True, kw_only=True):
     block_n: float  # mean block of the bootstrap, volumes
     n_other_subjects: int = 0
     cross_fitted: bool = True  # volumes serve in training and in test, in turn
+    learnable: Learnable | None = None
+    less_others: OtherTarget | None = None  # None: a contrast was declared, or one ROI
 
     @property
     def fit_for_feedback(self) -> bool:
         """Whether the target passed the gate and is specific."""
         return self.gate.passed and self.gate.label == FIT_FOR_FEEDBACK
+
+    @property
+    def fit_rois(self) -> tuple[RoiVerdict, ...]:
+        """Other ROIs that passed over all of them and are specific, best first."""
+        fit = [
+            roi
+            for roi in self.rois
+            if roi.label == FIT_FOR_FEEDBACK
+            and roi.p_max <= self.gate.alpha
+            and roi.roi not in self.gate.weights
+        ]
+        return tuple(sorted(fit, key=lambda roi: -roi.r))
 
 
 CARD_FORMAT = 1
@@ -311,6 +364,7 @@ class Fitting(_Strict, frozen=True, forbid_unknown_fields=True, kw_only=True):
     interrupted: bool = False  # Ctrl-C: the best so far was kept
     ridge_r: float | None = None  # of the target, on the same folds
     horizon_r: dict[str, float] = {}  # volumes ahead -> R of the target
+    asked: str = ""  # base, strategy and the like, as they were asked for
 
 
 class SeenScan(_Strict, frozen=True, forbid_unknown_fields=True, kw_only=True):

@@ -261,9 +261,10 @@ def _muscle(card: Card) -> Iterator[str]:
     found = card.muscle
     if found is None:
         return
-    yield from _one_per(
-        "channel of it", "muscle.level", found.level, len(found.channels)
-    )
+    n_channels = len(found.channels)
+    for name in ("level", "below"):
+        values = getattr(found, name)
+        yield from _one_per("channel of it", f"muscle.{name}", values, n_channels)
     if not found.channels or not set(found.channels) <= set(card.channels):
         yield f"muscle.channels are {found.channels}, expected some of the model's"
     if found.limit <= 0 or found.n_windows < 1:

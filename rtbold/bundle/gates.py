@@ -17,6 +17,7 @@ from rtbold.errors import ConfigError, DomainRefused
 from rtbold.messages import ModelOrigin, Reason, StreamDescription
 from rtbold.text import first_few
 
+_FIT_SHOWN = 5  # targets in a message
 HOW = "online:NAME or offline:NAME, such as online:RecView, or none"
 
 
@@ -291,9 +292,21 @@ def check_verdict(
     if why and not allowed:
         raise DomainRefused(
             f"calibration found {target or card.target!r} of bundle '{card.name}' "
-            f"{why}. Expected 'specific', which alone is fit for feedback. Scan "
-            "longer, choose another target, or pass --allow-unvalidated: every "
-            "message then says 'unvalidated', and nothing is fed back without "
-            "--approval ID."
+            f"{why}. Expected 'specific', which alone is fit for feedback. "
+            f"{_fit_targets(card)}, or pass --allow-unvalidated: every message then "
+            "says 'unvalidated', and nothing is fed back without --approval ID."
         )
     return bool(why)
+
+
+def _fit_targets(card: Card) -> str:
+    """Return what may be chosen instead, by name and R."""
+    verdict = card.verdict
+    assert verdict is not None
+    fit = [f"{roi.roi!r} (R {roi.r:.2f})" for roi in verdict.fit_rois]
+    if verdict.fit_for_feedback:
+        fit.insert(0, f"{verdict.gate.target!r} (R {verdict.gate.r:.2f})")
+    if not fit:
+        return "No target of this calibration is fit: scan longer and calibrate again"
+    more = f" and {len(fit) - _FIT_SHOWN} more" if len(fit) > _FIT_SHOWN else ""
+    return f"Fit is {', '.join(fit[:_FIT_SHOWN])}{more}: give one of these as --target"

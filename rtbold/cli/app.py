@@ -34,6 +34,11 @@ COMMANDS: Final = {
         "Make a model for one subject from one scan, "
         "and say whether it is good enough.",
     ),
+    "declare": Place(
+        "declare",
+        "declare",
+        "Declare target, level and planned looks before the scan, with date and hash.",
+    ),
     "prepare": Place(
         "prepare",
         "prepare",
@@ -262,8 +267,8 @@ PROTOCOL_COMMANDS: Final = {
 PANELS: Final = {
     "Start here": ("doctor", "demo", "gui"),
     "Prepare a session": (
-        "streams", "calibrate", "subjects", "protocol", "blind", "preflight",
-        "rehearse",
+        "streams", "declare", "calibrate", "subjects", "protocol", "blind",
+        "preflight", "rehearse",
     ),
     "Run and watch": ("run", "monitor", "bridge", "keys"),
     "After a session": (

@@ -59,14 +59,20 @@ def _onto(lines: "ProgressLines") -> "ShareCallback":
 
 def summary_lines(result: "CalibrationResult", saved: "Saved") -> list[str]:
     """Return what a researcher wants to know at once."""
-    from rtbold.calibration import summary
+    from rtbold.calibration import next_of, summary
 
     return [
         *summary(result),
+        *(line for said, command in next_of(result) for line in _step(said, command)),
         f"model    {saved.bundle.path}",
         f"report   {saved.report}",
         f"lab log  {saved.log_line}",
     ]
+
+
+def _step(said: str, command: str) -> list[str]:
+    """Return what to do now as lines, with the command below it if there is one."""
+    return [f"next     {said}", *([f"           {command}"] if command else [])]
 
 
 def _compiled(bundle: "Bundle") -> str:
@@ -92,6 +98,8 @@ def as_object(result: "CalibrationResult", saved: "Saved") -> str:
     """Return the verdict, and where the model is, as one JSON object."""
     import msgspec
 
+    from rtbold.calibration import next_of
+
     found = {
         "subject": result.settings.subject,
         "bundle": str(saved.bundle.path),
@@ -106,6 +114,8 @@ def as_object(result: "CalibrationResult", saved: "Saved") -> str:
         "published_split_r": result.published and dict(result.published.roi_r),
         "not_checked": result.not_checked,  # whether the base has seen this scan
         "interrupted": result.interrupted,
+        "earlier": list(result.aligned.tries.names),  # calibrations of these data
+        "next": [{"do": said, "command": word} for said, word in next_of(result)],
     }
     return msgspec.json.encode(found).decode()
 
@@ -141,12 +151,14 @@ Target = Annotated[
     str | None,
     typer.Option(
         help="What will be fed back: a ROI, Global, or a contrast such as "
-        "'Putamen - 0.5*Global'; needed if there are several ROIs."
+        "'Putamen - 0.5*Global' [as declared; the only ROI]."
     ),
 ]
 Contrast = Annotated[
     list[str] | None,
-    typer.Option(help="ROI=WEIGHT; once for each, --target is then its name."),
+    typer.Option(
+        help="ROI=WEIGHT, once for each, or others=WEIGHT; --target names it."
+    ),
 ]
 Channels = Annotated[
     str | None, typer.Option(help="Electrodes to use: FZ,CZ,... [the base's].")
@@ -197,6 +209,10 @@ PhysioStart = Annotated[
     float | None,
     typer.Option(help="Seconds from a physio log's first sample to the first volume."),
 ]
+Events = Annotated[
+    Path | None,
+    typer.Option(help="Blocks: onset, duration, trial_type, seconds [BIDS]."),
+]
 Atlas = Annotated[Path | None, typer.Option(help="Labels or maps, for BOLD as NIfTI.")]
 Stream = Annotated[
     str | None, typer.Option(help="Which EEG stream of an XDF, by name.")
@@ -211,7 +227,7 @@ Horizon = Annotated[str, typer.Option(help="Volumes to look ahead: 0 to 3, or au
 Folds = Annotated[int, typer.Option(help="Contiguous test folds, 5 or more.")]
 OtherEeg = Annotated[
     list[Path] | None,
-    typer.Option(help="Another subject's EEG, for the second null; repeatable."),
+    typer.Option(help="Another subject's EEG, as a control; repeatable."),
 ]
 Seed = Annotated[int, typer.Option(help="Of all that is drawn at random.")]
 Threads = Annotated[int | None, typer.Option(help="CPU threads [one a core].")]
@@ -244,6 +260,7 @@ def calibrate(
     confounds: Confounds = None,
     confound: Confound = None,
     physio_start: PhysioStart = None,
+    events: Events = None,
     atlas: Atlas = None,
     stream: Stream = None,
     unit: options.Unit = None,
@@ -283,7 +300,7 @@ def calibrate(
     need(*PACKAGES, extra="calibration", purpose="rtbold calibrate")
     calibrate_live.check_inputs(eeg, bold, live=live)
     if not live:
-        others = (*(confounds or ()), *(other_eeg or ()))
+        others = (*(confounds or ()), events, *(other_eeg or ()))
         _check_paths(eeg, bold, atlas=atlas, others=others)
     n_threads = settle(os.environ, threads)
 
@@ -295,8 +312,10 @@ def calibrate(
         ScanFiles,
         WindowSettings,
         check_quick_target,
+        newest_declaration,
         parse_contrast,
         parse_horizon,
+        with_declaration,
     )
 
     subject_root = root or default_root()
@@ -314,7 +333,7 @@ def calibrate(
         confounds=tuple(confounds or ()), confound_columns=tuple(confound or ()),
         physio_start_s=physio_start, stream=stream, unit=unit,
         trigger_channel=trigger_channel, pairing=pairing, windows=windows,
-        other_eeg=tuple(other_eeg or ()),
+        other_eeg=tuple(other_eeg or ()), events=events,
     )  # fmt: skip
     settings = CalibrationSettings(
         subject=subject, scan=scan, cleaning=parse_cleaning(cleaning),
@@ -324,6 +343,8 @@ def calibrate(
         horizon=parse_horizon(horizon), slices_per_tr=slices_per_tr, scanner=scanner,
         seed=seed, n_threads=n_threads,
     )  # fmt: skip
+    declared = newest_declaration(subject_root, subject)
+    settings = with_declaration(settings, declared, recorded=not live)
     if live:
         live_options = calibrate_live.LiveOptions(
             source=bold_source, rois=tuple(bold_roi or ()), first=bold_first,

@@ -35,7 +35,7 @@ _SESSION: Final[_Panels] = {
 _CALIBRATE: Final[_Panels] = {
     "Scan": (
         "subject", "eeg", "bold", "roi", "atlas", "confounds", "confound",
-        "physio_start", "root",
+        "physio_start", "events", "root",
     ),
     "EEG": (
         "stream", "channels", "unit", "reference", "interpolate", "upstream_delay_ms",

@@ -4,6 +4,7 @@ from .muscle import (
     MuscleSettings as MuscleSettings,
     muscle_channels as muscle_channels,
     muscle_power as muscle_power,
+    tension_of as tension_of,
 )
 from .ood import Comparison as Comparison, ood_score as ood_score
 from .pipeline import (

@@ -4,7 +4,7 @@ Tension shows in the EEG at 30 to 80 Hz, most near the temples. A model may read
 many people relax as they get sleepy, so at the calibration tension and BOLD went
 together. A participant who clenches then moves the feedback without the brain. So each
 window's tension is held against the calibration's own, on the card; without that
-nothing is looked for.
+nothing is looked for. What moves all bands alike (gain, contact) is no tension.
 """
 
 import math
@@ -21,6 +21,7 @@ from rtbold.messages import MODEL_RATE_HZ, Float32Array, FloatArray
 from rtbold.predict.lasting import Lasting
 
 MUSCLE_HZ: Final = (30.0, 80.0)
+BELOW_HZ: Final = (2.0, 20.0)
 NEAR_MUSCLES: Final = ("T7", "T8", "F7", "F8", "FT7", "FT8", "FT9", "FT10", "TP7",
                        "TP8", "TP9", "TP10", "P7", "P8")  # fmt: skip
 FEWEST: Final = 2  # of them; a cap with fewer: all channels tell
@@ -68,10 +69,10 @@ def muscle_channels(channels: Sequence[str]) -> tuple[str, ...]:
 
 
 def muscle_power(window_uv: Float32Array) -> FloatArray:
-    """Return (channels,): mean logarithm of power at 30 to 80 Hz, ln uV^2 a bin.
+    """Return (channels, 2): mean logarithm of power at 30-80 and 2-20 Hz.
 
-    The mean of logarithms over bins and pieces, so that no line and no single jerk
-    makes a window tense.
+    In ln uV^2 a bin. The mean of logarithms over bins and pieces, so that no line and
+    no single jerk makes a window tense.
 
     Parameters
     ----------
@@ -82,12 +83,29 @@ def muscle_power(window_uv: Float32Array) -> FloatArray:
     taper = np.hanning(PIECE_N).astype(np.float32)
     spectrum = np.fft.rfft(pieces * taper, axis=2)
     hz = np.fft.rfftfreq(PIECE_N, 1 / MODEL_RATE_HZ)
-    inside = (hz >= MUSCLE_HZ[0]) & (hz < MUSCLE_HZ[1])
-    for mains_hz in MAINS_HZ:
-        inside &= np.abs(hz - mains_hz) > MAINS_WITHIN_HZ
-    power = np.abs(spectrum[..., inside]) ** 2 / float((taper**2).sum())
-    mean: FloatArray = np.log(power.astype(np.float64) + TINY_UV2).mean(axis=(1, 2))
-    return mean
+    mains = [np.abs(hz - mains_hz) <= MAINS_WITHIN_HZ for mains_hz in MAINS_HZ]
+    power = np.abs(spectrum) ** 2 / float((taper**2).sum())
+    log = np.log(power.astype(np.float64) + TINY_UV2).mean(axis=1)
+    bands = [
+        log[:, (hz >= low) & (hz < high) & ~np.any(mains, axis=0)].mean(axis=1)
+        for low, high in (MUSCLE_HZ, BELOW_HZ)
+    ]
+    return np.stack(bands, axis=1)
+
+
+def tension_of(power: FloatArray, level: FloatArray) -> FloatArray:
+    """Return (...,): how far power at 30-80 Hz has risen, ln.
+
+    Less what power at 2-20 Hz has risen, which gain and contact raise alike. What
+    falls there (alpha, as eyes open) makes no tension.
+
+    Parameters
+    ----------
+    power, level : (..., channels, 2), as `muscle_power`.
+    """
+    rise = (power - level).mean(axis=-2)
+    tension: FloatArray = rise[..., 0] - np.maximum(rise[..., 1], 0.0)
+    return tension
 
 
 class MuscleMonitor:
@@ -133,8 +151,8 @@ class MuscleMonitor:
         if not kept:
             return MuscleResult()
         power = muscle_power(window_uv[[self._rows[k] for k in kept]])
-        level = np.array(self._reference.level)[kept]
-        tension = float((power - level).mean()) / self._reference.limit
+        level = np.stack([self._reference.level, self._reference.below], axis=1)
+        tension = float(tension_of(power, level[kept])) / self._reference.limit
         beyond = not math.isfinite(tension) or tension > 1
         if self._lasting(beyond):
             return MuscleResult("long_tense", tension)

@@ -398,6 +398,7 @@ CALIBRATED_SEEDS = range(9100, 9124)
 NULL_SEEDS = range(9200, 9260)
 POWER_SEEDS = range(9300, 9340)
 CONFOUND_SEEDS = range(9400, 9520)
+MODEL_SEEDS = range(9540, 9564)
 COVERAGE_SEEDS = range(9600, 9800)
 TIMED_SEEDS = range(9900, 9910)
 DEMO_SEED = 5000  # what `rtbold demo` shows: in none of the ranges above
@@ -405,8 +406,10 @@ DEMO_SEED = 5000  # what `rtbold demo` shows: in none of the ranges above
 FIELD_TRAIN_SEEDS = range(11000, 12000)
 FIELD_VALIDATION_SEEDS = range(12000, 13000)
 FIELD_TEST_SEEDS = range(19000, 20000)
+FIELD_MODEL_SEEDS = range(19700, 19724)  # a part of them, as `MODEL_SEEDS` is
 # Level `varied`, which is trained on and never scored.
 VARIED_TRAIN_SEEDS = range(31000, 32000)
 # The foreign generator, which is never trained on: to develop on, and to score once.
 FOREIGN_DEVELOPMENT_SEEDS = range(61000, 62000)
 FOREIGN_TEST_SEEDS = range(69000, 70000)
+FOREIGN_MODEL_SEEDS = range(69700, 69724)

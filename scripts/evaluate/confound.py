@@ -6,7 +6,7 @@ the recipe's own choice and evaluation. Level `hard` stands beside it: what the 
 costs where there is a brain to read.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from evaluate.fit import fitted_folds
@@ -17,8 +17,8 @@ from rtbold.bundle.card import FIT_FOR_FEEDBACK, Cleaning
 from rtbold.calibration.datasets.sources import body_of
 from rtbold.calibration.evaluate.confounds import Beside, scan_confounds
 from rtbold.calibration.evaluate.scores import Declared
-from rtbold.calibration.evaluate.select import Candidates, out_of_fold_of, select
-from rtbold.calibration.evaluate.verdict import ALPHA, VerdictSettings, evaluate
+from rtbold.calibration.evaluate.select import Candidates, select
+from rtbold.calibration.evaluate.verdict import Examined, judge
 from rtbold.calibration.fit.folds import FoldedScan
 from rtbold.calibration.inputs.confound_kinds import acting
 from rtbold.calibration.inputs.windows import CalibrationScan
@@ -50,36 +50,43 @@ def work(item: Sequence, cache: Path) -> dict:
     """Pass the verdict on one scan: without the body's tables, with, and removed."""
     level, seed, roi = item
     session = simulated(seed, level=level)
-    eeg = read(session, live_only=True)
+    eeg = read(session)
     declared = Declared(base().rois[roi])
     body = body_of(session.twin)
     plain = fitted_folds(eeg).folded
     unfolded = acting(body, tr_s=session.twin.settings.tr_s)
     clean = fitted_folds(eeg, body=unfolded).folded
-    cases = zip(KNOWN, (plain, plain, clean), ({}, body, body), strict=True)
-    return {
-        name: judged(session, folded, given, declared) for name, folded, given in cases
-    }
+    found = {}
+    for folded, removed, cases in (
+        (plain, (), zip(KNOWN[:2], ({}, body), strict=True)),
+        (clean, tuple(body), ((KNOWN[2], body),)),
+    ):
+        looked_at = Candidates(
+            settings(), declared, shipped(), {0: folded},
+            calibration_scan(session, body), removed,
+        )  # fmt: skip
+        choice, looked = select(looked_at)
+        for name, given in cases:
+            scan = calibration_scan(session, given)
+            kept = looked, choice.kept
+            found[name] = judged(scan, folded, kept, eeg.onsets_s)
+    return found
 
 
 def judged(
-    session: Simulated, folded: FoldedScan, given: dict, declared: Declared
+    scan: CalibrationScan,
+    folded: FoldedScan,
+    kept: tuple[Mapping[str, Examined], str],
+    onsets_s: FloatArray,
 ) -> dict:
     """Return what the verdict says with some confounds given."""
-    scan = calibration_scan(session, given)
-    choice = select(Candidates(settings(), declared, shipped(), {0: folded}, scan))
     parts = [fold.part for fold in folded.folds]
-    beside = Beside(folded.scored, parts, scan.onsets_s[scan.volume])
+    beside = Beside(folded.scored, parts, onsets_s)
     confounds = scan_confounds(scan, shipped().card.channels, beside)
-    verdict = evaluate(
-        out_of_fold_of(folded, choice.kept, scan),
-        declared,
-        confounds=confounds,
-        settings=VerdictSettings(alpha=ALPHA / choice.n_choices),
-    )
+    verdict = judge(*kept, confounds=confounds)
     muscle = verdict.specificity.muscle
     return {
-        "kept": choice.kept,
+        "kept": kept[1],
         "label": verdict.gate.label,
         "passed": verdict.gate.passed,
         "r": round(verdict.gate.r, 4),

@@ -14,7 +14,7 @@ from rtbold.sim.settings import COVERAGE_SEEDS
 
 DEFAULT_N = len(COVERAGE_SEEDS)
 LEARN_MINUTES = 16.0
-SERIES = ("network", "ridge_live")
+SERIES = ("stack", "subject")
 KINDS = ("inside", "inside_without_level", "inside_learned")
 
 

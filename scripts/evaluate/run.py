@@ -21,18 +21,20 @@ from evaluate import (
     coverage,
     gate,
     learning,
+    models,
     power,
     removed,
     subjects,
     time,
 )
 
-LEAST_N = 3  # a subject, another's BOLD, and a third one's EEG
+LEAST_N = 3  # subjects: a pair of two says nothing of the pairs
 
 
 # What each counts. A module has DEFAULT_N, items(), work() and summary().
 PARTS = {
     "subjects": (subjects, "subjects"),
+    "models": (models, "subjects"),
     "gate": (gate, "subjects"),
     "power": (power, "subjects"),
     "confound": (confound, "scans"),
@@ -72,7 +74,10 @@ def parse(given: Sequence[str]) -> argparse.Namespace:
     """Return the command's options."""
     parser = SUITE.parser(__doc__)
     parser.add_argument(
-        "--cache", type=Path, required=True, help="folder; gate, power: 9 MB a subject"
+        "--cache",
+        type=Path,
+        required=True,
+        help="folder; gate, power, models: 9 MB a subject",
     )
     counts = ", ".join(
         f"{name} {part.DEFAULT_N} {what}" for name, (part, what) in PARTS.items()

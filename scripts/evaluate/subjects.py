@@ -14,10 +14,9 @@ from rtbold.sim.settings import CALIBRATED_SEEDS
 
 DEFAULT_N = len(CALIBRATED_SEEDS)
 LEARN_MINUTES = 16.0
-SERIES = ("network", "base", "ridge", "ridge_live")
+SERIES = ("stack", "network", "base", "subject")
 COMPARISONS = (
-    ("network", "base"), ("network", "ridge"), ("network", "ridge_live"),
-    ("base", "ridge"),
+    ("stack", "base"), ("stack", "subject"), ("network", "base"), ("base", "subject"),
 )  # fmt: skip
 
 

@@ -18,10 +18,12 @@ ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs"
 SIMULATED = "SIMULATED subjects, seeds that nothing was developed on"
 MODELS = {
+    "stack": "base with the subject's band power on top",
     "network": "calibrated network (strategy `head`)",
     "base": "shipped base as it is",
-    "ridge": "ridge, lags to 16 or 24 s",
-    "ridge_live": "ridge that can run live (16 s)",
+    "subject": "subject's model, from nothing",
+    "ridge": "ridge of before, lags to 16 or 24 s",
+    "ridge_live": "ridge of before that can run live (16 s)",
 }
 
 Figures = Mapping[str, Any]

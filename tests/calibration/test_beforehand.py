@@ -7,7 +7,13 @@ from pathlib import Path
 import pytest
 
 from rtbold.bundle.card import Cleaning
-from rtbold.calibration.beforehand import check_paths, with_target
+from rtbold.calibration.beforehand import (
+    check_paths,
+    check_target,
+    target_of,
+    with_target,
+)
+from rtbold.calibration.declaration import told_target
 from rtbold.calibration.inputs.bold_paths import check_bold_path, split_part
 from rtbold.calibration.settings import CalibrationSettings, ScanFiles
 from rtbold.errors import ConfigError, DataFileError
@@ -129,3 +135,33 @@ def test_a_target_that_is_written_out_becomes_a_contrast(target, name, contrast)
     )  # fmt: skip
     found = with_target(settings, "b.tsv", ("Putamen", "Cuneus"))
     assert (found.target, dict(found.contrast)) == (name, contrast)
+
+
+ALL_BUT = {"a": 1.0, "b": -0.5, "c": -0.5}
+
+
+@pytest.mark.parametrize(
+    ("target", "contrast"),
+    [
+        ("a - b", {"a": 1, "others": -1}),
+        ("anything", {"a": 1.0, "b": -0.5, "c": -0.5}),
+        ("1.5*a - 1.5*Global", {}),
+    ],
+)
+def test_one_target_is_one_however_it_was_written(target, contrast):
+    name, weights = target_of(target, contrast, ("a", "b", "c"), of="there are")
+    assert weights == pytest.approx(ALL_BUT)
+    assert told_target(name, weights) == "a=1 b=-0.5 c=-0.5"
+    again = target_of(name, weights, ("a", "b", "c"), of="there are")
+    assert again == (name, weights)
+
+
+def test_others_that_are_none_are_refused_as_any_other_name():
+    settings = CalibrationSettings(
+        subject="S01", scan=ScanFiles(eeg=Path("e.xdf"), bold="b.tsv"),
+        cleaning=Cleaning(mode="none"), root=Path(), target="x",
+        contrast={"Putamen": 1.0, "Cuneus": 1.0, "others": -1.0},
+    )  # fmt: skip
+    rois = ("Putamen", "Cuneus")
+    with pytest.raises(ConfigError, match="needs others, but the BOLD has Putamen"):
+        check_target(with_target(settings, "b.tsv", rois), "b.tsv", rois)

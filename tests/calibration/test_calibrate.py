@@ -15,6 +15,8 @@ from twin_scans import make_scan, write_scan
 
 pytest.importorskip("torch")
 
+import torch
+
 import rtbold.calibration.recipe as recipe
 from rtbold.bundle import store as bundle, store as bundle_files
 from rtbold.bundle.card import Cleaning, Lineage
@@ -130,7 +132,7 @@ def test_the_summary_counts_volumes_once(first):
 
 
 def test_baseline_is_of_the_out_of_fold_predictions(first):
-    baseline, predicted = first.bundle.card.baseline, first.result.folded.ridge_live
+    baseline, predicted = first.bundle.card.baseline, first.result.folded.subject
     np.testing.assert_allclose(baseline.mean, np.nanmean(predicted, axis=0))
     np.testing.assert_allclose(baseline.sd, np.nanstd(predicted, axis=0))
     assert baseline.n == np.isfinite(predicted[:, 0]).sum()
@@ -141,7 +143,7 @@ def test_the_saved_model_answers_as_the_fitted_one(first):
     windows = first.result.windows[:3]
     engine = open_engine(first.bundle, engine="openvino", n_threads=1, batch_size=1)
     predictions = np.concatenate([engine(w[None]) for w in windows])
-    fitted = first.result.final.ridge.predict(np.arange(3))
+    fitted = first.result.module()(torch.from_numpy(windows)).detach().numpy()
     np.testing.assert_allclose(predictions, fitted, atol=1e-4)
     checks = read_check(first.bundle)
     assert len(checks) == 16
@@ -191,30 +193,47 @@ def test_a_real_scan_proves_a_model_whatever_it_began_as(second):
     assert not card_of(still, NOW).origin.verdict_on_real_data
 
 
-def test_a_simulated_base_that_is_no_better_than_nothing_is_not_kept(second):
-    result = second.result
-    noise = np.random.default_rng(0).standard_normal(result.folded.network.shape)
-    poor = replace(result.folded, network=np.where(
-        np.isfinite(result.folded.network), noise, np.nan))  # fmt: skip
+def chosen(result, folded):
     settings = replace(result.settings, horizon=0)
-    choice = select(
-        Candidates(
-            settings,
-            result.declared,
-            result.aligned.base,
-            {0: poor},
-            result.aligned.scan,
-        )
+    scan, base = result.aligned.scan, result.aligned.base
+    return select(Candidates(settings, result.declared, base, {0: folded}, scan))[0]
+
+
+def noise_like(series, seed=0):
+    noise = np.random.default_rng(seed).standard_normal(series.shape)
+    return np.where(np.isfinite(series), noise, np.nan)
+
+
+def test_a_base_that_is_no_better_than_nothing_is_not_kept(second):
+    result = second.result
+    folded = result.folded
+    poor = replace(
+        folded, network=noise_like(folded.network), base=noise_like(folded.base, 1)
     )
-    assert (choice.kept, choice.n_choices) == ("ridge_live", 2)
-    assert "simulated data, was not kept: it does not beat" in choice.reasons[0]
-    base = result.aligned.base
-    origin = msgspec.structs.replace(base.card.origin, simulated_lineage=False)
-    real = replace(base, card=msgspec.structs.replace(base.card, origin=origin))
-    choice = select(
-        Candidates(settings, result.declared, real, {0: poor}, result.aligned.scan)
-    )
-    assert (choice.kept, choice.n_choices, choice.reasons) == ("network", 1, ())
+    choice = chosen(result, replace(poor, stack=noise_like(folded.stack, 2)))
+    assert (choice.kept, choice.n_choices) == ("subject", 3)
+    assert "of simulated data, compared on common phases" in choice.reasons[0]
+
+
+def test_the_base_as_it_is_is_kept_where_it_is_best(second):
+    result = second.result
+    folded = result.folded
+    noise = noise_like(folded.network)
+    best = replace(
+        folded, network=noise, subject=noise_like(noise, 1), stack=noise_like(noise, 2),
+        base=folded.scored / np.nanstd(folded.scored, axis=0) + 0.2 * noise,
+    )  # fmt: skip
+    choice = chosen(result, best)
+    assert choice.kept == "base"
+    assert "kept: base as it is, the highest R that passes" in choice.reasons[0]
+    kept = replace(result, choice=choice)
+    assert kept.module() is result.final.base
+    assert kept.kept_base == result.aligned.base
+    assert card_of(kept, NOW).fitting.strategy == "base"
+    # One that does not know every ROI is no candidate
+    partly = best.base.copy()
+    partly[:, 1] = 0.0
+    assert chosen(result, replace(best, base=partly)).n_choices == 2
 
 
 def test_ctrl_c_in_a_fit_keeps_the_best_so_far_and_says_so(first):
@@ -348,11 +367,27 @@ def test_a_continued_model_has_the_first_as_its_base(first, second):
     assert "S01" in " ".join(second.result.choice.reasons)
     assert card.origin.simulated_lineage
     marks = [ran.result.aligned.marks.on_card() for ran in (first, second)]
-    kept = marks if second.result.choice.kept == "network" else marks[1:]
+    kept = marks if second.result.choice.kept != "subject" else marks[1:]
     assert card.lineage == Lineage(scans=tuple(kept), complete=True)
     names = [entry.name for entry in calibrations(first.root, "S01")]
     assert len(names) == 2
     assert second.bundle.path.name == f"{names[-1]}.rtbold"
+
+
+def test_the_stack_is_one_network_with_the_lineage_of_both(first, second):
+    result = second.result
+    kept = replace(result, choice=replace(result.choice, kept="stack"))
+    card = card_of(kept, NOW)
+    assert card.architecture == "stacked"
+    assert card.origin.base_sha256 == first.bundle.sha256
+    assert len(card.lineage.scans) == 2
+    assert json.loads(card.architecture_config["base_options"]) == {"unmixing": "both"}
+    windows = torch.from_numpy(result.windows[:3])
+    final = result.final
+    with torch.inference_mode():
+        own, base = final.stack.module()(windows), final.base(windows)
+        answers = kept.module()(windows)
+    np.testing.assert_allclose(answers, final.stack.slope * base + own, atol=1e-4)
 
 
 def test_a_contrast_is_judged_and_carried_by_the_card(second):
@@ -365,21 +400,32 @@ def test_a_contrast_is_judged_and_carried_by_the_card(second):
     assert len(card.contrast.half_width) == len(card.intervals.levels)
 
 
-def test_another_subjects_eeg_is_the_second_null(second):
+def test_another_subjects_eeg_is_a_control(second):
     gate, verdict = second.result.verdict.gate, second.result.verdict
     assert verdict.n_other_subjects == 1
     assert gate.p_other is not None
-    assert gate.p == max(gate.p_phase, gate.p_other)
-    assert abs(gate.r_other) < gate.r
+    assert gate.r_other is not None
+    assert gate.p >= gate.p_phase
+    assert "control: other subjects' EEG gives R" in second.err
 
 
-def test_choices_share_the_level_of_the_gate(second):
-    choice = second.result.choice
-    assert choice.n_choices == 8  # base or nothing, times four horizons
-    assert second.result.verdict.gate.alpha == pytest.approx(0.05 / 8)
-    best = max(score.r for score in choice.horizons.values())
-    assert choice.horizons[choice.horizon_tr].r >= best - 0.02
-    assert second.bundle.card.horizon_tr == choice.horizon_tr
+def test_p_is_over_all_candidates(second):
+    choice, gate = second.result.choice, second.result.verdict.gate
+    # Three models, and the one that is kept at three more horizons
+    assert choice.n_choices == len(gate.candidates) == 6
+    assert gate.alpha == 0.05
+    assert gate.n_calibrations == 1  # of this scan
+
+
+def test_what_to_do_now_is_said_and_is_in_the_object(first):
+    assert "nothing was declared before the scan" in first.err
+    assert "of volumes on the right side of the mean" in first.err
+    steps = first.found["next"]
+    assert steps
+    for step in steps:
+        assert f"next     {step['do']}" in first.err
+        assert step["command"] in first.err
+    assert first.found["learnable"]["block_r"].keys() == {"20 s", "40 s"}
 
 
 def test_confounds_are_frozen_on_the_card(second):

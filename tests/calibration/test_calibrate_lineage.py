@@ -162,7 +162,7 @@ def test_an_older_card_that_cannot_be_checked_is_told(noise, folder, command):
     assert "cannot be checked" in ran.found["not_checked"]
     card = ran.bundle.card
     assert "cannot be checked" in card.note
-    assert ran.result.choice.kept == "network"  # it remembers the scan
+    assert ran.result.choice.kept == "stack"  # the base in it remembers the scan
     assert ran.found["gate"]["r"] > noise.found["gate"]["r"] + 0.2
     own = ran.result.aligned.marks.on_card()
     assert card.lineage == Lineage(scans=(own,), complete=False)

@@ -13,8 +13,8 @@ from script_packages import scripts as packages
 from twin_scans import write_scan
 
 from rtbold.calibration.evaluate.scores import Declared
-from rtbold.calibration.evaluate.select import Candidates, out_of_fold_of, select
-from rtbold.calibration.evaluate.verdict import ALPHA, VerdictSettings, evaluate
+from rtbold.calibration.evaluate.select import Candidates, select
+from rtbold.calibration.evaluate.verdict import judge
 from rtbold.calibration.fit.folds import FoldedScan
 from rtbold.calibration.fit.protocol import Hooks
 from rtbold.calibration.fit.split import STRICT_GAP_S
@@ -24,7 +24,8 @@ from rtbold.sim import settings as seeds
 
 pytestmark = pytest.mark.heavy
 NAMES = (
-    "runner", "evaluate.run", "evaluate.fit", "evaluate.scans", "evaluate.confound",
+    "runner", "pages", "evaluate.run", "evaluate.fit", "evaluate.scans",
+    "evaluate.confound", "evaluate.models", "evaluate.before",
 )  # fmt: skip
 
 
@@ -38,6 +39,7 @@ def test_seeds_are_test_seeds_of_one_question_each():
     parts = [
         seeds.CALIBRATED_SEEDS, seeds.NULL_SEEDS, seeds.POWER_SEEDS,
         seeds.CONFOUND_SEEDS, seeds.COVERAGE_SEEDS, seeds.TIMED_SEEDS,
+        seeds.MODEL_SEEDS,
     ]  # fmt: skip
     demo = set(seeds.TEST_SEEDS[:100])  # what the shipped bundle was scored on
     for part in parts:
@@ -46,52 +48,42 @@ def test_seeds_are_test_seeds_of_one_question_each():
         assert not set(a) & set(b)
 
 
-def fake_folded(n, n_windows, rois, rng):
+def fake_folded(n_windows, rois, rng):
     shape = (n_windows, len(rois))
     measured = np.cumsum(rng.standard_normal(shape), axis=0) * 0.3
     measured += rng.standard_normal(shape)
     strength = np.linspace(-0.3, 0.4, len(rois))
     series = {
-        "network": strength * measured + rng.standard_normal(shape),
-        "ridge_live": np.roll(strength, 12) * measured + rng.standard_normal(shape),
+        name: np.roll(strength, shift) * measured + rng.standard_normal(shape)
+        for name, shift in (("stack", 0), ("subject", 12), ("base", 30))
     }
-    nothing = np.zeros(shape)
     return FoldedScan(
-        horizon_tr=0, ridge=nothing, base=nothing, target=measured, scored=measured,
+        horizon_tr=0, network=np.zeros(shape), target=measured, scored=measured,
         folds=(), interrupted=False, **series,
     )  # fmt: skip
 
 
-def test_decision_is_that_of_the_recipe(scripts):
+def test_decision_is_that_of_the_recipe(scripts, monkeypatch):
+    monkeypatch.setattr(scripts.fit, "N_SURROGATES", 999)  # as many as the recipe's
     rng = np.random.default_rng(2)
     rois, n, n_windows = scripts.scans.base().rois, 150, 140
-    folded = fake_folded(n, n_windows, rois, rng)
+    folded = fake_folded(n_windows, rois, rng)
     volume = np.arange(n - n_windows, n)
-    eeg = SimpleNamespace(bold=np.zeros((n, len(rois))), volume=volume)
-    others = {
-        name: [0.3 * getattr(folded, name) + rng.standard_normal(folded.scored.shape)]
-        for name in scripts.fit.SERIES
-    }
-    line = scripts.fit.columns(scripts.fit.Fitting(folded, others, eeg))
-    scan = SimpleNamespace(bold=eeg.bold, volume=volume, rois=rois)
+    eeg = SimpleNamespace(bold=np.zeros((n, len(rois))), volume=volume, step=1)
+    line = scripts.fit.columns(scripts.fit.Fitting(folded, eeg, eeg.bold))
+    scan = SimpleNamespace(bold=eeg.bold, volume=volume, rois=rois, tr_s=2.1)
     seen = set()
-    for at in (0, 3, 6, 12, 20, 32, 63):
+    for at in (0, 6, 12, 20, 32, 63):
         declared = Declared(rois[at])
-        choice = select(
+        choice, looked = select(
             Candidates(scripts.confound.settings(), declared, scripts.scans.shipped(),
                        {0: folded}, scan)
         )  # fmt: skip
-        for given in (False, True):
-            scored = out_of_fold_of(folded, choice.kept, scan)
-            if given:
-                grid = np.full((n, len(rois)), np.nan)
-                grid[volume] = others[choice.kept][0]
-                scored = type(scored)(scored.predicted, scored.measured, rois, (grid,))
-            gate = evaluate(
-                scored, declared, settings=VerdictSettings(ALPHA / choice.n_choices)
-            ).gate
-            assert scripts.fit.passes(line, others=given)[at] == gate.passed
-            seen.add((choice.kept, gate.passed))
+        gate = judge(looked, choice.kept).gate
+        assert scripts.fit.SERIES[scripts.fit.kept(line)[at]] == choice.kept
+        assert scripts.fit.passes(line)[at] == gate.passed
+        assert line[f"{choice.kept}_p"][at] == pytest.approx(gate.p, abs=1e-4)
+        seen.add((choice.kept, gate.passed))
     assert len(seen) >= 3
 
 
@@ -174,7 +166,7 @@ def test_windows_are_those_of_a_calibration(scripts, tmp_path, session):
 
 def test_cache_gives_back_what_was_read(scripts, tmp_path, monkeypatch, short):
     scans = scripts.scans
-    monkeypatch.setattr(scans, "read", lambda session, live_only: short)
+    monkeypatch.setattr(scans, "read", lambda session: short)
     monkeypatch.setattr(scans, "simulated", lambda seed: None)
     written = scans.cached_read(2990, tmp_path)
     again = scans.cached_read(2990, tmp_path)
@@ -186,10 +178,7 @@ def test_cache_gives_back_what_was_read(scripts, tmp_path, monkeypatch, short):
             found.fit_features.prior, short.fit_features.prior
         )
         np.testing.assert_array_equal(found.bold, short.bold)
-        for form in scans.LIVE_FORMS:
-            np.testing.assert_array_equal(
-                found.tables.forms[form].features, short.tables.forms[form].features
-            )
+        np.testing.assert_array_equal(found.table.features, short.table.features)
         assert found.fit_features.earlier is scans.base().earlier
     assert len(list(tmp_path.iterdir())) == 1
 
@@ -203,7 +192,7 @@ def test_first_minutes_and_last_part_share_nothing(scripts, short):
         part.fit_features.features, short.fit_features.features[:n]
     )
     last = scripts.fit.last_part(short, 6.0)
-    assert max(last.train.max(), last.stop.max()) == n - 1
+    assert last.train.max() == n - 1
     gap_s = short.onsets_s[last.test[0]] - short.onsets_s[n - 1]
     assert STRICT_GAP_S - 1e-6 <= gap_s < STRICT_GAP_S + 2.1
     assert last.test[-1] == len(short.volume) - 1
@@ -216,15 +205,49 @@ def test_held_out_answers_only_the_last_part(scripts, short):
     assert np.isfinite(folded.network).all(axis=1).sum() == len(rows)
 
 
-def test_others_answer_as_the_modules_of_a_calibration_would(scripts, short):
-    itself = scripts.fit.fitted_folds(short, None, [short])
-    for name in scripts.fit.SERIES:
-        own = getattr(itself.folded, name)
-        np.testing.assert_allclose(itself.others[name][0], own, atol=1e-5)
+def test_models_are_scored_beside_the_solver_of_before(scripts, short):
+    before = scripts.before.series_before(scripts.fit.session_of(short))
+    known = np.isfinite(before["head"]).all(axis=1)
+    assert known.sum() == len(short.volume)
+    assert np.isfinite(before["ridge"][known]).all()
+    r = scripts.models.r_of_models(short)
+    assert tuple(r) == scripts.models.SERIES
+    assert r["stack"] > r["ridge_before"]  # the base knows the twin
+
+
+def test_a_subject_that_was_read_is_kept(scripts, tmp_path, monkeypatch, short):
+    models = scripts.models
+    monkeypatch.setattr(models, "read", lambda session: short)
+    monkeypatch.setattr(models, "simulated", lambda seed, level: None)
+    for _ in range(2):
+        found = models.kept_read("hard", 9540, tmp_path)
+        np.testing.assert_array_equal(found.table.features, short.table.features)
+        np.testing.assert_array_equal(found.onsets_s, short.onsets_s)
+        np.testing.assert_array_equal(found.bold, short.bold)
+    assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_models_summary_and_table(scripts):
+    models, rng = scripts.models, np.random.default_rng(0)
+    lines = [
+        {
+            "key": item,
+            "r": {
+                m: {name: float(rng.uniform()) for name in models.SERIES}
+                for m in ("10", "20")
+            },
+        }
+        for item in models.items(4)
+    ]
+    found = {"subjects": 4, **models.summary(lines)}
+    table = scripts.pages.render("calibration_models", found)
+    assert "| foreign, 10 min | " in table
+    assert "| subject less ridge before | " in table
+    assert len({line.count("|") for line in table.splitlines() if "min |" in line}) == 2
 
 
 @pytest.mark.parametrize("n", ["0", "2", "1000"])
 def test_numbers_that_cannot_be_are_refused(scripts, n, capsys):
     with pytest.raises(SystemExit):
         scripts.run.parse(["gate", "--cache", "x", "--n", n])
-    assert "expected 3 to 60 subjects" in capsys.readouterr().err
+    assert "expected 3 to 24 subjects" in capsys.readouterr().err

@@ -1,5 +1,7 @@
 """Every architecture at a size that a test can train, with the options it has."""
 
+import json
+
 import numpy as np
 
 CHANNELS = ("FP1", "CZ", "O2", "FTT9h")
@@ -51,6 +53,15 @@ VARIANTS = {
     "efp": ("efp", {"electrode": "CZ"}),
     "ridge": ("bandpower_ridge", {}),
     "ridge on the laplacian": ("bandpower_ridge", {"unmixing": "laplacian"}),
+    "ridge on both": ("bandpower_ridge", {"unmixing": "both"}),
+    "stacked on biot": (
+        "stacked",
+        {"base": "biot", "base_options": json.dumps(TINY)},
+    ),
+    "stacked on a ridge": (
+        "stacked",
+        {"base": "bandpower_ridge", "base_options": '{"unmixing": "laplacian"}'},
+    ),
 }
 # Parameters that an option leaves without work.
 IDLE = {

@@ -4,18 +4,18 @@ from dataclasses import replace
 
 import numpy as np
 
-from rtbold.calibration.evaluate.confounds import Confounds
+from rtbold.calibration.evaluate.confounds import Confounds, cross_r
 from rtbold.calibration.evaluate.intervals import conformal_intervals
 from rtbold.calibration.evaluate.scores import Declared, OutOfFold
-from rtbold.calibration.evaluate.verdict import evaluate
+from rtbold.calibration.evaluate.verdict import evaluate, examine
 from rtbold.calibration.explain.attribution import BANDS, LAGS_S, Attribution, Shares
 from rtbold.calibration.inputs.alignment import Alignment
 from rtbold.calibration.inputs.eeg import ChannelFacts
 from rtbold.calibration.inputs.lag import LagScan
 from rtbold.calibration.inputs.triggers import VolumeMarker
 from rtbold.calibration.report.brain import known_centres
-from rtbold.calibration.report.build import chance_of
 from rtbold.calibration.report.content import (
+    Chance,
     LearningCurve,
     ReportContent,
     Traces,
@@ -51,7 +51,9 @@ def content(rois=ROIS, *, r=0.5, seed=0, **changes):
             measured=measured,
             fold=np.repeat(np.arange(5), N // 5),
         ),
-        chance=chance_of(scored, declared, n_surrogates=999, seed=0),
+        chance=Chance(
+            null_r=examine(scored, declared).null, cross_r=cross_r(predicted, measured)
+        ),
         lag=lag_scan(),
         channels=(
             ChannelFacts(label="Fp1", judged_s=640, bad_s={"amplitude": 31}),

@@ -117,3 +117,17 @@ def test_nothing_given_and_nothing_measured():
     assert explaining_weights(np.zeros((50, 0)), series).shape == (0, 3)
     assert not explaining_weights(np.zeros((50, 2)), series).any()
     assert not explaining_weights(series, np.zeros((50, 2))).any()
+
+
+def test_each_of_many_sets_is_weighed_as_if_it_were_the_only_one():
+    rng = np.random.default_rng(1)
+    columns = rng.standard_normal((60, 4))
+    sets = rng.standard_normal((3, 60, 5))
+    sets[0] += columns @ rng.standard_normal((4, 5))
+    sets[1] = 0.0
+    together = explaining_weights(columns, sets)
+    assert together.shape == (3, 4, 5)
+    for one, found in zip(sets, together, strict=True):
+        np.testing.assert_allclose(explaining_weights(columns, one), found, atol=1e-10)
+    left = sets[0] - columns @ together[0]
+    assert (left**2).sum() < 0.5 * (sets[0] ** 2).sum()

@@ -99,6 +99,16 @@ def test_final_fit_uses_everything_but_the_stop_part_and_its_gap():
     assert left_out == int(np.ceil(STRICT_GAP_S / TR_S)) - 1
 
 
+def test_without_a_stop_part_all_but_the_gap_learns():
+    onsets_s = np.arange(300) * 2.0
+    split = StrictSettings(stop_share=0.0)
+    for part in strict_folds(onsets_s, split):
+        apart = np.abs(onsets_s - onsets_s[part.test][:, None]).min(axis=0)
+        np.testing.assert_array_equal(part.train, np.flatnonzero(apart >= 36))
+        assert not len(part.stop)
+    np.testing.assert_array_equal(final_part(onsets_s, split).train, np.arange(300))
+
+
 def test_inner_blocks_keep_the_gap():
     t, rows = onsets(300), np.arange(100, 300)
     pairs = inner_blocks(rows, t, 4)

@@ -11,6 +11,7 @@ from rtbold.calibration.fit.target import (
     TargetSettings,
     fit_scaling,
     scored_target,
+    target_map,
     targets,
 )
 from rtbold.errors import ConfigError, DataFileError
@@ -65,6 +66,16 @@ def test_gap_volumes_touch_nothing_either():
     np.testing.assert_array_equal(
         targets(whole, part.train, one), targets(other, part.train, two)
     )
+
+
+def test_targets_are_a_linear_map_of_what_was_measured_but_for_the_scale():
+    whole = scan()
+    part = strict_folds(whole.onsets_s)[1]
+    scaling = fit_scaling(whole, part.train)
+    maps = target_map(whole, (part.train, part.stop))
+    for rows, matrix in zip((part.train, part.stop), maps, strict=True):
+        expected = targets(whole, rows, scaling) * np.array(scaling.scale)
+        np.testing.assert_allclose(matrix @ whole.bold, expected, atol=1e-4)
 
 
 def test_training_targets_are_standard():

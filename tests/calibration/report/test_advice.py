@@ -7,7 +7,9 @@ import msgspec
 import pytest
 from report_content import content
 
+from rtbold.bundle.card import Declaration, Learnable
 from rtbold.calibration.report.advice import HEADINGS, TERMS, empty_sections, next_steps
+from rtbold.calibration.result import learnable_lines, level_lines
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +45,11 @@ def test_a_fit_target_leads_to_the_session(whole):
 def test_too_little_data_says_how_many_minutes_more(whole):
     found = judged(whole, "undecided", r=0.2, n_eff=60.0)
     (minutes,) = re.findall(r"about (\d+) minutes more", words(found))
-    # R 0.2 needs 3 + (2.49 / atanh 0.2)^2 = 154 independent volumes
+    # R 0.2 needs 3 + (2.49 / atanh 0.2)^2 = 154 independent volumes, of which folds
+    # that are trained on each other leave half
+    assert float(minutes) == pytest.approx(10.7 * (305 / 60 - 1), abs=1)
+    alone = judged(whole, "undecided", r=0.2, n_eff=60.0, reuse=1.0)
+    (minutes,) = re.findall(r"about (\d+) minutes more", words(alone))
     assert float(minutes) == pytest.approx(10.7 * (154 / 60 - 1), abs=1)
     assert "below 0.1" in words(judged(whole, "undecided", r=0.05))
     far = judged(whole, "undecided", r=0.11, n_eff=60.0)
@@ -53,7 +59,7 @@ def test_too_little_data_says_how_many_minutes_more(whole):
 @pytest.mark.parametrize(
     ("label", "said"),
     [
-        ("global or vigilance", "--contrast ROI=1 --contrast OTHER=-1"),
+        ("global or vigilance", "--contrast Putamen=1 --contrast others=-1"),
         ("explained by artefact", "--confounds TABLE.tsv"),
         ("no signal", "choose another target"),
     ],
@@ -61,6 +67,53 @@ def test_too_little_data_says_how_many_minutes_more(whole):
 def test_each_verdict_has_its_step(whole, label, said):
     assert said in words(judged(whole, label))
     assert "rtbold run" not in words(judged(whole, label))
+
+
+def test_the_next_planned_look_is_said(whole):
+    plan = Declaration(
+        sha256="", declared="2026-11-30", alpha=0.05, looks_min=(10.0, 30.0), look=1
+    )
+    found = judged(
+        whole, "undecided", r=0.3, n_eff=60.0, reuse=1.0, alpha=0.0015, declaration=plan
+    )
+    assert "about 30 in all" in words(found)
+    assert "rtbold declare --looks" in words(found)
+
+
+def test_a_global_signal_names_what_is_left_without_it(whole):
+    less = whole.verdict.less_others
+    assert less.target == "Putamen less all others"
+    for label, said in (("specific", "is fit in this scan: R 0.41, p 0.01"),
+                        ("undecided", "With more minutes it may be fit")):  # fmt: skip
+        found = judged(whole, "global or vigilance")
+        changed = msgspec.structs.replace(less, r=0.41, p=0.01, label=label)
+        verdict = msgspec.structs.replace(found.verdict, less_others=changed)
+        assert said in words(replace(found, verdict=verdict))
+
+
+def test_what_can_be_learned_is_told(whole):
+    found = Learnable(
+        right_side=0.62, block_r={"20 s": 0.41, "40 s": 0.5}, best_lag_s=2.1,
+        best_lag_r=0.44, r_without_global=0.2, r_within={"regulate": 0.3},
+    )  # fmt: skip
+    verdict = msgspec.structs.replace(whole.verdict, learnable=found)
+    said = " | ".join(learnable_lines(verdict))
+    assert "62% of volumes on the right side" in said
+    assert "block means 0.41 over 20 s, 0.50 over 40 s" in said
+    assert "0.20 without the global signal" in said
+    assert "with BOLD 2.1 s later: 0.44" in said
+    assert "R 0.30 within regulate" in said
+
+
+def test_the_level_says_what_p_is_over(whole):
+    gate = whole.verdict.gate
+    assert "nothing was declared" in " ".join(level_lines(gate))
+    plan = Declaration(sha256="", declared="d", alpha=0.05, looks_min=(10.0,), look=0)
+    said = msgspec.structs.replace(gate, declaration=plan, n_calibrations=3)
+    assert "before the first planned look, at 10 min" in " ".join(level_lines(said))
+    assert "p is over 3 calibrations of these data" in " ".join(level_lines(said))
+    other = msgspec.structs.replace(gate, r_other=0.3, p_other=0.4)
+    assert "no more than theirs" in " ".join(level_lines(other))
 
 
 def test_other_targets_are_named_by_r_if_they_pass_over_all_rois(whole):

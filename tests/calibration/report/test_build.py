@@ -1,5 +1,4 @@
 import re
-from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -18,7 +17,6 @@ from rtbold.calibration.report.build import (
     Made,
     Sources,
     cleaning_words,
-    reference_r,
     report_content,
 )
 from rtbold.calibration.report.page import report_html
@@ -105,14 +103,6 @@ def test_a_model_that_cannot_be_explained_is_reported_all_the_same(result, monke
     made = report_content(result, MADE)
     assert made.attributions == ()
     assert "It could not be explained: the predictions" in report_html(made)
-
-
-def test_a_ridge_of_24_s_is_a_reference_where_it_is_another(result):
-    folded = replace(result.folded, ridge=result.folded.ridge_live)
-    assert reference_r(replace(result, folded=folded)) is None
-    worse = replace(result.folded, ridge=-result.folded.ridge_live)
-    r = reference_r(replace(result, folded=worse))
-    assert r == pytest.approx(-result.verdict.gate.r, abs=1e-6)
 
 
 def test_learning_curves_are_the_networks(result):

@@ -98,7 +98,7 @@ def test_a_planted_signal_is_found_out_of_fold(scan):
     folded = out_of_fold(session, folds)
     assert np.isfinite(folded.network).all()
     assert folded.r("network").min() > 0.3
-    assert folded.r("ridge").min() > 0.5
+    assert folded.r("subject").min() > 0.5
     assert not folded.base.any()  # a fresh head says nothing
     assert not folded.interrupted
 

@@ -54,7 +54,10 @@ def lines(**changes):
 
 
 def muscle(**changes):
-    fields = {"channels": CHANNELS[:1], "level": (0.0,), "limit": 1.0, "n_windows": 9}
+    fields = {
+        "channels": CHANNELS[:1], "level": (0.0,), "below": (0.0,), "limit": 1.0,
+        "n_windows": 9,
+    }  # fmt: skip
     return MuscleReference(**{**fields, **changes})
 
 
@@ -106,6 +109,7 @@ CASES = [
     ({"likeness": LikenessReference(covariance=((1.0,),) * 19)}, "covariance has 1"),
     ({"likeness": LikenessReference(limit=0.0)}, "likeness.limit is 0"),
     ({"muscle": muscle(level=(0.0, 1.0))}, "muscle.level has 2 entries"),
+    ({"muscle": muscle(below=(0.0, 1.0))}, "muscle.below has 2 entries"),
     ({"muscle": muscle(channels=("XX",))}, "muscle.channels are"),
     ({"muscle": muscle(limit=0.0)}, "muscle.limit is 0, expected above 0"),
     ({"likeness": lines(low_hz=51.0)}, "lies from 51 to 50.5 Hz"),

@@ -3,7 +3,7 @@ from msgspec.structs import replace
 from pipeline_rig import card, stream
 from verdicts import make_verdict
 
-from rtbold.bundle.card import Cleaning, Origin
+from rtbold.bundle.card import Cleaning, Gate, Origin, RoiVerdict, Verdict
 from rtbold.bundle.gates import (
     SessionDomain,
     check_domain,
@@ -200,3 +200,50 @@ def test_a_contrast_with_its_own_verdict_is_as_fit_as_that_says():
     verdict = make_verdict("a - b", "specific", {"a": "undecided"}, weights=weights)
     model = card(rois=("a", "b"), verdict=verdict)
     assert unfit_because(model, "a - b", parts=("a", "b")) == ""
+
+
+# A refusal says what is fit
+
+
+def verdict(labels, *, passed=False):
+    """Of a target `a`, with other ROIs by name, R and label."""
+    gate = Gate(
+        target="a", weights={"a": 1.0}, r=0.5, r_with_drift=0.5, r_low=0.2, r_high=0.7,
+        p=0.01, p_phase=0.01, p_other=None, r_other=None, n_eff=60.0, alpha=0.05,
+        passed=passed, label="specific" if passed else "global or vigilance",
+        reason="R falls",
+    )  # fmt: skip
+    rois = tuple(
+        RoiVerdict(
+            roi=roi,
+            r=r,
+            r_with_drift=r,
+            r_low=0.1,
+            r_high=0.6,
+            p=0.001,
+            p_max=0.01,
+            n_eff=60.0,
+            label=label,
+        )
+        for roi, r, label in labels
+    )
+    return Verdict(gate=gate, rois=rois, n_volumes=300, n_surrogates=999, block_n=4.0)
+
+
+def test_a_refusal_names_the_targets_that_are_fit_best_first():
+    rois = [("b", 0.3, "specific"), ("c", 0.4, "specific"), ("d", 0.6, "undecided")]
+    model = replace(SUBJECT, target="a", verdict=verdict(rois))
+    fit = r"Fit is 'c' \(R 0.40\), 'b' \(R 0.30\): give one of these as --target"
+    with pytest.raises(DomainRefused, match=fit):
+        check_verdict(model, None, allowed=False)
+    assert check_verdict(model, None, allowed=True)
+    assert not check_verdict(model, "c", allowed=False)
+    declared = replace(model, verdict=verdict(rois, passed=True))
+    with pytest.raises(DomainRefused, match=r"Fit is 'a' \(R 0.50\), 'c'"):
+        check_verdict(declared, "d", allowed=False)
+    nothing = replace(model, verdict=verdict([("d", 0.6, "undecided")]))
+    with pytest.raises(DomainRefused, match="No target of this calibration is fit"):
+        check_verdict(nothing, None, allowed=False)
+    many = [(f"r{k}", 0.3, "specific") for k in range(9)]
+    with pytest.raises(DomainRefused, match=r"'r4' \(R 0.30\) and 4 more"):
+        check_verdict(replace(model, verdict=verdict(many)), None, allowed=False)

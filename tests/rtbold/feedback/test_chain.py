@@ -64,7 +64,12 @@ def test_no_value_in_any_other_status_even_if_there_were_numbers(status):
 
 def test_lasting_tension_voids_a_target_that_leans_on_it_and_no_other():
     muscle = MuscleReference(
-        channels=("Cz",), level=(0.0,), limit=1.0, n_windows=9, leans_on=("first",)
+        channels=("Cz",),
+        level=(0.0,),
+        below=(0.0,),
+        limit=1.0,
+        n_windows=9,
+        leans_on=("first",),
     )
     tense = prediction(status="degraded", reasons=("muscle",))
     lasting = dataclasses.replace(tense, long_tense=True)

@@ -27,17 +27,18 @@ def rng():
 
 
 def window(rng, tension=1.0):
-    """White noise of 5 uV, times `tension` at the temples."""
-    data = 5 * rng.standard_normal((len(CHANNELS), N))
-    data[1:3] *= tension
-    return data.astype(np.float32)
+    """White noise of 5 uV; above 25 Hz times `tension` at the temples."""
+    spectrum = np.fft.rfft(5 * rng.standard_normal((len(CHANNELS), N)))
+    spectrum[1:3, np.fft.rfftfreq(N, 1 / RATE_HZ) > 25] *= tension
+    return np.fft.irfft(spectrum, N).astype(np.float32)
 
 
 def reference(rng, limit=0.5):
     power = np.array([muscle_power(window(rng)[[1, 2]]) for _ in range(5)])
     return MuscleReference(
-        channels=("T7", "T8"), level=tuple(power.mean(axis=0)), limit=limit, n_windows=5
-    )
+        channels=("T7", "T8"), level=tuple(power[..., 0].mean(axis=0)),
+        below=tuple(power[..., 1].mean(axis=0)), limit=limit, n_windows=5,
+    )  # fmt: skip
 
 
 def monitor(rng, **changes):
@@ -64,7 +65,7 @@ def test_power_is_a_logarithm_that_lines_and_jerks_hardly_move(rng):
     assert (muscle_power(jerk) - muscle_power(calm)).max() < 1.5
     # What is below the band does not count
     slow = calm + 100 * np.sin(2 * np.pi * 10 * at_s).astype(np.float32)
-    assert np.abs(muscle_power(slow) - muscle_power(calm)).max() < 0.05
+    assert np.abs(muscle_power(slow) - muscle_power(calm))[:, 0].max() < 0.05
 
 
 def test_a_tense_window_is_told_and_a_calm_one_is_not(rng):
@@ -72,8 +73,16 @@ def test_a_tense_window_is_told_and_a_calm_one_is_not(rng):
     assert watch(window(rng)).fact is None
     found = watch(window(rng, tension=2.0))
     assert found.fact == "tense"
-    assert found.tension == pytest.approx(2 * np.log(2) / 0.5, rel=0.1)
+    assert found.tension == pytest.approx(2 * np.log(2) / 0.5, rel=0.15)
     assert watch(window(rng)).fact is None
+
+
+def test_another_gain_or_less_alpha_is_no_tension(rng):
+    watch = monitor(rng)
+    assert watch(3 * window(rng)).fact is None
+    spectrum = np.fft.rfft(window(rng))
+    spectrum[:, np.fft.rfftfreq(N, 1 / RATE_HZ) < 20] *= 0.3
+    assert watch(np.fft.irfft(spectrum, N).astype(np.float32)).fact is None
 
 
 def test_tension_that_lasts_is_told_until_it_is_clearly_over(rng):
@@ -88,8 +97,8 @@ def test_tension_that_lasts_is_told_until_it_is_clearly_over(rng):
 
 def test_a_channel_that_was_filled_in_says_nothing(rng):
     watch = monitor(rng)
-    one = window(rng)
-    one[1] *= 50
+    one, tense = window(rng), window(rng, tension=20.0)
+    one[1] = tense[1]
     assert watch(one, skip=[1]).fact is None
     assert watch(one, skip=[1, 2]).tension is None
     assert watch(one).fact == "tense"
@@ -127,7 +136,9 @@ def tense_session(muscle):
     data = rig.eeg(RATE_HZ, 70, seed=9)
     rng = np.random.default_rng(0)
     half = data.shape[1] // 2
-    data[:, half:] += 30 * rng.standard_normal(data[:, half:].shape)
+    spectrum = np.fft.rfft(30 * rng.standard_normal(data[:, half:].shape))
+    spectrum[:, np.fft.rfftfreq(data.shape[1] - half, 1 / RATE_HZ) < 25] = 0
+    data[:, half:] += np.fft.irfft(spectrum, data.shape[1] - half)
     chunks = rig.samples(data.astype(np.float32), RATE_HZ, rig.every(RATE_HZ, 70))
     pipe = Pipeline(rig.card(muscle=muscle), rig.RecordingModel(), settings)
     return rig.run(
@@ -142,7 +153,8 @@ def test_pipeline_marks_muscle_and_keeps_the_values():
     windows = [calm[:, k : k + 3200] for k in range(0, calm.shape[1] - 3200, 800)]
     power = np.array([muscle_power(w.astype(np.float32)) for w in windows])
     known = MuscleReference(
-        channels=rig.card().channels, level=tuple(power.mean(axis=0).tolist()),
+        channels=rig.card().channels, level=tuple(power[..., 0].mean(axis=0).tolist()),
+        below=tuple(power[..., 1].mean(axis=0).tolist()),
         limit=1.0, n_windows=len(windows),
     )  # fmt: skip
     found = [p for p in tense_session(known) if p.tension is not None]
