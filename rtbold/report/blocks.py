@@ -17,6 +17,8 @@ from rtbold.messages import Reason, Status
 from rtbold.protocol import BlockNow
 
 SETTLE_S: Final = 6.0  # of a block that still belong to the one before
+LEAST_COUNTED: Final = 3  # volumes of a block that has a mean,
+LEAST_SHARE: Final = 0.25  # and of its planned ones: else it is as good as not there
 USABLE: Final[tuple[Status, ...]] = ("ok", "degraded")
 
 
@@ -138,7 +140,12 @@ def _block(rows: Sequence[FedBack], *, use_z: bool, settle_n: int) -> BlockSumma
         n=len(rows),
         n_usable=len(usable),
         n_counted=len(values),
-        mean=float(values.mean()) if len(values) else None,
+        mean=float(values.mean()) if _enough(len(values), first) else None,
         sd=float(values.std(ddof=1)) if len(values) > 1 else None,
         reasons=tuple(reasons.most_common()),
     )
+
+
+def _enough(n_counted: int, block: BlockNow) -> bool:
+    """Return whether so many volumes say what the block was."""
+    return n_counted >= max(LEAST_COUNTED, LEAST_SHARE * block.n_volumes)

@@ -97,9 +97,9 @@ def summarise(
         effect=regulation(runs, "training"),
         transfer=regulation(runs, "transfer"),
         learning=learning_over_runs(runs),
-        quality=quality_of(rows),
+        quality=quality_of(counted(rows)),
         by_condition=tuple(
-            (str(code), quality_of([r for r in rows if _has(r, code)]))
+            (str(code), quality_of(counted([r for r in rows if _has(r, code)])))
             for code in conditions
         ),
         times=times_of(rows),
@@ -116,6 +116,19 @@ def over_sessions(sessions: Sequence[SessionSummary]) -> Effect | None:
     """Return the change of the effect from session to session."""
     effects = [s.effect.mean for s in sessions if s.effect is not None]
     return learning([[mean] for mean in effects])
+
+
+def counted(rows: Sequence[FedBack]) -> list[FedBack]:
+    """Return the volumes whose quality counts: in blocks, where there are any.
+
+    While a baseline is measured there is nothing to be shown, whatever the EEG is.
+    """
+    inside = [row for row in rows if row.block is not None] or list(rows)
+    return [row for row in inside if not _before_baseline(row)]
+
+
+def _before_baseline(row: FedBack) -> bool:
+    return row.status == "warmup" and row.reasons == ("short_baseline",)
 
 
 def quality_of(rows: Sequence[FedBack]) -> Quality:

@@ -1,5 +1,7 @@
 """Effects of blocks: what was planted is found, noise is not."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 from hypothesis import given, strategies as st
@@ -14,6 +16,7 @@ from rtbold.report.effects import (
     learning_over_runs,
     regulation,
 )
+from rtbold.report.summary import counted
 
 
 def block(number, task, mean, direction=None):
@@ -138,3 +141,26 @@ def test_a_block_without_usable_volumes_has_no_mean():
 def test_volumes_outside_of_blocks_are_left_out():
     free = [FedBack(t_s=0.0, volume_index=0, status="ok", value=1.0)]
     assert runs_of(free, tr_s=2.0) == ()
+
+
+def test_a_block_of_a_few_usable_volumes_has_no_mean():
+    few = [row if k >= 13 else spoiled(row) for k, row in enumerate(rows(16))]
+    (one,) = runs_of(few, tr_s=2.0)
+    assert (one.blocks[0].n_counted, one.blocks[0].mean) == (3, None)
+    more = [row if k >= 12 else spoiled(row) for k, row in enumerate(rows(16))]
+    (one,) = runs_of(more, tr_s=2.0)
+    assert one.blocks[0].mean is not None
+
+
+def spoiled(row):
+    return dataclasses.replace(row, status="invalid", value=None, z=None)
+
+
+def test_what_lies_between_runs_and_in_a_baseline_is_no_poor_quality():
+    inside = list(rows(10))
+    before = dataclasses.replace(
+        inside[0], status="warmup", reasons=("short_baseline",), value=None, z=None
+    )
+    outside = dataclasses.replace(spoiled(inside[0]), block=None)
+    assert counted([before, *inside, outside]) == inside
+    assert counted([outside]) == [outside]  # a session without a protocol
