@@ -21,7 +21,7 @@ from rtbold.files import events as recording_module
 from rtbold.files.recording import Recording
 from rtbold.messages import ClockOffset, EegChunk, Marker, StreamChanged
 from rtbold.predict.ood import OodResult
-from rtbold.predict.pipeline import Pipeline
+from rtbold.predict.pipeline import Pipeline, compared
 from rtbold.record.events_log import EventLogWriter
 
 pytestmark = pytest.mark.heavy
@@ -127,8 +127,10 @@ def test_a_volume_whose_values_are_taken_away_keeps_its_window_to_itself(monkeyp
     results[2] = OodResult("long_unlike", 2.0)
     told = iter(results)
     monkeypatch.setattr(
-        Pipeline, "_compared_with_calibration", lambda *_: next(told)
-    )  # fmt: skip
+        Pipeline,
+        "_compared_with_calibration",
+        lambda _, answer, window_uv: compared(answer, next(told)),
+    )
     scan = scan_from(eeg)
     kept = np.delete(np.arange(len(whole)), 2)
     assert scan.volume.tolist() == whole.volume[kept].tolist()
