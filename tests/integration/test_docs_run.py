@@ -24,15 +24,28 @@ from rtbold.bundle import load, read_check
 
 pytestmark = [pytest.mark.integration, pytest.mark.long, pytest.mark.timeout(1800)]
 
-SERVES = ("fake", "gui", "monitor", "play", "rehearse", "run", "simulate")
+SERVES = (
+    "bridge",
+    "check-client",
+    "fake",
+    "gui",
+    "monitor",
+    "play",
+    "rehearse",
+    "run",
+    "simulate",
+)
 # What would take hours: a whole protocol of a scan, a published training
 LONG = ("--live", "neurobolt-published", "reproduce")
+FEEDS = ("fake", "run")  # one of them has the feed's port
 LIVES_S = 8.0  # a command that serves, and has not ended by then, serves
 ENDS_S = 600.0  # a calibration of sixteen minutes of scan, on busy cores
 PORTS = {"--port": 0, "--control-port": 1}
 
 
-FOLLOWED = [page for page in PAGES if lines_of(page)]
+# A whole study with its donors: tests/integration/test_blinded_session.py runs one
+PARSED_ALONE = ("a-blinded-study.md",)
+FOLLOWED = [p for p in PAGES if lines_of(p) and p.name not in PARSED_ALONE]
 
 
 def serves(words):
@@ -72,7 +85,11 @@ class Reader:
 
     def follow(self, line):
         """Run a line; one that serves stays until the page is done."""
-        self.end(line.words[1])  # an alternative: the reader stops what serves already
+        # An alternative: the reader stops what serves already
+        for name in FEEDS if line.words[1] in FEEDS else line.words[1:2]:
+            self.end(name)
+        if "--websocket" in line.words:
+            self.end(holds="--websocket")  # one program has that port
         self.lab.supply(line)
         words = self.with_ports(self.lab.changed(line.words[1:]))
         log = self.folder / f"{words[0]}.log"
@@ -103,13 +120,17 @@ class Reader:
         for option, n in PORTS.items():
             if option in known and option not in words:
                 words += [option, str(self.ports[n])]
-        if words[0] == "monitor" and "--connect" not in words:
+        if words[0] in ("monitor", "bridge") and "--connect" not in words:
             words += ["--connect", f"tcp://{at}"]
         return words
 
-    def end(self, name=None):
+    def end(self, name=None, *, holds=None):
         """Stop what still serves, as Ctrl-C does, newest first; of one command."""
-        chosen = [one for one in self.serving if name in (None, one[0].words[1])]
+        chosen = [
+            one
+            for one in self.serving
+            if (holds in one[0].words if holds else name in (None, one[0].words[1]))
+        ]
         ended = [
             (line, ended_with(child), log) for line, child, log in reversed(chosen)
         ]
@@ -157,6 +178,8 @@ def scanned_too_little(line, code):
 
 def watched_what_was_ended(line, log):
     """Whether it is a monitor whose session the page has stopped."""
+    if line.words[1] == "check-client":
+        return "no acknowledgement came" in log.read_text()  # nobody is there
     return line.words[1] == "monitor" and "publisher is gone" in log.read_text()
 
 

@@ -15,9 +15,11 @@ from pathlib import Path
 import numpy as np
 from scipy.ndimage import gaussian_filter1d
 
+import rtbold
 from rtbold.bundle import load
 from rtbold.publish import create_keys
 
+BROWSER_PAGE = Path(rtbold.__file__).parent / "bridge" / "page" / "index.html"
 SENDER = Path(__file__).with_name("lab_sender.py")
 SCAN_S = 600.0
 SEEDS = (1, 2)  # of the two scans of the subject
@@ -136,9 +138,10 @@ class Lab:
     def supply(self, line):
         """Make what the line names and the page has not made itself."""
         words = ["rtbold", *self.changed(line.words[1:])]
-        for word in words:
+        for before, word in zip(["", *words], words, strict=False):
             name = Path(word).name
-            if maker := self._file_makers().get(name):
+            made_here = words[1:3] == ["keys", word] or before == "--out"
+            if (maker := self._file_makers().get(name)) and not made_here:
                 place = self.folder / name
                 if not place.exists():
                     maker(place)
@@ -179,6 +182,7 @@ class Lab:
             "labram-base.pth": self._labram,
             "labram.rtbold": self._labram_bundle,
             "schaefer100.nii.gz": self._atlas, "difumo64.nii.gz": self._atlas,
+            "mine.html": lambda place: shutil.copy(BROWSER_PAGE, place),
             "mine.rtbold": lambda place: copy_of("demo-ridge", place),
             "keys": lambda place: create_keys(place, ("dashboard",)),
             "server.key": self._key, "dashboard.key_secret": self._key,
