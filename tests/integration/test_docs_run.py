@@ -173,11 +173,13 @@ def judged(line, told):
 
 def scanned_too_little(line, code):
     """Whether it is a guided scan: eight seconds of it are no calibration."""
-    return "--live" in line.words and code == 2
+    return "--live" in line.words and code in (1, 2)
 
 
 def watched_what_was_ended(line, log):
     """Whether it is a monitor whose session the page has stopped."""
+    if line.words[1] == "rehearse":
+        return "interrupted" in log.read_text()  # a NO-GO, as it should be
     if line.words[1] == "check-client":
         return "no acknowledgement came" in log.read_text()  # nobody is there
     return line.words[1] == "monitor" and "publisher is gone" in log.read_text()
