@@ -43,8 +43,9 @@ ENDS_S = 600.0  # a calibration of sixteen minutes of scan, on busy cores
 PORTS = {"--port": 0, "--control-port": 1}
 
 
-# A whole study with its donors: tests/integration/test_blinded_session.py runs one
-PARSED_ALONE = ("a-blinded-study.md",)
+# A whole study with its donors, and a baseline of two minutes before a training: they
+# have tests of their own, in test_blinded_session.py and test_protocol_session.py
+PARSED_ALONE = ("a-blinded-study.md", "set-the-feedback.md")
 FOLLOWED = [p for p in PAGES if lines_of(p) and p.name not in PARSED_ALONE]
 
 
