@@ -9,7 +9,6 @@ imported where it is used: a session that is not blinded needs none.
 import base64
 import hashlib
 import os
-import stat
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, get_args
@@ -19,6 +18,7 @@ import msgspec
 from rtbold.disk import read_file
 from rtbold.errors import ConfigError, RtboldError
 from rtbold.owner_only import create, make_folder, write_all
+from rtbold.publish import check_private
 
 if TYPE_CHECKING:
     from nacl.public import PrivateKey
@@ -214,7 +214,7 @@ def read_secret(path: Path, owner: Owner) -> SecretKeys:
             f"{path} holds a public key, expected the secret one, "
             f"{owner}{SECRET_SUFFIX}."
         )
-    _check_private(path)
+    check_private(path)
     return SecretKeys(owner, _bytes(path, found.secret))
 
 
@@ -251,16 +251,3 @@ def _bytes(path: Path, text: str) -> bytes:
             "not whole. Copy it again from where it was made."
         )
     return key
-
-
-def _check_private(path: Path) -> None:
-    """Refuse a secret that other users of this machine can read."""
-    if os.name != "posix":  # elsewhere the mode does not say it
-        return
-    mode = stat.S_IMODE(path.stat().st_mode)
-    if mode & 0o077:
-        raise ConfigError(
-            f"other users of this machine can read the secret key {path} (mode "
-            f"{mode:03o}), expected its owner alone. Type: chmod 600 {path}. If they "
-            "have read it, make new keys."
-        )

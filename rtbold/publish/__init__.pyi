@@ -25,6 +25,7 @@ from .keys import (
     CLIENTS_FOLDER as CLIENTS_FOLDER,
     ServerKeys as ServerKeys,
     add_clients as add_clients,
+    check_private as check_private,
     create_keys as create_keys,
 )
 from .lsl_mirror import (

@@ -68,7 +68,7 @@ class ServerKeys:
                 f"{file} holds two keys that are no pair. Make new ones in an empty "
                 "folder: rtbold keys FOLDER --client NAME."
             )
-        _check_private(file)
+        check_private(file)
         clients = folder / CLIENTS_FOLDER
         _check_clients(folder, clients)
         return cls(public, secret, clients)
@@ -94,8 +94,13 @@ def read_key(file: Path) -> tuple[bytes, bytes | None]:
     return public, secret
 
 
-def _check_private(file: Path) -> None:
-    """Refuse a secret that other users of this machine can read."""
+def check_private(file: Path) -> None:
+    """Refuse a secret that other users of this machine can read.
+
+    Raises
+    ------
+    ConfigError : they can.
+    """
     if os.name != "posix":  # elsewhere the mode does not say it
         return
     mode = stat.S_IMODE(file.stat().st_mode)
