@@ -14,6 +14,7 @@ from .folder import (
     SETTINGS_VERSION as SETTINGS_VERSION,
     SessionPaths as SessionPaths,
     open_session_folder as open_session_folder,
+    saying_why_not as saying_why_not,
     session_parts as session_parts,
     xdf_parts as xdf_parts,
 )

@@ -88,18 +88,23 @@ class SessionPaths:
         """
         versioned = {"version": SETTINGS_VERSION, **settings}
         text = json.dumps(versioned, indent=2, default=str) + "\n"
-        with _refused(self.settings):
+        with saying_why_not(self.settings):
             write_text(self.settings, text)
 
     def copy_card(self, bundle: Path) -> None:
         """Copy ``card.json`` of the bundle folder."""
-        with _refused(self.card):
+        with saying_why_not(self.card):
             write_bytes(self.card, (bundle / CARD_NAME).read_bytes())
 
 
 @contextmanager
-def _refused(path: Path) -> Iterator[None]:
-    """Say in words what keeps a file from being written."""
+def saying_why_not(path: Path) -> Iterator[None]:
+    """Say in words what keeps a file of a recording from being written.
+
+    Raises
+    ------
+    RtboldError : it cannot be written.
+    """
     try:
         yield
     except OSError as error:

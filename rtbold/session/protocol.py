@@ -2,7 +2,6 @@
 
 import hashlib
 from collections.abc import Callable, Collection, Iterable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -44,6 +43,7 @@ from rtbold.protocol import (
     write_attempt,
 )
 from rtbold.publish import Phase, protocol_phase
+from rtbold.record import saying_why_not
 from rtbold.run_names import RunGroup
 
 MAX_BYTES = 1_000_000
@@ -227,18 +227,6 @@ def recorded_protocol(folder: Path, asked: ProtocolAsked) -> Protocol:
     return parse_protocol(text, where=str(path))
 
 
-@contextmanager
-def _refused(path: Path) -> Iterator[None]:
-    """Say in words what keeps the record of an attempt from being written."""
-    try:
-        yield
-    except OSError as error:
-        raise RtboldError(
-            f"cannot write {path}: {error.strerror or error}. Expected a disk with "
-            "room that can be written; choose another folder with --record."
-        ) from error
-
-
 def _attempts(run: RunSettings, subject: str, study: str) -> list[Attempt]:
     if run.record is None:
         return []
@@ -324,7 +312,7 @@ class ProtocolRun:
         self._closed = False
         self._problem = ""
         if folder is not None:
-            with _refused(folder / COPY_NAME):
+            with saying_why_not(folder / COPY_NAME):
                 write_bytes(folder / COPY_NAME, chosen.protocol.text)
             self._write(self._follower.plan, 0, "running")
 
@@ -424,5 +412,5 @@ class ProtocolRun:
             begun_unix_s=self._begun_unix_s,
             ended_unix_s=None if state == "running" else self._now_unix_s(),
         )
-        with _refused(self._folder):
+        with saying_why_not(self._folder):
             write_attempt(self._folder, attempt)
