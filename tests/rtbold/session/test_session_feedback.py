@@ -8,6 +8,7 @@ import msgspec
 import numpy as np
 import pipeline_rig as rig
 import pytest
+from session_rig import Feed
 from verdicts import make_verdict
 
 from rtbold.acquire.acquisition import InletStatus
@@ -34,23 +35,6 @@ EVERYTHING = FeedbackSettings(
     hysteresis=0.1, success_rate=0.5,
 )  # fmt: skip
 MEASURES = replace(EVERYTHING, baseline="block")
-
-
-class Feed:
-    n_encode_errors = 0
-
-    def __init__(self):
-        self.sent = []
-        self.publish = self.sent.append
-
-    def set_state(self, state, t_stream_s, *, n_refused=0):
-        pass
-
-    def wants(self, topic):
-        return False
-
-    def of(self, kind):
-        return [message for message in self.sent if isinstance(message, kind)]
 
 
 class Recording:
