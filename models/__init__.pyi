@@ -38,9 +38,9 @@ from .registry import (
     name_of as name_of,
     options_of as options_of,
     preset as preset,
+    stacked_on as stacked_on,
 )
 from .stacked import (
     Stacked as Stacked,
     StackedConfig as StackedConfig,
-    stacked_on as stacked_on,
 )

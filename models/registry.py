@@ -5,9 +5,13 @@ in microvolt to float32 (batch, rois) in units of the target normalisation. All 
 ``features(eeg_uv)``, (batch, features), and ``head``, the linear map that reads them.
 """
 
+import copy
 import dataclasses
+import json
 from collections.abc import Callable, Mapping, Sequence
+from typing import cast
 
+import torch
 from torch import nn
 
 from rtbold.errors import ConfigError
@@ -72,7 +76,34 @@ def build(
             f"there are {len(channels)} channels and {n_rois} ROIs, expected at least "
             "one of each"
         )
-    return network(config_type(channels=tuple(channels), n_rois=n_rois, **options))
+    config = config_type(channels=tuple(channels), n_rois=n_rois, **options)
+    if isinstance(config, StackedConfig):
+        own = json.loads(config.base_options)
+        base = build(config.base, own, channels=channels, n_rois=n_rois)
+        return Stacked(config, base)
+    return network(config)
+
+
+def stacked_on(base: nn.Module, power: BandPowerRidge, *, slope: float) -> Stacked:
+    """Return the sum of a base, times `slope`, and a map of band power.
+
+    Parameters
+    ----------
+    base : with a linear head; it is copied.
+    """
+    config = StackedConfig(
+        channels=power.config.channels,
+        n_rois=power.config.n_rois,
+        base=name_of(base),
+        base_options=json.dumps(options_of(base.config)),
+        unmixing=power.config.unmixing,
+    )
+    head, model = cast("nn.Linear", base.head), Stacked(config, copy.deepcopy(base))
+    with torch.no_grad():
+        weight = [slope * head.weight, power.head.weight]
+        model.head.weight.copy_(torch.cat(weight, dim=1))
+        model.head.bias.copy_(slope * head.bias + power.head.bias)
+    return model.eval()
 
 
 def _entry(architecture: str) -> Built:

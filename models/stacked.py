@@ -5,8 +5,6 @@ they read, so their heads are one head over both parts' features, and the whole 
 as one graph.
 """
 
-import copy
-import json
 from dataclasses import dataclass
 from typing import cast
 
@@ -34,23 +32,16 @@ class StackedConfig:
 
 
 class Stacked(nn.Module):
-    """``model(eeg_uv) -> bold``: (b, channels, 3200) microvolt -> (b, rois)."""
+    """``model(eeg_uv) -> bold``: (b, channels, 3200) microvolt -> (b, rois).
 
-    def __init__(self, config: StackedConfig) -> None:
+    Parameters
+    ----------
+    base : of the architecture that the configuration names; its head is taken off.
+    """
+
+    def __init__(self, config: StackedConfig, base: nn.Module) -> None:
         super().__init__()
-        from rtbold.models.registry import build  # the registry knows this model too
-
         self.config = config
-        base = build(
-            config.base,
-            json.loads(config.base_options),
-            channels=config.channels,
-            n_rois=config.n_rois,
-        )
-        self._take(base)
-
-    def _take(self, base: nn.Module) -> None:
-        config = self.config
         power = BandPowerRidgeConfig(config.channels, config.n_rois, config.unmixing)
         power_model = BandPowerRidge(power)
         n_base = cast("nn.Linear", base.head).in_features
@@ -71,30 +62,3 @@ class Stacked(nn.Module):
         """Predict (b, rois) in units of the target normalisation."""
         out: Tensor = self.head(self.features(eeg_uv))
         return out
-
-
-def stacked_on(base: nn.Module, power: BandPowerRidge, *, slope: float) -> Stacked:
-    """Return the sum of a base, times `slope`, and a map of band power.
-
-    Parameters
-    ----------
-    base : with a linear head; it is copied.
-    """
-    from rtbold.models.registry import name_of, options_of
-
-    config = StackedConfig(
-        channels=power.config.channels,
-        n_rois=power.config.n_rois,
-        base=name_of(base),
-        base_options=json.dumps(options_of(base.config)),
-        unmixing=power.config.unmixing,
-    )
-    model = Stacked(config)
-    own, head = copy.deepcopy(base), cast("nn.Linear", base.head)
-    own.head = nn.Identity()
-    model.base = own
-    with torch.no_grad():
-        weight = [slope * head.weight, power.head.weight]
-        model.head.weight.copy_(torch.cat(weight, dim=1))
-        model.head.bias.copy_(slope * head.bias + power.head.bias)
-    return model.eval()
